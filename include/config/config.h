@@ -25,6 +25,7 @@
 #include "base/buf.h"
 #include "base/dec.h"
 #include "base/err.h"
+#include "model/capacity.h"
 #include "model/settings.h"
 #include "model/symbol.h"
 
@@ -35,7 +36,7 @@
 enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
 
 #define CONFIG_LIST_MAX     64
-#define CONFIG_ARGS_MAX     16
+#define CONFIG_TEXTS_MAX    SYMBOLS_LIMIT
 #define CONFIG_USERS_MAX    64
 #define CONFIG_LOCALS_MAX   64
 #define CONFIG_SERVICES_MAX 32
@@ -46,11 +47,11 @@ struct config_ints {
 };
 struct config_texts {
     int count;
-    const char *items[CONFIG_ARGS_MAX + 1]; /* terminated by NULL, so usable as argv */
+    const char *items[CONFIG_TEXTS_MAX + 1]; /* terminated by NULL, so usable as argv */
 };
 struct config_symbols {
     int count;
-    struct symbol items[SYMBOLS_MAX];
+    struct symbol items[SYMBOLS_LIMIT];
 };
 
 /* The C type of each option type. ENUM holds one of its words. Texts are never NULL. FLOAT and

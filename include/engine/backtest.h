@@ -56,7 +56,6 @@ struct backtest_point {
     int64_t at_us;       /* close of the newest candle in it */
     double equity;       /* at at_us */
     double drawdown_pct; /* the deepest within the point */
-    double prices[SYMBOLS_MAX];
 };
 
 struct backtest_mark {
@@ -75,15 +74,17 @@ struct backtest_result {
     bool has_unseen;                /* with has_seen: part of it is not */
     struct performance seen;        /* valid with has_seen */
     struct performance unseen;      /* valid with has_unseen; equal to the whole without has_seen */
-    double unseen_prices[SYMBOLS_MAX]; /* at the start of the unseen part */
-    struct snapshot *snapshot;         /* at the end: open positions, counters, state */
-    int64_t candles;                   /* traded on, summed over all symbols */
-    int64_t warm_up_candles;           /* candles before trading began */
-    int64_t start_us;                  /* open of the first candle that was traded on */
-    int64_t end_us;                    /* close of the last candle */
-    double start_prices[SYMBOLS_MAX];  /* when trading began; 0: unknown */
+    double unseen_prices[SYMBOLS_LIMIT]; /* at the start of the unseen part */
+    struct snapshot *snapshot;           /* at the end: open positions, counters, state */
+    int64_t candles;                     /* traded on, summed over all symbols */
+    int64_t warm_up_candles;             /* candles before trading began */
+    int64_t start_us;                    /* open of the first candle that was traded on */
+    int64_t end_us;                      /* close of the last candle */
+    double start_prices[SYMBOLS_LIMIT];  /* when trading began; 0: unknown */
     int point_count;
     struct backtest_point points[BACKTEST_CURVE_MAX];
+    int symbol_count;
+    double *point_prices; /* symbol_count of each point, by index in settings.symbols */
     int mark_count;
     int64_t mark_every; /* every n-th trade is kept */
     struct backtest_mark marks[BACKTEST_MARKS_MAX];

@@ -2,6 +2,7 @@
  * engine.h: the engine as a pure step: state and inputs in, state and outputs out.
  *
  *     struct engine *engine = engine_new(&settings, symbols, count);
+ *     engine_inputs_init(&inputs, count); engine_outputs_init(&outputs, count);
  *     engine_step(engine, &now, &inputs, &outputs);
  *     journal_commit(store, engine, source, &outputs, err);   // then, and only then:
  *     ship(&outputs);                                         // sends, cancels, queries, events
@@ -26,6 +27,7 @@
 #include "agents/predictor.h"
 #include "market/series.h"
 #include "market/source.h"
+#include "model/capacity.h"
 #include "model/decision.h"
 #include "model/event.h"
 #include "model/funding.h"
@@ -43,11 +45,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ENGINE_ORDERS_MAX  64 /* orders that are alive, or whose position is open */
 #define ENGINE_REPORTS_MAX 16 /* per step */
 #define ENGINE_FILLS_MAX   (ENGINE_REPORTS_MAX * VENUE_FILLS_MAX)
-#define ENGINE_EVENTS_MAX  512
-#define ENGINE_BOOKED_MAX  4096 /* booked fills of all orders in memory */
+/* Trades of a step: from fills and write-offs. */
+#define ENGINE_TRADES(positions) (ENGINE_FILLS_MAX + (positions))
+/* Events of a step; symbols: at least CAPACITY_MIN. */
+#define ENGINE_EVENTS(symbols) (448 + 8 * (symbols))
+#define ENGINE_BOOKED_MAX      4096 /* booked fills of all orders in memory */
 
 /* How often in a row, at intervals of ENGINE_ASK_EVERY_US, a venue must not find an order before it
  * is taken as never received: one answer may come from a part of the venue that lags. The first
@@ -79,37 +83,53 @@ enum engine_disk {
     ENGINE_DISK_LATE  /* a slow disk: outputs are committed with a later step */
 };
 
+/* Rows: engine_buffers.h. */
 struct engine_inputs {
     bool halt; /* the kill switch: an emergency stop, with or without a request */
     enum engine_disk disk;
     const struct settings *settings; /* new settings; NULL: unchanged */
     const struct request *request;   /* not in trading.db yet; NULL: none */
     int bar_count;
-    struct source_bar bars[SYMBOLS_MAX];
-    int quote_count; /* the newest of each symbol; given with every step that has bars */
-    struct quote quotes[SYMBOLS_MAX];
+    struct source_bar *bars; /* one per symbol at most */
+    int quote_count;         /* the newest of each symbol; given with every step that has bars */
+    struct quote *quotes;
     int report_count;
     struct venue_report reports[ENGINE_REPORTS_MAX];
 };
 
+/* The wanted bracket of an entry or its position. */
+struct engine_amend {
+    char client_id[CLIENT_ID_SIZE];
+    struct dec stop;
+    struct dec target;
+};
+
+struct engine_query {
+    char client_id[CLIENT_ID_SIZE];
+    char after_fill_id[FILL_ID_SIZE]; /* fills up to this one are booked; empty: none is */
+};
+
+/* Rows: engine_buffers.h. */
 struct engine_outputs {
+    int symbols; /* of the engine that they are sized for */
+
     /* To commit in one transaction. `write` false: nothing to commit. */
     bool write;
     bool market_moved; /* save the series and the source too */
     bool positions_changed;
     bool rules_changed; /* save engine_rule_book() */
     int order_count;
-    struct order orders[ENGINE_ORDERS_MAX];
+    struct order *orders;
     int fill_count;
     struct fill fills[ENGINE_FILLS_MAX];
     int payment_count;
     struct funding payments[ENGINE_REPORTS_MAX];
     int trade_count;
-    struct trade trades[ENGINE_FILLS_MAX + POSITIONS_MAX]; /* from fills and write-offs */
+    struct trade *trades; /* from fills and write-offs */
     int decision_count;
-    struct decision decisions[SYMBOLS_MAX];
+    struct decision *decisions;
     int candle_count; /* closed bars of the decision frame */
-    struct source_bar candles[SYMBOLS_MAX];
+    struct source_bar *candles;
     bool equity_point;
     struct equity_point equity;
     bool has_request;
@@ -123,34 +143,27 @@ struct engine_outputs {
     int64_t list_id;
     int64_t list_after_funding_id;
     int send_count;
-    int sends[ENGINE_ORDERS_MAX]; /* indexes into orders */
+    int *sends; /* indexes into orders */
     int cancel_count;
-    char cancels[ENGINE_ORDERS_MAX][CLIENT_ID_SIZE];
+    char (*cancels)[CLIENT_ID_SIZE];
     int amend_count;
-    struct engine_amend {
-        char client_id[CLIENT_ID_SIZE];
-        struct dec stop;
-        struct dec target;
-    } amends[POSITIONS_MAX];
+    struct engine_amend *amends;
     int query_count;
-    struct engine_query {
-        char client_id[CLIENT_ID_SIZE];
-        char after_fill_id[FILL_ID_SIZE]; /* fills up to this one are booked; empty: none is */
-    } queries[ENGINE_ORDERS_MAX];
+    struct engine_query *queries;
     int event_count;
-    struct event events[ENGINE_EVENTS_MAX];
+    struct event *events;
 };
 
 /* What recovery restores into an engine: everything that trading.db holds. */
 struct engine_memory {
     struct engine_state state;
     int position_count;
-    struct position positions[POSITIONS_MAX];
+    struct position positions[POSITIONS_LIMIT];
     int order_count; /* alive, or their position is open */
-    struct order orders[ENGINE_ORDERS_MAX];
+    struct order orders[ORDERS_LIMIT];
     struct rule_book rules;
     int entry_count; /* entries made in the last minute before the end, whatever their state */
-    int64_t entries_us[ENGINE_ORDERS_MAX]; /* market time */
+    int64_t entries_us[ORDERS_LIMIT]; /* market time */
     int booked_count; /* fills of these orders that are booked, in the order of booking */
     struct engine_booked {
         int order; /* index into orders */
@@ -158,10 +171,11 @@ struct engine_memory {
     } booked[ENGINE_BOOKED_MAX];
 };
 
-/* Copies without the unused part of `booked`, which is large. */
+/* Copies without the unused rows, which take much memory. */
 void engine_memory_copy(struct engine_memory *dst, const struct engine_memory *src);
 
-/* symbols: first those that are traded, then those that are only held. Never NULL. */
+/* symbols: first those that are traded, then those that are only held; each once, at most
+ * SYMBOLS_LIMIT. Everything is sized by their number (capacity.h). Never NULL. */
 struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count);
 void engine_free(struct engine *engine);
 /* Sets the length of the candles; one minute unless this is called. Call before the first candle
@@ -181,14 +195,14 @@ void engine_begin(struct engine *engine, const struct engine_now *now);
 /* After engine_begin: gives the first run this number instead of 1, so that client ids are not
  * reused after a database was lost. */
 void engine_begin_at_run(struct engine *engine, int64_t run);
-/* A start from the state of an earlier run; the next steps reconcile it with the venue. Counts as a
- * new run. */
+/* A start from the state of an earlier run, which fits the capacities (ASSERT); the next steps
+ * reconcile it with the venue. Counts as a new run. */
 void engine_restore(struct engine *engine, const struct engine_memory *memory);
 
 /* Warms candles and indicators with history before the first step; makes no decision. Returns the
  * number of completed bars of the decision frame, and the bars in ret_closed. */
 int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
-                struct source_bar ret_closed[SYMBOLS_MAX]);
+                struct source_bar *ret_closed);
 
 /* The bars of candle_table, oldest first, after engine_series_load. They fill the windows of a
  * symbol whose series was loaded, and are the whole history of one whose series was not. */
@@ -213,5 +227,7 @@ struct dec engine_price(const struct engine *engine, struct symbol symbol); /* z
 /* Saves the market history that decisions are based on, without the windows, as bytes. Load returns
  * false and changes nothing if the bytes have another layout or another step. Symbols that the
  * bytes do not contain stay cold. */
+/* The bytes that save needs. */
+size_t engine_series_size(const struct engine *engine);
 size_t engine_series_save(const struct engine *engine, void *dst, size_t dst_size);
 bool engine_series_load(struct engine *engine, const void *bytes, size_t size);

@@ -23,6 +23,6 @@ bool journal_source_fits(const char *path);
 int journal_source_open(const char *path, struct source **ret, struct err *err);
 void journal_source_free(struct source *source);
 /* The symbols that the run traded; returns their number. */
-int journal_source_symbols(const struct source *source, struct symbol ret[SYMBOLS_MAX]);
+int journal_source_symbols(const struct source *source, struct symbol ret[SYMBOLS_LIMIT]);
 /* Call once source_next_us is INT64_MAX: 0, or ERR_ENGINE_RECORD_DAMAGED with the offset. */
 int journal_source_end(const struct source *source, struct err *err);

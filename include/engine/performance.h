@@ -25,6 +25,7 @@
  */
 #pragma once
 
+#include "model/capacity.h"
 #include "model/decision.h"
 #include "model/position.h"
 
@@ -74,7 +75,7 @@ struct performance {
 
     struct performance_group all;
     struct performance_group sides[2]; /* by enum side */
-    struct performance_group symbols[SYMBOLS_MAX];
+    struct performance_group symbols[SYMBOLS_LIMIT];
     struct performance_group agents[VOTES_MAX];
     struct performance_group regimes[3];         /* by enum regime, at the entry */
     struct performance_group hours_of_entry[24]; /* UTC */
@@ -90,7 +91,7 @@ struct performance {
         int64_t decision_id; /* 0: none yet */
         enum regime regime;
         unsigned agreed; /* bit 1 << i: agents[i] voted for the side */
-    } entries[SYMBOLS_MAX];
+    } entries[SYMBOLS_LIMIT];
 };
 
 struct performance_summary {

@@ -49,7 +49,7 @@ struct state_file {
     int64_t created_us;      /* wall clock; 0: unknown */
     int64_t last_updated_us; /* likewise */
     int position_count;
-    struct state_file_position positions[POSITIONS_MAX];
+    struct state_file_position positions[POSITIONS_LIMIT];
     int64_t total_trades;
     struct dec win_rate; /* 0..100 */
     struct dec total_pnl;

@@ -46,7 +46,7 @@ struct csv_source {
         int64_t inexact;    /* candles that struct dec cannot hold */
         int64_t missing;    /* steps without a candle, between those that were read */
         int64_t last_us;
-    } parts[SYMBOLS_MAX];
+    } * parts; /* count of them */
 };
 
 /* The rows and candles of one file, read so far. */
@@ -58,7 +58,7 @@ struct csv_source_report {
     int64_t missing;
 };
 
-/* count 1..SYMBOLS_MAX, each symbol once. A failure leaves nothing to release. */
+/* count 1..SYMBOLS_LIMIT, each symbol once. A failure leaves nothing to release. */
 int csv_source_init(struct csv_source *source, const struct csv_source_file *files, int count,
                     struct err *err);
 void csv_source_release(struct csv_source *source); /* NULL or all zero: nothing */

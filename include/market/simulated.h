@@ -40,7 +40,7 @@ struct simulated_state {
         double price;
         double anchor; /* the price around which chop swings */
         double tick;
-    } symbols[SYMBOLS_MAX];
+    } symbols[SYMBOLS_LIMIT]; /* the saved state ends with the last one in use */
 };
 
 struct simulated {
@@ -49,7 +49,7 @@ struct simulated {
     bool pinned; /* the climate does not change (for tests) */
 };
 
-/* count 1..SYMBOLS_MAX; start_us is rounded down to a whole minute. */
+/* count 1..SYMBOLS_LIMIT; start_us is rounded down to a whole minute. */
 void simulated_init(struct simulated *market, uint64_t seed, const struct symbol *symbols,
                     int count, int64_t start_us);
 

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "model/candle.h"
+#include "model/capacity.h"
 #include "model/symbol.h"
 
 #include <stdbool.h>
@@ -33,7 +34,7 @@ struct source {
 struct source_ops {
     const char *name;
     int64_t (*next_us)(const struct source *source);
-    int (*next)(struct source *source, struct source_bar ret[SYMBOLS_MAX]);
+    int (*next)(struct source *source, struct source_bar *ret);
     /* Both NULL: the state cannot be saved; the source always starts at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
@@ -50,8 +51,9 @@ static inline int64_t source_next_us(const struct source *source)
     return source->ops->next_us(source);
 }
 
-/* Returns the number of bars of the next step, whether it is due or not. */
-static inline int source_next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+/* Returns the number of bars of the next step, whether it is due or not: one per symbol of the
+ * source at most, at most SYMBOLS_LIMIT. */
+static inline int source_next(struct source *source, struct source_bar *ret)
 {
     return source->ops->next(source, ret);
 }

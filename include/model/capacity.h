@@ -15,6 +15,12 @@
 #define POSITIONS_LIMIT 100 /* of risk.max_positions, and of one account */
 #define CAPACITY_MIN    8   /* positions, with fewer symbols: others may hold more on the account */
 
+/* Of the rows with one per symbol in a step: a faulty feed may repeat a bar. */
+static inline int capacity_symbols(int symbols)
+{
+    return symbols < CAPACITY_MIN ? CAPACITY_MIN : symbols;
+}
+
 static inline int capacity_positions(int symbols)
 {
     return symbols < CAPACITY_MIN      ? CAPACITY_MIN

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/dec.h"
+#include "model/capacity.h"
 #include "model/symbol.h"
 
 #include <stdbool.h>
@@ -23,13 +24,13 @@ enum market_source { MARKET_SIMULATED, MARKET_CSV };
 /* A candle file and its symbol. */
 struct market_file {
     struct symbol symbol;
-    char path[MARKET_PATH_MAX + 1];
+    const char *path; /* owned by the configuration */
 };
 
 /* Limits of one tier of symbols. */
 struct tier {
     int symbol_count;
-    struct symbol symbols[SYMBOLS_MAX];
+    struct symbol symbols[SYMBOLS_LIMIT];
     double max_position_pct; /* notional of one position, of equity */
     double max_exposure_pct; /* notional of all positions of the tier, of equity */
 };
@@ -37,10 +38,10 @@ struct tier {
 struct settings {
     /* market */
     int symbol_count;
-    struct symbol symbols[SYMBOLS_MAX];
+    struct symbol symbols[SYMBOLS_LIMIT];
     enum market_source market_source;
     int market_file_count; /* of MARKET_CSV: one for each symbol */
-    struct market_file market_files[SYMBOLS_MAX];
+    struct market_file market_files[SYMBOLS_LIMIT];
     uint64_t seed;        /* of the simulated market; 0 derives one from the clock */
     int64_t market_speed; /* market seconds a real second; 1 is real time */
     /* decisions */

@@ -13,9 +13,7 @@
 
 #include <stdbool.h>
 
-#define SYMBOL_SIZE   16
-#define SYMBOLS_MAX   8 /* maximum for one engine */
-#define POSITIONS_MAX SYMBOLS_MAX
+#define SYMBOL_SIZE 16
 
 struct symbol {
     char name[SYMBOL_SIZE];

@@ -2,7 +2,7 @@
  * position_table.h: open positions in trading.db, one row per symbol.
  *
  *     position_table_replace(store, positions, count, err);     // all open positions
- *     int n = position_table_list(store, positions, SYMBOLS_MAX, err);
+ *     int n = position_table_list(store, positions, POSITIONS_LIMIT, err);
  *
  * Always true: the rows are those of the last replace. Thread: replace from the engine; list from
  * the owner of the connection.

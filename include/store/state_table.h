@@ -13,6 +13,7 @@
 
 #include "base/dec.h"
 #include "base/err.h"
+#include "model/capacity.h"
 #include "model/snapshot.h"
 #include "model/symbol.h"
 #include "store/trading.h"
@@ -20,7 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATE_BLOB_MAX ((size_t)256 * 1024)
+/* The candles' state of SYMBOLS_LIMIT symbols fits. */
+#define STATE_BLOB_MAX ((size_t)2 << 20)
 
 struct engine_cooldown {
     struct symbol symbol;
@@ -59,7 +61,7 @@ struct engine_state {
     int64_t refused_candles;
 
     int cooldown_count;
-    struct engine_cooldown cooldowns[SYMBOLS_MAX];
+    struct engine_cooldown cooldowns[SYMBOLS_LIMIT];
 };
 
 int state_table_save(struct trading_store *store, const struct engine_state *state,

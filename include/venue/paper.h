@@ -1,7 +1,7 @@
 /*
  * paper.h: the paper venue. It fills orders against bars, by the rules of venue/paper_book.h.
  *
- *     paper_init(&paper, &settings, step_us);
+ *     paper_init(&paper, &settings, step_us, symbol_count);
  *     rc = paper_open(&paper, store, err);        // the stored account; or, for a back-test:
  *     paper_open_memory(&paper);                  // a new account, in memory only
  *     rc = paper_bars(&paper, bars, count, err);  // the market moves: fills, stops, targets
@@ -27,9 +27,7 @@
 #include "venue/paper_book.h"
 #include "venue/venue.h"
 
-#define PAPER_REPORTS_MAX   32
-#define PAPER_MEMORY_ORDERS 128
-#define PAPER_MEMORY_FILLS  40 /* the newest of each order */
+#define PAPER_MEMORY_FILLS 40 /* the newest of each order */
 
 struct paper_memory;
 
@@ -42,17 +40,21 @@ struct paper {
     struct paper_terms terms;
     struct paper_book book;
     struct paper_book written;  /* with a store: the book as stored */
+    struct paper_book draft;    /* with a store: the book of the call under way */
     struct paper_change change; /* of the call under way */
     bool ready_reported;
     int rules_reported; /* of the symbols in book.prices */
     int report_head;
     int report_count;
-    struct venue_report reports[PAPER_REPORTS_MAX];
+    int report_capacity;
+    struct venue_report *reports;
 };
 
-/* step_us: the length of the source's bars. */
-void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us);
-void paper_release(struct paper *paper);
+/* step_us: the length of the source's bars. symbols: how many the memory is sized for. */
+void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us, int symbols);
+/* Back to the state after paper_init: every call gets NO_ANSWER. */
+void paper_close(struct paper *paper);
+void paper_release(struct paper *paper); /* NULL or all zero: nothing */
 /* Changes costs, depth and the other terms from now on. */
 void paper_set_costs(struct paper *paper, const struct settings *settings);
 

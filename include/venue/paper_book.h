@@ -1,9 +1,9 @@
 /*
  * paper_book.h: the matching of a paper account: how orders, bars, amendments and funding change
- * it. Pure: no I/O, no allocation.
+ * it. Pure: no I/O, no allocation after init.
  *
  *     paper_book_terms(&terms, &settings, step_us);
- *     paper_book_init(&book, cash);
+ *     paper_book_init(&book, cash, symbol_count); paper_change_init(&change, symbol_count);
  *     paper_book_send(&book, &terms, &order, &change);         // the new state is in change.orders
  *     paper_book_bars(&book, &terms, bars, count, &change);    // all bars of one time
  *
@@ -45,7 +45,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAPER_OPEN_MAX   32
 #define PAPER_LEVELS     10
 #define PAPER_REST_BARS  30
 #define PAPER_FUNDING_US (8 * USEC_PER_HOUR)
@@ -66,39 +65,50 @@ struct paper_terms {
     int tick_digits; /* 0: prices are not rounded */
 };
 
+/* Rows: paper_book_init. */
 struct paper_book {
+    int symbols; /* that the rows are sized for */
     struct dec cash;
     int64_t bar_us; /* open time of the newest bars traded */
     int64_t next_fill_id;
     int64_t next_funding_id;
     int64_t funding_period; /* of the newest bar: eight hours since 1970; 0: none seen */
     int open_count;
-    struct order open[PAPER_OPEN_MAX]; /* resting orders, partly filled ones too */
+    struct order *open; /* resting orders, partly filled ones too */
     int position_count;
-    struct position positions[POSITIONS_MAX];
-    int64_t stopped_us[POSITIONS_MAX]; /* when its stop was hit but only partly filled; 0: not */
+    struct position *positions;
+    int64_t *stopped_us; /* when its stop was hit but only partly filled; 0: not */
     int price_count;
     struct paper_price {
         struct symbol symbol;
         struct dec price;
         int64_t at_us;
-    } prices[SYMBOLS_MAX];
+    } * prices;
 };
 
 /* The records that calls produced, to be stored and reported: changed orders in their newest state,
  * once each; fills and payments in order. */
 struct paper_change {
+    int symbols; /* that the rows are sized for */
     int order_count;
-    struct order orders[PAPER_OPEN_MAX + 1];
+    struct order *orders;
     int fill_count;
-    struct fill fills[PAPER_OPEN_MAX + 2 * POSITIONS_MAX];
+    struct fill *fills;
     int payment_count;
-    struct funding payments[POSITIONS_MAX];
+    struct funding *payments;
 };
 
 /* step_us: the length of a bar. */
 void paper_book_terms(struct paper_terms *ret, const struct settings *settings, int64_t step_us);
-void paper_book_init(struct paper_book *book, struct dec cash);
+/* An empty account with room for so many symbols. Aborts when out of memory; nothing is allocated
+ * afterwards. */
+void paper_book_init(struct paper_book *book, struct dec cash, int symbols);
+void paper_book_release(struct paper_book *book); /* all zero: nothing */
+/* Both are sized for the same number of symbols. */
+void paper_book_copy(struct paper_book *dst, const struct paper_book *src);
+int paper_book_open_max(const struct paper_book *book); /* orders that can rest */
+void paper_change_init(struct paper_change *change, int symbols);
+void paper_change_release(struct paper_change *change);
 
 /* Sets the last price of a symbol before its first bar. */
 void paper_book_price(struct paper_book *book, struct symbol symbol, struct dec price,

@@ -229,7 +229,7 @@ struct counted {
     struct dec pnl; /* of all trades */
     struct dec fill_fees;
     struct dec funding; /* paid */
-    struct position positions[SYMBOLS_MAX];
+    struct position positions[POSITIONS_LIMIT];
     int position_count;
 };
 
@@ -243,7 +243,7 @@ static int count_tables(struct collect *c, struct engine_state *ret_before, stru
     rc = rc < 0 ? rc : fill_table_sum(store, &ret->fills, &ret->fill_fees, NULL);
     int64_t payments = 0;
     rc = rc < 0 ? rc : funding_table_sum(store, &payments, &ret->funding, NULL);
-    rc = rc < 0 ? rc : position_table_list(store, ret->positions, SYMBOLS_MAX, NULL);
+    rc = rc < 0 ? rc : position_table_list(store, ret->positions, POSITIONS_LIMIT, NULL);
     if (rc < 0) {
         return rc;
     }

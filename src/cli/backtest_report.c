@@ -54,10 +54,16 @@ static double start_price(const struct backtest_report *r, int symbol)
                                  : r->result->start_prices[symbol];
 }
 
+static const double *point_prices(const struct backtest_result *result, int point)
+{
+    return &result->point_prices[point * result->symbol_count];
+}
+
 static double end_price(const struct backtest_report *r, int symbol)
 {
-    return r->result->point_count > 0 ? r->result->points[r->result->point_count - 1].prices[symbol]
-                                      : (double)NAN;
+    const struct backtest_result *result = r->result;
+    return result->point_count > 0 ? point_prices(result, result->point_count - 1)[symbol]
+                                   : (double)NAN;
 }
 
 /* The return of holding it from start to end, without fees. */
@@ -254,7 +260,7 @@ void backtest_report_text(const struct backtest_report *r, struct buf *out)
     add_groups(out, "By exit", p->reasons, PERFORMANCE_REASONS_MAX, "");
     add_groups(out, "By side", p->sides, (int)COUNT_OF(p->sides), "");
     if (r->settings->symbol_count > 1) {
-        add_groups(out, "By symbol", p->symbols, SYMBOLS_MAX, "");
+        add_groups(out, "By symbol", p->symbols, SYMBOLS_LIMIT, "");
     }
     add_groups(out, "By hour of entry, UTC", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry),
                ":00");
@@ -436,7 +442,7 @@ void backtest_report_json(const struct backtest_report *r, FILE *trades, struct 
     add_groups_json(&out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
     add_groups_json(&out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
     add_groups_json(&out, "sides", p->sides, (int)COUNT_OF(p->sides));
-    add_groups_json(&out, "symbols", p->symbols, SYMBOLS_MAX);
+    add_groups_json(&out, "symbols", p->symbols, SYMBOLS_LIMIT);
     add_groups_json(&out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
     add_curve(&out, r);
     json_out_double(&out, "seconds", r->seconds);
@@ -454,7 +460,7 @@ struct picture {
     int64_t at_us[BACKTEST_CURVE_MAX];
     double equity[BACKTEST_CURVE_MAX];
     double under[BACKTEST_CURVE_MAX];
-    double prices[SYMBOLS_MAX][BACKTEST_CURVE_MAX];
+    double prices[CHART_LINES_MAX][BACKTEST_CURVE_MAX];
     struct chart_mark marks[2 * BACKTEST_MARKS_MAX];
 };
 
@@ -463,11 +469,21 @@ static double relative(const struct backtest_report *r, int symbol, double price
     return r->settings->symbol_count == 1 ? price : 100 * (price / start_price(r, symbol) - 1);
 }
 
+/* As many symbols as a chart has lines. */
+static int drawn_symbols(const struct backtest_report *r)
+{
+    int count = r->settings->symbol_count;
+    return count < CHART_LINES_MAX ? count : CHART_LINES_MAX;
+}
+
 static int fill_marks(const struct backtest_report *r, struct picture *p)
 {
     int count = 0;
     for (int i = 0; i < r->result->mark_count; i++) {
         const struct backtest_mark *m = &r->result->marks[i];
+        if (m->symbol >= drawn_symbols(r)) {
+            continue;
+        }
         bool is_long = m->side == SIDE_LONG;
         p->marks[count++] =
             (struct chart_mark){m->opened_us, relative(r, m->symbol, m->entry_price),
@@ -538,6 +554,9 @@ int backtest_report_chart(const struct backtest_report *r, const char *path, str
     add_subtitle(r, &s, &subtitle);
     bool one = r->settings->symbol_count == 1;
     buf_add_c(&marks_title, one ? "Price" : "Prices");
+    if (r->settings->symbol_count > drawn_symbols(r)) {
+        buf_addf(&marks_title, " of the first %d symbols", drawn_symbols(r));
+    }
     if (r->result->mark_every > 1) {
         buf_addf(&marks_title, ", 1 trade in %lld marked", (long long)r->result->mark_every);
     }
@@ -546,13 +565,13 @@ int backtest_report_chart(const struct backtest_report *r, const char *path, str
         p->at_us[i] = q->at_us;
         p->equity[i] = q->equity;
         p->under[i] = -q->drawdown_pct;
-        for (int k = 0; k < r->settings->symbol_count; k++) {
-            p->prices[k][i] = relative(r, k, q->prices[k]);
+        for (int k = 0; k < drawn_symbols(r); k++) {
+            p->prices[k][i] = relative(r, k, point_prices(r->result, i)[k]);
         }
     }
-    static const enum chart_colour palette[SYMBOLS_MAX] = {CHART_GREY,  CHART_VIOLET, CHART_ORANGE,
-                                                           CHART_TEAL,  CHART_BROWN,  CHART_BLUE,
-                                                           CHART_GREEN, CHART_RED};
+    static const enum chart_colour palette[CHART_LINES_MAX] = {
+        CHART_GREY,  CHART_VIOLET, CHART_ORANGE, CHART_TEAL,
+        CHART_BROWN, CHART_BLUE,   CHART_GREEN,  CHART_RED};
     struct chart chart = {
         .title = title.data,
         .subtitle = subtitle.data,
@@ -574,10 +593,10 @@ int backtest_report_chart(const struct backtest_report *r, const char *path, str
                    {.title = marks_title.data,
                     .unit = one ? NULL : " %",
                     .weight = 5,
-                    .line_count = r->settings->symbol_count,
+                    .line_count = drawn_symbols(r),
                     .mark_count = fill_marks(r, p),
                     .marks = p->marks}}};
-    for (int k = 0; k < r->settings->symbol_count; k++) {
+    for (int k = 0; k < drawn_symbols(r); k++) {
         chart.panels[2].lines[k] = (struct chart_line){
             .name = r->settings->symbols[k].name, .colour = palette[k], .values = p->prices[k]};
     }

@@ -22,11 +22,11 @@ struct backtest_report {
     const struct backtest_result *result;
     const struct settings *settings;
     const struct backtest_model *model;
-    int64_t step_us;                /* of the traded candles */
-    const char *data[SYMBOLS_MAX];  /* source of each symbol's candles */
-    const struct csv_source *files; /* NULL: simulated or recorded */
-    bool is_recorded;               /* the market of a journal */
-    double seconds;                 /* duration of the run */
+    int64_t step_us;                 /* of the traded candles */
+    const char *data[SYMBOLS_LIMIT]; /* source of each symbol's candles */
+    const struct csv_source *files;  /* NULL: simulated or recorded */
+    bool is_recorded;                /* the market of a journal */
+    double seconds;                  /* duration of the run */
 };
 
 void backtest_report_text(const struct backtest_report *report, struct buf *out);

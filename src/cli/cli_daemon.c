@@ -121,6 +121,14 @@ static int check(const struct cli_daemon *daemon, struct err *err)
     return rc;
 }
 
+/* The engine also watches what an earlier run left in symbols that are no longer configured: known
+ * only once it has opened trading.db. */
+static int most_symbols(const struct settings *settings)
+{
+    int most = settings->symbol_count + POSITIONS_LIMIT;
+    return most < SYMBOLS_LIMIT ? most : SYMBOLS_LIMIT;
+}
+
 /* Runs both threads, from start to stop. The engine stops last, so it can answer the requests of
  * ops. */
 static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret_code,
@@ -128,11 +136,11 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
 {
     const char *state_dir = daemon->state_dir;
     struct shared shared;
-    shared_init(&shared, SYMBOLS_MAX);
     struct ops *ops = NULL;
     struct engine_thread *engine = NULL;
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
     config_settings(daemon->config, &options.settings);
+    shared_init(&shared, most_symbols(&options.settings));
     int rc = check(daemon, err);
     if (rc == 0) {
         rc = prepare_trading(state_dir, err);

@@ -20,7 +20,7 @@ struct job {
     const struct cli_args *args;
     struct settings settings;
     int data_count;
-    const char *data[SYMBOLS_MAX];
+    const char *data[SYMBOLS_LIMIT];
     int64_t from_us;
     int64_t to_us;
     bool is_simulated;
@@ -107,7 +107,7 @@ static void sort_symbols(struct job *job, const struct config_symbols *configure
  * prices. */
 static int read_symbols(struct job *job, const struct config *config, struct err *err)
 {
-    const char *names[SYMBOLS_MAX] = {0};
+    const char *names[SYMBOLS_LIMIT] = {0};
     struct settings *s = &job->settings;
     if (job->is_journal) {
         int rc = journal_source_open(job->data[0], &job->journal, err);
@@ -116,9 +116,9 @@ static int read_symbols(struct job *job, const struct config *config, struct err
         }
         return rc;
     }
-    int count = cli_values(job->args, "--symbol", names, SYMBOLS_MAX);
-    if (count > SYMBOLS_MAX) {
-        return err_set(err, ERR_CLI_USAGE, "at most %d symbols", SYMBOLS_MAX);
+    int count = cli_values(job->args, "--symbol", names, SYMBOLS_LIMIT);
+    if (count > SYMBOLS_LIMIT) {
+        return err_set(err, ERR_CLI_USAGE, "at most %d symbols", SYMBOLS_LIMIT);
     }
     if (count == 0 && job->is_simulated) {
         return 0;
@@ -150,12 +150,12 @@ static int read_symbols(struct job *job, const struct config *config, struct err
 
 static int read_data(struct job *job, struct err *err)
 {
-    job->data_count = cli_values(job->args, "--data", job->data, SYMBOLS_MAX);
+    job->data_count = cli_values(job->args, "--data", job->data, SYMBOLS_LIMIT);
     if (job->data_count == 0) {
         return err_set(err, ERR_CLI_USAGE, "backtest needs --data FILE or --data " CLI_SIMULATED);
     }
-    if (job->data_count > SYMBOLS_MAX) {
-        return err_set(err, ERR_CLI_USAGE, "at most %d files", SYMBOLS_MAX);
+    if (job->data_count > SYMBOLS_LIMIT) {
+        return err_set(err, ERR_CLI_USAGE, "at most %d files", SYMBOLS_LIMIT);
     }
     for (int i = 0; i < job->data_count; i++) {
         job->is_simulated = job->is_simulated || cli_is_simulated(job->data[i]);
@@ -194,7 +194,7 @@ static int open_simulated(struct job *job, struct err *err)
 
 static int open_files(struct job *job, struct err *err)
 {
-    struct csv_source_file files[SYMBOLS_MAX];
+    struct csv_source_file files[SYMBOLS_LIMIT];
     for (int i = 0; i < job->data_count; i++) {
         files[i] = (struct csv_source_file){job->settings.symbols[i], job->data[i]};
         struct stat st;

@@ -201,7 +201,7 @@ static int read_simulated(struct job *job, struct err *err)
     struct simulated market;
     simulated_init(&market, (uint64_t)seed, symbols.items, symbols.count, CLI_SIMULATED_START_US);
     for (int64_t minute = 0; rc == 0 && minute < days * 24 * 60; minute++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         (void)source_next(&market.source, bars);
         rc = training_rows_push(job->training_rows, &bars[mine].candle, err);
     }

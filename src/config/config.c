@@ -149,8 +149,12 @@ const struct config_service *config_service(const struct config *config, struct 
 bool config_market_file(const char *text, struct market_file *ret)
 {
     struct str name, path = str_c(text);
-    return str_split(&path, '=', &name) && symbol_parse(str_trim(name), &ret->symbol) &&
-           str_trim(path).len > 0 && str_copy(str_trim(path), ret->path, sizeof(ret->path));
+    if (!str_split(&path, '=', &name) || !symbol_parse(str_trim(name), &ret->symbol)) {
+        return false;
+    }
+    ret->path = path.ptr + strspn(path.ptr, " \t");
+    size_t len = strlen(ret->path);
+    return len > 0 && len <= MARKET_PATH_MAX;
 }
 
 static void set_market(const struct config *config, struct settings *ret)

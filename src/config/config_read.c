@@ -111,7 +111,7 @@ static void store(struct load *load, const struct place *place, const union valu
     }
     case OPTION_TEXTS: {
         struct config_texts *list = slot;
-        ASSERT(list->count < CONFIG_ARGS_MAX);
+        ASSERT(list->count < CONFIG_TEXTS_MAX);
         if ((text = keep_text(load, place, value->text)) != NULL) {
             list->items[list->count++] = text;
         }
@@ -119,7 +119,7 @@ static void store(struct load *load, const struct place *place, const union valu
     }
     case OPTION_SYMBOLS: {
         struct config_symbols *list = slot;
-        ASSERT(list->count < SYMBOLS_MAX);
+        ASSERT(list->count < SYMBOLS_LIMIT);
         for (int i = 0; i < list->count; i++) {
             if (symbol_equal(list->items[i], value->symbol)) {
                 detail_problem(load, ERR_CONFIG_DUPLICATE, place->node,

@@ -6,49 +6,72 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ORDERS    (4 * ENGINE_ORDERS_MAX)
-#define FILLS     (4 * ENGINE_FILLS_MAX)
-#define TRADES    (4 * (ENGINE_FILLS_MAX + POSITIONS_MAX))
-#define PAYMENTS  (8 * ENGINE_REPORTS_MAX)
-#define REQUESTS  64
-#define STOPS     8 /* reserved for emergency stops */
-#define DECISIONS 128
-#define CANDLES   2048
-#define POINTS    512
+#define FILLS    (4 * ENGINE_FILLS_MAX)
+#define PAYMENTS (8 * ENGINE_REPORTS_MAX)
+#define REQUESTS 64
+#define STOPS    8 /* reserved for emergency stops */
+#define POINTS   512
+
+/* By the number of symbols. */
+#define ORDERS(b)    (4 * capacity_orders((b)->symbols))
+#define TRADES(b)    (4 * ENGINE_TRADES(capacity_positions((b)->symbols)))
+#define DECISIONS(b) (16 * capacity_symbols((b)->symbols))
+#define CANDLES(b)   (256 * capacity_symbols((b)->symbols))
 
 struct backlog {
+    int symbols;
     bool write; /* there is something to commit, perhaps only the state */
     bool market_moved;
     bool positions_changed;
     bool rules_changed;
     int order_count;
-    struct order orders[ORDERS];
-    bool fresh[ORDERS]; /* not in trading.db yet */
+    struct order *orders;
+    bool *fresh; /* not in trading.db yet */
     int fill_count;
     struct fill fills[FILLS];
     int payment_count;
     struct funding payments[PAYMENTS];
     int trade_count;
-    struct trade trades[TRADES];
+    struct trade *trades;
     int decision_count;
-    struct decision decisions[DECISIONS];
+    struct decision *decisions;
     int candle_count;
-    struct source_bar candles[CANDLES];
+    struct source_bar *candles;
     int point_count;
     struct equity_point points[POINTS];
     int request_count;
     struct journal_request requests[REQUESTS];
 };
 
-struct backlog *backlog_new(void)
+static void *rows(int count, size_t size)
 {
-    struct backlog *b = calloc(1, sizeof(*b));
-    ASSERT(b != NULL);
+    void *memory = calloc((size_t)count, size);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+struct backlog *backlog_new(int symbols)
+{
+    struct backlog *b = rows(1, sizeof(*b));
+    b->symbols = symbols;
+    b->orders = rows(ORDERS(b), sizeof(*b->orders));
+    b->fresh = rows(ORDERS(b), sizeof(*b->fresh));
+    b->trades = rows(TRADES(b), sizeof(*b->trades));
+    b->decisions = rows(DECISIONS(b), sizeof(*b->decisions));
+    b->candles = rows(CANDLES(b), sizeof(*b->candles));
     return b;
 }
 
 void backlog_free(struct backlog *backlog)
 {
+    if (backlog == NULL) {
+        return;
+    }
+    free(backlog->orders);
+    free(backlog->fresh);
+    free(backlog->trades);
+    free(backlog->decisions);
+    free(backlog->candles);
     free(backlog);
 }
 
@@ -85,9 +108,10 @@ bool backlog_has_capacity(const struct backlog *b)
     for (int i = 0; i < b->order_count; i++) {
         orders += !is_droppable(b, i);
     }
-    return orders + ENGINE_ORDERS_MAX <= ORDERS && b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
+    return orders + capacity_orders(b->symbols) <= ORDERS(b) &&
+           b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
            b->payment_count + ENGINE_REPORTS_MAX <= PAYMENTS &&
-           b->trade_count + ENGINE_FILLS_MAX + POSITIONS_MAX <= TRADES;
+           b->trade_count + TRADES(b) / 4 <= TRADES(b);
 }
 
 bool backlog_accepts(const struct backlog *b, enum request_kind kind)
@@ -123,10 +147,10 @@ void backlog_add_order(struct backlog *b, const struct order *order)
 {
     int i = find_order(b, order->client_id);
     if (i < 0) {
-        if (b->order_count == ORDERS) {
+        if (b->order_count == ORDERS(b)) {
             drop_ended_orders(b);
         }
-        ASSERT(b->order_count < ORDERS);
+        ASSERT(b->order_count < ORDERS(b));
         i = b->order_count++;
         b->fresh[i] = order->state == ORDER_PREPARED;
     }
@@ -154,8 +178,8 @@ void backlog_add_request(struct backlog *b, const struct journal_request *reques
 
 static void add_candle(struct backlog *b, const struct source_bar *bar)
 {
-    if (b->candle_count == CANDLES) {
-        memmove(b->candles, b->candles + 1, sizeof(b->candles) - sizeof(b->candles[0]));
+    if (b->candle_count == CANDLES(b)) {
+        memmove(b->candles, b->candles + 1, (size_t)(CANDLES(b) - 1) * sizeof(b->candles[0]));
         b->candle_count--;
     }
     b->candles[b->candle_count++] = *bar;
@@ -172,7 +196,7 @@ static void add_point(struct backlog *b, const struct equity_point *point)
 
 static void add_history(struct backlog *b, const struct engine_outputs *out)
 {
-    for (int i = 0; i < out->decision_count && b->decision_count < DECISIONS; i++) {
+    for (int i = 0; i < out->decision_count && b->decision_count < DECISIONS(b); i++) {
         b->decisions[b->decision_count++] = out->decisions[i];
     }
     for (int i = 0; i < out->candle_count; i++) {
@@ -196,7 +220,7 @@ void backlog_add(struct backlog *b, const struct engine_outputs *out)
         backlog_add_order(b, &out->orders[i]);
     }
     ASSERT(b->fill_count + out->fill_count <= FILLS &&
-           b->trade_count + out->trade_count <= TRADES &&
+           b->trade_count + out->trade_count <= TRADES(b) &&
            b->payment_count + out->payment_count <= PAYMENTS);
     for (int i = 0; i < out->fill_count; i++) {
         b->fills[b->fill_count++] = out->fills[i];

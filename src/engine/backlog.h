@@ -19,7 +19,8 @@
 
 struct backlog;
 
-struct backlog *backlog_new(void); /* never NULL */
+/* symbols: the most that the engine has. Never NULL. */
+struct backlog *backlog_new(int symbols);
 void backlog_free(struct backlog *backlog);
 void backlog_clear(struct backlog *backlog);
 bool backlog_is_empty(const struct backlog *backlog);

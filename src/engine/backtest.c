@@ -1,10 +1,13 @@
 #include "engine/backtest.h"
 
 #include "base/check.h"
+#include "engine/engine_buffers.h"
+#include "engine_private.h"
 #include "ledger.h"
 #include "venue/paper.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Most steps without a candle in a row, while reports and answers are exchanged. */
 #define SETTLE_STEPS_MAX 64
@@ -15,8 +18,8 @@ struct backtest {
     struct engine *engine;
     struct paper paper;
     int64_t step_us;
-    int64_t frame_us;               /* bar length of the decision frame */
-    int64_t newest_us[SYMBOLS_MAX]; /* open of each symbol's newest candle */
+    int64_t frame_us;                 /* bar length of the decision frame */
+    int64_t newest_us[SYMBOLS_LIMIT]; /* open of each symbol's newest candle */
     int64_t first_mono_us;
     struct engine_now now;
     struct engine_inputs inputs;
@@ -34,11 +37,18 @@ struct backtest {
 
 /* ---------------------------------------------------------------- what is kept for a chart */
 
+static double *prices_of(struct backtest_result *r, int point)
+{
+    return &r->point_prices[point * r->symbol_count];
+}
+
 static void halve_curve(struct backtest_result *r)
 {
     for (int i = 0; i < r->point_count / 2; i++) {
         double deepest = r->points[2 * i].drawdown_pct;
         r->points[i] = r->points[2 * i + 1];
+        memcpy(prices_of(r, i), prices_of(r, 2 * i + 1),
+               (size_t)r->symbol_count * sizeof(r->point_prices[0]));
         if (deepest > r->points[i].drawdown_pct) {
             r->points[i].drawdown_pct = deepest;
         }
@@ -49,12 +59,13 @@ static void halve_curve(struct backtest_result *r)
 static void end_point(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
-    for (int i = 0; i < b->settings.symbol_count; i++) {
-        b->point.prices[i] = dec_to_double(engine_price(b->engine, b->settings.symbols[i]));
-    }
     if (r->point_count == BACKTEST_CURVE_MAX) {
         halve_curve(r);
         b->point_us *= 2;
+    }
+    double *prices = prices_of(r, r->point_count);
+    for (int i = 0; i < r->symbol_count; i++) {
+        prices[i] = dec_to_double(engine_price(b->engine, b->settings.symbols[i]));
     }
     r->points[r->point_count++] = b->point;
     b->has_point = false;
@@ -81,12 +92,9 @@ static void draw_point(struct backtest *b, int64_t at_us, struct dec equity)
 
 static int symbol_index(const struct backtest *b, struct symbol symbol)
 {
-    int i = 0;
-    while (!symbol_equal(b->settings.symbols[i], symbol)) {
-        i++;
-        ASSERT(i < b->settings.symbol_count);
-    }
-    return i;
+    int place = engine_place(b->engine, symbol);
+    ASSERT(place >= 0);
+    return place;
 }
 
 static void mark_trade(struct backtest *b, const struct trade *t)
@@ -243,7 +251,7 @@ static void report(const struct backtest *b, int64_t market_us)
 static void warm_up(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
-    struct source_bar bars[SYMBOLS_MAX], closed[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT], closed[SYMBOLS_LIMIT];
     int64_t warm_us = b->options.from_us - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
     int64_t open_us;
     while (is_due(b, open_us = next_open_us(b)) && open_us < b->options.from_us) {
@@ -359,11 +367,17 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->point_us = b->step_us;
     b->first_mono_us = USEC_PER_SEC; /* the engine uses zero as "never" */
     b->result.mark_every = 1;
+    b->result.symbol_count = b->settings.symbol_count;
+    b->result.point_prices =
+        calloc(BACKTEST_CURVE_MAX * (size_t)b->settings.symbol_count, sizeof(double));
+    ASSERT(b->result.point_prices != NULL);
     b->result.snapshot = snapshot_new(b->settings.symbol_count);
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
     engine_set_step(b->engine, b->step_us);
     engine_use_predictor(b->engine, options->predictor);
-    paper_init(&b->paper, &b->settings, b->step_us);
+    paper_init(&b->paper, &b->settings, b->step_us, b->settings.symbol_count);
+    engine_inputs_init(&b->inputs, b->settings.symbol_count);
+    engine_outputs_init(&b->outputs, b->settings.symbol_count);
     paper_open_memory(&b->paper);
     engine_set_venue(b->engine, venue_capabilities(&b->paper.venue));
     return b;
@@ -377,6 +391,9 @@ void backtest_free(struct backtest *backtest)
     engine_free(backtest->engine);
     paper_release(&backtest->paper);
     free(backtest->result.snapshot);
+    free(backtest->result.point_prices);
+    engine_inputs_release(&backtest->inputs);
+    engine_outputs_release(&backtest->outputs);
     free(backtest);
 }
 

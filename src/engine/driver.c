@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPEAT_US USEC_PER_MIN
 /* Further behind than this (real time), the market does not catch up: it continues from now. */
@@ -188,7 +189,7 @@ static void accept_request(struct driver *d)
  * the engine refuses and counts it. */
 static int show_venue(struct driver *d, struct err *err)
 {
-    struct source_bar shown[SYMBOLS_MAX];
+    struct source_bar shown[SYMBOLS_LIMIT];
     int count = 0;
     for (int i = 0; i < d->inputs.bar_count; i++) {
         if (d->inputs.bars[i].candle.open_us == d->minute_us) {
@@ -534,24 +535,36 @@ int driver_check_market(const struct settings *settings, int64_t *ret_step_us, s
     return rc;
 }
 
+/* The configuration may be replaced while the driver runs. */
+static void keep_paths(struct driver *d)
+{
+    for (int i = 0; i < d->settings.market_file_count; i++) {
+        d->settings.market_files[i].path = strdup(d->settings.market_files[i].path);
+        ASSERT(d->settings.market_files[i].path != NULL);
+    }
+}
+
 struct driver *driver_new(const struct driver_options *options, struct shared *shared)
 {
-    ASSERT(options->settings.symbol_count >= 1 && options->settings.symbol_count <= SYMBOLS_MAX &&
+    ASSERT(options->settings.symbol_count >= 1 &&
+           options->settings.symbol_count <= shared->symbols &&
            options->settings.market_speed >= 1);
     struct driver *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->options = *options;
     d->settings = options->settings;
+    keep_paths(d);
     d->shared = shared;
     d->clock = options->clock == NULL ? clock_real() : options->clock;
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);
-    d->backlog = backlog_new();
+    d->backlog = backlog_new(shared->symbols);
     d->snapshot = snapshot_new(shared->symbols);
     d->snapshot->books_balance = true; /* until the first check */
     d->snapshot->started_wall_us = clock_wall_us(d->clock);
     d->snapshot->started_mono_us = clock_mono_us(d->clock);
-    paper_init(&d->paper, &d->settings, timeframe_us(TF_1M)); /* until there is a market */
+    paper_init(&d->paper, &d->settings, timeframe_us(TF_1M),
+               shared->symbols); /* until there is a market */
     d->venue = options->wrap_venue == NULL
                    ? &d->paper.venue
                    : options->wrap_venue(&d->paper.venue, options->userdata);
@@ -564,8 +577,12 @@ void driver_free(struct driver *driver)
         return;
     }
     driver_open_undo(driver);
+    paper_release(&driver->paper);
     predictor_free(driver->predictor);
     backlog_free(driver->backlog);
+    for (int i = 0; i < driver->settings.market_file_count; i++) {
+        free((char *)(uintptr_t)driver->settings.market_files[i].path);
+    }
     free(driver->snapshot);
     free(driver->state_dir);
     free(driver);

@@ -408,7 +408,8 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
 /* Adds the position to the books, so that the fills of its close can be booked. */
 static void load_adopted(struct driver *d, const struct position *p, struct engine_memory *memory)
 {
-    struct ledger ledger = {&memory->state, memory->positions, &memory->position_count};
+    struct ledger ledger = {&memory->state, memory->positions, &memory->position_count,
+                            POSITIONS_LIMIT};
     if (p->symbol.name[0] != '\0' && ledger_adopt(&ledger, p)) {
         backlog_add_positions(d->backlog);
     }
@@ -433,7 +434,7 @@ static void load_note(struct driver *d, const struct reserve_note *n, struct eng
         if (is_loaded(memory, n->order.client_id)) {
             break;
         }
-        if (memory->order_count == ENGINE_ORDERS_MAX) {
+        if (memory->order_count == ORDERS_LIMIT) {
             report_lost_note(d, n->order.client_id);
             break;
         }

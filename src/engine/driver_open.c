@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "driver_private.h"
+#include "engine/engine_buffers.h"
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "journal.h"
@@ -10,8 +11,10 @@
 #include <stdlib.h>
 
 #define RETRY_US USEC_PER_SEC
-/* Five-minute bars of the warm-up, stored for charts. */
-#define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5 * SYMBOLS_MAX)
+/* Notes of a step besides those of its orders: a state and a request. */
+#define NOTES_MORE 2
+/* Five-minute bars of the warm-up of a symbol, stored for charts. */
+#define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5)
 
 /* ---------------------------------------------------------------- the market */
 
@@ -30,14 +33,14 @@ static int find_symbol(const struct symbol *symbols, int count, struct symbol sy
  * run: a position without prices would have no stop. */
 static void watch_held(struct driver *d, const struct engine_memory *memory)
 {
-    /* An engine has at most SYMBOLS_MAX symbols, so an earlier run cannot leave more. */
-    struct symbol held[SYMBOLS_MAX];
+    /* An engine has at most SYMBOLS_LIMIT symbols, so an earlier run cannot leave more. */
+    struct symbol held[SYMBOLS_LIMIT];
     int held_count = 0;
     for (int i = 0; i < memory->position_count + memory->order_count; i++) {
         struct symbol symbol = i < memory->position_count
                                    ? memory->positions[i].symbol
                                    : memory->orders[i - memory->position_count].symbol;
-        if (held_count < SYMBOLS_MAX && find_symbol(held, held_count, symbol) < 0) {
+        if (held_count < SYMBOLS_LIMIT && find_symbol(held, held_count, symbol) < 0) {
             held[held_count++] = symbol;
         }
     }
@@ -45,7 +48,8 @@ static void watch_held(struct driver *d, const struct engine_memory *memory)
     for (int i = 0; i < held_count; i++) {
         others += find_symbol(d->symbols, d->symbol_count, held[i]) < 0;
     }
-    for (int i = d->symbol_count - 1; i >= 0 && d->symbol_count + others > SYMBOLS_MAX; i--) {
+    for (int i = d->symbol_count - 1; i >= 0 && d->symbol_count + others > d->shared->symbols;
+         i--) {
         if (find_symbol(held, held_count, d->symbols[i]) < 0) {
             struct err why = {0};
             (void)err_set(&why, ERR_ENGINE_SYMBOLS, "%s", d->symbols[i].name);
@@ -66,7 +70,7 @@ static void watch_held(struct driver *d, const struct engine_memory *memory)
 
 int driver_open_files(const struct settings *settings, struct csv_source *ret, struct err *err)
 {
-    struct csv_source_file files[SYMBOLS_MAX];
+    struct csv_source_file files[SYMBOLS_LIMIT];
     for (int i = 0; i < settings->market_file_count; i++) {
         files[i] = (struct csv_source_file){settings->market_files[i].symbol,
                                             settings->market_files[i].path};
@@ -109,7 +113,12 @@ static void make_engine(struct driver *d)
 {
     d->engine = engine_new(&d->settings, d->symbols, d->symbol_count);
     engine_set_step(d->engine, source_step_us(d->own));
-    paper_init(&d->paper, &d->settings, source_step_us(d->own));
+    engine_inputs_init(&d->inputs, d->symbol_count);
+    engine_outputs_init(&d->outputs, d->symbol_count);
+    d->notes = calloc((size_t)capacity_orders(d->symbol_count) + NOTES_MORE, sizeof(*d->notes));
+    ASSERT(d->notes != NULL);
+    paper_release(&d->paper);
+    paper_init(&d->paper, &d->settings, source_step_us(d->own), d->symbol_count);
     engine_set_venue(d->engine, venue_capabilities(d->venue));
 }
 
@@ -134,11 +143,12 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
 static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
 {
     bool simulated = d->own == &d->market.source;
-    AUTO_FREE struct source_bar *history = calloc(HISTORY_MAX, sizeof(*history));
+    AUTO_FREE struct source_bar *history =
+        calloc((size_t)(HISTORY_MAX * d->symbol_count), sizeof(*history));
     ASSERT(history != NULL);
     int kept = 0;
     for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         int count = source_next(d->own, bars);
         kept += engine_warm(d->engine, bars, count, &history[kept]);
     }
@@ -184,6 +194,11 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
         return rc;
     }
     watch_held(d, memory);
+    if (memory->order_count > capacity_orders(d->symbol_count)) {
+        return err_set(err, ERR_STORE_DAMAGED,
+                       "orders: %d are open in %d symbols, at most %d can be", memory->order_count,
+                       d->symbol_count, capacity_orders(d->symbol_count));
+    }
     /* The venue's account was opened with this cash, whatever is configured now. */
     d->settings.initial_cash = memory->state.initial_cash;
     if (!has_market) {
@@ -290,6 +305,10 @@ void driver_open_undo(struct driver *d)
     d->recorder = NULL;
     engine_free(d->engine);
     d->engine = NULL;
+    engine_inputs_release(&d->inputs);
+    engine_outputs_release(&d->outputs);
+    free(d->notes);
+    d->notes = NULL;
     if (d->owns_reserve) {
         reserve_free(d->reserve);
     }
@@ -302,7 +321,7 @@ void driver_open_undo(struct driver *d)
     }
     d->store = NULL;
     csv_source_release(&d->files);
-    paper_release(&d->paper);
+    paper_close(&d->paper);
     d->own = NULL;
 }
 

@@ -36,7 +36,7 @@ struct driver {
     bool model_tried;            /* loading was attempted */
     int model_err;               /* why the configured model is not used; 0: it is used */
     int symbol_count;
-    struct symbol symbols[SYMBOLS_MAX];
+    struct symbol symbols[SYMBOLS_LIMIT];
     struct paper paper;
     struct venue *venue;
 
@@ -53,23 +53,23 @@ struct driver {
 
     struct reserve *reserve; /* NULL: none could be made */
     bool owns_reserve;
-    bool reserve_stale;      /* its notes are in trading.db but could not be cleared */
-    int64_t reserve_mono_us; /* when making one was last attempted; 0: never */
-    struct reserve_note notes[ENGINE_ORDERS_MAX + 2]; /* of the current step */
-    struct backlog *backlog;                          /* rows that are not in trading.db */
-    bool deferred;                                    /* outputs are in the backlog */
-    bool behind;               /* writes fail; steps continue, nothing is opened */
-    bool reserved;             /* behind: the notes of this step are in the reserve */
-    int64_t failing_mono_us;   /* since when writing fails; 0: it works */
-    int64_t failing_wall_us;   /* the same, wall clock */
-    int64_t tried_mono_us;     /* the last attempt */
-    int failing_err;           /* its cause, an err id */
-    int64_t commit_us;         /* duration of the last commit */
-    int64_t committed_mono_us; /* its end; 0: none yet */
-    int64_t slow_commit_us;    /* duration of the last slow commit */
-    int64_t slow_mono_us;      /* its end; 0: none recently */
-    int64_t slow_wall_us;      /* end of the first slow commit in a row */
-    enum trading_state state;  /* on disk or in the reserve */
+    bool reserve_stale;         /* its notes are in trading.db but could not be cleared */
+    int64_t reserve_mono_us;    /* when making one was last attempted; 0: never */
+    struct reserve_note *notes; /* of the current step */
+    struct backlog *backlog;    /* rows that are not in trading.db */
+    bool deferred;              /* outputs are in the backlog */
+    bool behind;                /* writes fail; steps continue, nothing is opened */
+    bool reserved;              /* behind: the notes of this step are in the reserve */
+    int64_t failing_mono_us;    /* since when writing fails; 0: it works */
+    int64_t failing_wall_us;    /* the same, wall clock */
+    int64_t tried_mono_us;      /* the last attempt */
+    int failing_err;            /* its cause, an err id */
+    int64_t commit_us;          /* duration of the last commit */
+    int64_t committed_mono_us;  /* its end; 0: none yet */
+    int64_t slow_commit_us;     /* duration of the last slow commit */
+    int64_t slow_mono_us;       /* its end; 0: none recently */
+    int64_t slow_wall_us;       /* end of the first slow commit in a row */
+    enum trading_state state;   /* on disk or in the reserve */
     char state_reason[64];
     struct state_file exported; /* the contents of .trading_state.json */
     bool export_failed;

@@ -7,37 +7,58 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SERIES_MAGIC \
-    UINT64_C(0x6e642d7365723032) /* "nd-ser02": magic and layout version of the bytes */
-
-/* Precedes the saved part of each series, and the returns. */
-struct series_header {
-    uint64_t magic;
-    uint64_t series_size;
-    uint64_t returns_size;
-    uint64_t count;
-};
-
 /* ---------------------------------------------------------------- shared by the step's files */
 
 struct ledger engine_ledger(struct engine *engine)
 {
-    return (struct ledger){&engine->state, engine->positions, &engine->position_count};
+    return (struct ledger){&engine->state, engine->positions, &engine->position_count,
+                           engine->position_capacity};
+}
+
+static unsigned hash_of(struct symbol symbol)
+{
+    uint64_t words[2];
+    _Static_assert(sizeof(words) == sizeof(symbol), "all bytes count");
+    memcpy(words, &symbol, sizeof(words));
+    uint64_t mixed =
+        (words[0] ^ words[1] * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    return (unsigned)(mixed >> 40);
+}
+
+int engine_place(const struct engine *engine, struct symbol symbol)
+{
+    for (unsigned at = hash_of(symbol);; at++) {
+        int place = engine->places[at & engine->place_mask];
+        if (place == 0 || symbol_equal(engine->series[place - 1].symbol, symbol)) {
+            return place - 1;
+        }
+    }
+}
+
+int engine_tier(const struct engine *engine, struct symbol symbol)
+{
+    int place = engine_place(engine, symbol);
+    return place >= 0 ? engine->tiers[place] : risk_tier(&engine->settings, symbol);
 }
 
 struct series *engine_series(struct engine *engine, struct symbol symbol)
 {
-    for (int i = 0; i < engine->symbol_count; i++) {
-        if (symbol_equal(engine->series[i].symbol, symbol)) {
-            return &engine->series[i];
-        }
-    }
-    return NULL;
+    int place = engine_place(engine, symbol);
+    return place >= 0 ? &engine->series[place] : NULL;
 }
 
 const struct quote *engine_quote(const struct engine *engine, struct symbol symbol)
 {
-    for (int i = 0; engine->in != NULL && i < engine->in->quote_count; i++) {
+    int place = engine_place(engine, symbol);
+    if (engine->in == NULL) {
+        return NULL;
+    }
+    /* Usually the quotes are those of all symbols, in their order. */
+    if (place >= 0 && place < engine->in->quote_count &&
+        symbol_equal(engine->in->quotes[place].symbol, symbol)) {
+        return &engine->in->quotes[place];
+    }
+    for (int i = 0; i < engine->in->quote_count; i++) {
         if (symbol_equal(engine->in->quotes[i].symbol, symbol)) {
             return &engine->in->quotes[i];
         }
@@ -61,7 +82,7 @@ struct event *engine_event(struct engine *engine, enum topic topic, int64_t code
     struct engine_outputs *out = engine->out;
     /* More events than fit into a step: the last one is overwritten. Readers resynchronise from the
      * snapshot as after any loss, and no decision depends on events. */
-    if (out->event_count == ENGINE_EVENTS_MAX) {
+    if (out->event_count == ENGINE_EVENTS(capacity_symbols(out->symbols))) {
         out->event_count--;
     }
     struct event *e = &out->events[out->event_count++];
@@ -78,20 +99,77 @@ void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol)
 
 /* ---------------------------------------------------------------- lifecycle */
 
+static void *rows(int count, size_t size)
+{
+    void *memory = calloc((size_t)count, size);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+static void make_room(struct engine *engine)
+{
+    struct engine_exposure *x = &engine->exposure;
+    int symbols = engine->symbol_count;
+    int positions = capacity_positions(symbols);
+    int orders = capacity_orders(symbols);
+    engine->series = rows(symbols, sizeof(*engine->series));
+    engine->tiers = rows(symbols, sizeof(*engine->tiers));
+    returns_init(&engine->returns, capacity_symbols(symbols));
+    engine->position_capacity = positions;
+    engine->positions = rows(positions, sizeof(*engine->positions));
+    engine->order_capacity = orders;
+    engine->slots = rows(orders, sizeof(*engine->slots));
+    x->entries_us = rows(orders, sizeof(*x->entries_us));
+    x->foreign = rows(positions, sizeof(*x->foreign));
+    x->foreign_seen = rows(positions, sizeof(*x->foreign_seen));
+    x->unsaved_capacity = 2 * positions;
+    x->unsaved = rows(x->unsaved_capacity, sizeof(*x->unsaved));
+    x->liquidation_guards = rows(symbols, sizeof(*x->liquidation_guards));
+    engine->venue.known = rows(symbols, sizeof(*engine->venue.known));
+    engine->venue.instruments = rows(symbols, sizeof(*engine->venue.instruments));
+}
+
+/* At most half of the places are taken. */
+static void make_places(struct engine *engine)
+{
+    unsigned places = 16;
+    while (places < 2 * (unsigned)engine->symbol_count) {
+        places *= 2;
+    }
+    engine->place_mask = places - 1;
+    engine->places = rows((int)places, sizeof(*engine->places));
+    for (int i = 0; i < engine->symbol_count; i++) {
+        unsigned at = hash_of(engine->series[i].symbol);
+        while (engine->places[at & engine->place_mask] != 0) {
+            at++;
+        }
+        engine->places[at & engine->place_mask] = (uint16_t)(i + 1);
+    }
+}
+
+static void use_settings(struct engine *engine, const struct settings *settings)
+{
+    engine->settings = *settings;
+    for (int i = 0; i < engine->symbol_count; i++) {
+        engine->tiers[i] = risk_tier(settings, engine->series[i].symbol);
+    }
+}
+
 struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count)
 {
-    ASSERT(count >= 1 && count <= SYMBOLS_MAX && settings->symbol_count <= count);
-    struct engine *engine = calloc(1, sizeof(*engine));
-    ASSERT(engine != NULL);
-    engine->settings = *settings;
+    ASSERT(count >= 1 && count <= SYMBOLS_LIMIT && settings->symbol_count <= count);
+    struct engine *engine = rows(1, sizeof(*engine));
     engine->traded_count = settings->symbol_count;
     engine->venue.can = (struct venue_capabilities){.brackets = true};
     engine->venue.state = VENUE_READY;
     engine->symbol_count = count;
     engine->books_balance = true;
+    make_room(engine);
     for (int i = 0; i < count; i++) {
         series_init(&engine->series[i], symbols[i], timeframe_us(TF_1M));
     }
+    make_places(engine);
+    use_settings(engine, settings);
     return engine;
 }
 
@@ -105,6 +183,23 @@ void engine_set_step(struct engine *engine, int64_t step_us)
 
 void engine_free(struct engine *engine)
 {
+    if (engine == NULL) {
+        return;
+    }
+    struct engine_exposure *x = &engine->exposure;
+    free(engine->series);
+    free(engine->tiers);
+    free(engine->places);
+    returns_release(&engine->returns);
+    free(engine->positions);
+    free(engine->slots);
+    free(x->entries_us);
+    free(x->foreign);
+    free(x->foreign_seen);
+    free(x->unsaved);
+    free(x->liquidation_guards);
+    free(engine->venue.known);
+    free(engine->venue.instruments);
     free(engine);
 }
 
@@ -143,8 +238,8 @@ void engine_begin_at_run(struct engine *engine, int64_t run)
 
 void engine_restore(struct engine *engine, const struct engine_memory *memory)
 {
-    ASSERT(memory->position_count >= 0 && memory->position_count <= POSITIONS_MAX &&
-           memory->order_count >= 0 && memory->order_count <= ENGINE_ORDERS_MAX);
+    ASSERT(memory->position_count >= 0 && memory->position_count <= engine->position_capacity &&
+           memory->order_count >= 0 && memory->order_count <= engine->order_capacity);
     engine->state = memory->state;
     engine->state.run++;
     engine->market_us = memory->state.market_us;
@@ -152,7 +247,8 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
         engine_account_entry(engine, memory->entries_us[i]);
     }
     engine->position_count = memory->position_count;
-    memcpy(engine->positions, memory->positions, sizeof(engine->positions));
+    memcpy(engine->positions, memory->positions,
+           (size_t)memory->position_count * sizeof(engine->positions[0]));
     engine_orders_restore(engine, memory);
     engine_rules_restore(engine, &memory->rules);
 }
@@ -186,7 +282,7 @@ void engine_history(struct engine *engine, struct symbol symbol, const struct ca
 }
 
 int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
-                struct source_bar ret_closed[SYMBOLS_MAX])
+                struct source_bar *ret_closed)
 {
     int done = 0;
     for (int i = 0; i < count; i++) {
@@ -195,7 +291,8 @@ int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
         if (series != NULL) {
             (void)push_bar(engine, series, &bars[i].candle,
                            bars[i].candle.open_us + series->step_us, &closed);
-            if ((closed & 1u << series_decision_tf(series)) != 0 && done < SYMBOLS_MAX) {
+            if ((closed & 1u << series_decision_tf(series)) != 0 &&
+                done < capacity_symbols(engine->symbol_count)) {
                 ret_closed[done++] =
                     (struct source_bar){series->symbol, series_decision_frame(series)->closed};
             }
@@ -310,6 +407,7 @@ static void check_books(struct engine *engine)
 void engine_step(struct engine *engine, const struct engine_now *now,
                  const struct engine_inputs *inputs, struct engine_outputs *ret)
 {
+    ASSERT(ret->symbols == engine->symbol_count);
     engine->now = now;
     engine->in = inputs;
     engine->out = ret;
@@ -324,7 +422,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     }
     engine->state.market_us = engine->market_us;
     if (inputs->settings != NULL) {
-        engine->settings = *inputs->settings;
+        use_settings(engine, inputs->settings);
     }
 
     engine_orders_begin(engine);
@@ -335,11 +433,11 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     for (int i = 0; i < inputs->report_count; i++) {
         engine_reports_accept(engine, &inputs->reports[i]);
     }
-    struct series *due[SYMBOLS_MAX];
+    struct series *due[SYMBOLS_LIMIT];
     int due_count = 0;
     for (int i = 0; i < inputs->bar_count; i++) {
         struct series *series = accept_bar(engine, &inputs->bars[i]);
-        if (series != NULL && due_count < SYMBOLS_MAX) {
+        if (series != NULL && due_count < SYMBOLS_LIMIT) {
             due[due_count++] = series;
         }
     }
@@ -473,7 +571,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     ret->vetoes = (uint64_t)s->vetoes;
     ret->open_orders = (uint64_t)engine_orders_alive(engine);
     ret->unknown_orders = 0;
-    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+    for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *slot = &engine->slots[i];
         ret->unknown_orders += slot->used && slot->order.state == ORDER_UNKNOWN;
     }
@@ -499,66 +597,6 @@ const struct position *engine_positions(const struct engine *engine, int *ret_co
 
 struct dec engine_price(const struct engine *engine, struct symbol symbol)
 {
-    for (int i = 0; i < engine->symbol_count; i++) {
-        if (symbol_equal(engine->series[i].symbol, symbol)) {
-            return engine->series[i].price;
-        }
-    }
-    return DEC_ZERO;
-}
-
-size_t engine_series_save(const struct engine *engine, void *dst, size_t dst_size)
-{
-    struct series_header header = {SERIES_MAGIC, SERIES_SAVED_SIZE, sizeof(struct returns),
-                                   (uint64_t)engine->symbol_count};
-    size_t body = (size_t)engine->symbol_count * SERIES_SAVED_SIZE;
-    if (dst_size < sizeof(header) + body + sizeof(engine->returns)) {
-        return 0;
-    }
-    char *to = dst;
-    memcpy(to, &header, sizeof(header));
-    to += sizeof(header);
-    for (int i = 0; i < engine->symbol_count; i++) {
-        memcpy(to, &engine->series[i], SERIES_SAVED_SIZE);
-        to += SERIES_SAVED_SIZE;
-    }
-    memcpy(to, &engine->returns, sizeof(engine->returns));
-    return sizeof(header) + body + sizeof(engine->returns);
-}
-
-bool engine_series_load(struct engine *engine, const void *bytes, size_t size)
-{
-    struct series_header header;
-    if (size < sizeof(header)) {
-        return false;
-    }
-    memcpy(&header, bytes, sizeof(header));
-    if (header.magic != SERIES_MAGIC || header.series_size != SERIES_SAVED_SIZE ||
-        header.returns_size != sizeof(struct returns) || header.count > SYMBOLS_MAX ||
-        size != sizeof(header) + header.count * SERIES_SAVED_SIZE + sizeof(struct returns)) {
-        return false;
-    }
-    const char *body = (const char *)bytes + sizeof(header);
-    struct series saved;
-    struct returns returns;
-    memcpy(&returns, body + header.count * SERIES_SAVED_SIZE, sizeof(returns));
-    if (!returns_is_sane(&returns)) {
-        return false;
-    }
-    for (uint64_t i = 0; i < header.count; i++) {
-        memcpy(&saved, body + i * SERIES_SAVED_SIZE, SERIES_SAVED_SIZE);
-        if (!series_is_sane(&saved) || saved.step_us != engine->series[0].step_us) {
-            return false;
-        }
-    }
-    for (uint64_t i = 0; i < header.count; i++) {
-        memset(&saved, 0, sizeof(saved));
-        memcpy(&saved, body + i * SERIES_SAVED_SIZE, SERIES_SAVED_SIZE);
-        struct series *mine = engine_series(engine, saved.symbol);
-        if (mine != NULL) {
-            *mine = saved;
-        }
-    }
-    engine->returns = returns;
-    return true;
+    int place = engine_place(engine, symbol);
+    return place >= 0 ? engine->series[place].price : DEC_ZERO;
 }

@@ -14,7 +14,7 @@ struct stake {
 
 /* All of them: positions, the unfilled part of entries under way, and foreign positions. A partly
  * filled entry has two. */
-#define STAKES_MAX (POSITIONS_MAX + POSITIONS_MAX + ENGINE_ORDERS_MAX)
+#define STAKES_MAX (POSITIONS_LIMIT + POSITIONS_LIMIT + ORDERS_LIMIT)
 
 struct stakes {
     int count;
@@ -89,7 +89,7 @@ static int64_t recent_entries(const struct engine *engine)
 {
     const struct engine_exposure *x = &engine->exposure;
     int64_t count = 0;
-    for (int i = 0; i < ENGINE_ENTRIES_MAX && i < x->entry_count; i++) {
+    for (int i = 0; i < engine->order_capacity && i < x->entry_count; i++) {
         count += engine->market_us - x->entries_us[i] < USEC_PER_MIN;
     }
     return count;
@@ -118,11 +118,12 @@ static bool is_held(const struct engine *engine, struct symbol symbol)
 static void fill_stakes(const struct engine *engine, const struct stakes *stakes,
                         struct symbol symbol, enum side side, struct risk_account *ret)
 {
+    int row = returns_find(&engine->returns, symbol);
     for (int i = 0; i < stakes->count; i++) {
         const struct stake *stake = &stakes->list[i];
         bool same = symbol_equal(stake->symbol, symbol);
         ret->exposure = dec_add(ret->exposure, stake->notional);
-        if (risk_tier(&engine->settings, stake->symbol) == ret->tier) {
+        if (engine_tier(engine, stake->symbol) == ret->tier) {
             ret->tier_exposure = dec_add(ret->tier_exposure, stake->notional);
         }
         if (same) {
@@ -131,7 +132,8 @@ static void fill_stakes(const struct engine *engine, const struct stakes *stakes
         struct dec *largest = stake->side == SIDE_LONG ? &ret->long_notional : &ret->short_notional;
         largest->e8 = stake->notional.e8 > largest->e8 ? stake->notional.e8 : largest->e8;
         double r;
-        if (!same && returns_correlation(&engine->returns, symbol, stake->symbol, &r)) {
+        if (!same && returns_correlation_of(&engine->returns, row,
+                                            returns_find(&engine->returns, stake->symbol), &r)) {
             r = stake->side == side ? r : -r;
             if (ret->correlated_with.name[0] == '\0' || r > ret->correlation) {
                 ret->correlation = r;
@@ -164,13 +166,12 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
         .orders_lately = recent_entries(engine),
         .cooldown_until_us = cooldown_until(engine, symbol),
         .now_us = engine->market_us,
-        .tier = risk_tier(&engine->settings, symbol),
+        .tier = engine_tier(engine, symbol),
     };
-    for (int i = 0; i < engine->symbol_count; i++) {
-        if (symbol_equal(engine->series[i].symbol, symbol)) {
-            ret->price_updated_us = engine->series[i].updated_us;
-            ret->price_suspect = series_suspect(&engine->series[i]);
-        }
+    int place = engine_place(engine, symbol);
+    if (place >= 0) {
+        ret->price_updated_us = engine->series[place].updated_us;
+        ret->price_suspect = series_suspect(&engine->series[place]);
     }
     fill_stakes(engine, &stakes, symbol, side, ret);
 }
@@ -203,7 +204,7 @@ struct dec engine_account_held(const struct engine *engine)
 void engine_account_entry(struct engine *engine, int64_t at_us)
 {
     struct engine_exposure *x = &engine->exposure;
-    x->entries_us[x->entry_count % ENGINE_ENTRIES_MAX] = at_us;
+    x->entries_us[x->entry_count % engine->order_capacity] = at_us;
     x->entry_count++;
 }
 
@@ -218,42 +219,51 @@ static double pct_of(struct dec part, struct dec whole)
 /* The largest correlation between two positions, with the sign that an entry's check would use. */
 static double held_correlation(const struct engine *engine)
 {
+    int rows[POSITIONS_LIMIT];
     double largest = 0;
     for (int i = 0; i < engine->position_count; i++) {
+        rows[i] = returns_find(&engine->returns, engine->positions[i].symbol);
         for (int j = 0; j < i; j++) {
-            const struct position *a = &engine->positions[i];
-            const struct position *b = &engine->positions[j];
             double r;
-            (void)returns_correlation(&engine->returns, a->symbol, b->symbol, &r);
-            r = a->side == b->side ? r : -r;
+            (void)returns_correlation_of(&engine->returns, rows[i], rows[j], &r);
+            r = engine->positions[i].side == engine->positions[j].side ? r : -r;
             largest = r > largest ? r : largest;
         }
     }
     return largest;
 }
 
-static void show_symbol(const struct engine *engine, const struct stakes *stakes, int index,
-                        struct dec equity, struct dec exposure, struct snapshot_symbol *ret)
+/* Each list is walked once, whatever the number of symbols. held: notional of all positions. */
+static void show_symbols(const struct engine *engine, const struct stakes *stakes,
+                         struct dec equity, struct dec held, struct snapshot_risk *ret)
 {
-    struct symbol symbol = engine->series[index].symbol;
-    struct dec here = DEC_ZERO;
+    struct dec exposures[SYMBOLS_LIMIT];
+    int place;
+    ret->symbol_count = engine->symbol_count;
+    for (int i = 0; i < engine->symbol_count; i++) {
+        exposures[i] = DEC_ZERO;
+        ret->symbols[i] =
+            (struct snapshot_symbol){.symbol = engine->series[i].symbol, .tier = engine->tiers[i]};
+    }
     for (int i = 0; i < stakes->count; i++) {
-        if (symbol_equal(stakes->list[i].symbol, symbol)) {
-            here = dec_add(here, stakes->list[i].notional);
+        if ((place = engine_place(engine, stakes->list[i].symbol)) >= 0) {
+            exposures[place] = dec_add(exposures[place], stakes->list[i].notional);
         }
     }
-    int64_t until_us = cooldown_until(engine, symbol);
-    *ret = (struct snapshot_symbol){
-        .symbol = symbol,
-        .tier = risk_tier(&engine->settings, symbol),
-        .exposure_pct = pct_of(here, equity),
-        .cooldown_until_us = until_us > engine->market_us ? until_us : 0,
-    };
+    for (int i = 0; i < engine->symbol_count; i++) {
+        ret->symbols[i].exposure_pct = pct_of(exposures[i], equity);
+    }
+    for (int i = 0; i < engine->state.cooldown_count; i++) {
+        const struct engine_cooldown *c = &engine->state.cooldowns[i];
+        if (c->until_us > engine->market_us && (place = engine_place(engine, c->symbol)) >= 0) {
+            ret->symbols[place].cooldown_until_us = c->until_us;
+        }
+    }
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];
-        if (symbol_equal(p->symbol, symbol)) {
-            ret->liquidation_distance_pct = risk_liquidation_distance_pct(
-                &engine->settings, equity, exposure, p->side, dec_mul(p->mark_price, p->qty));
+        if ((place = engine_place(engine, p->symbol)) >= 0) {
+            ret->symbols[place].liquidation_distance_pct = risk_liquidation_distance_pct(
+                &engine->settings, equity, held, p->side, dec_mul(p->mark_price, p->qty));
         }
     }
 }
@@ -288,7 +298,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     show_limits(settings, risk);
     for (int i = 0; i < stakes.count; i++) {
         exposure = dec_add(exposure, stakes.list[i].notional);
-        risk->tiers[risk_tier(settings, stakes.list[i].symbol)].exposure_pct +=
+        risk->tiers[engine_tier(engine, stakes.list[i].symbol)].exposure_pct +=
             pct_of(stakes.list[i].notional, equity);
     }
     risk->exposure_pct = pct_of(exposure, equity);
@@ -299,10 +309,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     risk->correlation = held_correlation(engine);
     risk->losses_in_a_row = engine->state.consecutive_losses;
     risk->orders_lately = recent_entries(engine);
-    risk->symbol_count = engine->symbol_count;
-    for (int i = 0; i < engine->symbol_count; i++) {
-        show_symbol(engine, &stakes, i, equity, held, &risk->symbols[i]);
-    }
+    show_symbols(engine, &stakes, equity, held, risk);
     ret->liquidation_distance_pct = 0;
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];

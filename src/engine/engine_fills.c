@@ -4,9 +4,16 @@
 
 void engine_memory_copy(struct engine_memory *dst, const struct engine_memory *src)
 {
-    memcpy(dst, src,
-           offsetof(struct engine_memory, booked) +
-               (size_t)src->booked_count * sizeof(src->booked[0]));
+    dst->state = src->state;
+    dst->position_count = src->position_count;
+    memcpy(dst->positions, src->positions, (size_t)src->position_count * sizeof(src->positions[0]));
+    dst->order_count = src->order_count;
+    memcpy(dst->orders, src->orders, (size_t)src->order_count * sizeof(src->orders[0]));
+    dst->rules = src->rules;
+    dst->entry_count = src->entry_count;
+    memcpy(dst->entries_us, src->entries_us, (size_t)src->entry_count * sizeof(src->entries_us[0]));
+    dst->booked_count = src->booked_count;
+    memcpy(dst->booked, src->booked, (size_t)src->booked_count * sizeof(src->booked[0]));
 }
 
 /* ---------------------------------------------------------------- what is booked */

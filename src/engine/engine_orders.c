@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* Slots reserved for closing, so that a full table never prevents a close. */
-#define SLOTS_FOR_CLOSING (2 * POSITIONS_MAX)
+#define SLOTS_FOR_CLOSING(engine) (2 * (engine)->position_capacity)
 
 static const struct symbol no_symbol;
 
@@ -113,12 +113,13 @@ bool engine_orders_has_capacity(const struct engine *engine)
     for (int i = 0; i < engine->slot_end; i++) {
         used += engine->slots[i].used;
     }
-    return ENGINE_ORDERS_MAX - used > SLOTS_FOR_CLOSING && !engine_fills_are_many(engine);
+    return engine->order_capacity - used > SLOTS_FOR_CLOSING(engine) &&
+           !engine_fills_are_many(engine);
 }
 
 static struct engine_slot *claim_slot(struct engine *engine)
 {
-    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+    for (int i = 0; i < engine->order_capacity; i++) {
         if (!engine->slots[i].used) {
             engine->slot_end = i >= engine->slot_end ? i + 1 : engine->slot_end;
             return &engine->slots[i];
@@ -186,7 +187,7 @@ static void cancel(struct engine *engine, struct engine_slot *slot)
 {
     bool asked_recently = slot->cancel_mono_us != 0 &&
                           engine->now->mono_us - slot->cancel_mono_us < ENGINE_ASK_EVERY_US;
-    if (!slot->sending && !asked_recently && engine->out->cancel_count < ENGINE_ORDERS_MAX) {
+    if (!slot->sending && !asked_recently && engine->out->cancel_count < engine->order_capacity) {
         memcpy(engine->out->cancels[engine->out->cancel_count++], slot->order.client_id,
                CLIENT_ID_SIZE);
         slot->cancel_mono_us = engine->now->mono_us;
@@ -347,7 +348,7 @@ static void retry_bracket(struct engine *engine, struct engine_slot *slot)
     }
     bool asked_recently = slot->amend_mono_us != 0 &&
                           engine->now->mono_us - slot->amend_mono_us < ENGINE_ASK_EVERY_US;
-    if (!asked_recently && engine->out->amend_count < POSITIONS_MAX) {
+    if (!asked_recently && engine->out->amend_count < engine->position_capacity) {
         struct engine_amend *amend = &engine->out->amends[engine->out->amend_count++];
         memcpy(amend->client_id, slot->order.client_id, sizeof(amend->client_id));
         amend->stop = slot->order.stop;
@@ -383,7 +384,8 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
     }
     bool allowed = !engine_venue_is_banned(engine) &&
                    (slot->asked_mono_us == 0 || slot->page || silent_us >= ENGINE_ASK_EVERY_US);
-    if (slot->ask && !slot->sending && allowed && engine->out->query_count < ENGINE_ORDERS_MAX) {
+    if (slot->ask && !slot->sending && allowed &&
+        engine->out->query_count < engine->order_capacity) {
         struct engine_query *query = &engine->out->queries[engine->out->query_count++];
         memcpy(query->client_id, slot->order.client_id, sizeof(query->client_id));
         memcpy(query->after_fill_id, slot->last_fill_id, sizeof(query->after_fill_id));

@@ -49,12 +49,6 @@ struct engine_rules {
     struct condition programs[RULES_MAX];
 };
 
-/* Capacity for counting the rate of entries: more than all symbols can make in a minute. */
-#define ENGINE_ENTRIES_MAX 64
-
-/* Capacity for closed positions that trading.db still has. */
-#define ENGINE_UNSAVED_MAX (2 * POSITIONS_MAX)
-
 /* The most positions and open orders in a listing that the engine can compare, with foreign ones.
  */
 #define ENGINE_LISTED_HOLDINGS 512
@@ -74,8 +68,8 @@ struct engine_venue {
     int64_t held_mono_us;   /* entries are held back until then */
     int64_t banned_mono_us; /* every request is refused until then */
     bool ban_reported;
-    bool known[SYMBOLS_MAX]; /* per series: its rules are known */
-    struct instrument instruments[SYMBOLS_MAX];
+    bool *known; /* per series: its rules are known */
+    struct instrument *instruments;
     struct venue_account account;
     int balances_off; /* account reports in a row that differ from the books */
 };
@@ -100,17 +94,18 @@ struct engine_listing {
 
 /* What risk considers besides positions and orders. */
 struct engine_exposure {
-    int64_t entries_us[ENGINE_ENTRIES_MAX]; /* when entries were made, market time; a ring */
-    int entry_count;                        /* since the start */
-    int foreign_count;                      /* in the newest listing but not in our books */
-    struct snapshot_foreign foreign[POSITIONS_MAX];
-    int foreign_seen[POSITIONS_MAX]; /* per entry of foreign: consecutive listings that showed it */
+    int64_t *entries_us; /* when entries were made, market time; a ring of order_capacity */
+    int entry_count;     /* since the start */
+    int foreign_count;   /* in the newest listing but not in our books */
+    struct snapshot_foreign *foreign; /* position_capacity of them */
+    int *foreign_seen; /* per entry of foreign: consecutive listings that showed it */
     int unsaved_count; /* of unsaved; once it is full, each symbol counts as unsaved */
-    struct symbol unsaved[ENGINE_UNSAVED_MAX]; /* closed, but trading.db still has the position */
-    struct engine_liquidation_guard {          /* per series[i]: how close liquidation has come */
+    int unsaved_capacity;
+    struct symbol *unsaved;           /* closed, but trading.db still has the position */
+    struct engine_liquidation_guard { /* per series[i]: how close liquidation has come */
         enum risk_liquidation_guard done;
         struct dec keep; /* RISK_LIQUIDATION_GUARD_HALVE: quantity of the position to keep */
-    } liquidation_guards[SYMBOLS_MAX];
+    } * liquidation_guards;
 };
 
 struct engine {
@@ -118,12 +113,17 @@ struct engine {
     struct engine_state state; /* the row in trading.db */
     int traded_count;          /* symbols from this index on are only held, not traded */
     int symbol_count;
-    struct series series[SYMBOLS_MAX];
+    struct series *series;  /* per symbol */
+    int *tiers;             /* per symbol, by the settings */
+    unsigned place_mask;    /* of places: a hash table of all symbols */
+    uint16_t *places;       /* index of a symbol + 1; 0: free */
     struct returns returns; /* hourly, of all series */
+    int position_capacity;
     int position_count;
-    struct position positions[POSITIONS_MAX];
+    struct position *positions;
+    int order_capacity;
     int slot_end; /* slots from this index on are free */
-    struct engine_slot slots[ENGINE_ORDERS_MAX];
+    struct engine_slot *slots;
     struct engine_rules rules;
     struct engine_exposure exposure;
     struct engine_listing listing;
@@ -159,6 +159,9 @@ struct engine {
 };
 
 /* engine.c */
+/* Index of the symbol in series, and in the snapshot's markets; -1: unknown. */
+int engine_place(const struct engine *engine, struct symbol symbol);
+int engine_tier(const struct engine *engine, struct symbol symbol);
 struct ledger engine_ledger(struct engine *engine);
 struct series *engine_series(struct engine *engine, struct symbol symbol); /* NULL: unknown */
 /* The quote of this symbol in the inputs of the step; NULL: none. */

@@ -46,7 +46,7 @@ static bool is_unsaved(const struct engine *engine, struct symbol symbol)
             return true;
         }
     }
-    return x->unsaved_count == ENGINE_UNSAVED_MAX;
+    return x->unsaved_count == x->unsaved_capacity;
 }
 
 /* A foreign position enters the books at the venue's price while the bot closes it, so that the
@@ -128,12 +128,12 @@ static int seen_before(const struct engine_exposure *x, struct symbol symbol)
 static void find_foreign(struct engine *engine, const struct engine_listing *listing)
 {
     struct engine_exposure *x = &engine->exposure;
-    struct snapshot_foreign found[POSITIONS_MAX];
-    int seen[POSITIONS_MAX];
+    struct snapshot_foreign found[POSITIONS_LIMIT];
+    int seen[POSITIONS_LIMIT];
     int count = 0;
     for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];
-        if (!is_foreign(engine, h->symbol) || count == POSITIONS_MAX) {
+        if (!is_foreign(engine, h->symbol) || count == engine->position_capacity) {
             continue;
         }
         int times = seen_before(x, h->symbol) + 1;
@@ -184,10 +184,10 @@ static bool agrees(struct engine *engine, const struct engine_listing *listing)
             same = false;
         }
     }
-    if (foreign > POSITIONS_MAX) {
+    if (foreign > engine->position_capacity) {
         (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
                        "%d positions at the venue are not ours, more than %d", foreign,
-                       POSITIONS_MAX);
+                       engine->position_capacity);
         same = false;
     }
     /* Orders placed by others on the account are ignored here. */
@@ -208,7 +208,7 @@ static void stop_foreign(struct engine *engine, const struct engine_listing *lis
     (void)engine_reconcile_adopt(engine, no_symbol);
     for (int i = 0; i < listing->open_count; i++) {
         if (engine_orders_find(engine, listing->open[i]) == NULL &&
-            engine->out->cancel_count < ENGINE_ORDERS_MAX) {
+            engine->out->cancel_count < engine->order_capacity) {
             (void)str_copy(str_c(listing->open[i]),
                            engine->out->cancels[engine->out->cancel_count++], CLIENT_ID_SIZE);
         }

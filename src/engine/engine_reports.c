@@ -35,7 +35,7 @@ static void start_cooldown(struct engine *engine, struct symbol symbol, int64_t 
         }
     }
     s->cooldown_count = kept;
-    if (engine->settings.cooldown_us > 0 && kept < SYMBOLS_MAX) {
+    if (engine->settings.cooldown_us > 0 && kept < SYMBOLS_LIMIT) {
         s->cooldowns[s->cooldown_count++] =
             (struct engine_cooldown){symbol, from_us + engine->settings.cooldown_us};
     }
@@ -44,12 +44,12 @@ static void start_cooldown(struct engine *engine, struct symbol symbol, int64_t 
 void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade)
 {
     struct engine_state *s = &engine->state;
-    ASSERT(engine->out->trade_count < (int)COUNT_OF(engine->out->trades));
+    ASSERT(engine->out->trade_count < ENGINE_TRADES(engine->position_capacity));
     trade->id = s->next_trade_id++;
     (void)str_copy(str_c(exit_reason), trade->exit_reason, sizeof(trade->exit_reason));
     engine->out->trades[engine->out->trade_count++] = *trade;
     struct engine_exposure *x = &engine->exposure;
-    if (x->unsaved_count < ENGINE_UNSAVED_MAX) {
+    if (x->unsaved_count < x->unsaved_capacity) {
         x->unsaved[x->unsaved_count++] = trade->symbol;
     }
     s->trades++;

@@ -95,16 +95,6 @@ static int64_t limited_us(const struct engine *engine, int64_t mono_us)
 
 /* ---------------------------------------------------------------- instruments */
 
-static int series_of(const struct engine *engine, struct symbol symbol)
-{
-    for (int i = 0; i < engine->symbol_count; i++) {
-        if (symbol_equal(engine->series[i].symbol, symbol)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static bool is_valid(const struct instrument *x)
 {
     const struct dec rules[] = {x->tick, x->step, x->min_qty, x->max_qty, x->min_notional};
@@ -118,7 +108,7 @@ static bool is_valid(const struct instrument *x)
 
 static void accept_instrument(struct engine *engine, const struct instrument *instrument)
 {
-    int place = series_of(engine, instrument->symbol);
+    int place = engine_place(engine, instrument->symbol);
     if (place >= 0) {
         engine->venue.known[place] = is_valid(instrument);
         engine->venue.instruments[place] = *instrument;
@@ -127,7 +117,7 @@ static void accept_instrument(struct engine *engine, const struct instrument *in
 
 const struct instrument *engine_venue_instrument(const struct engine *engine, struct symbol symbol)
 {
-    int place = series_of(engine, symbol);
+    int place = engine_place(engine, symbol);
     return place >= 0 && engine->venue.known[place] ? &engine->venue.instruments[place] : NULL;
 }
 

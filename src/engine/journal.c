@@ -13,9 +13,10 @@
 #include "store/state_table.h"
 #include "store/trade_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define BLOB_MAX     ((size_t)64 * 1024)
+#define SOURCE_MAX   ((size_t)64 * 1024) /* of a saved source */
 #define EPISODE_BLOB "reserve"
 #define FILLS_LOADED 256 /* of one order */
 
@@ -47,12 +48,15 @@ static int write_orders_and_fills(struct trading_store *store, const struct jour
 static int write_market(struct trading_store *store, const struct engine *engine,
                         const struct source *source, struct err *err)
 {
-    char bytes[BLOB_MAX];
-    size_t size = engine_series_save(engine, bytes, sizeof(bytes));
+    size_t capacity = engine_series_size(engine);
+    capacity = capacity < SOURCE_MAX ? SOURCE_MAX : capacity;
+    AUTO_FREE char *bytes = malloc(capacity);
+    ASSERT(bytes != NULL);
+    size_t size = engine_series_save(engine, bytes, capacity);
     ASSERT(size > 0);
     int rc = state_table_write_blob(store, "series", bytes, size, err);
     if (rc >= 0) {
-        size = source_save(source, bytes, sizeof(bytes));
+        size = source_save(source, bytes, capacity);
         ASSERT(size > 0);
         rc = state_table_write_blob(store, "market", bytes, size, err);
     }
@@ -223,7 +227,7 @@ static int load_fill_ids(struct trading_store *store, struct engine_memory *memo
 /* Loads the newest entries, for the rate of entries; as many as one minute can hold. */
 static int load_entries(struct trading_store *store, struct engine_memory *memory, struct err *err)
 {
-    struct order newest[ENGINE_ORDERS_MAX];
+    struct order newest[ORDERS_LIMIT];
     int count = order_table_list(store, 0, newest, COUNT_OF(newest), err);
     for (int i = count - 1; i >= 0; i--) {
         if (newest[i].kind == ORDER_ENTRY &&
@@ -241,13 +245,13 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
     if (rc < 0) {
         return rc;
     }
-    rc = position_table_list(store, ret->positions, POSITIONS_MAX, err);
+    rc = position_table_list(store, ret->positions, POSITIONS_LIMIT, err);
     if (rc < 0) {
         return rc;
     }
     ret->position_count = rc;
     /* Leaves space for the entries of the positions. */
-    rc = order_table_open(store, ret->orders, ENGINE_ORDERS_MAX - POSITIONS_MAX, err);
+    rc = order_table_open(store, ret->orders, ORDERS_LIMIT - POSITIONS_LIMIT, err);
     if (rc < 0) {
         return rc;
     }
@@ -297,9 +301,10 @@ static int load_history(struct trading_store *store, struct engine *engine,
 
 int journal_has_market(struct trading_store *store, bool *ret, struct err *err)
 {
-    char bytes[BLOB_MAX];
+    AUTO_FREE char *bytes = malloc(STATE_BLOB_MAX);
+    ASSERT(bytes != NULL);
     size_t size = 0;
-    int rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
+    int rc = state_table_get_blob(store, "market", bytes, STATE_BLOB_MAX, &size, err);
     *ret = rc != -ERR_STORE_NOT_FOUND;
     if (!*ret) {
         err_clear(err);
@@ -310,13 +315,14 @@ int journal_has_market(struct trading_store *store, bool *ret, struct err *err)
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
                         const struct symbol *symbols, int count, struct err *err)
 {
-    char bytes[BLOB_MAX];
+    AUTO_FREE char *bytes = malloc(STATE_BLOB_MAX);
+    ASSERT(bytes != NULL);
     size_t size = 0;
-    int rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
+    int rc = state_table_get_blob(store, "market", bytes, STATE_BLOB_MAX, &size, err);
     if (rc < 0 || !source_load(source, bytes, size)) {
         return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "source, %zu bytes", size);
     }
-    rc = state_table_get_blob(store, "series", bytes, sizeof(bytes), &size, err);
+    rc = state_table_get_blob(store, "series", bytes, STATE_BLOB_MAX, &size, err);
     if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
         return rc;
     }

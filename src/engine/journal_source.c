@@ -1,6 +1,7 @@
 #include "engine/journal_source.h"
 
 #include "base/check.h"
+#include "engine/engine_buffers.h"
 #include "record.h"
 #include "record_reader.h"
 
@@ -80,7 +81,7 @@ static int64_t next_us(const struct source *source)
     return s->held > 0 ? s->open_us + s->source.step_us : INT64_MAX;
 }
 
-static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar *ret)
 {
     struct journal_source *s = of(source);
     int count = s->held;
@@ -118,6 +119,7 @@ static int open_file(struct journal_source *s, const char *path, struct err *err
                        RECORD_MAGIC_SIZE);
     }
     s->source = (struct source){&journal_ops, s->start.step_us};
+    engine_inputs_init(&s->inputs, s->start.symbol_count);
     s->before = s->start.now;
     s->open_us = -1;
     read_ahead(s);
@@ -142,11 +144,12 @@ void journal_source_free(struct source *source)
 {
     if (source != NULL) {
         record_reader_release(&of(source)->reader);
+        engine_inputs_release(&of(source)->inputs);
         free(of(source));
     }
 }
 
-int journal_source_symbols(const struct source *source, struct symbol ret[SYMBOLS_MAX])
+int journal_source_symbols(const struct source *source, struct symbol ret[SYMBOLS_LIMIT])
 {
     const struct journal_source *s = of(source);
     memcpy(ret, s->start.symbols, sizeof(s->start.symbols));

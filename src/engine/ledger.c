@@ -43,7 +43,7 @@ static enum ledger_result book_entry(const struct ledger *ledger, const struct f
                                      const struct order *order)
 {
     int index = ledger_find(ledger, fill->symbol);
-    if (index < 0 && *ledger->position_count == POSITIONS_MAX) {
+    if (index < 0 && *ledger->position_count == ledger->position_capacity) {
         return LEDGER_MISFIT;
     }
     struct position p = {.symbol = fill->symbol,
@@ -143,8 +143,8 @@ bool ledger_adopt(const struct ledger *ledger, const struct position *position)
 {
     struct dec cost = cost_of(position);
     struct dec cash = dec_sub(ledger->state->cash, cost);
-    if (*ledger->position_count == POSITIONS_MAX || ledger_find(ledger, position->symbol) >= 0 ||
-        !dec_is_valid(cash)) {
+    if (*ledger->position_count == ledger->position_capacity ||
+        ledger_find(ledger, position->symbol) >= 0 || !dec_is_valid(cash)) {
         return false;
     }
     ledger->state->cash = cash;

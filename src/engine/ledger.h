@@ -20,8 +20,9 @@
 
 struct ledger {
     struct engine_state *state;
-    struct position *positions; /* POSITIONS_MAX */
+    struct position *positions;
     int *position_count;
+    int position_capacity;
 };
 
 enum ledger_result {

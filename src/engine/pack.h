@@ -4,7 +4,7 @@
  *
  *     struct pack p = PACK_WRITE(bytes, size);      // or PACK_READ(bytes, size)
  *     pack_i64(&p, &order->created_us);
- *     pack_count(&p, &order_count, ENGINE_ORDERS_MAX);
+ *     pack_count(&p, &order_count, ORDERS_LIMIT);
  *     if (p.failed) ...
  *
  * Integers are LEB128, signed ones with the sign in the lowest bit (zigzag), so small values are

@@ -160,7 +160,7 @@ static struct performance_entry *find_entry(struct performance *p, struct symbol
     int i = 0;
     while (p->entries[i].decision_id != 0 && !symbol_equal(p->entries[i].symbol, symbol)) {
         i++;
-        ASSERT(i < SYMBOLS_MAX);
+        ASSERT(i < SYMBOLS_LIMIT);
     }
     return &p->entries[i];
 }
@@ -194,7 +194,7 @@ void performance_trade(struct performance *p, const struct trade *t)
     p->held_us += t->closed_us - t->opened_us;
     add_trade(&p->all, t);
     add_trade(&p->sides[t->side], t);
-    add_trade(find_group(p->symbols, SYMBOLS_MAX, t->symbol.name), t);
+    add_trade(find_group(p->symbols, SYMBOLS_LIMIT, t->symbol.name), t);
     add_trade(find_group(p->reasons, PERFORMANCE_REASONS_MAX, t->exit_reason), t);
     add_trade(&p->hours_of_entry[t->opened_us / USEC_PER_HOUR % 24], t);
     const struct performance_entry *e = find_entry(p, t->symbol);

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include "base/check.h"
+#include "engine/engine_buffers.h"
 #include "engine_private.h"
 #include "io/secret.h"
 
@@ -15,9 +16,9 @@ static void pack_now(struct pack *p, struct engine_now *now, const struct engine
     pack_near(p, &now->mono_us, before->mono_us);
 }
 
-static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBOLS_MAX])
+static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBOLS_LIMIT])
 {
-    pack_count(p, count, SYMBOLS_MAX);
+    pack_count(p, count, SYMBOLS_LIMIT);
     for (int i = 0; i < *count; i++) {
         pack_symbol(p, &symbols[i]);
     }
@@ -190,7 +191,7 @@ static void pack_state(struct pack *p, struct engine_state *s)
     pack_i64(p, &s->wins);
     pack_i64(p, &s->vetoes);
     pack_i64(p, &s->refused_candles);
-    pack_count(p, &s->cooldown_count, SYMBOLS_MAX);
+    pack_count(p, &s->cooldown_count, SYMBOLS_LIMIT);
     for (int i = 0; i < s->cooldown_count; i++) {
         pack_symbol(p, &s->cooldowns[i].symbol);
         pack_i64(p, &s->cooldowns[i].until_us);
@@ -249,11 +250,11 @@ static void read_newest_fill(struct pack *p, struct engine_memory *m, int order)
 static void pack_memory(struct pack *p, struct engine_memory *m)
 {
     pack_state(p, &m->state);
-    pack_count(p, &m->position_count, POSITIONS_MAX);
+    pack_count(p, &m->position_count, POSITIONS_LIMIT);
     for (int i = 0; i < m->position_count; i++) {
         record_position_pack(p, &m->positions[i]);
     }
-    pack_count(p, &m->order_count, ENGINE_ORDERS_MAX);
+    pack_count(p, &m->order_count, ORDERS_LIMIT);
     m->booked_count = p->reading ? 0 : m->booked_count;
     for (int i = 0; i < m->order_count; i++) {
         record_order_pack(p, &m->orders[i]);
@@ -262,14 +263,14 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
         }
     }
     pack_rules(p, &m->rules);
-    pack_count(p, &m->entry_count, ENGINE_ORDERS_MAX);
+    pack_count(p, &m->entry_count, ORDERS_LIMIT);
     for (int i = 0; i < m->entry_count; i++) {
         pack_i64(p, &m->entries_us[i]);
     }
     if (p->version >= 2) {
         pack_count(p, &m->booked_count, ENGINE_BOOKED_MAX);
         for (int i = 0; i < m->booked_count; i++) {
-            pack_count(p, &m->booked[i].order, ENGINE_ORDERS_MAX - 1);
+            pack_count(p, &m->booked[i].order, ORDERS_LIMIT - 1);
             pack_text(p, m->booked[i].venue_fill_id, FILL_ID_SIZE);
         }
     }
@@ -415,7 +416,7 @@ static bool settings_are_sane(const struct settings *s)
 {
     bool sane = s->symbol_count >= 1 && s->market_speed >= 1 && s->threshold > 0 &&
                 s->stop_pct > 0 && s->target_pct > 0 && s->max_positions >= 0 &&
-                s->max_positions <= POSITIONS_MAX && is_price(s->initial_cash) &&
+                s->max_positions <= POSITIONS_LIMIT && is_price(s->initial_cash) &&
                 s->cooldown_us >= 0 && s->latency_us >= 0;
     for (int i = 0; i < s->symbol_count; i++) {
         sane = sane && is_name(s->symbols[i]);
@@ -468,7 +469,10 @@ bool record_start_is_sane(const struct record_start *start)
             return false;
         }
     }
-    return !start->restored || memory_is_sane(&start->memory);
+    const struct engine_memory *memory = &start->memory;
+    return !start->restored ||
+           (memory->position_count <= capacity_positions(start->symbol_count) &&
+            memory->order_count <= capacity_orders(start->symbol_count) && memory_is_sane(memory));
 }
 
 struct engine *record_start_engine(const struct record_start *start, struct pack payload)
@@ -627,8 +631,8 @@ static void pack_digest(struct pack *p, struct record_digest *a, const struct re
     for (int i = 0; i < RECORD_PARTS; i++) {
         pack_u32(p, &a->sums[i]);
     }
-    pack_count(p, &a->sends, ENGINE_ORDERS_MAX);
-    pack_count(p, &a->decision_count, SYMBOLS_MAX);
+    pack_count(p, &a->sends, capacity_orders(start->symbol_count));
+    pack_count(p, &a->decision_count, capacity_symbols(start->symbol_count));
     for (int i = 0; i < a->decision_count; i++) {
         struct record_decision *d = &a->decisions[i];
         pack_known(p, &d->symbol, start);
@@ -642,12 +646,12 @@ static void pack_digest(struct pack *p, struct record_digest *a, const struct re
 static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market_us,
                         const struct record_start *start)
 {
-    pack_count(p, &in->bar_count, SYMBOLS_MAX);
+    pack_count(p, &in->bar_count, capacity_symbols(start->symbol_count));
     for (int i = 0; i < in->bar_count; i++) {
         pack_known(p, &in->bars[i].symbol, start);
         pack_candle(p, &in->bars[i].candle, market_us);
     }
-    pack_count(p, &in->quote_count, SYMBOLS_MAX);
+    pack_count(p, &in->quote_count, capacity_symbols(start->symbol_count));
     for (int i = 0; i < in->quote_count; i++) {
         pack_quote(p, &in->quotes[i], market_us, start);
     }
@@ -776,9 +780,9 @@ static void add_orders(struct pack *p, struct engine_outputs *out)
     for (int i = 0; i < out->order_count; i++) {
         record_order_pack(p, &out->orders[i]);
     }
-    pack_count(p, &out->send_count, ENGINE_ORDERS_MAX);
+    pack_count(p, &out->send_count, ORDERS_LIMIT);
     for (int i = 0; i < out->send_count; i++) {
-        pack_count(p, &out->sends[i], ENGINE_ORDERS_MAX);
+        pack_count(p, &out->sends[i], ORDERS_LIMIT);
     }
     for (int i = 0; i < out->cancel_count; i++) {
         pack_text(p, out->cancels[i], CLIENT_ID_SIZE);
@@ -891,13 +895,18 @@ static uint32_t sum_of(const struct pack *p)
     return (uint32_t)secret_checksum(str_n((const char *)p->bytes, p->at), 0);
 }
 
+size_t record_scratch(const struct engine *engine)
+{
+    return 2 * engine_outputs_size(engine->symbol_count);
+}
+
 void record_digest_of(const struct engine *engine, const struct engine_outputs *outputs,
                       int version, uint8_t *scratch, struct record_digest *ret)
 {
     /* Packing for writing does not change the values. */
     struct engine *e = (struct engine *)(uintptr_t)engine;
     struct engine_outputs *out = (struct engine_outputs *)(uintptr_t)outputs;
-    struct pack p = PACK_WRITE(scratch, RECORD_SCRATCH);
+    struct pack p = PACK_WRITE(scratch, record_scratch(engine));
     p.version = version;
     ret->sends = out->send_count;
     ret->decision_count = out->decision_count;

@@ -28,8 +28,9 @@
 #define RECORD_MAGIC_SIZE  ((size_t)16)
 #define RECORD_FAMILY_SIZE ((size_t)14) /* the part of the magic that all versions share */
 #define RECORD_FRAME_SIZE  ((size_t)12)
-#define RECORD_START_MAX   ((size_t)4 << 20)
-#define RECORD_STEP_MAX    ((size_t)512 << 10)
+/* With windows and orders of SYMBOLS_LIMIT symbols. */
+#define RECORD_START_MAX ((size_t)16 << 20)
+#define RECORD_STEP_MAX  ((size_t)512 << 10)
 
 /* The start of a run, on the heap. */
 struct record_start {
@@ -41,7 +42,7 @@ struct record_start {
     int64_t step_us;
     struct venue_capabilities venue;
     int symbol_count;
-    struct symbol symbols[SYMBOLS_MAX];
+    struct symbol symbols[SYMBOLS_LIMIT];
     struct engine_memory memory;
     char model_hash[PREDICTOR_HASH_SIZE]; /* empty: no model */
     size_t series_size;
@@ -64,7 +65,7 @@ struct record_digest {
         enum direction direction;
         enum outcome outcome;
         double score;
-    } decisions[SYMBOLS_MAX];
+    } decisions[SYMBOLS_LIMIT];
 };
 
 /* Writing: settings and request are those of the inputs. Reading: the three pointers are buffers
@@ -96,8 +97,9 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
                       const struct record_start *start);
 bool record_step_is_sane(const struct record_step *step);
 
-/* scratch: a buffer of RECORD_SCRATCH bytes. */
-#define RECORD_SCRATCH ((size_t)2 * sizeof(struct engine_outputs))
+/* Bytes of the scratch of an engine. */
+size_t record_scratch(const struct engine *engine);
+/* scratch: a buffer of record_scratch bytes. */
 /* version: of the journal whose digests are to be compared with it. */
 void record_digest_of(const struct engine *engine, const struct engine_outputs *outputs,
                       int version, uint8_t *scratch, struct record_digest *ret);

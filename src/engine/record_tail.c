@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "engine/engine_buffers.h"
 #include "engine/recorder.h"
 #include "record.h"
 #include "record_reader.h"
@@ -25,7 +26,12 @@ static bool read_start(struct record_reader *reader, struct tail_scratch *scratc
     struct pack p = PACK_READ(reader->bytes + RECORD_FRAME_SIZE, reader->size);
     scratch->start.version = reader->version;
     record_start_pack(&p, &scratch->start, NULL);
-    return !p.failed && record_start_is_sane(&scratch->start);
+    if (p.failed || !record_start_is_sane(&scratch->start)) {
+        return false;
+    }
+    engine_inputs_release(&scratch->inputs);
+    engine_inputs_init(&scratch->inputs, scratch->start.symbol_count);
+    return true;
 }
 
 /* The clocks are relative to the previous record, which may not have been read; they are not used.
@@ -94,4 +100,5 @@ void record_tail(const char *state_dir, struct record_mark mark, struct record_t
             read_run(path.data, runs[i] == mark.run ? mark.size_bytes : 0, scratch, ret);
         }
     }
+    engine_inputs_release(&scratch->inputs);
 }

@@ -1,5 +1,6 @@
 #include "engine/recorder.h"
 
+#include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "engine_private.h"
@@ -17,7 +18,7 @@
 #define PREFIX     "run-"
 #define SUFFIX     ".ndj"
 #define FOLDER_MAX 4096 /* entries of the folder that are examined */
-/* Records that wait for the disk: about twenty market days, and enough for the largest start. */
+/* Records that wait for the disk: about twenty market days of three symbols. */
 #define HELD_MAX ((size_t)8 << 20)
 
 struct recorder {
@@ -199,12 +200,14 @@ static int append(struct recorder *r, const uint8_t *bytes, size_t size, struct 
 
 static int write_start(struct recorder *r, const struct engine *engine, struct err *err)
 {
-    struct pack p = PACK_WRITE(r->held + RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE, RECORD_START_MAX);
+    AUTO_FREE uint8_t *bytes = malloc(RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + RECORD_START_MAX);
+    ASSERT(bytes != NULL);
+    struct pack p = PACK_WRITE(bytes + RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE, RECORD_START_MAX);
     record_start_pack(&p, &r->start, engine);
     ASSERT(!p.failed);
-    memcpy(r->held, RECORD_MAGIC, RECORD_MAGIC_SIZE);
-    record_seal(r->held + RECORD_MAGIC_SIZE, p.at, (int64_t)RECORD_MAGIC_SIZE);
-    return append(r, r->held, RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + p.at, err);
+    memcpy(bytes, RECORD_MAGIC, RECORD_MAGIC_SIZE);
+    record_seal(bytes + RECORD_MAGIC_SIZE, p.at, (int64_t)RECORD_MAGIC_SIZE);
+    return append(r, bytes, RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + p.at, err);
 }
 
 static void fill_start(struct recorder *r, const struct recorder_start *start,
@@ -259,7 +262,7 @@ int recorder_open(const char *state_dir, const struct recorder_start *start,
     ASSERT(r != NULL);
     r->fd = -1;
     r->held = malloc(HELD_MAX);
-    r->scratch = malloc(RECORD_SCRATCH);
+    r->scratch = malloc(record_scratch(engine));
     ASSERT(r->held != NULL && r->scratch != NULL);
     fill_start(r, start, engine);
     int rc = open_file(r, state_dir, err);

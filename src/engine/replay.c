@@ -1,6 +1,7 @@
 #include "engine/replay.h"
 
 #include "base/check.h"
+#include "engine/engine_buffers.h"
 #include "engine_private.h"
 #include "record.h"
 #include "record_reader.h"
@@ -29,9 +30,9 @@ struct replay {
     struct settings settings;
     struct engine_outputs outputs;
     int decision_count;
-    struct decision decisions[SYMBOLS_MAX]; /* the newest of each symbol */
+    struct decision *decisions; /* the newest of each symbol */
     int quote_count;
-    struct quote quotes[SYMBOLS_MAX];
+    struct quote *quotes;
 };
 
 /* ---------------------------------------------------------------- the start */
@@ -54,6 +55,17 @@ static int use_model(struct replay *r, const char *model_path, struct err *err)
     }
     engine_use_predictor(r->engine, r->predictor);
     return 0;
+}
+
+static void make_room(struct replay *r)
+{
+    size_t symbols = (size_t)capacity_symbols(r->start.symbol_count);
+    engine_inputs_init(&r->inputs, r->start.symbol_count);
+    engine_outputs_init(&r->outputs, r->start.symbol_count);
+    r->scratch = malloc(record_scratch(r->engine));
+    r->decisions = calloc(symbols, sizeof(*r->decisions));
+    r->quotes = calloc(symbols, sizeof(*r->quotes));
+    ASSERT(r->scratch != NULL && r->decisions != NULL && r->quotes != NULL);
 }
 
 static int open_all(struct replay *r, const char *model_path, struct err *err)
@@ -84,6 +96,7 @@ static int open_all(struct replay *r, const char *model_path, struct err *err)
         return err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s: the market history has another layout",
                        r->path);
     }
+    make_room(r);
     r->before = r->start.now;
     r->settings = r->start.settings;
     r->count.offset = r->reader.offset;
@@ -96,8 +109,7 @@ int replay_open(const char *path, const char *model_path, struct replay **ret, s
     ASSERT(r != NULL);
     r->reader.fd = -1;
     r->path = strdup(path);
-    r->scratch = malloc(RECORD_SCRATCH);
-    ASSERT(r->path != NULL && r->scratch != NULL);
+    ASSERT(r->path != NULL);
     int rc = open_all(r, model_path, err);
     if (rc < 0) {
         replay_free(r);
@@ -115,6 +127,10 @@ void replay_free(struct replay *replay)
     engine_free(replay->engine);
     predictor_free(replay->predictor);
     record_reader_release(&replay->reader);
+    engine_inputs_release(&replay->inputs);
+    engine_outputs_release(&replay->outputs);
+    free(replay->decisions);
+    free(replay->quotes);
     free(replay->scratch);
     free(replay->path);
     free(replay);
@@ -165,14 +181,12 @@ static void keep_newest(struct replay *r)
         while (at < r->decision_count && !symbol_equal(r->decisions[at].symbol, d->symbol)) {
             at++;
         }
-        if (at < SYMBOLS_MAX) {
-            r->decisions[at] = *d;
-            r->decision_count = at == r->decision_count ? at + 1 : r->decision_count;
-        }
+        r->decisions[at] = *d;
+        r->decision_count = at == r->decision_count ? at + 1 : r->decision_count;
     }
     if (r->inputs.quote_count > 0) {
         r->quote_count = r->inputs.quote_count;
-        memcpy(r->quotes, r->inputs.quotes, sizeof(r->quotes));
+        memcpy(r->quotes, r->inputs.quotes, (size_t)r->quote_count * sizeof(r->quotes[0]));
     }
 }
 

@@ -20,7 +20,7 @@ struct import {
     struct state_file_imported *done;
     struct engine_state state;
     int position_count;
-    struct position positions[POSITIONS_MAX];
+    struct position positions[POSITIONS_LIMIT];
     int64_t next_fill_id;
 };
 
@@ -60,11 +60,11 @@ static int clear_venue_orders(struct import *im, struct err *err)
 /* Refuses the import if something is open, or removes it with `replace`. */
 static int clear_old(struct import *im, struct err *err)
 {
-    struct position held[POSITIONS_MAX];
+    struct position held[POSITIONS_LIMIT];
     struct order orders[ORDERS_MAX];
-    int positions = position_table_list(im->store, held, POSITIONS_MAX, err);
+    int positions = position_table_list(im->store, held, POSITIONS_LIMIT, err);
     int alive = positions < 0 ? positions : order_table_open(im->store, orders, ORDERS_MAX, err);
-    int theirs = alive < 0 ? alive : paper_store_positions(im->store, held, POSITIONS_MAX, err);
+    int theirs = alive < 0 ? alive : paper_store_positions(im->store, held, POSITIONS_LIMIT, err);
     if (theirs < 0) {
         return theirs;
     }
@@ -167,7 +167,7 @@ static int open_position(struct import *im, const struct state_file_position *fr
     if (rc < 0) {
         return rc;
     }
-    struct ledger ledger = {&im->state, im->positions, &im->position_count};
+    struct ledger ledger = {&im->state, im->positions, &im->position_count, POSITIONS_LIMIT};
     if (!dec_is_valid(p.stop) || !dec_is_valid(p.target) || !ledger_adopt(&ledger, &p)) {
         return err_set(err, ERR_STATE_FILE_DAMAGED, "%s: the cost is out of range", p.symbol.name);
     }

@@ -284,7 +284,7 @@ static int read_positions(struct place *place, const struct json_object *root,
     if (!json_is_array(list)) {
         return damaged(place, "active_positions", "is not an array", err);
     }
-    if (json_len(list) > POSITIONS_MAX) {
+    if (json_len(list) > POSITIONS_LIMIT) {
         return damaged(place, "active_positions", "has more positions than the maximum", err);
     }
     int count = (int)json_len(list);

@@ -28,7 +28,7 @@ static void merge(struct candle *into, const struct candle *c)
     into->volume = dec_is_valid(volume) ? volume : into->volume;
 }
 
-static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar *ret)
 {
     const struct coarse *c = of(source);
     int64_t end_us = next_us(source);
@@ -38,11 +38,12 @@ static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
         return 0;
     }
     for (int64_t open_us; (open_us = finer_open_us(c)) < end_us;) {
-        struct source_bar fine[SYMBOLS_MAX];
+        struct source_bar fine[SYMBOLS_LIMIT];
         int taken = source_next(c->finer, fine);
         seen_us = open_us + source_step_us(c->finer);
         for (int i = 0; i < taken; i++) {
-            int j = 0;
+            /* Usually at the same place. */
+            int j = i < count && symbol_equal(ret[i].symbol, fine[i].symbol) ? i : 0;
             while (j < count && !symbol_equal(ret[j].symbol, fine[i].symbol)) {
                 j++;
             }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "market/series.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -77,7 +78,7 @@ static int64_t next_us(const struct source *source)
     return open_us == INT64_MAX ? INT64_MAX : open_us + source->step_us;
 }
 
-static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar *ret)
 {
     struct csv_source *s = of(source);
     int64_t open_us = csv_source_open_us(s);
@@ -236,9 +237,11 @@ static int find_step(struct csv_source *s, const struct csv_source_file *files, 
 int csv_source_init(struct csv_source *source, const struct csv_source_file *files, int count,
                     struct err *err)
 {
-    ASSERT(count >= 1 && count <= SYMBOLS_MAX);
+    ASSERT(count >= 1 && count <= SYMBOLS_LIMIT);
     *source =
         (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .accepted_us = -1};
+    source->parts = calloc((size_t)count, sizeof(*source->parts));
+    ASSERT(source->parts != NULL);
     int rc = find_step(source, files, err);
     for (int i = 0; i < count && rc >= 0; i++) {
         struct csv_source_part *part = &source->parts[i];
@@ -270,6 +273,8 @@ void csv_source_release(struct csv_source *source)
     for (int i = 0; i < source->count; i++) {
         csv_free(source->parts[i].csv);
     }
+    free(source->parts);
+    source->parts = NULL;
     source->count = 0;
 }
 

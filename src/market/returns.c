@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Above the return of any two prices that struct dec can hold; its square fits a double easily. */
@@ -10,14 +11,27 @@
 
 _Static_assert(RETURNS_WINDOW <= 64, "known has a bit for each hour");
 
-static const struct returns_row *find(const struct returns *returns, struct symbol symbol)
+void returns_init(struct returns *returns, int symbols)
 {
-    for (int64_t i = 0; i < returns->count; i++) {
+    *returns = (struct returns){.capacity = symbols};
+    returns->rows = calloc((size_t)symbols, sizeof(*returns->rows));
+    ASSERT(returns->rows != NULL);
+}
+
+void returns_release(struct returns *returns)
+{
+    free(returns->rows);
+    *returns = (struct returns){0};
+}
+
+int returns_find(const struct returns *returns, struct symbol symbol)
+{
+    for (int i = 0; i < returns->count; i++) {
         if (symbol_equal(returns->rows[i].symbol, symbol)) {
-            return &returns->rows[i];
+            return i;
         }
     }
-    return NULL;
+    return -1;
 }
 
 static int slot_of(int64_t hour)
@@ -31,14 +45,13 @@ void returns_push(struct returns *returns, struct symbol symbol, int64_t hour, s
         return;
     }
     double price = dec_to_double(close);
-    struct returns_row *row = (struct returns_row *)find(returns, symbol);
-    if (row == NULL) {
-        if (returns->count < SYMBOLS_MAX) {
-            returns->rows[returns->count++] =
-                (struct returns_row){.symbol = symbol, .hour = hour, .close = price};
-        }
+    int index = returns_find(returns, symbol);
+    if (index < 0) {
+        returns_restore(returns,
+                        &(struct returns_row){.symbol = symbol, .hour = hour, .close = price});
         return;
     }
+    struct returns_row *row = &returns->rows[index];
     if (hour <= row->hour) {
         return;
     }
@@ -70,12 +83,17 @@ static uint64_t known_until(const struct returns_row *row, int64_t hour)
 bool returns_correlation(const struct returns *returns, struct symbol a, struct symbol b,
                          double *ret)
 {
+    return returns_correlation_of(returns, returns_find(returns, a), returns_find(returns, b), ret);
+}
+
+bool returns_correlation_of(const struct returns *returns, int a, int b, double *ret)
+{
     *ret = 0;
-    const struct returns_row *x = find(returns, a);
-    const struct returns_row *y = find(returns, b);
-    if (x == NULL || y == NULL) {
+    if (a < 0 || b < 0) {
         return false;
     }
+    const struct returns_row *x = &returns->rows[a];
+    const struct returns_row *y = &returns->rows[b];
     int64_t newest = x->hour > y->hour ? x->hour : y->hour;
     uint64_t both = known_until(x, newest) & known_until(y, newest);
     int count = __builtin_popcountll(both);
@@ -108,17 +126,22 @@ bool returns_correlation(const struct returns *returns, struct symbol a, struct 
     return true;
 }
 
-bool returns_is_sane(const struct returns *returns)
+bool returns_row_is_sane(const struct returns_row *row)
 {
-    bool sane = returns->count >= 0 && returns->count <= SYMBOLS_MAX;
-    for (int64_t i = 0; sane && i < returns->count; i++) {
-        const struct returns_row *row = &returns->rows[i];
-        sane = memchr(row->symbol.name, '\0', SYMBOL_SIZE) != NULL && row->hour >= 0 &&
-               row->hour < INT64_MAX / 2 && row->known >> RETURNS_WINDOW == 0 && row->close > 0 &&
-               isfinite(row->close);
-        for (int h = 0; h < RETURNS_WINDOW; h++) {
-            sane = sane && row->values[h] >= -1 && row->values[h] <= RETURN_MAX;
-        }
+    bool sane = memchr(row->symbol.name, '\0', SYMBOL_SIZE) != NULL && row->hour >= 0 &&
+                row->hour < INT64_MAX / 2 && row->known >> RETURNS_WINDOW == 0 && row->close > 0 &&
+                isfinite(row->close);
+    for (int h = 0; h < RETURNS_WINDOW; h++) {
+        sane = sane && row->values[h] >= -1 && row->values[h] <= RETURN_MAX;
     }
     return sane;
+}
+
+void returns_restore(struct returns *returns, const struct returns_row *row)
+{
+    int index = returns_find(returns, row->symbol);
+    if (index < 0 && returns->count == returns->capacity) {
+        return;
+    }
+    returns->rows[index < 0 ? returns->count++ : index] = *row;
 }

@@ -160,7 +160,7 @@ static int64_t next_us(const struct source *source)
     return of_const(source)->state.next_open_us + timeframe_us(TF_1M);
 }
 
-static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar *ret)
 {
     struct simulated *market = of(source);
     struct simulated_state *s = &market->state;
@@ -181,19 +181,26 @@ static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     return s->symbol_count;
 }
 
+static size_t size_of(int symbols)
+{
+    return offsetof(struct simulated_state, symbols) +
+           (size_t)symbols * sizeof(struct simulated_symbol);
+}
+
 static size_t save(const struct source *source, void *dst, size_t dst_size)
 {
     const struct simulated_state *s = &of_const(source)->state;
-    if (dst_size < sizeof(*s)) {
+    size_t size = size_of(s->symbol_count);
+    if (dst_size < size) {
         return 0;
     }
-    memcpy(dst, s, sizeof(*s));
-    return sizeof(*s);
+    memcpy(dst, s, size);
+    return size;
 }
 
 static bool state_is_sane(const struct simulated_state *s)
 {
-    if (s->magic != MAGIC || s->symbol_count < 1 || s->symbol_count > SYMBOLS_MAX ||
+    if (s->magic != MAGIC || s->symbol_count < 1 || s->symbol_count > SYMBOLS_LIMIT ||
         s->climate < 0 || s->climate >= (int32_t)COUNT_OF(climates) || s->next_open_us < 0 ||
         s->next_open_us > INT64_MAX / 2 || s->next_open_us % timeframe_us(TF_1M) != 0) {
         return false;
@@ -219,11 +226,14 @@ static bool state_is_sane(const struct simulated_state *s)
 static bool load(struct source *source, const void *bytes, size_t size)
 {
     struct simulated_state saved;
-    if (size != sizeof(saved)) {
+    if (size < size_of(1) || size > sizeof(saved) ||
+        (size - size_of(0)) % sizeof(saved.symbols[0]) != 0) {
         return false;
     }
-    memcpy(&saved, bytes, sizeof(saved));
-    if (!state_is_sane(&saved)) {
+    memcpy(&saved, bytes, size);
+    /* Earlier versions saved room for more symbols than there were. */
+    if (saved.symbol_count > (int64_t)((size - size_of(0)) / sizeof(saved.symbols[0])) ||
+        !state_is_sane(&saved)) {
         return false;
     }
     struct simulated_state *s = &of(source)->state;
@@ -252,9 +262,10 @@ static const struct source_ops simulated_ops = {
 void simulated_init(struct simulated *market, uint64_t seed, const struct symbol *symbols,
                     int count, int64_t start_us)
 {
-    ASSERT(count >= 1 && count <= SYMBOLS_MAX && start_us >= 0);
+    ASSERT(count >= 1 && count <= SYMBOLS_LIMIT && start_us >= 0);
     /* The state is compared and stored as bytes, so padding must be zero. */
-    memset(market, 0, sizeof(*market));
+    memset(market, 0, offsetof(struct simulated, state) + size_of(count));
+    market->pinned = false;
     market->source.ops = &simulated_ops;
     struct simulated_state *s = &market->state;
     s->magic = MAGIC;

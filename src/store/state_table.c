@@ -13,7 +13,7 @@
 
 int state_table_save(struct trading_store *store, const struct engine_state *s, struct err *err)
 {
-    ASSERT(s->cooldown_count >= 0 && s->cooldown_count <= SYMBOLS_MAX);
+    ASSERT(s->cooldown_count >= 0 && s->cooldown_count <= SYMBOLS_LIMIT);
     AUTO_ROLLBACK struct db *own = NULL;
     int rc = row_begin(store->db, &own, err);
     if (rc == 0) {
@@ -48,8 +48,8 @@ static int read_cooldowns(struct trading_store *store, struct engine_state *ret,
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db, "SELECT symbol, until_us FROM cooldowns ORDER BY symbol LIMIT ?",
-                      DB_VALUES(DB_I64(SYMBOLS_MAX)), &rows, err);
-    while (rc >= 0 && ret->cooldown_count < SYMBOLS_MAX && (rc = db_next(rows, err)) > 0) {
+                      DB_VALUES(DB_I64(SYMBOLS_LIMIT)), &rows, err);
+    while (rc >= 0 && ret->cooldown_count < SYMBOLS_LIMIT && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
         struct engine_cooldown *cooldown = &ret->cooldowns[ret->cooldown_count++];
         cooldown->symbol = row_symbol(&row);

@@ -102,12 +102,12 @@ static int preview_close(struct action_call *call, struct err *err)
 /* Lists the trades since the request: the results of the closed positions. */
 static void closed_trades(const struct desk *desk, const struct pending *p, struct reply *r)
 {
-    struct trade trades[SYMBOLS_MAX];
+    struct trade trades[POSITIONS_LIMIT];
     struct trade_query query = {.since_us = p->market_us, .symbol = p->asked.symbol};
     struct err ignored = {0}; /* without the list the positions are closed nevertheless */
     int n = desk->o.trading == NULL
                 ? 0
-                : trade_table_list(desk->o.trading, &query, trades, SYMBOLS_MAX, &ignored);
+                : trade_table_list(desk->o.trading, &query, trades, POSITIONS_LIMIT, &ignored);
     for (int i = 0; i < n; i++) {
         const struct trade *t = &trades[i];
         reply_para(r, "{} {} {}: {} → {}, {} ({})", cell_symbol(t->symbol.name),

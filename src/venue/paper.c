@@ -81,11 +81,11 @@ static int newest_fills(struct paper *paper, const char *client_id, struct fill 
 static struct venue_report *new_report(struct paper *paper, enum venue_report_kind kind,
                                        const char *client_id)
 {
-    if (paper->report_count == PAPER_REPORTS_MAX) {
+    if (paper->report_count == paper->report_capacity) {
         return NULL;
     }
     struct venue_report *r =
-        &paper->reports[(paper->report_head + paper->report_count++) % PAPER_REPORTS_MAX];
+        &paper->reports[(paper->report_head + paper->report_count++) % paper->report_capacity];
     memset(r, 0, sizeof(*r));
     r->kind = kind;
     (void)str_copy(str_c(client_id), r->client_id, sizeof(r->client_id));
@@ -268,7 +268,7 @@ static int write_all(struct paper *paper, struct err *err)
 {
     const struct paper_memory *m = paper->memory;
     int rc = 0;
-    for (int i = 0; i < PAPER_MEMORY_ORDERS && rc >= 0; i++) {
+    for (int i = 0; i < m->record_count && rc >= 0; i++) {
         if (m->records[i].order.client_id[0] != '\0') {
             rc = write_record(paper, &m->records[i], err);
         }
@@ -298,13 +298,13 @@ int paper_flush(struct paper *paper, struct err *err)
         return rc;
     }
     paper_memory_clear(paper->memory);
-    paper->written = paper->book;
+    paper_book_copy(&paper->written, &paper->book);
     paper->behind = false;
     return 0;
 }
 
 /* Returns the book that a call changes. With a store it is a draft, dropped if commit fails. */
-static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
+static struct paper_book *begin(struct paper *paper)
 {
     paper->change.order_count = 0;
     paper->change.fill_count = 0;
@@ -312,8 +312,8 @@ static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
     if (paper->store == NULL && paper->memory != NULL) {
         return &paper->book;
     }
-    *draft = paper->book;
-    return draft;
+    paper_book_copy(&paper->draft, &paper->book);
+    return &paper->draft;
 }
 
 /* Makes the draft the book, writes it if the disk can be written, and queues the reports. After a
@@ -331,7 +331,7 @@ static int commit(struct paper *paper, const struct paper_book *book, struct err
     if (!paper_memory_has_space(paper->memory, &paper->change)) {
         return err_set(err, ERR_VENUE_DISK, "the memory for records that are not on disk is full");
     }
-    paper->book = *book;
+    paper_book_copy(&paper->book, book);
     paper_memory_add(paper->memory, &paper->book, &paper->change);
     struct err why = {0};
     bool was_behind = paper->behind;
@@ -356,8 +356,7 @@ static void paper_send(struct venue *venue, const struct order *order)
         report_order(paper, order->client_id, VENUE_CALL_SEND, -1);
         return;
     }
-    struct paper_book draft;
-    struct paper_book *book = begin(paper, &draft);
+    struct paper_book *book = begin(paper);
     paper_book_send(book, &paper->terms, order, &paper->change);
     if (commit(paper, book, &err) < 0) {
         LOG(DEBUG, "the paper venue could not accept %s: %s", order->client_id, err.context);
@@ -368,8 +367,7 @@ static void paper_send(struct venue *venue, const struct order *order)
 static void paper_cancel(struct venue *venue, const char *client_id)
 {
     struct paper *paper = of(venue);
-    struct paper_book draft;
-    struct paper_book *book = begin(paper, &draft);
+    struct paper_book *book = begin(paper);
     struct err err = {0};
     if (!paper_book_cancel(book, client_id, &paper->change)) {
         report_order(paper, client_id, VENUE_CALL_CANCEL, -1);
@@ -395,8 +393,7 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
                         struct dec target)
 {
     struct paper *paper = of(venue);
-    struct paper_book draft;
-    struct paper_book *book = begin(paper, &draft);
+    struct paper_book *book = begin(paper);
     struct err err = {0};
     struct venue_report *r;
     switch (paper_book_amend(book, client_id, stop, target, &paper->change)) {
@@ -543,7 +540,7 @@ static bool paper_poll(struct venue *venue, struct venue_report *ret)
         return report_terms(paper, ret);
     }
     *ret = paper->reports[paper->report_head];
-    paper->report_head = (paper->report_head + 1) % PAPER_REPORTS_MAX;
+    paper->report_head = (paper->report_head + 1) % paper->report_capacity;
     paper->report_count--;
     return true;
 }
@@ -591,23 +588,43 @@ void paper_set_costs(struct paper *paper, const struct settings *settings)
     paper->rules_reported = 0;
 }
 
-void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us)
+void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us, int symbols)
 {
     memset(paper, 0, sizeof(*paper));
     paper->venue.ops = &paper_ops;
     paper->initial_cash = settings->initial_cash;
     paper_book_terms(&paper->terms, settings, step_us);
-    paper_book_init(&paper->book, settings->initial_cash);
+    paper_book_init(&paper->book, settings->initial_cash, symbols);
+    paper_book_init(&paper->written, settings->initial_cash, symbols);
+    paper_book_init(&paper->draft, settings->initial_cash, symbols);
+    paper_change_init(&paper->change, symbols);
+    paper->report_capacity = 4 * capacity_positions(symbols);
+    paper->reports = calloc((size_t)paper->report_capacity, sizeof(*paper->reports));
+    ASSERT(paper->reports != NULL);
+}
+
+void paper_close(struct paper *paper)
+{
+    free(paper->memory);
+    paper->memory = NULL;
+    paper->store = NULL;
+    paper->behind = false;
 }
 
 void paper_release(struct paper *paper)
 {
-    if (paper != NULL) {
-        free(paper->memory);
-        paper->memory = NULL;
-        paper->store = NULL;
-        paper->behind = false;
+    if (paper == NULL) {
+        return;
     }
+    paper_close(paper);
+    paper_book_release(&paper->book);
+    paper_book_release(&paper->written);
+    paper_book_release(&paper->draft);
+    paper_change_release(&paper->change);
+    free(paper->reports);
+    paper->reports = NULL;
+    paper->report_count = 0;
+    paper->report_capacity = 0;
 }
 
 static int read_stopped(struct trading_store *store, struct paper_book *book, struct err *err)
@@ -624,7 +641,9 @@ static int read_stopped(struct trading_store *store, struct paper_book *book, st
 static int read_book(struct trading_store *store, struct dec cash, struct paper_book *book,
                      struct err *err)
 {
-    paper_book_init(book, cash);
+    int symbols = book->symbols;
+    paper_book_release(book);
+    paper_book_init(book, cash, symbols);
     int rc = paper_store_get_i64(store, "cash_e8", cash.e8, &book->cash.e8, err);
     if (rc >= 0) {
         rc = paper_store_get_i64(store, "minute_us", 0, &book->bar_us, err);
@@ -642,11 +661,12 @@ static int read_book(struct trading_store *store, struct dec cash, struct paper_
         book->next_funding_id = last + 1;
     }
     if (rc >= 0) {
-        rc = paper_store_open_orders(store, book->open, PAPER_OPEN_MAX, err);
+        rc = paper_store_open_orders(store, book->open, (size_t)paper_book_open_max(book), err);
         book->open_count = rc < 0 ? 0 : rc;
     }
     if (rc >= 0) {
-        rc = paper_store_positions(store, book->positions, POSITIONS_MAX, err);
+        rc = paper_store_positions(store, book->positions,
+                                   (size_t)capacity_positions(book->symbols), err);
         book->position_count = rc < 0 ? 0 : rc;
     }
     return rc < 0 ? rc : read_stopped(store, book, err);
@@ -655,7 +675,7 @@ static int read_book(struct trading_store *store, struct dec cash, struct paper_
 int paper_open(struct paper *paper, struct trading_store *store, struct err *err)
 {
     ASSERT(paper->memory == NULL || paper->store != NULL);
-    paper_release(paper);
+    paper_close(paper);
     paper->report_count = 0;
     paper->ready_reported = false;
     paper->rules_reported = 0;
@@ -663,16 +683,16 @@ int paper_open(struct paper *paper, struct trading_store *store, struct err *err
     if (rc < 0) {
         return rc;
     }
-    paper->written = paper->book;
+    paper_book_copy(&paper->written, &paper->book);
     paper->store = store;
-    paper->memory = paper_memory_new();
+    paper->memory = paper_memory_new(paper->book.symbols);
     return 0;
 }
 
 void paper_open_memory(struct paper *paper)
 {
     ASSERT(paper->store == NULL && paper->memory == NULL);
-    paper->memory = paper_memory_new();
+    paper->memory = paper_memory_new(paper->book.symbols);
 }
 
 void paper_quote(struct paper *paper, struct symbol symbol, struct dec price)
@@ -687,14 +707,14 @@ int paper_bars(struct paper *paper, const struct source_bar *bars, int count, st
         paper_book_bars(&paper->book, &paper->terms, bars, count, &paper->change);
         return 0;
     }
-    struct paper_book draft;
-    struct paper_book *book = begin(paper, &draft);
+    struct paper_book *book = begin(paper);
     paper_book_bars(book, &paper->terms, bars, count, &paper->change);
     const struct paper_change *change = &paper->change;
     if (change->order_count == 0 && change->fill_count == 0 && change->payment_count == 0 &&
         paper->store != NULL &&
-        memcmp(book->stopped_us, paper->book.stopped_us, sizeof(book->stopped_us)) == 0) {
-        paper->book = *book;
+        memcmp(book->stopped_us, paper->book.stopped_us,
+               (size_t)book->position_count * sizeof(*book->stopped_us)) == 0) {
+        paper_book_copy(&paper->book, book);
         return 0;
     }
     return commit(paper, book, err);

@@ -35,12 +35,83 @@ void paper_book_terms(struct paper_terms *ret, const struct settings *settings, 
     };
 }
 
-void paper_book_init(struct paper_book *book, struct dec cash)
+static void *rows(int count, size_t size)
 {
-    memset(book, 0, sizeof(*book));
-    book->cash = cash;
-    book->next_fill_id = 1;
-    book->next_funding_id = 1;
+    void *memory = calloc((size_t)count, size);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+static int open_max(int symbols)
+{
+    return 4 * capacity_positions(symbols);
+}
+
+static int orders_max(int symbols)
+{
+    return open_max(symbols) + 1;
+}
+
+static int fills_max(int symbols)
+{
+    return open_max(symbols) + 2 * capacity_positions(symbols);
+}
+
+void paper_book_init(struct paper_book *book, struct dec cash, int symbols)
+{
+    int positions = capacity_positions(symbols);
+    *book = (struct paper_book){
+        .symbols = symbols, .cash = cash, .next_fill_id = 1, .next_funding_id = 1};
+    book->open = rows(open_max(symbols), sizeof(*book->open));
+    book->positions = rows(positions, sizeof(*book->positions));
+    book->stopped_us = rows(positions, sizeof(*book->stopped_us));
+    book->prices = rows(capacity_symbols(symbols), sizeof(*book->prices));
+}
+
+void paper_book_release(struct paper_book *book)
+{
+    free(book->open);
+    free(book->positions);
+    free(book->stopped_us);
+    free(book->prices);
+    *book = (struct paper_book){0};
+}
+
+void paper_book_copy(struct paper_book *dst, const struct paper_book *src)
+{
+    ASSERT(dst->symbols == src->symbols);
+    struct paper_book copy = *src;
+    copy.open = dst->open;
+    copy.positions = dst->positions;
+    copy.stopped_us = dst->stopped_us;
+    copy.prices = dst->prices;
+    memcpy(copy.open, src->open, (size_t)src->open_count * sizeof(*src->open));
+    memcpy(copy.positions, src->positions, (size_t)src->position_count * sizeof(*src->positions));
+    memcpy(copy.stopped_us, src->stopped_us,
+           (size_t)src->position_count * sizeof(*src->stopped_us));
+    memcpy(copy.prices, src->prices, (size_t)src->price_count * sizeof(*src->prices));
+    *dst = copy;
+}
+
+int paper_book_open_max(const struct paper_book *book)
+{
+    return open_max(book->symbols);
+}
+
+void paper_change_init(struct paper_change *change, int symbols)
+{
+    *change = (struct paper_change){.symbols = symbols};
+    change->orders = rows(orders_max(symbols), sizeof(*change->orders));
+    change->fills = rows(fills_max(symbols), sizeof(*change->fills));
+    change->payments = rows(capacity_positions(symbols), sizeof(*change->payments));
+}
+
+void paper_change_release(struct paper_change *change)
+{
+    free(change->orders);
+    free(change->fills);
+    free(change->payments);
+    *change = (struct paper_change){0};
 }
 
 /* ---------------------------------------------------------------- prices */
@@ -71,7 +142,7 @@ void paper_book_price(struct paper_book *book, struct symbol symbol, struct dec 
             return;
         }
     }
-    if (book->price_count < SYMBOLS_MAX) {
+    if (book->price_count < capacity_symbols(book->symbols)) {
         book->prices[book->price_count++] = (struct paper_price){symbol, price, at_us};
     }
 }
@@ -156,7 +227,7 @@ static void record_order(struct paper_change *change, const struct order *order)
             return;
         }
     }
-    ASSERT(change->order_count < (int)COUNT_OF(change->orders));
+    ASSERT(change->order_count < orders_max(change->symbols));
     change->orders[change->order_count++] = *order;
 }
 
@@ -207,7 +278,7 @@ static bool book_fill(struct paper_book *book, const struct fill *fill, struct d
     if (!dec_is_valid(cash)) {
         return false;
     }
-    ASSERT(change->fill_count < (int)COUNT_OF(change->fills));
+    ASSERT(change->fill_count < fills_max(change->symbols));
     change->fills[change->fill_count++] = f;
     book->cash = cash;
     book->next_fill_id++;
@@ -296,7 +367,7 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
                        struct paper_change *change)
 {
     int index = paper_book_find(book, order->symbol);
-    if (index < 0 ? book->position_count == POSITIONS_MAX
+    if (index < 0 ? book->position_count == capacity_positions(book->symbols)
                   : strcmp(book->positions[index].client_id, order->client_id) != 0) {
         end_unfilled(order, index < 0 ? "too many positions" : "symbol has a position", at_us,
                      change);
@@ -395,7 +466,7 @@ static const char *refusal(const struct paper_book *book, const struct paper_ter
     if (price.e8 <= 0) {
         return "no price for this symbol";
     }
-    if (book->open_count == PAPER_OPEN_MAX) {
+    if (book->open_count == open_max(book->symbols)) {
         return "too many open orders";
     }
     if (order->kind != ORDER_ENTRY) {
@@ -614,7 +685,7 @@ static void pay_funding(struct paper_book *book, const struct paper_terms *terms
         if (!dec_is_valid(cash) || payment.e8 == 0) {
             continue;
         }
-        ASSERT(change->payment_count < (int)COUNT_OF(change->payments));
+        ASSERT(change->payment_count < capacity_positions(change->symbols));
         book->cash = cash;
         change->payments[change->payment_count++] =
             (struct funding){book->next_funding_id++, p->symbol, payment, at_us};

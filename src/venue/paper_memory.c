@@ -5,10 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct paper_memory *paper_memory_new(void)
+struct paper_memory *paper_memory_new(int symbols)
 {
-    struct paper_memory *m = calloc(1, sizeof(*m));
+    int positions = capacity_positions(symbols);
+    int records = 16 * positions;
+    int payments = 8 * positions;
+    struct paper_memory *m = calloc(1, sizeof(*m) + (size_t)records * sizeof(m->records[0]) +
+                                           (size_t)payments * sizeof(struct funding));
     ASSERT(m != NULL);
+    m->record_count = records;
+    m->payment_capacity = payments;
+    m->payments = (struct funding *)(void *)&m->records[records];
     return m;
 }
 
@@ -16,10 +23,14 @@ void paper_memory_clear(struct paper_memory *memory)
 {
     memory->next = 0;
     memory->payment_count = 0;
-    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
-        memory->records[i].order.client_id[0] = '\0';
-        memory->records[i].has_order = false;
-        memory->records[i].fill_count = 0;
+    /* The pages of records that were never used stay untouched. */
+    for (int i = 0; i < memory->record_count; i++) {
+        struct paper_record *r = &memory->records[i];
+        if (r->order.client_id[0] != '\0') {
+            r->order.client_id[0] = '\0';
+            r->has_order = false;
+            r->fill_count = 0;
+        }
     }
 }
 
@@ -30,7 +41,7 @@ static bool is_free(const struct paper_record *record)
 
 struct paper_record *paper_memory_find(struct paper_memory *memory, const char *client_id)
 {
-    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
+    for (int i = 0; i < memory->record_count; i++) {
         struct paper_record *r = &memory->records[i];
         if (!is_free(r) && strcmp(r->order.client_id, client_id) == 0) {
             return r;
@@ -57,17 +68,17 @@ static bool is_needed(const struct paper_book *book, const struct paper_record *
 /* The loop ends: there are more records than resting orders and open positions together. */
 static struct paper_record *claim_record(struct paper_memory *m, const struct paper_book *book)
 {
-    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
-        struct paper_record *r = &m->records[(m->next + i) % PAPER_MEMORY_ORDERS];
+    for (int i = 0; i < m->record_count; i++) {
+        struct paper_record *r = &m->records[(m->next + i) % m->record_count];
         if (is_free(r)) {
-            m->next = (m->next + i + 1) % PAPER_MEMORY_ORDERS;
+            m->next = (m->next + i + 1) % m->record_count;
             return r;
         }
     }
     struct paper_record *r;
     do {
         r = &m->records[m->next];
-        m->next = (m->next + 1) % PAPER_MEMORY_ORDERS;
+        m->next = (m->next + 1) % m->record_count;
     } while (is_needed(book, r));
     return r;
 }
@@ -99,7 +110,7 @@ void paper_memory_add(struct paper_memory *memory, const struct paper_book *book
         r->fills[r->fill_count++ % PAPER_MEMORY_FILLS] = change->fills[i];
     }
     for (int i = 0; i < change->payment_count; i++) {
-        memory->payments[memory->payment_count++ % PAPER_MEMORY_PAYMENTS] = change->payments[i];
+        memory->payments[memory->payment_count++ % memory->payment_capacity] = change->payments[i];
     }
 }
 
@@ -133,7 +144,7 @@ static int64_t fills_of(const struct paper_change *change, const char *client_id
 bool paper_memory_has_space(struct paper_memory *memory, const struct paper_change *change)
 {
     int left = 0;
-    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
+    for (int i = 0; i < memory->record_count; i++) {
         left += is_free(&memory->records[i]);
     }
     for (int i = 0; i < change->order_count; i++) {
@@ -148,7 +159,7 @@ bool paper_memory_has_space(struct paper_memory *memory, const struct paper_chan
             return false;
         }
     }
-    return left >= 0 && memory->payment_count + change->payment_count <= PAPER_MEMORY_PAYMENTS;
+    return left >= 0 && memory->payment_count + change->payment_count <= memory->payment_capacity;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -186,8 +197,8 @@ int paper_memory_payments(const struct paper_memory *memory, int64_t after, stru
 {
     int count = 0;
     int64_t end = memory->payment_count;
-    for (int64_t i = oldest_of(end, PAPER_MEMORY_PAYMENTS); i < end && count < max; i++) {
-        const struct funding *f = &memory->payments[i % PAPER_MEMORY_PAYMENTS];
+    for (int64_t i = oldest_of(end, memory->payment_capacity); i < end && count < max; i++) {
+        const struct funding *f = &memory->payments[i % memory->payment_capacity];
         if (f->id > after) {
             ret[count++] = *f;
         }

@@ -14,8 +14,6 @@
 
 #include "venue/paper.h"
 
-#define PAPER_MEMORY_PAYMENTS 64
-
 struct paper_record {
     struct order order; /* without a client_id: free */
     bool has_order;     /* false: only fills are known, and order has no more than its client_id */
@@ -24,13 +22,17 @@ struct paper_record {
 };
 
 struct paper_memory {
-    int next; /* where the search for a record to reuse begins */
-    struct paper_record records[PAPER_MEMORY_ORDERS];
-    int64_t payment_count; /* ever added; the newest PAPER_MEMORY_PAYMENTS are kept */
-    struct funding payments[PAPER_MEMORY_PAYMENTS];
+    int next;              /* where the search for a record to reuse begins */
+    int64_t payment_count; /* ever added; the newest payment_capacity are kept */
+    int payment_capacity;
+    struct funding *payments; /* behind the records */
+    int record_count;
+    struct paper_record records[];
 };
 
-struct paper_memory *paper_memory_new(void); /* never NULL; release it with free() */
+/* More records than the book of so many symbols has resting orders and positions. One block:
+ * release it with free(). Never NULL. */
+struct paper_memory *paper_memory_new(int symbols);
 /* Removes all records. */
 void paper_memory_clear(struct paper_memory *memory);
 

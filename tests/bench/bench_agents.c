@@ -110,7 +110,7 @@ static struct series series;
 
 static struct candle next_minute(void)
 {
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     (void)source_next(&market.source, bars);
     return bars[0].candle;
 }

@@ -37,7 +37,7 @@ static int64_t array_next(const struct source *source)
     return a->next == a->count ? INT64_MAX : a->bars[a->next].candle.open_us + USEC_PER_MIN;
 }
 
-static int array_next_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int array_next_bars(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
 {
     struct array *a = (struct array *)(void *)source;
     ret[0] = a->bars[a->next++];
@@ -112,7 +112,7 @@ static void write_csv(FILE *file, int64_t count)
     simulated_init(&market, 1, settings.symbols, 1, START);
     buf_add_c(&text, "timestamp,open,high,low,close,volume\n");
     for (int64_t i = 0; i < count; i++) {
-        struct source_bar bar[SYMBOLS_MAX];
+        struct source_bar bar[SYMBOLS_LIMIT];
         (void)source_next(&market.source, bar);
         const struct candle *c = &bar[0].candle;
         const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
@@ -201,7 +201,7 @@ static void bench_memory(const struct settings *settings)
     struct simulated market;
     simulated_init(&market, 1, settings->symbols, 1, START);
     for (int64_t i = 0; i < CANDLES; i++) {
-        struct source_bar bar[SYMBOLS_MAX];
+        struct source_bar bar[SYMBOLS_LIMIT];
         (void)source_next(&market.source, bar);
         array.bars[i] = bar[0];
     }

@@ -14,6 +14,7 @@
 #include "base/mailbox.h"
 #include "bench/bench.h"
 #include "engine/engine.h"
+#include "engine/engine_buffers.h"
 #include "engine/recorder.h"
 #include "fakes/instant_venue.h"
 #include "market/simulated.h"
@@ -67,7 +68,9 @@ static void bench_steps(void)
     simulated_init(&market, 1, settings.symbols, 3, 0);
     struct engine *engine = engine_new(&settings, settings.symbols, 3);
     struct engine_inputs *in = calloc(1, sizeof(*in));
+    engine_inputs_init(in, 3);
     struct engine_outputs *out = calloc(1, sizeof(*out));
+    engine_outputs_init(out, 3);
     ASSERT(in != NULL && out != NULL);
     struct engine_now now = {0};
     engine_begin(engine, &now);
@@ -122,7 +125,9 @@ static void bench_steps(void)
     bench_table_row("publish the full snapshot (target 2 us)", batch_ns, BATCHES, "ns", NULL);
     mailbox_free(mailbox);
     free(snapshot);
+    engine_inputs_release(in);
     free(in);
+    engine_outputs_release(out);
     free(out);
     engine_free(engine);
 }
@@ -138,7 +143,9 @@ static void bench_recorder(void)
     simulated_init(&market, 1, settings.symbols, 3, 0);
     struct engine *engine = engine_new(&settings, settings.symbols, 3);
     struct engine_inputs *in = calloc(1, sizeof(*in));
+    engine_inputs_init(in, 3);
     struct engine_outputs *out = calloc(1, sizeof(*out));
+    engine_outputs_init(out, 3);
     struct recorder *recorder = NULL;
     struct recorder_start start = {0};
     ASSERT(in != NULL && out != NULL && mkdtemp(folder) != NULL);
@@ -175,7 +182,9 @@ static void bench_recorder(void)
     (void)snprintf(path, sizeof(path), "%s/" RECORDER_FOLDER, folder);
     (void)rmdir(path);
     (void)rmdir(folder);
+    engine_inputs_release(in);
     free(in);
+    engine_outputs_release(out);
     free(out);
     engine_free(engine);
 }
@@ -245,7 +254,9 @@ static void bench_intents(void)
     simulated_init(&market, 1, settings.symbols, 3, 0);
     struct engine *engine = engine_new(&settings, settings.symbols, 3);
     struct engine_inputs *in = calloc(1, sizeof(*in));
+    engine_inputs_init(in, 3);
     struct engine_outputs *out = calloc(1, sizeof(*out));
+    engine_outputs_init(out, 3);
     ASSERT(in != NULL && out != NULL);
     struct engine_now now = {0};
     engine_begin(engine, &now);
@@ -278,7 +289,9 @@ static void bench_intents(void)
     (void)sqlite3_close(bare);
     trading_store_free(store);
     remove_all(folder);
+    engine_inputs_release(in);
     free(in);
+    engine_outputs_release(out);
     free(out);
     engine_free(engine);
 }
@@ -289,7 +302,7 @@ static void bench_market(void)
     settings_init(&settings);
     struct simulated market;
     simulated_init(&market, 1, settings.symbols, 3, 0);
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < 100; i++) {

@@ -28,7 +28,7 @@ static void make_bars(void)
     struct simulated market;
     simulated_init(&market, 1, &symbol, 1, 0);
     for (int i = 0; i < CANDLES; i++) {
-        struct source_bar bar[SYMBOLS_MAX];
+        struct source_bar bar[SYMBOLS_LIMIT];
         ASSERT(source_next(&market.source, bar) == 1);
         candles[i] = bar[0].candle;
         bars[i] = bar_of(&candles[i]);
@@ -113,7 +113,8 @@ static void bench_series(void)
 
 static void bench_returns(void)
 {
-    struct returns returns = {0};
+    struct returns returns;
+    returns_init(&returns, 2);
     struct symbol a, b;
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &a) && symbol_parse(STR_LIT("ETH-USD"), &b));
     for (int i = 0; i < RETURNS_WINDOW + 1; i++) {
@@ -129,6 +130,7 @@ static void bench_returns(void)
         }
         batch_ns[batch] = (double)(bench_now_ns() - start) / BATCH;
     }
+    returns_release(&returns);
     bench_table_row("correlation of two symbols over 48 hours", batch_ns, BATCHES, "ns", NULL);
 }
 

@@ -58,7 +58,7 @@ int main(void)
                                 .funding_bps = 1};
     struct paper *paper = calloc(1, sizeof(*paper));
     ASSERT(paper != NULL);
-    paper_init(paper, &settings, USEC_PER_MIN);
+    paper_init(paper, &settings, USEC_PER_MIN, 3);
     paper_open_memory(paper);
     int64_t minute = 1, id = 1;
     for (int b = 0; b < BATCHES; b++) {

@@ -58,7 +58,7 @@ static void read_market(const char *path)
     }
     int64_t last_us = -1;
     for (int i = 0; i < STEPS_MAX && source_next_us(source) != INT64_MAX; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         if (source_next_us(source) <= last_us) {
             abort();
         }

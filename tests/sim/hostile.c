@@ -382,7 +382,7 @@ static struct stakes count_stakes(struct hostile *h, int tier)
                   dec_to_double(positions[i].qty) * dec_to_double(positions[i].mark_price), tier,
                   &ret);
     }
-    struct order alive[ENGINE_ORDERS_MAX];
+    struct order alive[ORDERS_LIMIT];
     struct err err = {0};
     count = order_table_open(h->store, alive, COUNT_OF(alive), &err);
     for (int i = 0; i < count; i++) {
@@ -775,7 +775,7 @@ static void shift(struct hostile *h, struct candle *c, int index)
     }
 }
 
-static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
 {
     struct hostile *h = of_source(source);
     int count = source_next(h->inner_source, ret);
@@ -835,7 +835,7 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
                                          .connection = true,
                                          .instruments = true,
                                          .not_found_us = HOSTILE_NOT_FOUND_US};
-    for (int i = 0; i < SYMBOLS_MAX; i++) {
+    for (int i = 0; i < CAPACITY_MIN; i++) {
         h->gap[i] = dec_from_int(1);
     }
 }

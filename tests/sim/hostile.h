@@ -73,12 +73,12 @@ struct hostile {
     int64_t entries_us[HOSTILE_SENT_MAX]; /* when entries were made, market time */
     int entry_count;
 
-    int64_t halted_mono_us;      /* the venue is halted until then */
-    struct dec gap[SYMBOLS_MAX]; /* factor on the prices of a symbol */
+    int64_t halted_mono_us;       /* the venue is halted until then */
+    struct dec gap[CAPACITY_MIN]; /* factor on the prices of a symbol */
 
     /* Foreign positions as the venue knows them; they survive our crashes. */
     int foreign_count;
-    struct venue_holding foreign[SYMBOLS_MAX];
+    struct venue_holding foreign[CAPACITY_MIN];
     bool foreign_order;        /* order "hand-1" is resting */
     struct dec foreign_profit; /* our profit from closing foreign positions, after fees */
     int closed_count;

@@ -41,7 +41,7 @@ struct sim_memory {
     bool valid; /* and all of it is on disk */
     struct engine_state state;
     int position_count;
-    struct position positions[POSITIONS_MAX];
+    struct position positions[POSITIONS_LIMIT];
 };
 
 struct sim {
@@ -291,8 +291,8 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
 {
     struct err err = {0};
     struct engine_state before;
-    struct position positions[POSITIONS_MAX];
-    int count = position_table_list(sim->store, positions, POSITIONS_MAX, &err);
+    struct position positions[POSITIONS_LIMIT];
+    int count = position_table_list(sim->store, positions, POSITIONS_LIMIT, &err);
     int rc = state_table_load(sim->store, &before, &err);
     if (sim->known.valid && rc >= 0 && !is_on_disk(&sim->known, &before, positions, count) &&
         !is_on_disk(died, &before, positions, count)) {
@@ -532,7 +532,7 @@ static bool check_exposure(struct sim *sim)
         beyond = beyond ||
                  s->risk.tiers[t].exposure_pct > s->risk.tiers[t].max_exposure_pct * (1 + 1e-9);
     }
-    struct order alive[ENGINE_ORDERS_MAX];
+    struct order alive[ORDERS_LIMIT];
     struct err err = {0};
     int count = order_table_open(sim->store, alive, COUNT_OF(alive), &err);
     bool entries = false;

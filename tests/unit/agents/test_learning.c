@@ -70,7 +70,7 @@ static struct candle *simulated_minutes(int count, uint64_t seed)
     struct simulated market;
     simulated_init(&market, seed, &symbol, 1, START);
     for (int i = 0; i < count; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         assert_int_equal(source_next(&market.source, bars), 1);
         c[i] = bars[0].candle;
     }

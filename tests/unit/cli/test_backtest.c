@@ -35,7 +35,7 @@ static void write_candles(const char *path, uint64_t seed, int minutes, int bad_
     simulated_init(&market, seed, &symbol, 1, START);
     buf_add_c(&text, "time,open,high,low,close,volume\n");
     for (int i = 0; i < minutes; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         assert_int_equal(source_next(&market.source, bars), 1);
         const struct candle *c = &bars[0].candle;
         const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};

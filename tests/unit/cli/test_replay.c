@@ -197,13 +197,13 @@ static int held(struct position *ret)
 {
     AUTO_TRADING_STORE struct trading_store *store = NULL;
     assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_READ, &store, NULL), 0);
-    return position_table_list(store, ret, POSITIONS_MAX, NULL);
+    return position_table_list(store, ret, POSITIONS_LIMIT, NULL);
 }
 
 static void an_old_account_is_imported(void **state)
 {
     (void)state;
-    struct position p[POSITIONS_MAX];
+    struct position p[POSITIONS_LIMIT];
     write_bytes(
         "{\"active_positions\": [{\"symbol\": \"BTC/USD\", \"side\": \"long\", \"size\": 0.5,"
         " \"entry_price\": 60000}], \"total_trades\": 4, \"win_rate\": 75}");

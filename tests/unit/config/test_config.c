@@ -270,7 +270,7 @@ static void values_out_of_range_are_refused(void **state)
     expect_problem("paper: {initial_cash: 0.5}", ERR_CONFIG_RANGE,
                    "t.yaml:1:23: paper.initial_cash: expected 1 to 1000000000, found \"0.5\"");
     expect_problem("market: {symbols: []}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:19: market.symbols: expected 1 to 8 items, found 0");
+                   "t.yaml:1:19: market.symbols: expected 1 to 300 items, found 0");
     expect_problem("claude: {model: \"\"}", ERR_CONFIG_RANGE,
                    "t.yaml:1:17: claude.model: expected 1 to 63 characters, found \"\"");
     expect_problem("telegram: {users: [{id: 0, name: a}]}", ERR_CONFIG_RANGE,
@@ -285,7 +285,7 @@ static void values_out_of_range_are_refused(void **state)
         "t.yaml:1:14: state.dir: expected at most 92 characters, or set api.socket");
     /* the limits themselves are allowed */
     AUTO_CONFIG struct config *c = parse("claude: {max_tokens: 256}\n"
-                                         "risk: {max_drawdown: 100%, max_positions: 8}\n"
+                                         "risk: {max_drawdown: 100%, max_positions: 100}\n"
                                          "trading: {threshold: 1}\n");
     assert_int_equal(c->claude_max_tokens, 256);
 }

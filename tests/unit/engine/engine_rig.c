@@ -1,6 +1,7 @@
 #include "engine_rig.h"
 
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
 #include "unit/unit.h"
 
@@ -16,6 +17,8 @@ struct engine_rig *engine_rig_new(uint64_t seed)
     s->settings.max_consecutive_losses = 100;
     simulated_init(&s->market, seed, s->settings.symbols, s->settings.symbol_count, 0);
     s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
+    engine_inputs_init(&s->in, s->settings.symbol_count);
+    engine_outputs_init(&s->out, s->settings.symbol_count);
     engine_begin(s->engine, &s->now);
     s->fill_id = 1;
     s->next_request = 1;
@@ -25,6 +28,8 @@ struct engine_rig *engine_rig_new(uint64_t seed)
 void engine_rig_free(struct engine_rig *s)
 {
     engine_free(s->engine);
+    engine_inputs_release(&s->in);
+    engine_outputs_release(&s->out);
     free(s);
 }
 

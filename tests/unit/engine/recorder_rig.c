@@ -29,7 +29,7 @@ static int64_t next_us(const struct source *source)
     return source_next_us(of_source(source)->inner_source);
 }
 
-static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
 {
     struct recorder_rig *f = of_source(source);
     int count = source_next(f->inner_source, ret);

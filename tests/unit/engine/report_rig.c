@@ -1,6 +1,7 @@
 #include "report_rig.h"
 
 #include "base/check.h"
+#include "engine/engine_buffers.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
@@ -152,8 +153,10 @@ void report_rig_open(struct report_rig *l)
     l->memory = calloc(1, sizeof(*l->memory));
     l->in = calloc(1, sizeof(*l->in));
     l->out = calloc(1, sizeof(*l->out));
+    ASSERT(l->memory != NULL && l->in != NULL && l->out != NULL);
     l->snapshot = snapshot_new(3);
-    ASSERT(l->memory != NULL && l->in != NULL && l->out != NULL && l->snapshot != NULL);
+    engine_inputs_init(l->in, 2);
+    engine_outputs_init(l->out, 2);
     l->now = (struct engine_now){REPORT_RIG_START_US, REPORT_RIG_START_US, USEC_PER_HOUR};
     l->next_request = 1;
     l->memory->state = (struct engine_state){.state = TRADING_ACTIVE,
@@ -187,7 +190,9 @@ void report_rig_close(struct report_rig *l)
 {
     engine_free(l->engine);
     free(l->memory);
+    engine_inputs_release(l->in);
     free(l->in);
+    engine_outputs_release(l->out);
     free(l->out);
     free(l->snapshot);
 }

@@ -193,7 +193,7 @@ static void a_full_order_table_blocks_entries(void **state)
     struct settings settings;
     struct risk_account a;
     driver_rig_settings(&settings);
-    memory->order_count = ENGINE_ORDERS_MAX - POSITIONS_MAX;
+    memory->order_count = capacity_orders(3) - capacity_positions(3);
     for (int i = 0; i < memory->order_count; i++) {
         memory->orders[i] = (struct order){.symbol = eth, .kind = ORDER_CLOSE};
         (void)snprintf(memory->orders[i].client_id, CLIENT_ID_SIZE, "nd-1-%d", i);

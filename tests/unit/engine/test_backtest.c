@@ -168,7 +168,7 @@ static void write_csv(const char *path)
     simulated_init(&market, 11, &symbol, 1, INT64_C(1640995200000000));
     buf_add_c(&text, "timestamp,open,high,low,close,volume\n");
     for (int i = 0; i < CSV_MINUTES; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         int64_t open_us = source_next_us(&market.source) - USEC_PER_MIN;
         assert_int_equal(source_next(&market.source, bars), 1);
         if (i % 997 == 500) {
@@ -202,8 +202,7 @@ static void a_backtest_matches_a_recorded_market(void **state)
     settings.market_source = MARKET_CSV;
     settings.market_file_count = 1;
     settings.market_files[0].symbol = settings.symbols[0];
-    (void)str_copy(str_c(path), settings.market_files[0].path,
-                   sizeof(settings.market_files[0].path));
+    settings.market_files[0].path = path;
     driver_rig_open(&rig, &settings);
     driver_rig_run(&rig, CSV_MINUTES + 10);
 
@@ -235,10 +234,10 @@ static int64_t forked_next(const struct source *source)
     return source_next_us(&((const struct forked *)(const void *)source)->one.source);
 }
 
-static int forked_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int forked_bars(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
 {
     struct forked *f = (struct forked *)(void *)source;
-    struct source_bar others[SYMBOLS_MAX];
+    struct source_bar others[SYMBOLS_LIMIT];
     int count = source_next(&f->one.source, ret);
     (void)source_next(&f->other.source, others);
     if (ret[0].candle.open_us >= f->fork_us) {
@@ -294,7 +293,7 @@ static void entries_fill_at_the_next_open(void **state)
     (void)state;
     struct settings settings;
     struct simulated market;
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     driver_rig_settings(&settings);
     settings.spread_bps = 0;
     settings.level_bps = 0;
@@ -370,7 +369,7 @@ static void breakdowns_add_up(void **state)
         const struct performance_group *groups;
         int count;
     } sets[] = {{p->sides, 2},
-                {p->symbols, SYMBOLS_MAX},
+                {p->symbols, SYMBOLS_LIMIT},
                 {p->regimes, 3},
                 {p->hours_of_entry, 24},
                 {p->reasons, PERFORMANCE_REASONS_MAX}};
@@ -450,7 +449,7 @@ static void a_backtest_without_candles_fails(void **state)
                                                                      .from_us = rows[i].from_us,
                                                                      .to_us = rows[i].to_us});
         if (i == 0) {
-            struct source_bar bars[SYMBOLS_MAX];
+            struct source_bar bars[SYMBOLS_LIMIT];
             (void)source_next(&market.source, bars); /* drops the candle of minute 0 */
         }
         assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);

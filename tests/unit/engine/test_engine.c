@@ -543,9 +543,9 @@ static void a_difference_from_the_venue_halts_trading(void **state)
     driver_rig_open(&rig, NULL);
     driver_rig_run_until_open(&rig);
     int count = driver_rig_snapshot(&rig)->position_count;
-    struct position p[POSITIONS_MAX];
+    struct position p[POSITIONS_LIMIT];
     struct err err = {0};
-    assert_int_equal(position_table_list(rig.store, p, POSITIONS_MAX, &err), count);
+    assert_int_equal(position_table_list(rig.store, p, POSITIONS_LIMIT, &err), count);
     struct dec qty = p[0].qty;
     p[0].qty = dec_mul(qty, dec_from_int(2));
     assert_int_equal(position_table_replace(rig.store, p, (size_t)count, &err), 0);

@@ -27,7 +27,7 @@ static void an_unknown_symbol_changes_nothing(void **state)
     const struct symbol unauthorised = {"NEVER-SEEN"};
     const struct dec price = dec_from_int(100);
     struct candle bar = {0, price, price, price, price, price};
-    struct source_bar closed[SYMBOLS_MAX];
+    struct source_bar closed[SYMBOLS_LIMIT];
     for (int i = 0; i < 60; i++) {
         struct source_bar strange = {unauthorised, bar};
         assert_int_equal(engine_warm(s->engine, &strange, 1, closed), 0);

@@ -5,6 +5,7 @@
 #include "../../../src/store/row.h"
 #include "base/check.h"
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
 #include "unit/unit.h"
@@ -101,6 +102,7 @@ static void a_failed_write_changes_nothing(void **state)
     struct engine *engine = engine_new(&rig.settings, rig.settings.symbols, 3);
     engine_restore(engine, whole);
     struct engine_outputs *out = calloc(1, sizeof(*out));
+    engine_outputs_init(out, 3);
     ASSERT(out != NULL);
     out->write = true;
     out->market_moved = true;
@@ -152,6 +154,7 @@ static void a_failed_write_changes_nothing(void **state)
     assert_int_equal(journal_commit(rig.store, engine, &rig.market->source, out, &err),
                      -ERR_ENGINE_STRAY_FILL);
     trading_store_set_fault(rig.store, NULL, NULL);
+    engine_outputs_release(out);
     free(out);
     engine_free(engine);
     free(whole);

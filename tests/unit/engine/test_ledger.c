@@ -8,7 +8,7 @@
 struct books {
     struct engine_state state;
     int count;
-    struct position positions[POSITIONS_MAX];
+    struct position positions[POSITIONS_LIMIT];
     struct ledger ledger;
 };
 
@@ -19,7 +19,7 @@ static void books_open(struct books *b)
     memset(b, 0, sizeof(*b));
     b->state.initial_cash = dec_from_int(10000);
     b->state.cash = dec_from_int(10000);
-    b->ledger = (struct ledger){&b->state, b->positions, &b->count};
+    b->ledger = (struct ledger){&b->state, b->positions, &b->count, CAPACITY_MIN};
 }
 
 static const struct order order = {.client_id = "nd-1-1",
@@ -273,10 +273,10 @@ static void the_number_of_positions_is_limited(void **state)
     books_open(&b);
     struct fill f = fill(ORDER_ENTRY, SIDE_LONG, 1, 1, 0);
     struct trade t;
-    for (int i = 0; i <= POSITIONS_MAX; i++) {
+    for (int i = 0; i <= CAPACITY_MIN; i++) {
         f.symbol.name[0] = (char)('A' + i);
         assert_int_equal(ledger_book(&b.ledger, &f, &order, &t),
-                         i < POSITIONS_MAX ? LEDGER_BOOKED : LEDGER_MISFIT);
+                         i < CAPACITY_MIN ? LEDGER_BOOKED : LEDGER_MISFIT);
     }
     struct position p = {
         .symbol = f.symbol, .qty = dec_from_int(1), .entry_price = dec_from_int(1)};
@@ -291,7 +291,7 @@ static void the_number_of_positions_is_limited(void **state)
     f.price = dec_from_int(1);
     f.fee = DEC_INVALID;
     assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_MISFIT);
-    assert_int_equal(b.count, POSITIONS_MAX);
+    assert_int_equal(b.count, CAPACITY_MIN);
 }
 
 static void a_missing_unit_is_detected(void **state)

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
 #include "model/event.h"
 #include "store/decision_table.h"
@@ -37,6 +38,8 @@ static struct watch *watch_new(enum side side, int64_t equity)
     w->settings.max_drawdown_pct = 100;
     w->engine = engine_new(&w->settings, w->settings.symbols, 3);
     w->snapshot = snapshot_new(3);
+    engine_inputs_init(&w->in, 3);
+    engine_outputs_init(&w->out, 3);
     struct dec all = dec_from_int(equity);
     int64_t cost = side == SIDE_LONG ? 1000 : -1000;
     w->memory.state = (struct engine_state){.state = TRADING_ACTIVE,
@@ -63,6 +66,8 @@ static void watch_free(struct watch *w)
 {
     engine_free(w->engine);
     free(w->snapshot);
+    engine_inputs_release(&w->in);
+    engine_outputs_release(&w->out);
     free(w);
 }
 
@@ -319,12 +324,13 @@ static void an_open_loss_trips_the_breaker(void **state)
     /* As after kill -9: tripped, with its reason, until a person resumes. */
     w->memory.state = *engine_state(w->engine);
     int count;
-    memcpy(w->memory.positions, engine_positions(w->engine, &count), sizeof(w->memory.positions));
+    const struct position *positions = engine_positions(w->engine, &count);
+    memcpy(w->memory.positions, positions, (size_t)count * sizeof(*positions));
     engine_free(w->engine);
     w->engine = engine_new(&w->settings, w->settings.symbols, 3);
-    w->snapshot = snapshot_new(3);
     engine_restore(w->engine, &w->memory);
-    memset(&w->out, 0, sizeof(w->out));
+    engine_outputs_release(&w->out);
+    engine_outputs_init(&w->out, 3);
     for (int i = 0; i < 3; i++) {
         watch_minute(w, 100); /* also when the price recovers */
     }

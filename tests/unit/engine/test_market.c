@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 
@@ -38,6 +39,7 @@ static int remove_folder(void **state)
 static void record(int count, int64_t step_us, struct settings *settings)
 {
     struct simulated market;
+    static char paths[2][MARKET_PATH_MAX + 1];
     FILE *files[2];
     simulated_init(&market, 4, recorded, 2, 0);
     simulated_pin(&market, CLIMATE_UP);
@@ -48,13 +50,14 @@ static void record(int count, int64_t step_us, struct settings *settings)
         struct market_file *file = &settings->market_files[k];
         settings->symbols[k] = recorded[k];
         file->symbol = recorded[k];
-        (void)snprintf(file->path, sizeof(file->path), "%s/%s.csv", folder, recorded[k].name);
+        (void)snprintf(paths[k], sizeof(paths[k]), "%s/%s.csv", folder, recorded[k].name);
+        file->path = paths[k];
         files[k] = fopen(file->path, "we");
         assert_non_null(files[k]);
         (void)fputs("time,open,high,low,close,volume\n", files[k]);
     }
     for (int i = 0; i < count; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         (void)source_next(&market.source, bars);
         for (int k = 0; k < 2; k++) {
             const struct candle *c = &bars[k].candle;
@@ -284,6 +287,8 @@ static void lone_open(struct lone *l)
     memset(l, 0, sizeof(*l));
     l->engine = engine_new(&settings, settings.symbols, 3);
     l->snapshot = snapshot_new(3);
+    engine_inputs_init(&l->in, 3);
+    engine_outputs_init(&l->out, 3);
     l->now.market_us = RECORD_START;
     engine_begin(l->engine, &l->now);
 }
@@ -361,6 +366,8 @@ static void every_refusal_is_reported_by_kind(void **state)
     assert_int_equal(m->gaps, 5);
     engine_free(l.engine);
     free(l.snapshot);
+    engine_inputs_release(&l.in);
+    engine_outputs_release(&l.out);
 }
 
 UNIT_GROUP(market,

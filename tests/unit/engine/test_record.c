@@ -7,6 +7,7 @@
 #include "../../../src/engine/record_reader.h"
 #include "base/check.h"
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
@@ -305,7 +306,7 @@ static void a_start_with_impossible_figures_is_refused(void **state)
     REFUSED(o->stop_pct, -1);
     REFUSED(o->target_pct, (double)NAN);
     REFUSED(o->max_positions, -1);
-    REFUSED(o->max_positions, POSITIONS_MAX + 1);
+    REFUSED(o->max_positions, POSITIONS_LIMIT + 1);
     REFUSED(o->initial_cash.e8, 0);
     REFUSED(o->cooldown_us, -1);
     REFUSED(o->latency_us, -1);
@@ -353,6 +354,7 @@ static void an_impossible_step_is_refused(void **state)
     forge_open(&g, false);
     struct engine_inputs *in = calloc(1, sizeof(*in));
     ASSERT(in != NULL);
+    engine_inputs_init(in, CAPACITY_MIN);
     struct settings fresh = g.settings;
     struct request request = {.id = 1, .kind = REQUEST_AMEND, .symbol = g.settings.symbols[0]};
     struct record_step step = {
@@ -385,6 +387,7 @@ static void an_impossible_step_is_refused(void **state)
         assert_non_null(strstr(err.context, "invalid record"));
     }
     assert_int_equal(replay_count(replay)->steps, 0);
+    engine_inputs_release(in);
     free(in);
     forge_close(&g);
 }
@@ -398,6 +401,7 @@ static void a_market_drops_faulty_bars(void **state)
     forge_open(&g, false);
     struct engine_inputs *in = calloc(1, sizeof(*in));
     ASSERT(in != NULL);
+    engine_inputs_init(in, CAPACITY_MIN);
     struct record_step step = {.now = g.start->now, .inputs = in};
     const int64_t first_us = START_US - START_US % USEC_PER_MIN;
     const struct dec price = dec_from_int(100);
@@ -414,13 +418,14 @@ static void a_market_drops_faulty_bars(void **state)
     struct source *source = NULL;
     assert_int_equal(journal_source_open(g.path, &source, NULL), 0);
     for (int i = 1; i <= 2; i++) {
-        struct source_bar got[SYMBOLS_MAX];
+        struct source_bar got[SYMBOLS_LIMIT];
         assert_int_equal(source_next_us(source), first_us + i * USEC_PER_MIN);
         assert_int_equal(source_next(source, got), 1);
     }
     assert_int_equal(source_next_us(source), INT64_MAX);
     assert_int_equal(journal_source_end(source, NULL), 0);
     journal_source_free(source);
+    engine_inputs_release(in);
     free(in);
     forge_close(&g);
 }
@@ -463,6 +468,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
     struct request request;
     struct engine_inputs *in = calloc(1, sizeof(*in));
     ASSERT(in != NULL);
+    engine_inputs_init(in, CAPACITY_MIN);
     bool changed = false;
     assert_int_equal(record_reader_open(&reader, from, NULL), 0);
     assert_int_equal(record_reader_next(&reader, RECORD_START_MAX, NULL), 1);
@@ -486,6 +492,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
     }
     assert_true(changed);
     record_reader_release(&reader);
+    engine_inputs_release(in);
     free(in);
     forge_write(g);
 }
@@ -616,6 +623,7 @@ static void a_file_truncated_while_it_is_read_is_reported(void **state)
     forge_open(&g, false);
     struct engine_inputs *in = calloc(1, sizeof(*in));
     ASSERT(in != NULL);
+    engine_inputs_init(in, CAPACITY_MIN);
     in->report_count = ENGINE_REPORTS_MAX;
     struct record_step step = {.now = g.start->now, .inputs = in};
     write_start(&g, g.start, 0);
@@ -636,6 +644,7 @@ static void a_file_truncated_while_it_is_read_is_reported(void **state)
     assert_non_null(strstr(err.context, "the file was truncated while it was read"));
     assert_true(read > 0 && read < steps);
     record_reader_release(&reader);
+    engine_inputs_release(in);
     free(in);
     forge_close(&g);
 }

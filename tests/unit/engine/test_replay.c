@@ -1,6 +1,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "driver_rig.h"
+#include "engine/engine_buffers.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
@@ -270,6 +271,8 @@ static void bare_open(struct bare *b, int steps)
     b->now = (struct engine_now){1790000000000000 - 1790000000000000 % USEC_PER_HOUR,
                                  1790000000000000, USEC_PER_SEC};
     b->engine = engine_new(&b->settings, b->settings.symbols, 1);
+    engine_inputs_init(&b->inputs, 1);
+    engine_outputs_init(&b->outputs, 1);
     engine_begin(b->engine, &b->now);
     struct recorder_start start = {.now = b->now};
     assert_int_equal(recorder_open(b->folder, &start, b->engine, &b->recorder, NULL), 0);
@@ -293,6 +296,8 @@ static void bare_close(struct bare *b)
     (void)unlink(recorder_path(b->recorder));
     recorder_free(b->recorder);
     engine_free(b->engine);
+    engine_inputs_release(&b->inputs);
+    engine_outputs_release(&b->outputs);
     (void)snprintf(path, sizeof(path), "%s/x", b->folder);
     (void)unlink(path);
     (void)snprintf(path, sizeof(path), "%s/journal", b->folder);
@@ -597,15 +602,15 @@ static void the_oldest_runs_are_deleted_first(void **state)
 static void every_field_is_recorded(void **state)
 {
     (void)state;
-    assert_int_equal(sizeof(struct settings), 3264);
+    assert_int_equal(sizeof(struct settings), 26976);
     assert_int_equal(sizeof(struct request), 608);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
     assert_int_equal(sizeof(struct venue_report), 3536);
-    assert_int_equal(sizeof(struct engine_inputs), 57584);
-    assert_int_equal(sizeof(struct engine_state), 464);
-    assert_int_equal(sizeof(struct engine_memory), 216592);
-    assert_int_equal(sizeof(struct engine_outputs), 123264);
+    assert_int_equal(sizeof(struct engine_inputs), 56640);
+    assert_int_equal(sizeof(struct engine_state), 7472);
+    assert_int_equal(sizeof(struct engine_memory), 317808);
+    assert_int_equal(sizeof(struct engine_outputs), 20960);
 }
 
 /* ---------------------------------------------------------------- queries */
@@ -694,13 +699,13 @@ static void a_journal_is_a_market(void **state)
     assert_true(journal_source_fits(path.data));
     assert_int_equal(journal_source_open(path.data, &source, &err), 0);
     assert_int_equal(source_step_us(source), USEC_PER_MIN);
-    struct symbol symbols[SYMBOLS_MAX];
+    struct symbol symbols[SYMBOLS_LIMIT];
     assert_int_equal(journal_source_symbols(source, symbols), f.settings.symbol_count);
     int64_t takes = 0;
     int64_t bars = 0;
     int64_t last_us = 0;
     for (int64_t us; (us = source_next_us(source)) != INT64_MAX; takes++) {
-        struct source_bar got[SYMBOLS_MAX];
+        struct source_bar got[SYMBOLS_LIMIT];
         int count = source_next(source, got);
         assert_true(count > 0 && us > last_us);
         for (int i = 0; i < count; i++) {
@@ -723,7 +728,7 @@ static void a_journal_is_a_market(void **state)
     assert_int_equal(truncate(path.data, st.st_size - 5), 0);
     assert_int_equal(journal_source_open(path.data, &source, &err), 0);
     while (source_next_us(source) != INT64_MAX) {
-        struct source_bar got[SYMBOLS_MAX];
+        struct source_bar got[SYMBOLS_LIMIT];
         (void)source_next(source, got);
     }
     assert_int_equal(journal_source_end(source, &err), -ERR_ENGINE_RECORD_DAMAGED);

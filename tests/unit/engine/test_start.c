@@ -157,8 +157,7 @@ static void use_file(struct settings *settings, const char *path)
     settings->symbol_count = 1;
     settings->market_file_count = 1;
     settings->market_files[0].symbol = settings->symbols[0];
-    (void)str_copy(str_c(path), settings->market_files[0].path,
-                   sizeof(settings->market_files[0].path));
+    settings->market_files[0].path = path;
 }
 
 static void waits_for_market(struct recorder_rig *f)
@@ -298,7 +297,8 @@ static bool is_watched(const struct snapshot *s, struct symbol symbol)
     return false;
 }
 
-/* All symbols of an engine are configured differently: a held symbol is still watched. */
+/* All symbols that shared has room for are configured differently: a held symbol is still watched.
+ */
 static void held_symbols_have_priority_over_configured_ones(void **state)
 {
     (void)state;
@@ -307,8 +307,8 @@ static void held_symbols_have_priority_over_configured_ones(void **state)
     driver_rig_run_until_open(&rig);
     int held = driver_rig_snapshot(&rig)->position_count;
     struct symbol symbol = driver_rig_snapshot(&rig)->positions[0].symbol;
-    rig.settings.symbol_count = SYMBOLS_MAX;
-    for (int i = 0; i < SYMBOLS_MAX; i++) {
+    rig.settings.symbol_count = CAPACITY_MIN;
+    for (int i = 0; i < CAPACITY_MIN; i++) {
         char name[] = "NEW0-USD";
         name[3] = (char)('0' + i);
         (void)str_copy(str_c(name), rig.settings.symbols[i].name,
@@ -319,10 +319,10 @@ static void held_symbols_have_priority_over_configured_ones(void **state)
     const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->position_count, held);
-    assert_int_equal(s->market_count, SYMBOLS_MAX);
+    assert_int_equal(s->market_count, CAPACITY_MIN);
     assert_true(is_watched(s, symbol));
     assert_true(is_watched(s, rig.settings.symbols[0]));
-    assert_false(is_watched(s, rig.settings.symbols[SYMBOLS_MAX - 1]));
+    assert_false(is_watched(s, rig.settings.symbols[CAPACITY_MIN - 1]));
     assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, symbol.name), 0);
     driver_rig_run(&rig, 3);
     assert_true(driver_rig_snapshot(&rig)->position_count < held);

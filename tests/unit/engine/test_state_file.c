@@ -170,7 +170,7 @@ static void an_invalid_file_is_refused_with_its_line(void **state)
             "f.json:3:12", "twice");
     AUTO_BUF struct buf many = BUF_INIT(4096);
     buf_add_c(&many, "{\"active_positions\": [");
-    for (int i = 0; i <= POSITIONS_MAX; i++) {
+    for (int i = 0; i <= POSITIONS_LIMIT; i++) {
         buf_addf(&many, "%s{\"symbol\": \"S%d\"}", i > 0 ? "," : "", i);
     }
     buf_add_c(&many, "]}");
@@ -565,9 +565,9 @@ static void an_import_is_all_or_nothing(void **state)
         int rc = state_file_import(&file, &options, store, &done, NULL);
         trading_store_set_fault(store, NULL, NULL);
         struct engine_state s;
-        struct position p[POSITIONS_MAX];
-        int held = position_table_list(store, p, POSITIONS_MAX, NULL);
-        int theirs = paper_store_positions(store, p, POSITIONS_MAX, NULL);
+        struct position p[POSITIONS_LIMIT];
+        int held = position_table_list(store, p, POSITIONS_LIMIT, NULL);
+        int theirs = paper_store_positions(store, p, POSITIONS_LIMIT, NULL);
         assert_int_equal(state_table_load(store, &s, NULL), rc < 0 ? -ERR_STORE_NOT_FOUND : 0);
         assert_int_equal(held, rc < 0 ? 0 : 2);
         assert_int_equal(theirs, held);

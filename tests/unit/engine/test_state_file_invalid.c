@@ -213,10 +213,10 @@ static int import(struct import_rig *o)
 static bool is_untouched(const struct import_rig *o)
 {
     struct engine_state s;
-    struct position p[POSITIONS_MAX];
+    struct position p[POSITIONS_LIMIT];
     return state_table_load(o->store, &s, NULL) == -ERR_STORE_NOT_FOUND &&
-           position_table_list(o->store, p, POSITIONS_MAX, NULL) == 0 &&
-           paper_store_positions(o->store, p, POSITIONS_MAX, NULL) == 0;
+           position_table_list(o->store, p, POSITIONS_LIMIT, NULL) == 0 &&
+           paper_store_positions(o->store, p, POSITIONS_LIMIT, NULL) == 0;
 }
 
 static void impossible_accounts_change_nothing(void **state)
@@ -259,8 +259,8 @@ static void invalid_ids_are_replaced(void **state)
                         "{\"symbol\": \"D\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
                         " \"order_id\": \"fine-7\"}]}");
     assert_int_equal(import(&o), 0);
-    struct position p[POSITIONS_MAX];
-    assert_int_equal(position_table_list(o.store, p, POSITIONS_MAX, NULL), 4);
+    struct position p[POSITIONS_LIMIT];
+    assert_int_equal(position_table_list(o.store, p, POSITIONS_LIMIT, NULL), 4);
     for (int i = 0; i < 4; i++) {
         struct order order;
         assert_int_equal(order_table_get(o.store, p[i].client_id, &order, NULL), 0);

@@ -4,6 +4,7 @@
 #include "../../../src/engine/percentile.h"
 #include "driver_rig.h"
 #include "engine/engine.h"
+#include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
 #include "unit/unit.h"
 
@@ -92,7 +93,9 @@ static void a_step_allocates_nothing(void **state)
     struct engine_now now = {.market_us = 0};
     engine_begin(engine, &now);
     struct engine_inputs *in = calloc(1, sizeof(*in));
+    engine_inputs_init(in, 3);
     struct engine_outputs *out = calloc(1, sizeof(*out));
+    engine_outputs_init(out, 3);
     struct snapshot *snapshot = snapshot_new(3);
     int64_t orders = 0, fill_id = 1;
     allocations = 0;
@@ -121,7 +124,9 @@ static void a_step_allocates_nothing(void **state)
     assert_int_equal(engine_rule_book(engine)->rule_count, 5);
     assert_int_not_equal(engine_rule_book(engine)->last_shadow_id, 0);
     assert_int_equal(allocations, 0);
+    engine_inputs_release(in);
     free(in);
+    engine_outputs_release(out);
     free(out);
     free(snapshot);
     engine_free(engine);
@@ -143,6 +148,8 @@ static struct bench *bench_new(enum trading_state trading, enum order_state orde
     driver_rig_settings(&settings);
     struct bench *b = calloc(1, sizeof(*b));
     b->engine = engine_new(&settings, settings.symbols, 3);
+    engine_inputs_init(&b->in, 3);
+    engine_outputs_init(&b->out, 3);
     struct dec cash = dec_from_int(10000);
     b->memory.state = (struct engine_state){.state = trading,
                                             .initial_cash = cash,
@@ -161,6 +168,8 @@ static struct bench *bench_new(enum trading_state trading, enum order_state orde
 static void bench_free(struct bench *b)
 {
     engine_free(b->engine);
+    engine_inputs_release(&b->in);
+    engine_outputs_release(&b->out);
     free(b);
 }
 

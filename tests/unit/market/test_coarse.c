@@ -17,7 +17,7 @@ static int64_t minutes_next(const struct source *source)
     return m->next >= m->end ? INT64_MAX : (m->next + 1) * USEC_PER_MIN;
 }
 
-static int minutes_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int minutes_bars(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
 {
     struct minutes *m = (struct minutes *)(void *)source;
     int64_t n = m->next++;
@@ -62,7 +62,7 @@ static void builds_longer_candles(void **state)
     (void)state;
     struct minutes minutes = make(0, 10, -1, 7);
     struct coarse coarse;
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     coarse_init(&coarse, &minutes.source, 5 * USEC_PER_MIN);
     assert_int_equal(source_step_us(&coarse.source), 5 * USEC_PER_MIN);
     assert_int_equal(source_next_us(&coarse.source), 5 * USEC_PER_MIN);
@@ -82,7 +82,7 @@ static void a_candle_cut_short_by_the_end_is_left_out(void **state)
     (void)state;
     struct minutes minutes = make(3, 14, 4, 99);
     struct coarse coarse;
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     coarse_init(&coarse, &minutes.source, 5 * USEC_PER_MIN);
     /* It begins in the middle and lacks its last minute, but later candles follow. */
     assert_int_equal(source_next(&coarse.source, bars), 1);

@@ -96,7 +96,7 @@ static void replays_files_in_time_order(void **state)
     } want[] = {{0, true, false}, {1, true, true}, {2, true, true},  {3, false, true},
                 {5, true, false}, {6, true, true}, {9, false, true}, {10, false, true}};
     for (size_t i = 0; i < COUNT_OF(want); i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         int64_t open_us = (START + want[i].minute * 60) * USEC_PER_SEC;
         assert_int_equal(csv_source_open_us(&s), open_us);
         assert_int_equal(source_next_us(&s.source), open_us + USEC_PER_MIN);
@@ -109,7 +109,7 @@ static void replays_files_in_time_order(void **state)
             assert_minute(&bars[count - 1], eth, want[i].minute);
         }
     }
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     assert_int_equal(source_next_us(&s.source), INT64_MAX);
     assert_int_equal(source_next(&s.source, bars), 0);
     assert_int_equal(source_next_us(&s.source), INT64_MAX);
@@ -162,7 +162,7 @@ static void counts_the_rows_that_it_skips(void **state)
     int taken = 0;
     int64_t last_us = -1;
     while (source_next_us(&s.source) != INT64_MAX) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         assert_int_equal(source_next(&s.source, bars), 1);
         assert_true(bars[0].candle.open_us > last_us && candle_is_valid(&bars[0].candle));
         last_us = bars[0].candle.open_us;
@@ -253,7 +253,7 @@ static void continues_after_a_restart(void **state)
     write_minutes("long.csv", minutes, 200);
     for (int stop = 0; stop <= 200; stop += 25) {
         struct csv_source s, again;
-        struct source_bar bars[SYMBOLS_MAX], same[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT], same[SYMBOLS_LIMIT];
         char bytes[64];
         assert_int_equal(open_one(&s, "long.csv", NULL), 0);
         for (int i = 0; i < stop; i++) {
@@ -335,7 +335,7 @@ static void a_read_error_ends_the_source(void **state)
     write_minutes("eth.csv", minutes, 4);
     const struct csv_source_file files[] = {{btc, path_of("btc.csv")}, {eth, path_of("eth.csv")}};
     struct csv_source s;
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     assert_int_equal(csv_source_init(&s, files, 2, NULL), 0);
     csv_free(s.parts[0].csv);
     const char *text = HEADER "1790002860,1,1,1,1,1\n1790002920,1,1,1,1,1\n";
@@ -383,7 +383,7 @@ static void a_million_bad_rows_take_no_memory(void **state)
 
     long before_kb = resident_kb();
     struct csv_source s;
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     int taken = 0;
     assert_int_equal(open_one(&s, "million.csv", NULL), 0);
     while (source_next_us(&s.source) != INT64_MAX) {

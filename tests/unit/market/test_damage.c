@@ -21,7 +21,7 @@ static void a_market_with_one_damaged_field_is_not_loaded(void **state)
     size_t n = 0;
     bad[n++].magic++;
     bad[n++].symbol_count = 0;
-    bad[n++].symbol_count = SYMBOLS_MAX + 1;
+    bad[n++].symbol_count = SYMBOLS_LIMIT + 1;
     bad[n++].climate = -1;
     bad[n++].climate = 4;
     bad[n++].next_open_us = -USEC_PER_MIN;
@@ -119,7 +119,7 @@ static void a_series_with_one_damaged_field_is_not_sane(void **state)
     struct series good;
     struct simulated m;
     struct symbol symbol = {"BTC-USD"};
-    struct source_bar got[SYMBOLS_MAX];
+    struct source_bar got[SYMBOLS_LIMIT];
     unsigned closed;
     series_init(&good, symbol, USEC_PER_MIN);
     assert_true(series_is_sane(&good)); /* a cold one too */

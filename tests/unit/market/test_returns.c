@@ -6,10 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-#define HOUR0 497000
-#define HOURS 400
+#define HOUR0    497000
+#define HOURS    400
+#define CAPACITY 11
 
 static const struct symbol a = {"BTC-USD"}, b = {"ETH-USD"}, c = {"SOL-USD"};
+
+static void rows_are_sane(const struct returns *returns)
+{
+    for (int i = 0; i < returns->count; i++) {
+        assert_true(returns_row_is_sane(&returns->rows[i]));
+    }
+}
 
 static struct dec price(double x)
 {
@@ -55,7 +63,8 @@ static void equals_the_definition(void **state)
     struct rng rng;
     int defined = 0, undefined = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct returns r = {0};
+        struct returns r;
+        returns_init(&r, 2);
         double shared_part = (double)seed / 6 - 1; /* negative: they move in opposite directions */
         double px = 60000, py = 3000;
         rng_init(&rng, seed);
@@ -90,7 +99,8 @@ static void equals_the_definition(void **state)
             defined += is;
             undefined += !is;
         }
-        assert_true(returns_is_sane(&r));
+        rows_are_sane(&r);
+        returns_release(&r);
     }
     assert_true(defined > 1000 && undefined > 300);
 }
@@ -98,7 +108,8 @@ static void equals_the_definition(void **state)
 static void is_undefined_below_the_minimum_of_common_hours(void **state)
 {
     (void)state;
-    struct returns r = {0};
+    struct returns r;
+    returns_init(&r, CAPACITY);
     double got;
     assert_false(returns_correlation(&r, a, b, &got));
     for (int h = 0; h <= RETURNS_MIN; h++) {
@@ -120,53 +131,78 @@ static void is_undefined_below_the_minimum_of_common_hours(void **state)
     /* Two days after its last hour, none of its hours is in the window. */
     returns_push(&r, b, HOUR0 + RETURNS_MIN + RETURNS_WINDOW, dec_from_int(200));
     assert_false(returns_correlation(&r, a, b, &got));
+    returns_release(&r);
 }
 
 static void ignores_invalid_input(void **state)
 {
     (void)state;
-    struct returns r = {0};
+    struct returns r;
+    returns_init(&r, CAPACITY);
     returns_push(&r, a, HOUR0, dec_from_int(100));
     returns_push(&r, a, HOUR0 + 1, dec_from_int(101));
-    struct returns before = r;
+    assert_int_equal(r.count, 1);
+    struct returns_row before = r.rows[0];
     returns_push(&r, a, HOUR0 + 1, dec_from_int(500)); /* again */
     returns_push(&r, a, HOUR0, dec_from_int(500));     /* back */
     returns_push(&r, a, -5, dec_from_int(500));
     returns_push(&r, a, HOUR0 + 2, DEC_ZERO);
     returns_push(&r, a, HOUR0 + 2, DEC_INVALID);
-    assert_memory_equal(&r, &before, sizeof(r));
-    for (int i = 0; i < SYMBOLS_MAX + 3; i++) {
+    assert_memory_equal(&r.rows[0], &before, sizeof(before));
+    assert_int_equal(r.count, 1);
+    for (int i = 0; i < CAPACITY + 3; i++) {
         struct symbol symbol = {"AAA"};
         symbol.name[0] = (char)('A' + i);
         returns_push(&r, symbol, HOUR0, dec_from_int(1));
     }
-    assert_int_equal(r.count, SYMBOLS_MAX);
-    assert_true(returns_is_sane(&r));
+    assert_int_equal(r.count, CAPACITY);
+    rows_are_sane(&r);
+    returns_release(&r);
 }
 
 static void damaged_bytes_are_not_sane(void **state)
 {
     (void)state;
-    struct returns good = {0};
-    returns_push(&good, a, HOUR0, dec_from_int(100));
-    assert_true(returns_is_sane(&good));
-    struct returns bad[] = {good, good, good, good, good, good, good, good, good};
+    const struct returns_row good = {.symbol = {"BTC-USD"}, .hour = HOUR0, .close = 100};
+    assert_true(returns_row_is_sane(&good));
+    struct returns_row bad[] = {good, good, good, good, good, good, good};
     size_t n = 0;
-    bad[n++].count = -1;
-    bad[n++].count = SYMBOLS_MAX + 1;
-    bad[n++].count = 2; /* a row of zeros */
-    bad[n++].rows[0].hour = -1;
-    bad[n++].rows[0].hour = INT64_MAX;
-    bad[n++].rows[0].known = UINT64_C(1) << RETURNS_WINDOW;
-    bad[n++].rows[0].close = 0;
-    bad[n++].rows[0].values[3] = (double)NAN;
-    memset(bad[n++].rows[0].symbol.name, 'A', SYMBOL_SIZE);
+    bad[n++] = (struct returns_row){0};
+    bad[n++].hour = -1;
+    bad[n++].hour = INT64_MAX;
+    bad[n++].known = UINT64_C(1) << RETURNS_WINDOW;
+    bad[n++].close = 0;
+    bad[n++].values[3] = (double)NAN;
+    memset(bad[n++].symbol.name, 'A', SYMBOL_SIZE);
     assert_int_equal(n, COUNT_OF(bad));
     for (size_t i = 0; i < n; i++) {
-        assert_false(returns_is_sane(&bad[i]));
+        assert_false(returns_row_is_sane(&bad[i]));
     }
+}
+
+/* A row replaces the one of its symbol; a symbol beyond the capacity is ignored. */
+static void restores_rows(void **state)
+{
+    (void)state;
+    struct returns r;
+    returns_init(&r, 2);
+    returns_push(&r, a, HOUR0, dec_from_int(100));
+    struct returns_row row = r.rows[0];
+    row.hour = HOUR0 + 5;
+    returns_restore(&r, &row);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(r.rows[0].hour, HOUR0 + 5);
+    row.symbol = b;
+    returns_restore(&r, &row);
+    row.symbol = c;
+    returns_restore(&r, &row);
+    assert_int_equal(r.count, 2);
+    assert_int_equal(returns_find(&r, b), 1);
+    assert_int_equal(returns_find(&r, c), -1);
+    returns_release(&r);
 }
 
 UNIT_GROUP(returns, cmocka_unit_test(equals_the_definition),
            cmocka_unit_test(is_undefined_below_the_minimum_of_common_hours),
-           cmocka_unit_test(ignores_invalid_input), cmocka_unit_test(damaged_bytes_are_not_sane))
+           cmocka_unit_test(ignores_invalid_input), cmocka_unit_test(damaged_bytes_are_not_sane),
+           cmocka_unit_test(restores_rows))

@@ -67,7 +67,7 @@ static void the_live_bar_does_not_affect_closed_ones(void **state)
     struct series s;
     struct simulated m;
     struct symbol symbol = {"BTC-USD"};
-    struct source_bar got[SYMBOLS_MAX];
+    struct source_bar got[SYMBOLS_LIMIT];
     unsigned closed;
     init(&s, USEC_PER_MIN);
     simulated_init(&m, 5, &symbol, 1, START);
@@ -158,7 +158,7 @@ static int make_minutes(int64_t step_us, int gap)
     struct simulated m;
     struct symbol symbol = {"BTC-USD"};
     struct rng rng;
-    struct source_bar got[SYMBOLS_MAX];
+    struct source_bar got[SYMBOLS_LIMIT];
     int count = 0;
     rng_init(&rng, 9);
     simulated_init(&m, 21, &symbol, 1, START);

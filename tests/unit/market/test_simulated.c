@@ -17,7 +17,7 @@ static void candles_are_valid_and_continuous(void **state)
     struct dec last[3] = {{0}, {0}, {0}};
     int moved = 0;
     for (int64_t i = 0; i < 20000; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         assert_int_equal(source_next_us(&m.source), START + (i + 1) * USEC_PER_MIN);
         assert_int_equal(source_next(&m.source, bars), 3);
         for (int k = 0; k < 3; k++) {
@@ -47,7 +47,7 @@ static void a_seed_is_the_same_everywhere(void **state)
     simulated_init(&m, 11, symbols, 3, START);
     uint64_t digest = UINT64_C(1469598103934665603);
     for (int i = 0; i < 20000; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         int count = source_next(&m.source, bars);
         for (int k = 0; k < count; k++) {
             const struct candle *c = &bars[k].candle;
@@ -69,7 +69,7 @@ static void same_seed_same_prices(void **state)
     simulated_init(&c, 43, symbols, 3, START);
     bool differs = false;
     for (int i = 0; i < 3000; i++) {
-        struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX], z[SYMBOLS_MAX];
+        struct source_bar x[SYMBOLS_LIMIT], y[SYMBOLS_LIMIT], z[SYMBOLS_LIMIT];
         (void)source_next(&a.source, x);
         (void)source_next(&b.source, y);
         (void)source_next(&c.source, z);
@@ -87,7 +87,7 @@ static void continues_after_a_restart(void **state)
     (void)state;
     struct simulated a, b;
     simulated_init(&a, 5, symbols, 3, START);
-    struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX];
+    struct source_bar x[SYMBOLS_LIMIT], y[SYMBOLS_LIMIT];
     for (int i = 0; i < 777; i++) {
         (void)source_next(&a.source, x);
     }
@@ -136,7 +136,7 @@ static void a_new_symbol_joins(void **state)
     (void)state;
     struct simulated a, b;
     simulated_init(&a, 5, symbols, 2, START);
-    struct source_bar x[SYMBOLS_MAX];
+    struct source_bar x[SYMBOLS_LIMIT];
     for (int i = 0; i < 100; i++) {
         (void)source_next(&a.source, x);
     }
@@ -152,7 +152,7 @@ static double go(enum climate climate, int minutes)
     struct simulated m;
     simulated_init(&m, 17, symbols, 1, START);
     simulated_pin(&m, climate);
-    struct source_bar bars[SYMBOLS_MAX];
+    struct source_bar bars[SYMBOLS_LIMIT];
     double first = m.state.symbols[0].price;
     for (int i = 0; i < minutes; i++) {
         (void)source_next(&m.source, bars);
@@ -177,7 +177,7 @@ static void the_climate_changes(void **state)
     simulated_init(&m, 1, symbols, 3, START);
     int64_t minutes[4] = {0, 0, 0, 0};
     for (int i = 0; i < 90 * 1440; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         (void)source_next(&m.source, bars);
         minutes[m.state.climate]++;
     }
@@ -201,7 +201,7 @@ static void symbols_share_part_of_their_moves(void **state)
     double xx = 0, yy = 0, xy = 0;
     double last[2] = {m.state.symbols[0].price, m.state.symbols[1].price};
     for (int i = 0; i < 20000; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         (void)source_next(&m.source, bars);
         double x = m.state.symbols[0].price / last[0] - 1;
         double y = m.state.symbols[1].price / last[1] - 1;
@@ -229,7 +229,7 @@ static void both_regimes_occur(void **state)
     }
     simulated_init(&m, 2, defaults, 3, START);
     for (int i = 0; i < 60 * 1440; i++) {
-        struct source_bar bars[SYMBOLS_MAX];
+        struct source_bar bars[SYMBOLS_LIMIT];
         (void)source_next(&m.source, bars);
         for (int k = 0; k < 3; k++) {
             unsigned closed;

@@ -342,7 +342,7 @@ static void rig_open(struct rig *rig)
     make_trading(rig->folder);
     write_file(rig, BASE);
     assert_int_equal(config_load(&rig->source, &rig->config, NULL, &err), 0);
-    shared_init(&rig->shared, SYMBOLS_MAX);
+    shared_init(&rig->shared, CAPACITY_MIN);
     if (ops_new(&(struct ops_options){.config = rig->config,
                                       .config_source = &rig->source,
                                       .shared = &rig->shared,

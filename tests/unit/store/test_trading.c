@@ -257,16 +257,16 @@ static void positions_are_those_of_the_last_replace(void **state)
                                .decision_id = 9,
                                .client_id = "nd-1-1"},
                               {.symbol = symbol_of("ETH-USD"), .side = SIDE_LONG, .qty = {1}}};
-    struct position back[SYMBOLS_MAX];
+    struct position back[SYMBOLS_LIMIT];
     assert_int_equal(position_table_replace(store, two, 2, NULL), 0);
-    assert_int_equal(position_table_list(store, back, SYMBOLS_MAX, NULL), 2);
+    assert_int_equal(position_table_list(store, back, SYMBOLS_LIMIT, NULL), 2);
     ASSERT_SAME(&back[0], &two[0], position_fields);
     ASSERT_SAME(&back[1], &two[1], position_fields);
     assert_int_equal(position_table_replace(store, &two[1], 1, NULL), 0);
-    assert_int_equal(position_table_list(store, back, SYMBOLS_MAX, NULL), 1);
+    assert_int_equal(position_table_list(store, back, SYMBOLS_LIMIT, NULL), 1);
     assert_string_equal(back[0].symbol.name, "ETH-USD");
     assert_int_equal(position_table_replace(store, NULL, 0, NULL), 0);
-    assert_int_equal(position_table_list(store, back, SYMBOLS_MAX, NULL), 0);
+    assert_int_equal(position_table_list(store, back, SYMBOLS_LIMIT, NULL), 0);
 }
 
 static void add_trade(struct trading_store *store, int64_t id, const char *symbol, int64_t pnl,

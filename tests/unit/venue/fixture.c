@@ -8,7 +8,7 @@ void fixture_reopen(struct fixture *s)
 {
     struct err err = {0};
     paper_release(&s->paper);
-    paper_init(&s->paper, &s->settings, USEC_PER_MIN);
+    paper_init(&s->paper, &s->settings, USEC_PER_MIN, CAPACITY_MIN);
     assert_int_equal(paper_open(&s->paper, s->store, &err), 0);
 }
 

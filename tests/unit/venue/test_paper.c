@@ -192,7 +192,7 @@ static void the_account_survives_a_crash(void **state)
     fixture_open(&s);
     (void)fixture_open_long(&s);
     struct order o = fixture_entry(&s, "nd-1-2", SIDE_LONG);
-    struct paper_book before = s.paper.book;
+    struct paper_book before = s.paper.book; /* only its figures */
     fixture_reopen(&s);
     assert_int_equal(s.paper.book.cash.e8, before.cash.e8);
     assert_int_equal(s.paper.book.next_fill_id, before.next_fill_id);
@@ -227,7 +227,7 @@ static void trading_continues_on_a_full_disk(void **state)
         bool full = false;
         trading_store_set_fault(s.store, fixture_fail_writes, &full);
         (void)fixture_open_long(&s);
-        struct paper_book before = s.paper.book;
+        struct paper_book before = s.paper.book; /* only its figures */
         full = true;
         struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
         c.qty = dec_from_int(1);
@@ -244,7 +244,7 @@ static void trading_continues_on_a_full_disk(void **state)
         assert_true(paper_flush(&s.paper, &err) < 0);
         venue_query(&s.paper.venue, "nd-1-1", r.fills[0].venue_fill_id);
         assert_int_equal(fixture_next(&s).fill_count, 1);
-        struct paper_book after = s.paper.book;
+        struct paper_book after = s.paper.book; /* only its figures */
         full = false;
         if (crash == 0) {
             assert_int_equal(paper_flush(&s.paper, &err), 0);
@@ -271,12 +271,12 @@ static void full_memory_on_a_full_disk_gives_no_answer(void **state)
     (void)fixture_minute(&s, 1000, 1001, 999, 1000);
     bool full = true;
     trading_store_set_fault(s.store, fixture_fail_writes, &full);
-    for (int i = 0; i <= PAPER_MEMORY_ORDERS; i++) {
+    for (int i = 0; i <= (16 * CAPACITY_MIN); i++) {
         char id[CLIENT_ID_SIZE];
         (void)snprintf(id, sizeof(id), "nd-1-%d", i);
         struct order c = fixture_closing(&s, id, SIDE_LONG); /* without a position: rejected */
         struct venue_report r = fixture_send(&s, &c);
-        assert_int_equal(r.kind, i < PAPER_MEMORY_ORDERS ? VENUE_ORDER : VENUE_NO_ANSWER);
+        assert_int_equal(r.kind, i < (16 * CAPACITY_MIN) ? VENUE_ORDER : VENUE_NO_ANSWER);
     }
     assert_int_equal(fixture_ask(&s, "nd-1-0").state, ORDER_REJECTED);
     full = false;
@@ -413,7 +413,8 @@ static void rejects_impossible_sizes(void **state)
     s.settings.level_bps = 100;
     paper_set_costs(&s.paper, &s.settings);
     (void)fixture_open_long(&s);
-    struct paper_book before = s.paper.book;
+    struct dec cash = s.paper.book.cash;
+    struct dec qty = s.paper.book.positions[0].qty;
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         for (int kind = ORDER_ENTRY; kind <= ORDER_TARGET; kind++) {
             struct order o = fixture_entry(&s, "", SIDE_SHORT); /* opposite to the position */
@@ -427,9 +428,9 @@ static void rejects_impossible_sizes(void **state)
         (void)symbol_parse(STR_LIT("NEVER-SEEN"), &o.symbol);
         assert_int_equal(fixture_send(&s, &o).state, ORDER_REJECTED);
     }
-    assert_int_equal(s.paper.book.cash.e8, before.cash.e8);
+    assert_int_equal(s.paper.book.cash.e8, cash.e8);
     assert_int_equal(s.paper.book.open_count, 0);
-    assert_int_equal(s.paper.book.positions[0].qty.e8, before.positions[0].qty.e8);
+    assert_int_equal(s.paper.book.positions[0].qty.e8, qty.e8);
     fixture_close(&s);
 }
 

@@ -75,7 +75,7 @@ static void many_fills_are_reported_in_pages(void **state)
         fixture_thin_book(&s);
         if (memory == 1) {
             paper_release(&s.paper);
-            paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+            paper_init(&s.paper, &s.settings, USEC_PER_MIN, CAPACITY_MIN);
             paper_open_memory(&s.paper);
             (void)fixture_minute(&s, 1000, 1001, 999, 1000);
         }

@@ -44,7 +44,7 @@ static void memory_gives_the_same_answers_as_the_store(void **state)
                                       .funding_bps = 1};
     fixture_reopen(&disk);
     struct fixture mem = disk;
-    paper_init(&mem.paper, &mem.settings, USEC_PER_MIN);
+    paper_init(&mem.paper, &mem.settings, USEC_PER_MIN, CAPACITY_MIN);
     paper_open_memory(&mem.paper);
     struct venue *venues[] = {&disk.paper.venue, &mem.paper.venue};
     struct rng rng;
@@ -152,7 +152,9 @@ static void any_write_may_fail(void **state)
             (void)fixture_minute(&s, 1000, 1001, 999, 1000);
             (void)fixture_next(&s);
             s.minute += 8 * 60;
-            struct paper_book before = s.paper.book;
+            struct paper_book before;
+            paper_book_init(&before, DEC_ZERO, CAPACITY_MIN);
+            paper_book_copy(&before, &s.paper.book);
             int left = n;
             trading_store_set_fault(s.store, fail_nth, &left);
             struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
@@ -182,6 +184,7 @@ static void any_write_may_fail(void **state)
                 assert_int_equal(paper_flush(&s.paper, &err), 0);
                 same_on_disk(&s, &s.paper.book);
             }
+            paper_book_release(&before);
             fixture_close(&s);
             if (!hit) {
                 assert_true(n > 1);
@@ -197,7 +200,7 @@ static void without_store_or_memory_every_call_gets_no_answer(void **state)
     struct fixture s;
     memset(&s, 0, sizeof(s));
     s.settings.initial_cash = dec_from_int(10000);
-    paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+    paper_init(&s.paper, &s.settings, USEC_PER_MIN, CAPACITY_MIN);
     assert_int_equal(fixture_minute(&s, 1000, 1001, 999, 1000), 0); /* there is nothing to write */
     struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
     assert_int_equal(fixture_send(&s, &o).kind, VENUE_NO_ANSWER);
@@ -217,7 +220,7 @@ static void unfetched_reports_are_lost(void **state)
     struct fixture s;
     fixture_open(&s);
     (void)fixture_open_long(&s);
-    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+    for (int i = 0; i < s.paper.report_capacity; i++) {
         venue_query(&s.paper.venue, "nd-1-1", "");
     }
     venue_query(&s.paper.venue, "nd-1-1", "");
@@ -226,7 +229,7 @@ static void unfetched_reports_are_lost(void **state)
     venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(2000), dec_from_int(2000));
     struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
     venue_send(&s.paper.venue, &c);
-    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+    for (int i = 0; i < s.paper.report_capacity; i++) {
         assert_string_equal(fixture_next(&s).client_id, "nd-1-1");
     }
     fixture_none(&s);
@@ -242,19 +245,19 @@ static void the_number_of_resting_orders_is_limited(void **state)
         fixture_open(&s);
         if (memory == 1) {
             paper_release(&s.paper);
-            paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+            paper_init(&s.paper, &s.settings, USEC_PER_MIN, CAPACITY_MIN);
             paper_open_memory(&s.paper);
         }
         (void)fixture_minute(&s, 1000, 1001, 999, 1000);
         struct order o = fixture_entry(&s, "", SIDE_LONG);
-        for (int i = 0; i < PAPER_OPEN_MAX; i++) {
+        for (int i = 0; i < paper_book_open_max(&s.paper.book); i++) {
             (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
             assert_int_equal(fixture_send(&s, &o).state, ORDER_ACKED);
         }
         (void)str_copy(STR_LIT("nd-2-1"), o.client_id, sizeof(o.client_id));
         assert_string_equal(fixture_send(&s, &o).reason, "too many open orders");
         venue_list(&s.paper.venue, 1, 0);
-        assert_int_equal(fixture_next(&s).open_count, PAPER_OPEN_MAX);
+        assert_int_equal(fixture_next(&s).open_count, paper_book_open_max(&s.paper.book));
         /* The first fills; the others are refused because of its position. */
         (void)fixture_minute(&s, 1000, 1001, 999, 1000);
         assert_int_equal(s.paper.book.open_count, 0);
@@ -275,14 +278,14 @@ static void the_number_of_symbols_with_prices_is_limited(void **state)
     s.settings.initial_cash = dec_from_int(1000000);
     fixture_reopen(&s);
     struct symbol symbol = fixture_btc;
-    for (int i = 0; i <= SYMBOLS_MAX; i++) {
+    for (int i = 0; i <= CAPACITY_MIN; i++) {
         symbol.name[0] = (char)('A' + i);
         paper_quote(&s.paper, symbol, dec_from_int(1000));
         struct order o = fixture_entry(&s, "", SIDE_LONG);
         (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
         o.symbol = symbol;
         assert_int_equal(fixture_send(&s, &o).state,
-                         i < SYMBOLS_MAX ? ORDER_ACKED : ORDER_REJECTED);
+                         i < CAPACITY_MIN ? ORDER_ACKED : ORDER_REJECTED);
     }
     fixture_close(&s);
 }
@@ -312,8 +315,9 @@ static void operations_that_overflow_are_not_carried_out(void **state)
     assert_int_equal(s.paper.book.position_count, 1);
     assert_int_equal(s.paper.book.cash.e8, INT64_MAX);
 
-    s.paper.book = (struct paper_book){.next_fill_id = 90, .next_funding_id = 1};
-    s.paper.book.cash.e8 = -INT64_MAX;
+    paper_book_release(&s.paper.book);
+    paper_book_init(&s.paper.book, (struct dec){-INT64_MAX}, CAPACITY_MIN);
+    s.paper.book.next_fill_id = 90;
     paper_quote(&s.paper, fixture_btc, (struct dec){INT64_MAX});
     struct quote q;
     assert_false(venue_quote(&s.paper.venue, fixture_btc, &q)); /* the ask overflows */
