@@ -61,6 +61,11 @@ bool access_learns_names(const struct access *access); /* a lookup is still runn
 /* Fills *ret and returns 0, or returns -ERR_ACCESS_UNAUTHORISED. */
 int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret);
 
+/* Calls fn with everyone who may have a role: the users of telegram.users and api.local_users, and
+ * the uids that are admins anyway, if their names are known. */
+void access_each_user(const struct access *access,
+                      void (*fn)(int64_t id, const char *name, void *userdata), void *userdata);
+
 /* 0, or -ERR_ACCESS_DENIED with a context such as "needs operator, alice is read_only". */
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
                   struct err *err);

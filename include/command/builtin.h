@@ -1,7 +1,7 @@
 /*
  * builtin.h: the actions about the program itself: help, version, access.whoami, access.auditlog.
  *
- *     struct builtin builtin = {.store = store, .clock = clock};
+ *     struct builtin builtin = {.store = store, .clock = clock, .access = access};
  *     builtin_actions(&builtin, table);
  *     manifest_list_load(table, &manifests, err);
  *     builtin.manifests = manifests;      // for help; set before the channels start
@@ -22,6 +22,9 @@ struct builtin {
     struct ops_store *store;
     const struct clock *clock;
     const struct manifest_list *manifests;
+    const struct access *access;        /* NULL if the actions are only described */
+    const struct action_table *actions; /* set by builtin_actions */
 };
 
+/* Also registers what is known about users. */
 void builtin_actions(struct builtin *builtin, struct action_table *table);

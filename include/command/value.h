@@ -162,7 +162,8 @@ int value_resolve_price(const struct action_param *param, struct arg_value *valu
                         const struct arg_value *symbol, const struct value_context *context,
                         struct err *err);
 /* Converts a value for a parameter that accepts more than the one it was made for: any value for a
- * text, a symbol where all or a position is accepted. False: it cannot be converted. */
+ * text, a symbol where all is accepted, one item where a list of them is. False: it cannot be
+ * converted. */
 bool value_convert(const struct arg_value *value, const struct action_param *to,
                    struct arg_value *ret);
 

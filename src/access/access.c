@@ -281,6 +281,23 @@ int access_identify(struct access *access, enum channel channel, int64_t id, str
     return 0;
 }
 
+void access_each_user(const struct access *access,
+                      void (*fn)(int64_t id, const char *name, void *userdata), void *userdata)
+{
+    for (int i = 0; i < access->config->user_count; i++) {
+        fn(access->config->users[i].id, access->config->users[i].name, userdata);
+    }
+    for (int i = 0; i < access->config->local_count; i++) {
+        fn(access->config->locals[i].uid, access->config->locals[i].name, userdata);
+    }
+    for (int i = 0; i < OWN_COUNT; i++) {
+        int64_t uid = i == OWN_ROOT ? 0 : access->own_uid;
+        if (access->own_names[i][0] != '\0' && find_local(access, uid) == NULL) {
+            fn(uid, access->own_names[i], userdata);
+        }
+    }
+}
+
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
                   struct err *err)
 {

@@ -392,32 +392,57 @@ static int ack_body(struct change *change, struct err *err)
     return edit_messages(alerts, alert, NULL, err);
 }
 
-static int ack_alert(struct action_call *call, struct err *err)
+static int ack_one(struct action_call *call, int64_t id, struct alert *alert, struct err *err)
 {
     struct alerts *alerts = action_userdata(call);
-    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
-    ASSERT(alert != NULL);
-    int rc = find_alert(alerts, action_int(call, "id"), alert, err);
-    if (rc < 0) {
-        return rc;
-    }
+    int rc = find_alert(alerts, id, alert, err);
     struct change change = {
         .alerts = alerts, .body = ack_body, .words = action_who(call)->name, .alert = alert};
-    rc = run_change(&change, err);
-    if (rc == 0) {
-        reply_title(action_reply(call), TONE_GOOD, "Alert %lld acknowledged", (long long)alert->id);
-        reply_line(action_reply(call), "%s", alert->title);
+    return rc < 0 ? rc : run_change(&change, err);
+}
+
+/* Acknowledges the alerts in turn. The first that cannot be ends it; those before it stay
+ * acknowledged, and the reply lists them. */
+static int ack_alerts(struct action_call *call, struct err *err)
+{
+    const struct arg_value *ids = action_value(call, "id");
+    struct reply *r = action_reply(call);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    bool single = ids->list.count == 1;
+    for (size_t i = 0; i < ids->list.count; i++) {
+        int rc = ack_one(call, ids->list.items[i].number, alert, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (single) {
+            reply_line(r, "%s", alert->title);
+        } else {
+            reply_line(r, "%lld: %s", (long long)alert->id, alert->title);
+        }
     }
-    return rc;
+    if (single) {
+        reply_title(r, TONE_GOOD, "Alert %lld acknowledged", (long long)alert->id);
+    } else {
+        reply_title(r, TONE_GOOD, "%zu alerts acknowledged", ids->list.count);
+    }
+    return ACTION_DONE;
 }
 
 static int recover_ack(struct action_call *call, bool *ret_happened, struct err *err)
 {
+    const struct arg_value *ids = action_value(call, "id");
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = find_alert(action_userdata(call), action_int(call, "id"), alert, err);
-    *ret_happened = rc == 0 && alert->status == ALERT_ACKNOWLEDGED;
-    return rc;
+    *ret_happened = true;
+    for (size_t i = 0; i < ids->list.count; i++) {
+        int rc = find_alert(action_userdata(call), ids->list.items[i].number, alert, err);
+        *ret_happened = *ret_happened && rc == 0 && alert->status == ALERT_ACKNOWLEDGED;
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
 }
 
 /* Alerts that commands raise are the same if their titles are. */
@@ -466,12 +491,6 @@ static int recover_raise(struct action_call *call, bool *ret_happened, struct er
     return rc;
 }
 
-#define PARAM_OF_ALERT                                                     \
-    {                                                                      \
-        .name = "id", .type = PARAM_INT, .required = true, .minimum = "1", \
-        .help = "number of the alert"                                      \
-    }
-
 static const struct action actions[] = {
     {.name = "alert.list",
      .summary = "Open and acknowledged alerts, worst first, or one alert in full",
@@ -484,14 +503,23 @@ static const struct action actions[] = {
      .summary = "One alert in full, with its evidence",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS(PARAM_OF_ALERT),
+     .params = ACTION_PARAMS({.name = "id",
+                              .type = PARAM_INT,
+                              .required = true,
+                              .minimum = "1",
+                              .help = "number of the alert"}),
      .run = show_alert},
     {.name = "alert.ack",
-     .summary = "Acknowledge an alert",
+     .summary = "Acknowledge alerts",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = ACTION_PARAMS(PARAM_OF_ALERT),
-     .run = ack_alert,
+     .params = ACTION_PARAMS({.name = "id",
+                              .type = PARAM_LIST,
+                              .element = PARAM_INT,
+                              .required = true,
+                              .minimum = "1",
+                              .help = "number of the alert, or several"}),
+     .run = ack_alerts,
      .recover = recover_ack},
     {.name = "alert.raise",
      .summary = "Raise an alert",

@@ -1,7 +1,10 @@
+#include "base/check.h"
 #include "builtin.h"
 #include "io/json_out.h"
 #include "store/audit_chain.h"
 #include "store/read_table.h"
+
+#include <string.h>
 
 #define ROWS_MAX     50
 #define DETAIL_SHOWN 80 /* bytes */
@@ -68,7 +71,10 @@ static int show_auditlog(struct action_call *call, struct err *err)
     struct audit_row rows[ROWS_MAX];
     struct audit_chain_result chain;
     int64_t all = 0;
-    int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
+    const struct arg_value *user = action_value(call, "user");
+    const struct arg_value *since = action_value(call, "since");
+    int n = audit_chain_search(builtin->store, user == NULL ? "" : user->user.name,
+                               since == NULL ? 0 : since->time_us, rows, (size_t)count, err);
     int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &chain, &all, err);
     if (rc < 0) {
         return rc;
@@ -109,6 +115,68 @@ static int show_auditlog(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+/* ---------------------------------------------------------------------------------- users ---- */
+
+struct emission {
+    value_emit_fn emit;
+    void *userdata;
+};
+
+static void emit_user(int64_t id, const char *name, void *userdata)
+{
+    const struct emission *to = userdata;
+    (void)id;
+    to->emit(name, to->userdata);
+}
+
+static void list_users(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    const struct builtin *builtin = userdata;
+    struct emission to = {emit, emit_userdata};
+    access_each_user(builtin->access, emit_user, &to);
+}
+
+struct user_search {
+    const struct value_user *wanted;
+    int64_t id;
+    char name[32];
+    struct buf all;
+};
+
+static void look_at_user(int64_t id, const char *name, void *userdata)
+{
+    struct user_search *s = userdata;
+    bool same = s->wanted->name != NULL ? strcmp(s->wanted->name, name) == 0 : s->wanted->id == id;
+    if (same && s->name[0] == '\0') {
+        s->id = id;
+        (void)str_copy(str_c(name), s->name, sizeof(s->name));
+    }
+    buf_addf(&s->all, "%s%s", s->all.len == 0 ? "" : ", ", name);
+}
+
+static int find_user(const char *name, struct arg_value *value, void *userdata, struct err *err)
+{
+    const struct builtin *builtin = userdata;
+    struct user_search s = {.wanted = &value->user, .all = BUF_INIT(150)};
+    access_each_user(builtin->access, look_at_user, &s);
+    if (s.name[0] == '\0') {
+        AUTO_BUF struct buf shown = BUF_INIT(40);
+        value_text(value, &shown);
+        (void)err_set(err, ERR_COMMAND_ARG_INVALID, "%s: no user %s; configured: %s", name,
+                      shown.data, s.all.data);
+        buf_release(&s.all);
+        return -ERR_COMMAND_ARG_INVALID;
+    }
+    buf_release(&s.all);
+    free(value->user.name);
+    value->user = (struct value_user){.id = s.id, .name = strdup(s.name)};
+    ASSERT(value->user.name != NULL);
+    return 0;
+}
+
+const struct value_domain action_access_users = {
+    .type = PARAM_USER, .list = list_users, .find = find_user};
+
 const struct action action_access_rows[] = {
     {.name = "access.whoami",
      .summary = "Your name and role, and what you may do",
@@ -119,12 +187,15 @@ const struct action action_access_rows[] = {
      .summary = "Newest rows of the audit log, with the check of its hash chain",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
-     .params = ACTION_PARAMS({.name = "count",
-                              .type = PARAM_INT,
-                              .default_text = "15",
-                              .minimum = "1",
-                              .maximum = PARAM_BOUND(ROWS_MAX),
-                              .help = "how many"}),
+     .params = ACTION_PARAMS(
+         {.name = "count",
+          .type = PARAM_INT,
+          .default_text = "15",
+          .minimum = "1",
+          .maximum = PARAM_BOUND(ROWS_MAX),
+          .help = "how many"},
+         {.name = "user", .type = PARAM_USER, .help = "only of this user"},
+         {.name = "since", .type = PARAM_TIME, .maximum = "now", .help = "not older than this"}),
      .run = show_auditlog},
     {0},
 };

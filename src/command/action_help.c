@@ -10,6 +10,24 @@ static bool may_run(const struct principal *who, const struct manifest *m)
            access_permit(who, m->role, m->emergency, NULL) == 0;
 }
 
+/* What the manifest says about an argument; the same rules bind it. */
+static void add_arg(struct json_out *data, const struct manifest_arg *arg)
+{
+    const struct action_param *rule = &arg->rule;
+    AUTO_BUF struct buf accepts = BUF_INIT(1024);
+    value_describe(rule, &accepts);
+    json_out_object(data, NULL);
+    json_out_text(data, "name", rule->name);
+    json_out_text(data, "type", param_type_name(rule->type));
+    json_out_text(data, "accepts", accepts.data);
+    json_out_bool(data, "required", rule->required);
+    json_out_text(data, "default", rule->default_text);
+    json_out_text(data, "minimum", rule->minimum);
+    json_out_text(data, "maximum", rule->maximum);
+    json_out_text(data, "help", rule->help);
+    json_out_end(data);
+}
+
 static void add_manifest(struct json_out *data, const char *key, const struct manifest *m)
 {
     AUTO_BUF struct buf usage = BUF_INIT(512);
@@ -25,6 +43,11 @@ static void add_manifest(struct json_out *data, const char *key, const struct ma
     json_out_array(data, "aliases");
     for (int i = 0; i < m->alias_count; i++) {
         json_out_text(data, NULL, m->aliases[i]);
+    }
+    json_out_end(data);
+    json_out_array(data, "args");
+    for (int i = 0; i < m->arg_count; i++) {
+        add_arg(data, &m->args[i]);
     }
     json_out_end(data);
     json_out_end(data);
@@ -67,6 +90,37 @@ static void show_schedule(const struct manifest *m, struct reply *r)
     }
 }
 
+#define CANDIDATES_MAX 200 /* bytes */
+
+static void add_candidate(const char *candidate, void *userdata)
+{
+    struct buf *out = userdata;
+    if (out->len + strlen(candidate) + 2 <= CANDIDATES_MAX) {
+        buf_addf(out, "%s%s", out->len == 0 ? "" : ", ", candidate);
+    } else if (!buf_failed(out) && (out->len < 3 || strcmp(out->data + out->len - 3, "…") != 0)) {
+        buf_add_c(out, " …");
+    }
+}
+
+static void show_arg(const struct builtin *builtin, const struct manifest_arg *arg, struct reply *r)
+{
+    const struct value_context context = {.domains = builtin->actions,
+                                          .now_us = clock_wall_us(builtin->clock)};
+    AUTO_BUF struct buf accepts = BUF_INIT(1024);
+    AUTO_BUF struct buf candidates = BUF_INIT(CANDIDATES_MAX + 8);
+    manifest_arg_describe(arg, &accepts);
+    if (arg->rule.choices == NULL) { /* else they are listed already */
+        value_complete(&arg->rule, str_c(""), &context, add_candidate, &candidates);
+    }
+    if (candidates.len == 0) {
+        reply_item(r, "{} ({}): {}", cell_text(arg->rule.name), cell_text(accepts.data),
+                   cell_text(arg->rule.help));
+    } else {
+        reply_item(r, "{} ({}): {}; now {}", cell_text(arg->rule.name), cell_text(accepts.data),
+                   cell_text(arg->rule.help), cell_text(candidates.data));
+    }
+}
+
 static int show_one(const struct builtin *builtin, const char *name, const struct principal *who,
                     struct reply *r, struct err *err)
 {
@@ -89,10 +143,7 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
                m->emergency ? " with the emergency grant" : "",
                m->confirm ? "; asks for a confirmation" : "");
     for (int i = 0; i < m->arg_count; i++) {
-        AUTO_BUF struct buf accepts = BUF_INIT(1024);
-        manifest_arg_describe(&m->args[i], &accepts);
-        reply_item(r, "{} ({}): {}", cell_text(m->args[i].rule.name), cell_text(accepts.data),
-                   cell_text(m->args[i].rule.help));
+        show_arg(builtin, &m->args[i], r);
     }
     for (int i = 0; i < m->example_count; i++) {
         AUTO_BUF struct buf example = BUF_INIT(512);

@@ -12,3 +12,4 @@
 extern const struct action action_help_rows[];
 extern const struct action action_access_rows[];
 extern const struct action action_runs_rows[];
+extern const struct value_domain action_access_users; /* userdata: struct builtin */

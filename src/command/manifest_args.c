@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "bind.h"
 #include "manifest_internal.h"
+#include "value_internal.h"
 
 #include <string.h>
 
@@ -185,6 +186,12 @@ static int match(struct action_param *rule, const struct action_param *param, st
     if (rule->type == PARAM_SYMBOL && param->type == PARAM_SYMBOL_OR_ALL) {
         return 0;
     }
+    if (param->type == PARAM_LIST && rule->type == param->element) {
+        struct action_param item = *param;
+        item.type = param->element;
+        item.element = PARAM_NONE;
+        return value_narrow(rule, &item, err);
+    }
     AUTO_BUF struct buf takes = BUF_INIT(120);
     for (const struct action_param *p = param; p != NULL; p = p->otherwise) {
         buf_addf(&takes, "%s%s", p == param ? "" : " or ", param_type_name(p->type));
@@ -261,7 +268,7 @@ static int find_args(const struct manifest_reader *r, const struct yaml_node *no
 static int read_literal(const struct manifest_reader *r, const struct yaml_node *node,
                         struct manifest_with *with)
 {
-    static const struct value_context none = {.now_us = 0};
+    static const struct value_context none = {.now_us = VALUE_CHECK_NOW_US};
     struct err why = {0};
     if (value_from_text(with->param, node->text, &none, &with->literal, &why) < 0) {
         return manifest_complain(r, node, "%s", why.context);
@@ -376,7 +383,7 @@ int manifest_args_check(const struct manifest_reader *r, const struct yaml_node 
 
 int manifest_args_check_example(const struct manifest_reader *r, const struct yaml_node *item)
 {
-    static const struct value_context none = {.now_us = 0};
+    static const struct value_context none = {.now_us = VALUE_CHECK_NOW_US};
     struct line *line = calloc(1, sizeof(*line));
     struct err why = {0};
     ASSERT(line != NULL);

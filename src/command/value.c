@@ -194,6 +194,14 @@ bool value_convert(const struct arg_value *value, const struct action_param *to,
         ret->type = to->type;
         return true;
     }
+    if (to->type == PARAM_LIST && to->element == value->type) {
+        *ret = (struct arg_value){.type = PARAM_LIST, .prefix = ""};
+        ret->list.items = calloc(1, sizeof(ret->list.items[0]));
+        ASSERT(ret->list.items != NULL);
+        ret->list.count = 1;
+        value_copy(value, ret->list.items);
+        return true;
+    }
     for (const struct action_param *p = to; p != NULL; p = p->otherwise) {
         if (p->type == value->type) {
             value_copy(value, ret);

@@ -12,6 +12,10 @@
 
 #define VALUE_SHOWN_MAX 60 /* bytes of a refused value in an error, so that the rest has space */
 
+/* "now" when tables, manifests and their examples are checked: late, so that "-2h" and dates of the
+ * past can be read at any time. */
+#define VALUE_CHECK_NOW_US INT64_C(4102444800000000) /* 2100-01-01 */
+
 /* The domain of a type; NULL if none is registered. */
 const struct value_domain *action_table_domain(const struct action_table *table,
                                                enum param_type type, void **ret_userdata);

@@ -650,7 +650,7 @@ static bool has_choice(const char *choices, struct str wanted)
 
 static int check_range(const struct action_param *p, struct err *err)
 {
-    static const struct value_context none = {.now_us = 0};
+    static const struct value_context none = {.now_us = VALUE_CHECK_NOW_US};
     enum param_type type = p->type == PARAM_LIST ? p->element : p->type;
     int64_t low = 0, high = 0;
     if (p->minimum == NULL && p->maximum == NULL) {
@@ -703,7 +703,7 @@ int value_check_param(const struct action_param *param, struct err *err)
     if (param->default_text == NULL) {
         return 0;
     }
-    static const struct value_context none = {.now_us = 0};
+    static const struct value_context none = {.now_us = VALUE_CHECK_NOW_US};
     struct arg_value value = {0};
     int rc = value_from_text(param, str_c(param->default_text), &none, &value, err);
     value_release(&value);
@@ -713,7 +713,7 @@ int value_check_param(const struct action_param *param, struct err *err)
 static int narrow_range(struct action_param *inner, const struct action_param *outer,
                         struct err *err)
 {
-    static const struct value_context none = {.now_us = 0};
+    static const struct value_context none = {.now_us = VALUE_CHECK_NOW_US};
     enum param_type type = inner->type == PARAM_LIST ? inner->element : inner->type;
     int64_t in, out;
     inner->minimum = inner->minimum == NULL ? outer->minimum : inner->minimum;

@@ -550,7 +550,8 @@ static int build_modules(struct ops *ops, struct err *err)
 
 static int build_commands(struct ops *ops, struct err *err)
 {
-    ops->builtin = (struct builtin){.store = ops->store, .clock = ops->clock};
+    ops->builtin =
+        (struct builtin){.store = ops->store, .clock = ops->clock, .access = ops->access};
     ops->actions = action_table_new();
     builtin_actions(&ops->builtin, ops->actions);
     desk_actions(ops->desk, ops->actions);

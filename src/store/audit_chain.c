@@ -178,14 +178,10 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int
     return 0;
 }
 
-int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
+/* Reads the rows of a query; returns their number. rc is the result of the query. */
+static int read_rows(struct db_rows *rows, int rc, struct audit_row *ret, size_t max,
                      struct err *err)
 {
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db,
-                      "SELECT id, at_us, user, channel, action, detail, result, hash FROM audit_log"
-                      " ORDER BY id DESC LIMIT ? OFFSET ?",
-                      DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
@@ -202,4 +198,26 @@ int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *r
         rc = row_check(&row, "audit_log", out->id, err);
     }
     return rc < 0 ? rc : (int)n;
+}
+
+#define ROWS_OF "SELECT id, at_us, user, channel, action, detail, result, hash FROM audit_log"
+
+int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
+                     struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db, ROWS_OF " ORDER BY id DESC LIMIT ? OFFSET ?",
+                      DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
+    return read_rows(rows, rc, ret, max, err);
+}
+
+int audit_chain_search(struct ops_store *store, const char *user, int64_t since_us,
+                       struct audit_row *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db, ROWS_OF " WHERE at_us >= ? AND (? = '' OR user = ?) ORDER BY id DESC LIMIT ?",
+        DB_VALUES(DB_I64(since_us), DB_TEXT_C(user), DB_TEXT_C(user), DB_I64((int64_t)max)), &rows,
+        err);
+    return read_rows(rows, rc, ret, max, err);
 }

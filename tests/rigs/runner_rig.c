@@ -385,6 +385,9 @@ void runner_rig_open(struct runner_rig *rig)
     rig->config.service_count = 2;
     (void)snprintf(rig->config.services[0].name, 32, "demo");
     (void)snprintf(rig->config.services[1].name, 32, "prediction");
+    rig->config.user_count = 2;
+    rig->config.users[0] = (struct config_user){.id = 7, .name = "alice", .role = "operator"};
+    rig->config.users[1] = (struct config_user){.id = 8, .name = "rita", .role = "read_only"};
     rig->config.market_symbols.count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &rig->config.market_symbols.items[0]);
     rig->alice = (struct principal){CHANNEL_TELEGRAM, 7, "alice", ROLE_OPERATOR, false};

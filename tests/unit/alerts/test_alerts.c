@@ -62,6 +62,9 @@ static const struct embedded_file files[] = {
             "{run: alert.list, with: {id: $id}}"),
     FILE_OF("ack", "operator", "args: [{name: id, type: int, required: true, help: h}]\n",
             "{run: alert.ack, with: {id: $id}}"),
+    FILE_OF("acks", "operator",
+            "args: [{name: ids, type: list, of: int, required: true, help: h}]\n",
+            "{run: alert.ack, with: {id: $ids}}"),
     FILE_OF("fail", "read_only", "args: [{name: what, type: text, required: true, help: h}]\n",
             "{run: alert.raise, with: {severity: high, title: \"restart of $what failed\"}}"),
     {0}};
@@ -409,6 +412,34 @@ static void commands_list_show_and_acknowledge(void **state)
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
 }
 
+static void several_alerts_are_acknowledged_at_once(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    for (int i = 0; i < 3; i++) {
+        struct alert_spec spec = down(SEVERITY_HIGH);
+        char fingerprint[32];
+        int64_t id = 0;
+        (void)snprintf(fingerprint, sizeof(fingerprint), "service:%d", i);
+        spec.fingerprint = fingerprint;
+        assert_int_equal(alerts_raise(s->alerts, &spec, &id, NULL), 0);
+    }
+    command(s, "acks 1,2");
+    assert_int_equal(s->answer_err, ERR_NONE);
+    assert_non_null(strstr(s->answer, "2 alerts acknowledged"));
+    assert_non_null(strstr(s->answer, "2: prediction is down"));
+    command(s, "acks 3,2");
+    assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
+    assert_non_null(
+        strstr(s->answer, "3: prediction is down")); /* acknowledged before the failure */
+    for (int64_t id = 1; id <= 3; id++) {
+        assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+        assert_int_equal(alert.status, ALERT_ACKNOWLEDGED);
+    }
+    command(s, "acks 0");
+    assert_non_null(strstr(s->answer, "ids: 0 is below 1"));
+}
+
 static void commands_raise(void **state)
 {
     struct scene *s = *state;
@@ -501,5 +532,6 @@ UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_sent),
            SCENE_TEST(alert_and_message_are_one_transaction),
            SCENE_TEST(reopening_is_one_transaction),
            SCENE_TEST(nothing_is_queued_for_a_headless_console),
-           SCENE_TEST(commands_list_show_and_acknowledge), SCENE_TEST(commands_raise),
+           SCENE_TEST(commands_list_show_and_acknowledge),
+           SCENE_TEST(several_alerts_are_acknowledged_at_once), SCENE_TEST(commands_raise),
            SCENE_TEST(status_counts_by_severity), SCENE_TEST(a_damaged_row_hides_no_other_alert))

@@ -73,6 +73,7 @@ static void manifests_narrow_and_never_widen(void **state)
         {"type: text", "level", NULL, "choice: low, medium, high, optional"},
         {"type: symbol", "scope", NULL, "symbol, default all"},
         {"type: list, of: int, maximum: 9", "ids", NULL, "list of int 1 to 9, optional"},
+        {"type: int, maximum: 5", "ids", NULL, "int 1 to 5, optional"}, /* one item */
         {"type: list, of: text", "ids", "a: a list of int, not of text", NULL},
         {"type: list", "ids", "type list needs the type of its items", NULL},
         {"required: false", "what", NULL, "int from 1 or choice: all, words, optional"},

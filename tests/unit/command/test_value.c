@@ -540,6 +540,9 @@ static void values_are_converted_only_to_what_accepts_more(void **state)
     assert_true(value_convert(&twelve, &text, &value));
     assert_string_equal(value.text, "12");
     value_release(&value);
+    assert_true(value_convert(&twelve, &numbers, &value));
+    assert_int_equal(value.list.items[0].number, 12);
+    value_release(&value);
     assert_false(value_convert(&twelve, &symbol, &value));
     assert_false(value_convert(&btc, &integer, &value));
 }

@@ -80,7 +80,8 @@ static void start(struct steer_rig *s)
                                          .helpers = s->helpers};
     s->desk = desk_new(&options);
     s->actions = action_table_new();
-    s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
+    s->builtin = (struct builtin){
+        .store = s->rig.store, .clock = &s->rig.clock.clock, .access = s->rig.access};
     builtin_actions(&s->builtin, s->actions);
     desk_actions(s->desk, s->actions);
     action_table_add(s->actions, above, s);

@@ -621,12 +621,39 @@ static void help_shows_only_permitted_commands(void **state)
     steer_rig_send(s, &s->rig.alice, "/help close");
     assert_has(runner_rig_last(&s->rig), "/close <symbol>");
     assert_has(runner_rig_last(&s->rig), "asks for a confirmation");
+    assert_has(runner_rig_last(&s->rig), "symbol (symbol_or_all): a symbol, or all");
+    assert_has(runner_rig_last(&s->rig), "now all, BTC-USD"); /* what can be given at this time */
+    steer_rig_send(s, &s->rig.rita, "/help trades");
+    assert_has(runner_rig_last(&s->rig), "count (int 1 to 50, default 10): number of trades");
+    assert_has(runner_rig_last(&s->rig), "\"default\":\"10\",\"minimum\":\"1\",\"maximum\":\"50\"");
     steer_rig_send(s, &s->rig.rita, "/help close");
     assert_has(runner_rig_last(&s->rig), "COMMAND_UNKNOWN");
     steer_rig_send(s, &s->rig.rita, "/whoami");
     assert_has(runner_rig_last(&s->rig), "Role read_only, channel telegram, id 8");
     steer_rig_send(s, &s->rig.rita, "/version");
     assert_has(runner_rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
+}
+
+static void auditlog_can_be_narrowed_to_a_user_and_a_time(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/close BTC-USD");
+    clock_fake_advance(&s->rig.clock, USEC_PER_HOUR);
+    steer_rig_send(s, &s->rig.rita, "/close BTC-USD");
+    steer_rig_send(s, &s->rig.adam, "/auditlog user=alice");
+    assert_has(runner_rig_last(&s->rig), "\"alice\"");
+    assert_lacks(runner_rig_last(&s->rig), "\"rita\"");
+    steer_rig_send(s, &s->rig.adam, "/auditlog 50 8");
+    assert_has(runner_rig_last(&s->rig), "\"rita\"");
+    assert_lacks(runner_rig_last(&s->rig), "\"alice\"");
+    steer_rig_send(s, &s->rig.adam, "/auditlog since=-10m");
+    assert_has(runner_rig_last(&s->rig), "\"rita\"");
+    assert_lacks(runner_rig_last(&s->rig), "\"alice\"");
+    steer_rig_send(s, &s->rig.adam, "/auditlog since=+1h");
+    assert_has(runner_rig_last(&s->rig), "since: +1h is above now");
+    steer_rig_send(s, &s->rig.adam, "/auditlog user=alicia");
+    assert_has(runner_rig_last(&s->rig), "user: no user alicia; configured: alice, rita");
 }
 
 static void auditlog_is_for_admins(void **state)
@@ -660,4 +687,5 @@ UNIT_GROUP(views, STEER_RIG_TEST(status_shows_the_account),
            STEER_RIG_TEST(why_shows_votes_reasons_veto_and_order),
            STEER_RIG_TEST(why_shows_all_eight_agents), STEER_RIG_TEST(decisions_are_listed),
            STEER_RIG_TEST(help_shows_only_permitted_commands),
+           STEER_RIG_TEST(auditlog_can_be_narrowed_to_a_user_and_a_time),
            STEER_RIG_TEST(auditlog_is_for_admins))
