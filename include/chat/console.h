@@ -42,8 +42,9 @@ struct console_options {
     struct ops_store *store;
     struct access *access;
     struct runner *runner;
-    int in_fd;  /* -1: output only */
-    int out_fd; /* the caller keeps both descriptors; their flags are not changed */
+    const char *attachments; /* the folder of attachment.h; NULL: the ids of files are shown */
+    int in_fd;               /* -1: output only */
+    int out_fd;              /* the caller keeps both descriptors; their flags are not changed */
     /* The input has ended and every command was answered; may be NULL. */
     void (*on_end)(void *userdata);
     void *userdata;

@@ -50,6 +50,7 @@ struct telegram_options {
     struct runner *runner;
     const struct manifest_list *manifests; /* Telegram's command menu */
     struct alerts *alerts;
+    const char *attachments; /* the folder of attachment.h */
     /* For tests; 0 means the default given here. */
     int64_t backoff_first_us; /* 1 s, doubled at each failure */
     int64_t backoff_max_us;   /* 60 s */

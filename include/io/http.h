@@ -34,6 +34,7 @@ struct http_part { /* one field of a multipart/form-data body */
     const char *filename;     /* NULL for a plain field */
     const char *content_type; /* NULL: none for a field, application/octet-stream for a file */
     struct str body;
+    const char *path; /* of a file that is read while it is sent, instead of body; or NULL */
 };
 
 struct http_request {

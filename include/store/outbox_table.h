@@ -8,10 +8,10 @@
  *              outbox_table_sending(...); send;
  *              outbox_table_delivered(store, row.id, message_id, err);
  *
- * Always true: due returns the smallest enum outbox_priority first, then the oldest. An edit is due
- * only when the message that it edits is delivered, uncertain or dead; a queued edit is replaced by
- * a newer edit of the same message. outbox_table_recover, at start, marks messages in state
- * `sending` as `uncertain`, since they may have arrived. If due or next_uncertain finds an
+ * Always true: due returns the smallest enum outbox_priority first, then the oldest. An edit (a
+ * delete, a pin) is due only when its message is delivered, uncertain or dead; a queued edit is
+ * replaced by a newer edit of the same message. outbox_table_recover, at start, marks messages in
+ * state `sending` as `uncertain`, since they may have arrived. If due or next_uncertain finds an
  * unreadable row, it marks the row as dead and returns ERR_STORE_DAMAGED; the next call continues
  * with the next row. Thread: writes from ops; reads from the owner of the connection.
  */
@@ -26,7 +26,16 @@
 
 #define OUTBOX_PAYLOAD_MAX ((size_t)512 * 1024)
 
-enum outbox_kind { OUTBOX_SEND, OUTBOX_EDIT, OUTBOX_ANSWER };
+enum outbox_kind {
+    OUTBOX_SEND,
+    OUTBOX_EDIT, /* of the message edit_of */
+    OUTBOX_ANSWER,
+    OUTBOX_PHOTO,    /* the attachment of the reply in the payload */
+    OUTBOX_DOCUMENT, /* the same, offered for download */
+    OUTBOX_DELETE,   /* of the message edit_of */
+    OUTBOX_PIN,      /* of the message edit_of, without a notification */
+    OUTBOX_ACTION    /* "is typing": worth showing for a few seconds only */
+};
 enum outbox_priority { OUTBOX_CRITICAL, OUTBOX_HIGH, OUTBOX_NORMAL, OUTBOX_INFO };
 enum outbox_state {
     OUTBOX_QUEUED,
@@ -43,9 +52,10 @@ struct outbox_new {
     int64_t chat_id;
     enum outbox_kind kind;
     enum outbox_priority priority;
-    const char *payload; /* JSON of the reply value; at most OUTBOX_PAYLOAD_MAX */
+    const char *payload; /* JSON of the reply value; at most OUTBOX_PAYLOAD_MAX. "{}" for delete,
+                            pin and action */
     int64_t run_id;      /* 0: none */
-    int64_t edit_of;     /* kind edit: the outbox id of the message to edit */
+    int64_t edit_of;     /* kinds edit, delete and pin: the outbox id of their message */
     int64_t not_before_us;
 };
 
@@ -64,7 +74,8 @@ struct outbox_row {
     char last_error[128];
     int64_t message_id; /* the channel's id of the message, once delivered */
     int64_t edit_of;
-    int64_t edit_message_id; /* message_id of edit_of; 0: not delivered, so send a new message */
+    int64_t edit_message_id; /* message_id of edit_of; 0: not delivered, so an edit becomes a new
+                                message, and there is nothing to delete or pin */
 };
 
 void outbox_row_release(struct outbox_row *row);

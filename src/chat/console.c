@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,13 +172,24 @@ static bool is_worth_printing(const struct console *console, const struct reply 
     return console->out_is_tty || reply_get_tone(reply) != TONE_BUSY;
 }
 
+/* 0 for a pipe, and for a terminal that does not say. */
+static size_t terminal_width(const struct console *console)
+{
+    struct winsize size;
+    bool known = console->out_is_tty && ioctl(console->out_fd, TIOCGWINSZ, &size) == 0;
+    return known && size.ws_col >= 40 ? size.ws_col : 0;
+}
+
 static void print_reply(struct console *console, const struct reply *reply)
 {
     if (!is_worth_printing(console, reply)) {
         return;
     }
     hide_input_line(console);
-    render_text(reply, &(struct render_text_options){.buttons = true}, &console->out);
+    const struct render_text_options options = {.buttons = true,
+                                                .width = terminal_width(console),
+                                                .attachment_dir = console->options.attachments};
+    render_text(reply, &options, &console->out);
     if (console->out_is_tty) {
         buf_add_char(&console->out, '\n');
     }
@@ -190,6 +202,12 @@ static void print_row(struct console *console, const struct outbox_row *row)
     AUTO_REPLY struct reply *reply = NULL;
     if (row->run_id == 0 && now_wall(console) - row->created_us > OLD_US) {
         (void)outbox_table_dead(store, row->id, "no terminal was attached", &err);
+        return;
+    }
+    if (row->kind == OUTBOX_ACTION || row->kind == OUTBOX_PHOTO || row->kind == OUTBOX_DOCUMENT ||
+        row->kind == OUTBOX_DELETE || row->kind == OUTBOX_PIN) {
+        /* The text names the path of each file; a terminal shows, deletes and pins nothing. */
+        (void)outbox_table_delivered(store, row->id, row->id, &err);
         return;
     }
     if (reply_json_read(row->payload, strlen(row->payload), &reply, &err) < 0) {

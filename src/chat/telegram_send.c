@@ -5,54 +5,23 @@
 #include "rate_limiter.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
-#include "telegram_internal.h"
+#include "telegram_message.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define DELIVERIES_MAX    8
-#define SEND_TIMEOUT_MS   INT64_C(20000)
-#define UPLOAD_TIMEOUT_MS INT64_C(120000)
+#define DELIVERIES_MAX 8
 /* A message that the server rejects this often, while it accepts others, is marked as dead. */
 #define ATTEMPTS_MAX         20
-#define CALLBACK_DATA_MAX    64
-#define COPY_TEXT_MAX        256
-#define BUTTON_TEXT_MAX      64
-#define CAPTION_MAX_BYTES    1000
 #define MIGRATIONS_MAX       4
 #define CHAT_DEAD_RETRY_US   USEC_PER_HOUR
 #define UNDELIVERED_ALERT_US (10 * USEC_PER_MIN)
 #define ALERT_UNDELIVERED    "telegram:undelivered"
 #define LOST_MARK            "answer lost: " /* prefix of last_error of a row to be repeated */
-#define REPEATED_HTML        "<i>(possibly repeated)</i>\n"
-#define REPEATED_TEXT        "(possibly repeated)\n"
 #define NAME_SIZE            64
 #define UNSTORED_MAX         32
-
-enum form {
-    FORM_HTML,
-    FORM_PLAIN, /* after "can't parse entities": the same text without markup and buttons */
-};
-
-/* An outbox row that is being sent, or an unstored reply (row.id is 0). */
-struct delivery {
-    struct telegram_send *send;
-    struct delivery *next_unstored;
-    struct outbox_row row;
-    int64_t chat_id; /* after migrations */
-    struct reply *reply;
-    struct render_parts parts;
-    size_t part;        /* the part being sent; == parts.count: the document */
-    bool document;      /* follows the parts */
-    enum form form;     /* of the part being sent */
-    bool edit;          /* part 0 replaces the message row.edit_message_id */
-    bool repeated;      /* may have arrived already */
-    int64_t message_id; /* of part 0, after it was delivered */
-    int migrations;
-    struct telegram_call *call;
-    struct loop_source *timer; /* for a later part; the first part waits in the outbox */
-};
+#define ACTION_OLD_US        (5 * USEC_PER_SEC) /* Telegram shows it for five seconds */
 
 struct telegram_send {
     struct telegram *t;
@@ -69,7 +38,6 @@ struct telegram_send {
 };
 
 static void pump(void *userdata);
-static void send_part(struct delivery *d);
 
 static int64_t now_mono(const struct telegram_send *send)
 {
@@ -236,6 +204,13 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
 
 /* ---------------------------------------------------------------------- end of a delivery ---- */
 
+/* Nobody misses it: the message itself is there. */
+static bool is_minor(const struct delivery *d)
+{
+    return d->row.kind == OUTBOX_DELETE || d->row.kind == OUTBOX_PIN ||
+           d->row.kind == OUTBOX_ACTION;
+}
+
 static void end_dead(struct delivery *d, const struct err *why)
 {
     struct telegram_send *send = d->send;
@@ -248,7 +223,7 @@ static void end_dead(struct delivery *d, const struct err *why)
     log_err(LOG_LEVEL_ERROR, why, "telegram: a message cannot be delivered");
     int64_t now = now_mono(send);
     bool raise =
-        why->id != ERR_TELEGRAM_CHAT_DEAD &&
+        why->id != ERR_TELEGRAM_CHAT_DEAD && !is_minor(d) &&
         (send->undelivered_mono_us == 0 || now - send->undelivered_mono_us > UNDELIVERED_ALERT_US);
     int64_t row_id = d->row.id;
     delivery_free(d);
@@ -304,6 +279,17 @@ static void end_uncertain(struct delivery *d, const char *why)
     telegram_send_wake(send);
 }
 
+static void on_sent(const struct telegram_answer *answer, void *userdata);
+
+static void send_part(struct delivery *d)
+{
+    struct err err = {0};
+    rate_limiter_spend(&d->send->rate_limiter, d->chat_id, now_mono(d->send));
+    if (telegram_message_send(d, on_sent, &err) < 0) {
+        end_dead(d, &err);
+    }
+}
+
 static void resume(void *userdata)
 {
     send_part(userdata);
@@ -322,219 +308,6 @@ static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *wh
         loop_source_name(d->timer, "telegram delivery");
     }
     loop_timer_in(d->timer, delay_us);
-}
-
-/* ----------------------------------------------------------------------------- one message ---- */
-
-static void add(struct json_object *object, const char *key, struct json_object *value)
-{
-    ASSERT(json_object_object_add(object, key, value) == 0);
-}
-
-/* Length of the longest prefix of at most max bytes that ends between characters. */
-static size_t cut_utf8(struct str text, size_t max)
-{
-    size_t i = 0;
-    while (i < text.len) {
-        size_t size = str_utf8_size(str_n(text.ptr + i, text.len - i));
-        if (size == 0 || i + size > max) {
-            break;
-        }
-        i += size;
-    }
-    return i;
-}
-
-static struct json_object *one_button(const struct reply_button *button)
-{
-    struct json_object *o = json_object_new_object();
-    AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
-    struct str label = str_c(button->text);
-    render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
-    add(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
-    if (strlen(button->command) <= CALLBACK_DATA_MAX) {
-        add(o, "callback_data", json_object_new_string(button->command));
-    } else {
-        /* Too long for callback data: the user copies and pastes it. */
-        struct json_object *copy = json_object_new_object();
-        add(copy, "text", json_object_new_string(button->command));
-        add(o, "copy_text", copy);
-    }
-    switch (button->style) {
-    case BUTTON_PLAIN:
-        break;
-    case BUTTON_PRIMARY:
-        add(o, "style", json_object_new_string("primary"));
-        break;
-    case BUTTON_DANGER:
-        add(o, "style", json_object_new_string("danger"));
-        break;
-    }
-    return o;
-}
-
-/* NULL when there are none. */
-static struct json_object *keyboard(const struct reply *reply)
-{
-    struct json_object *rows = json_object_new_array();
-    for (size_t row = 0; row < reply_button_rows(reply); row++) {
-        struct json_object *buttons = json_object_new_array();
-        for (size_t i = 0; i < reply_button_count(reply, row); i++) {
-            struct reply_button button = reply_get_button(reply, row, i);
-            size_t len = strlen(button.command);
-            if (len > 0 && len <= COPY_TEXT_MAX) {
-                (void)json_object_array_add(buttons, one_button(&button));
-            }
-        }
-        if (json_len(buttons) > 0) {
-            (void)json_object_array_add(rows, buttons);
-        } else {
-            (void)json_object_put(buttons);
-        }
-    }
-    if (json_len(rows) == 0) {
-        (void)json_object_put(rows);
-        return NULL;
-    }
-    struct json_object *markup = json_object_new_object();
-    add(markup, "inline_keyboard", rows);
-    return markup;
-}
-
-/* Removes our own markup: drops tags, decodes the four entities. */
-static void strip_markup(struct str html, struct buf *out)
-{
-    static const struct {
-        const char *entity;
-        char c;
-    } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&amp;", '&'}};
-    bool in_tag = false;
-    for (size_t i = 0; i < html.len; i++) {
-        char c = html.ptr[i];
-        if (c == '<' || in_tag) {
-            in_tag = c != '>';
-            continue;
-        }
-        for (size_t e = 0; c == '&' && e < COUNT_OF(entities); e++) {
-            if (str_starts(str_n(html.ptr + i, html.len - i), entities[e].entity)) {
-                c = entities[e].c;
-                i += strlen(entities[e].entity) - 1;
-                break;
-            }
-        }
-        buf_add_char(out, c);
-    }
-}
-
-static void on_sent(const struct telegram_answer *answer, void *userdata);
-
-static void send_text(struct delivery *d, bool last)
-{
-    AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
-    struct str html = buf_str(&d->parts.part[d->part]);
-    struct json_object *params = json_object_new_object();
-    bool edit = d->edit && d->part == 0;
-    if (d->form == FORM_HTML) {
-        buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_HTML : "");
-        buf_add_str(&text, html);
-        add(params, "parse_mode", json_object_new_string("HTML"));
-    } else {
-        buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_TEXT : "");
-        strip_markup(html, &text);
-    }
-    add(params, "chat_id", json_object_new_int64(d->chat_id));
-    add(params, "text", json_object_new_string(text.data));
-    struct json_object *preview = json_object_new_object();
-    add(preview, "is_disabled", json_object_new_boolean(true));
-    add(params, "link_preview_options", preview);
-    struct json_object *markup = last && d->form == FORM_HTML ? keyboard(d->reply) : NULL;
-    if (markup != NULL) {
-        add(params, "reply_markup", markup);
-    }
-    if (edit) {
-        add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
-    } else {
-        if (reply_is_protected(d->reply)) {
-            add(params, "protect_content", json_object_new_boolean(true));
-        }
-        if (d->row.priority == OUTBOX_INFO) {
-            add(params, "disable_notification", json_object_new_boolean(true));
-        }
-    }
-    d->call = telegram_api_call(
-        d->send->t->api,
-        &(struct telegram_request){.method = edit ? "editMessageText" : "sendMessage",
-                                   .params = params,
-                                   .timeout_ms = SEND_TIMEOUT_MS},
-        on_sent, d);
-}
-
-static void send_document(struct delivery *d)
-{
-    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
-    AUTO_BUF struct buf chat = BUF_INIT(32);
-    AUTO_BUF struct buf caption = BUF_INIT(CAPTION_MAX_BYTES * 3);
-    AUTO_BUF struct buf markup_text = BUF_INIT((size_t)64 * 1024);
-    render_text(d->reply, &(struct render_text_options){0}, &text);
-    buf_addf(&chat, "%lld", (long long)d->chat_id);
-    buf_add_c(&caption, d->repeated ? REPEATED_TEXT : "");
-    struct str title = str_c(reply_get_title(d->reply));
-    render_clean(str_n(title.ptr, cut_utf8(title, CAPTION_MAX_BYTES / 4)), false, &caption);
-    struct http_part parts[5] = {
-        {.name = "chat_id", .body = buf_str(&chat)},
-        {.name = "document",
-         .filename = "reply.txt",
-         .content_type = "text/plain; charset=utf-8",
-         .body = buf_str(&text)},
-    };
-    size_t count = 2;
-    if (caption.len > 0) {
-        parts[count++] = (struct http_part){.name = "caption", .body = buf_str(&caption)};
-    }
-    if (reply_is_protected(d->reply)) {
-        parts[count++] = (struct http_part){.name = "protect_content", .body = STR_LIT("true")};
-    }
-    AUTO_JSON struct json_object *markup = d->form == FORM_HTML ? keyboard(d->reply) : NULL;
-    if (markup != NULL) {
-        json_add_text(&markup_text, markup);
-        parts[count++] = (struct http_part){.name = "reply_markup", .body = buf_str(&markup_text)};
-    }
-    d->call = telegram_api_call(d->send->t->api,
-                                &(struct telegram_request){.method = "sendDocument",
-                                                           .parts = parts,
-                                                           .part_count = count,
-                                                           .timeout_ms = UPLOAD_TIMEOUT_MS},
-                                on_sent, d);
-}
-
-static void send_part(struct delivery *d)
-{
-    rate_limiter_spend(&d->send->rate_limiter, d->chat_id, now_mono(d->send));
-    if (d->part < d->parts.count) {
-        send_text(d, d->part + 1 == d->parts.count && !d->document);
-    } else {
-        send_document(d);
-    }
-}
-
-/* Sends the whole reply as a file, with its first line as the message or caption. */
-static void become_document(struct delivery *d)
-{
-    render_parts_release(&d->parts);
-    d->document = true;
-    d->part = 0;
-    if (d->edit) {
-        /* A text message cannot be edited into a file, so it points to the file that follows. */
-        struct reply *notice = reply_new();
-        const char *title = reply_get_title(d->reply);
-        if (title[0] != '\0') {
-            reply_title(notice, reply_get_tone(d->reply), "%.*s", (int)cut_utf8(str_c(title), 256),
-                        title);
-        }
-        reply_line(notice, "The full text follows as a file.");
-        render_html(notice, &d->parts);
-        reply_free(notice);
-    }
 }
 
 /* ------------------------------------------------------------------------------- answers ---- */
@@ -572,6 +345,10 @@ static bool chat_is_unreachable(const struct telegram_answer *answer)
 
 static void next_part(struct delivery *d)
 {
+    if (!telegram_message_is_text(d)) {
+        end_delivered(d);
+        return;
+    }
     d->part++;
     d->form = FORM_HTML;
     if (d->part < d->parts.count || (d->part == d->parts.count && d->document)) {
@@ -592,7 +369,15 @@ static void next_part(struct delivery *d)
 static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 {
     struct telegram_send *send = d->send;
-    if (mentions(answer, "message is not modified")) {
+    if (d->row.kind == OUTBOX_DELETE && mentions(answer, "message to delete not found")) {
+        end_delivered(d);
+    } else if (is_minor(d) && answer->migrate_to_chat_id == 0) {
+        end_dead(d, &answer->err);
+    } else if (d->row.kind == OUTBOX_PHOTO && !d->plain_file && answer->code == 400 &&
+               answer->migrate_to_chat_id == 0 && !chat_is_unreachable(answer)) {
+        d->plain_file = true; /* its pixels do not please Telegram; its bytes can be sent */
+        send_part(d);
+    } else if (mentions(answer, "message is not modified")) {
         d->message_id = d->message_id == 0 ? d->row.edit_message_id : d->message_id;
         next_part(d);
     } else if (answer->migrate_to_chat_id != 0 && answer->migrate_to_chat_id != d->chat_id &&
@@ -618,9 +403,9 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
     } else if ((mentions(answer, "message is too long") || mentions(answer, "MESSAGE_TOO_LONG") ||
                 mentions(answer, "text is too long")) &&
                !d->document) {
-        become_document(d);
+        telegram_message_become_document(d);
         send_part(d);
-    } else if (d->form == FORM_HTML && answer->code == 400) {
+    } else if (d->form == FORM_HTML && answer->code == 400 && telegram_message_is_text(d)) {
         /* "can't parse entities", or another error in markup or buttons. */
         log_err(LOG_LEVEL_ERROR, &answer->err,
                 "telegram: sending a message again without markup (a rendering bug)");
@@ -634,14 +419,15 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 static void on_lost(struct delivery *d, const struct telegram_answer *answer)
 {
     AUTO_BUF struct buf why = BUF_INIT(512);
-    bool is_edit = d->edit && d->part == 0;
+    /* Repeating an edit, a delete or a pin is harmless. */
+    bool is_edit = (d->edit && d->part == 0) || is_minor(d);
     bool is_alert = d->row.priority <= OUTBOX_HIGH;
     struct telegram_send *send = d->send;
     int64_t delay_us = telegram_fault(send->t, &send->fault, &answer->err, "send");
     send->held_mono_us = now_mono(send) + delay_us;
     buf_addf(&why, "%s%s", is_edit ? "" : LOST_MARK, err_info(answer->err.id)->code);
     if (is_edit) {
-        wait_and_repeat(d, delay_us, why.data); /* repeating an edit is harmless */
+        wait_and_repeat(d, delay_us, why.data);
     } else if (is_alert) {
         d->repeated = true;
         wait_and_repeat(d, delay_us, why.data);
@@ -729,6 +515,8 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     struct delivery *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->send = send;
+    d->send_api = send->t->api;
+    d->attachments = send->t->options.attachments;
     d->row.chat_id = chat_id;
     d->row.priority = OUTBOX_CRITICAL; /* repeated if its answer is lost */
     d->row.edit_message_id = edit_message_id;
@@ -737,7 +525,7 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     d->reply = reply_copy(reply);
     render_html(d->reply, &d->parts);
     if (d->parts.overflow) {
-        become_document(d);
+        telegram_message_become_document(d);
     }
     struct delivery **at = &send->unstored;
     while (*at != NULL) {
@@ -758,6 +546,8 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     struct delivery *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->send = send;
+    d->send_api = send->t->api;
+    d->attachments = send->t->options.attachments;
     d->row = *row;
     send->deliveries[slot] = d;
     d->chat_id = moved_to(send, row->chat_id);
@@ -768,7 +558,11 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         end_dead(d, &err);
         return;
     }
-    if (reply_json_read(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
+    if (row->kind == OUTBOX_ACTION && now_wall(send) - row->created_us > ACTION_OLD_US) {
+        end_delivered(d); /* what it announced has happened */
+        return;
+    }
+    if (!is_minor(d) && reply_json_read(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
         struct err why;
         (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
         end_dead(d, &why);
@@ -782,9 +576,11 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         return;
     }
     d->row.attempts++;
-    render_html(d->reply, &d->parts);
+    if (telegram_message_is_text(d)) {
+        render_html(d->reply, &d->parts);
+    }
     if (d->parts.overflow) {
-        become_document(d);
+        telegram_message_become_document(d);
     }
     send_part(d);
 }
@@ -891,7 +687,9 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
             return;
         }
         after = row.id;
-        if (row.kind == OUTBOX_EDIT || row.priority <= OUTBOX_HIGH) {
+        bool harmless =
+            row.kind == OUTBOX_EDIT || row.kind == OUTBOX_DELETE || row.kind == OUTBOX_PIN;
+        if (harmless || row.priority <= OUTBOX_HIGH) {
             log_store(outbox_table_retry(store, row.id, now_wall(send),
                                          LOST_MARK "nightdesk was stopped", &err),
                       &err);

@@ -11,12 +11,15 @@
 
 #include <string.h>
 
-#define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* a faster run shows only its result */
+#define PROGRESS_FIRST_US (500 * USEC_PER_MSEC) /* a faster run shows only its result */
+#define TYPING_FIRST_US   (1 * USEC_PER_SEC)
+#define TYPING_GAP_US     (4 * USEC_PER_SEC)     /* Telegram shows it for five seconds */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
 #define STORE_RETRY_US    (2 * USEC_PER_SEC)
 
 static void on_store_timer(void *userdata);
 static void on_progress_timer(void *userdata);
+static void on_typing_timer(void *userdata);
 
 struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
                     int64_t chat_id)
@@ -40,6 +43,8 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     loop_source_name(run->store_timer, "run to store");
     run->progress_timer = loop_add_timer(runner->o.loop, on_progress_timer, run);
     loop_source_name(run->progress_timer, "run progress");
+    run->typing_timer = loop_add_timer(runner->o.loop, on_typing_timer, run);
+    loop_source_name(run->typing_timer, "run typing");
     return run;
 }
 
@@ -78,6 +83,7 @@ void run_free(struct run *run)
     }
     loop_source_free(run->store_timer);
     loop_source_free(run->progress_timer);
+    loop_source_free(run->typing_timer);
     bind_free(run->m, run->args);
     free(run->steps);
     reply_free(run->result);
@@ -213,8 +219,31 @@ static void on_progress_timer(void *userdata)
     wake_outbox(run->runner);
 }
 
+/* Not stored with the run: if it cannot be shown, nothing is lost. */
+static void on_typing_timer(void *userdata)
+{
+    struct run *run = userdata;
+    if (run->result != NULL || run->id == 0) {
+        return;
+    }
+    struct err err = {0};
+    if (run_write_typing(run, &err) < 0) {
+        log_err(LOG_LEVEL_DEBUG, &err, "could not show that an answer is coming");
+    }
+    wake_outbox(run->runner);
+    loop_timer_in(run->typing_timer, TYPING_GAP_US);
+}
+
+static void want_typing(struct run *run)
+{
+    if (run_write_is_chat(run->who.channel) && !loop_timer_armed(run->typing_timer)) {
+        loop_timer_in(run->typing_timer, TYPING_FIRST_US);
+    }
+}
+
 void run_want_progress(struct run *run)
 {
+    want_typing(run);
     if (!run_write_is_chat(run->who.channel) || loop_timer_armed(run->progress_timer)) {
         return;
     }

@@ -92,8 +92,9 @@ struct run {
     struct loop_source *store_timer;
 
     struct loop_source *progress_timer;
-    int64_t notified_mono_us; /* when progress was last shown; 0: never */
-    int64_t outbox_id;        /* the message that progress and result edit; 0: none yet */
+    struct loop_source *typing_timer; /* tells the chat that an answer is coming */
+    int64_t notified_mono_us;         /* when progress was last shown; 0: never */
+    int64_t outbox_id;                /* the message that progress and result edit; 0: none yet */
 
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
     void *userdata;
@@ -190,6 +191,8 @@ void run_write_stored(struct run *run);
 bool run_write_is_due(const struct run *run); /* something has changed since the last commit */
 /* Adds a reply to the outbox, or edits the message *outbox_id if that is not 0; *outbox_id becomes
  * the id of the message. Only decorates the reply if the channel has no outbox. */
+/* Adds a chat action to the outbox: an answer is coming. */
+int run_write_typing(const struct run *run, struct err *err);
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
                    struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
                    struct err *err);

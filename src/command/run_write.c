@@ -24,6 +24,46 @@ int run_write_audit(const struct run *run, const char *action, const char *more,
     return access_audit(run->runner->o.access, &run->who, action, detail.data, result, err);
 }
 
+/* A row for each attachment: a channel that sends files delivers them behind the text, each once.
+ */
+static int post_files(const struct runner *runner, const struct outbox_new *text,
+                      const struct reply *reply, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < reply_block_count(reply); i++) {
+        struct reply_block block = reply_get_block(reply, i);
+        if (block.file == NULL) {
+            continue;
+        }
+        AUTO_REPLY struct reply *one = reply_new();
+        AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+        struct outbox_new message = *text;
+        int64_t id = 0;
+        (block.kind == BLOCK_IMAGE ? reply_image : reply_document)(one, block.file);
+        if (reply_is_protected(reply)) {
+            reply_protect(one);
+        }
+        reply_json_text(one, &payload);
+        message.kind = block.kind == BLOCK_IMAGE ? OUTBOX_PHOTO : OUTBOX_DOCUMENT;
+        message.payload = payload.data;
+        message.edit_of = 0;
+        rc = outbox_table_add(runner->o.store, &message, clock_wall_us(runner->o.clock), &id, err);
+    }
+    return rc;
+}
+
+int run_write_typing(const struct run *run, struct err *err)
+{
+    const struct outbox_new message = {.channel = channel_name(run->who.channel),
+                                       .chat_id = run->chat_id,
+                                       .kind = OUTBOX_ACTION,
+                                       .priority = OUTBOX_NORMAL,
+                                       .payload = "{}"};
+    int64_t id = 0;
+    return outbox_table_add(run->runner->o.store, &message, clock_wall_us(run->runner->o.clock),
+                            &id, err);
+}
+
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
                    struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
                    struct err *err)
@@ -57,7 +97,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     if (rc == 0 && *outbox_id == 0) {
         *outbox_id = id;
     }
-    return rc;
+    return rc < 0 ? rc : post_files(runner, &message, reply, err);
 }
 
 /* Whether the command is only counted when it ends. The audit log is kept for good, and lines about

@@ -572,7 +572,12 @@ static void set_parts(struct http_call *call, const struct http_request *request
         curl_mimepart *part = curl_mime_addpart(call->mime);
         ASSERT(part != NULL);
         need_memory(curl_mime_name(part, from->name));
-        need_memory(curl_mime_data(part, from->body.ptr, from->body.len));
+        if (from->path != NULL) {
+            /* A file that cannot be read fails the transfer before a byte of it is sent. */
+            (void)curl_mime_filedata(part, from->path);
+        } else {
+            need_memory(curl_mime_data(part, from->body.ptr, from->body.len));
+        }
         if (from->filename != NULL) {
             need_memory(curl_mime_filename(part, from->filename));
         }

@@ -22,6 +22,7 @@
 #include "ops/reload.h"
 #include "ops_internal.h"
 #include "ops_late.h"
+#include "store/attachment.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -467,6 +468,9 @@ static void on_starting(void *userdata)
 
 static int open_stores(struct ops *ops, struct err *err)
 {
+    AUTO_BUF struct buf attachments = BUF_INIT(sizeof(ops->attachments) - 1);
+    attachment_dir(ops->options.state_dir, &attachments);
+    (void)str_copy(buf_str(&attachments), ops->attachments, sizeof(ops->attachments));
     int rc = ops_store_open(ops->options.state_dir, OPS_STORE_WRITE, &ops->store, err);
     if (rc == 0) {
         rc = trading_store_open(ops->options.state_dir, TRADING_STORE_READ, &ops->trading, err);
@@ -613,7 +617,8 @@ static int build_channels(struct ops *ops, struct err *err)
                                                      .access = ops->access,
                                                      .runner = ops->runner,
                                                      .manifests = ops->manifests,
-                                                     .alerts = ops->alerts},
+                                                     .alerts = ops->alerts,
+                                                     .attachments = ops->attachments},
                           &ops->telegram, err);
     if (rc == 0) {
         desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);
@@ -624,6 +629,7 @@ static int build_channels(struct ops *ops, struct err *err)
                                                    .store = ops->store,
                                                    .access = ops->access,
                                                    .runner = ops->runner,
+                                                   .attachments = ops->attachments,
                                                    .in_fd = STDIN_FILENO,
                                                    .out_fd = STDOUT_FILENO,
                                                    .on_end = stop,

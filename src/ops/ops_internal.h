@@ -21,6 +21,7 @@ struct ops {
     struct ops_options options; /* config: of the start; see ops_config */
     const struct clock *clock;
     struct loop *loop;
+    char attachments[4096]; /* the folder of attachment.h */
 
     struct ops_store *store;
     struct trading_store *trading;

@@ -6,7 +6,9 @@
 #include <string.h>
 
 static const char *const kind_words[] = {
-    [OUTBOX_SEND] = "send", [OUTBOX_EDIT] = "edit", [OUTBOX_ANSWER] = "answer"};
+    [OUTBOX_SEND] = "send",   [OUTBOX_EDIT] = "edit",         [OUTBOX_ANSWER] = "answer",
+    [OUTBOX_PHOTO] = "photo", [OUTBOX_DOCUMENT] = "document", [OUTBOX_DELETE] = "delete",
+    [OUTBOX_PIN] = "pin",     [OUTBOX_ACTION] = "action"};
 static const char *const state_words[OUTBOX_STATE_COUNT] = {
     [OUTBOX_QUEUED] = "queued",       [OUTBOX_SENDING] = "sending",
     [OUTBOX_DELIVERED] = "delivered", [OUTBOX_UNCERTAIN] = "uncertain",
@@ -69,7 +71,8 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
                      int64_t *ret_id, struct err *err)
 {
     ASSERT(m->channel != NULL && m->payload != NULL && (unsigned)m->kind < COUNT_OF(kind_words));
-    ASSERT((m->kind == OUTBOX_EDIT) == (m->edit_of != 0));
+    bool refers = m->kind == OUTBOX_EDIT || m->kind == OUTBOX_DELETE || m->kind == OUTBOX_PIN;
+    ASSERT(refers == (m->edit_of != 0));
     if (strlen(m->payload) > OUTBOX_PAYLOAD_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "message of %zu bytes", strlen(m->payload));
     }
@@ -102,9 +105,9 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     " o.created_at_us, o.not_before_us, o.attempts, o.state, o.last_error, o.message_id," \
     " o.edit_of, coalesce(t.message_id, 0) FROM outbox o LEFT JOIN outbox t"              \
     " ON t.id = o.edit_of"
-/* An edit waits until the message that it edits is in a final state. */
+/* An edit, a delete or a pin waits until its message is in a final state. */
 #define EDIT_IS_READY \
-    "(o.kind <> 'edit' OR t.id IS NULL OR t.state IN ('delivered', 'uncertain', 'dead'))"
+    "(o.edit_of = 0 OR t.id IS NULL OR t.state IN ('delivered', 'uncertain', 'dead'))"
 
 static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *err)
 {

@@ -400,34 +400,74 @@ static struct answer accept_text(struct fake_telegram *fake, const char *method,
     return success(message_json(chat, s->public.message_id, seen.data));
 }
 
-static struct answer accept_document(struct fake_telegram *fake, const struct web_request *request,
-                                     const struct json_object *params)
+static bool is_png(struct str bytes)
+{
+    return str_starts(bytes, "\x89PNG\r\n");
+}
+
+/* sendDocument and sendPhoto; field: of the file. */
+static struct answer accept_file(struct fake_telegram *fake, const char *method, const char *field,
+                                 const struct web_request *request,
+                                 const struct json_object *params)
 {
     int64_t chat = 0;
     AUTO_JSON struct json_object *markup = NULL;
     struct str keyboard = json_str(params, "reply_markup");
+    struct str bytes = json_str(params, field);
     const struct fake_telegram_check check = {.complain = complain, .userdata = fake};
+    static const char *const truths[] = {"protect_content", "disable_notification"};
     if (!str_to_i64(json_str(params, "chat_id"), &chat)) {
-        violate(fake, "sendDocument: chat_id");
+        violate(fake, "%s: chat_id", method);
     }
-    if (web_form_filename(request, "document").len == 0) {
-        violate(fake, "sendDocument: no file name");
+    if (web_form_filename(request, field).len == 0) {
+        violate(fake, "%s: no file name", method);
     }
     if (str_utf16_len(json_str(params, "caption")) > 1024) {
-        violate(fake, "sendDocument: caption too long");
+        violate(fake, "%s: caption too long", method);
+    }
+    for (size_t i = 0; i < COUNT_OF(truths); i++) {
+        struct str value = json_str(params, truths[i]);
+        if (value.len > 0 && !str_equal_c(value, "true") && !str_equal_c(value, "false")) {
+            violate(fake, "%s: %s is no boolean", method, truths[i]);
+        }
     }
     if (keyboard.len > 0) {
         if (json_parse(keyboard, &JSON_LIMITS_DEFAULT, &markup, NULL) < 0) {
-            violate(fake, "sendDocument: reply_markup is not JSON");
+            violate(fake, "%s: reply_markup is not JSON", method);
         }
         fake_telegram_check_markup(&check, markup);
     }
-    struct sent *s = record(fake, "sendDocument", chat, json_text(params, "document"), markup);
+    bool photo = strcmp(method, "sendPhoto") == 0;
+    struct sent *s =
+        record(fake, method, chat, photo ? json_text(params, "caption") : bytes.ptr, markup);
+    if (photo && !is_png(bytes)) {
+        return failure(400, "Bad Request: IMAGE_PROCESS_FAILED", 0, 0);
+    }
     s->public.accepted = true;
     s->public.is_protected = str_equal_c(json_str(params, "protect_content"), "true");
     s->public.message_id = fake->next_message++;
     s->markup = json_object_get(markup);
     return success(message_json(chat, s->public.message_id, json_text(params, "caption")));
+}
+
+/* deleteMessage and pinChatMessage: of a message of the bot that exists. */
+static struct answer accept_about(struct fake_telegram *fake, const char *method,
+                                  const struct json_object *params)
+{
+    int64_t chat = json_i64(params, "chat_id", 0);
+    int64_t id = json_i64(params, "message_id", 0);
+    struct sent *about = find_message(fake, chat, id);
+    bool deletes = strcmp(method, "deleteMessage") == 0;
+    struct sent *s = record(fake, method, chat, about == NULL ? "" : about->public.text, NULL);
+    if (about == NULL) {
+        return failure(400,
+                       deletes ? "Bad Request: message to delete not found"
+                               : "Bad Request: message to pin not found",
+                       0, 0);
+    }
+    s->public.accepted = true;
+    about->replaced = about->replaced || deletes;
+    return success(json_object_new_boolean(true));
 }
 
 /* --------------------------------------------------------------------------- one request ---- */
@@ -459,8 +499,12 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
     if (strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0) {
         return accept_text(fake, method, params);
     }
-    if (strcmp(method, "sendDocument") == 0) {
-        return accept_document(fake, request, params);
+    if (strcmp(method, "sendDocument") == 0 || strcmp(method, "sendPhoto") == 0) {
+        const char *field = method[4] == 'D' ? "document" : "photo";
+        return accept_file(fake, method, field, request, params);
+    }
+    if (strcmp(method, "deleteMessage") == 0 || strcmp(method, "pinChatMessage") == 0) {
+        return accept_about(fake, method, params);
     }
     if (strcmp(method, "answerCallbackQuery") == 0 &&
         json_text(params, "callback_query_id")[0] == '\0') {
@@ -585,20 +629,16 @@ static void count_call(struct fake_telegram *fake, const char *method)
 static struct json_object *read_params(struct fake_telegram *fake, const char *method,
                                        const struct web_request *request)
 {
-    static const char *const form[] = {"chat_id",
-                                       "document",
-                                       "caption",
-                                       "parse_mode",
-                                       "protect_content",
-                                       "reply_markup",
-                                       "disable_notification"};
+    static const char *const form[] = {
+        "chat_id",    "document",        "photo",        "caption",
+        "parse_mode", "protect_content", "reply_markup", "disable_notification"};
     struct json_object *params = NULL;
     struct err err = {0};
     const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 32};
     if (!str_equal_c(web_method(request), "POST")) {
         violate(fake, "%s: method %.*s", method, STR_ARG(web_method(request)));
     }
-    if (strcmp(method, "sendDocument") == 0) {
+    if (strcmp(method, "sendDocument") == 0 || strcmp(method, "sendPhoto") == 0) {
         params = json_object_new_object();
         for (size_t i = 0; i < COUNT_OF(form); i++) {
             struct str value = web_form(request, form[i]);

@@ -89,13 +89,14 @@ void fake_telegram_set_webhook(struct fake_telegram *fake, const char *url);
 /* ---- received calls ---- */
 
 struct fake_telegram_sent {
-    char method[32]; /* sendMessage, editMessageText, sendDocument */
+    char method[32]; /* sendMessage, editMessageText, sendDocument, sendPhoto, deleteMessage, … */
     int64_t chat;
     int64_t message_id; /* 0 if it was refused */
     bool accepted;
     bool html;
     bool is_protected;
-    const char *text;    /* as sent; of a document: its content */
+    const char *text;    /* as sent; of a document: its content; of a photo: its caption; of a
+                            delete or a pin: the text of that message */
     const char *buttons; /* "[Confirm|danger|c:abc] [Cancel||x:abc]", or "" */
 };
 

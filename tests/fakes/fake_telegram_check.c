@@ -48,6 +48,8 @@ static const struct method {
     {"editMessageReplyMarkup",
      {{"chat_id", CHAT, true}, {"message_id", INT, true}, {"reply_markup", OBJECT, false}}},
     {"deleteMessage", {{"chat_id", CHAT, true}, {"message_id", INT, true}}},
+    {"pinChatMessage",
+     {{"chat_id", CHAT, true}, {"message_id", INT, true}, {"disable_notification", BOOL, false}}},
     {"answerCallbackQuery",
      {{"callback_query_id", TEXT, true},
       {"text", TEXT, false},
@@ -64,7 +66,18 @@ static const struct method {
       {"disable_notification", TEXT, false},
       {"protect_content", TEXT, false},
       {"reply_markup", TEXT, false}}},
+    {"sendPhoto",
+     {{"chat_id", TEXT, true},
+      {"photo", TEXT, true},
+      {"caption", TEXT, false},
+      {"parse_mode", TEXT, false},
+      {"disable_notification", TEXT, false},
+      {"protect_content", TEXT, false},
+      {"reply_markup", TEXT, false}}},
 };
+
+/* What the Bot API shows while a bot works. */
+static const char *const chat_actions[] = {"typing", "upload_photo", "upload_document"};
 
 __attribute__((format(printf, 2, 3))) static void complain(const struct fake_telegram_check *check,
                                                            const char *format, ...)
@@ -266,6 +279,15 @@ void fake_telegram_check_request(const struct fake_telegram_check *check, const 
     }
     if (strcmp(method, "getUpdates") == 0) {
         check_updates(check, params);
+    }
+    if (strcmp(method, "sendChatAction") == 0) {
+        bool known = false;
+        for (size_t i = 0; i < COUNT_OF(chat_actions); i++) {
+            known = known || strcmp(json_text(params, "action"), chat_actions[i]) == 0;
+        }
+        if (!known) {
+            complain(check, "sendChatAction: unknown action %s", json_text(params, "action"));
+        }
     }
     if (json_is_object(json_get(params, "reply_markup"))) {
         fake_telegram_check_markup(check, json_get(params, "reply_markup"));

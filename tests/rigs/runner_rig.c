@@ -504,18 +504,31 @@ int64_t runner_rig_messages(struct runner_rig *rig)
 {
     int64_t count = 0;
     struct outbox_row row;
-    while (outbox_table_get(rig->store, count + 1, &row, NULL) == 0) {
+    for (int64_t id = 1; outbox_table_get(rig->store, id, &row, NULL) == 0; id++) {
+        count += row.kind != OUTBOX_ACTION;
         outbox_row_release(&row);
-        count++;
     }
     return count;
+}
+
+/* The row of a message: chat actions are rows, too, but no messages. */
+static void find_row(struct runner_rig *rig, int64_t number, struct outbox_row *ret)
+{
+    for (int64_t id = 1;; id++) {
+        assert_int_equal(outbox_table_get(rig->store, id, ret, NULL), 0);
+        number -= ret->kind != OUTBOX_ACTION;
+        if (number == 0) {
+            return;
+        }
+        outbox_row_release(ret);
+    }
 }
 
 const char *runner_rig_message(struct runner_rig *rig, int64_t id)
 {
     static char text[65536];
     struct outbox_row row;
-    assert_int_equal(outbox_table_get(rig->store, id, &row, NULL), 0);
+    find_row(rig, id, &row);
     AUTO_REPLY struct reply *reply = NULL;
     assert_int_equal(reply_json_read(row.payload, strlen(row.payload), &reply, NULL), 0);
     reply_text_all(reply, text, sizeof(text));
@@ -532,7 +545,7 @@ const char *runner_rig_last(struct runner_rig *rig)
 enum outbox_kind runner_rig_last_kind(struct runner_rig *rig)
 {
     struct outbox_row row;
-    assert_int_equal(outbox_table_get(rig->store, runner_rig_messages(rig), &row, NULL), 0);
+    find_row(rig, runner_rig_messages(rig), &row);
     enum outbox_kind kind = row.kind;
     outbox_row_release(&row);
     return kind;

@@ -1,0 +1,49 @@
+/*
+ * attachment.h: files that belong to replies, in the folder attachments of the state folder.
+ *
+ *     struct attachment file;
+ *     rc = attachment_add(dir, &(struct attachment_new){.name = "equity.png", .image = true,
+ *                         .media_type = "image/png", .bytes = buf_str(&png)}, &file, err);
+ *     reply_image(reply, &file.reply_file ...);        // id, name, media type, size
+ *
+ * Always true: the folder holds at most ATTACHMENT_COUNT_MAX files, each at most 50 MB; adding one
+ * deletes the oldest. An id is a file name of hexadecimal digits and the extension of the name, so
+ * it cannot leave the folder. A file is complete or not there.
+ * Errors: ATTACHMENT_TOO_LARGE, ATTACHMENT_GONE, FILE_….
+ * Thread: any; writing waits for the disk, so use a helper.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ATTACHMENT_IMAGE_MAX    (INT64_C(10) * 1000 * 1000) /* limits of the Bot API */
+#define ATTACHMENT_DOCUMENT_MAX (INT64_C(50) * 1000 * 1000)
+#define ATTACHMENT_COUNT_MAX    40
+#define ATTACHMENT_ID_SIZE      48
+
+struct attachment_new {
+    const char *name;       /* shown to people: "trades.csv" */
+    const char *media_type; /* "text/csv" */
+    bool image;
+    struct str bytes;
+};
+
+struct attachment {
+    char id[ATTACHMENT_ID_SIZE];
+    int64_t size_bytes;
+};
+
+/* dir: the attachment folder; it is created if it does not exist. */
+int attachment_add(const char *dir, const struct attachment_new *file, struct attachment *ret,
+                   struct err *err);
+/* Appends the path of an existing file. ERR_ATTACHMENT_GONE if there is none. *ret_size may be
+ * NULL. */
+int attachment_path(const char *dir, const char *id, struct buf *out, int64_t *ret_size,
+                    struct err *err);
+/* Appends "<state folder>/attachments". */
+void attachment_dir(const char *state_dir, struct buf *out);

@@ -1,0 +1,377 @@
+#include "telegram_message.h"
+
+#include "base/check.h"
+#include "store/attachment.h"
+
+#include <string.h>
+
+#define SEND_TIMEOUT_MS   INT64_C(20000)
+#define UPLOAD_TIMEOUT_MS INT64_C(120000)
+#define CALLBACK_DATA_MAX 64
+#define COPY_TEXT_MAX     256
+#define BUTTON_TEXT_MAX   64
+#define CAPTION_MAX_BYTES 1000
+
+static void add(struct json_object *object, const char *key, struct json_object *value)
+{
+    ASSERT(json_object_object_add(object, key, value) == 0);
+}
+
+/* Length of the longest prefix of at most max bytes that ends between characters. */
+static size_t cut_utf8(struct str text, size_t max)
+{
+    size_t i = 0;
+    while (i < text.len) {
+        size_t size = str_utf8_size(str_n(text.ptr + i, text.len - i));
+        if (size == 0 || i + size > max) {
+            break;
+        }
+        i += size;
+    }
+    return i;
+}
+
+static struct json_object *one_button(const struct reply_button *button)
+{
+    struct json_object *o = json_object_new_object();
+    AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
+    struct str label = str_c(button->text);
+    render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
+    add(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
+    if (strlen(button->command) <= CALLBACK_DATA_MAX) {
+        add(o, "callback_data", json_object_new_string(button->command));
+    } else {
+        /* Too long for callback data: the user copies and pastes it. */
+        struct json_object *copy = json_object_new_object();
+        add(copy, "text", json_object_new_string(button->command));
+        add(o, "copy_text", copy);
+    }
+    switch (button->style) {
+    case BUTTON_PLAIN:
+        break;
+    case BUTTON_PRIMARY:
+        add(o, "style", json_object_new_string("primary"));
+        break;
+    case BUTTON_DANGER:
+        add(o, "style", json_object_new_string("danger"));
+        break;
+    }
+    return o;
+}
+
+/* A last row of buttons for the pages before and after. */
+static void add_page(const struct reply *reply, struct json_object *rows)
+{
+    static const char *const names[] = {"◀ Previous", "Next ▶"};
+    struct json_object *row = json_object_new_array();
+    for (int next = 0; next <= 1; next++) {
+        const char *line = reply_get_page(reply, next == 1);
+        if (line[0] != '\0' && strlen(line) <= COPY_TEXT_MAX) {
+            (void)json_object_array_add(
+                row, one_button(&(struct reply_button){.text = names[next], .command = line}));
+        }
+    }
+    if (json_len(row) > 0) {
+        (void)json_object_array_add(rows, row);
+    } else {
+        (void)json_object_put(row);
+    }
+}
+
+/* NULL when there are none. */
+static struct json_object *keyboard(const struct reply *reply)
+{
+    struct json_object *rows = json_object_new_array();
+    for (size_t row = 0; row < reply_button_rows(reply); row++) {
+        struct json_object *buttons = json_object_new_array();
+        for (size_t i = 0; i < reply_button_count(reply, row); i++) {
+            struct reply_button button = reply_get_button(reply, row, i);
+            size_t len = strlen(button.command);
+            if (len > 0 && len <= COPY_TEXT_MAX) {
+                (void)json_object_array_add(buttons, one_button(&button));
+            }
+        }
+        if (json_len(buttons) > 0) {
+            (void)json_object_array_add(rows, buttons);
+        } else {
+            (void)json_object_put(buttons);
+        }
+    }
+    add_page(reply, rows);
+    if (json_len(rows) == 0) {
+        (void)json_object_put(rows);
+        return NULL;
+    }
+    struct json_object *markup = json_object_new_object();
+    add(markup, "inline_keyboard", rows);
+    return markup;
+}
+
+/* Removes our own markup: drops tags, decodes the four entities. */
+static void strip_markup(struct str html, struct buf *out)
+{
+    static const struct {
+        const char *entity;
+        char c;
+    } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&amp;", '&'}};
+    bool in_tag = false;
+    for (size_t i = 0; i < html.len; i++) {
+        char c = html.ptr[i];
+        if (c == '<' || in_tag) {
+            in_tag = c != '>';
+            continue;
+        }
+        for (size_t e = 0; c == '&' && e < COUNT_OF(entities); e++) {
+            if (str_starts(str_n(html.ptr + i, html.len - i), entities[e].entity)) {
+                c = entities[e].c;
+                i += strlen(entities[e].entity) - 1;
+                break;
+            }
+        }
+        buf_add_char(out, c);
+    }
+}
+
+static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
+    struct str html = buf_str(&d->parts.part[d->part]);
+    struct json_object *params = json_object_new_object();
+    bool edit = d->edit && d->part == 0;
+    if (d->form == FORM_HTML) {
+        buf_add_c(&text, d->repeated && d->part == 0 ? TELEGRAM_REPEATED_HTML : "");
+        buf_add_str(&text, html);
+        add(params, "parse_mode", json_object_new_string("HTML"));
+    } else {
+        buf_add_c(&text, d->repeated && d->part == 0 ? TELEGRAM_REPEATED_TEXT : "");
+        strip_markup(html, &text);
+    }
+    add(params, "chat_id", json_object_new_int64(d->chat_id));
+    add(params, "text", json_object_new_string(text.data));
+    struct json_object *preview = json_object_new_object();
+    add(preview, "is_disabled", json_object_new_boolean(true));
+    add(params, "link_preview_options", preview);
+    struct json_object *markup = last && d->form == FORM_HTML ? keyboard(d->reply) : NULL;
+    if (markup != NULL) {
+        add(params, "reply_markup", markup);
+    }
+    if (edit) {
+        add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+    } else {
+        if (reply_is_protected(d->reply)) {
+            add(params, "protect_content", json_object_new_boolean(true));
+        }
+        if (d->row.priority == OUTBOX_INFO) {
+            add(params, "disable_notification", json_object_new_boolean(true));
+        }
+    }
+    d->call = telegram_api_call(
+        d->send_api,
+        &(struct telegram_request){.method = edit ? "editMessageText" : "sendMessage",
+                                   .params = params,
+                                   .timeout_ms = SEND_TIMEOUT_MS},
+        on_sent, d);
+}
+
+/* A multipart form; the buffers live until it is sent. */
+struct form_data {
+    struct http_part parts[8];
+    size_t count;
+    struct buf chat;
+    struct buf caption;
+    struct buf markup;
+    struct buf path;
+};
+
+static void form_init(struct form_data *form, const struct delivery *d)
+{
+    *form = (struct form_data){.chat = BUF_INIT(32),
+                               .caption = BUF_INIT(CAPTION_MAX_BYTES * 4),
+                               .markup = BUF_INIT((size_t)64 * 1024),
+                               .path = BUF_INIT(8192)};
+    buf_addf(&form->chat, "%lld", (long long)d->chat_id);
+    form->parts[form->count++] =
+        (struct http_part){.name = "chat_id", .body = buf_str(&form->chat)};
+    if (reply_is_protected(d->reply)) {
+        form->parts[form->count++] =
+            (struct http_part){.name = "protect_content", .body = STR_LIT("true")};
+    }
+    if (d->row.priority == OUTBOX_INFO) {
+        form->parts[form->count++] =
+            (struct http_part){.name = "disable_notification", .body = STR_LIT("true")};
+    }
+}
+
+static void form_caption(struct form_data *form, const struct delivery *d, const char *text)
+{
+    struct str words = str_c(text);
+    buf_add_c(&form->caption, d->repeated ? TELEGRAM_REPEATED_TEXT : "");
+    render_clean(str_n(words.ptr, cut_utf8(words, CAPTION_MAX_BYTES / 4)), true, &form->caption);
+    if (form->caption.len > 0) {
+        form->parts[form->count++] =
+            (struct http_part){.name = "caption", .body = buf_str(&form->caption)};
+    }
+}
+
+static void form_send(struct form_data *form, struct delivery *d, const char *method,
+                      telegram_api_fn on_sent)
+{
+    ASSERT(form->count <= COUNT_OF(form->parts));
+    d->call = telegram_api_call(d->send_api,
+                                &(struct telegram_request){.method = method,
+                                                           .parts = form->parts,
+                                                           .part_count = form->count,
+                                                           .timeout_ms = UPLOAD_TIMEOUT_MS},
+                                on_sent, d);
+    buf_release(&form->chat);
+    buf_release(&form->caption);
+    buf_release(&form->markup);
+    buf_release(&form->path);
+}
+
+static void send_document(struct delivery *d, telegram_api_fn on_sent)
+{
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    struct form_data form;
+    render_text(d->reply, &(struct render_text_options){0}, &text);
+    form_init(&form, d);
+    form.parts[form.count++] = (struct http_part){.name = "document",
+                                                  .filename = "reply.txt",
+                                                  .content_type = "text/plain; charset=utf-8",
+                                                  .body = buf_str(&text)};
+    form_caption(&form, d, reply_get_title(d->reply));
+    AUTO_JSON struct json_object *markup = d->form == FORM_HTML ? keyboard(d->reply) : NULL;
+    if (markup != NULL) {
+        json_add_text(&form.markup, markup);
+        form.parts[form.count++] =
+            (struct http_part){.name = "reply_markup", .body = buf_str(&form.markup)};
+    }
+    form_send(&form, d, "sendDocument", on_sent);
+}
+
+/* ----------------------------------------------------------------- files, pins, chat actions ----
+ */
+
+/* The only attachment of the reply; NULL if it has none. */
+static const struct reply_file *file_of(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply_block_count(reply); i++) {
+        struct reply_block block = reply_get_block(reply, i);
+        if (block.file != NULL) {
+            return block.file;
+        }
+    }
+    return NULL;
+}
+
+static int send_file(struct delivery *d, telegram_api_fn on_sent, struct err *err)
+{
+    const struct reply_file *file = file_of(d->reply);
+    bool photo = d->row.kind == OUTBOX_PHOTO && !d->plain_file;
+    struct form_data form;
+    int64_t size = 0;
+    if (file == NULL) {
+        return err_set(err, ERR_OUTBOX_PAYLOAD, "outbox %lld: no attachment", (long long)d->row.id);
+    }
+    form_init(&form, d);
+    int rc = attachment_path(d->attachments, file->id, &form.path, &size, err);
+    if (rc == 0 && size > (photo ? ATTACHMENT_IMAGE_MAX : ATTACHMENT_DOCUMENT_MAX)) {
+        rc = err_set(err, ERR_ATTACHMENT_TOO_LARGE, "%s: %lld bytes", file->name, (long long)size);
+    }
+    if (rc < 0) {
+        buf_release(&form.chat);
+        buf_release(&form.path);
+        return rc;
+    }
+    form.parts[form.count++] = (struct http_part){.name = photo ? "photo" : "document",
+                                                  .filename = file->name,
+                                                  .content_type = file->media_type,
+                                                  .path = form.path.data};
+    form_caption(&form, d, file->caption);
+    form_send(&form, d, photo ? "sendPhoto" : "sendDocument", on_sent);
+    return 0;
+}
+
+static void call_json(struct delivery *d, const char *method, struct json_object *params,
+                      telegram_api_fn on_sent)
+{
+    add(params, "chat_id", json_object_new_int64(d->chat_id));
+    d->call =
+        telegram_api_call(d->send_api,
+                          &(struct telegram_request){
+                              .method = method, .params = params, .timeout_ms = SEND_TIMEOUT_MS},
+                          on_sent, d);
+}
+
+static int send_about(struct delivery *d, const char *method, telegram_api_fn on_sent,
+                      struct err *err)
+{
+    if (d->row.edit_message_id == 0 || d->chat_id != d->row.chat_id) {
+        return err_set(err, ERR_TELEGRAM_REFUSED, "%s: message %lld was not delivered", method,
+                       (long long)d->row.edit_of);
+    }
+    struct json_object *params = json_object_new_object();
+    add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+    if (d->row.kind == OUTBOX_PIN) {
+        add(params, "disable_notification", json_object_new_boolean(true));
+    }
+    call_json(d, method, params, on_sent);
+    return 0;
+}
+
+static void send_action(struct delivery *d, telegram_api_fn on_sent)
+{
+    struct json_object *params = json_object_new_object();
+    add(params, "action", json_object_new_string("typing"));
+    call_json(d, "sendChatAction", params, on_sent);
+}
+
+bool telegram_message_is_text(const struct delivery *d)
+{
+    return d->row.kind == OUTBOX_SEND || d->row.kind == OUTBOX_EDIT || d->row.kind == OUTBOX_ANSWER;
+}
+
+int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct err *err)
+{
+    switch (d->row.kind) {
+    case OUTBOX_SEND:
+    case OUTBOX_EDIT:
+    case OUTBOX_ANSWER:
+        if (d->part < d->parts.count) {
+            send_text(d, d->part + 1 == d->parts.count && !d->document, on_sent);
+        } else {
+            send_document(d, on_sent);
+        }
+        return 0;
+    case OUTBOX_PHOTO:
+    case OUTBOX_DOCUMENT:
+        return send_file(d, on_sent, err);
+    case OUTBOX_DELETE:
+        return send_about(d, "deleteMessage", on_sent, err);
+    case OUTBOX_PIN:
+        return send_about(d, "pinChatMessage", on_sent, err);
+    case OUTBOX_ACTION:
+        send_action(d, on_sent);
+        return 0;
+    }
+    return 0;
+}
+
+void telegram_message_become_document(struct delivery *d)
+{
+    render_parts_release(&d->parts);
+    d->document = true;
+    d->part = 0;
+    if (d->edit) {
+        /* A text message cannot be edited into a file, so it points to the file that follows. */
+        struct reply *notice = reply_new();
+        const char *title = reply_get_title(d->reply);
+        if (title[0] != '\0') {
+            reply_title(notice, reply_get_tone(d->reply), "%.*s", (int)cut_utf8(str_c(title), 256),
+                        title);
+        }
+        reply_line(notice, "The full text follows as a file.");
+        render_html(notice, &d->parts);
+        reply_free(notice);
+    }
+}

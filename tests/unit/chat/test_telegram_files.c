@@ -1,0 +1,316 @@
+#include "base/check.h"
+#include "channels.h"
+#include "chat/telegram.h"
+#include "command/reply_json.h"
+#include "fakes/fake_telegram.h"
+#include "io/file.h"
+#include "store/attachment.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PNG "\x89PNG\r\n\x1a\n not a real picture, but it begins like one"
+
+struct file_rig {
+    struct channels channels;
+    struct fake_telegram *tg;
+    struct telegram *telegram;
+    char url[64];
+    char folder[64];
+    int64_t id;
+    enum outbox_state state;
+};
+
+static void wake(void *userdata)
+{
+    struct file_rig *rig = userdata;
+    telegram_wake(rig->telegram);
+}
+
+static void open_channel(struct file_rig *rig)
+{
+    struct err err = {0};
+    struct channels *d = &rig->channels;
+    int rc = telegram_new(&(struct telegram_options){.loop = d->loop,
+                                                     .clock = clock_real(),
+                                                     .config = d->config,
+                                                     .store = d->store,
+                                                     .access = d->access,
+                                                     .runner = d->runner,
+                                                     .manifests = d->manifests,
+                                                     .alerts = d->alerts,
+                                                     .attachments = rig->folder,
+                                                     .backoff_first_us = 20 * USEC_PER_MSEC,
+                                                     .backoff_max_us = 100 * USEC_PER_MSEC},
+                          &rig->telegram, &err);
+    assert_int_equal(rc, 0);
+    d->outbox_changed = wake;
+    d->userdata = rig;
+    telegram_start(rig->telegram);
+}
+
+static int setup(void **state)
+{
+    struct file_rig *rig = calloc(1, sizeof(*rig));
+    assert_non_null(rig);
+    assert_int_equal(fake_telegram_start(&rig->tg), 0);
+    (void)snprintf(rig->url, sizeof(rig->url), "http://127.0.0.1:%u", fake_telegram_port(rig->tg));
+    (void)snprintf(rig->folder, sizeof(rig->folder), "/dev/shm/nightdesk-files-%d", (int)getpid());
+    channels_open(&rig->channels, rig->url, "");
+    open_channel(rig);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct file_rig *rig = *state;
+    assert_string_equal(fake_telegram_violations(rig->tg), "");
+    telegram_stop(rig->telegram);
+    telegram_free(rig->telegram);
+    channels_close(&rig->channels);
+    fake_telegram_stop(rig->tg);
+    AUTO_FILE_NAMES struct file_names names = {0};
+    if (file_list(rig->folder, 1000, &names, NULL) == 0) {
+        for (size_t i = 0; i < names.count; i++) {
+            char path[512];
+            (void)snprintf(path, sizeof(path), "%s/%s", rig->folder, names.items[i]);
+            (void)unlink(path);
+        }
+        (void)rmdir(rig->folder);
+    }
+    free(rig);
+    return 0;
+}
+
+static bool in_state(void *userdata)
+{
+    struct file_rig *rig = userdata;
+    return channels_state(&rig->channels, rig->id) == rig->state;
+}
+
+static void until(struct file_rig *rig, int64_t id, enum outbox_state state)
+{
+    rig->id = id;
+    rig->state = state;
+    if (!channels_until(&rig->channels, in_state, rig)) {
+        fail_msg("row %lld stays %s", (long long)id,
+                 outbox_table_state_name(channels_state(&rig->channels, id)));
+    }
+}
+
+/* Adds a row without waking the channel. */
+static int64_t add_row(struct file_rig *rig, enum outbox_kind kind, const char *payload,
+                       int64_t edit_of)
+{
+    int64_t id = 0;
+    const struct outbox_new row = {.channel = "telegram",
+                                   .chat_id = ALICE,
+                                   .kind = kind,
+                                   .priority = OUTBOX_NORMAL,
+                                   .payload = payload,
+                                   .edit_of = edit_of};
+    assert_int_equal(
+        outbox_table_add(rig->channels.store, &row, clock_wall_us(clock_real()), &id, NULL), 0);
+    return id;
+}
+
+static int64_t post_file(struct file_rig *rig, bool image, const char *bytes, bool is_protected)
+{
+    struct attachment file;
+    const char *name = image ? "equity.png" : "trades.csv";
+    const char *type = image ? "image/png" : "text/csv";
+    assert_int_equal(
+        attachment_add(rig->folder,
+                       &(struct attachment_new){
+                           .name = name, .media_type = type, .image = image, .bytes = str_c(bytes)},
+                       &file, NULL),
+        0);
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    (image ? reply_image : reply_document)(r, &(struct reply_file){.id = file.id,
+                                                                   .name = name,
+                                                                   .media_type = type,
+                                                                   .size_bytes = file.size_bytes,
+                                                                   .caption = "Equity <24 h>"});
+    if (is_protected) {
+        reply_protect(r);
+    }
+    reply_json_text(r, &payload);
+    int64_t id = add_row(rig, image ? OUTBOX_PHOTO : OUTBOX_DOCUMENT, payload.data, 0);
+    wake(rig);
+    return id;
+}
+
+static struct fake_telegram_sent last(struct file_rig *rig)
+{
+    struct fake_telegram_sent s;
+    size_t count = fake_telegram_sent_count(rig->tg);
+    assert_true(count > 0);
+    fake_telegram_get_sent(rig->tg, count - 1, &s);
+    return s;
+}
+
+static void an_image_is_sent_as_a_photo(void **state)
+{
+    struct file_rig *rig = *state;
+    until(rig, post_file(rig, true, PNG, true), OUTBOX_DELIVERED);
+    struct fake_telegram_sent s = last(rig);
+    assert_string_equal(s.method, "sendPhoto");
+    assert_string_equal(s.text, "Equity <24 h>");
+    assert_true(s.is_protected);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendPhoto"), 1);
+}
+
+static void an_image_that_telegram_refuses_is_sent_as_a_document(void **state)
+{
+    struct file_rig *rig = *state;
+    until(rig, post_file(rig, true, "no picture", false), OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "sendDocument");
+    assert_string_equal(last(rig).text, "no picture");
+}
+
+static void a_document_arrives_with_its_bytes(void **state)
+{
+    struct file_rig *rig = *state;
+    until(rig, post_file(rig, false, "id,symbol\n1,BTC-USD\n", false), OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "sendDocument");
+    assert_string_equal(last(rig).text, "id,symbol\n1,BTC-USD\n");
+    assert_false(last(rig).is_protected);
+}
+
+/* A 429 is obeyed and the file sent once. */
+static void a_photo_waits_for_a_429(void **state)
+{
+    struct file_rig *rig = *state;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendPhoto",
+                                                                .fault = FAKE_TELEGRAM_ERROR,
+                                                                .status = 429,
+                                                                .description = "Too Many Requests",
+                                                                .retry_after_s = 1});
+    until(rig, post_file(rig, true, PNG, false), OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendPhoto"), 2);
+}
+
+/* It may have arrived, so it is not sent again: not now, and not by the next process. */
+static void a_photo_whose_answer_is_lost_is_uncertain(void **state)
+{
+    struct file_rig *rig = *state;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendPhoto",
+                                                                .fault = FAKE_TELEGRAM_CLOSE});
+    int64_t id = post_file(rig, true, PNG, false);
+    until(rig, id, OUTBOX_UNCERTAIN);
+    int64_t killed = post_file(rig, true, PNG, false);
+    until(rig, killed, OUTBOX_DELIVERED);
+    telegram_stop(rig->telegram);
+    telegram_free(rig->telegram);
+    assert_int_equal(outbox_table_sending(rig->channels.store, killed, NULL), 0); /* as if killed */
+    int64_t count = 0;
+    assert_int_equal(outbox_table_recover(rig->channels.store, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    open_channel(rig);
+    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
+          OUTBOX_DELIVERED);
+    assert_int_equal(channels_state(&rig->channels, killed), OUTBOX_UNCERTAIN);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendPhoto"), 2);
+}
+
+static void a_file_that_is_gone_is_dead(void **state)
+{
+    struct file_rig *rig = *state;
+    static const char *const ids[] = {"00112233445566778899aabb.png", "../../etc/passwd"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        AUTO_BUF struct buf payload = BUF_INIT(4096);
+        AUTO_OUTBOX_ROW struct outbox_row row = {0};
+        buf_addf(
+            &payload,
+            "{\"version\":2,\"tone\":\"plain\",\"blocks\":[{\"type\":\"document\",\"id\":\"%s\","
+            "\"name\":\"x\",\"media_type\":\"text/csv\",\"size_bytes\":1}]}",
+            ids[i]);
+        int64_t id = add_row(rig, OUTBOX_DOCUMENT, payload.data, 0);
+        wake(rig);
+        until(rig, id, OUTBOX_DEAD);
+        assert_int_equal(outbox_table_get(rig->channels.store, id, &row, NULL), 0);
+        assert_has(row.last_error, "ATTACHMENT_GONE");
+    }
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendDocument"), 0);
+}
+
+static void a_message_is_pinned_quietly_and_deleted(void **state)
+{
+    struct file_rig *rig = *state;
+    int64_t text = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "pin me", 0);
+    int64_t pin = add_row(rig, OUTBOX_PIN, "{}", text);
+    wake(rig);
+    until(rig, pin, OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "pinChatMessage");
+    assert_has(last(rig).text, "pin me");
+    int64_t gone = add_row(rig, OUTBOX_DELETE, "{}", text);
+    wake(rig);
+    until(rig, gone, OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "deleteMessage");
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    assert_int_equal(outbox_table_get(rig->channels.store, text, &row, NULL), 0);
+    assert_null(fake_telegram_text(rig->tg, ALICE, row.message_id));
+    /* Already deleted: that is what was wanted. */
+    int64_t again = add_row(rig, OUTBOX_DELETE, "{}", text);
+    wake(rig);
+    until(rig, again, OUTBOX_DELIVERED);
+    /* It cannot be pinned any more, and nobody has to be woken for that. */
+    int64_t late = add_row(rig, OUTBOX_PIN, "{}", text);
+    wake(rig);
+    until(rig, late, OUTBOX_DEAD);
+    assert_false(channels_has_alert(&rig->channels, "telegram:undelivered"));
+}
+
+static void a_chat_action_is_shown_only_while_it_is_new(void **state)
+{
+    struct file_rig *rig = *state;
+    int64_t id = add_row(rig, OUTBOX_ACTION, "{}", 0);
+    wake(rig);
+    until(rig, id, OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendChatAction"), 1);
+    const struct outbox_new old = {.channel = "telegram",
+                                   .chat_id = ALICE,
+                                   .kind = OUTBOX_ACTION,
+                                   .priority = OUTBOX_NORMAL,
+                                   .payload = "{}"};
+    assert_int_equal(outbox_table_add(rig->channels.store, &old,
+                                      clock_wall_us(clock_real()) - 6 * USEC_PER_SEC, &id, NULL),
+                     0);
+    wake(rig);
+    until(rig, id, OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendChatAction"), 1);
+}
+
+static void a_file_beyond_the_limit_is_refused_before_it_is_sent(void **state)
+{
+    struct file_rig *rig = *state;
+    struct attachment file;
+    struct err err = {0};
+    char *large = calloc(1, (size_t)ATTACHMENT_DOCUMENT_MAX + 1);
+    assert_non_null(large);
+    struct attachment_new add = {.name = "a.png",
+                                 .media_type = "image/png",
+                                 .image = true,
+                                 .bytes = str_n(large, (size_t)ATTACHMENT_IMAGE_MAX + 1)};
+    assert_int_equal(attachment_add(rig->folder, &add, &file, &err), -ERR_ATTACHMENT_TOO_LARGE);
+    assert_has(err.context, "10000001 bytes, at most 10000000");
+    add = (struct attachment_new){.name = "a.csv",
+                                  .media_type = "text/csv",
+                                  .bytes = str_n(large, (size_t)ATTACHMENT_DOCUMENT_MAX + 1)};
+    assert_int_equal(attachment_add(rig->folder, &add, &file, &err), -ERR_ATTACHMENT_TOO_LARGE);
+    free(large);
+}
+
+#define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_GROUP(chat_telegram_files, FILE_TEST(an_image_is_sent_as_a_photo),
+           FILE_TEST(an_image_that_telegram_refuses_is_sent_as_a_document),
+           FILE_TEST(a_document_arrives_with_its_bytes), FILE_TEST(a_photo_waits_for_a_429),
+           FILE_TEST(a_photo_whose_answer_is_lost_is_uncertain),
+           FILE_TEST(a_file_that_is_gone_is_dead),
+           FILE_TEST(a_message_is_pinned_quietly_and_deleted),
+           FILE_TEST(a_chat_action_is_shown_only_while_it_is_new),
+           FILE_TEST(a_file_beyond_the_limit_is_refused_before_it_is_sent))
