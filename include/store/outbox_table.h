@@ -109,6 +109,9 @@ int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_u
                        const char *error, struct err *err);
 int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err);
 int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err);
+/* All queued messages to one chat become dead: its person may not receive them any more. */
+int outbox_table_drop_chat(struct ops_store *store, const char *channel, int64_t chat_id,
+                           const char *error, struct err *err);
 
 /* Call at start. Changes sending to uncertain. *ret_count: the number of messages. */
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err);

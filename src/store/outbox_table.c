@@ -268,6 +268,16 @@ int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, st
                       "message", id, err);
 }
 
+int outbox_table_drop_chat(struct ops_store *store, const char *channel, int64_t chat_id,
+                           const char *error, struct err *err)
+{
+    return db_run(store->db,
+                  "UPDATE outbox SET state = 'dead', last_error = ?"
+                  " WHERE channel = ? AND state = 'queued' AND chat_id = ?",
+                  DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_TEXT_C(channel), DB_I64(chat_id)),
+                  err);
+}
+
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err)
 {
     int rc = db_run(store->db,

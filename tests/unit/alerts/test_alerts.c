@@ -281,6 +281,33 @@ static void without_a_group_chat_every_admin_is_notified(void **state)
     assert_int_equal(messages(s), 3);
 }
 
+static void a_reload_changes_who_is_notified(void **state)
+{
+    struct scene *s = *state;
+    static struct config next;
+    s->config.telegram_chat_id = 0;
+    s->config.users[s->config.user_count++] =
+        (struct config_user){.id = 9, .name = "adam", .role = "admin"};
+    s->config.users[s->config.user_count++] =
+        (struct config_user){.id = 10, .name = "eve", .role = "admin"};
+    open_alerts(s);
+    (void)raise_down(s, SEVERITY_HIGH);
+    assert_int_equal(messages(s), 2);
+    deliver(s);
+    next = s->config;
+    next.user_count = 1; /* eve is gone; adam may look, and is not notified any more */
+    next.users[0].role = "read_only";
+    next.telegram_chat_id = -3;
+    alerts_apply(s->alerts, &next);
+    assert_int_equal(alerts_resolve(s->alerts, "service:prediction", "healthy again", NULL), 0);
+    assert_int_equal(messages(s), 4); /* the edit and the notice go to adam only */
+    assert_int_equal(message(s, 3).chat_id, 9);
+    assert_int_equal(message(s, 4).chat_id, 9);
+    (void)raise_down(s, SEVERITY_HIGH);
+    assert_int_equal(messages(s), 5);
+    assert_int_equal(message(s, 5).chat_id, -3);
+}
+
 struct countdown {
     int left;
 };
@@ -525,6 +552,7 @@ static void a_damaged_row_hides_no_other_alert(void **state)
 }
 
 UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_sent),
+           SCENE_TEST(a_reload_changes_who_is_notified),
            SCENE_TEST(a_repeat_edits_and_a_higher_severity_sends_again),
            SCENE_TEST(low_and_rejected_alerts_are_not_sent),
            SCENE_TEST(resolving_edits_and_sends_a_message),

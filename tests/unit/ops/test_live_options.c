@@ -427,6 +427,35 @@ static void another_heartbeat_is_made(void **state)
     free(rig);
 }
 
+static int64_t queue(struct rig *rig, int64_t chat_id)
+{
+    int64_t id = 0;
+    const struct outbox_new message = {.channel = "telegram",
+                                       .chat_id = chat_id,
+                                       .kind = OUTBOX_SEND,
+                                       .payload = "{\"title\":\"t\",\"tone\":\"plain\"}"};
+    assert_int_equal(outbox_table_add(rig->ops->store, &message, 1, &id, NULL), 0);
+    return id;
+}
+
+static void a_removed_user_gets_nothing_that_waits(void **state)
+{
+    (void)state;
+    struct rig *rig = calloc(1, sizeof(*rig));
+    rig_open(rig);
+    (void)queue(rig, 5);
+    int64_t kept = queue(rig, 7);
+    reload_with(rig, "telegram: {bot_token: '1:abc', chat_id: 7, users: []}\n");
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    assert_int_equal(outbox_table_due(rig->ops->store, "telegram", INT64_MAX, &row, NULL), 1);
+    assert_int_equal(row.id, kept);
+    assert_int_equal(outbox_table_delivered(rig->ops->store, kept, 1, NULL), 0);
+    AUTO_OUTBOX_ROW struct outbox_row none = {0};
+    assert_int_equal(outbox_table_due(rig->ops->store, "telegram", INT64_MAX, &none, NULL), 0);
+    rig_close(rig);
+    free(rig);
+}
+
 /* No setting of the engine changes, so no step gets an input and the journal no record. */
 static void other_options_are_no_input_of_the_engine(void **state)
 {
@@ -444,4 +473,5 @@ static void other_options_are_no_input_of_the_engine(void **state)
 UNIT_GROUP(live_options, cmocka_unit_test(every_live_option_is_in_the_table),
            cmocka_unit_test(every_live_option_takes_effect),
            cmocka_unit_test(another_heartbeat_is_made),
+           cmocka_unit_test(a_removed_user_gets_nothing_that_waits),
            cmocka_unit_test(other_options_are_no_input_of_the_engine))
