@@ -156,16 +156,24 @@ static void drop_messages(struct ops *ops, const struct config *before, const st
 
 /* ---------------------------------------------------------------- all modules */
 
+/* Without the market's files: they need a restart, and their paths belong to the configuration. */
+static struct settings *live_settings(const struct config *config)
+{
+    struct settings *settings = calloc(1, sizeof(*settings));
+    ASSERT(settings != NULL);
+    config_settings(config, settings);
+    settings->market_file_count = 0;
+    memset(settings->market_files, 0, sizeof(settings->market_files));
+    return settings;
+}
+
 /* Each publication is an input of a step and a record of the run journal: only if they differ. */
 static void apply_settings(const struct ops *ops, const struct config *before,
                            const struct config *config)
 {
     struct shared *shared = ops->options.shared;
-    AUTO_FREE struct settings *old = calloc(1, sizeof(*old));
-    AUTO_FREE struct settings *now = calloc(1, sizeof(*now));
-    ASSERT(old != NULL && now != NULL);
-    config_settings(before, old);
-    config_settings(config, now);
+    AUTO_FREE struct settings *old = live_settings(before);
+    AUTO_FREE struct settings *now = live_settings(config);
     if (memcmp(old, now, sizeof(*now)) == 0) {
         return;
     }
