@@ -649,6 +649,14 @@ static void a_refusal_is_a_catalogue_row_with_its_status(void **state)
     assert_int_equal(post(f, false, "version", "", "{\"args\":[\"a\",\"b\"]}", &body), 400);
     assert_non_null(strstr(body, "COMMAND_ARG_EXTRA"));
 
+    /* A number may be a JSON number; its range is that of the action. */
+    assert_int_equal(post(f, false, "trades", "", "{\"args\":{\"count\":51}}", &body), 400);
+    assert_non_null(strstr(body, "count: 51 is not in 1 to 50"));
+    assert_int_equal(post(f, false, "trades", "", "{\"args\":[\"51\"]}", &body), 400);
+    assert_non_null(strstr(body, "count: 51 is not in 1 to 50"));
+    assert_int_equal(post(f, false, "trades", "", "{\"args\":{\"count\":true}}", &body), 400);
+    check_code(body, "API_BODY");
+
     /* A value is bound to its name: its content cannot set another argument. */
     assert_int_equal(post(f, false, "amend", "",
                           "{\"args\":{\"symbol\":\"BTC-USD\",\"stop\":\"target=70000\"}}", &body),

@@ -434,6 +434,10 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
                "is not the number of a trade (12), the number of a decision (d12)");
     steer_rig_send(s, &s->rig.rita, "/why d2");
     assert_has(runner_rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
+    steer_rig_send(s, &s->rig.rita, "/why ND-1-1");
+    assert_has(runner_rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
+    steer_rig_send(s, &s->rig.rita, "/why nd-1-99");
+    assert_has(runner_rig_last(&s->rig), "what: no order nd-1-99");
     steer_rig_send(s, &s->rig.rita, "/why d99");
     assert_has(runner_rig_last(&s->rig), "TRADE_UNKNOWN");
 }
