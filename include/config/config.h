@@ -28,6 +28,7 @@
 #include "model/capacity.h"
 #include "model/settings.h"
 #include "model/symbol.h"
+#include "model/venue_settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -169,6 +170,8 @@ void config_add_place(const struct config *config, const char *path, struct buf 
 bool config_market_file(const char *text, struct market_file *ret);
 /* Fills the settings of the engine. */
 void config_settings(const struct config *config, struct settings *ret);
+/* The venue's part. */
+void config_venue(const struct config *config, struct venue_settings *ret);
 /* NULL if there is no service of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
 

@@ -7,9 +7,9 @@
  *     report(backtest_result(backtest));
  *     backtest_free(backtest);
  *
- * A driver around engine_step, like the live one: the same step, the same paper venue without its
- * disk, the same order of events (the venue receives the candles, then the engine, then orders are
- * sent and reports received). The same candles and settings therefore give the same trades as paper
+ * A driver around engine_step, like the live one: the same step, the same venue without its disk,
+ * the same order of events (the venue receives the candles, then the engine, then orders are sent
+ * and reports received). The same candles and settings therefore give the same trades as paper
  * trading, to the last unit. Fill rule: an order fills at the open of the candle that follows its
  * decision (details in venue/paper_book.h).
  * Warm-up, as at a start of the daemon: with from_us, up to BACKTEST_WARM_UP_MIN minutes of candles
@@ -40,10 +40,11 @@
 #define BACKTEST_REPORT_EVERY 16384
 
 struct backtest_options {
-    const struct settings *settings;   /* settings.symbols are traded; copied */
-    struct source *source;             /* of these symbols; must outlive the run */
-    const struct predictor *predictor; /* NULL: none; must outlive the run */
-    int64_t from_us;                   /* start trading here; 0: at the first candle */
+    const struct settings *settings;    /* settings.symbols are traded; copied */
+    const struct venue_settings *venue; /* read by backtest_new only */
+    struct source *source;              /* of these symbols; must outlive the run */
+    const struct predictor *predictor;  /* NULL: none; must outlive the run */
+    int64_t from_us;                    /* start trading here; 0: at the first candle */
     int64_t to_us;         /* ignore candles that open at or after this time; 0: use all */
     int64_t seen_until_us; /* end of the predictor's training data; 0: none */
     /* NULL: not called. */

@@ -17,7 +17,7 @@
  * the same outputs are retried for one second, unless they close something or an emergency stop is
  * active. After that the driver is "behind" and rounds continue:
  * - Outputs wait in memory (backlog.h) and are committed together, in order, once the disk accepts
- *   writes. The recorder and the paper venue buffer their data too and write it first.
+ *   writes. The recorder and the venue buffer their data too and write it first.
  * - No entry is made or sent. An order that closes is sent once its intent is in the reserve
  *   (reserve.h), which needs no new disk space. Cancellations and queries are sent as usual.
  * - The trading state and requests that pause, close or stop are written to the reserve too, and
@@ -37,8 +37,9 @@
 #include "engine/reserve.h"
 #include "market/source.h"
 #include "model/shared.h"
+#include "model/venue_settings.h"
 #include "store/trading.h"
-#include "venue/paper.h"
+#include "venue/venue.h"
 
 /* Longest time between two rounds. */
 #define DRIVER_ROUND_US (250 * USEC_PER_MSEC)
@@ -50,6 +51,7 @@ struct driver_options {
      * with a store): no journals and no state file. */
     const char *state_dir;
     struct settings settings;
+    struct venue_settings venue;
     struct clock *clock;
     /* For the simulator; NULL: the driver makes its own. They must outlive the driver. */
     struct trading_store *store;
@@ -81,4 +83,4 @@ int driver_fd(const struct driver *driver);
 /* For tests: the newest published snapshot, and the engine; NULL engine: not open yet. */
 const struct snapshot *driver_snapshot(const struct driver *driver);
 const struct engine *driver_engine(const struct driver *driver);
-const struct paper *driver_paper(const struct driver *driver);
+struct venue *driver_venue(const struct driver *driver); /* not wrapped; NULL: none yet */

@@ -24,10 +24,12 @@
 #include "base/err.h"
 #include "model/settings.h"
 #include "model/shared.h"
+#include "model/venue_settings.h"
 
 struct engine_options {
     const char *state_dir; /* must exist; copied */
     struct settings settings;
+    struct venue_settings venue;
     struct clock *clock; /* NULL: clock_real() */
 };
 

@@ -64,16 +64,5 @@ struct settings {
     double min_liquidation_distance_pct;
     int64_t max_orders_per_minute;
     struct tier tiers[TIERS]; /* a symbol that no tier lists belongs to the last tier */
-    /* paper venue */
-    struct dec initial_cash;
-    double spread_bps;       /* full spread between bid and ask */
-    double fee_bps;          /* of fills that take from the book */
-    double maker_fee_bps;    /* of fills that rested in the book: targets */
-    struct dec depth;        /* quote currency at each level of the book, each side; 0: unlimited */
-    double level_bps;        /* distance between two levels */
-    int64_t latency_us;      /* of an order on its way to the venue, market time */
-    double reject_pct;       /* of the entries, at random */
-    struct dec min_notional; /* smaller entries are rejected */
-    int64_t tick_digits;     /* significant digits of a price */
-    double funding_bps;      /* paid by longs to shorts every eight hours; may be negative */
+    struct dec initial_cash;  /* of the books at the first start */
 };

@@ -22,7 +22,7 @@
 
 #include "base/err.h"
 #include "market/source.h"
-#include "model/settings.h"
+#include "model/venue_settings.h"
 #include "store/trading.h"
 #include "venue/paper_book.h"
 #include "venue/venue.h"
@@ -51,12 +51,13 @@ struct paper {
 };
 
 /* step_us: the length of the source's bars. symbols: how many the memory is sized for. */
-void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us, int symbols);
+void paper_init(struct paper *paper, const struct paper_settings *settings, int64_t step_us,
+                int symbols);
 /* Back to the state after paper_init: every call gets NO_ANSWER. */
 void paper_close(struct paper *paper);
 void paper_release(struct paper *paper); /* NULL or all zero: nothing */
-/* Changes costs, depth and the other terms from now on. */
-void paper_set_costs(struct paper *paper, const struct settings *settings);
+/* The paper venue behind the interface, which venue_new has made. */
+struct paper *paper_of(struct venue *venue);
 
 /* Reads the book from the store, which must outlive the venue or its next open. Waiting reports are
  * dropped. After a failure every call gets NO_ANSWER. */

@@ -39,7 +39,8 @@
 #include "model/order.h"
 #include "model/position.h"
 #include "model/quote.h"
-#include "model/settings.h"
+#include "model/snapshot.h"
+#include "model/venue_settings.h"
 #include "venue/venue.h"
 
 #include <stdbool.h>
@@ -99,7 +100,9 @@ struct paper_change {
 };
 
 /* step_us: the length of a bar. */
-void paper_book_terms(struct paper_terms *ret, const struct settings *settings, int64_t step_us);
+void paper_book_terms(struct paper_terms *ret, const struct paper_settings *settings,
+                      int64_t step_us);
+void paper_book_set_leverage(struct paper_terms *terms, double leverage);
 /* An empty account with room for so many symbols. Aborts when out of memory; nothing is allocated
  * afterwards. */
 void paper_book_init(struct paper_book *book, struct dec cash, int symbols);

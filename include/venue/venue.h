@@ -34,11 +34,15 @@
  */
 #pragma once
 
+#include "base/err.h"
+#include "market/source.h"
 #include "model/order.h"
 #include "model/position.h"
 #include "model/quote.h"
 #include "model/snapshot.h"
+#include "model/venue_settings.h"
 #include "model/venue_status.h"
+#include "store/trading.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -152,6 +156,15 @@ struct venue_ops {
     bool (*poll)(struct venue *venue, struct venue_report *ret);
     int (*fd)(const struct venue *venue);
     int64_t (*due_us)(const struct venue *venue);
+    void (*set_leverage)(struct venue *venue, double leverage);
+
+    /* For the driver, see the functions below. */
+    int (*open)(struct venue *venue, struct trading_store *store, struct err *err);
+    void (*watch)(struct venue *venue, struct symbol symbol, struct dec price);
+    int (*bars)(struct venue *venue, const struct source_bar *bars, int count, struct err *err);
+    int (*flush)(struct venue *venue, struct err *err);
+    bool (*is_behind)(const struct venue *venue);
+    void (*free)(struct venue *venue);
 };
 
 /* Valid as long as the venue. */
@@ -219,4 +232,64 @@ static inline int venue_fd(const struct venue *venue)
 static inline int64_t venue_due_us(const struct venue *venue)
 {
     return venue->ops->due_us(venue);
+}
+
+/* Requests the highest leverage that the account may use; the next account report has the venue's.
+ */
+static inline void venue_set_leverage(struct venue *venue, double leverage)
+{
+    venue->ops->set_leverage(venue, leverage);
+}
+
+/* ---- for the driver ---- */
+
+struct venue_setup {
+    const struct venue_settings *settings;
+    struct dec cash; /* of the account, if the venue makes a new one */
+    double leverage;
+    int64_t step_us; /* length of the bars that venue_bars gets */
+    int symbols;     /* that are traded or held */
+};
+
+/* The venue that the settings name; NULL: there is none of that name. It must be opened. */
+struct venue *venue_new(const struct venue_setup *setup);
+static inline void venue_free(struct venue *venue)
+{
+    if (venue != NULL) {
+        venue->ops->free(venue);
+    }
+}
+
+/* Connects, or reads the account from the store, which must outlive the venue or its next open.
+ * Waiting reports are dropped. NULL: nothing is kept on disk (a back-test). */
+static inline int venue_open(struct venue *venue, struct trading_store *store, struct err *err)
+{
+    return venue->ops->open(venue, store, err);
+}
+
+/* Names a symbol that is traded or held, and its last price, before its first bar. */
+static inline void venue_watch(struct venue *venue, struct symbol symbol, struct dec price)
+{
+    venue->ops->watch(venue, symbol, price);
+}
+
+/* The bars of one time, for a venue that trades on them. A failure changes nothing: pass the same
+ * bars again later. */
+static inline int venue_bars(struct venue *venue, const struct source_bar *bars, int count,
+                             struct err *err)
+{
+    return venue->ops->bars(venue, bars, count, err);
+}
+
+/* Writes what the venue keeps itself and is not on disk yet; must succeed before the books are
+ * written. */
+static inline int venue_flush(struct venue *venue, struct err *err)
+{
+    return venue->ops->flush(venue, err);
+}
+
+/* Whether venue_flush has anything to write. */
+static inline bool venue_is_behind(const struct venue *venue)
+{
+    return venue->ops->is_behind(venue);
 }

@@ -131,7 +131,7 @@ static void add_data(const struct backtest_report *r, struct buf *out)
     buf_add_c(out, " UTC, ");
     clock_add_duration(out, b->end_us - b->start_us);
     buf_add_char(out, '\n');
-    const struct settings *s = r->settings;
+    const struct paper_settings *s = &r->venue->paper;
     begin_row(out, "Fills");
     buf_addf(out,
              "at the next candle's open; spread %g bp, fee %g bp (resting %g bp), latency %g s\n",
@@ -335,7 +335,7 @@ static void add_data_json(struct json_out *out, const struct backtest_report *r)
     json_out_end(out);
 }
 
-static void add_costs(struct json_out *out, const struct settings *s)
+static void add_costs(struct json_out *out, const struct paper_settings *s)
 {
     json_out_object(out, "fills");
     json_out_text(out, "rule", "next candle's open");
@@ -436,7 +436,7 @@ void backtest_report_json(const struct backtest_report *r, FILE *trades, struct 
     json_out_i64(&out, "warm_up_candles", r->result->warm_up_candles);
     json_out_time(&out, "start_at", r->result->start_us);
     json_out_time(&out, "end_at", r->result->end_us);
-    add_costs(&out, r->settings);
+    add_costs(&out, &r->venue->paper);
     add_figures_json(&out, r);
     add_groups_json(&out, "agents", p->agents, VOTES_MAX);
     add_groups_json(&out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));

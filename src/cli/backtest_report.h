@@ -21,6 +21,7 @@
 struct backtest_report {
     const struct backtest_result *result;
     const struct settings *settings;
+    const struct venue_settings *venue;
     const struct backtest_model *model;
     int64_t step_us;                 /* of the traded candles */
     const char *data[SYMBOLS_LIMIT]; /* source of each symbol's candles */

@@ -140,6 +140,7 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
     struct engine_thread *engine = NULL;
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
     config_settings(daemon->config, &options.settings);
+    config_venue(daemon->config, &options.venue);
     shared_init(&shared, most_symbols(&options.settings));
     int rc = check(daemon, err);
     if (rc == 0) {

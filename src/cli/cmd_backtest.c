@@ -19,6 +19,7 @@
 struct job {
     const struct cli_args *args;
     struct settings settings;
+    struct venue_settings venue;
     int data_count;
     const char *data[SYMBOLS_LIMIT];
     int64_t from_us;
@@ -311,6 +312,7 @@ static int report(struct job *job, const struct backtest_result *result, double 
 {
     struct backtest_report r = {.result = result,
                                 .settings = &job->settings,
+                                .venue = &job->venue,
                                 .model = &job->model,
                                 .step_us = source_step_us(job->source),
                                 .files = job->is_simulated || job->is_journal ? NULL : &job->files,
@@ -353,6 +355,7 @@ static int trade(struct job *job, struct err *err)
     int64_t started_us = clock_mono_us(clock_real());
     struct backtest *backtest =
         backtest_new(&(struct backtest_options){.settings = &job->settings,
+                                                .venue = &job->venue,
                                                 .source = job->source,
                                                 .predictor = job->model.predictor,
                                                 .seen_until_us = job->model.seen_until_us,
@@ -404,6 +407,7 @@ static int prepare(struct job *job, struct err *err)
         return rc;
     }
     config_settings(config, &job->settings);
+    config_venue(config, &job->venue);
     rc = read_symbols(job, config, err);
     if (rc >= 0) {
         rc = open_market(job, err);

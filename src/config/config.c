@@ -176,6 +176,25 @@ static void set_tier(struct tier *tier, const struct config_symbols *symbols,
     tier->max_exposure_pct = max_exposure_pct;
 }
 
+void config_venue(const struct config *config, struct venue_settings *ret)
+{
+    *ret = (struct venue_settings){
+        .name = "paper",
+        .paper = {.initial_cash = config->paper_initial_cash,
+                  .max_leverage = config->risk_max_leverage,
+                  .spread_bps = config->paper_spread,
+                  .fee_bps = config->paper_fee,
+                  .maker_fee_bps = config->paper_maker_fee,
+                  .depth = config->paper_depth,
+                  .level_bps = config->paper_level,
+                  .latency_us = config->paper_latency_us,
+                  .reject_pct = config->paper_reject_pct,
+                  .min_notional = config->paper_min_notional,
+                  .tick_digits = config->paper_tick_digits,
+                  .funding_bps = config->paper_funding},
+    };
+}
+
 void config_settings(const struct config *config, struct settings *ret)
 {
     *ret = (struct settings){
@@ -193,22 +212,12 @@ void config_settings(const struct config *config, struct settings *ret)
         .max_consecutive_losses = config->risk_max_consecutive_losses,
         .cooldown_us = config->risk_cooldown_us,
         .initial_cash = config->paper_initial_cash,
-        .spread_bps = config->paper_spread,
-        .fee_bps = config->paper_fee,
         .max_exposure_pct = config->risk_max_exposure_pct,
         .max_leverage = config->risk_max_leverage,
         .max_correlation = config->risk_max_correlation,
         .maintenance_margin_pct = config->risk_maintenance_margin_pct,
         .min_liquidation_distance_pct = config->risk_min_liquidation_distance_pct,
         .max_orders_per_minute = config->risk_max_orders_per_minute,
-        .maker_fee_bps = config->paper_maker_fee,
-        .depth = config->paper_depth,
-        .level_bps = config->paper_level,
-        .latency_us = config->paper_latency_us,
-        .reject_pct = config->paper_reject_pct,
-        .min_notional = config->paper_min_notional,
-        .tick_digits = config->paper_tick_digits,
-        .funding_bps = config->paper_funding,
     };
     memcpy(ret->symbols, config->market_symbols.items, sizeof(ret->symbols));
     set_market(config, ret);

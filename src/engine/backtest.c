@@ -4,7 +4,7 @@
 #include "engine/engine_buffers.h"
 #include "engine_private.h"
 #include "ledger.h"
-#include "venue/paper.h"
+#include "venue/venue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct backtest {
     struct backtest_options options;
     struct settings settings;
     struct engine *engine;
-    struct paper paper;
+    struct venue *venue;
     int64_t step_us;
     int64_t frame_us;                 /* bar length of the decision frame */
     int64_t newest_us[SYMBOLS_LIMIT]; /* open of each symbol's newest candle */
@@ -167,7 +167,7 @@ static void note_entry(struct backtest *b, const struct order *order)
 static void ship(struct backtest *b)
 {
     const struct engine_outputs *out = &b->outputs;
-    struct venue *venue = &b->paper.venue;
+    struct venue *venue = b->venue;
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(venue, out->cancels[i]);
     }
@@ -211,7 +211,7 @@ static bool step(struct backtest *b)
     struct engine_inputs *in = &b->inputs;
     in->report_count = 0;
     while (in->report_count < ENGINE_REPORTS_MAX &&
-           venue_poll(&b->paper.venue, &in->reports[in->report_count])) {
+           venue_poll(b->venue, &in->reports[in->report_count])) {
         in->report_count++;
     }
     engine_step(b->engine, &b->now, in, &b->outputs);
@@ -219,7 +219,7 @@ static bool step(struct backtest *b)
     in->quote_count = 0;
     keep_trades(b);
     ship(b);
-    return venue_due_us(&b->paper.venue) == 0;
+    return venue_due_us(b->venue) == 0;
 }
 
 static void settle(struct backtest *b)
@@ -295,7 +295,7 @@ static bool may_decide(struct backtest *b)
 static void show_quotes(struct backtest *b)
 {
     for (int i = 0; i < b->settings.symbol_count; i++) {
-        if (venue_quote(&b->paper.venue, b->settings.symbols[i],
+        if (venue_quote(b->venue, b->settings.symbols[i],
                         &b->inputs.quotes[b->inputs.quote_count])) {
             b->inputs.quote_count++;
         }
@@ -312,7 +312,7 @@ static int trade(struct backtest *b, struct err *err)
         }
         set_time(b, open_us + b->step_us);
         begin_unseen(b);
-        int rc = paper_bars(&b->paper, b->inputs.bars, b->inputs.bar_count, err);
+        int rc = venue_bars(b->venue, b->inputs.bars, b->inputs.bar_count, err);
         if (rc < 0) {
             return rc;
         }
@@ -375,11 +375,15 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
     engine_set_step(b->engine, b->step_us);
     engine_use_predictor(b->engine, options->predictor);
-    paper_init(&b->paper, &b->settings, b->step_us, b->settings.symbol_count);
+    b->venue = venue_new(&(struct venue_setup){.settings = options->venue,
+                                               .cash = b->settings.initial_cash,
+                                               .leverage = b->settings.max_leverage,
+                                               .step_us = b->step_us,
+                                               .symbols = b->settings.symbol_count});
+    ASSERT(b->venue != NULL && venue_open(b->venue, NULL, NULL) >= 0);
+    engine_set_venue(b->engine, venue_capabilities(b->venue));
     engine_inputs_init(&b->inputs, b->settings.symbol_count);
     engine_outputs_init(&b->outputs, b->settings.symbol_count);
-    paper_open_memory(&b->paper);
-    engine_set_venue(b->engine, venue_capabilities(&b->paper.venue));
     return b;
 }
 
@@ -389,7 +393,7 @@ void backtest_free(struct backtest *backtest)
         return;
     }
     engine_free(backtest->engine);
-    paper_release(&backtest->paper);
+    venue_free(backtest->venue);
     free(backtest->result.snapshot);
     free(backtest->result.point_prices);
     engine_inputs_release(&backtest->inputs);
@@ -415,7 +419,7 @@ int backtest_run(struct backtest *b, struct err *err)
         r->start_prices[i] = dec_to_double(price);
         b->unpriced += price.e8 <= 0;
         if (price.e8 > 0) {
-            paper_quote(&b->paper, b->settings.symbols[i], price);
+            venue_watch(b->venue, b->settings.symbols[i], price);
         }
     }
     performance_init(&r->performance, b->settings.initial_cash, r->start_us);

@@ -29,7 +29,7 @@ void driver_publish_snapshot(struct driver *d)
     s->published_mono_us = clock_mono_us(d->clock);
     s->market_speed = d->settings.market_speed;
     s->last_err = d->fault;
-    (void)str_copy(str_c(d->venue->ops->name), s->venue.name, sizeof(s->venue.name));
+    (void)str_copy(str_c(d->options.venue.name), s->venue.name, sizeof(s->venue.name));
     driver_disk_snapshot(d);
     shared_publish_snapshot(d->shared, s);
 }
@@ -125,7 +125,9 @@ static void accept_settings(struct driver *d)
         anchor(d, market_now(d));
     }
     d->settings = next;
-    paper_set_costs(&d->paper, &next);
+    if (d->venue != NULL) {
+        venue_set_leverage(d->venue, next.max_leverage);
+    }
     d->inputs.settings = &d->settings;
 }
 
@@ -196,7 +198,7 @@ static int show_venue(struct driver *d, struct err *err)
             shown[count++] = d->inputs.bars[i];
         }
     }
-    return paper_bars(&d->paper, shown, count, err);
+    return venue_bars(d->own_venue, shown, count, err);
 }
 
 /* Reads the minute that is due and shows it to the venue first. False: the venue can buffer no
@@ -515,7 +517,7 @@ int64_t driver_round(struct driver *d)
 
 int driver_fd(const struct driver *driver)
 {
-    return venue_fd(driver->venue);
+    return driver->venue == NULL ? -1 : venue_fd(driver->venue);
 }
 
 /* ---------------------------------------------------------------- lifecycle */
@@ -563,11 +565,6 @@ struct driver *driver_new(const struct driver_options *options, struct shared *s
     d->snapshot->books_balance = true; /* until the first check */
     d->snapshot->started_wall_us = clock_wall_us(d->clock);
     d->snapshot->started_mono_us = clock_mono_us(d->clock);
-    paper_init(&d->paper, &d->settings, timeframe_us(TF_1M),
-               shared->symbols); /* until there is a market */
-    d->venue = options->wrap_venue == NULL
-                   ? &d->paper.venue
-                   : options->wrap_venue(&d->paper.venue, options->userdata);
     return d;
 }
 
@@ -577,7 +574,6 @@ void driver_free(struct driver *driver)
         return;
     }
     driver_open_undo(driver);
-    paper_release(&driver->paper);
     predictor_free(driver->predictor);
     backlog_free(driver->backlog);
     for (int i = 0; i < driver->settings.market_file_count; i++) {
@@ -598,7 +594,7 @@ const struct engine *driver_engine(const struct driver *driver)
     return driver->engine;
 }
 
-const struct paper *driver_paper(const struct driver *driver)
+struct venue *driver_venue(const struct driver *driver)
 {
-    return &driver->paper;
+    return driver->own_venue;
 }

@@ -143,7 +143,7 @@ bool driver_write(struct driver *d)
     }
     /* The venue's book first: it may be ahead of ours, never behind the fills that we have booked.
      */
-    if (paper_flush(&d->paper, &err) < 0) {
+    if (venue_flush(d->own_venue, &err) < 0) {
         return failing(d, ERR_VENUE_DISK, &err);
     }
     int rc = commit(d, &err);
@@ -179,8 +179,8 @@ bool driver_may_defer(const struct driver *d)
                  !out->rules_changed && !out->clear_halt &&
                  engine_state(d->engine)->state == d->state;
     int64_t pause_us = (SLOW_SHARE - 1) * d->commit_us;
-    return quiet && d->commit_us >= SLOW_COMMIT_US && !d->paper.behind && d->failing_mono_us == 0 &&
-           backlog_has_capacity(d->backlog) &&
+    return quiet && d->commit_us >= SLOW_COMMIT_US && !venue_is_behind(d->own_venue) &&
+           d->failing_mono_us == 0 && backlog_has_capacity(d->backlog) &&
            clock_mono_us(d->clock) - d->committed_mono_us < pause_us;
 }
 

@@ -117,8 +117,15 @@ static void make_engine(struct driver *d)
     engine_outputs_init(&d->outputs, d->symbol_count);
     d->notes = calloc((size_t)capacity_orders(d->symbol_count) + NOTES_MORE, sizeof(*d->notes));
     ASSERT(d->notes != NULL);
-    paper_release(&d->paper);
-    paper_init(&d->paper, &d->settings, source_step_us(d->own), d->symbol_count);
+    d->own_venue = venue_new(&(struct venue_setup){.settings = &d->options.venue,
+                                                   .cash = d->settings.initial_cash,
+                                                   .leverage = d->settings.max_leverage,
+                                                   .step_us = source_step_us(d->own),
+                                                   .symbols = d->symbol_count});
+    ASSERT(d->own_venue != NULL);
+    d->venue = d->options.wrap_venue == NULL
+                   ? d->own_venue
+                   : d->options.wrap_venue(d->own_venue, d->options.userdata);
     engine_set_venue(d->engine, venue_capabilities(d->venue));
 }
 
@@ -321,7 +328,9 @@ void driver_open_undo(struct driver *d)
     }
     d->store = NULL;
     csv_source_release(&d->files);
-    paper_close(&d->paper);
+    venue_free(d->own_venue);
+    d->own_venue = NULL;
+    d->venue = NULL;
     d->own = NULL;
 }
 
@@ -358,7 +367,7 @@ static int recover(struct driver *d, struct err *err)
         now.market_us = memory->state.market_us;
     }
     if (rc >= 0) {
-        rc = paper_open(&d->paper, d->store, err);
+        rc = venue_open(d->own_venue, d->store, err);
     }
     if (rc < 0) {
         return rc;
@@ -370,7 +379,7 @@ static int recover(struct driver *d, struct err *err)
         return rc;
     }
     for (int i = 0; i < d->symbol_count; i++) {
-        paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
+        venue_watch(d->own_venue, d->symbols[i], engine_price(d->engine, d->symbols[i]));
     }
     d->anchor_market_us = d->market_us;
     d->anchor_mono_us = clock_mono_us(d->clock);

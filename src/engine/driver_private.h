@@ -37,8 +37,8 @@ struct driver {
     int model_err;               /* why the configured model is not used; 0: it is used */
     int symbol_count;
     struct symbol symbols[SYMBOLS_LIMIT];
-    struct paper paper;
-    struct venue *venue;
+    struct venue *own_venue; /* owned; NULL: none yet */
+    struct venue *venue;     /* the same, or what wrap_venue made of it */
 
     /* Market time against the monotonic clock. */
     int64_t anchor_mono_us;

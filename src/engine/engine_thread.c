@@ -55,6 +55,7 @@ int engine_thread_start(const struct engine_options *options, struct shared *sha
     t->shared = shared;
     t->driver = driver_new(&(struct driver_options){.state_dir = options->state_dir,
                                                     .settings = options->settings,
+                                                    .venue = options->venue,
                                                     .clock = options->clock},
                            shared);
     int rc = pthread_create(&t->thread, NULL, run, t);

@@ -24,6 +24,24 @@ static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBO
     }
 }
 
+/* Version 1 had the paper venue's settings among those of the engine, which did not use them. */
+static void skip_venue_settings(struct pack *p)
+{
+    double number = 0;
+    int64_t whole = 0;
+    ASSERT(p->reading);
+    for (int i = 0; i < 3; i++) {
+        pack_double(p, &number); /* spread, two fees */
+    }
+    pack_i64(p, &whole);     /* depth */
+    pack_double(p, &number); /* distance of levels */
+    pack_i64(p, &whole);     /* latency */
+    pack_double(p, &number); /* rejections */
+    pack_i64(p, &whole);     /* smallest order */
+    pack_i64(p, &whole);     /* digits of a price */
+    pack_double(p, &number); /* funding */
+}
+
 /* Without the market's source: a replay gets the candles from the records. */
 static void pack_settings(struct pack *p, struct settings *s)
 {
@@ -52,16 +70,9 @@ static void pack_settings(struct pack *p, struct settings *s)
         pack_double(p, &s->tiers[i].max_exposure_pct);
     }
     pack_dec(p, &s->initial_cash);
-    pack_double(p, &s->spread_bps);
-    pack_double(p, &s->fee_bps);
-    pack_double(p, &s->maker_fee_bps);
-    pack_dec(p, &s->depth);
-    pack_double(p, &s->level_bps);
-    pack_i64(p, &s->latency_us);
-    pack_double(p, &s->reject_pct);
-    pack_dec(p, &s->min_notional);
-    pack_i64(p, &s->tick_digits);
-    pack_double(p, &s->funding_bps);
+    if (p->version == 1) {
+        skip_venue_settings(p);
+    }
     pack_text(p, s->model, sizeof(s->model));
 }
 
@@ -417,7 +428,7 @@ static bool settings_are_sane(const struct settings *s)
     bool sane = s->symbol_count >= 1 && s->market_speed >= 1 && s->threshold > 0 &&
                 s->stop_pct > 0 && s->target_pct > 0 && s->max_positions >= 0 &&
                 s->max_positions <= POSITIONS_LIMIT && is_price(s->initial_cash) &&
-                s->cooldown_us >= 0 && s->latency_us >= 0;
+                s->cooldown_us >= 0;
     for (int i = 0; i < s->symbol_count; i++) {
         sane = sane && is_name(s->symbols[i]);
     }

@@ -566,29 +566,12 @@ static const struct venue_capabilities *paper_capabilities(const struct venue *v
     return &can;
 }
 
-static const struct venue_ops paper_ops = {
-    .name = "paper",
-    .capabilities = paper_capabilities,
-    .send = paper_send,
-    .cancel = paper_cancel,
-    .query = paper_query,
-    .list = paper_list,
-    .amend = paper_amend,
-    .quote = paper_get_quote,
-    .poll = paper_poll,
-    .fd = paper_fd,
-    .due_us = paper_due_us,
-};
+static const struct venue_ops paper_ops;
 
 /* ---------------------------------------------------------------- life cycle */
 
-void paper_set_costs(struct paper *paper, const struct settings *settings)
-{
-    paper_book_terms(&paper->terms, settings, paper->terms.step_us);
-    paper->rules_reported = 0;
-}
-
-void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us, int symbols)
+void paper_init(struct paper *paper, const struct paper_settings *settings, int64_t step_us,
+                int symbols)
 {
     memset(paper, 0, sizeof(*paper));
     paper->venue.ops = &paper_ops;
@@ -719,3 +702,73 @@ int paper_bars(struct paper *paper, const struct source_bar *bars, int count, st
     }
     return commit(paper, book, err);
 }
+
+/* ---------------------------------------------------------------- behind the interface */
+
+struct paper *paper_of(struct venue *venue)
+{
+    ASSERT(venue->ops == &paper_ops);
+    return of(venue);
+}
+
+static void paper_set_leverage(struct venue *venue, double leverage)
+{
+    paper_book_set_leverage(&of(venue)->terms, leverage);
+}
+
+static int open_account(struct venue *venue, struct trading_store *store, struct err *err)
+{
+    if (store == NULL) {
+        paper_open_memory(of(venue));
+        return 0;
+    }
+    return paper_open(of(venue), store, err);
+}
+
+static void watch(struct venue *venue, struct symbol symbol, struct dec price)
+{
+    paper_quote(of(venue), symbol, price);
+}
+
+static int trade_bars(struct venue *venue, const struct source_bar *bars, int count,
+                      struct err *err)
+{
+    return paper_bars(of(venue), bars, count, err);
+}
+
+static int flush(struct venue *venue, struct err *err)
+{
+    return paper_flush(of(venue), err);
+}
+
+static bool is_behind(const struct venue *venue)
+{
+    return of_const(venue)->behind;
+}
+
+static void free_paper(struct venue *venue)
+{
+    paper_release(of(venue));
+    free(of(venue));
+}
+
+static const struct venue_ops paper_ops = {
+    .name = "paper",
+    .capabilities = paper_capabilities,
+    .send = paper_send,
+    .cancel = paper_cancel,
+    .query = paper_query,
+    .list = paper_list,
+    .amend = paper_amend,
+    .quote = paper_get_quote,
+    .poll = paper_poll,
+    .fd = paper_fd,
+    .due_us = paper_due_us,
+    .set_leverage = paper_set_leverage,
+    .open = open_account,
+    .watch = watch,
+    .bars = trade_bars,
+    .flush = flush,
+    .is_behind = is_behind,
+    .free = free_paper,
+};

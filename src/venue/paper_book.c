@@ -15,10 +15,15 @@ static struct dec fraction(double value, double unit)
     return dec_is_valid(d) ? d : DEC_ZERO;
 }
 
-void paper_book_terms(struct paper_terms *ret, const struct settings *settings, int64_t step_us)
+void paper_book_set_leverage(struct paper_terms *terms, double leverage)
+{
+    terms->leverage = leverage > 1 ? fraction(leverage, 1) : dec_from_int(1);
+}
+
+void paper_book_terms(struct paper_terms *ret, const struct paper_settings *settings,
+                      int64_t step_us)
 {
     ASSERT(step_us > 0);
-    double leverage = settings->max_leverage;
     *ret = (struct paper_terms){
         .half_spread = fraction(settings->spread_bps, 2e4),
         .level = fraction(settings->level_bps, 1e4),
@@ -26,13 +31,13 @@ void paper_book_terms(struct paper_terms *ret, const struct settings *settings, 
         .fee = fraction(settings->fee_bps, 1e4),
         .maker_fee = fraction(settings->maker_fee_bps, 1e4),
         .funding = fraction(settings->funding_bps, 1e4),
-        .leverage = leverage > 1 ? fraction(leverage, 1) : dec_from_int(1),
         .min_notional = settings->min_notional,
         .reject = settings->reject_pct / 100,
         .latency_us = settings->latency_us,
         .step_us = step_us,
         .tick_digits = (int)settings->tick_digits,
     };
+    paper_book_set_leverage(ret, settings->max_leverage);
 }
 
 static void *rows(int count, size_t size)

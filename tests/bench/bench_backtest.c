@@ -70,15 +70,6 @@ static void settings_init(struct settings *s)
         .min_liquidation_distance_pct = 5,
         .max_orders_per_minute = 10,
         .initial_cash = dec_from_int(1000000),
-        .spread_bps = 4,
-        .fee_bps = 5,
-        .maker_fee_bps = 2,
-        .depth = dec_from_int(50000),
-        .level_bps = 2,
-        .latency_us = 200 * USEC_PER_MSEC,
-        .min_notional = dec_from_int(5),
-        .tick_digits = 6,
-        .funding_bps = 1,
     };
     for (int t = 0; t < TIERS; t++) {
         s->tiers[t].max_position_pct = 25;
@@ -90,8 +81,23 @@ static void settings_init(struct settings *s)
 static int64_t run(const struct settings *settings, struct source *source, int64_t *ret_trades)
 {
     struct err err = {0};
-    struct backtest *b =
-        backtest_new(&(struct backtest_options){.settings = settings, .source = source});
+    static const struct venue_settings venue = {
+        .name = "paper",
+        .paper =
+            {
+                .spread_bps = 4,
+                .fee_bps = 5,
+                .maker_fee_bps = 2,
+                .depth = {50000 * DEC_ONE},
+                .level_bps = 2,
+                .latency_us = 200 * USEC_PER_MSEC,
+                .min_notional = {5 * DEC_ONE},
+                .tick_digits = 6,
+                .funding_bps = 1,
+            },
+    };
+    struct backtest *b = backtest_new(
+        &(struct backtest_options){.settings = settings, .venue = &venue, .source = source});
     int64_t start_ns = bench_now_ns();
     ASSERT(backtest_run(b, &err) >= 0);
     int64_t ns = bench_now_ns() - start_ns;

@@ -49,13 +49,13 @@ static void order(struct paper *paper, enum order_kind kind, int symbol, int64_t
 
 int main(void)
 {
-    struct settings settings = {.initial_cash = dec_from_int(1000000000),
-                                .spread_bps = 4,
-                                .fee_bps = 5,
-                                .depth = dec_from_int(50000),
-                                .level_bps = 2,
-                                .tick_digits = 6,
-                                .funding_bps = 1};
+    struct paper_settings settings = {.initial_cash = dec_from_int(1000000000),
+                                      .spread_bps = 4,
+                                      .fee_bps = 5,
+                                      .depth = dec_from_int(50000),
+                                      .level_bps = 2,
+                                      .tick_digits = 6,
+                                      .funding_bps = 1};
     struct paper *paper = calloc(1, sizeof(*paper));
     ASSERT(paper != NULL);
     paper_init(paper, &settings, USEC_PER_MIN, 3);

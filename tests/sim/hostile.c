@@ -708,6 +708,11 @@ static int64_t hostile_due_us(const struct venue *venue)
     return due_us <= h->clock->now_mono_us ? 0 : due_us;
 }
 
+static void hostile_set_leverage(struct venue *venue, double leverage)
+{
+    venue_set_leverage(of(venue)->inner, leverage);
+}
+
 static const struct venue_capabilities *hostile_capabilities(const struct venue *venue)
 {
     const struct hostile *h =
@@ -727,6 +732,7 @@ static const struct venue_ops hostile_ops = {
     .poll = hostile_poll,
     .fd = hostile_fd,
     .due_us = hostile_due_us,
+    .set_leverage = hostile_set_leverage,
 };
 
 /* ---------------------------------------------------------------- the feed */

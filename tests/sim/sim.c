@@ -24,6 +24,7 @@
 #include "store/request_table.h"
 #include "store/state_table.h"
 #include "store/trade_table.h"
+#include "venue/paper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,9 +150,35 @@ static int reserve_fault(size_t size, size_t *ret_written, void *userdata)
     return fails || sim->hostile.dead || rng_chance(&sim->disk_rng, 0.05) ? -ERR_ENGINE_RESERVE : 0;
 }
 
+static const struct venue_settings venue = {
+    .name = "paper",
+    .paper =
+        {
+            .spread_bps = 4,
+            .fee_bps = 5,
+            .maker_fee_bps = 2,
+            .depth = {70 * DEC_ONE},
+            .level_bps = 1,
+            .latency_us = 200 * USEC_PER_MSEC,
+            .reject_pct = 3,
+            .min_notional = {5 * DEC_ONE},
+            .tick_digits = 6,
+            .funding_bps = 10,
+        },
+};
+
+/* The paper venue itself; an empty one while the driver is not open. */
+static const struct paper *paper_now(const struct sim *sim)
+{
+    static const struct paper none;
+    struct venue *own = driver_venue(sim->driver);
+    return own == NULL ? &none : paper_of(own);
+}
+
 static void start(struct sim *sim)
 {
     sim->driver = driver_new(&(struct driver_options){.settings = sim->settings,
+                                                      .venue = venue,
                                                       .clock = &sim->clock.clock,
                                                       .store = sim->store,
                                                       .reserve = sim->reserve,
@@ -423,7 +450,7 @@ static void ask_amendment(struct sim *sim)
 static void trade_foreign(struct sim *sim)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
-    const struct paper_book *book = &driver_paper(sim->driver)->book;
+    const struct paper_book *book = &paper_now(sim)->book;
     if (driver_engine(sim->driver) == NULL || s->state == TRADING_EMERGENCY ||
         !hostile_quiet(&sim->hostile)) {
         return;
@@ -492,7 +519,7 @@ static bool is_measured(const struct order *entry)
 /* Whether the stops and targets of our positions are the venue's, and the wanted ones. */
 static bool brackets_agree(const struct sim *sim)
 {
-    const struct paper_book *book = &driver_paper(sim->driver)->book;
+    const struct paper_book *book = &paper_now(sim)->book;
     struct err err = {0};
     int count;
     const struct position *positions = engine_positions(driver_engine(sim->driver), &count);
@@ -576,7 +603,7 @@ static void receive(struct sim *sim)
 static bool check_round(struct sim *sim, bool halted)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
-    const struct paper *paper = driver_paper(sim->driver);
+    const struct paper *paper = paper_now(sim);
     if (sim->hostile.violation[0] != '\0') {
         return fail(sim, "%s", sim->hostile.violation);
     }
@@ -651,7 +678,7 @@ static bool check_round(struct sim *sim, bool halted)
 static bool check_funding(struct sim *sim)
 {
     const struct engine_state *state = engine_state(driver_engine(sim->driver));
-    const struct paper_book *book = &driver_paper(sim->driver)->book;
+    const struct paper_book *book = &paper_now(sim)->book;
     struct err err = {0};
     int64_t payments = 0;
     struct dec paid = DEC_ZERO;
@@ -670,7 +697,7 @@ static bool check_end(struct sim *sim)
 {
     struct err err = {0};
     const struct engine *engine = driver_engine(sim->driver);
-    const struct paper *paper = driver_paper(sim->driver);
+    const struct paper *paper = paper_now(sim);
     const struct snapshot *s = driver_snapshot(sim->driver);
     const struct engine_state *state = engine_state(engine);
     if (s->state == TRADING_STARTING) {
@@ -797,16 +824,6 @@ static void settings_init(struct settings *s, uint64_t seed)
         .min_liquidation_distance_pct = 5,
         .max_orders_per_minute = 2,
         .initial_cash = dec_from_int(10000),
-        .spread_bps = 4,
-        .fee_bps = 5,
-        .maker_fee_bps = 2,
-        .depth = dec_from_int(70),
-        .level_bps = 1,
-        .latency_us = 200 * USEC_PER_MSEC,
-        .reject_pct = 3,
-        .min_notional = dec_from_int(5),
-        .tick_digits = 6,
-        .funding_bps = 10,
     };
     for (int i = 0; i < TIERS; i++) {
         s->tiers[i] = (struct tier){.max_position_pct = 60, .max_exposure_pct = 40};

@@ -43,6 +43,7 @@ static void trade(int minutes)
     assert_int_equal(config_load(&(struct config_options){.no_file = true}, &config, NULL, NULL),
                      0);
     config_settings(config, &options.settings);
+    config_venue(config, &options.venue);
     options.settings.seed = 7;
     clock_fake_init(&clock, START_US);
     options.clock = &clock.clock;

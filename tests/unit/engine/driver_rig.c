@@ -6,12 +6,15 @@
 
 #define START_US INT64_C(1790000000000000)
 
+struct venue_settings driver_rig_venue;
+
 void driver_rig_settings(struct settings *s)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct err err = {0};
     ASSERT(config_load(&(struct config_options){.no_file = true}, &config, NULL, &err) >= 0);
     config_settings(config, s);
+    config_venue(config, &driver_rig_venue);
     s->seed = 7;
 }
 
@@ -31,6 +34,7 @@ static void silent(const struct log_line *line, void *userdata)
 static void start(struct driver_rig *rig)
 {
     rig->driver = driver_new(&(struct driver_options){.settings = rig->settings,
+                                                      .venue = driver_rig_venue,
                                                       .clock = &rig->clock.clock,
                                                       .store = rig->store,
                                                       .reserve = rig->reserve,
@@ -54,9 +58,10 @@ void driver_rig_open(struct driver_rig *rig, const struct settings *settings)
     struct err err = {0};
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &rig->store, &err) >= 0);
     ASSERT(reserve_open(":memory:", &rig->reserve, &err) >= 0);
-    driver_rig_settings(&rig->settings);
     if (settings != NULL) {
         rig->settings = *settings;
+    } else {
+        driver_rig_settings(&rig->settings);
     }
     rig->next_request = 1;
     start(rig);

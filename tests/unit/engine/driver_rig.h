@@ -32,6 +32,8 @@ struct driver_rig {
 
 /* The default settings with seed 7. */
 void driver_rig_settings(struct settings *settings);
+/* Of the drivers and back-tests that begin; driver_rig_settings sets it to the defaults. */
+extern struct venue_settings driver_rig_venue;
 /* settings NULL: the defaults. */
 void driver_rig_open(struct driver_rig *rig, const struct settings *settings);
 void driver_rig_pin(struct driver_rig *rig,

@@ -159,12 +159,18 @@ static int64_t due_us(const struct venue *venue)
     return venue_due_us(of_venue(venue)->inner_venue);
 }
 
+static void set_leverage(struct venue *venue, double leverage)
+{
+    venue_set_leverage(of_venue(venue)->inner_venue, leverage);
+}
+
 static const struct venue_capabilities *capabilities(const struct venue *venue)
 {
     return venue_capabilities(of_venue(venue)->inner_venue);
 }
 
 static const struct venue_ops venue_ops = {.capabilities = capabilities,
+                                           .set_leverage = set_leverage,
                                            .fd = venue_fd_of,
                                            .due_us = due_us,
                                            .name = "faulty",
@@ -198,6 +204,7 @@ static int disk_fault(const char *what, void *userdata)
 void recorder_rig_start(struct recorder_rig *f)
 {
     f->driver = driver_new(&(struct driver_options){.state_dir = f->folder,
+                                                    .venue = driver_rig_venue,
                                                     .settings = f->settings,
                                                     .clock = &f->clock.clock,
                                                     .store = f->store,

@@ -32,6 +32,7 @@ static struct backtest *run(const struct settings *settings, struct source *sour
     struct err err = {0};
     test_count = 0;
     struct backtest *b = backtest_new(&(struct backtest_options){.settings = settings,
+                                                                 .venue = &driver_rig_venue,
                                                                  .source = source,
                                                                  .from_us = from_us,
                                                                  .to_us = to_us,
@@ -142,18 +143,18 @@ static void a_backtest_matches_paper_trading_in_a_hard_market(void **state)
     (void)state;
     struct settings settings;
     driver_rig_settings(&settings);
-    settings.depth = dec_from_int(150);
-    settings.latency_us = 90 * USEC_PER_SEC;
-    settings.reject_pct = 20;
-    settings.spread_bps = 20;
+    driver_rig_venue.paper.depth = dec_from_int(150);
+    driver_rig_venue.paper.latency_us = 90 * USEC_PER_SEC;
+    driver_rig_venue.paper.reject_pct = 20;
+    driver_rig_venue.paper.spread_bps = 20;
     settings.max_daily_loss_pct = 0.5;
     settings.cooldown_us = 0;
     compare(&settings, 10 * 24 * 60, 20);
     /* Delayed so long that the venue is asked about orders and entries are cancelled before they
      * arrive. */
-    settings.latency_us = 45 * USEC_PER_MIN;
-    settings.reject_pct = 0;
-    settings.depth = dec_from_int(5000);
+    driver_rig_venue.paper.latency_us = 45 * USEC_PER_MIN;
+    driver_rig_venue.paper.reject_pct = 0;
+    driver_rig_venue.paper.depth = dec_from_int(5000);
     compare(&settings, 20 * 24 * 60, 10);
 }
 
@@ -295,10 +296,10 @@ static void entries_fill_at_the_next_open(void **state)
     struct simulated market;
     struct source_bar bars[SYMBOLS_LIMIT];
     driver_rig_settings(&settings);
-    settings.spread_bps = 0;
-    settings.level_bps = 0;
-    settings.depth = DEC_ZERO;
-    settings.tick_digits = 0;
+    driver_rig_venue.paper.spread_bps = 0;
+    driver_rig_venue.paper.level_bps = 0;
+    driver_rig_venue.paper.depth = DEC_ZERO;
+    driver_rig_venue.paper.tick_digits = 0;
     simulated_init(&market, 7, settings.symbols, settings.symbol_count, 0);
     backtest_free(run(&settings, &market.source, 3 * USEC_PER_DAY, 10 * USEC_PER_DAY));
     assert_true(test_count > 10);
@@ -415,6 +416,7 @@ static void longer_candles_are_traded_too(void **state)
     coarse_init(&coarse, &market.source, 15 * USEC_PER_MIN);
     progress_calls = 0;
     struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
+                                                                 .venue = &driver_rig_venue,
                                                                  .source = &coarse.source,
                                                                  .from_us = 180 * USEC_PER_DAY,
                                                                  .to_us = 200 * USEC_PER_DAY,
@@ -445,6 +447,7 @@ static void a_backtest_without_candles_fails(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         forked_init(&market, &settings, 7, 0);
         struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
+                                                                     .venue = &driver_rig_venue,
                                                                      .source = &market.source,
                                                                      .from_us = rows[i].from_us,
                                                                      .to_us = rows[i].to_us});

@@ -9,6 +9,7 @@
 #include "store/request_table.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
+#include "venue/paper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static void settle(struct driver_rig *rig, int seconds)
 
 static const struct paper_book *book(const struct driver_rig *rig)
 {
-    return &driver_paper(rig->driver)->book;
+    return &paper_of(driver_venue(rig->driver))->book;
 }
 
 static bool venue_is_flat(const struct driver_rig *rig)
@@ -230,7 +231,7 @@ static void an_intent_in_the_reserve_is_not_sent_twice(void **state)
     assert_true(id[0] != '\0');
     /* As with a remote venue: what it did before our crash stays done. */
     disk.full = false;
-    assert_int_equal(paper_flush((struct paper *)(uintptr_t)driver_paper(rig.driver), &err), 0);
+    assert_int_equal(paper_flush(paper_of(driver_venue(rig.driver)), &err), 0);
     disk.full = true;
     driver_rig_restart(&rig);
     settle(&rig, 5);

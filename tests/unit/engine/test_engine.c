@@ -7,6 +7,7 @@
 #include "store/state_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
+#include "venue/paper.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -293,7 +294,7 @@ static void an_emergency_stop_is_verified_flat(void **state)
     assert_int_equal(s->position_count, 0);
     assert_true(s->verified_flat);
     assert_string_equal(s->state_reason, "emergency stop by alice, verified flat");
-    assert_int_equal(driver_paper(rig.driver)->book.position_count, 0);
+    assert_int_equal(paper_of(driver_venue(rig.driver))->book.position_count, 0);
     struct trade t;
     struct err err = {0};
     assert_int_equal(trade_table_list(rig.store, &(struct trade_query){0}, &t, 1, &err), 1);
@@ -346,7 +347,7 @@ static void the_breaker_trips_and_persists(void **state)
     struct settings settings;
     driver_rig_settings(&settings);
     settings.max_consecutive_losses = 1;
-    settings.fee_bps = 100; /* so that losses are frequent */
+    driver_rig_venue.paper.fee_bps = 100; /* so that losses are frequent */
     driver_rig_open(&rig, &settings);
     driver_rig_pin(&rig, CLIMATE_CHOP);
     for (int i = 0; i < 3000 && driver_rig_snapshot(&rig)->state != TRADING_BREAKER; i++) {
@@ -489,10 +490,12 @@ static void a_database_that_does_not_open_is_retried(void **state)
     clock_fake_init(&clock, INT64_C(1790000000000000));
     struct settings settings;
     driver_rig_settings(&settings);
-    struct driver *driver = driver_new(
-        &(struct driver_options){
-            .state_dir = "/nonexistent/nightdesk", .settings = settings, .clock = &clock.clock},
-        &shared);
+    struct driver *driver =
+        driver_new(&(struct driver_options){.state_dir = "/nonexistent/nightdesk",
+                                            .settings = settings,
+                                            .venue = driver_rig_venue,
+                                            .clock = &clock.clock},
+                   &shared);
     for (int i = 0; i < 20; i++) {
         assert_true(driver_round(driver) > 0);
         clock_fake_advance(&clock, 250 * USEC_PER_MSEC);

@@ -381,7 +381,7 @@ static void reckless(struct settings *s)
     s->max_drawdown_pct = 100;
     s->max_consecutive_losses = 100;
     s->max_correlation = 1;
-    s->depth = DEC_ZERO;
+    driver_rig_venue.paper.depth = DEC_ZERO;
     for (int t = 0; t < TIERS; t++) {
         s->tiers[t].max_position_pct = 2000;
         s->tiers[t].max_exposure_pct = 2000;

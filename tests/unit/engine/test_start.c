@@ -349,6 +349,7 @@ static void a_thread_that_cannot_be_created_is_reported(void **state)
     assert_int_equal(pthread_setattr_default_np(&vast), 0);
     struct engine_options options = {.state_dir = "/var/tmp", .clock = clock_real()};
     driver_rig_settings(&options.settings);
+    options.venue = driver_rig_venue;
     int rc = engine_thread_start(&options, &shared, &thread, &err);
     assert_int_equal(pthread_setattr_default_np(&was), 0);
     (void)pthread_attr_destroy(&was);
@@ -372,6 +373,7 @@ static void a_thread_that_is_stopped_early_opens_nothing(void **state)
     atomic_store(&shared.stop, true);
     struct engine_options options = {.state_dir = folder, .clock = clock_real()};
     driver_rig_settings(&options.settings);
+    options.venue = driver_rig_venue;
     assert_int_equal(engine_thread_start(&options, &shared, &thread, NULL), 0);
     (void)poll(NULL, 0, 20);
     engine_thread_stop(thread);

@@ -10,6 +10,7 @@
 #include "store/state_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
+#include "venue/paper.h"
 
 #include <string.h>
 
@@ -21,7 +22,7 @@ static void kill_switch(struct driver_rig *rig)
 /* Whether the venue's own book holds no position and no order. */
 static bool venue_is_flat(const struct driver_rig *rig)
 {
-    const struct paper_book *book = &driver_paper(rig->driver)->book;
+    const struct paper_book *book = &paper_of(driver_venue(rig->driver))->book;
     return book->position_count == 0 && book->open_count == 0;
 }
 
@@ -277,7 +278,7 @@ static void foreign_positions_are_closed(void **state)
         assert_int_equal(s->foreign_count, 1);
         assert_int_equal(s->foreign[0].side, side);
         assert_int_equal(s->foreign[0].qty.e8, p.qty.e8);
-        assert_int_equal(driver_paper(rig.driver)->book.position_count, 1);
+        assert_int_equal(paper_of(driver_venue(rig.driver))->book.position_count, 1);
         assert_int_equal(s->orders, 0);
         assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
         settle(&rig, 10);
@@ -347,7 +348,7 @@ static void positions_that_appear_after_the_stop_are_closed(void **state)
     settle(&rig, 3);
     assert_true(driver_rig_snapshot(&rig)->verified_flat);
     /* Directly into the venue's running book, like a manual trade on its website. */
-    struct paper *paper = (struct paper *)(uintptr_t)driver_paper(rig.driver);
+    struct paper *paper = paper_of(driver_venue(rig.driver));
     paper->book.positions[paper->book.position_count++] = held_elsewhere(&rig, SIDE_LONG);
     settle(&rig, 60);
     struct trade t;

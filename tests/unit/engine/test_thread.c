@@ -56,6 +56,7 @@ static void the_engine_serves_another_thread(void **state)
     shared_init(&shared, CAPACITY_MIN);
     struct engine_options options = {.state_dir = dir};
     driver_rig_settings(&options.settings);
+    options.venue = driver_rig_venue;
     options.settings.market_speed = 3600;
     struct shared_reader *reader = shared_reader_add(&shared, "test", TOPIC_REPLY);
     struct shared_reader *other = shared_reader_add(&shared, "other", 0);

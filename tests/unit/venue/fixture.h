@@ -20,7 +20,7 @@
 
 struct fixture {
     struct trading_store *store;
-    struct settings settings;
+    struct paper_settings settings;
     struct paper paper;
     int64_t minute; /* since SHOP_START */
 };

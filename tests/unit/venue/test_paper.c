@@ -357,7 +357,7 @@ static void makers_and_takers_pay_their_own_fee(void **state)
     struct fixture s;
     fixture_open(&s);
     s.settings.maker_fee_bps = -10; /* a rebate */
-    paper_set_costs(&s.paper, &s.settings);
+    paper_book_terms(&s.paper.terms, &s.settings, s.paper.terms.step_us);
     (void)fixture_open_long(&s);
     (void)fixture_minute(&s, 1000, 1041, 999, 1040);
     struct venue_report r = fixture_next(&s);
@@ -411,7 +411,7 @@ static void rejects_impossible_sizes(void **state)
     fixture_open(&s);
     s.settings.depth = dec_from_int(1000);
     s.settings.level_bps = 100;
-    paper_set_costs(&s.paper, &s.settings);
+    paper_book_terms(&s.paper.terms, &s.settings, s.paper.terms.step_us);
     (void)fixture_open_long(&s);
     struct dec cash = s.paper.book.cash;
     struct dec qty = s.paper.book.positions[0].qty;
@@ -465,7 +465,7 @@ static void exposure_is_limited_by_the_leverage(void **state)
         fixture_open(&s);
         s.settings.max_leverage = leverage;
         s.settings.fee_bps = 0;
-        paper_set_costs(&s.paper, &s.settings);
+        paper_book_terms(&s.paper.terms, &s.settings, s.paper.terms.step_us);
         (void)fixture_minute(&s, 1000, 1001, 999, 1000);
         struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
         o.qty = dec_from_int(25); /* 25,000 with equity of 10,000 */

@@ -427,7 +427,7 @@ static void quotes_the_top_of_the_book(void **state)
     assert_int_equal(q.at_us, SHOP_START + USEC_PER_MIN);
     s.settings.depth = dec_from_int(2002);
     s.settings.tick_digits = 3;
-    paper_set_costs(&s.paper, &s.settings);
+    paper_book_terms(&s.paper.terms, &s.settings, s.paper.terms.step_us);
     assert_true(venue_quote(&s.paper.venue, fixture_btc, &q));
     assert_int_equal(q.ask.e8, dec_from_int(1010).e8); /* rounded against the taker */
     assert_int_equal(q.bid.e8, dec_from_int(999).e8);

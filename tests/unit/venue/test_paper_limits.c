@@ -31,17 +31,17 @@ static void memory_gives_the_same_answers_as_the_store(void **state)
     (void)state;
     struct fixture disk;
     fixture_open(&disk);
-    disk.settings = (struct settings){.initial_cash = dec_from_int(10000),
-                                      .spread_bps = 4,
-                                      .fee_bps = 5,
-                                      .maker_fee_bps = 2,
-                                      .depth = dec_from_int(300),
-                                      .level_bps = 2,
-                                      .latency_us = 200 * USEC_PER_MSEC,
-                                      .reject_pct = 3,
-                                      .min_notional = dec_from_int(5),
-                                      .tick_digits = 6,
-                                      .funding_bps = 1};
+    disk.settings = (struct paper_settings){.initial_cash = dec_from_int(10000),
+                                            .spread_bps = 4,
+                                            .fee_bps = 5,
+                                            .maker_fee_bps = 2,
+                                            .depth = dec_from_int(300),
+                                            .level_bps = 2,
+                                            .latency_us = 200 * USEC_PER_MSEC,
+                                            .reject_pct = 3,
+                                            .min_notional = dec_from_int(5),
+                                            .tick_digits = 6,
+                                            .funding_bps = 1};
     fixture_reopen(&disk);
     struct fixture mem = disk;
     paper_init(&mem.paper, &mem.settings, USEC_PER_MIN, CAPACITY_MIN);
@@ -297,7 +297,7 @@ static void operations_that_overflow_are_not_carried_out(void **state)
     struct fixture s;
     fixture_open(&s);
     s.settings.funding_bps = 10;
-    paper_set_costs(&s.paper, &s.settings);
+    paper_book_terms(&s.paper.terms, &s.settings, s.paper.terms.step_us);
     (void)fixture_open_long(&s);
     int64_t boundary = (SHOP_START / PAPER_FUNDING_US + 1) * PAPER_FUNDING_US;
     s.paper.book.cash.e8 = -INT64_MAX;

@@ -1,0 +1,32 @@
+/*
+ * venue_settings.h: which venue executes the orders, and the settings of each.
+ *
+ * Built by config/ from the options table. Only the venue reads its own part; the engine passes it
+ * on. Thread: any (plain values).
+ */
+#pragma once
+
+#include "base/dec.h"
+
+#include <stdint.h>
+
+/* The paper venue's costs and limits. */
+struct paper_settings {
+    struct dec initial_cash; /* of a new account */
+    double max_leverage;
+    double spread_bps;       /* full spread between bid and ask */
+    double fee_bps;          /* of fills that take from the book */
+    double maker_fee_bps;    /* of fills that rested in the book: targets */
+    struct dec depth;        /* quote currency at each level of the book, each side; 0: unlimited */
+    double level_bps;        /* distance between two levels */
+    int64_t latency_us;      /* of an order on its way to the venue, market time */
+    double reject_pct;       /* of the entries, at random */
+    struct dec min_notional; /* smaller entries are rejected */
+    int64_t tick_digits;     /* significant digits of a price */
+    double funding_bps;      /* paid by longs to shorts every eight hours; may be negative */
+};
+
+struct venue_settings {
+    char name[16]; /* "paper" */
+    struct paper_settings paper;
+};
