@@ -209,6 +209,41 @@ oom: ## fail each allocation of the io modules and the runner in turn; OOM_ARGS=
 	@$(BUILD)/asan/oom $(or $(OOM_ARGS),$(OOM_IO)) && \
 	    { [ -n '$(OOM_ARGS)' ] || $(BUILD)/release/oom runner; }
 
+# tests/mutants: changes a line of a module at a time and looks whether its tests notice.
+# MODULES="risk ledger", MUTANTS=300 changed lines a module, SEED=1. The tree is copied first.
+MUTANTS    ?= 300
+SEED       ?= 1
+MUTANTS_OF := risk access ledger runner
+mutants_modules = $(if $(filter command line environment,$(origin MODULES)),$(MODULES),$(MUTANTS_OF))
+mutants_files_ledger := src/engine/ledger.c
+mutants_files_runner := $(wildcard src/command/run*.c)
+mutants_files = $(or $(mutants_files_$(1)),$(wildcard src/$(1)/*.c))
+mutants_unit_ledger := engine
+mutants_unit_runner := command
+mutants_unit = $(or $(mutants_unit_$(1)),$(1))
+mutants_groups_ledger := ledger
+mutants_limit_runner := 60
+M := $(BUILD)/mutants
+$(B)/mutants: $(B)/tests/mutants/mutants.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@
+mutants_compile := $(CC) $(CPPFLAGS_ALL) -iquote @DIR@ -std=gnu17 -fPIE -ffp-contract=off -O1 -w -c @IN@ -o @OUT@
+mutants_link = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -Wl,-S $(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o \
+    $(B)/tests/fakes.a $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
+    $(B)/obj/gen/embedded.o -o @OUT@ $(LIBS) -lcmocka
+.PHONY: mutants
+mutants: ## change a line of a module at a time, list what no test notices; MODULES="risk" MUTANTS=300 SEED=1
+	@$(MAKE) -s --no-print-directory -j2 $(B)/mutants \
+	    $(foreach m,$(mutants_modules),$(B)/unit/$(call mutants_unit,$(m)))
+	@rm -rf $(M) && mkdir -p $(M)/tree
+	@git ls-files -z | tar --null -T - -cf - | tar -xf - -C $(M)/tree && ln -s $(abspath $(BUILD)) $(M)/tree/build
+	@printf '%-10s %7s %7s %9s %10s %9s %8s\n' module mutants killed 'by limit' equivalent survivors score
+	@cd $(M)/tree && $(foreach m,$(mutants_modules),mkdir -p $(abspath $(M))/$(m) && \
+	    $(abspath $(B))/mutants $(m) '$(mutants_compile)' '$(call mutants_link,$(call mutants_unit,$(m)))' \
+	        '@OUT@ $(mutants_groups_$(m))' --limit $(or $(mutants_limit_$(m)),20) --count $(MUTANTS) --seed $(SEED) --work $(abspath $(M))/$(m) \
+	        --equivalent tests/mutants/equivalent.txt --survivors $(abspath $(M))/survivors.txt \
+	        -- $(call mutants_files,$(m)) &&) true
+	@echo 'survivors: $(M)/survivors.txt'
+
 # ---------------------------------------------------------------- build checks
 comma := ,
 space := $(subst ,, )
