@@ -170,6 +170,9 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
 {
     struct err why = {0};
     AUTO_RUN struct run *run = run_load(runner, row, true, &why);
+    if (run == NULL && err_info(why.id)->retry == ERR_RETRY_LATER) { /* the prompt stays open */
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, a, err);
+    }
     if (run == NULL) {
         int rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);

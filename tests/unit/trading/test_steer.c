@@ -332,6 +332,34 @@ static void a_price_in_percent_is_fixed_when_the_command_arrives(void **state)
     assert_no_request(s);
 }
 
+/* A position is looked up again when the answer arrives. If it is closed, the prompt is over; if
+ * the engine has not reported yet, it stays open. */
+static void a_confirmation_looks_its_position_up_again(void **state)
+{
+    struct steer_rig *s = *state;
+    char press[32];
+    publish_bracket(s, "62838.1", "66685.3");
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=63,500.5");
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(&s->rig));
+    steer_rig_crash(s);
+    steer_rig_send(s, &s->rig.alice, press);
+    assert_has(runner_rig_last(&s->rig), "ENGINE_SILENT");
+    publish_bracket(s, "62838.1", "66685.3");
+    steer_rig_send(s, &s->rig.alice, press);
+    struct request r = steer_rig_next_request(s);
+    assert_int_equal(r.stop.e8, steer_rig_dec("63500.5").e8);
+    steer_rig_answer(s, &r, ERR_ENGINE_AMEND);
+
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD target=67000");
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(&s->rig));
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, press);
+    assert_has(runner_rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    steer_rig_send(s, &s->rig.alice, press);
+    assert_has(runner_rig_last(&s->rig), "CONFIRM_USED");
+    assert_no_request(s);
+}
+
 static void amend_refuses_invalid_prices(void **state)
 {
     struct steer_rig *s = *state;
@@ -682,6 +710,7 @@ UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
            STEER_RIG_TEST(an_emergency_stop_that_is_not_flat_fails),
            STEER_RIG_TEST(amend_shows_the_change_and_waits_for_it),
            STEER_RIG_TEST(a_price_in_percent_is_fixed_when_the_command_arrives),
+           STEER_RIG_TEST(a_confirmation_looks_its_position_up_again),
            STEER_RIG_TEST(amend_refuses_invalid_prices),
            STEER_RIG_TEST(amend_shows_the_loss_and_enforces_the_limit),
            STEER_RIG_TEST(a_value_by_name_is_not_parsed_for_names),
