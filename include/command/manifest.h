@@ -32,6 +32,7 @@
 #define MANIFEST_NAME_SIZE    33
 #define MANIFEST_FILES_MAX    1000 /* entries of the user's folder */
 #define MANIFEST_TIMES_MAX    8
+#define MANIFEST_DIGEST_SIZE  17
 
 struct manifest_arg {
     struct action_param rule; /* what the parameters that it is passed to accept, or less */
@@ -104,6 +105,9 @@ struct manifest {
     int example_count;
     char **texts; /* owns the texts of args and steps */
     size_t text_count;
+    /* Changes when what the command does may have changed: role, arguments, steps. Texts for people
+     * are not part of it. */
+    char digest[MANIFEST_DIGEST_SIZE];
     char where[160]; /* "commands/x.yaml:1:10", possibly cut */
     int refs;        /* use manifest_ref and manifest_unref */
 };

@@ -39,6 +39,7 @@ const char *run_table_state_name(enum run_state state); /* "confirming" … */
 
 struct run_new {
     const char *command;
+    const char *manifest; /* digest of what the command does; NULL: unknown */
     const char *args_json;
     int64_t user_id;
     const char *user_name;
@@ -64,6 +65,7 @@ struct run_row {
     char *result_json;     /* owned; "" until finished */
     int err_id;            /* ERR_NONE, or the reason of the failure */
     char cancelled_by[64]; /* "": nobody */
+    char manifest[32];     /* as in run_new; "": unknown, from an older build */
 };
 
 enum run_step_state {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "io/secret.h"
 #include "io/yaml.h"
 #include "manifest_internal.h"
 
@@ -312,6 +313,45 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
     return 0;
 }
 
+static void add_node(struct buf *out, const struct yaml_node *node)
+{
+    static const char *const for_people[] = {"summary", "group", "examples", "aliases", "help"};
+    switch (node->kind) {
+    case YAML_SCALAR:
+        buf_addf(out, "%zu:%.*s", node->text.len, STR_ARG(node->text));
+        return;
+    case YAML_SEQUENCE:
+        buf_addf(out, "[%zu", yaml_len(node));
+        for (size_t i = 0; i < yaml_len(node); i++) {
+            add_node(out, yaml_at(node, i));
+        }
+        return;
+    case YAML_MAPPING:
+        buf_add_char(out, '{');
+        for (size_t i = 0; i < yaml_len(node); i++) {
+            bool skip = false;
+            for (size_t k = 0; k < COUNT_OF(for_people); k++) {
+                skip = skip || str_equal_c(yaml_key(node, i)->text, for_people[k]);
+            }
+            if (!skip) {
+                add_node(out, yaml_key(node, i));
+                add_node(out, yaml_value(node, i));
+            }
+        }
+        buf_add_char(out, '}');
+        return;
+    }
+}
+
+static void make_digest(struct manifest *m, const struct yaml_node *root)
+{
+    AUTO_BUF struct buf text = BUF_INIT(YAML_MAX_BYTES * 4);
+    char hex[SECRET_HASH_HEX_SIZE];
+    add_node(&text, root);
+    secret_hash(NULL, buf_str(&text), hex);
+    (void)str_copy(str_n(hex, MANIFEST_DIGEST_SIZE - 1), m->digest, sizeof(m->digest));
+}
+
 int manifest_parse(const struct action_table *actions, const char *path, struct str text,
                    struct manifest **ret, struct err *err)
 {
@@ -329,6 +369,7 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
         manifest_unref(m);
         return rc;
     }
+    make_digest(m, yaml_root(doc));
     *ret = m;
     return 0;
 }

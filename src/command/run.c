@@ -56,6 +56,10 @@ struct run *run_load(struct runner *runner, const struct run_row *row, bool look
         (void)err_set(why, ERR_COMMAND_UNKNOWN, "%s", row->command);
         return NULL;
     }
+    if (row->manifest[0] != '\0' && strcmp(row->manifest, m->digest) != 0) {
+        (void)err_set(why, ERR_COMMAND_CHANGED, "%s", row->command);
+        return NULL;
+    }
     struct principal who = {.id = row->user_id};
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
     (void)role_parse(str_c(row->role), &who.role);

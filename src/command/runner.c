@@ -157,6 +157,7 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err)
     AUTO_BUF struct buf args = BUF_INIT(RUN_JSON_MAX);
     run_args_json(run, &args);
     const struct run_new row = {.command = run->m->name,
+                                .manifest = run->m->digest,
                                 .args_json = args.data,
                                 .user_id = run->who.id,
                                 .user_name = run->who.name,

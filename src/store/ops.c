@@ -116,6 +116,9 @@ static const char schema_config[] =
 static const char schema_workflows[] =
     "ALTER TABLE command_runs ADD COLUMN cancelled_by TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE run_steps ADD COLUMN outputs TEXT NOT NULL DEFAULT '';";
+/* The digest of the manifest that a run or a prompt was made with. */
+static const char schema_manifests[] =
+    "ALTER TABLE command_runs ADD COLUMN manifest TEXT NOT NULL DEFAULT '';";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -126,6 +129,7 @@ static const struct db_migration migrations[] = {
     {"channels", schema_channels},
     {"versions of the configuration", schema_config},
     {"outputs of steps, cancelled runs", schema_workflows},
+    {"manifests of runs", schema_manifests},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -69,13 +69,13 @@ int run_table_add(struct ops_store *store, const struct run_new *r, int64_t now_
     }
     int rc = db_run(store->db,
                     "INSERT INTO command_runs(command, args, user_id, user_name, role, channel,"
-                    " chat_id, state, step, created_us, updated_us, result, error_code)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '')",
+                    " chat_id, state, step, created_us, updated_us, result, error_code, manifest)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '', ?)",
                     DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
                               DB_I64(r->user_id), DB_TEXT(row_cut(r->user_name, 64)),
                               DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->channel, 32)),
                               DB_I64(r->chat_id), DB_TEXT_C(state_words[r->state]), DB_I64(now_us),
-                              DB_I64(now_us)),
+                              DB_I64(now_us), DB_TEXT_C(r->manifest != NULL ? r->manifest : "")),
                     err);
     if (rc == 0) {
         *ret_id = db_last_rowid(store->db);
@@ -171,7 +171,7 @@ int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, cons
 
 #define COLUMNS                                                                               \
     "id, command, args, user_id, user_name, role, channel, chat_id, state, step, created_us," \
-    " updated_us, result, error_code, cancelled_by"
+    " updated_us, result, error_code, cancelled_by, manifest"
 
 static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
 {
@@ -197,6 +197,7 @@ static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
         ret->err_id = (int)(known == ERR_NONE ? ERR_INTERNAL : known);
     }
     row_text(&row, ret->cancelled_by, sizeof(ret->cancelled_by));
+    row_text(&row, ret->manifest, sizeof(ret->manifest));
     int rc = row_check(&row, "command_runs", ret->id, err);
     if (rc < 0) {
         run_row_release(ret);

@@ -248,6 +248,42 @@ static void a_reference_outlives_a_reload(void **state)
     manifest_unref(held);
 }
 
+/* The digest binds a prompt to what it showed. */
+static void the_digest_changes_with_what_the_command_does(void **state)
+{
+    static const struct {
+        const char *text;
+        bool same;
+    } cases[] = {
+        {"# a comment\ncommand: mine\ngroup: other\nsummary: words\nrole: operator\n"
+         "steps: [{run: test.read}]\nexamples: [mine]\naliases: [own]\n",
+         true},
+        {"command: mine\ngroup: see\nsummary: s\nrole: admin\nsteps: [{run: test.read}]\n"
+         "examples: [mine]\n",
+         false},
+        {"command: mine\ngroup: see\nsummary: s\nrole: operator\n"
+         "steps: [{run: test.read}, {run: test.read}]\nexamples: [mine]\n",
+         false},
+        {"command: mine\ngroup: see\nsummary: s\nrole: operator\n"
+         "steps: [{run: test.read, timeout: 5s}]\nexamples: [mine]\n",
+         false},
+    };
+    struct list_rig *r = *state;
+    write_command(r, "mine", "");
+    assert_int_equal(reload(r, MANIFEST_ALL_OR_NOTHING), 0);
+    char before[MANIFEST_DIGEST_SIZE];
+    (void)str_copy(str_c(manifest_find(r->list, "mine")->digest), before, sizeof(before));
+    assert_int_equal(strlen(before), MANIFEST_DIGEST_SIZE - 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        write_manifest(r, "mine.yaml", cases[i].text);
+        assert_int_equal(reload(r, MANIFEST_ALL_OR_NOTHING), 0);
+        bool same = strcmp(before, manifest_find(r->list, "mine")->digest) == 0;
+        if (same != cases[i].same) {
+            fail_msg("case %zu", i);
+        }
+    }
+}
+
 static void a_command_exists_only_on_its_channels(void **state)
 {
     struct list_rig *r = *state;
@@ -270,4 +306,5 @@ UNIT_GROUP(manifest_list, LIST_TEST(the_folder_adds_commands_to_the_embedded_one
            LIST_TEST(a_missing_folder_is_a_problem),
            LIST_TEST(keys_of_names_channels_and_schedules_are_checked),
            LIST_TEST(a_schedule_is_read), LIST_TEST(a_reference_outlives_a_reload),
+           LIST_TEST(the_digest_changes_with_what_the_command_does),
            LIST_TEST(a_command_exists_only_on_its_channels))

@@ -344,6 +344,7 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE alert_messages RENAME COLUMN channel TO door;"
            " DROP TABLE config_versions;"
            " ALTER TABLE command_runs DROP COLUMN cancelled_by;"
+           " ALTER TABLE command_runs DROP COLUMN manifest;"
            " ALTER TABLE run_steps DROP COLUMN outputs;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
