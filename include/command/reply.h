@@ -9,7 +9,8 @@
  *     reply_columns(r, "closed", "symbol", "result");
  *     reply_cells(r, cell_time(at, now), cell_symbol("BTC-USD"), cell_money_signed(pnl));
  *     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
- *     json_object_object_add(reply_data(r), "equity", json_object_new_string(text));
+ *     struct json_out data = JSON_OUT_TREE(reply_data(r));
+ *     json_out_dec(&data, "equity", equity);
  *
  * Whatever has a unit, a number or a time is a cell (cell.h), never part of a text, so that each
  * channel formats it and a program reads a value. In a template, each {} is the next cell; as many

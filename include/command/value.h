@@ -32,6 +32,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "io/json.h"
+#include "io/json_out.h"
 #include "model/symbol.h"
 
 #include <stdbool.h>
@@ -171,7 +172,8 @@ void value_copy(const struct arg_value *value, struct arg_value *ret);
 bool value_equal(const struct arg_value *a, const struct arg_value *b);
 void value_release(struct arg_value *value); /* leaves {0} */
 void value_text(const struct arg_value *value, struct buf *out);
-struct json_object *value_json(const struct arg_value *value); /* the caller owns it */
+/* key: NULL in an array or at the root. */
+void value_json(const struct arg_value *value, struct json_out *out, const char *key);
 /* The symbol of a PARAM_SYMBOL, _SYMBOL_OR_ALL or _POSITION. */
 struct symbol value_symbol(const struct arg_value *value);
 

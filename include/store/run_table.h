@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "io/json_out.h"
 #include "store/ops.h"
 
 #include <stddef.h>
@@ -87,6 +88,11 @@ struct run_step {
     char result[1024];              /* cut if longer */
     char outputs[RUN_OUTPUTS_SIZE]; /* JSON object of texts; "": none */
 };
+
+/* The members of a run, and of one of its steps, into the object that is open; docs/json.md lists
+ * them. */
+void run_table_json(const struct run_row *row, struct json_out *out);
+void run_table_step_json(const struct run_step *step, struct json_out *out);
 
 void run_row_release(struct run_row *row);
 #define AUTO_RUN_ROW __attribute__((cleanup(run_row_release)))

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "io/json.h"
+#include "io/json_out.h"
 #include "io/secret.h"
 
 #include <math.h>
@@ -378,7 +379,8 @@ static bool enlarge(struct call *call)
     call->attempt = 0;
     call->max_tokens =
         call->max_tokens * 2 > CLAUDE_TOKENS_MAX ? CLAUDE_TOKENS_MAX : call->max_tokens * 2;
-    json_object_object_add(call->body, "max_tokens", json_object_new_int64(call->max_tokens));
+    struct json_out body = JSON_OUT_TREE(call->body);
+    json_out_i64(&body, "max_tokens", call->max_tokens);
     return true;
 }
 
@@ -447,24 +449,23 @@ static struct json_object *request_body(const struct llm_request *llm_request, c
                                         int64_t max_tokens)
 {
     struct json_object *body = json_object_new_object();
-    json_object_object_add(body, "model", json_object_new_string(model));
-    json_object_object_add(body, "max_tokens", json_object_new_int64(max_tokens));
-    json_object_object_add(body, "system", json_object_new_string(llm_request->system));
-    struct json_object *message = json_object_new_object();
-    json_object_object_add(message, "role", json_object_new_string("user"));
-    json_object_object_add(message, "content", json_object_new_string(llm_request->user));
-    struct json_object *messages = json_object_new_array();
-    json_object_array_add(messages, message);
-    json_object_object_add(body, "messages", messages);
+    struct json_out out = JSON_OUT_TREE(body);
+    json_out_text(&out, "model", model);
+    json_out_i64(&out, "max_tokens", max_tokens);
+    json_out_text(&out, "system", llm_request->system);
+    json_out_array(&out, "messages");
+    json_out_object(&out, NULL);
+    json_out_text(&out, "role", "user");
+    json_out_text(&out, "content", llm_request->user);
+    json_out_end(&out);
+    json_out_end(&out);
     if (llm_request->schema != NULL) {
-        struct json_object *schema = NULL;
-        ASSERT(json_object_deep_copy(llm_request->schema, &schema, NULL) == 0);
-        struct json_object *format = json_object_new_object();
-        json_object_object_add(format, "type", json_object_new_string("json_schema"));
-        json_object_object_add(format, "schema", schema);
-        struct json_object *output = json_object_new_object();
-        json_object_object_add(output, "format", format);
-        json_object_object_add(body, "output_config", output);
+        json_out_object(&out, "output_config");
+        json_out_object(&out, "format");
+        json_out_text(&out, "type", "json_schema");
+        json_out_value(&out, "schema", llm_request->schema);
+        json_out_end(&out);
+        json_out_end(&out);
     }
     return body;
 }

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/json_out.h"
 #include "store/outbox_table.h"
 #include "telegram_internal.h"
 
@@ -219,18 +220,17 @@ void telegram_status_line(struct buf *out, struct json_object *data, void *userd
     const struct telegram *t = userdata;
     int64_t since_us = 0;
     enum chat_state state = telegram_reach(t, &since_us);
-    struct json_object *row = json_object_new_object();
-    json_object_object_add(row, "state", json_object_new_string(chat_state_name(state)));
+    struct json_out members = JSON_OUT_TREE(data);
+    json_out_object(&members, "telegram");
+    json_out_text(&members, "state", chat_state_name(state));
+    json_out_time(&members, "since", since_us);
+    json_out_end(&members);
     if (since_us > 0) {
-        AUTO_BUF struct buf iso = BUF_INIT(64);
-        clock_add_iso(&iso, since_us, false);
-        json_object_object_add(row, "since", json_object_new_string(iso.data));
         buf_addf(out, "🔴 Telegram %s since ", state == CHAT_REFUSED ? "off" : "silent");
         clock_add_when(out, since_us, clock_wall_us(t->options.clock));
         buf_addf(out, " UTC: %s",
                  t->last_err.id == ERR_NONE ? "no answer" : err_info(t->last_err.id)->code);
     }
-    json_object_object_add(data, "telegram", row);
 }
 
 void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,

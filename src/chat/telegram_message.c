@@ -1,6 +1,7 @@
 #include "telegram_message.h"
 
 #include "base/check.h"
+#include "io/json_out.h"
 #include "store/attachment.h"
 
 #include <string.h>
@@ -11,11 +12,6 @@
 #define COPY_TEXT_MAX     256
 #define BUTTON_TEXT_MAX   64
 #define CAPTION_MAX_BYTES 1000
-
-static void add(struct json_object *object, const char *key, struct json_object *value)
-{
-    ASSERT(json_object_object_add(object, key, value) == 0);
-}
 
 /* Length of the longest prefix of at most max bytes that ends between characters. */
 static size_t cut_utf8(struct str text, size_t max)
@@ -31,80 +27,89 @@ static size_t cut_utf8(struct str text, size_t max)
     return i;
 }
 
-static struct json_object *one_button(const struct reply_button *button)
+static void add_button(struct json_out *out, const struct reply_button *button)
 {
-    struct json_object *o = json_object_new_object();
     AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
     struct str label = str_c(button->text);
     render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
-    add(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
+    json_out_object(out, NULL);
+    json_out_text(out, "text", text.len > 0 ? text.data : "…");
     if (strlen(button->command) <= CALLBACK_DATA_MAX) {
-        add(o, "callback_data", json_object_new_string(button->command));
+        json_out_text(out, "callback_data", button->command);
     } else {
         /* Too long for callback data: the user copies and pastes it. */
-        struct json_object *copy = json_object_new_object();
-        add(copy, "text", json_object_new_string(button->command));
-        add(o, "copy_text", copy);
+        json_out_object(out, "copy_text");
+        json_out_text(out, "text", button->command);
+        json_out_end(out);
     }
     switch (button->style) {
     case BUTTON_PLAIN:
         break;
     case BUTTON_PRIMARY:
-        add(o, "style", json_object_new_string("primary"));
+        json_out_text(out, "style", "primary");
         break;
     case BUTTON_DANGER:
-        add(o, "style", json_object_new_string("danger"));
+        json_out_text(out, "style", "danger");
         break;
     }
-    return o;
+    json_out_end(out);
 }
 
-/* A last row of buttons for the pages before and after. */
-static void add_page(const struct reply *reply, struct json_object *rows)
+struct keys {
+    struct json_out *out;
+    const char *key;  /* of the keyboard */
+    bool has_rows;    /* the keyboard is open */
+    bool has_buttons; /* the row is open */
+};
+
+/* Opens keyboard and row with the first button, so that neither is ever empty. */
+static void add_key(struct keys *keys, const struct reply_button *button)
+{
+    size_t len = strlen(button->command);
+    if (len == 0 || len > COPY_TEXT_MAX) {
+        return;
+    }
+    if (!keys->has_rows) {
+        json_out_object(keys->out, keys->key);
+        json_out_array(keys->out, "inline_keyboard");
+    }
+    if (!keys->has_buttons) {
+        json_out_array(keys->out, NULL);
+    }
+    keys->has_rows = true;
+    keys->has_buttons = true;
+    add_button(keys->out, button);
+}
+
+static void end_row(struct keys *keys)
+{
+    if (keys->has_buttons) {
+        json_out_end(keys->out);
+    }
+    keys->has_buttons = false;
+}
+
+/* The last row has the buttons for the pages before and after. Adds nothing if there are none. */
+static void add_keyboard(struct json_out *out, const char *key, const struct reply *reply)
 {
     static const char *const names[] = {"◀ Previous", "Next ▶"};
-    struct json_object *row = json_object_new_array();
-    for (int next = 0; next <= 1; next++) {
-        const char *line = reply_get_page(reply, next == 1);
-        if (line[0] != '\0' && strlen(line) <= COPY_TEXT_MAX) {
-            (void)json_object_array_add(
-                row, one_button(&(struct reply_button){.text = names[next], .command = line}));
-        }
-    }
-    if (json_len(row) > 0) {
-        (void)json_object_array_add(rows, row);
-    } else {
-        (void)json_object_put(row);
-    }
-}
-
-/* NULL when there are none. */
-static struct json_object *keyboard(const struct reply *reply)
-{
-    struct json_object *rows = json_object_new_array();
+    struct keys keys = {.out = out, .key = key};
     for (size_t row = 0; row < reply_button_rows(reply); row++) {
-        struct json_object *buttons = json_object_new_array();
         for (size_t i = 0; i < reply_button_count(reply, row); i++) {
             struct reply_button button = reply_get_button(reply, row, i);
-            size_t len = strlen(button.command);
-            if (len > 0 && len <= COPY_TEXT_MAX) {
-                (void)json_object_array_add(buttons, one_button(&button));
-            }
+            add_key(&keys, &button);
         }
-        if (json_len(buttons) > 0) {
-            (void)json_object_array_add(rows, buttons);
-        } else {
-            (void)json_object_put(buttons);
-        }
+        end_row(&keys);
     }
-    add_page(reply, rows);
-    if (json_len(rows) == 0) {
-        (void)json_object_put(rows);
-        return NULL;
+    for (int next = 0; next <= 1; next++) {
+        add_key(&keys, &(struct reply_button){.text = names[next],
+                                              .command = reply_get_page(reply, next == 1)});
     }
-    struct json_object *markup = json_object_new_object();
-    add(markup, "inline_keyboard", rows);
-    return markup;
+    end_row(&keys);
+    if (keys.has_rows) {
+        json_out_end(out);
+        json_out_end(out);
+    }
 }
 
 /* Removes our own markup: drops tags, decodes the four entities. */
@@ -137,32 +142,32 @@ static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
     AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
     struct str html = buf_str(&d->parts.part[d->part]);
     struct json_object *params = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(params);
     bool edit = d->edit && d->part == 0;
     if (d->form == FORM_HTML) {
         buf_add_c(&text, d->repeated && d->part == 0 ? TELEGRAM_REPEATED_HTML : "");
         buf_add_str(&text, html);
-        add(params, "parse_mode", json_object_new_string("HTML"));
+        json_out_text(&out, "parse_mode", "HTML");
     } else {
         buf_add_c(&text, d->repeated && d->part == 0 ? TELEGRAM_REPEATED_TEXT : "");
         strip_markup(html, &text);
     }
-    add(params, "chat_id", json_object_new_int64(d->chat_id));
-    add(params, "text", json_object_new_string(text.data));
-    struct json_object *preview = json_object_new_object();
-    add(preview, "is_disabled", json_object_new_boolean(true));
-    add(params, "link_preview_options", preview);
-    struct json_object *markup = last && d->form == FORM_HTML ? keyboard(d->reply) : NULL;
-    if (markup != NULL) {
-        add(params, "reply_markup", markup);
+    json_out_i64(&out, "chat_id", d->chat_id);
+    json_out_text(&out, "text", text.data);
+    json_out_object(&out, "link_preview_options");
+    json_out_bool(&out, "is_disabled", true);
+    json_out_end(&out);
+    if (last && d->form == FORM_HTML) {
+        add_keyboard(&out, "reply_markup", d->reply);
     }
     if (edit) {
-        add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+        json_out_i64(&out, "message_id", d->row.edit_message_id);
     } else {
         if (reply_is_protected(d->reply)) {
-            add(params, "protect_content", json_object_new_boolean(true));
+            json_out_bool(&out, "protect_content", true);
         }
         if (d->row.priority == OUTBOX_INFO) {
-            add(params, "disable_notification", json_object_new_boolean(true));
+            json_out_bool(&out, "disable_notification", true);
         }
     }
     d->call = telegram_api_call(
@@ -240,9 +245,11 @@ static void send_document(struct delivery *d, telegram_api_fn on_sent)
                                                   .content_type = "text/plain; charset=utf-8",
                                                   .body = buf_str(&text)};
     form_caption(&form, d, reply_get_title(d->reply));
-    AUTO_JSON struct json_object *markup = d->form == FORM_HTML ? keyboard(d->reply) : NULL;
-    if (markup != NULL) {
-        json_add_text(&form.markup, markup);
+    struct json_out markup = JSON_OUT(&form.markup);
+    if (d->form == FORM_HTML) {
+        add_keyboard(&markup, NULL, d->reply);
+    }
+    if (form.markup.len > 0) {
         form.parts[form.count++] =
             (struct http_part){.name = "reply_markup", .body = buf_str(&form.markup)};
     }
@@ -295,7 +302,8 @@ static int send_file(struct delivery *d, telegram_api_fn on_sent, struct err *er
 static void call_json(struct delivery *d, const char *method, struct json_object *params,
                       telegram_api_fn on_sent)
 {
-    add(params, "chat_id", json_object_new_int64(d->chat_id));
+    struct json_out out = JSON_OUT_TREE(params);
+    json_out_i64(&out, "chat_id", d->chat_id);
     d->call =
         telegram_api_call(d->send_api,
                           &(struct telegram_request){
@@ -311,9 +319,10 @@ static int send_about(struct delivery *d, const char *method, telegram_api_fn on
                        (long long)d->row.edit_of);
     }
     struct json_object *params = json_object_new_object();
-    add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+    struct json_out out = JSON_OUT_TREE(params);
+    json_out_i64(&out, "message_id", d->row.edit_message_id);
     if (d->row.kind == OUTBOX_PIN) {
-        add(params, "disable_notification", json_object_new_boolean(true));
+        json_out_bool(&out, "disable_notification", true);
     }
     call_json(d, method, params, on_sent);
     return 0;
@@ -322,7 +331,8 @@ static int send_about(struct delivery *d, const char *method, telegram_api_fn on
 static void send_action(struct delivery *d, telegram_api_fn on_sent)
 {
     struct json_object *params = json_object_new_object();
-    add(params, "action", json_object_new_string("typing"));
+    struct json_out out = JSON_OUT_TREE(params);
+    json_out_text(&out, "action", "typing");
     call_json(d, "sendChatAction", params, on_sent);
 }
 

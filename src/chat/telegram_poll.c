@@ -5,6 +5,7 @@
 #include "command/runner.h"
 #include "config/config.h"
 #include "fresh.h"
+#include "io/json_out.h"
 #include "store/ops.h"
 #include "telegram_internal.h"
 
@@ -299,8 +300,8 @@ static void answer_next(void *userdata)
         return;
     }
     struct json_object *params = json_object_new_object();
-    (void)json_object_object_add(params, "callback_query_id",
-                                 json_object_new_string(poll->answers[0]));
+    struct json_out out = JSON_OUT_TREE(params);
+    json_out_text(&out, "callback_query_id", poll->answers[0]);
     poll->answer_call = telegram_api_call(
         poll->t->api,
         &(struct telegram_request){
@@ -551,21 +552,22 @@ void telegram_poll_menu(struct telegram_poll *poll)
 static void set_menu(struct telegram_poll *poll)
 {
     poll->menu_done = true; /* unless the commands change while the call is under way */
-    struct json_object *commands = json_object_new_array();
+    struct json_object *params = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(params);
+    json_out_array(&out, "commands");
     const struct manifest *m = NULL;
+    int count = 0;
     for (size_t i = 0; (m = manifest_at(poll->t->options.manifests, i)) != NULL; i++) {
-        if (!manifest_is_visible(m, CHANNEL_TELEGRAM) || json_len(commands) == MENU_MAX) {
+        if (!manifest_is_visible(m, CHANNEL_TELEGRAM) || count == MENU_MAX) {
             continue;
         }
-        struct json_object *command = json_object_new_object();
-        (void)json_object_object_add(command, "command", json_object_new_string(m->name));
-        (void)json_object_object_add(
-            command, "description",
-            json_object_new_string(m->summary[0] == '\0' ? m->name : m->summary));
-        (void)json_object_array_add(commands, command);
+        json_out_object(&out, NULL);
+        json_out_text(&out, "command", m->name);
+        json_out_text(&out, "description", m->summary[0] == '\0' ? m->name : m->summary);
+        json_out_end(&out);
+        count++;
     }
-    struct json_object *params = json_object_new_object();
-    (void)json_object_object_add(params, "commands", commands);
+    json_out_end(&out);
     poll->menu_call = telegram_api_call(poll->t->api,
                                         &(struct telegram_request){.method = "setMyCommands",
                                                                    .params = params,
@@ -739,16 +741,17 @@ static void poll_now(void *userdata)
     }
     static const char *const kinds[] = {"message", "callback_query", "my_chat_member"};
     struct json_object *params = json_object_new_object();
-    struct json_object *allowed = json_object_new_array();
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        (void)json_object_array_add(allowed, json_object_new_string(kinds[i]));
-    }
+    struct json_out out = JSON_OUT_TREE(params);
     if (poll->offset > 0) {
-        (void)json_object_object_add(params, "offset", json_object_new_int64(poll->offset));
+        json_out_i64(&out, "offset", poll->offset);
     }
-    (void)json_object_object_add(params, "limit", json_object_new_int(poll->limit));
-    (void)json_object_object_add(params, "timeout", json_object_new_int64(poll->timeout_s));
-    (void)json_object_object_add(params, "allowed_updates", allowed);
+    json_out_i64(&out, "limit", poll->limit);
+    json_out_i64(&out, "timeout", poll->timeout_s);
+    json_out_array(&out, "allowed_updates");
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        json_out_text(&out, NULL, kinds[i]);
+    }
+    json_out_end(&out);
     poll->call = telegram_api_call(
         t->api,
         &(struct telegram_request){.method = "getUpdates",

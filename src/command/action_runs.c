@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "builtin.h"
 #include "command/quote.h"
+#include "io/json_out.h"
 #include "store/run_table.h"
 
 #include <string.h>
@@ -56,27 +57,13 @@ static enum tone tone_of(enum run_state state)
     return TONE_WARN;
 }
 
-static struct json_object *run_json(const struct run_row *row, const char *line)
+static void add_run(struct json_out *data, const char *key, const struct run_row *row,
+                    const char *line)
 {
-    struct json_object *o = json_object_new_object();
-    AUTO_BUF struct buf since = BUF_INIT(64);
-    clock_add_iso(&since, row->created_us, false);
-    (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
-    (void)json_object_object_add(o, "line", json_object_new_string(line));
-    (void)json_object_object_add(o, "user", json_object_new_string(row->user_name));
-    (void)json_object_object_add(o, "channel", json_object_new_string(row->channel));
-    (void)json_object_object_add(o, "since", json_object_new_string(since.data));
-    (void)json_object_object_add(o, "state",
-                                 json_object_new_string(run_table_state_name(row->state)));
-    (void)json_object_object_add(o, "step", json_object_new_int64(row->step + 1));
-    if (row->err_id != ERR_NONE) {
-        (void)json_object_object_add(o, "error_code",
-                                     json_object_new_string(err_info(row->err_id)->code));
-    }
-    if (row->cancelled_by[0] != '\0') {
-        (void)json_object_object_add(o, "cancelled_by", json_object_new_string(row->cancelled_by));
-    }
-    return o;
+    json_out_object(data, key);
+    run_table_json(row, data);
+    json_out_text(data, "line", line);
+    json_out_end(data);
 }
 
 /* Running runs first, then the newest others. */
@@ -91,7 +78,8 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
     if (running < 0) {
         return running;
     }
-    struct json_object *list = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "runs");
     int64_t now_us = clock_wall_us(builtin->clock);
     reply_title(r, TONE_PLAIN, "Runs: %d running or waiting", running);
     if (running + (ended > 0 ? ended : 0) > 0) {
@@ -109,8 +97,9 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
         reply_cells(r, cell_count(rows[i].id), cell_text(shown), cell_text(rows[i].user_name),
                     cell_text(since.data), cell_text(step.data),
                     cell_state(run_table_state_name(rows[i].state), tone_of(rows[i].state)));
-        (void)json_object_array_add(list, run_json(&rows[i], line.data));
+        add_run(&data, NULL, &rows[i], line.data);
     }
+    json_out_end(&data);
     for (int i = 0; i < running; i++) {
         AUTO_BUF struct buf button = BUF_INIT(64);
         if (rows[i].state == RUN_RUNNING && i < 4) {
@@ -121,26 +110,7 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
     for (int i = 0; i < running + ended; i++) {
         run_row_release(&rows[i]);
     }
-    (void)json_object_object_add(reply_data(r), "runs", list);
     return ended < 0 ? ended : ACTION_DONE;
-}
-
-static struct json_object *step_json(const struct run_step *s)
-{
-    AUTO_JSON struct json_object *outputs = NULL;
-    struct json_object *o = json_object_new_object();
-    (void)json_object_object_add(o, "action", json_object_new_string(s->action));
-    (void)json_object_object_add(o, "state", json_object_new_string(run_table_step_name(s->state)));
-    (void)json_object_object_add(o, "result", json_object_new_string(s->result));
-    if (s->ended_us > 0) {
-        (void)json_object_object_add(
-            o, "took_s", json_object_new_double((double)(s->ended_us - s->started_us) / 1e6));
-    }
-    if (s->outputs[0] != '\0' &&
-        json_parse(str_c(s->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL) == 0) {
-        (void)json_object_object_add(o, "outputs", TAKE(outputs));
-    }
-    return o;
 }
 
 static void show_step(struct reply *r, const struct run_step *s, int64_t now_us)
@@ -170,7 +140,7 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
     AUTO_BUF struct buf line = BUF_INIT(4096);
     AUTO_BUF struct buf since = BUF_INIT(64);
     int64_t now_us = clock_wall_us(builtin->clock);
-    struct json_object *list = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
     add_line(builtin, &row, &line);
     clock_add_when(&since, row.created_us, now_us);
     reply_title(r, tone_of(row.state), "Run %lld: %s: %s", (long long)id, line.data,
@@ -179,17 +149,20 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
     if (row.err_id != ERR_NONE) {
         reply_line(r, "%s: %s", err_info(row.err_id)->code, err_info(row.err_id)->message);
     }
+    add_run(&data, "run", &row, line.data);
+    json_out_array(&data, "steps");
     for (int i = 0; i < n; i++) {
         show_step(r, &steps[i], now_us);
-        (void)json_object_array_add(list, step_json(&steps[i]));
+        json_out_object(&data, NULL);
+        run_table_step_json(&steps[i], &data);
+        json_out_end(&data);
     }
+    json_out_end(&data);
     if (row.state == RUN_RUNNING) {
         AUTO_BUF struct buf button = BUF_INIT(64);
         buf_addf(&button, "/cancel %lld", (long long)id);
         reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
     }
-    (void)json_object_object_add(reply_data(r), "run", run_json(&row, line.data));
-    (void)json_object_object_add(reply_data(r), "steps", list);
     free(steps);
     return n < 0 ? n : ACTION_DONE;
 }

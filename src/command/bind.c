@@ -173,13 +173,14 @@ int bind_stored(const struct manifest *m, struct json_object *args,
     return rc < 0 ? rc : check_required(m, values, err);
 }
 
-struct json_object *bind_stored_json(const struct manifest *m, const struct arg_value *values)
+void bind_stored_json(const struct manifest *m, const struct arg_value *values, struct buf *text)
 {
-    struct json_object *args = json_object_new_object();
+    struct json_out out = JSON_OUT(text);
+    json_out_object(&out, NULL);
     for (int i = 0; i < m->arg_count; i++) {
         if (values[i].type != PARAM_NONE) {
-            (void)json_object_object_add(args, m->args[i].rule.name, value_json(&values[i]));
+            value_json(&values[i], &out, m->args[i].rule.name);
         }
     }
-    return args;
+    json_out_end(&out);
 }

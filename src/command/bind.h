@@ -29,5 +29,5 @@ int bind_json(const struct manifest *m, struct json_object *args,
  * run had none, and ignores names that the manifest does not declare. */
 int bind_stored(const struct manifest *m, struct json_object *args,
                 const struct value_context *context, struct arg_value *values, struct err *err);
-/* An object of the canonical JSON of each value that was given; the caller owns it. */
-struct json_object *bind_stored_json(const struct manifest *m, const struct arg_value *values);
+/* An object of the canonical JSON of each value that was given. */
+void bind_stored_json(const struct manifest *m, const struct arg_value *values, struct buf *text);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "command/reply_json.h"
+#include "io/json_out.h"
 #include "reply_make.h"
 
 #include <math.h>
@@ -777,9 +778,10 @@ void reply_append(struct reply *r, const struct reply *from)
         }
     }
     r->is_protected = r->is_protected || from->is_protected;
+    struct json_out data = JSON_OUT_TREE(r->data);
     json_object_object_foreach(from->data, key, value)
     {
-        ASSERT(json_object_object_add(r->data, key, json_object_get(value)) == 0);
+        json_out_value(&data, key, value);
     }
 }
 
@@ -790,10 +792,10 @@ struct json_object *reply_data(struct reply *r)
 
 struct reply *reply_copy(const struct reply *r)
 {
-    AUTO_JSON struct json_object *value = reply_json(r);
-    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    AUTO_BUF struct buf text = BUF_INIT(JSON_LIMITS_DEFAULT.max_bytes);
     struct reply *copy = NULL;
-    int rc = reply_json_read(text, strlen(text), &copy, NULL);
+    reply_json_text(r, &text);
+    int rc = reply_json_read(text.data, text.len, &copy, NULL);
     ASSERT(rc == 0); /* reply_json wrote it */
     return copy;
 }

@@ -36,8 +36,7 @@ int run_args_restore(struct run *run, const char *args_json, bool look_up, struc
 
 void run_args_json(const struct run *run, struct buf *out)
 {
-    AUTO_JSON struct json_object *args = bind_stored_json(run->m, run->args);
-    json_add_text(out, args);
+    bind_stored_json(run->m, run->args, out);
 }
 
 bool run_args_line(const struct run *run, struct buf *out)

@@ -1,6 +1,7 @@
 #include "step.h"
 
 #include "base/check.h"
+#include "io/json_out.h"
 #include "run.h"
 
 #include <string.h>
@@ -467,15 +468,15 @@ const char *step_output(const struct step *s, struct str name)
     return NULL;
 }
 
-void step_outputs_json(const struct step *s, struct buf *out)
+void step_outputs_json(const struct step *s, struct buf *text)
 {
-    AUTO_JSON struct json_object *outputs = NULL;
+    struct json_out out = JSON_OUT(text);
+    if (s->output_count == 0) {
+        return;
+    }
+    json_out_object(&out, NULL);
     for (int i = 0; i < s->output_count; i++) {
-        outputs = outputs == NULL ? json_object_new_object() : outputs;
-        (void)json_object_object_add(outputs, s->outputs[i].name,
-                                     json_object_new_string(s->outputs[i].value));
+        json_out_text(&out, s->outputs[i].name, s->outputs[i].value);
     }
-    if (outputs != NULL) {
-        json_add_text(out, outputs);
-    }
+    json_out_end(&out);
 }

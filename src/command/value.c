@@ -295,30 +295,38 @@ void value_text(const struct arg_value *value, struct buf *out)
     }
 }
 
-static struct json_object *json_of_text(const struct arg_value *value)
+static void text_json(const struct arg_value *value, struct json_out *out, const char *key)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)VALUE_LIST_MAX * VALUE_TEXT_MAX);
     value_text(value, &text);
-    return json_object_new_string_len(text.data, (int)text.len);
+    json_out_str(out, key, buf_str(&text));
 }
 
-struct json_object *value_json(const struct arg_value *value)
+void value_json(const struct arg_value *value, struct json_out *out, const char *key)
 {
     switch (value->type) {
     case PARAM_NONE:
-        return NULL;
+        json_out_null(out, key);
+        return;
     case PARAM_INT:
-        return value->prefix[0] == '\0' ? json_object_new_int64(value->number)
-                                        : json_of_text(value);
-    case PARAM_USER:
-        return value->user.id != 0 ? json_object_new_int64(value->user.id) : json_of_text(value);
-    case PARAM_LIST: {
-        struct json_object *list = json_object_new_array();
-        for (size_t i = 0; i < value->list.count; i++) {
-            (void)json_object_array_add(list, value_json(&value->list.items[i]));
+        if (value->prefix[0] == '\0') {
+            json_out_i64(out, key, value->number);
+            return;
         }
-        return list;
-    }
+        break;
+    case PARAM_USER:
+        if (value->user.id != 0) {
+            json_out_i64(out, key, value->user.id);
+            return;
+        }
+        break;
+    case PARAM_LIST:
+        json_out_array(out, key);
+        for (size_t i = 0; i < value->list.count; i++) {
+            value_json(&value->list.items[i], out, NULL);
+        }
+        json_out_end(out);
+        return;
     case PARAM_TEXT:
     case PARAM_DECIMAL:
     case PARAM_PRICE:
@@ -332,7 +340,7 @@ struct json_object *value_json(const struct arg_value *value)
     case PARAM_CHOICE:
         break;
     }
-    return json_of_text(value);
+    text_json(value, out, key);
 }
 
 /* ----------------------------------------------------------------------------- parameters ---- */

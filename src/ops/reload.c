@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 #include "store/config_table.h"
 #include "store/ops.h"
@@ -145,19 +146,20 @@ static void show_table(struct reply *reply, const struct config_diff *diff, bool
     }
 }
 
-static struct json_object *diff_json(const struct config_diff *diff)
+static void set_diff_data(struct reply *reply, const struct config_diff *diff)
 {
-    struct json_object *rows = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_array(&data, "changes");
     for (int i = 0; i < diff->count; i++) {
         const struct config_change *c = &diff->items[i];
-        struct json_object *row = json_object_new_object();
-        (void)json_object_object_add(row, "option", json_object_new_string(c->path));
-        (void)json_object_object_add(row, "before", json_object_new_string(c->before));
-        (void)json_object_object_add(row, "after", json_object_new_string(c->after));
-        (void)json_object_object_add(row, "live", json_object_new_boolean(c->live));
-        (void)json_object_array_add(rows, row);
+        json_out_object(&data, NULL);
+        json_out_text(&data, "option", c->path);
+        json_out_text(&data, "before", c->before);
+        json_out_text(&data, "after", c->after);
+        json_out_bool(&data, "live", c->live);
+        json_out_end(&data);
     }
-    return rows;
+    json_out_end(&data);
 }
 
 static void show_diff(struct reply *reply, const struct config_diff *diff)
@@ -176,7 +178,7 @@ static void show_diff(struct reply *reply, const struct config_diff *diff)
         reply_line(reply, "%d more differences are not shown.",
                    diff->live + diff->restart - diff->count);
     }
-    (void)json_object_object_add(reply_data(reply), "changes", diff_json(diff));
+    set_diff_data(reply, diff);
 }
 
 /* ------------------------------------------------------------------ applying */
@@ -470,7 +472,8 @@ static int run_reload(struct reload *reload, struct action_call *call, struct er
                    "were: see /alerts.",
                    reload->bad_files);
     }
-    (void)json_object_object_add(reply_data(reply), "version", json_object_new_int64(id));
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_i64(&data, "version_id", id);
     return ACTION_DONE;
 }
 
@@ -493,17 +496,22 @@ static int recover_reload(struct action_call *call, bool *ret_happened, struct e
     return 0;
 }
 
-static struct json_object *version_json(const struct config_version *v)
+/* text: of the whole configuration; NULL: not wanted. */
+static void add_version(struct json_out *data, const char *key, const struct config_version *v,
+                        const char *text)
 {
-    struct json_object *o = json_object_new_object();
-    (void)json_object_object_add(o, "id", json_object_new_int64(v->id));
-    (void)json_object_object_add(o, "at_us", json_object_new_int64(v->at_us));
-    (void)json_object_object_add(o, "user", json_object_new_string(v->user));
-    (void)json_object_object_add(o, "channel", json_object_new_string(v->channel));
-    (void)json_object_object_add(o, "why", json_object_new_string(v->why));
-    (void)json_object_object_add(o, "hash", json_object_new_string(v->hash));
-    (void)json_object_object_add(o, "changes", json_object_new_string(v->changes));
-    return o;
+    json_out_object(data, key);
+    json_out_i64(data, "id", v->id);
+    json_out_time(data, "at", v->at_us);
+    json_out_text(data, "user", v->user);
+    json_out_text(data, "channel", v->channel);
+    json_out_text(data, "why", v->why);
+    json_out_text(data, "hash", v->hash);
+    json_out_text(data, "changes", v->changes);
+    if (text != NULL) {
+        json_out_text(data, "text", text);
+    }
+    json_out_end(data);
 }
 
 static int show_version(struct reload *reload, int64_t id, struct reply *reply, struct err *err)
@@ -524,9 +532,8 @@ static int show_version(struct reload *reload, int64_t id, struct reply *reply, 
     reply_pre(reply, str_c(v.text));
     reply_fold_end(reply);
     reply_protect(reply);
-    struct json_object *o = version_json(&v);
-    (void)json_object_object_add(o, "text", json_object_new_string(v.text));
-    (void)json_object_object_add(reply_data(reply), "version", o);
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    add_version(&data, "version", &v, v.text);
     return ACTION_DONE;
 }
 
@@ -543,7 +550,8 @@ static int show_history(struct action_call *call, struct err *err)
         return n;
     }
     int64_t now_us = clock_wall_us(reload->o.clock);
-    struct json_object *rows = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_array(&data, "versions");
     reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
     reply_columns(reply, "#", "when", "who", "why", "changes");
     for (int i = 0; i < n; i++) {
@@ -554,10 +562,10 @@ static int show_history(struct action_call *call, struct err *err)
         buf_addf(&changes, "%.*s%s", STR_ARG(first), rest.len > 0 ? " …" : "");
         reply_cells(reply, cell_count(v->id), cell_time(v->at_us, now_us), cell_text(v->user),
                     cell_text(v->why), cell_text(changes.data));
-        (void)json_object_array_add(rows, version_json(v));
+        add_version(&data, NULL, v, NULL);
         config_version_release(v);
     }
-    (void)json_object_object_add(reply_data(reply), "versions", rows);
+    json_out_end(&data);
     return ACTION_DONE;
 }
 
@@ -647,14 +655,15 @@ const struct config *reload_config(const struct reload *reload)
 void reload_status(struct buf *out, struct json_object *data, void *userdata)
 {
     const struct reload *reload = userdata;
-    struct json_object *row = json_object_new_object();
     if (reload->invalid) {
         buf_add_c(out, "🔴 Configuration file cannot be used: see /alerts");
     } else if (reload->waiting > 0) {
         buf_addf(out, "Configuration: %d %s changed, at the next start", reload->waiting,
                  options_word(reload->waiting));
     }
-    (void)json_object_object_add(row, "invalid", json_object_new_boolean(reload->invalid));
-    (void)json_object_object_add(row, "waiting", json_object_new_int(reload->waiting));
-    (void)json_object_object_add(data, "config", row);
+    struct json_out members = JSON_OUT_TREE(data);
+    json_out_object(&members, "config");
+    json_out_bool(&members, "invalid", reload->invalid);
+    json_out_i64(&members, "waiting", reload->waiting);
+    json_out_end(&members);
 }

@@ -302,3 +302,33 @@ int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, s
     }
     return rc < 0 ? rc : (int)n;
 }
+
+/* ---------------------------------------------------------------- JSON */
+
+void run_table_json(const struct run_row *row, struct json_out *out)
+{
+    json_out_i64(out, "id", row->id);
+    json_out_text(out, "command", row->command);
+    json_out_text(out, "user", row->user_name);
+    json_out_text(out, "role", row->role);
+    json_out_text(out, "channel", row->channel);
+    json_out_text(out, "state", run_table_state_name(row->state));
+    json_out_i64(out, "step", row->step + 1);
+    json_out_time(out, "created_at", row->created_us);
+    json_out_time(out, "updated_at", row->updated_us);
+    json_out_text(out, "error_code", row->err_id != ERR_NONE ? err_info(row->err_id)->code : NULL);
+    json_out_text(out, "cancelled_by", row->cancelled_by);
+}
+
+void run_table_step_json(const struct run_step *step, struct json_out *out)
+{
+    AUTO_JSON struct json_object *outputs = NULL;
+    (void)json_parse(str_c(step->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL);
+    json_out_i64(out, "index", step->index + 1);
+    json_out_text(out, "action", step->action);
+    json_out_text(out, "state", run_table_step_name(step->state));
+    json_out_time(out, "started_at", step->started_us);
+    json_out_time(out, "ended_at", step->ended_us);
+    json_out_text(out, "result", step->result);
+    json_out_value(out, "outputs", outputs);
+}

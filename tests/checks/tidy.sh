@@ -24,6 +24,12 @@ check "a README in every module" "$(
 check "a thread line in every public header" "$(
     echo "$code" | grep '^include/.*\.h$' | tr '\n' '\0' | xargs -0 grep -L 'Thread:'
 )"
+# io/json_out is the only writer of JSON. An empty object is where a tree begins.
+check "JSON is written by io/json_out only" "$(
+    echo "$code" | grep -E '^(src|include)/' | grep -vE '^(src|include)/io/|errors\.def$' | tr '\n' '\0' |
+        xargs -0 grep -nE 'json_object_(new_(string|int|uint|double|boolean|array|null)|object_add|array_add|array_put)|\\"[A-Za-z_]*\\" ?:|\{\\"' |
+        cut -d: -f1,2
+)"
 check "no binary, database or key is tracked" \
     "$(echo "$files" | grep -E '\.(o|a|so|db|db-wal|key|pem|log)$')"
 check "no empty file" "$(echo "$files" | while read -r f; do [ -s "$f" ] || echo "$f"; done)"

@@ -220,8 +220,7 @@ static int bind(const struct scene *s, const char *text, struct buf *stored, str
         rc = bind_line(s->m, &line, &s->context, values, err);
     }
     if (rc == 0) {
-        AUTO_JSON struct json_object *out = bind_stored_json(s->m, values);
-        json_add_text(stored, out);
+        bind_stored_json(s->m, values, stored);
     }
     bind_free(s->m, values);
     return rc;
@@ -310,8 +309,7 @@ static void stored_values_of_any_version_are_read(void **state)
         struct arg_value *values = bind_new(s->m);
         assert_int_equal(json_parse(str_c(cases[i][0]), &JSON_LIMITS_DEFAULT, &json, NULL), 0);
         assert_int_equal(bind_stored(s->m, json, &s->context, values, NULL), 0);
-        AUTO_JSON struct json_object *out = bind_stored_json(s->m, values);
-        json_add_text(&stored, out);
+        bind_stored_json(s->m, values, &stored);
         assert_string_equal(stored.data, cases[i][1]);
         bind_free(s->m, values);
     }

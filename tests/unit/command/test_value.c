@@ -307,10 +307,10 @@ static void assert_round_trips(const struct action_param *param, const struct ar
 {
     AUTO_BUF struct buf canonical = BUF_INIT(4096);
     AUTO_BUF struct buf stored = BUF_INIT(8192);
-    AUTO_JSON struct json_object *json = value_json(value);
+    struct json_out json = JSON_OUT(&stored);
     struct arg_value from_text = {0}, from_json = {0}, copy = {0};
     value_text(value, &canonical);
-    json_add_text(&stored, json);
+    value_json(value, &json, NULL);
     AUTO_JSON struct json_object *again = parse(stored.data);
     assert_int_equal(value_from_text(param, buf_str(&canonical), context, &from_text, NULL), 0);
     assert_int_equal(value_from_json(param, again, context, &from_json, NULL), 0);
@@ -429,9 +429,9 @@ static void json_numbers_and_arrays_are_read(void **state)
             assert_int_equal(rc, -ERR_COMMAND_ARG_INVALID);
             continue;
         }
-        AUTO_JSON struct json_object *out = value_json(&value);
+        struct json_out out = JSON_OUT(&stored);
         value_text(&value, &canonical);
-        json_add_text(&stored, out);
+        value_json(&value, &out, NULL);
         assert_string_equal(canonical.data, cases[i].canonical);
         assert_string_equal(stored.data, cases[i].stored);
         value_release(&value);
