@@ -177,6 +177,9 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
     return rc;
 }
 
+/* From this size on an allocation has pages of its own. */
+#define LARGE_BYTES (128 * 1024)
+
 static void set_process_limits(void)
 {
     /* Memory holds secrets: no core dump. */
@@ -184,6 +187,9 @@ static void set_process_limits(void)
     (void)umask(0027);
     /* Few threads that rarely allocate: an arena for each would waste memory. */
     (void)mallopt(M_ARENA_MAX, 2);
+    /* Fixed, or the first large buffer that is freed raises it: then what is sized at start comes
+     * from recycled memory, of which calloc touches every page, and freed memory is kept. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 }
 
 int cli_daemon(const struct cli_daemon *daemon)

@@ -399,7 +399,7 @@ static void remind(struct driver *d)
     driver_publish_events(d, events, count);
 }
 
-static void beat(struct driver *d)
+void driver_beat(struct driver *d)
 {
     atomic_store(&d->shared->engine_beat_mono_us, clock_mono_us(d->clock));
 }
@@ -481,7 +481,7 @@ static void finish(struct driver *d)
 
 int64_t driver_round(struct driver *d)
 {
-    beat(d);
+    driver_beat(d);
     if (d->engine == NULL && !driver_open_try(d)) {
         return DRIVER_ROUND_US;
     }

@@ -13,8 +13,6 @@
 #define RETRY_US USEC_PER_SEC
 /* Notes of a step besides those of its orders: a state and a request. */
 #define NOTES_MORE 2
-/* Five-minute bars of the warm-up of a symbol, stored for charts. */
-#define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5)
 
 /* ---------------------------------------------------------------- the market */
 
@@ -146,21 +144,26 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
 
 /* ---------------------------------------------------------------- starts */
 
-/* Warms up, then writes history, market and books to the database in one transaction. */
+/* With many symbols the warm-up takes seconds. */
+static void alive(void *userdata)
+{
+    driver_beat(userdata);
+}
+
+/* Warms up, and writes history, market and books to the database in one transaction. */
 static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
 {
     bool simulated = d->own == &d->market.source;
-    AUTO_FREE struct source_bar *history =
-        calloc((size_t)(HISTORY_MAX * d->symbol_count), sizeof(*history));
-    ASSERT(history != NULL);
-    int kept = 0;
-    for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
-        struct source_bar bars[SYMBOLS_LIMIT];
+    struct source_bar bars[SYMBOLS_LIMIT], closed[SYMBOLS_LIMIT];
+    int rc = journal_first_begin(d->store, err);
+    for (int minute = 0; rc >= 0 && simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
         int count = source_next(d->own, bars);
-        kept += engine_warm(d->engine, bars, count, &history[kept]);
+        count = engine_warm(d->engine, bars, count, closed);
+        rc = journal_first_add(d->store, closed, count, err);
+        alive(d);
     }
     d->market_us = market_us;
-    return journal_begin(d->store, d->engine, d->own, history, kept, err);
+    return rc < 0 ? rc : journal_first_commit(d->store, d->engine, d->own, err);
 }
 
 static int first_start(struct driver *d, int64_t run, struct engine_now *ret_now, struct err *err)
@@ -217,7 +220,8 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
     }
     make_engine(d);
     engine_restore(d->engine, memory);
-    rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
+    rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, alive, d,
+                             err);
     if (rc == -ERR_MARKET_SAVED) {
         log_err(LOG_LEVEL_WARNING, err, "cannot use the saved market");
         rc = 0;

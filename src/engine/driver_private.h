@@ -96,6 +96,7 @@ struct driver {
 };
 
 /* driver.c */
+void driver_beat(struct driver *d); /* this thread makes progress */
 void driver_publish_events(struct driver *d, const struct event *events, int count);
 void driver_publish_snapshot(struct driver *d);
 /* Reports a lasting fault: an event when it begins and every minute, a log line when it begins. */

@@ -176,20 +176,28 @@ int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *
     return rc;
 }
 
-int journal_begin(struct trading_store *store, const struct engine *engine,
-                  const struct source *source, const struct source_bar *history, int count,
-                  struct err *err)
+int journal_first_begin(struct trading_store *store, struct err *err)
 {
-    int rc = trading_store_begin(store, err);
-    if (rc < 0) {
-        return rc;
-    }
+    return trading_store_begin(store, err);
+}
+
+int journal_first_add(struct trading_store *store, const struct source_bar *bars, int count,
+                      struct err *err)
+{
+    int rc = 0;
     for (int i = 0; i < count && rc >= 0; i++) {
-        rc = candle_table_add(store, history[i].symbol, &history[i].candle, err);
+        rc = candle_table_add(store, bars[i].symbol, &bars[i].candle, err);
     }
-    if (rc >= 0) {
-        rc = write_market(store, engine, source, err);
+    if (rc < 0) {
+        trading_store_rollback(store);
     }
+    return rc;
+}
+
+int journal_first_commit(struct trading_store *store, const struct engine *engine,
+                         const struct source *source, struct err *err)
+{
+    int rc = write_market(store, engine, source, err);
     if (rc >= 0) {
         rc = state_table_save(store, engine_state(engine), err);
     }
@@ -285,7 +293,8 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
 }
 
 static int load_history(struct trading_store *store, struct engine *engine,
-                        const struct symbol *symbols, int count, struct err *err)
+                        const struct symbol *symbols, int count, void (*alive)(void *userdata),
+                        void *userdata, struct err *err)
 {
     AUTO_FREE struct candle *bars = calloc(CANDLE_TABLE_KEEP, sizeof(*bars));
     ASSERT(bars != NULL);
@@ -295,6 +304,7 @@ static int load_history(struct trading_store *store, struct engine *engine,
             return kept;
         }
         engine_history(engine, symbols[i], bars, kept);
+        alive(userdata);
     }
     return 0;
 }
@@ -313,7 +323,8 @@ int journal_has_market(struct trading_store *store, bool *ret, struct err *err)
 }
 
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
-                        const struct symbol *symbols, int count, struct err *err)
+                        const struct symbol *symbols, int count, void (*alive)(void *userdata),
+                        void *userdata, struct err *err)
 {
     AUTO_FREE char *bytes = malloc(STATE_BLOB_MAX);
     ASSERT(bytes != NULL);
@@ -327,6 +338,6 @@ int journal_load_market(struct trading_store *store, struct engine *engine, stru
         return rc;
     }
     bool fits = rc >= 0 && engine_series_load(engine, bytes, size);
-    rc = load_history(store, engine, symbols, count, err);
+    rc = load_history(store, engine, symbols, count, alive, userdata, err);
     return rc < 0 || fits ? rc : err_set(err, ERR_MARKET_SAVED, "series, %zu bytes", size);
 }

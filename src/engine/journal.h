@@ -58,16 +58,21 @@ int journal_commit_rows(struct trading_store *store, const struct engine *engine
 /* The newest committed episode of the reserve; 0: none. */
 int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *err);
 
-/* A first start, in one transaction: the opening books and the warm-up history. */
-int journal_begin(struct trading_store *store, const struct engine *engine,
-                  const struct source *source, const struct source_bar *history, int count,
-                  struct err *err);
+/* A first start, in one transaction: begin, then the bars of the warm-up history as they close,
+ * then commit with the opening books. A failure of the last two rolls it back. */
+int journal_first_begin(struct trading_store *store, struct err *err);
+int journal_first_add(struct trading_store *store, const struct source_bar *bars, int count,
+                      struct err *err);
+int journal_first_commit(struct trading_store *store, const struct engine *engine,
+                         const struct source *source, struct err *err);
 
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err);
 /* False after an import, which brings books without a market. */
 int journal_has_market(struct trading_store *store, bool *ret, struct err *err);
 /* Loads source and market history, with the windows from candle_table. ERR_MARKET_SAVED: the
  * source's state does not fit, so the history is of another market; nothing was loaded. If only the
- * series do not fit, they are warmed from candle_table instead. */
+ * series do not fit, they are warmed from candle_table instead. alive is called after each symbol.
+ */
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
-                        const struct symbol *symbols, int count, struct err *err);
+                        const struct symbol *symbols, int count, void (*alive)(void *userdata),
+                        void *userdata, struct err *err);

@@ -15,6 +15,7 @@
 #include "bench/bench.h"
 #include "fakes/fake_telegram.h"
 #include "io/file.h"
+#include "model/capacity.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -92,12 +93,13 @@ static void listen_for_ready(struct daemon *d)
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", d->folder);
     d->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ASSERT(bind(d->notify_fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-    const struct timeval limit = {.tv_sec = 30};
+    const struct timeval limit = {.tv_sec = 120};
     ASSERT(setsockopt(d->notify_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
     ASSERT(setenv("NOTIFY_SOCKET", address.sun_path, 1) == 0);
 }
 
-static void write_config(struct daemon *d, uint16_t port)
+/* symbols: of the market; 0: the default ones. */
+static void write_config(struct daemon *d, uint16_t port, int symbols)
 {
     AUTO_BUF struct buf text = BUF_INIT(16384);
     buf_addf(&text, "telegram:\n  bot_token: \"%s\"\n  api_url: http://127.0.0.1:%u\n  users:\n",
@@ -107,6 +109,10 @@ static void write_config(struct daemon *d, uint16_t port)
     }
     buf_add_c(&text, "commands:\n  rate: 0\nmonitoring:\n  audit_first_after: 1h\n"
                      "services: {}\napi:\n  port: 0\n");
+    for (int i = 0; i < symbols; i++) {
+        buf_addf(&text, "%sS%03d-USD%s", i == 0 ? "market:\n  symbols: [" : ", ", i,
+                 i == symbols - 1 ? "]\nrisk:\n  max_positions: 100\n" : "");
+    }
     ASSERT(file_write(d->config, buf_str(&text), 0600, NULL) == 0);
 }
 
@@ -225,6 +231,18 @@ static double longest_absence(const struct daemon *d, char *source, size_t size)
     return strtod(us + sizeof(key) - 1, NULL) / 1000;
 }
 
+/* A new account: its first start warms up each symbol, which takes seconds. */
+static double many_symbols_mb(struct daemon *d, uint16_t port)
+{
+    (void)snprintf(d->state, sizeof(d->state), "%s/many", d->folder);
+    write_config(d, port, SYMBOLS_LIMIT);
+    start(d);
+    sleep_ms(IDLE_S * 1000);
+    double mb = resident_mb(d->pid);
+    stop(d);
+    return mb;
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -237,7 +255,7 @@ int main(int argc, char **argv)
     (void)snprintf(d.state, sizeof(d.state), "%s/state", d.folder);
     struct fake_telegram *telegram = NULL;
     ASSERT(fake_telegram_start(&telegram) == 0);
-    write_config(&d, fake_telegram_port(telegram));
+    write_config(&d, fake_telegram_port(telegram), 0);
     listen_for_ready(&d);
 
     measure_starts(&d);
@@ -250,10 +268,12 @@ int main(int argc, char **argv)
     char source[64];
     double away_ms[1] = {longest_absence(&d, source, sizeof(source))};
     stop(&d);
+    double many_mb[1] = {many_symbols_mb(&d, fake_telegram_port(telegram))};
 
     bench_table_head();
     bench_table_row("exec to ready (limit 200 ms)", ready_ms, STARTS, "ms", NULL);
     bench_table_row("idle memory, RSS (limit 20 MB)", rss_mb, 1, "MB", NULL);
+    bench_table_row("idle memory, 300 symbols, RSS (limit 60 MB)", many_mb, 1, "MB", NULL);
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
     bench_table_row("two plain SQLite commits", bare_ms, UPDATES, "ms", "share of the disk");

@@ -394,6 +394,40 @@ static void a_duplicate_symbol_is_refused(void **state)
                    "t.yaml:1:25: market.files: 1 is already the file of A-B");
 }
 
+/* 300 symbols with a file each are accepted; one more of anything is reported with its place. */
+static void the_number_of_symbols_is_limited(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(65536);
+    buf_add_c(&text, "market:\n  source: csv\n  symbols:\n");
+    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
+        buf_addf(&text, "    - S%03d-USD\n", i);
+    }
+    buf_add_c(&text, "  files:\n");
+    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
+        buf_addf(&text, "    - S%03d-USD=/data/market/candles/%d.csv\n", i, i);
+    }
+    buf_add_c(&text, "risk: {max_positions: 100}\n");
+    AUTO_CONFIG struct config *c = parse(text.data);
+    static struct settings s;
+    config_settings(c, &s);
+    assert_int_equal(s.symbol_count, SYMBOLS_LIMIT);
+    assert_string_equal(s.symbols[SYMBOLS_LIMIT - 1].name, "S299-USD");
+    assert_string_equal(s.market_files[SYMBOLS_LIMIT - 1].path, "/data/market/candles/299.csv");
+    assert_int_equal(s.max_positions, POSITIONS_LIMIT);
+
+    buf_clear(&text);
+    buf_add_c(&text, "market:\n  symbols: [");
+    for (int i = 0; i <= SYMBOLS_LIMIT; i++) {
+        buf_addf(&text, "%sS%03d", i > 0 ? ", " : "", i);
+    }
+    buf_add_c(&text, "]\n");
+    expect_problem(text.data, ERR_CONFIG_RANGE,
+                   "t.yaml:2:12: market.symbols: expected 1 to 300 items, found 301");
+    expect_problem("risk:\n  max_positions: 101\n", ERR_CONFIG_RANGE,
+                   "t.yaml:2:18: risk.max_positions: expected 1 to 100, found \"101\"");
+}
+
 /* At 100 % the target of a short would be a price of zero. */
 static void a_target_of_100_percent_is_refused(void **state)
 {
@@ -780,7 +814,8 @@ UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
            TEST(values_out_of_range_are_refused), TEST(inconsistent_users_and_services_are_refused),
            TEST(inconsistent_local_users_are_refused),
            TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
-           TEST(a_target_of_100_percent_is_refused), TEST(the_place_of_an_option_is_reported),
+           TEST(the_number_of_symbols_is_limited), TEST(a_target_of_100_percent_is_refused),
+           TEST(the_place_of_an_option_is_reported),
            TEST(a_csv_market_needs_a_file_for_each_symbol),
            TEST(broken_yaml_is_reported_with_its_place), TEST(all_problems_are_reported),
            TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),

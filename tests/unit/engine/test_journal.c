@@ -50,6 +50,11 @@ static void move_table(struct driver_rig *rig, const char *from, const char *to)
     db_rows_free(rows);
 }
 
+static void count_call(void *userdata)
+{
+    (*(int *)userdata)++;
+}
+
 /* A table that cannot be read: no start from partial data. */
 static void a_failed_read_fails_the_start(void **state)
 {
@@ -71,19 +76,21 @@ static void a_failed_read_fails_the_start(void **state)
         assert_true(journal_load(rig.store, memory, &err) < 0);
         move_table(&rig, "away", tables[i]);
     }
+    int calls = 0;
     static const char *const markets[] = {"blobs", "candles"};
     for (size_t i = 0; i < COUNT_OF(markets); i++) {
         move_table(&rig, markets[i], "away");
         assert_true(journal_load_market(rig.store, engine, &rig.market->source,
-                                        rig.settings.symbols, 3, &err) < 0);
+                                        rig.settings.symbols, 3, count_call, &calls, &err) < 0);
         move_table(&rig, "away", markets[i]);
     }
     assert_int_equal(journal_load(rig.store, memory, &err), 0);
     assert_int_equal(memory->state.cash.e8, whole->state.cash.e8);
     assert_int_equal(memory->order_count, whole->order_count);
-    assert_int_equal(
-        journal_load_market(rig.store, engine, &rig.market->source, rig.settings.symbols, 3, &err),
-        0);
+    assert_int_equal(journal_load_market(rig.store, engine, &rig.market->source,
+                                         rig.settings.symbols, 3, count_call, &calls, &err),
+                     0);
+    assert_int_equal(calls, 3);
     assert_true(engine_price(engine, rig.settings.symbols[0]).e8 > 0);
     engine_free(engine);
     free(memory);

@@ -3,6 +3,7 @@
  */
 #include "../../../src/engine/percentile.h"
 #include "driver_rig.h"
+#include "engine/backtest.h"
 #include "engine/engine.h"
 #include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
@@ -130,6 +131,51 @@ static void a_step_allocates_nothing(void **state)
     free(out);
     free(snapshot);
     engine_free(engine);
+}
+
+/* As many symbols as there can be decide in one step, and as many positions are open. */
+static void steps_at_the_limits_allocate_nothing(void **state)
+{
+    (void)state;
+    static struct settings settings;
+    static struct simulated market;
+    driver_rig_settings(&settings);
+    settings.symbol_count = SYMBOLS_LIMIT;
+    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
+        (void)snprintf(settings.symbols[i].name, SYMBOL_SIZE, "S%03d-USD", i);
+    }
+    settings.max_positions = POSITIONS_LIMIT;
+    settings.max_orders_per_minute = 1000;
+    settings.max_position_pct = 1;
+    settings.max_exposure_pct = 100;
+    settings.max_correlation = 1;
+    settings.max_consecutive_losses = 100;
+    settings.max_daily_loss_pct = 100;
+    settings.max_drawdown_pct = 100;
+    settings.cooldown_us = USEC_PER_HOUR;
+    for (int t = 0; t < TIERS; t++) {
+        settings.tiers[t].max_position_pct = 1;
+        settings.tiers[t].max_exposure_pct = 100;
+    }
+    const int64_t minutes = 360;
+    simulated_init(&market, 5, settings.symbols, SYMBOLS_LIMIT, 0);
+    struct backtest *backtest = backtest_new(&(struct backtest_options){
+        .settings = &settings, .source = &market.source, .to_us = minutes * USEC_PER_MIN});
+    allocations = 0;
+    counting = true;
+    int rc = backtest_run(backtest, NULL);
+    counting = false;
+    const struct backtest_result *r = backtest_result(backtest);
+    assert_int_equal(rc, 0);
+    assert_int_equal(allocations, 0);
+    assert_int_equal(r->candles, minutes * SYMBOLS_LIMIT);
+    assert_int_equal(r->snapshot->market_count, SYMBOLS_LIMIT);
+    assert_int_equal(r->snapshot->risk.symbol_count, SYMBOLS_LIMIT);
+    assert_true(r->snapshot->position_count > 8 * POSITIONS_LIMIT / 10);
+    assert_true(r->snapshot->decisions > 30 * SYMBOLS_LIMIT);
+    assert_true(r->snapshot->trades > 10);
+    assert_true(r->snapshot->books_balance);
+    backtest_free(backtest);
 }
 
 /* ---------------------------------------------------------------- step by step */
@@ -298,6 +344,7 @@ static void series_bytes_are_checked(void **state)
 }
 
 UNIT_GROUP(step, cmocka_unit_test(a_step_allocates_nothing),
+           cmocka_unit_test(steps_at_the_limits_allocate_nothing),
            cmocka_unit_test(a_lost_cancellation_is_repeated),
            cmocka_unit_test(a_final_state_waits_for_its_fills),
            cmocka_unit_test(the_breaker_holds_until_the_next_day),
