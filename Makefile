@@ -43,10 +43,11 @@ USES_main      := $(USES_cli) cli
 # ---------------------------------------------------------------- dependencies
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libmicrohttpd-dev libcairo2-dev libxgboost-dev \
+                liboath-dev \
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      util-linux procps
-PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd cairo
+PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd cairo liboath
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))

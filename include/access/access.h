@@ -70,6 +70,17 @@ void access_each_user(const struct access *access,
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
                   struct err *err);
 
+/* The second factor: a code of the person's authenticator app (io/otp.h), whose secret is `totp` of
+ * telegram.users or api.local_users; over other channels, of the entry with the same name. */
+bool access_has_factor(const struct access *access, const struct principal *who);
+/* Accepts a code once, in the caller's transaction. Five wrong codes within ten minutes lock it for
+ * fifteen, also over a restart. *ret_why: ERR_NONE, ACCESS_NO_FACTOR, ACCESS_FACTOR_WRONG or
+ * ACCESS_FACTOR_LOCKED. Fails only if the database fails. */
+int access_verify_code(struct access *access, const struct principal *who, const char *code,
+                       struct err *ret_why, struct err *err);
+/* The people of telegram.users, in order; false past the end. */
+bool access_telegram_user(const struct access *access, int index, struct principal *ret);
+
 /* Writes an unauthorised user's message into the audit log: at most 3 lines an hour for each id and
  * 30 in all. The next line gives the number of those that were left out. Raises no alert. Returns
  * true if this message was logged. */

@@ -88,10 +88,12 @@ struct manifest {
     char group[24];
     char summary[128];
     enum role role;
-    bool emergency; /* requires the emergency grant */
-    bool confirm;   /* asks for a confirmation */
-    bool changes;   /* at least one step changes something: refused when stale, and audited */
-    bool safe_side; /* changes something, and every step that does is safe_side (action.h) */
+    bool emergency;     /* requires the emergency grant */
+    bool confirm;       /* asks for a confirmation */
+    bool second_factor; /* asks for a code of the person's authenticator app */
+    bool four_eyes;     /* asks another person with the role for approval */
+    bool changes;       /* at least one step changes something: refused when stale, and audited */
+    bool safe_side;     /* changes something, and every step that does is safe_side (action.h) */
     struct manifest_arg *args;
     int arg_count;
     struct manifest_step steps[MANIFEST_STEPS_MAX];

@@ -102,6 +102,7 @@ struct invocation {
     bool undated;       /* the channel does not know when; sent_us is the earliest possible time */
     bool confirmed;     /* confirmed together with the command (nightdesk do --yes, "confirm":true
                            in the API) */
+    const char *otp;    /* the code of the second factor, sent with the command; NULL: none */
     /* For channels that wait for the answer. The runner owns `reply`: copy it to keep it. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
     void *userdata;

@@ -26,6 +26,7 @@ struct confirmation {
     int64_t outbox_id; /* of the prompt, so that it can be edited; 0: none */
     int64_t expires_us;
     bool used;
+    char stage[16]; /* what is asked for: "confirm", "code", "approve" */
 };
 
 int confirmation_table_add(struct ops_store *store, const struct confirmation *confirmation,
@@ -37,6 +38,10 @@ int confirmation_table_of_run(struct ops_store *store, int64_t run_id, struct co
                               struct err *err);
 int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, int64_t outbox_id,
                                   struct err *err);
+/* The prompt was answered and the next one follows: another nonce, stage and expiry. Like use, true
+ * exactly once for a nonce. */
+int confirmation_table_move(struct ops_store *store, const char *nonce,
+                            const struct confirmation *next, bool *ret_won, struct err *err);
 int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,
                            struct err *err);
 /* Marks as used the unused ones that are unreadable or have no run waiting for them; returns the

@@ -3,8 +3,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/otp.h"
 #include "io/pool.h"
 #include "store/audit_chain.h"
+#include "store/factor_table.h"
 #include "store/read_table.h"
 
 #include <pwd.h>
@@ -19,6 +21,9 @@
 /* Tracked senders. A new one replaces the least recent; UNAUTHORISED_LINES_ALL still applies. */
 #define UNAUTHORISED_MAX 64
 #define DETAIL_MAX       1023
+#define FACTOR_FAILURES  5 /* wrong codes within the window lock the second factor */
+#define FACTOR_WINDOW_US (10 * USEC_PER_MIN)
+#define FACTOR_LOCK_US   (15 * USEC_PER_MIN)
 #define NAME_SIZE        32
 
 struct unauthorised {
@@ -296,6 +301,91 @@ void access_each_user(const struct access *access,
             fn(uid, access->own_names[i], userdata);
         }
     }
+}
+
+/* ------------------------------------------------------------------ second factor */
+
+/* The secret of this person; "" if there is none. */
+static const char *factor_secret(const struct access *access, const struct principal *who)
+{
+    const struct config *c = access->config;
+    bool by_id = who->channel == CHANNEL_TELEGRAM;
+    bool by_uid = who->channel == CHANNEL_SOCKET || who->channel == CHANNEL_CONSOLE;
+    for (int i = 0; i < c->user_count; i++) {
+        if (by_id ? c->users[i].id == who->id : strcmp(c->users[i].name, who->name) == 0) {
+            return c->users[i].totp == NULL ? "" : c->users[i].totp;
+        }
+    }
+    for (int i = 0; i < c->local_count; i++) {
+        if (by_uid ? c->locals[i].uid == who->id : strcmp(c->locals[i].name, who->name) == 0) {
+            return c->locals[i].totp == NULL ? "" : c->locals[i].totp;
+        }
+    }
+    return "";
+}
+
+bool access_has_factor(const struct access *access, const struct principal *who)
+{
+    return factor_secret(access, who)[0] != '\0';
+}
+
+static void count_failure(struct factor *f, int64_t now_us)
+{
+    if (now_us - f->window_us >= FACTOR_WINDOW_US || now_us < f->window_us) {
+        f->window_us = now_us;
+        f->failures = 0;
+    }
+    f->failures++;
+    if (f->failures >= FACTOR_FAILURES) {
+        f->locked_until_us = now_us + FACTOR_LOCK_US;
+        f->failures = 0;
+    }
+}
+
+int access_verify_code(struct access *access, const struct principal *who, const char *code,
+                       struct err *ret_why, struct err *err)
+{
+    const char *secret = factor_secret(access, who);
+    int64_t now_us = clock_wall_us(access->clock);
+    struct factor f;
+    int64_t step = 0;
+    *ret_why = (struct err){0};
+    if (secret[0] == '\0') {
+        (void)err_set(ret_why, ERR_ACCESS_NO_FACTOR, "%s", who->name);
+        return 0;
+    }
+    int rc = factor_table_get(access->store, who->name, &f, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (now_us < f.locked_until_us) {
+        AUTO_BUF struct buf until = BUF_INIT(64);
+        clock_add_when(&until, f.locked_until_us, now_us);
+        (void)err_set(ret_why, ERR_ACCESS_FACTOR_LOCKED, "%s, until %s UTC", who->name, until.data);
+        return 0;
+    }
+    if (otp_match(secret, code, now_us, &step, ret_why) < 0) {
+        if (ret_why->id != ERR_OTP_WRONG) {
+            return 0; /* the secret itself cannot be used */
+        }
+        (void)err_set(ret_why, ERR_ACCESS_FACTOR_WRONG, "%s", who->name);
+        count_failure(&f, now_us);
+    } else if (step <= f.last_step) {
+        (void)err_set(ret_why, ERR_ACCESS_FACTOR_WRONG, "%s: used before", who->name);
+        count_failure(&f, now_us);
+    } else {
+        f = (struct factor){.last_step = step};
+    }
+    return factor_table_save(access->store, who->name, &f, err);
+}
+
+bool access_telegram_user(const struct access *access, int index, struct principal *ret)
+{
+    if (index >= access->config->user_count) {
+        return false;
+    }
+    *ret = (struct principal){.channel = CHANNEL_TELEGRAM, .id = access->config->users[index].id};
+    return identify_user(access, ret->id, ret);
 }
 
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,

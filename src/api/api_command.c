@@ -52,16 +52,18 @@ static int add_rest(struct str text, struct buf *line, struct err *err)
     return 0;
 }
 
-/* /confirm and /cancel are not in the manifest list; their only value is a code. */
+/* /confirm and /cancel are not in the manifest list; their values are a code, and with confirm the
+ * digits of the second factor. */
 static int read_code(struct json_object *args, struct buf *line, struct err *err)
 {
     size_t count = json_len(args);
-    if (count > 1) {
-        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most 1", count);
+    int rc = 0;
+    if (count > 2) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most 2", count);
     }
-    struct json_object *code = json_item(args, 0);
-    int rc = count == 0 ? 0 : check_value("args[0]", code, err);
-    if (rc == 0 && count == 1) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct json_object *code = json_item(args, i);
+        rc = check_value("args", code, err);
         buf_add_char(line, ' ');
         (void)quote_add(line, json_is_text(code) ? json_value_str(code)
                                                  : str_c(json_object_to_json_string(code)));
@@ -124,11 +126,16 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
     }
     json_object_object_foreach(root, key, value)
     {
-        if (strcmp(key, "args") != 0 && strcmp(key, "confirm") != 0) {
+        if (strcmp(key, "args") != 0 && strcmp(key, "confirm") != 0 && strcmp(key, "otp") != 0) {
             return err_set(err, ERR_API_BODY, "unknown member %.40s", key);
         }
         if (strcmp(key, "confirm") == 0 && !json_object_is_type(value, json_type_boolean)) {
             return err_set(err, ERR_API_BODY, "confirm must be true or false");
+        }
+        if (strcmp(key, "otp") == 0 &&
+            (!json_is_text(value) ||
+             !str_copy(json_value_str(value), ret->otp, sizeof(ret->otp)))) {
+            return err_set(err, ERR_API_BODY, "otp must be the six digits as text");
         }
     }
     ret->confirmed = json_truth(root, "confirm", false);
@@ -181,6 +188,7 @@ void api_command_submit(struct listener *listener, struct web_request *request,
     }
     job->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
     job->confirmed = command->confirmed;
+    memcpy(job->otp, command->otp, sizeof(job->otp));
     web_hold(request);
     /* The ring has space for every job that under_way admits. */
     ASSERT(ring_push(listener->jobs, &job));
@@ -252,6 +260,7 @@ static void run(struct api *api, struct api_job *job)
             .args_json = job->args_json,
             .who = &who,
             .confirmed = job->confirmed,
+            .otp = job->otp[0] == '\0' ? NULL : job->otp,
             .on_reply = on_reply,
             .userdata = job,
         };

@@ -76,6 +76,7 @@ struct api_job {
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
+    char otp[16]; /* the code of the second factor; "": none */
 };
 
 struct api {
@@ -104,6 +105,7 @@ struct api_command {
     struct buf args; /* JSON object of strings by name, if args is an object or an array */
     bool by_name;    /* args is used */
     bool confirmed;
+    char otp[16]; /* the code of the second factor; "": none */
 };
 
 /* Listener's thread: parses the body of a command request. *ret must be released, also after a

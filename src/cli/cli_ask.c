@@ -30,10 +30,10 @@ static void on_answer(const struct http_response *response, void *userdata)
 }
 
 /* "restart demo" → /api/v1/commands/restart and {"args":"demo"}. */
-static int write_request(const char *line, bool confirm, struct buf *url, struct buf *json,
+static int write_request(const struct cli_request *request, struct buf *url, struct buf *json,
                          struct err *err)
 {
-    struct str rest = str_c(line), name;
+    struct str rest = str_c(request->line), name;
     if (!str_word(&rest, &name)) {
         return err_set(err, ERR_CLI_USAGE, "the command is empty");
     }
@@ -44,7 +44,10 @@ static int write_request(const char *line, bool confirm, struct buf *url, struct
     http_add_encoded(url, name);
     struct json_out out = JSON_OUT(json);
     json_out_object(&out, NULL);
-    json_out_bool(&out, "confirm", confirm);
+    json_out_bool(&out, "confirm", request->confirm);
+    if (request->otp != NULL) {
+        json_out_text(&out, "otp", request->otp);
+    }
     rest = str_trim(rest);
     if (rest.len > 0) {
         json_out_str(&out, "args", rest);
@@ -78,7 +81,7 @@ static int send_and_wait(const struct http_request *request, struct exchange *x,
     return rc;
 }
 
-int cli_ask(const struct config *config, const char *state_dir, const char *line, bool confirm,
+int cli_ask(const struct config *config, const char *state_dir, const struct cli_request *request,
             struct buf *ret_body, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
@@ -86,7 +89,7 @@ int cli_ask(const struct config *config, const char *state_dir, const char *line
     AUTO_BUF struct buf json = BUF_INIT(CLI_LINE_MAX);
     int rc = ops_socket_path(config, state_dir, &path, err);
     if (rc == 0) {
-        rc = write_request(line, confirm, &url, &json, err);
+        rc = write_request(request, &url, &json, err);
     }
     if (rc < 0) {
         return rc;

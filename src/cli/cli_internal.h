@@ -103,7 +103,12 @@ int cli_require_state(const char *state_dir, const char *file, struct err *err);
 
 /* Runs one command line on the daemon; *ret_body is its JSON answer. ERR_CLI_NO_DAEMON if no daemon
  * listens. */
-int cli_ask(const struct config *config, const char *state_dir, const char *line, bool confirm,
+struct cli_request {
+    const char *line;
+    bool confirm;    /* answers a confirmation with yes */
+    const char *otp; /* the code of the second factor; NULL: none */
+};
+int cli_ask(const struct config *config, const char *state_dir, const struct cli_request *request,
             struct buf *ret_body, struct err *err);
 /* Parses the answer: *ret_reply (the caller frees it), or *ret_refusal if the command was refused.
  */

@@ -72,7 +72,8 @@ static int audit_by_daemon(const struct cli_args *args, const struct config *con
     (void)snprintf(line, sizeof(line), "audit %lld", (long long)hours);
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    if (cli_ask(config, cli_find_state_dir(args, config), line, true, &body, &err) < 0 ||
+    if (cli_ask(config, cli_find_state_dir(args, config),
+                &(struct cli_request){.line = line, .confirm = true}, &body, &err) < 0 ||
         cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }

@@ -17,15 +17,18 @@ static bool person_confirms(void)
     return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* Sends the line and prints the answer. *ret_err_id: the error in the answer, or ERR_NONE. */
+/* Sends the line and prints the answer. *ret_asks: the answer is the prompt of a
+ * confirmation. */
 static int ask_and_show(const struct cli_args *args, const struct config *config, const char *line,
-                        bool confirm, int *ret_err_id)
+                        bool confirm, bool *ret_asks)
 {
+    *ret_asks = false;
     AUTO_BUF struct buf body = BUF_INIT(CLI_ANSWER_MAX);
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    *ret_err_id = ERR_NONE;
-    if (cli_ask(config, cli_find_state_dir(args, config), line, confirm, &body, &err) < 0 ||
+    const struct cli_request request = {
+        .line = line, .confirm = confirm, .otp = cli_value(args, "--otp")};
+    if (cli_ask(config, cli_find_state_dir(args, config), &request, &body, &err) < 0 ||
         cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
@@ -38,8 +41,9 @@ static int ask_and_show(const struct cli_args *args, const struct config *config
         (void)cli_fail(args, &refusal, CLI_REFUSED);
     }
     const struct err *failed = reply != NULL ? reply_get_error(reply) : &refusal;
-    *ret_err_id = failed != NULL ? failed->id : ERR_NONE;
-    return *ret_err_id == ERR_NONE ? CLI_FINE : CLI_REFUSED;
+    *ret_asks = failed != NULL && failed->id == ERR_CONFIRM_NEEDED && reply != NULL &&
+                str_equal_c(json_str(reply_data(reply), "stage"), "confirm");
+    return failed == NULL || failed->id == ERR_NONE ? CLI_FINE : CLI_REFUSED;
 }
 
 static int run(const struct cli_args *args)
@@ -63,11 +67,11 @@ static int run(const struct cli_args *args)
             return cli_fail(args, &err, CLI_CRITICAL);
         }
     }
-    int err_id;
-    int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &err_id);
+    bool asks = false; /* for a confirmation */
+    int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &asks);
     bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (err_id == ERR_CONFIRM_NEEDED && person && person_confirms()) {
-        code = ask_and_show(args, config, line.data, true, &err_id);
+    if (asks && person && person_confirms()) {
+        code = ask_and_show(args, config, line.data, true, &asks);
     }
     return code;
 }
@@ -79,6 +83,7 @@ const struct cli_command cmd_do = {
     .words_min = 1,
     .words_max = CLI_WORDS_MAX,
     .options = {{"--yes", NULL, "answer a confirmation prompt with yes"},
+                {"--otp", "DIGITS", "the code of your authenticator app"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},

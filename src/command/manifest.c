@@ -194,7 +194,9 @@ static int read_head(const struct manifest_reader *r, const struct yaml_node *ro
         (rc = manifest_read_text(r, root, "summary", true, m->summary, sizeof(m->summary))) < 0 ||
         (rc = manifest_read_text(r, root, "role", true, role, sizeof(role))) < 0 ||
         (rc = manifest_read_bool(r, root, "emergency", &m->emergency)) < 0 ||
-        (rc = manifest_read_bool(r, root, "confirm", &m->confirm)) < 0) {
+        (rc = manifest_read_bool(r, root, "confirm", &m->confirm)) < 0 ||
+        (rc = manifest_read_bool(r, root, "second_factor", &m->second_factor)) < 0 ||
+        (rc = manifest_read_bool(r, root, "four_eyes", &m->four_eyes)) < 0) {
         return rc;
     }
     const struct yaml_node *at = yaml_get(root, "command");
@@ -273,7 +275,7 @@ static int read_schedule(const struct manifest_reader *r, const struct yaml_node
     if (rc < 0) {
         return rc;
     }
-    if (m->confirm || m->emergency) {
+    if (m->confirm || m->second_factor || m->four_eyes || m->emergency) {
         return manifest_complain(r, where,
                                  "a command that asks for a confirmation or needs the emergency "
                                  "grant cannot run by itself");
@@ -290,10 +292,10 @@ static int read_schedule(const struct manifest_reader *r, const struct yaml_node
 
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"command",   "group",    "summary", "role",     "confirm",
-                                       "emergency", "args",     "steps",   "examples", "on_failure",
-                                       "aliases",   "channels", "every",   "at",       "deliver",
-                                       "always",    NULL};
+    static const char *const keys[] = {
+        "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
+        "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
+        "deliver", "always",   "second_factor", "four_eyes", NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -310,6 +312,11 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
         return manifest_complain(r, root, "steps are missing");
     }
     manifest_steps_summarise(m);
+    if (m->safe_side && (m->second_factor || m->four_eyes)) {
+        return manifest_complain(r, root,
+                                 "a command that stops or pauses trading cannot wait for a "
+                                 "second factor or a second person");
+    }
     return 0;
 }
 

@@ -83,9 +83,11 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
         }
         buf_add_c(out, "\n### ");
         manifest_usage(m, out);
-        buf_addf(out, "\n\n%s. Role: %s%s.%s%s\n", m->summary, role_name(m->role),
+        buf_addf(out, "\n\n%s. Role: %s%s.%s%s%s%s\n", m->summary, role_name(m->role),
                  m->emergency ? " with the emergency grant" : "",
                  m->confirm ? " Asks for a confirmation." : "",
+                 m->second_factor ? " Asks for a second factor." : "",
+                 m->four_eyes ? " Asks a second person for approval." : "",
                  m->changes ? " Changes something: refused when stale." : "");
         add_names(m, out);
         for (int a = 0; a < m->arg_count; a++) {

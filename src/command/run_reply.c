@@ -41,14 +41,58 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
     return rc;
 }
 
-struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expires_in_us,
-                               struct err *err)
+static void add_answer(struct reply *r, const char *text, const char *prefix, const char *code,
+                       enum button_style style)
 {
+    AUTO_BUF struct buf button = BUF_INIT(64);
+    buf_addf(&button, "%s%s", prefix, code);
+    reply_button(r, text, button.data, style);
+}
+
+/* What the prompt asks for, and its buttons. */
+static void add_question(struct reply *r, enum stage_id stage, const char *code, const char *expiry)
+{
+    switch (stage) {
+    case STAGE_CONFIRM:
+        reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry, code,
+                   code);
+        add_answer(r, "Confirm", RUN_REPLY_CONFIRM, code, BUTTON_DANGER);
+        add_answer(r, "Cancel", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
+        break;
+    case STAGE_CODE:
+        reply_line(r,
+                   "Send the six digits of your authenticator app, or /confirm %s <digits>. "
+                   "Expires in %s.",
+                   code, expiry);
+        add_answer(r, "Cancel", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
+        break;
+    case STAGE_APPROVE:
+        reply_line(r,
+                   "Another person has to approve it. Expires in %s. By text: /confirm %s or "
+                   "/cancel %s",
+                   expiry, code, code);
+        add_answer(r, "Approve", RUN_REPLY_CONFIRM, code, BUTTON_DANGER);
+        add_answer(r, "Refuse", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
+        break;
+    case STAGE_COUNT:
+        break;
+    }
+}
+
+struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
+                               int64_t expires_in_us, struct err *err)
+{
+    static const char *const titles[] = {"Confirm", "Second factor", "Approve"};
+    static const char *const names[] = {"confirm", "code", "approve"};
     AUTO_REPLY struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    AUTO_BUF struct buf button = BUF_INIT(64);
+    AUTO_BUF struct buf expiry = BUF_INIT(64);
     (void)run_args_line(run, &line);
-    reply_title(r, TONE_WARN, "Confirm: %s", line.data);
+    clock_add_duration(&expiry, expires_in_us);
+    reply_title(r, TONE_WARN, "%s: %s", titles[stage], line.data);
+    if (stage == STAGE_APPROVE) {
+        reply_line(r, "Asked for by %s.", run->who.name);
+    }
     reply_line(r, "This will:");
     for (int i = 0; i < run->m->step_count; i++) {
         if (describe_step(run, i, r, err) < 0) {
@@ -56,20 +100,11 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
         }
     }
     reply_gap(r);
-    AUTO_BUF struct buf confirm = BUF_INIT(64);
-    AUTO_BUF struct buf cancel = BUF_INIT(64);
-    buf_addf(&confirm, "/confirm %s", code);
-    buf_addf(&cancel, "/cancel %s", code);
-    reply_para(r, "Expires in {}. To answer by text: {} or {}", cell_duration(expires_in_us),
-               cell_code(confirm.data), cell_code(cancel.data));
-    buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
-    reply_button(r, "Confirm", button.data, BUTTON_DANGER);
-    buf_clear(&button);
-    buf_addf(&button, RUN_REPLY_CANCEL "%s", code);
-    reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
+    add_question(r, stage, code, expiry.data);
 
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_text(&data, "confirm", code);
+    json_out_text(&data, "stage", names[stage]);
     json_out_i64(&data, "expires_in_s", expires_in_us / USEC_PER_SEC);
     json_out_i64(&data, "run_id", run->id);
     return TAKE(r);

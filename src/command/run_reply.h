@@ -27,9 +27,12 @@ struct stale_age {
     bool at_most; /* an upper limit: Telegram sends no time with a button press */
 };
 
+/* What a prompt asks for, in this order (stage.h). */
+enum stage_id { STAGE_CONFIRM, STAGE_CODE, STAGE_APPROVE, STAGE_COUNT };
+
 /* NULL and *err if an action's preview refuses. */
-struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expires_in_us,
-                               struct err *err);
+struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
+                               int64_t expires_in_us, struct err *err);
 struct reply *run_reply_progress(const struct run *run);
 /* Call it once: it may hand over the reply of the only step. */
 struct reply *run_reply_result(struct run *run);

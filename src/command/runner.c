@@ -1,8 +1,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/otp.h"
 #include "run_reply.h"
 #include "runner_internal.h"
+#include "stage.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/update_table.h"
@@ -205,7 +207,9 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     if (a->unrecorded.id != ERR_NONE) {
         return begin_unrecorded(slot, in, a);
     }
-    run_read(run);
+    if (!a->open) {
+        run_read(run);
+    }
     int rc = runner_open(run->runner, in, a, err);
     if (rc < 0 || (rc = runner_store_run(run, RUN_RUNNING, err)) < 0 ||
         (rc = run_write_received(run, err)) < 0) {
@@ -275,8 +279,10 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     if (run_lock_check(run, &why) < 0) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
-    if (m->confirm && !in->confirmed) {
-        return runner_confirm_ask(run, in, a, err);
+    bool passed = false;
+    int rc = stage_walk(run, in, STAGE_CONFIRM, NULL, a, &passed, err);
+    if (rc < 0 || !passed) {
+        return rc;
     }
     return runner_begin(&run, in, a, err);
 }
@@ -354,6 +360,13 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     struct str text = str_c(in->line);
     if (str_starts(text, RUN_REPLY_CONFIRM) || str_starts(text, RUN_REPLY_CANCEL)) {
         return runner_confirm_press(runner, in, a, err);
+    }
+    if (text.len == OTP_DIGITS && strspn(in->line, "0123456789") == OTP_DIGITS) {
+        bool taken = false;
+        int answered = runner_confirm_digits(runner, in, in->line, a, &taken, err);
+        if (taken) {
+            return answered;
+        }
     }
     struct err why = {0};
     struct line line;

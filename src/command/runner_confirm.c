@@ -4,6 +4,7 @@
 #include "io/secret.h"
 #include "run_reply.h"
 #include "runner_internal.h"
+#include "stage.h"
 #include "store/confirmation_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -16,30 +17,48 @@
 #define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* checked at least so often: the wall clock may jump */
 #define BATCH           32
 
-/* Stores a confirmation with a code that no other confirmation has. */
-static int add_confirmation(const struct run *run, int64_t expires_us,
-                            char ret_code[CODE_CHARS + 1], struct err *err)
+/* A code that no other confirmation has. */
+static int free_code(struct runner *runner, char ret_code[CODE_CHARS + 1], struct err *err)
 {
-    int rc = 0;
     for (int i = 0; i < CODE_TRIES; i++) {
-        secret_nonce(ret_code, CODE_CHARS);
-        struct confirmation c = {.run_id = run->id,
-                                 .user_id = run->who.id,
-                                 .chat_id = run->chat_id,
-                                 .expires_us = expires_us};
-        (void)str_copy(str_c(ret_code), c.nonce, sizeof(c.nonce));
-        (void)str_copy(str_c(channel_name(run->who.channel)), c.channel, sizeof(c.channel));
         struct confirmation other;
-        rc = confirmation_table_get(run->runner->o.store, c.nonce, &other, err);
+        secret_nonce(ret_code, CODE_CHARS);
+        int rc = confirmation_table_get(runner->o.store, ret_code, &other, err);
         if (rc == -ERR_STORE_NOT_FOUND) {
             err_clear(err);
-            return confirmation_table_add(run->runner->o.store, &c, err);
+            return 0;
         }
         if (rc < 0) {
             return rc;
         }
     }
     return err_set(err, ERR_INTERNAL, "no free confirmation code");
+}
+
+/* Stores the prompt of a stage: a new one, or the one that was just answered, with another code. */
+static int store_prompt(const struct run *run, enum stage_id stage, const struct confirmation *open,
+                        char ret_code[CODE_CHARS + 1], struct err *err)
+{
+    struct runner *runner = run->runner;
+    struct confirmation c = {.run_id = run->id,
+                             .user_id = run->who.id,
+                             .chat_id = run->chat_id,
+                             .expires_us = clock_wall_us(runner->o.clock) +
+                                           runner->o.config->commands_confirm_expiry_us};
+    int rc = free_code(runner, ret_code, err);
+    if (rc < 0) {
+        return rc;
+    }
+    (void)str_copy(str_c(ret_code), c.nonce, sizeof(c.nonce));
+    (void)str_copy(str_c(stage_name(stage)), c.stage, sizeof(c.stage));
+    (void)str_copy(str_c(channel_name(run->who.channel)), c.channel, sizeof(c.channel));
+    if (open == NULL) {
+        return confirmation_table_add(runner->o.store, &c, err);
+    }
+    bool won = false;
+    rc = confirmation_table_move(runner->o.store, open->nonce, &c, &won, err);
+    ASSERT(rc < 0 || won); /* it was read as unused, and nothing else answers it meanwhile */
+    return rc;
 }
 
 static void arm_expiry(struct runner *runner, int64_t in_us)
@@ -57,7 +76,7 @@ static int ask_unrecorded(struct run *run, const struct invocation *in, struct a
     struct err why = {0};
     char code[CODE_CHARS + 1];
     secret_nonce(code, CODE_CHARS);
-    a->reply = run_reply_prompt(run, code, wait_us, &why);
+    a->reply = run_reply_prompt(run, STAGE_CONFIRM, code, wait_us, &why);
     if (a->reply == NULL) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
@@ -67,8 +86,20 @@ static int ask_unrecorded(struct run *run, const struct invocation *in, struct a
     return 0;
 }
 
-int runner_confirm_ask(struct run *run, const struct invocation *in, struct admission *a,
-                       struct err *err)
+/* An action's preview refuses: the run ends as refused. */
+static int refuse_prompt(struct run *run, const struct invocation *in, const char *code,
+                         const struct err *why, struct admission *a, struct err *err)
+{
+    struct runner *runner = run->runner;
+    bool won = false;
+    int rc = run_table_finish(runner->o.store, run->id, RUN_REFUSED, why->id, NULL,
+                              clock_wall_us(runner->o.clock), err);
+    rc = rc < 0 ? rc : confirmation_table_use(runner->o.store, code, &won, err);
+    return rc < 0 ? rc : runner_refuse(runner, in, "command.refused", why, NULL, a, err);
+}
+
+int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_id stage,
+                       const struct confirmation *open, struct admission *a, struct err *err)
 {
     struct runner *runner = run->runner;
     int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
@@ -77,20 +108,14 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
         return ask_unrecorded(run, in, a, err);
     }
     int rc = runner_open(runner, in, a, err);
-    if (rc < 0 || (rc = runner_store_run(run, RUN_CONFIRMING, err)) < 0 ||
-        (rc = add_confirmation(run, clock_wall_us(runner->o.clock) + wait_us, code, err)) < 0) {
+    rc = rc < 0 || open != NULL ? rc : runner_store_run(run, RUN_CONFIRMING, err);
+    if (rc < 0 || (rc = store_prompt(run, stage, open, code, err)) < 0) {
         return rc;
     }
     struct err why = {0};
-    struct reply *reply = run_reply_prompt(run, code, wait_us, &why);
+    struct reply *reply = run_reply_prompt(run, stage, code, wait_us, &why);
     if (reply == NULL) {
-        bool won = false;
-        if ((rc = run_table_finish(runner->o.store, run->id, RUN_REFUSED, why.id, NULL,
-                                   clock_wall_us(runner->o.clock), err)) < 0 ||
-            (rc = confirmation_table_use(runner->o.store, code, &won, err)) < 0) {
-            return rc;
-        }
-        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+        return refuse_prompt(run, in, code, &why, a, err);
     }
     a->reply = reply;
     a->posted = run_write_is_chat(in->who->channel);
@@ -98,13 +123,17 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
         runner_held_add(runner, run, code, run->id);
     }
     (void)err_set(&a->err, ERR_CONFIRM_NEEDED, "%s", code);
-    int64_t outbox_id = 0;
+    int64_t outbox_id = open == NULL ? 0 : open->outbox_id;
     rc = run_write_post(runner, in->who, in->chat_id, reply, run->id, run->m->emergency, &outbox_id,
                         err);
-    if (rc == 0 && outbox_id != 0) {
+    if (rc == 0 && open == NULL && outbox_id != 0) {
         rc = confirmation_table_set_outbox(runner->o.store, code, outbox_id, err);
     }
-    return rc < 0 ? rc : run_write_audit(run, "confirm.asked", "", "ok", err);
+    if (rc == 0 && stage == STAGE_APPROVE) {
+        rc = stage_ask_others(run, in, reply, err);
+        a->posted = true;
+    }
+    return rc < 0 ? rc : run_write_audit(run, "confirm.asked", stage_name(stage), "ok", err);
 }
 
 /* The command line of a prompt. */
@@ -164,11 +193,90 @@ static int expire(struct runner *runner, const struct confirmation *c, const str
     return close_prompt(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_reply, err);
 }
 
+/* Who runs it: the person who sent it, with the current role. After an approval that is not the one
+ * who answers now. */
+static int current_person(struct runner *runner, const struct invocation *in,
+                          const struct confirmation *c, struct run *run, struct err *why)
+{
+    if (strcmp(c->stage, stage_name(STAGE_APPROVE)) != 0) {
+        run->who = *in->who;
+    } else if (access_identify(runner->o.access, run->who.channel, run->who.id, &run->who) < 0) {
+        return err_set(why, ERR_ACCESS_DENIED, "%s is no user any more", run->who.name);
+    }
+    return access_permit(&run->who, run->m->role, run->m->emergency, why);
+}
+
+/* Tells the person who approved; the person who asked sees progress and result. */
+static int post_approved(struct runner *runner, const struct invocation *in, const struct run *run,
+                         struct admission *a, struct err *err)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    int64_t outbox_id = 0;
+    (void)run_args_line(run, &line);
+    a->reply = reply_new();
+    a->posted = true;
+    reply_title(a->reply, TONE_GOOD, "Approved: %s of %s", line.data, run->who.name);
+    reply_line(a->reply, "/runs %lld shows how it goes.", (long long)run->id);
+    return run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);
+}
+
+/* Starts a run whose last prompt was answered. */
 static int start_confirmed(struct runner *runner, const struct invocation *in,
-                           const struct confirmation *c, const struct run_row *row,
-                           struct admission *a, struct err *err)
+                           const struct confirmation *c, struct run **slot, struct admission *a,
+                           struct err *err)
+{
+    struct run *run = *slot;
+    struct err why = {0};
+    bool approved = strcmp(c->stage, stage_name(STAGE_APPROVE)) == 0;
+    if (run_lock_check(run, &why) < 0) { /* the prompt stays open */
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+    }
+    runner_act_first(run);
+    run->outbox_id = c->outbox_id;
+    if (!a->open) {
+        run_read(run);
+    }
+    bool won = false;
+    int rc = runner_open(runner, in, a, err);
+    rc = rc < 0 ? rc : confirmation_table_use(runner->o.store, c->nonce, &won, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ASSERT(won); /* it was read as unused, and nothing else answers it meanwhile */
+    if ((rc = run_table_start(runner->o.store, run->id, clock_wall_us(runner->o.clock), err)) < 0 ||
+        (rc = run_write_audit(run, "confirm.given",
+                              strcmp(c->stage, stage_name(STAGE_CONFIRM)) == 0 ? "" : c->stage,
+                              "ok", err)) < 0 ||
+        (rc = run_write_steps(run, err)) < 0) {
+        return rc;
+    }
+    run_lock_take(run, clock_wall_us(runner->o.clock));
+    run->on_reply = approved ? NULL : in->on_reply;
+    run->userdata = in->userdata;
+    if (run->outbox_id != 0 && !run->over) { /* replace the prompt at once: its buttons disappear */
+        AUTO_REPLY struct reply *reply = run_reply_progress(run);
+        rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
+                            &run->outbox_id, err);
+        a->posted = true;
+        run->notified_mono_us = clock_mono_us(runner->o.clock);
+    }
+    if (rc == 0 && approved) {
+        rc = post_approved(runner, in, run, a, err);
+    }
+    if (rc == 0) {
+        a->start = TAKE(*slot);
+    }
+    return rc;
+}
+
+/* The answer yes to an open prompt: passes its stage, and asks at the next or starts the run. */
+static int accept_answer(struct runner *runner, const struct invocation *in,
+                         const struct confirmation *c, const struct run_row *row,
+                         struct admission *a, struct err *err)
 {
     struct err why = {0};
+    enum stage_id stage = STAGE_CONFIRM;
+    bool passed = false;
     AUTO_RUN struct run *run = run_load(runner, row, true, &why);
     if (run == NULL && err_info(why.id)->retry == ERR_RETRY_LATER) { /* the prompt stays open */
         return runner_refuse(runner, in, "confirm.refused", &why, NULL, a, err);
@@ -181,43 +289,16 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
                       : close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why,
                                      &a->reply, err);
     }
-    run->who = *in->who; /* with the current role */
-    if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
+    if (current_person(runner, in, c, run, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
-    if (run_lock_check(run, &why) < 0) { /* the prompt stays open */
-        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
-    }
-    runner_act_first(run);
-    run->outbox_id = c->outbox_id;
-    run_read(run);
-    bool won = false;
-    int rc = runner_open(runner, in, a, err);
-    rc = rc < 0 ? rc : confirmation_table_use(runner->o.store, c->nonce, &won, err);
-    if (rc < 0) {
+    int rc = stage_answer(run, in, c, a, &passed, err);
+    if (rc < 0 || !passed) {
         return rc;
     }
-    ASSERT(won); /* answer() read it as unused in the same transaction */
-    if ((rc = run_table_start(runner->o.store, run->id, clock_wall_us(runner->o.clock), err)) < 0 ||
-        (rc = run_write_audit(run, "confirm.given", "", "ok", err)) < 0 ||
-        (rc = run_write_steps(run, err)) < 0) {
-        return rc;
-    }
-    run_lock_take(run, clock_wall_us(runner->o.clock));
-    run->on_reply = in->on_reply;
-    run->userdata = in->userdata;
-    if (run->outbox_id != 0 &&
-        !run->over) { /* replace the prompt at once, so that its buttons disappear */
-        AUTO_REPLY struct reply *reply = run_reply_progress(run);
-        rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
-                            &run->outbox_id, err);
-        a->posted = true;
-        run->notified_mono_us = clock_mono_us(runner->o.clock);
-    }
-    if (rc == 0) {
-        a->start = TAKE(run);
-    }
-    return rc;
+    (void)stage_parse(c->stage, &stage);
+    rc = stage_walk(run, in, stage + 1, c, a, &passed, err);
+    return rc < 0 || !passed ? rc : start_confirmed(runner, in, c, &run, a, err);
 }
 
 /* Refuses an answer that is too old. The prompt stays open for a new one. */
@@ -236,6 +317,32 @@ static bool belongs_to(const struct confirmation *c, const struct invocation *in
 {
     return c->user_id == in->who->id && strcmp(c->channel, channel_name(in->who->channel)) == 0 &&
            c->chat_id == in->chat_id;
+}
+
+/* Another person refused: tells that person too, and audits who it was. */
+static int post_denied(struct runner *runner, const struct invocation *in,
+                       const struct run_row *row, struct admission *a, struct err *err)
+{
+    AUTO_BUF struct buf detail = BUF_INIT(128);
+    AUTO_REPLY struct reply *copy = reply_copy(a->reply);
+    int64_t outbox_id = 0;
+    buf_addf(&detail, "run %lld of %s: %s", (long long)row->id, row->user_name, row->command);
+    int rc = access_audit(runner->o.access, in->who, "confirm.denied", detail.data, "ok", err);
+    return rc < 0 ? rc
+                  : run_write_post(runner, in->who, in->chat_id, copy, 0, false, &outbox_id, err);
+}
+
+/* Anybody with the role may answer the prompt for an approval, from any chat. */
+static bool may_approve(struct runner *runner, const struct confirmation *c,
+                        const struct invocation *in)
+{
+    AUTO_RUN_ROW struct run_row row = {0};
+    if (strcmp(c->stage, stage_name(STAGE_APPROVE)) != 0 ||
+        run_table_get(runner->o.store, c->run_id, &row, NULL) < 0) {
+        return false;
+    }
+    const struct manifest *m = manifest_find(runner->o.manifests, row.command);
+    return m != NULL && access_permit(in->who, m->role, m->emergency, NULL) == 0;
 }
 
 int runner_confirm_answer(struct runner *runner, const struct invocation *in, const char *code,
@@ -259,7 +366,7 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     if (rc < 0) {
         return rc;
     }
-    if (!belongs_to(&c, in)) {
+    if (!belongs_to(&c, in) && !may_approve(runner, &c, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "run %lld", (long long)c.run_id);
         return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
@@ -283,12 +390,13 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     }
     if (!yes) {
         rc = runner_open(runner, in, a, err);
-        a->posted = run_write_is_chat(in->who->channel);
-        return rc < 0 ? rc
-                      : close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
-                                     &a->reply, err);
+        a->posted = true;
+        rc = rc < 0 ? rc
+                    : close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
+                                   &a->reply, err);
+        return rc < 0 || belongs_to(&c, in) ? rc : post_denied(runner, in, &row, a, err);
     }
-    return start_confirmed(runner, in, &c, &row, a, err);
+    return accept_answer(runner, in, &c, &row, a, err);
 }
 
 /* Converts a typed code to the stored form: upper case, O to 0, I and L to 1. */
@@ -312,14 +420,16 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
                                  a, err);
 }
 
-/* The code of the newest open prompt of this user in this chat; "" if there is none. */
+/* The code of the newest open prompt of this user in this chat, of one stage if it is not NULL; ""
+ * if there is none. */
 static int newest_code(struct runner *runner, const struct invocation *in,
-                       const struct admission *a, char ret_code[32], struct err *err)
+                       const struct admission *a, const char *stage, char ret_code[32],
+                       struct err *err)
 {
     struct confirmation open[BATCH];
     const struct held_prompt *held = runner_held_newest(runner, in);
     ret_code[0] = '\0';
-    if (held != NULL && (held->run_id == 0 || a->unrecorded.id != ERR_NONE)) {
+    if (stage == NULL && held != NULL && (held->run_id == 0 || a->unrecorded.id != ERR_NONE)) {
         (void)str_copy(str_c(held->code), ret_code, 32);
         return 0;
     }
@@ -328,11 +438,23 @@ static int newest_code(struct runner *runner, const struct invocation *in,
     }
     int n = confirmation_table_expired(runner->o.store, INT64_MAX, open, BATCH, err);
     for (int i = 0; i < n; i++) {
-        if (belongs_to(&open[i], in)) {
+        if (belongs_to(&open[i], in) && (stage == NULL || strcmp(stage, open[i].stage) == 0)) {
             (void)str_copy(str_c(open[i].nonce), ret_code, 32);
         }
     }
     return n < 0 ? n : 0;
+}
+
+int runner_confirm_digits(struct runner *runner, const struct invocation *in, const char *digits,
+                          struct admission *a, bool *ret_taken, struct err *err)
+{
+    char code[32];
+    struct invocation with_code = *in;
+    int rc = newest_code(runner, in, a, stage_name(STAGE_CODE), code, err);
+    *ret_taken = rc < 0 || code[0] != '\0';
+    with_code.otp = digits;
+    return rc < 0 || !*ret_taken ? rc
+                                 : runner_confirm_answer(runner, &with_code, code, true, a, err);
 }
 
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
@@ -340,20 +462,25 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
 {
     struct err why = {0};
     char code[32];
-    if (line->count > 2 || (yes && line->count < 2)) {
-        (void)err_set(&why, line->count > 2 ? ERR_COMMAND_ARG_EXTRA : ERR_COMMAND_ARG_MISSING,
-                      yes ? "usage: /confirm <code>" : "usage: /cancel [code]");
+    size_t most = yes ? 3 : 2;
+    struct invocation with_code = *in;
+    if (line->count > most || (yes && line->count < 2)) {
+        (void)err_set(&why, line->count > most ? ERR_COMMAND_ARG_EXTRA : ERR_COMMAND_ARG_MISSING,
+                      yes ? "usage: /confirm <code> [six digits]" : "usage: /cancel [code]");
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
-    if (line->count == 2) {
+    if (line->count == 3) {
+        with_code.otp = line->words[2];
+    }
+    if (line->count >= 2) {
         fold_code(line->words[1], code);
     } else {
-        int rc = newest_code(runner, in, a, code, err);
+        int rc = newest_code(runner, in, a, NULL, code, err);
         if (rc < 0) {
             return rc;
         }
     }
-    return runner_confirm_answer(runner, in, code, yes, a, err);
+    return runner_confirm_answer(runner, &with_code, code, yes, a, err);
 }
 
 static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)

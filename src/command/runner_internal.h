@@ -60,8 +60,12 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
 void runner_act_first(const struct run *run);
 
 /* runner_confirm.c: prompts and the answers to them. */
-int runner_confirm_ask(struct run *run, const struct invocation *in, struct admission *a,
-                       struct err *err);
+/* Asks at a stage. open: the prompt before, which was answered and becomes this one; NULL: none. */
+int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_id stage,
+                       const struct confirmation *open, struct admission *a, struct err *err);
+/* The six digits alone, if this person has an open prompt for them in this chat. */
+int runner_confirm_digits(struct runner *runner, const struct invocation *in, const char *digits,
+                          struct admission *a, bool *ret_taken, struct err *err);
 /* A button press: RUN_REPLY_CONFIRM or RUN_REPLY_CANCEL, and the code. */
 int runner_confirm_press(struct runner *runner, const struct invocation *in, struct admission *a,
                          struct err *err);

@@ -720,7 +720,8 @@ static void add_admins(struct load *load, const struct yaml_node *root)
             (struct config_user){.id = id,
                                  .name = detail_text(config->detail, buf_str(&name)),
                                  .role = "admin",
-                                 .emergency = true};
+                                 .emergency = true,
+                                 .totp = ""};
     }
 }
 

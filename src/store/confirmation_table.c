@@ -2,14 +2,15 @@
 
 #include "row.h"
 
-#define COLUMNS "nonce, run_id, user_id, channel, chat_id, outbox_id, expires_us, used"
+#define COLUMNS "nonce, run_id, user_id, channel, chat_id, outbox_id, expires_us, used, stage"
 
 int confirmation_table_add(struct ops_store *store, const struct confirmation *c, struct err *err)
 {
     return db_run(
-        store->db, "INSERT INTO confirmations(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        store->db, "INSERT INTO confirmations(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         DB_VALUES(DB_TEXT_C(c->nonce), DB_I64(c->run_id), DB_I64(c->user_id), DB_TEXT_C(c->channel),
-                  DB_I64(c->chat_id), DB_I64(c->outbox_id), DB_I64(c->expires_us), DB_I64(c->used)),
+                  DB_I64(c->chat_id), DB_I64(c->outbox_id), DB_I64(c->expires_us), DB_I64(c->used),
+                  DB_TEXT_C(c->stage[0] == '\0' ? "confirm" : c->stage)),
         err);
 }
 
@@ -25,6 +26,7 @@ static int read_confirmation(struct db_rows *rows, struct confirmation *ret, str
     ret->outbox_id = row_i64(&row);
     ret->expires_us = row_i64(&row);
     ret->used = row_bool(&row);
+    row_text(&row, ret->stage, sizeof(ret->stage));
     return row_check(&row, "confirmations, run", ret->run_id, err);
 }
 
@@ -59,6 +61,21 @@ int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, in
     return row_update(store->db, "UPDATE confirmations SET outbox_id = ? WHERE nonce = ?",
                       DB_VALUES(DB_I64(outbox_id), DB_TEXT_C(nonce)), ERR_STORE_NOT_FOUND,
                       "confirmation with message", outbox_id, err);
+}
+
+int confirmation_table_move(struct ops_store *store, const char *nonce,
+                            const struct confirmation *next, bool *ret_won, struct err *err)
+{
+    int rc = db_run(store->db,
+                    "UPDATE confirmations SET nonce = ?, stage = ?, expires_us = ?"
+                    " WHERE nonce = ? AND used = 0",
+                    DB_VALUES(DB_TEXT_C(next->nonce), DB_TEXT_C(next->stage),
+                              DB_I64(next->expires_us), DB_TEXT_C(nonce)),
+                    err);
+    if (rc == 0) {
+        *ret_won = db_changes(store->db) > 0;
+    }
+    return rc;
 }
 
 int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,

@@ -120,6 +120,12 @@ static const char schema_workflows[] =
 static const char schema_manifests[] =
     "ALTER TABLE command_runs ADD COLUMN manifest TEXT NOT NULL DEFAULT '';";
 
+static const char schema_stages[] =
+    "ALTER TABLE confirmations ADD COLUMN stage TEXT NOT NULL DEFAULT 'confirm';"
+    "CREATE TABLE second_factors(user TEXT PRIMARY KEY, last_step INTEGER NOT NULL,"
+    " failures INTEGER NOT NULL, window_us INTEGER NOT NULL, locked_until_us INTEGER NOT NULL)"
+    " WITHOUT ROWID;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -130,6 +136,7 @@ static const struct db_migration migrations[] = {
     {"versions of the configuration", schema_config},
     {"outputs of steps, cancelled runs", schema_workflows},
     {"manifests of runs", schema_manifests},
+    {"stages of prompts, second factors", schema_stages},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

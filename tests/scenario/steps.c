@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "io/json.h"
+#include "io/otp.h"
 #include "scenario.h"
 
 #include <errno.h>
@@ -54,6 +55,8 @@ static void mark(struct scene *s)
 
 /* ------------------------------------------------------------------------ people's actions ---- */
 
+#define SCENARIO_TOTP "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" /* of the users in the files */
+
 static bool do_send(struct scene *s, const struct yaml_node *step)
 {
     int64_t from = 0, chat = 0;
@@ -63,7 +66,14 @@ static bool do_send(struct scene *s, const struct yaml_node *step)
     }
     mark(s);
     AUTO_BUF struct buf text = BUF_INIT((size_t)16 << 20);
-    buf_add_str(&text, yaml_text(yaml_get(step, "text")));
+    if (str_equal_c(yaml_text(yaml_get(step, "text")), "@otp")) { /* the code of this moment */
+        char code[OTP_DIGITS + 1] = "";
+        int64_t step_30s = (int64_t)time(NULL) / 30;
+        (void)otp_code(SCENARIO_TOTP, step_30s, code, NULL);
+        buf_add_c(&text, code);
+    } else {
+        buf_add_str(&text, yaml_text(yaml_get(step, "text")));
+    }
     for (int64_t i = number(yaml_get(step, "then_bytes"), 0); i > 0; i -= 16) {
         buf_add_c(&text, " 0123456789abcde");
     }

@@ -354,7 +354,7 @@ static void inconsistent_local_users_are_refused(void **state)
     AUTO_BUF struct buf dump = BUF_INIT(65536);
     config_dump(c, &dump);
     assert_non_null(strstr(dump.data, "    - {uid: 1000, name: \"alice\", role: operator, "
-                                      "emergency: true}  # t.yaml:3\n"));
+                                      "emergency: true, totp: \"\"}  # t.yaml:3\n"));
     expect_problem("api: {local_users: [{uid: 0, name: a}]}", ERR_CONFIG_RANGE,
                    "t.yaml:1:27: api.local_users[0].uid: expected 1 to 4294967293, found \"0\"");
     expect_problem("api: {local_users: [{uid: alice, name: a}]}", ERR_CONFIG_TYPE,

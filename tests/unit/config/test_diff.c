@@ -69,9 +69,9 @@ static void people_and_services_are_compared_by_identity(void **state)
     assert_int_equal(diff->count, 7);
     assert_change(diff, 0, "telegram.users.al.role", true, "admin", "operator");
     assert_change(diff, 1, "telegram.users.bo", true,
-                  "{id: 2, name: \"bo\", role: read_only, emergency: false}", "none");
+                  "{id: 2, name: \"bo\", role: read_only, emergency: false, totp: \"\"}", "none");
     assert_change(diff, 2, "telegram.users.di", true, "none",
-                  "{id: 3, name: \"di\", role: read_only, emergency: false}");
+                  "{id: 3, name: \"di\", role: read_only, emergency: false, totp: \"\"}");
     assert_change(diff, 3, "api.local_users.cy.emergency", true, "false", "true");
     assert_string_equal(diff->items[4].path, "services.a");
     assert_change(diff, 5, "services.b.timeout", true, "5s", "9s");

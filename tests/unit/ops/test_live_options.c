@@ -122,6 +122,20 @@ static bool in_local_emergency(struct rig *rig)
     return is_local(rig, 5, "lo", ROLE_READ_ONLY, true);
 }
 
+static bool in_user_totp(struct rig *rig)
+{
+    struct principal who;
+    return access_identify(rig->ops->access, CHANNEL_TELEGRAM, 5, &who) == 0 &&
+           access_has_factor(rig->ops->access, &who);
+}
+
+static bool in_local_totp(struct rig *rig)
+{
+    struct principal who;
+    return access_identify(rig->ops->access, CHANNEL_SOCKET, 5, &who) == 0 &&
+           access_has_factor(rig->ops->access, &who);
+}
+
 static bool in_recipients(struct rig *rig)
 {
     static int count;
@@ -214,6 +228,9 @@ static const struct live_row {
     {"telegram.users[].emergency",
      "telegram: {users: [{id: 5, name: al, role: operator, emergency: true}]}\n", in_user_emergency,
      NULL},
+    {"telegram.users[].totp",
+     "telegram: {users: [{id: 5, name: al, role: operator, totp: JBSWY3DPEHPK3PXPJBSW}]}\n",
+     in_user_totp, NULL},
     {"claude.api_key", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
     {"claude.api_url", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
     {"claude.model", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
@@ -273,6 +290,9 @@ static const struct live_row {
     {"api.local_users[].emergency",
      "api: {port: 0, local_users: [{uid: 5, name: lo, emergency: true}]}\n", in_local_emergency,
      NULL},
+    {"api.local_users[].totp",
+     "api: {port: 0, local_users: [{uid: 5, name: lo, totp: JBSWY3DPEHPK3PXPJBSW}]}\n",
+     in_local_totp, NULL},
     {"commands.confirm_expiry", "commands: {confirm_expiry: 9s}\n", in_runner, NULL},
     {"commands.rate", "commands: {rate: 5}\n", in_rate, NULL},
     {"commands.folder", NULL, NULL, "scenario own_commands_reload.yaml"},

@@ -346,6 +346,7 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE command_runs DROP COLUMN cancelled_by;"
            " ALTER TABLE command_runs DROP COLUMN manifest;"
            " ALTER TABLE run_steps DROP COLUMN outputs;"
+           " ALTER TABLE confirmations DROP COLUMN stage; DROP TABLE second_factors;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

@@ -1,0 +1,201 @@
+#include "stage.h"
+
+#include "run_reply.h"
+
+#include <string.h>
+
+/* *ret_passed: what the invocation brings along is enough. Otherwise it is refused if a->reply is
+ * set, or the stage has to ask. */
+typedef int (*stage_try_fn)(struct run *run, const struct invocation *in, struct admission *a,
+                            bool *ret_passed, struct err *err);
+
+struct stage {
+    const char *name;
+    bool (*applies)(const struct manifest *m);
+    stage_try_fn try;
+};
+
+static bool asks_confirmation(const struct manifest *m)
+{
+    return m->confirm;
+}
+
+static bool asks_code(const struct manifest *m)
+{
+    return m->second_factor;
+}
+
+static bool asks_approval(const struct manifest *m)
+{
+    return m->four_eyes;
+}
+
+static int try_confirmation(struct run *run, const struct invocation *in, struct admission *a,
+                            bool *ret_passed, struct err *err)
+{
+    (void)run, (void)a, (void)err;
+    *ret_passed = in->confirmed;
+    return 0;
+}
+
+static int try_code(struct run *run, const struct invocation *in, struct admission *a,
+                    bool *ret_passed, struct err *err)
+{
+    struct runner *runner = run->runner;
+    struct err why = a->unrecorded;
+    if (why.id == ERR_NONE && !access_has_factor(runner->o.access, in->who)) {
+        (void)err_set(&why, ERR_ACCESS_NO_FACTOR, "%s", in->who->name);
+    }
+    if (why.id != ERR_NONE) {
+        return runner_refuse(runner, in, "factor.refused", &why, NULL, a, err);
+    }
+    if (in->otp == NULL) {
+        return 0;
+    }
+    int rc = runner_open(runner, in, a, err); /* the attempt is stored with the refusal */
+    if (rc < 0 || (rc = access_verify_code(runner->o.access, in->who, in->otp, &why, err)) < 0) {
+        return rc;
+    }
+    if (why.id != ERR_NONE) {
+        return runner_refuse(runner, in, "factor.refused", &why, NULL, a, err);
+    }
+    *ret_passed = true;
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    (void)run_args_line(run, &line);
+    return access_audit(runner->o.access, in->who, "factor.given", line.data, "ok", err);
+}
+
+static int try_approval(struct run *run, const struct invocation *in, struct admission *a,
+                        bool *ret_passed, struct err *err)
+{
+    *ret_passed = false; /* nobody brings a second person along */
+    return a->unrecorded.id == ERR_NONE
+               ? 0
+               : runner_refuse(run->runner, in, "command.refused", &a->unrecorded, NULL, a, err);
+}
+
+static const struct stage stages[STAGE_COUNT] = {
+    [STAGE_CONFIRM] = {"confirm", asks_confirmation, try_confirmation},
+    [STAGE_CODE] = {"code", asks_code, try_code},
+    [STAGE_APPROVE] = {"approve", asks_approval, try_approval},
+};
+
+const char *stage_name(enum stage_id stage)
+{
+    return stages[stage].name;
+}
+
+bool stage_parse(const char *name, enum stage_id *ret)
+{
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        if (strcmp(stages[i].name, name) == 0) {
+            *ret = (enum stage_id)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
+               const struct confirmation *open, struct admission *a, bool *ret_passed,
+               struct err *err)
+{
+    *ret_passed = false;
+    if (from == STAGE_CONFIRM && run->m->second_factor &&
+        !access_has_factor(run->runner->o.access, in->who)) {
+        bool ignored = false; /* refused now, not after the confirmation */
+        return try_code(run, in, a, &ignored, err);
+    }
+    for (int i = (int)from; i < STAGE_COUNT; i++) {
+        bool passed = false;
+        if (!stages[i].applies(run->m)) {
+            continue;
+        }
+        int rc = stages[i].try(run, in, a, &passed, err);
+        if (rc < 0 || a->reply != NULL) {
+            return rc;
+        }
+        if (!passed) {
+            return runner_confirm_ask(run, in, (enum stage_id)i, open, a, err);
+        }
+    }
+    *ret_passed = true;
+    return 0;
+}
+
+/* An approval comes from another person: another id, and another name, because one person may have
+ * an id on each channel. */
+static int answer_approval(struct run *run, const struct invocation *in,
+                           const struct confirmation *open, struct admission *a, bool *ret_passed,
+                           struct err *err)
+{
+    struct runner *runner = run->runner;
+    struct err why = {0};
+    bool same = (open->user_id == in->who->id &&
+                 strcmp(open->channel, channel_name(in->who->channel)) == 0) ||
+                strcmp(run->who.name, in->who->name) == 0;
+    if (same) {
+        (void)err_set(&why, ERR_FOUR_EYES_SELF, "run %lld of %s", (long long)run->id,
+                      run->who.name);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
+    }
+    if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
+    }
+    AUTO_BUF struct buf detail = BUF_INIT(LINE_BYTES_MAX + 128);
+    buf_addf(&detail, "run %lld of %s: ", (long long)run->id, run->who.name);
+    (void)run_args_line(run, &detail);
+    int rc = runner_open(runner, in, a, err);
+    *ret_passed = rc == 0;
+    return rc < 0 ? rc
+                  : access_audit(runner->o.access, in->who, "confirm.approved", detail.data, "ok",
+                                 err);
+}
+
+int stage_answer(struct run *run, const struct invocation *in, const struct confirmation *open,
+                 struct admission *a, bool *ret_passed, struct err *err)
+{
+    enum stage_id stage = STAGE_CONFIRM;
+    struct err why = {0};
+    *ret_passed = false;
+    if (!stage_parse(open->stage, &stage)) {
+        return err_set(err, ERR_STORE_DAMAGED, "confirmations, run %lld: stage",
+                       (long long)open->run_id);
+    }
+    switch (stage) {
+    case STAGE_CONFIRM:
+        *ret_passed = true;
+        return 0;
+    case STAGE_CODE:
+        if (in->otp == NULL) {
+            (void)err_set(&why, ERR_COMMAND_ARG_MISSING, "usage: /confirm %s <six digits>",
+                          open->nonce);
+            return runner_refuse_answer(run->runner, in, "confirm.refused", &why, NULL, a, err);
+        }
+        return try_code(run, in, a, ret_passed, err);
+    case STAGE_APPROVE:
+        return answer_approval(run, in, open, a, ret_passed, err);
+    case STAGE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+int stage_ask_others(const struct run *run, const struct invocation *in, const struct reply *prompt,
+                     struct err *err)
+{
+    struct runner *runner = run->runner;
+    struct principal who;
+    int rc = 0;
+    for (int i = 0; rc == 0 && access_telegram_user(runner->o.access, i, &who); i++) {
+        bool sees_it = in->who->channel == CHANNEL_TELEGRAM && in->chat_id == who.id;
+        if (sees_it || strcmp(who.name, run->who.name) == 0 ||
+            access_permit(&who, run->m->role, run->m->emergency, NULL) < 0) {
+            continue;
+        }
+        AUTO_REPLY struct reply *copy = reply_copy(prompt);
+        int64_t outbox_id = 0; /* Telegram: the id of a person is that of the private chat */
+        rc = run_write_post(runner, &who, who.id, copy, 0, false, &outbox_id, err);
+    }
+    return rc;
+}

@@ -1,0 +1,291 @@
+/* The stages between arguments and run: second factor and approval by a second person. */
+#include "base/check.h"
+#include "io/otp.h"
+#include "rigs/runner_rig.h"
+
+#include <string.h>
+
+#define SECRET "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+static int setup(void **state)
+{
+    static struct runner_rig rig;
+    runner_rig_open(&rig);
+    static const char *const names[] = {"alice", "rita", "adam"};
+    static const char *const roles[] = {"operator", "read_only", "admin"};
+    for (int i = 0; i < 3; i++) {
+        struct config_user *u = &rig.config.users[rig.config.user_count++];
+        *u = (struct config_user){.id = 7 + i, .name = names[i], .role = roles[i], .totp = ""};
+        u->emergency = i == 2;
+    }
+    rig.config.users[0].totp = SECRET;
+    runner_rig_add(&rig, "guarded",
+                   "role: operator\nconfirm: true\nsecond_factor: true\n"
+                   "steps: [{run: test.note}]\nexamples: [guarded]\n");
+    runner_rig_add(&rig, "coded",
+                   "role: operator\nsecond_factor: true\n"
+                   "steps: [{run: test.note}]\nexamples: [coded]\n");
+    runner_rig_add(&rig, "both",
+                   "role: operator\nconfirm: true\nsecond_factor: true\n"
+                   "four_eyes: true\nargs: [{name: text, type: text, required: true, "
+                   "help: t}]\nsteps: [{run: test.note, with: {text: $text}}]\n"
+                   "examples: [both x]\n");
+    runner_rig_add(&rig, "pair",
+                   "role: operator\nfour_eyes: true\n"
+                   "steps: [{run: test.note}]\nexamples: [pair]\n");
+    *state = &rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    runner_rig_close(*state);
+    return 0;
+}
+
+static const char *code_now(struct runner_rig *rig)
+{
+    static char code[OTP_DIGITS + 1];
+    int64_t step = rig->clock.now_wall_us / (30 * USEC_PER_SEC);
+    assert_int_equal(otp_code(SECRET, step, code, NULL), 0);
+    return code;
+}
+
+static const char *wrong_code(struct runner_rig *rig)
+{
+    static char code[OTP_DIGITS + 1];
+    (void)snprintf(code, sizeof(code), "%s", code_now(rig));
+    code[0] = code[0] == '9' ? '0' : (char)(code[0] + 1);
+    return code;
+}
+
+static void press(struct runner_rig *rig, const struct principal *who, const char *letter)
+{
+    char line[32];
+    (void)snprintf(line, sizeof(line), "%s:%s", letter, runner_rig_code(rig));
+    assert_int_equal(runner_rig_submit(rig, who, line), 0);
+}
+
+static void codes_of_rfc_6238(void **state)
+{
+    (void)state; /* "12345678901234567890" in base 32; the last six of the eight digits */
+    static const char secret[] = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    static const struct {
+        int64_t second;
+        const char *code;
+    } cases[] = {
+        {59, "287082"}, {1111111109, "081804"}, {1234567890, "005924"}, {20000000000, "353130"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char code[OTP_DIGITS + 1];
+        int64_t step = 0;
+        assert_int_equal(otp_code(secret, cases[i].second / 30, code, NULL), 0);
+        assert_string_equal(code, cases[i].code);
+        int64_t now_us = cases[i].second * USEC_PER_SEC;
+        assert_int_equal(otp_match(secret, code, now_us + 30 * USEC_PER_SEC, &step, NULL), 0);
+        assert_int_equal(step, cases[i].second / 30);
+        assert_int_equal(otp_match(secret, code, now_us + 90 * USEC_PER_SEC, &step, NULL),
+                         -ERR_OTP_WRONG);
+    }
+    int64_t step = 0;
+    assert_int_equal(otp_match("not base 32!", "000000", 0, &step, NULL), -ERR_OTP_SECRET);
+    assert_int_equal(otp_match("GEZDGNBV", "000000", 0, &step, NULL), -ERR_OTP_SECRET);
+}
+
+static void the_digits_follow_the_confirmation(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "guarded"), 0);
+    press(rig, &rig->alice, "y");
+    assert_has(runner_rig_last(rig), "Second factor: guarded");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+    assert_int_equal(rig->runs, 0);
+    runner_rig_crash(rig); /* the prompt is a row */
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, code_now(rig)), 0); /* not his prompt */
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_send(rig, wrong_code(rig)), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_FACTOR_WRONG");
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_audited(rig, "factor.given"), 1);
+    assert_int_equal(runner_rig_audited(rig, "factor.refused"), 1);
+}
+
+static void a_code_works_once(void **state)
+{
+    struct runner_rig *rig = *state;
+    char line[64];
+    assert_int_equal(runner_rig_send(rig, "coded"), 0);
+    (void)snprintf(line, sizeof(line), "/confirm %s %s", runner_rig_code(rig), code_now(rig));
+    assert_int_equal(runner_rig_send(rig, line), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(runner_rig_send(rig, "coded"), 0);
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_has(runner_rig_last(rig), "used before");
+    assert_int_equal(rig->runs, 1);
+    clock_fake_advance(&rig->clock, 31 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_int_equal(rig->runs, 2);
+}
+
+/* Confirmation and code in one message, and together with the command. */
+static void one_message_passes_two_stages(void **state)
+{
+    struct runner_rig *rig = *state;
+    char line[64];
+    assert_int_equal(runner_rig_send(rig, "guarded"), 0);
+    (void)snprintf(line, sizeof(line), "/confirm %s %s", runner_rig_code(rig), code_now(rig));
+    assert_int_equal(runner_rig_send(rig, line), 0);
+    assert_int_equal(rig->runs, 1);
+    clock_fake_advance(&rig->clock, 31 * USEC_PER_SEC);
+    const struct invocation in = {.line = "guarded",
+                                  .who = &rig->alice,
+                                  .chat_id = rig->chat_id,
+                                  .confirmed = true,
+                                  .otp = code_now(rig)};
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_int_equal(rig->runs, 2);
+}
+
+static void five_wrong_codes_lock_it_also_over_a_restart(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "coded"), 0);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(runner_rig_send(rig, wrong_code(rig)), 0);
+        assert_has(runner_rig_last(rig), "ACCESS_FACTOR_WRONG");
+    }
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_FACTOR_LOCKED");
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_FACTOR_LOCKED");
+    assert_int_equal(rig->runs, 0);
+    clock_fake_advance(&rig->clock, 16 * USEC_PER_MIN);
+    assert_int_equal(runner_rig_send(rig, "coded"), 0);
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_int_equal(rig->runs, 1);
+}
+
+static void without_a_secret_the_command_is_refused_at_once(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, "guarded"), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_NO_FACTOR");
+    assert_has(runner_rig_last(rig), "telegram.users");
+    assert_lacks(runner_rig_last(rig), "\"y:");
+}
+
+static void a_second_person_approves(void **state)
+{
+    struct runner_rig *rig = *state;
+    char line[64];
+    assert_int_equal(runner_rig_send(rig, "both hello"), 0);
+    (void)snprintf(line, sizeof(line), "/confirm %s %s", runner_rig_code(rig), code_now(rig));
+    assert_int_equal(runner_rig_send(rig, line), 0);
+    assert_has(runner_rig_last(rig), "Approve: both hello"); /* adam's copy, the newest message */
+    assert_has(runner_rig_last(rig), "Asked for by alice");
+    assert_int_equal(runner_rig_messages(rig), 3); /* prompt, its edit, and adam's; none for rita */
+    assert_int_equal(rig->runs, 0);
+    runner_rig_crash(rig);
+    char code[16];
+    (void)snprintf(code, sizeof(code), "%s", runner_rig_code(rig));
+    (void)snprintf(line, sizeof(line), "y:%s", code);
+    assert_int_equal(runner_rig_send(rig, line), 0);
+    assert_has(runner_rig_last(rig), "FOUR_EYES_SELF");
+    struct principal alice_at_the_socket = rig->alice;
+    alice_at_the_socket.channel = CHANNEL_SOCKET;
+    alice_at_the_socket.id = 1000;
+    assert_int_equal(runner_rig_submit(rig, &alice_at_the_socket, line), 0);
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_submit(rig, &rig->rita, line), 0); /* not her role */
+    assert_has(runner_rig_last(rig), "CONFIRM_FOREIGN");
+    rig->chat_id = 9; /* adam's own chat */
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
+    rig->chat_id = 100;
+    assert_string_equal(rig->notes, "[hello -1]");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_audited(rig, "confirm.approved"), 1);
+    assert_int_equal(runner_rig_audited(rig, "command.finished"), 1);
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(rig->runs, 1);
+}
+
+static void an_approval_can_be_refused_and_expires(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    press(rig, &rig->adam, "n");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_CANCELLED);
+    assert_int_equal(runner_rig_audited(rig, "confirm.denied"), 1);
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    char line[32];
+    (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
+    loop_advance(rig->loop, 3 * USEC_PER_MIN);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_EXPIRED);
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(rig->runs, 0);
+}
+
+/* The person who asked loses the role before the approval. */
+static void the_role_of_the_requester_is_checked_at_the_approval(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    rig->config.users[0].role = "read_only";
+    press(rig, &rig->adam, "y");
+    assert_has(runner_rig_last(rig), "ACCESS_DENIED");
+    assert_int_equal(rig->runs, 0);
+}
+
+struct countdown {
+    int left;
+};
+
+static int die_at(const char *what, void *userdata)
+{
+    struct countdown *c = userdata;
+    (void)what;
+    return c->left-- <= 0 ? -ERR_DB_FAILED : 0;
+}
+
+/* The process dies at the n-th write while the approval arrives: it runs once, or the prompt is
+ * still open. */
+static void a_crash_at_any_write_of_an_approval_never_runs_twice(void **state)
+{
+    struct runner_rig *rig = *state;
+    bool whole = false;
+    for (int n = 0; !whole && n < 60; n++) {
+        struct countdown c = {.left = n};
+        rig->runs = 0;
+        assert_int_equal(runner_rig_send(rig, "pair"), 0);
+        char line[32];
+        (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
+        const struct invocation in = {
+            .line = line, .who = &rig->adam, .chat_id = 9, .update_id = 1000 + n};
+        ops_store_set_fault(rig->store, die_at, &c);
+        (void)runner_submit(rig->runner, &in, NULL);
+        whole = c.left >= 0;
+        runner_rig_crash(rig);
+        assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+        assert_true(rig->runs <= 1);
+        struct run_row row;
+        assert_int_equal(
+            run_table_list(rig->store, 1U << RUN_RUNNING | 1U << RUN_CONFIRMING, 0, &row, 1, NULL),
+            0);
+    }
+    assert_true(whole);
+}
+
+#define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(stages, cmocka_unit_test(codes_of_rfc_6238),
+           RIG_TEST(the_digits_follow_the_confirmation), RIG_TEST(a_code_works_once),
+           RIG_TEST(one_message_passes_two_stages),
+           RIG_TEST(five_wrong_codes_lock_it_also_over_a_restart),
+           RIG_TEST(without_a_secret_the_command_is_refused_at_once),
+           RIG_TEST(a_second_person_approves), RIG_TEST(an_approval_can_be_refused_and_expires),
+           RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
+           RIG_TEST(a_crash_at_any_write_of_an_approval_never_runs_twice))
