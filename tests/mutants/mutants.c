@@ -382,6 +382,7 @@ static void write_changed(const struct mutant *m, const char *path)
     if (out == NULL) {
         die("cannot write", path);
     }
+    (void)fprintf(out, "#line 1 \"%s\"\n", sources[m->file].path); /* for __FILE__ */
     int number = 1;
     for (const char *at = sources[m->file].text; *at != '\0'; number++) {
         size_t len = strcspn(at, "\n");
@@ -398,7 +399,10 @@ static void write_changed(const struct mutant *m, const char *path)
 static enum state try_mutant(const struct mutant *m, size_t worker)
 {
     char in[256], object[256], program[256], base[256], command[COMMAND_MAX];
-    (void)snprintf(in, sizeof(in), "%s/%zu.c", work, worker);
+    (void)snprintf(in, sizeof(in), "%s/%zu", work, worker);
+    (void)mkdir(in, 0750);
+    /* The object holds this name, so it is the same for all workers. */
+    (void)snprintf(in, sizeof(in), "%s/%zu/changed.c", work, worker);
     (void)snprintf(object, sizeof(object), "%s/%zu.o", work, worker);
     (void)snprintf(program, sizeof(program), "%s/%zu.test", work, worker);
     write_changed(m, in);
@@ -544,7 +548,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < source_count; i++) {
         char base[256], in[256];
         base_object(i, base);
-        (void)snprintf(in, sizeof(in), "%s/0.c", work);
+        (void)snprintf(in, sizeof(in), "%s/changed.c", work);
         const struct mutant unchanged = {.file = i};
         write_changed(&unchanged, in);
         if (!compile(i, in, base)) {

@@ -203,6 +203,82 @@ static void funding_is_paid_out_of_cash(void **state)
     assert_int_equal(t.pnl.e8, dec_from_int(-1).e8);
 }
 
+static struct position long_of(const char *symbol, double qty, double price)
+{
+    struct position p = {.side = SIDE_LONG,
+                         .qty = dec_from_double(qty),
+                         .entry_price = dec_from_double(price),
+                         .mark_price = dec_from_double(price)};
+    (void)symbol_parse(str_c(symbol), &p.symbol);
+    return p;
+}
+
+/* The array has room for exactly these three, and the one that closes leaves no gap. */
+static void positions_of_several_symbols_stay_in_order(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct position *three = calloc(3, sizeof(*three));
+    assert_non_null(three);
+    b.ledger = (struct ledger){&b.state, three, &b.count, 3};
+    const struct position first = long_of("ADA-USD", 10, 2);
+    const struct position middle = long_of("BTC-USD", 2, 100);
+    const struct position last = long_of("ETH-USD", 3, 50);
+    const struct position fourth = long_of("SOL-USD", 1, 1);
+    assert_true(ledger_adopt(&b.ledger, &first));
+    assert_true(ledger_adopt(&b.ledger, &middle));
+    assert_int_equal(ledger_find(&b.ledger, last.symbol), -1);
+    /* A place beyond the count is not part of any sum. */
+    three[2] = fourth;
+    assert_int_equal(ledger_exposure(three, b.count).e8, dec_from_int(220).e8);
+    assert_int_equal(ledger_equity(b.state.cash, three, b.count).e8, dec_from_int(10000).e8);
+    assert_true(ledger_balances(&b.ledger));
+    assert_true(ledger_adopt(&b.ledger, &last));
+    assert_false(ledger_adopt(&b.ledger, &fourth));
+    assert_int_equal(ledger_find(&b.ledger, last.symbol), 2);
+    assert_int_equal(ledger_exposure(three, b.count).e8, dec_from_int(370).e8);
+
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_LONG, 2, 101, 0), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_int(2).e8);
+    assert_int_equal(b.count, 2);
+    assert_int_equal(ledger_find(&b.ledger, first.symbol), 0);
+    assert_int_equal(ledger_find(&b.ledger, middle.symbol), -1);
+    assert_int_equal(ledger_find(&b.ledger, last.symbol), 1);
+    assert_int_equal(three[1].qty.e8, dec_from_int(3).e8);
+    assert_int_equal(ledger_exposure(three, b.count).e8, dec_from_int(170).e8);
+    assert_true(ledger_disown(&b.ledger, 0));
+    assert_int_equal(ledger_find(&b.ledger, last.symbol), 0);
+    free(three);
+}
+
+/* Each of the three sums can overflow alone; then none of them changes. */
+static void each_sum_is_checked(void **state)
+{
+    (void)state;
+    struct trade t;
+    for (int which = 0; which < 4; which++) {
+        struct books b;
+        books_open(&b);
+        struct fill f = fill(ORDER_ENTRY, SIDE_LONG, 1, 100, 1);
+        enum ledger_result expected = LEDGER_OVERFLOW;
+        if (which == 0) {
+            b.state.cash.e8 = -INT64_MAX;
+        } else if (which == 1) {
+            b.state.fees.e8 = INT64_MAX;
+        } else if (which == 2) {
+            b.state.realised.e8 = -INT64_MAX;
+        } else {
+            f.fee = DEC_INVALID;
+            expected = LEDGER_MISFIT;
+        }
+        struct books before = b;
+        assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), expected);
+        assert_memory_equal(&b.state, &before.state, sizeof(b.state));
+        assert_int_equal(b.count, 0);
+    }
+}
+
 /* An amount out of range changes nothing, wherever it occurs. */
 static void overflow_changes_nothing(void **state)
 {
@@ -310,6 +386,7 @@ UNIT_GROUP(ledger, cmocka_unit_test(a_long_is_opened_and_closed),
            cmocka_unit_test(an_adopted_position_balances_too),
            cmocka_unit_test(a_disowned_position_leaves_no_trace),
            cmocka_unit_test(funding_is_paid_out_of_cash),
-           cmocka_unit_test(overflow_changes_nothing),
+           cmocka_unit_test(positions_of_several_symbols_stay_in_order),
+           cmocka_unit_test(each_sum_is_checked), cmocka_unit_test(overflow_changes_nothing),
            cmocka_unit_test(the_number_of_positions_is_limited),
            cmocka_unit_test(a_missing_unit_is_detected))
