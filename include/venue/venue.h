@@ -60,16 +60,25 @@ enum venue_report_kind {
     VENUE_NOT_FOUND,  /* answer to query or cancel: no such order now */
     VENUE_NO_ANSWER,  /* the call `asked` was not answered; it may have arrived */
     VENUE_LISTING,    /* one page of the answer to list */
-    VENUE_FUNDING,    /* a funding payment was booked: unsolicited; and after each listing, the
-                       * payments after the one that the list call named. Payments form a chain:
-                       * each names the one before, so a lost one is noticed and a repeated one
-                       * counts once */
+    VENUE_FUNDING,    /* a funding payment or another event of the account: unsolicited; and after
+                       * each listing, those after the one that the list call named. They form a
+                       * chain: each names the one before, so a lost one is noticed and a repeated
+                       * one counts once */
     VENUE_REFUSED,    /* answer to amend: not done, for `reason`; stop and target are the requested
                        * ones */
     VENUE_CONNECTION, /* the state of the connection, and the reason */
     VENUE_LIMIT,      /* how much of the request limit is used */
     VENUE_INSTRUMENT, /* the rules of one symbol */
     VENUE_ACCOUNT     /* balances and margin; ask_id and funding_id as in a listing */
+};
+/* What happened to the account without an order of ours. */
+enum venue_event {
+    VENUE_EVENT_FUNDING,      /* `payment` was paid for holding `symbol` */
+    VENUE_EVENT_TRANSFER,     /* `payment` left the account; negative: it arrived */
+    VENUE_EVENT_MARGIN_CALL,  /* the margin is nearly used up */
+    VENUE_EVENT_LIQUIDATION,  /* `qty` of our position was closed at `price` for lack of margin */
+    VENUE_EVENT_DELEVERAGING, /* the same, to cover the loss of somebody else */
+    VENUE_EVENT_FORCED_CLOSE  /* the same, for another reason, such as a delisting */
 };
 enum venue_call {
     VENUE_CALL_SEND,
@@ -121,7 +130,11 @@ struct venue_report {
     int64_t funding_id;      /* > 0, increasing, unique per venue */
     int64_t prev_funding_id; /* of the payment before this one; 0: this is the first */
     struct symbol symbol;
-    struct dec payment; /* quote currency; > 0: paid by us */
+    enum venue_event event;
+    enum side side;     /* of the position that was closed */
+    struct dec qty;     /* of it */
+    struct dec price;   /* at which it was closed */
+    struct dec payment; /* quote currency; > 0: paid by us. Of a close: its fee */
     int64_t at_us;
 
     /* CONNECTION, LIMIT, INSTRUMENT, ACCOUNT */

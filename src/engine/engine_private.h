@@ -287,6 +287,8 @@ void engine_control_set(struct engine *engine, enum trading_state state, const c
 void engine_control_halt(struct engine *engine);
 /* trading.db could not be written for long: paused until a person resumes. */
 void engine_control_lost(struct engine *engine);
+/* Pauses trading until a person resumes. */
+void engine_control_liquidated(struct engine *engine);
 int engine_control_request(struct engine *engine, const struct request *request);
 void engine_control_tick(struct engine *engine); /* market day, breaker, emergency stop */
 

@@ -368,6 +368,75 @@ static void accept_refused(struct engine *engine, const struct venue_report *rep
 
 /* ---------------------------------------------------------------- funding */
 
+static bool book_payment(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_outputs *out = engine->out;
+    struct ledger ledger = engine_ledger(engine);
+    if (!ledger_pay(&ledger, report->payment)) {
+        return false;
+    }
+    ASSERT(out->payment_count < ENGINE_REPORTS_MAX);
+    out->payments[out->payment_count++] =
+        (struct funding){report->funding_id, report->symbol, report->payment, report->at_us};
+    return true;
+}
+
+/* The venue closed our position, or a part of it. If the books do not hold so much, fills are
+ * missing: they are asked for, and the event is booked when a listing repeats it. */
+static bool book_closed(struct engine *engine, const struct venue_report *report,
+                        const char *reason, enum err_id alert)
+{
+    struct fill fill = {.symbol = report->symbol,
+                        .kind = ORDER_CLOSE,
+                        .side = report->side,
+                        .qty = report->qty,
+                        .price = report->price,
+                        .fee = report->payment,
+                        .at_us = report->at_us};
+    struct ledger ledger = engine_ledger(engine);
+    struct trade trade;
+    if (ledger_book(&ledger, &fill, NULL, &trade) != LEDGER_CLOSED) {
+        engine_orders_ask(engine, report->symbol);
+        engine->list_wanted = true;
+        return false;
+    }
+    engine_reports_trade(engine, reason, &trade);
+    engine->out->positions_changed = true;
+    engine_orders_ask(engine, report->symbol); /* its entry and bracket have changed too */
+    engine->list_wanted = true;
+    engine_fault(engine, alert, report->symbol);
+    return true;
+}
+
+static bool book_event(struct engine *engine, const struct venue_report *report)
+{
+    struct ledger ledger = engine_ledger(engine);
+    switch (report->event) {
+    case VENUE_EVENT_FUNDING:
+        return book_payment(engine, report);
+    case VENUE_EVENT_TRANSFER:
+        if (!ledger_transfer(&ledger, report->payment)) {
+            return false;
+        }
+        engine_fault(engine, ERR_VENUE_TRANSFER, report->symbol);
+        return true;
+    case VENUE_EVENT_MARGIN_CALL:
+        engine_fault(engine, ERR_VENUE_MARGIN_CALL, report->symbol);
+        return true;
+    case VENUE_EVENT_LIQUIDATION:
+        if (!book_closed(engine, report, "liquidation", ERR_VENUE_LIQUIDATION)) {
+            return false;
+        }
+        engine_control_liquidated(engine);
+        return true;
+    case VENUE_EVENT_DELEVERAGING:
+        return book_closed(engine, report, "deleveraging", ERR_VENUE_CLOSED);
+    case VENUE_EVENT_FORCED_CLOSE:
+        return book_closed(engine, report, "closed by the venue", ERR_VENUE_CLOSED);
+    }
+    return false;
+}
+
 static void accept_funding(struct engine *engine, const struct venue_report *report)
 {
     struct engine_state *s = &engine->state;
@@ -378,17 +447,12 @@ static void accept_funding(struct engine *engine, const struct venue_report *rep
         engine->list_wanted = true; /* an earlier payment is missing: listings repeat it */
         return;
     }
-    struct engine_outputs *out = engine->out;
-    struct ledger ledger = engine_ledger(engine);
-    if (!ledger_pay(&ledger, report->payment)) {
+    if (!book_event(engine, report)) {
         engine_fault(engine, ERR_ENGINE_STRAY_FILL, report->symbol);
         return;
     }
-    ASSERT(out->payment_count < ENGINE_REPORTS_MAX);
     s->last_funding_id = report->funding_id;
-    out->payments[out->payment_count++] =
-        (struct funding){report->funding_id, report->symbol, report->payment, report->at_us};
-    out->write = true;
+    engine->out->write = true;
 }
 
 void engine_reports_accept(struct engine *engine, const struct venue_report *report)

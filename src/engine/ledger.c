@@ -1,5 +1,7 @@
 #include "ledger.h"
 
+#include "base/check.h"
+
 #include <string.h>
 
 static struct dec signed_by(enum side side, struct dec amount)
@@ -175,6 +177,24 @@ bool ledger_pay(const struct ledger *ledger, struct dec payment)
     s->cash = cash;
     s->realised = realised;
     s->funding = funding;
+    return true;
+}
+
+bool ledger_transfer(const struct ledger *ledger, struct dec amount)
+{
+    struct engine_state *s = ledger->state;
+    struct dec *const moved[] = {&s->cash, &s->initial_cash, &s->equity_peak, &s->day_start_equity};
+    for (size_t i = 0; i < COUNT_OF(moved); i++) {
+        if (!dec_is_valid(dec_sub(*moved[i], amount))) {
+            return false;
+        }
+    }
+    if (dec_sub(s->initial_cash, amount).e8 <= 0) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(moved); i++) {
+        *moved[i] = dec_sub(*moved[i], amount);
+    }
     return true;
 }
 

@@ -582,6 +582,15 @@ static void pack_account(struct pack *p, struct venue_account *a)
     pack_double(p, &a->leverage);
 }
 
+/* Version 1 had funding only. */
+static void pack_event(struct pack *p, struct venue_report *r)
+{
+    PACK_ENUM(p, r->event, VENUE_EVENT_FORCED_CLOSE);
+    PACK_ENUM(p, r->side, SIDE_SHORT);
+    pack_dec(p, &r->qty);
+    pack_dec(p, &r->price);
+}
+
 /* The fields of version 1, whatever the kind (an unused one costs one byte), then those of the
  * kind.
  */
@@ -627,11 +636,15 @@ static void pack_report(struct pack *p, struct venue_report *r)
     case VENUE_ACCOUNT:
         pack_account(p, &r->account);
         break;
+    case VENUE_FUNDING:
+        if (p->version >= 2) {
+            pack_event(p, r);
+        }
+        break;
     case VENUE_ORDER:
     case VENUE_NOT_FOUND:
     case VENUE_NO_ANSWER:
     case VENUE_LISTING:
-    case VENUE_FUNDING:
     case VENUE_REFUSED:
         break;
     }

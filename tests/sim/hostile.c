@@ -864,6 +864,7 @@ void hostile_crash(struct hostile *h)
     h->report_count = 0;
     h->dead = false;
     h->refuses_entries = false;
+    h->banned_mono_us = 0; /* a new process learns of it from the next report */
     for (int i = 0; i < h->call_count; i++) {
         if (rng_chance(h->rng, 0.5)) {
             h->calls[i--] = h->calls[--h->call_count];

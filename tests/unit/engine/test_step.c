@@ -159,8 +159,11 @@ static void steps_at_the_limits_allocate_nothing(void **state)
     }
     const int64_t minutes = 360;
     simulated_init(&market, 5, settings.symbols, SYMBOLS_LIMIT, 0);
-    struct backtest *backtest = backtest_new(&(struct backtest_options){
-        .settings = &settings, .source = &market.source, .to_us = minutes * USEC_PER_MIN});
+    struct backtest *backtest =
+        backtest_new(&(struct backtest_options){.settings = &settings,
+                                                .venue = &driver_rig_venue,
+                                                .source = &market.source,
+                                                .to_us = minutes * USEC_PER_MIN});
     allocations = 0;
     counting = true;
     int rc = backtest_run(backtest, NULL);

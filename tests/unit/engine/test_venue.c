@@ -295,7 +295,90 @@ static void other_cash_at_the_venue_is_an_alert(void **state)
     }
 }
 
-UNIT_GROUP(engine_venue, cmocka_unit_test(not_found_is_judged_by_answers_over_time),
+/* ---------------------------------------------------------------- events of the account */
+
+static struct venue_report *add_event(struct report_rig *l, enum venue_event event, int64_t id)
+{
+    struct venue_report *r = report_rig_add(l, VENUE_FUNDING, "");
+    r->event = event;
+    r->funding_id = id;
+    r->prev_funding_id = id - 1;
+    r->symbol = report_rig_btc;
+    r->at_us = l->now.market_us;
+    return r;
+}
+
+/* Capital and the baselines of the limits move with a transfer: it is neither profit nor loss. */
+static void a_transfer_is_not_a_loss(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    add_event(&l, VENUE_EVENT_TRANSFER, 1)->payment = report_rig_whole(4000);
+    add_event(&l, VENUE_EVENT_TRANSFER, 1)->payment = report_rig_whole(4000); /* repeated */
+    report_rig_step(&l);
+    const struct engine_state *s = engine_state(l.engine);
+    assert_int_equal(s->initial_cash.e8, report_rig_whole(6000).e8);
+    assert_int_equal(s->equity_peak.e8, report_rig_whole(6000).e8);
+    assert_int_equal(s->realised.e8, 0);
+    assert_true(l.snapshot->drawdown_pct == 0 && l.snapshot->daily_loss_pct == 0);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_TRANSFER));
+    assert_int_equal(l.out->payment_count, 0);
+    add_event(&l, VENUE_EVENT_TRANSFER, 2)->payment = report_rig_whole(6000); /* all of it */
+    report_rig_step(&l);
+    assert_int_equal(s->last_funding_id, 1);
+    add_event(&l, VENUE_EVENT_TRANSFER, 2)->payment = report_rig_whole(-1000);
+    report_rig_step(&l);
+    assert_int_equal(s->initial_cash.e8, report_rig_whole(7000).e8);
+    report_rig_close(&l);
+}
+
+/* A part is closed by deleveraging, the rest liquidated: booked once each, at the venue's price. */
+static void the_venue_closes_a_position(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    for (int i = 0; i < 2; i++) {
+        struct venue_report *r = add_event(&l, VENUE_EVENT_DELEVERAGING, 1);
+        r->qty = report_rig_whole(4);
+        r->price = report_rig_whole(95);
+        r->payment = report_rig_whole(1);
+    }
+    report_rig_step(&l);
+    assert_int_equal(l.out->trade_count, 1);
+    assert_string_equal(l.out->trades[0].exit_reason, "deleveraging");
+    assert_int_equal(l.out->trades[0].pnl.e8, report_rig_whole(-21).e8);
+    assert_int_equal(l.snapshot->positions[0].qty.e8, report_rig_whole(6).e8);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_CLOSED));
+    assert_int_equal(engine_state(l.engine)->state, TRADING_ACTIVE);
+
+    struct venue_report *r = add_event(&l, VENUE_EVENT_LIQUIDATION, 2);
+    r->qty = report_rig_whole(7); /* more than the books hold: a fill is missing */
+    r->price = report_rig_whole(91);
+    report_rig_step_after(&l, ENGINE_ASK_EVERY_US);
+    assert_int_equal(l.out->trade_count, 0);
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 1);
+    assert_int_equal(l.out->query_count, 1);
+    r = add_event(&l, VENUE_EVENT_LIQUIDATION, 2);
+    r->qty = report_rig_whole(6);
+    r->price = report_rig_whole(91);
+    report_rig_step(&l);
+    assert_int_equal(l.out->trade_count, 1);
+    assert_string_equal(l.out->trades[0].exit_reason, "liquidation");
+    assert_int_equal(l.snapshot->position_count, 0);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_LIQUIDATION));
+    assert_int_equal(engine_state(l.engine)->state, TRADING_PAUSED);
+    (void)add_event(&l, VENUE_EVENT_MARGIN_CALL, 3);
+    report_rig_step(&l);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_MARGIN_CALL));
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 3);
+    report_rig_close(&l);
+}
+
+UNIT_GROUP(engine_venue, cmocka_unit_test(a_transfer_is_not_a_loss),
+           cmocka_unit_test(the_venue_closes_a_position),
+           cmocka_unit_test(not_found_is_judged_by_answers_over_time),
            cmocka_unit_test(an_order_that_is_found_is_alive),
            cmocka_unit_test(nothing_opens_before_the_venue_is_ready),
            cmocka_unit_test(a_lost_connection_is_caught_up_with),
