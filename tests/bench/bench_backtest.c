@@ -102,8 +102,8 @@ static int64_t run(const struct settings *settings, struct source *source, int64
     ASSERT(backtest_run(b, &err) >= 0);
     int64_t ns = bench_now_ns() - start_ns;
     const struct backtest_result *r = backtest_result(b);
-    ASSERT(r->candles > 0 && r->snapshot.books_balance);
-    ASSERT(r->snapshot.decisions >= (uint64_t)r->candles / 5 - 1);
+    ASSERT(r->candles > 0 && r->snapshot->books_balance);
+    ASSERT(r->snapshot->decisions >= (uint64_t)r->candles / 5 - 1);
     *ret_trades = r->performance.all.trades;
     backtest_free(b);
     return ns;
