@@ -61,11 +61,9 @@ static bool reserve(struct buf *b, size_t more)
     if (cap > b->max + 1) {
         cap = b->max + 1;
     }
+    /* The maximum bounds the size. A text without its middle would be worse than no text. */
     char *data = realloc(b->cap > 0 ? b->data : NULL, cap);
-    if (data == NULL) {
-        b->failed = true;
-        return false;
-    }
+    NEED_MEMORY(data != NULL);
     data[b->len] = '\0';
     b->data = data;
     b->cap = cap;

@@ -796,7 +796,7 @@ struct reply *reply_copy(const struct reply *r)
     struct reply *copy = NULL;
     reply_json_text(r, &text);
     int rc = reply_json_read(text.data, text.len, &copy, NULL);
-    ASSERT(rc == 0); /* reply_json wrote it */
+    NEED_MEMORY(rc == 0); /* reply_json wrote it */
     return copy;
 }
 

@@ -111,6 +111,10 @@ static int resolve(const struct run *run, const struct manifest_with *with,
     }
     AUTO_BUF struct buf text = BUF_INIT(8 * VALUE_TEXT_MAX);
     substitute(run, with->text, &text);
+    if (buf_failed(&text)) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: longer than %zu bytes", with->param->name,
+                       text.max);
+    }
     return value_from_text(with->param, buf_str(&text), context, ret, err);
 }
 

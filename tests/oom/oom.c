@@ -173,7 +173,7 @@ static void make_folder(struct oom *oom)
 static int start_child(const struct oom_scenario *s, struct oom *oom, const struct oom_plan *plan,
                        long live_expected)
 {
-    memset(told, 0, sizeof(*told));
+    ASSERT(madvise(told, sizeof(*told), MADV_REMOVE) == 0); /* zeroed */
     make_folder(oom);
     ASSERT(ftruncate(child_stderr, 0) == 0 && lseek(child_stderr, 0, SEEK_SET) == 0);
     pid_t pid = fork();
@@ -294,9 +294,12 @@ static bool is_of_library(const struct oom_scenario *s)
 
 static void show_fault(const struct oom_scenario *s, const struct oom_plan *plan, const char *why)
 {
-    printf("# fault: %s_%s, allocation %zu%s%s: %s\n", s->module, s->name, plan->fail_at,
-           plan->and_all_later ? " and all later" : "",
-           plan->which == OOM_OTHER_THREADS ? " of other threads" : "", why);
+    Dl_info info;
+    bool known = told->caller != NULL && dladdr(told->caller, &info) != 0;
+    printf("# fault: %s_%s, allocation %zu%s%s, called from %s: %s\n", s->module, s->name,
+           plan->fail_at, plan->and_all_later ? " and all later" : "",
+           plan->which == OOM_OTHER_THREADS ? " of other threads" : "",
+           known ? info.dli_fname : "?", why);
     show_stderr();
     (void)fflush(stdout);
 }
@@ -407,6 +410,7 @@ static int trace(const char *name, size_t fail_at, bool and_all_later, enum oom_
         if (strcmp(full, name) == 0) {
             told = shared_memory(sizeof(*told));
             child_stderr = memfd_create("stderr", MFD_CLOEXEC);
+            warm_up(s);
             struct oom oom = {.shared = told->shared};
             struct oom_plan plan = {.fail_at = fail_at,
                                     .and_all_later = and_all_later,

@@ -30,7 +30,7 @@ struct oom {
     void *shared;     /* OOM_SHARED_SIZE zeroed bytes that verify sees too, even after an abort */
     const char *outcome; /* for verify: "done", "error" or "abort" */
 };
-#define OOM_SHARED_SIZE ((size_t)64 * 1024)
+#define OOM_SHARED_SIZE ((size_t)4 << 20)
 
 struct oom_scenario {
     const char *module;

@@ -13,7 +13,7 @@
 _Static_assert(sizeof(struct runner_rig) <= OOM_SHARED_SIZE, "a rig fits into the shared memory");
 
 /* A run opens the database twice. A prime, so that allocations of every kind have their turn. */
-enum { STRIDE = 29 };
+enum { STRIDE = 7 };
 
 /* In shared memory, so that verify sees how often the actions ran. */
 static struct runner_rig *rig_of(const struct oom *oom)

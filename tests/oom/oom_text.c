@@ -212,7 +212,9 @@ static int draw(struct oom *oom, struct err *err)
     OOM_CHECK(memcmp(png.data + png.len - 8, "IEND\xae\x42\x60\x82", 8) == 0);
     return 0;
 }
-OOM_SCENARIO(chart, draw, .run = draw)
+
+/* cairo 1.16 jumps (longjmp) to a place that it has not set yet when a stroke gets no memory. */
+OOM_SCENARIO(chart, draw, .library = "libcairo", .run = draw)
 
 /* ---- file ---- */
 
