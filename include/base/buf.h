@@ -8,9 +8,9 @@
  *
  * Invariants: data is never NULL and always NUL-terminated; len <= max. After an append that does
  * not fit, `failed` stays set, further appends do nothing, and the existing content is kept, so a
- * chain of appends is checked once, at its end. An append aborts when memory runs out (NEED_MEMORY).
- * Ownership: the buffer owns its bytes; buf_detach transfers them.
- * Thread: any, one at a time per buffer.
+ * chain of appends is checked once, at its end. An append aborts when memory runs out
+ * (NEED_MEMORY). Ownership: the buffer owns its bytes; buf_detach transfers them. Thread: any, one
+ * at a time per buffer.
  */
 #pragma once
 
