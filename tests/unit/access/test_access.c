@@ -1,6 +1,7 @@
 #include "access/access.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/otp.h"
 #include "io/secret.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
@@ -227,6 +228,114 @@ static void names_round_trip(void **state)
     assert_false(role_parse(str_c("root"), &role));
 }
 
+static void note_user(int64_t id, const char *name, void *userdata)
+{
+    char *all = userdata;
+    size_t len = strlen(all);
+    (void)snprintf(all + len, 256 - len, "%lld=%s ", (long long)id, name);
+}
+
+static void all_listed_users_are_named(void **state)
+{
+    struct scene *s = *state;
+    char all[256] = "";
+    struct principal who;
+    add_local(&s->config, 54321, "olga", "operator", false);
+    access_each_user(s->access, note_user, all);
+    assert_string_equal(all, "7=alice 8=rita 9=adam 54321=olga ");
+    assert_true(access_telegram_user(s->access, 2, &who));
+    assert_string_equal(who.name, "adam");
+    assert_int_equal(who.role, ROLE_ADMIN);
+    assert_int_equal(who.channel, CHANNEL_TELEGRAM);
+    assert_false(access_telegram_user(s->access, 3, &who));
+}
+
+/* ---- the second factor ---- */
+
+#define ALICE_SECRET "JBSWY3DPEHPK3PXP"
+#define OLGA_SECRET  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+/* Verifies the code of `secret` for the step now, or `steps` later. Returns the reason. */
+static enum err_id verify(struct scene *s, const struct principal *who, const char *secret,
+                          int64_t steps)
+{
+    char code[OTP_DIGITS + 1];
+    struct err why = {0}, err = {0};
+    int64_t step = clock_wall_us(&s->clock.clock) / (30 * USEC_PER_SEC) + steps;
+    assert_int_equal(otp_code(secret, step, code, &err), 0);
+    assert_int_equal(access_verify_code(s->access, who, code, &why, &err), 0);
+    return why.id;
+}
+
+static void a_code_belongs_to_one_person(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice, rita, olga;
+    add_local(&s->config, 54321, "olga", "operator", false);
+    s->config.users[0].totp = ALICE_SECRET;
+    s->config.locals[0].totp = OLGA_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 8, &rita), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &olga), 0);
+    assert_true(access_has_factor(s->access, &alice));
+    assert_false(access_has_factor(s->access, &rita));
+    assert_true(access_has_factor(s->access, &olga));
+    assert_int_equal(verify(s, &rita, ALICE_SECRET, 0), ERR_ACCESS_NO_FACTOR);
+    assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+    assert_int_equal(verify(s, &olga, OLGA_SECRET, 0), ERR_NONE);
+    /* Elsewhere a person is known by name only. */
+    struct principal web = {.channel = CHANNEL_HTTP, .id = 7, .name = "rita"};
+    assert_false(access_has_factor(s->access, &web));
+    (void)snprintf(web.name, sizeof(web.name), "olga");
+    assert_true(access_has_factor(s->access, &web));
+    (void)snprintf(web.name, sizeof(web.name), "alice");
+    assert_true(access_has_factor(s->access, &web));
+    /* An id of Telegram is not a uid. */
+    const struct principal other = {.channel = CHANNEL_SOCKET, .id = 7, .name = "bob"};
+    assert_false(access_has_factor(s->access, &other));
+}
+
+static void a_code_works_once(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice;
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, -1), ERR_ACCESS_FACTOR_WRONG);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 1), ERR_NONE);
+    clock_fake_advance(&s->clock, 60 * USEC_PER_SEC);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+}
+
+/* Five wrong codes within ten minutes lock the factor for fifteen. */
+static void wrong_codes_lock_the_factor(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice;
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    }
+    /* The window ends, so a fifth does not lock; nor do four more. */
+    clock_fake_advance(&s->clock, 10 * USEC_PER_MIN);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    }
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE); /* forgets them */
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    }
+    clock_fake_advance(&s->clock, 15 * USEC_PER_MIN - USEC_PER_SEC);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_ACCESS_FACTOR_LOCKED);
+    clock_fake_advance(&s->clock, USEC_PER_SEC);
+    assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
@@ -235,4 +344,6 @@ UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
            SCENE_TEST(http_is_operator_and_the_schedule_is_admin),
            cmocka_unit_test(a_role_includes_the_roles_below),
            SCENE_TEST(log_lines_of_unauthorised_users_are_limited),
+           SCENE_TEST(all_listed_users_are_named), SCENE_TEST(a_code_belongs_to_one_person),
+           SCENE_TEST(a_code_works_once), SCENE_TEST(wrong_codes_lock_the_factor),
            SCENE_TEST(audit_lines_are_redacted), cmocka_unit_test(names_round_trip))

@@ -102,6 +102,14 @@ static void each_rule_refuses(void **state)
     REFUSED(o.stop = dec_from_int(101), "RISK_STOP_MANDATORY", "long at 100 has its stop at 101");
     REFUSED(o.target = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
     REFUSED(o.side = SIDE_SHORT, "RISK_STOP_MANDATORY", "short at 100 has its stop at 98");
+    REFUSED(o.target = dec_from_int(100), "RISK_STOP_MANDATORY", "long at 100 has its stop at 98");
+    REFUSED(o.stop = dec_from_int(100), "RISK_STOP_MANDATORY", "long at 100 has its stop at 100");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(102), o.target = dec_from_int(100)),
+            "RISK_STOP_MANDATORY", "short at 100 has its stop at 102");
+    REFUSED(a.cooldown_until_us = a.now_us + USEC_PER_MIN, "RISK_COOLDOWN",
+            "1 min of cooldown left");
+    REFUSED(a.cooldown_until_us = a.now_us + USEC_PER_MIN + 1, "RISK_COOLDOWN",
+            "2 min of cooldown left");
     REFUSED(a.cooldown_until_us = a.now_us + 1, "RISK_COOLDOWN", "1 min of cooldown left");
     REFUSED(a.symbol_busy = true, "RISK_SYMBOL_BUSY", "BTC-USD has a position or an order");
     REFUSED(a.positions_open = 3, "RISK_MAX_POSITIONS", "3 of 3 positions open");
@@ -121,6 +129,8 @@ static void each_rule_refuses(void **state)
     prepare(&a, &o);
     o.qty = dec_from_int(-1);
     expect(&a, &o, "RISK_POSITION_SIZE", "size -1 is not above zero", dec_from_int(25));
+    o.qty = DEC_ZERO;
+    expect(&a, &o, "RISK_POSITION_SIZE", "size 0 is not above zero", dec_from_int(25));
 }
 
 static void limits_are_exact(void **state)
@@ -190,6 +200,14 @@ static void the_rules_of_the_venue_are_kept(void **state)
     o.qty = dec_from_double(4.9);
     expect(&a, &o, "RISK_ORDER_SIZE", "size 4.9, the venue takes at least 2 and a value of 500",
            dec_from_double(19.8));
+    o.qty = dec_from_int(5); /* a value of 500 */
+    assert_true(risk_check(&a, &o, &v));
+    rules.min_qty = o.qty;
+    assert_true(risk_check(&a, &o, &v));
+    rules.min_qty = (struct dec){o.qty.e8 + 1};
+    assert_false(risk_check(&a, &o, &v));
+    rules.min_qty = dec_from_int(2);
+    o.qty = dec_from_double(4.9);
     /* Below the minimum, and no larger size is allowed either. */
     a.exposure = dec_from_int(7100);
     expect(&a, &o, "RISK_TOTAL_EXPOSURE", "exposure would be 75.90 % of equity, at most 75.00 %",
@@ -648,7 +666,9 @@ static void states_and_tiers(void **state)
     settings.tiers[1].symbols[1] = eth;
     assert_int_equal(risk_tier(&settings, btc), 0);
     assert_int_equal(risk_tier(&settings, eth), 1);
-    assert_int_equal(risk_tier(&settings, (struct symbol){"SOL-USD"}), 2);
+    struct symbol sol = {"SOL-USD"};
+    settings.tiers[1].symbols[2] = sol; /* beyond the count */
+    assert_int_equal(risk_tier(&settings, sol), 2);
 }
 
 static void the_breaker_gives_its_reason(void **state)
@@ -665,6 +685,12 @@ static void the_breaker_gives_its_reason(void **state)
     a.equity = dec_from_int(9000);
     assert_true(risk_breaker(&a, reason, sizeof(reason)));
     assert_string_equal(reason, "daily loss 10.00 % of 5.00 %");
+    a.equity_peak = dec_from_int(12000); /* the first of the three counts */
+    assert_true(risk_breaker(&a, reason, sizeof(reason)));
+    assert_string_equal(reason, "drawdown 25.00 % of 15.00 %");
+    char brief[11];
+    assert_true(risk_breaker(&a, brief, sizeof(brief)));
+    assert_string_equal(brief, "drawdown 2");
 }
 
 /* Every code that a user sees can be looked up. */
