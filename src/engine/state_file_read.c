@@ -61,7 +61,7 @@ static void skip_value(struct walk *w)
 }
 
 /* Moves to the value of the nth member with this name. */
-static bool enter_member(struct walk *w, const char *key, int nth)
+static bool enter_member(struct walk *w, const char *key)
 {
     skip_space(w);
     if (w->text.ptr[w->at] != '{') {
@@ -77,7 +77,7 @@ static bool enter_member(struct walk *w, const char *key, int nth)
         skip_space(w);
         w->at++; /* the colon */
         skip_space(w);
-        if (wanted && --nth == 0) {
+        if (wanted) {
             return true;
         }
         skip_value(w);
@@ -122,7 +122,7 @@ static int damaged(const struct place *place, const char *key, const char *what,
     struct walk w = {place->text, 0};
     char text[128];
     if (place->index >= 0) {
-        (void)(enter_member(&w, "active_positions", 1) && enter_element(&w, place->index));
+        (void)(enter_member(&w, "active_positions") && enter_element(&w, place->index));
         (void)snprintf(text, sizeof(text), "active_positions[%d]%s%s %s", place->index,
                        key[0] == '\0' ? "" : ".", key, what);
     } else {
@@ -130,7 +130,7 @@ static int damaged(const struct place *place, const char *key, const char *what,
     }
     skip_space(&w);
     struct walk member = w;
-    return damaged_at(place, enter_member(&member, key, 1) ? member.at : w.at, text, err);
+    return damaged_at(place, enter_member(&member, key) ? member.at : w.at, text, err);
 }
 
 /* ---------------------------------------------------------------- values */
@@ -381,24 +381,6 @@ static int not_json(const struct place *place, const struct err *why, struct err
             rest = str_n(rest.ptr + n, rest.len - n);
         }
         return damaged_at(place, place->text.len - rest.len, "not UTF-8", err);
-    }
-    static const char *const keys[] = {"initialized",
-                                       "provider",
-                                       "created_at",
-                                       "last_updated",
-                                       "total_trades",
-                                       "win_rate",
-                                       "active_positions",
-                                       "total_pnl",
-                                       "daily_pnl",
-                                       "daily_drawdown_pct",
-                                       "circuit_breaker_tripped",
-                                       "last_circuit_trip_reason"};
-    for (size_t i = 0; why->id == ERR_JSON_SYNTAX && i < COUNT_OF(keys); i++) {
-        struct walk w = {place->text, 0};
-        if (enter_member(&w, keys[i], 2)) {
-            return damaged_at(place, w.at, "duplicate key", err);
-        }
     }
     return err_set(err, ERR_STATE_FILE_DAMAGED, "%s: %s", place->name, why->context);
 }

@@ -137,7 +137,7 @@ static void an_invalid_file_is_refused_with_its_line(void **state)
     refused("{\n\"total_pnl\": 1e18\n}", "f.json:2:14", "total_pnl");
     refused("{\n\"total_pnl\": \"much\"\n}", "f.json:2:14", "total_pnl");
     refused("{\n\"total_pnl\": [1]\n}", "f.json:2:14", "total_pnl");
-    refused("{\"total_pnl\": 1,\n \"total_pnl\": 2}", "f.json:2:15", "duplicate");
+    refused("{\"total_pnl\": 1,\n \"total_pnl\": 2}", "f.json:2:16", "same key twice");
     refused("{\n\n\"provider\": \"\xff\"}", "f.json:3:14", "UTF-8");
     refused("{\n\"total_trades\": -1\n}", "f.json:2:17", "not a whole number");
     refused("{\n\"total_trades\": 1.5\n}", "f.json:2:17", "not a whole number");

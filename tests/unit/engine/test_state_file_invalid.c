@@ -71,7 +71,7 @@ static void each_invalid_field_is_reported_with_its_position(void **state)
     refused("{\"active_positions\": [{" HELD ", \"x\": [[1], {\"y\": 2}]},\n7]}", "f:2:1",
             "active_positions[1]");
     /* Without a position if the JSON parser reports none. */
-    refused("{\"zzz\": 1, \"zzz\": 2}", "f: ", "same key twice");
+    refused("{\"zzz\": 1, \"zzz\": 2}", "f:1:20: ", "same key twice");
     refused("[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]", "f", "deep");
 }
 
