@@ -1,6 +1,7 @@
 /* A reply read from the outbox: any input gives a reply that can be rendered, or an error. */
 #include "chat/render.h"
 #include "command/reply.h"
+#include "command/reply_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "command/quote.h"
 #include "command/value.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -58,12 +59,14 @@ static void check_text(const struct action_param *param, const struct arg_value 
 static void check_json(const struct action_param *param, const struct arg_value *value)
 {
     struct arg_value again = {0};
-    AUTO_JSON struct json_object *json = value_json(value);
     AUTO_JSON struct json_object *parsed = NULL;
     AUTO_BUF struct buf stored = BUF_INIT(512 * 1024);
-    json_add_text(&stored, json);
+    struct json_out out = JSON_OUT(&stored);
+    json_out_object(&out, NULL);
+    value_json(value, &out, "value");
+    json_out_end(&out);
     must(json_parse(buf_str(&stored), &JSON_LIMITS_DEFAULT, &parsed, NULL) == 0);
-    must(value_from_json(param, parsed, &context, &again, NULL) == 0);
+    must(value_from_json(param, json_get(parsed, "value"), &context, &again, NULL) == 0);
     must(value_equal(value, &again));
     value_release(&again);
 }

@@ -142,7 +142,7 @@ static void steps_at_the_limits_allocate_nothing(void **state)
     driver_rig_settings(&settings);
     settings.symbol_count = SYMBOLS_LIMIT;
     for (int i = 0; i < SYMBOLS_LIMIT; i++) {
-        (void)snprintf(settings.symbols[i].name, SYMBOL_SIZE, "S%03d-USD", i);
+        (void)snprintf(settings.symbols[i].name, SYMBOL_SIZE, "S%03u-USD", (unsigned)i % 1000);
     }
     settings.max_positions = POSITIONS_LIMIT;
     settings.max_orders_per_minute = 1000;
