@@ -22,6 +22,7 @@ struct trade_query {
     int64_t since_us;     /* 0: all */
     struct symbol symbol; /* empty: all */
     size_t offset;
+    int64_t before_id; /* only trades with a smaller id; 0: all */
 };
 
 struct trade_group {

@@ -256,13 +256,16 @@ static int show_trades(struct action_call *call, struct err *err)
     struct desk *desk = action_userdata(call);
     struct reply *r = action_reply(call);
     int64_t count = action_int(call, "count");
-    struct trade trades[TRADES_MAX];
+    const struct trade_query query = {.before_id = action_int(call, "before")};
+    struct trade trades[TRADES_MAX + 1]; /* one more shows whether there is a next page */
     struct trade_stats stats;
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
-    int n = trade_table_list(desk->o.trading, &(struct trade_query){0}, trades, (size_t)count, err);
+    int n = trade_table_list(desk->o.trading, &query, trades, (size_t)count + 1, err);
+    bool more = n > count;
+    n = more ? (int)count : n;
     if (n < 0 || (rc = trade_table_stats(desk->o.trading, 0, &stats, err)) < 0) {
         return n < 0 ? n : rc;
     }
@@ -274,10 +277,19 @@ static int show_trades(struct action_call *call, struct err *err)
         json_out_end(&data);
     }
     json_out_end(&data);
-    reply_title(r, TONE_PLAIN, n == 1 ? "Last trade" : "Last %d trades", n);
     if (n == 0) {
-        reply_title(r, TONE_PLAIN, "No trades yet");
+        reply_title(r, TONE_PLAIN, query.before_id == 0 ? "No trades yet" : "No older trades");
         return ACTION_DONE;
+    }
+    if (query.before_id != 0) {
+        reply_title(r, TONE_PLAIN, "%d trades before number %lld", n, (long long)query.before_id);
+    } else {
+        reply_title(r, TONE_PLAIN, n == 1 ? "Last trade" : "Last %d trades", n);
+    }
+    if (more) {
+        AUTO_BUF struct buf next = BUF_INIT(64);
+        buf_addf(&next, "/trades %lld %lld", (long long)count, (long long)trades[n - 1].id);
+        reply_page(r, NULL, next.data);
     }
     reply_columns(r, "#", "closed (UTC)", "symbol", "side", "result", "held", "exit");
     for (int i = 0; i < n; i++) {
@@ -317,7 +329,12 @@ static const struct action actions[] = {
                               .default_text = "10",
                               .minimum = "1",
                               .maximum = PARAM_BOUND(TRADES_MAX),
-                              .help = "how many"}),
+                              .help = "how many"},
+                             {.name = "before",
+                              .type = PARAM_INT,
+                              .default_text = "0",
+                              .minimum = "0",
+                              .help = "only older ones than this number"}),
      .run = show_trades},
     {0},
 };
@@ -331,6 +348,7 @@ void desk_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, action_steer_rows, desk);
     action_table_add(table, action_orders_rows, desk);
     action_table_add(table, action_rules_rows, desk);
+    action_table_add(table, action_export_rows, desk);
     if (desk != NULL) { /* else the actions are only described */
         domain_register(desk, table);
     }

@@ -135,3 +135,4 @@ extern const struct action action_decisions_rows[];
 extern const struct action action_steer_rows[];
 extern const struct action action_orders_rows[];
 extern const struct action action_rules_rows[];
+extern const struct action action_export_rows[];
