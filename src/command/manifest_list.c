@@ -80,6 +80,13 @@ static struct manifest *generation_find(const struct generation *g, struct str n
     return NULL;
 }
 
+static void generation_sort(struct generation *g)
+{
+    if (g->count > 0) {
+        qsort(g->items, g->count, sizeof(struct manifest *), compare_manifests);
+    }
+}
+
 /* Takes over the reference, also if the name or an alias is in use already. */
 static int generation_add(struct generation *g, struct manifest *m, struct err *err)
 {
@@ -184,7 +191,7 @@ int manifest_list_reload(struct manifest_list *list, const char *folder, enum ma
         generation_release(&fresh);
         return count;
     }
-    qsort(fresh.items, fresh.count, sizeof(struct manifest *), compare_manifests);
+    generation_sort(&fresh);
     generation_release(&list->now);
     list->now = fresh;
     return count;
@@ -204,7 +211,7 @@ int manifest_list_read(const struct action_table *actions, const struct embedded
         manifest_list_free(list);
         return rc;
     }
-    qsort(list->now.items, list->now.count, sizeof(struct manifest *), compare_manifests);
+    generation_sort(&list->now);
     *ret = list;
     return 0;
 }
