@@ -211,15 +211,24 @@ static int compare_positions(const void *a, const void *b)
     return strcmp(json_text(*x, "symbol"), json_text(*y, "symbol"));
 }
 
+/* A number with its digits as they were written. */
+static struct dec decimal(struct json_object *object, const char *key)
+{
+    struct dec value = DEC_INVALID;
+    struct json_object *number = json_get(object, key);
+    if (json_is_number(number)) {
+        (void)dec_parse(str_c(json_object_to_json_string(number)), &value);
+    }
+    return value;
+}
+
 static void positions_in_state(struct json_object *state, struct buf *out)
 {
     struct json_object *positions = json_get(state, "positions");
     json_object_array_sort(positions, compare_positions);
     for (size_t i = 0; i < json_len(positions); i++) {
         struct json_object *p = json_item(positions, i);
-        struct dec qty = DEC_INVALID, entry = DEC_INVALID;
-        (void)dec_parse(json_str(p, "qty"), &qty);
-        (void)dec_parse(json_str(p, "entry_price"), &entry);
+        struct dec qty = decimal(p, "qty"), entry = decimal(p, "entry_price");
         buf_addf(out, "%s %s %lld %lld;", json_text(p, "symbol"), json_text(p, "side"),
                  (long long)qty.e8, (long long)entry.e8);
     }

@@ -11,7 +11,7 @@ code=$?
 tap_check "a demo from a pipe exits with 0" test $code -eq 0
 tap_check "its seed is printed" contains "$WORK/err" "seed 7"
 tap_check "/status was answered" contains "$WORK/out" "Equity"
-tap_check "a position is open by then" grep -Eq 'Positions [1-9] of' "$WORK/out"
+tap_check "a position is open by then" grep -Eq 'positions [1-9] of' "$WORK/out"
 tap_check "/why explains a decision, agent by agent" contains "$WORK/out" "decision_core"
 tap_check "/decisions lists some" contains "$WORK/out" "decisions"
 tap_check "a trade has been closed by then" contains "$WORK/out" "All "

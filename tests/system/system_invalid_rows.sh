@@ -34,10 +34,12 @@ odd command_runs "$run (901, 'gone', '{', 'x', x'ff', 'king', 'nowhere', 'y', 'r
 odd command_runs "$run (901, printf('%.999c', 'x'), '{}', 1, 'a', 'admin', 'console', 1, 'running',
      0, 1, 1, '', 'NO_CODE')"
 odd run_steps "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'running', 0, 1, 1, '', '');
-     INSERT INTO run_steps VALUES (901, 0, printf('%.999c', 'x'), 'weird', 'a', 'b', '')"
+     INSERT INTO run_steps(run_id, idx, action, state, started_us, ended_us, result) VALUES (901, 0, printf('%.999c', 'x'), 'weird', 'a', 'b', '')"
 odd confirmations "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'done', 0, 1, 1, '', '');
-     INSERT INTO confirmations VALUES ('AAAAAA', 901, 1, 'console', 1, 0, 1, 0)"
-odd confirmations "INSERT INTO confirmations VALUES (NULL, 4711, 'x', 'nowhere', 'y', 'z', 'soon', 0)"
+     INSERT INTO confirmations(nonce, run_id, user_id, channel, chat_id, outbox_id, expires_us, used)
+     VALUES ('AAAAAA', 901, 1, 'console', 1, 0, 1, 0)"
+odd confirmations "INSERT INTO confirmations(nonce, run_id, user_id, channel, chat_id, outbox_id,
+     expires_us, used) VALUES (NULL, 4711, 'x', 'nowhere', 'y', 'z', 'soon', 0)"
 odd outbox "INSERT INTO outbox(channel, chat_id, kind, priority, payload, run_id, created_at_us,
      not_before_us, edit_of) VALUES ('console', 1, 'weird', -5, '{', 0, 'x', 0, 'y')"
 odd updates "INSERT INTO updates VALUES ('nowhere', 'x', 'y')"

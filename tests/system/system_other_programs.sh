@@ -43,7 +43,7 @@ figures() { # STATE
     run_command "$1" trades --json | python3 -c '
 import json, sys
 data = json.load(sys.stdin)["data"]
-print([data[k] for k in ("trades", "count", "wins", "result")])'
+print([data[k] for k in ("trades", "count", "wins", "pnl")])'
     run_command "$1" positions | grep -v "Market time"
 }
 
