@@ -96,11 +96,11 @@ struct manifest {
     bool safe_side;     /* changes something, and every step that does is safe_side (action.h) */
     struct manifest_arg *args;
     int arg_count;
-    struct manifest_step steps[MANIFEST_STEPS_MAX];
+    struct manifest_step *steps; /* owned; at most MANIFEST_STEPS_MAX */
     int step_count;
-    struct manifest_step on_failure[MANIFEST_STEPS_MAX];
+    struct manifest_step *on_failure; /* owned; at most MANIFEST_STEPS_MAX */
     int on_failure_count;
-    struct manifest_step always[MANIFEST_STEPS_MAX];
+    struct manifest_step *always; /* owned; at most MANIFEST_STEPS_MAX */
     int always_count;
     int group_count; /* parallel groups */
     char examples[MANIFEST_EXAMPLES_MAX][64];

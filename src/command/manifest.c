@@ -300,10 +300,10 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
         (rc = manifest_args_read(r, root)) < 0 ||
-        (rc = manifest_steps_read(r, root, "steps", m->steps, &m->step_count)) < 0 ||
-        (rc = manifest_steps_read(r, root, "on_failure", m->on_failure, &m->on_failure_count)) <
+        (rc = manifest_steps_read(r, root, "steps", &m->steps, &m->step_count)) < 0 ||
+        (rc = manifest_steps_read(r, root, "on_failure", &m->on_failure, &m->on_failure_count)) <
             0 ||
-        (rc = manifest_steps_read(r, root, "always", m->always, &m->always_count)) < 0 ||
+        (rc = manifest_steps_read(r, root, "always", &m->always, &m->always_count)) < 0 ||
         (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
         (rc = read_examples(r, root)) < 0) {
         return rc;

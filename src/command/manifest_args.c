@@ -405,13 +405,14 @@ static void release_steps(struct manifest_step *steps, int count)
         }
         free(steps[s].with);
     }
+    free(steps);
 }
 
 void manifest_args_release(struct manifest *m)
 {
-    release_steps(m->steps, MANIFEST_STEPS_MAX);
-    release_steps(m->on_failure, MANIFEST_STEPS_MAX);
-    release_steps(m->always, MANIFEST_STEPS_MAX);
+    release_steps(m->steps, m->step_count);
+    release_steps(m->on_failure, m->on_failure_count);
+    release_steps(m->always, m->always_count);
     for (size_t i = 0; i < m->text_count; i++) {
         free(m->texts[i]);
     }

@@ -42,9 +42,10 @@ int manifest_read_bool(const struct manifest_reader *r, const struct yaml_node *
 bool manifest_name_is_valid(const char *name, size_t max);
 
 /* manifest_steps.c */
-/* Reads one of the lists steps, on_failure and always. */
+/* Reads one of the lists steps, on_failure and always; the manifest owns it, also after a failure.
+ */
 int manifest_steps_read(const struct manifest_reader *r, const struct yaml_node *root,
-                        const char *key, struct manifest_step *steps, int *ret_count);
+                        const char *key, struct manifest_step **ret_steps, int *ret_count);
 /* Sets `changes` and `safe_side` once all steps are read. */
 void manifest_steps_summarise(struct manifest *m);
 /* Checks "arg" or "step.output" where a step uses it; *ret_arg is -1 for an output. */

@@ -288,19 +288,28 @@ static int add_group(const struct manifest_reader *r, const struct yaml_node *it
 }
 
 int manifest_steps_read(const struct manifest_reader *r, const struct yaml_node *root,
-                        const char *key, struct manifest_step *steps, int *ret_count)
+                        const char *key, struct manifest_step **ret_steps, int *ret_count)
 {
     const struct yaml_node *list = yaml_get(root, key);
-    const struct step_list to = {.key = key, .steps = steps, .count = ret_count};
     if (list != NULL && list->kind != YAML_SEQUENCE) {
         return manifest_complain(r, list, "%s must be a list of at most %d steps", key,
                                  MANIFEST_STEPS_MAX);
     }
+    if (yaml_len(list) == 0) {
+        return 0;
+    }
+    *ret_steps = calloc(MANIFEST_STEPS_MAX, sizeof(**ret_steps));
+    NEED_MEMORY(*ret_steps);
+    const struct step_list to = {.key = key, .steps = *ret_steps, .count = ret_count};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < yaml_len(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
         bool is_group = item->kind == YAML_MAPPING && yaml_get(item, "parallel") != NULL;
         rc = is_group ? add_group(r, item, &to) : add_step(r, item, 0, &to);
+    }
+    if (rc == 0) { /* most have one or two */
+        *ret_steps = reallocarray(*ret_steps, (size_t)*ret_count, sizeof(**ret_steps));
+        NEED_MEMORY(*ret_steps);
     }
     return rc;
 }

@@ -30,6 +30,7 @@
 #include "trading/desk.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 
 #define TICK_US            USEC_PER_SEC
@@ -462,6 +463,7 @@ static void on_starting(void *userdata)
     notify_ready(text.data);
     LOG(NOTICE, "ready in %lld ms",
         (long long)((mono_us(ops) - ops->options.started_mono_us) / USEC_PER_MSEC));
+    (void)malloc_trim(0); /* what reading the configuration and the manifests took */
 }
 
 /* ---------------------------------------------------------------- building */
