@@ -42,6 +42,10 @@ static inline void auto_file_cleanup(FILE **slot)
 #define AUTO_FD   AUTO(auto_fd_cleanup)
 #define AUTO_FILE AUTO(auto_file_cleanup)
 
+/* For a large array of which only the first rows are written and read: the compiler's zeroing of
+ * local variables would cost more than the work (-ftrivial-auto-var-init). */
+#define AUTO_UNCLEARED __attribute__((uninitialized))
+
 /* Transfers a pointer: yields its value and sets the variable to NULL. */
 #define TAKE(ptr)                            \
     __extension__({                          \

@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define SYMBOL_SIZE 16
 
@@ -21,7 +22,10 @@ struct symbol {
 
 /* Converts to upper case; false if a character is outside the alphabet above. */
 bool symbol_parse(struct str text, struct symbol *ret);
-bool symbol_equal(struct symbol a, struct symbol b);
+static inline bool symbol_equal(struct symbol a, struct symbol b)
+{
+    return memcmp(a.name, b.name, SYMBOL_SIZE) == 0;
+}
 
 /* "BTC" and "USD" of "BTC-USD"; without a dash the base is the whole name and the quote is empty.
  */

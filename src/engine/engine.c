@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "base/auto.h"
 #include "base/check.h"
 #include "engine_private.h"
 #include "risk/risk.h"
@@ -433,7 +434,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     for (int i = 0; i < inputs->report_count; i++) {
         engine_reports_accept(engine, &inputs->reports[i]);
     }
-    struct series *due[SYMBOLS_LIMIT];
+    AUTO_UNCLEARED struct series *due[SYMBOLS_LIMIT];
     int due_count = 0;
     for (int i = 0; i < inputs->bar_count; i++) {
         struct series *series = accept_bar(engine, &inputs->bars[i]);

@@ -1,3 +1,4 @@
+#include "base/auto.h"
 #include "base/check.h"
 #include "engine_private.h"
 
@@ -147,7 +148,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
                          struct risk_account *ret)
 {
     const struct engine_state *s = &engine->state;
-    struct stakes stakes;
+    AUTO_UNCLEARED struct stakes stakes;
     collect(engine, symbol, &stakes);
     *ret = (struct risk_account){
         .settings = &engine->settings,
@@ -219,7 +220,7 @@ static double pct_of(struct dec part, struct dec whole)
 /* The largest correlation between two positions, with the sign that an entry's check would use. */
 static double held_correlation(const struct engine *engine)
 {
-    int rows[POSITIONS_LIMIT];
+    AUTO_UNCLEARED int rows[POSITIONS_LIMIT];
     double largest = 0;
     for (int i = 0; i < engine->position_count; i++) {
         rows[i] = returns_find(&engine->returns, engine->positions[i].symbol);
@@ -237,7 +238,7 @@ static double held_correlation(const struct engine *engine)
 static void show_symbols(const struct engine *engine, const struct stakes *stakes,
                          struct dec equity, struct dec held, struct snapshot_risk *ret)
 {
-    struct dec exposures[SYMBOLS_LIMIT];
+    AUTO_UNCLEARED struct dec exposures[SYMBOLS_LIMIT];
     int place;
     ret->symbol_count = engine->symbol_count;
     for (int i = 0; i < engine->symbol_count; i++) {
@@ -293,7 +294,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     struct dec equity = engine_equity(engine);
     struct dec held = engine_account_held(engine);
     struct dec exposure = DEC_ZERO;
-    struct stakes stakes;
+    AUTO_UNCLEARED struct stakes stakes;
     collect(engine, (struct symbol){0}, &stakes);
     show_limits(settings, risk);
     for (int i = 0; i < stakes.count; i++) {

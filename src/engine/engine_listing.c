@@ -6,7 +6,12 @@
 static bool begin_page(struct engine_listing *l, const struct venue_report *page)
 {
     if (page->ask_id > l->ask_id) {
-        *l = (struct engine_listing){.ask_id = page->ask_id, .last_page = -1};
+        l->ask_id = page->ask_id;
+        l->seen = 0;
+        l->last_page = -1;
+        l->too_long = false;
+        l->holding_count = 0;
+        l->open_count = 0;
     }
     return page->ask_id == l->ask_id && page->page >= 0 && page->page < VENUE_PAGES_MAX &&
            (l->seen & UINT64_C(1) << page->page) == 0;

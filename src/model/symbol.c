@@ -22,11 +22,6 @@ bool symbol_parse(struct str text, struct symbol *ret)
     return true;
 }
 
-bool symbol_equal(struct symbol a, struct symbol b)
-{
-    return memcmp(a.name, b.name, SYMBOL_SIZE) == 0;
-}
-
 struct str symbol_base(const struct symbol *symbol)
 {
     return str_n(symbol->name, strcspn(symbol->name, "-"));

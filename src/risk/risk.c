@@ -515,21 +515,29 @@ static int64_t lot_of(const struct instrument *instrument, struct dec price)
     return step > 0 && step < INT64_MAX / 4 ? (lot + step - 1) / step * step : lot;
 }
 
-static void inputs_init(struct inputs *in, const struct risk_account *a, const struct order *o)
+static struct inputs inputs_of(const struct risk_account *a, const struct order *o)
 {
-    in->a = a;
-    in->s = a->settings;
-    in->o = o;
+    const struct settings *s = a->settings;
     /* A sum that overflowed must not pass any limit: NaN fails every comparison. */
     bool known = a->exposure.e8 >= 0 && a->tier_exposure.e8 >= 0 && a->symbol_exposure.e8 >= 0;
-    in->equity = known ? (double)a->equity.e8 : (double)NAN;
-    in->reference = (double)o->reference_price.e8;
-    in->price = larger(in->reference, (double)a->fill_price.e8);
-    in->maintenance = a->settings->maintenance_margin_pct * 0.01;
-    in->leverage = a->max_leverage > 0 ? a->max_leverage : a->settings->max_leverage;
-    in->lot = lot_of(a->instrument, o->reference_price);
-    in->free = (in->equity - in->maintenance * (double)a->exposure.e8) * RAW_E8;
-    in->notional = o->qty.e8 >= in->lot ? (double)o->qty.e8 * in->price : (double)NAN;
+    double equity = known ? (double)a->equity.e8 : (double)NAN;
+    double reference = (double)o->reference_price.e8;
+    double price = larger(reference, (double)a->fill_price.e8);
+    double maintenance = s->maintenance_margin_pct * 0.01;
+    int64_t lot = lot_of(a->instrument, o->reference_price);
+    return (struct inputs){
+        .a = a,
+        .o = o,
+        .s = s,
+        .equity = equity,
+        .reference = reference,
+        .price = price,
+        .notional = o->qty.e8 >= lot ? (double)o->qty.e8 * price : (double)NAN,
+        .free = (equity - maintenance * (double)a->exposure.e8) * RAW_E8,
+        .maintenance = maintenance,
+        .leverage = a->max_leverage > 0 ? a->max_leverage : s->max_leverage,
+        .lot = lot,
+    };
 }
 
 /* In whole lots; zero when not even one is within the limit. A limit is above zero only if the
@@ -561,8 +569,7 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     if (order->kind != ORDER_ENTRY) {
         return true; /* closing and reducing orders always pass */
     }
-    struct inputs inputs;
-    inputs_init(&inputs, account, order);
+    struct inputs inputs = inputs_of(account, order);
     int first = RISK_RULE_COUNT;
     double most = (double)INFINITY;
     /* Unrolled, the table's rules are constants and are inlined: half the time. */
@@ -596,8 +603,7 @@ bool risk_check(const struct risk_account *account, const struct order *order,
 bool risk_limits_exceeded(const struct risk_account *a)
 {
     static const struct order nothing;
-    struct inputs in;
-    inputs_init(&in, a, &nothing);
+    struct inputs in = inputs_of(a, &nothing);
     /* NaN, a figure that cannot be computed, counts as exceeded. */
     return !(limit_symbol(&in) >= 0 && limit_tier(&in) >= 0 && limit_total(&in) >= 0 &&
              limit_leverage(&in) >= 0);
@@ -608,8 +614,7 @@ bool risk_limits_exceeded(const struct risk_account *a)
 struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence)
 {
-    struct inputs inputs;
-    inputs_init(&inputs, account, order);
+    struct inputs inputs = inputs_of(account, order);
     if (!(confidence > 0) || !has_valid_stop(&inputs)) {
         return DEC_ZERO;
     }
