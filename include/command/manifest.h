@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #define MANIFEST_STEPS_MAX    8
+#define MANIFEST_MARGIN_US    (10 * USEC_PER_SEC) /* by which a step may outlast what it waits */
 #define MANIFEST_EXAMPLES_MAX 4
 #define MANIFEST_ALIASES_MAX  4
 #define MANIFEST_NAME_SIZE    33
@@ -67,7 +68,7 @@ struct manifest_step {
     struct manifest_backoff backoff;
     struct manifest_with *with; /* owned by the manifest, as args */
     int with_count;
-    int64_t timeout_us;
+    int64_t timeout_us; /* longer if an argument makes the action wait longer */
     int retries;
 };
 

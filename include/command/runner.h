@@ -79,7 +79,9 @@ struct runner_options {
     void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
     void *ended_userdata;
     /* A run of the schedule has ended; called in the transaction that stores its end. A negative
-     * result stops that transaction, which is then repeated. May be NULL. */
+     * result stops that transaction, which is then repeated. failure: ERR_NONE if it succeeded,
+     * COMMAND_CANCELLED if somebody cancelled it. result NULL: the command was refused, and there
+     * was no run. May be NULL. */
     int (*scheduled)(const struct manifest *m, const struct reply *result,
                      const struct err *failure, void *userdata, struct err *err);
     void *scheduled_userdata;

@@ -44,6 +44,10 @@ int confirmation_table_move(struct ops_store *store, const char *nonce,
                             const struct confirmation *next, bool *ret_won, struct err *err);
 int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,
                            struct err *err);
+/* The newest open one of the same user, channel, chat, and stage unless that is "". Error:
+ * STORE_NOT_FOUND. */
+int confirmation_table_newest(struct ops_store *store, const struct confirmation *like,
+                              struct confirmation *ret, struct err *err);
 /* Marks as used the unused ones that are unreadable or have no run waiting for them; returns the
  * number. */
 int confirmation_table_set_aside(struct ops_store *store, struct err *err);

@@ -101,6 +101,14 @@ int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret
 /* The first message of a run, which later ones edit; 0: none. */
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err);
 
+/* The copies of its prompt in other chats. Returns their number. */
+struct outbox_copy {
+    int64_t id;
+    int64_t chat_id;
+};
+int outbox_table_copies(struct ops_store *store, const char *channel, int64_t run_id,
+                        int64_t prompt_id, struct outbox_copy *ret, size_t max, struct err *err);
+
 int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err); /* attempts + 1 */
 int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id,
                            struct err *err);

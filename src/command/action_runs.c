@@ -1,6 +1,6 @@
 #include "base/check.h"
+#include "bind.h"
 #include "builtin.h"
-#include "command/quote.h"
 #include "io/json_out.h"
 #include "store/run_table.h"
 
@@ -9,32 +9,38 @@
 #define LISTED_MAX 15
 #define STEPS_MAX  (3 * MANIFEST_STEPS_MAX)
 
-/* "restart demo": the command with the values of its arguments, as a person would type it. */
+/* "restart demo"; the name alone if the command has changed so that it cannot be told. */
 static void add_line(const struct builtin *builtin, const struct run_row *row, struct buf *out)
 {
+    static const struct value_context no_look_up = {0};
     const struct manifest *m = manifest_find(builtin->manifests, row->command);
     AUTO_JSON struct json_object *args = NULL;
-    buf_add_c(out, row->command);
     if (m == NULL || json_parse(str_c(row->args_json), &JSON_LIMITS_DEFAULT, &args, NULL) < 0) {
+        buf_add_c(out, row->command);
         return;
     }
-    bool skipped = false;
-    for (int i = 0; i < m->arg_count; i++) {
-        struct json_object *value = json_get(args, m->args[i].rule.name);
-        if (value == NULL) {
-            skipped = true;
-            continue;
-        }
-        struct str text = str_c(json_object_get_string(value));
-        buf_add_char(out, ' ');
-        (void)(skipped ? quote_add_named(out, m->args[i].rule.name, text) : quote_add(out, text));
+    struct arg_value *values = bind_new(m);
+    if (bind_stored(m, args, &no_look_up, values, NULL) == 0) {
+        (void)bind_add_line(m, values, out);
+    } else {
+        buf_add_c(out, row->command);
     }
+    bind_free(m, values);
 }
 
-static int count_steps(const struct builtin *builtin, const struct run_row *row)
+/* "2/2": the last step that began, of those of the command; a step of on_failure or always is none
+ * of them. */
+static void add_step(const struct builtin *builtin, const struct run_row *row, struct buf *out)
 {
     const struct manifest *m = manifest_find(builtin->manifests, row->command);
-    return m == NULL ? 0 : manifest_step_total(m);
+    int64_t step = row->step + 1;
+    if (m == NULL) {
+        buf_addf(out, "%lld", (long long)step);
+    } else if (step <= m->step_count) {
+        buf_addf(out, "%lld/%d", (long long)step, m->step_count);
+    } else {
+        buf_add_c(out, step <= m->step_count + m->on_failure_count ? "on_failure" : "always");
+    }
 }
 
 static enum tone tone_of(enum run_state state)
@@ -93,7 +99,7 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
         add_line(builtin, &rows[i], &line);
         str_cut(buf_str(&line), shown, sizeof(shown));
         clock_add_when(&since, rows[i].created_us, now_us);
-        buf_addf(&step, "%lld/%d", (long long)rows[i].step + 1, count_steps(builtin, &rows[i]));
+        add_step(builtin, &rows[i], &step);
         reply_cells(r, cell_count(rows[i].id), cell_text(shown), cell_text(rows[i].user_name),
                     cell_text(since.data), cell_text(step.data),
                     cell_state(run_table_state_name(rows[i].state), tone_of(rows[i].state)));

@@ -1,6 +1,7 @@
 #include "bind.h"
 
 #include "base/check.h"
+#include "command/quote.h"
 
 #include <string.h>
 
@@ -71,13 +72,11 @@ static int complete(const struct manifest *m, const struct value_context *contex
 static int set_arg(const struct manifest *m, int index, struct str text,
                    const struct value_context *context, struct arg_value *values, struct err *err)
 {
-    struct arg_value value = {0};
-    int rc = value_from_text(&m->args[index].rule, text, context, &value, err);
-    if (rc == 0) {
-        value_release(&values[index]);
-        values[index] = value;
+    const struct action_param *rule = &m->args[index].rule;
+    if (values[index].type != PARAM_NONE) { /* which of the two is meant cannot be known */
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s is given twice", rule->name);
     }
-    return rc;
+    return value_from_text(rule, text, context, &values[index], err);
 }
 
 /* The index of the argument in name=value; -1 if the word does not name one of this command. */
@@ -183,4 +182,23 @@ void bind_stored_json(const struct manifest *m, const struct arg_value *values, 
         }
     }
     json_out_end(&out);
+}
+
+bool bind_add_line(const struct manifest *m, const struct arg_value *values, struct buf *out)
+{
+    bool skipped = false, exact = true;
+    buf_add_c(out, m->name);
+    for (int i = 0; i < m->arg_count; i++) {
+        AUTO_BUF struct buf text = BUF_INIT(LINE_BYTES_MAX);
+        if (values[i].type == PARAM_NONE) {
+            skipped = true;
+            continue;
+        }
+        value_text(&values[i], &text);
+        buf_add_char(out, ' ');
+        exact = (skipped ? quote_add_named(out, m->args[i].rule.name, buf_str(&text))
+                         : quote_add(out, buf_str(&text))) &&
+                exact;
+    }
+    return exact;
 }

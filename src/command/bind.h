@@ -31,3 +31,5 @@ int bind_stored(const struct manifest *m, struct json_object *args,
                 const struct value_context *context, struct arg_value *values, struct err *err);
 /* An object of the canonical JSON of each value that was given. */
 void bind_stored_json(const struct manifest *m, const struct arg_value *values, struct buf *text);
+/* "restart demo": the command as a person would type it. False: a value cannot be typed. */
+bool bind_add_line(const struct manifest *m, const struct arg_value *values, struct buf *out);

@@ -9,7 +9,6 @@
 #define NEAR_ENOUGH        2 /* edits */
 #define TIMEOUT_DEFAULT_US (30 * USEC_PER_SEC)
 #define TIMEOUT_MAX_US     USEC_PER_HOUR
-#define TIMEOUT_MARGIN_US  (10 * USEC_PER_SEC) /* longer than the action waits by itself */
 #define RETRIES_MAX        5
 #define BACKOFF_INITIAL_US USEC_PER_SEC
 #define BACKOFF_FACTOR     2
@@ -76,7 +75,7 @@ static int read_timeout(const struct manifest_reader *r, const struct yaml_node 
     int64_t waited_us = waits_us(step);
     step->timeout_us = TIMEOUT_DEFAULT_US;
     if (timeout == NULL && waited_us >= TIMEOUT_DEFAULT_US) {
-        step->timeout_us = waited_us + TIMEOUT_MARGIN_US;
+        step->timeout_us = waited_us + MANIFEST_MARGIN_US;
     }
     if (timeout != NULL && (!value_parse_duration(yaml_text(timeout), &step->timeout_us) ||
                             step->timeout_us > TIMEOUT_MAX_US)) {

@@ -1,6 +1,5 @@
 #include "base/check.h"
 #include "bind.h"
-#include "command/quote.h"
 #include "run.h"
 
 #include <string.h>
@@ -41,22 +40,7 @@ void run_args_json(const struct run *run, struct buf *out)
 
 bool run_args_line(const struct run *run, struct buf *out)
 {
-    buf_add_c(out, run->m->name);
-    bool skipped = false, exact = true;
-    for (int i = 0; i < run->m->arg_count; i++) {
-        const struct arg_value *value = &run->args[i];
-        AUTO_BUF struct buf text = BUF_INIT(LINE_BYTES_MAX);
-        if (value->type == PARAM_NONE) {
-            skipped = true;
-            continue;
-        }
-        value_text(value, &text);
-        buf_add_char(out, ' ');
-        exact = (skipped ? quote_add_named(out, run->m->args[i].rule.name, buf_str(&text))
-                         : quote_add(out, buf_str(&text))) &&
-                exact;
-    }
-    return exact;
+    return bind_add_line(run->m, run->args, out);
 }
 
 bool run_args_value(const struct run *run, struct str name, struct buf *out)

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/json_out.h"
+#include "stage.h"
 
 #include <string.h>
 
@@ -67,10 +68,8 @@ static void add_question(struct reply *r, enum stage_id stage, const char *code,
         add_answer(r, "Cancel", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
         break;
     case STAGE_APPROVE:
-        reply_line(r,
-                   "Another person has to approve it. Expires in %s. By text: /confirm %s or "
-                   "/cancel %s",
-                   expiry, code, code);
+        reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry, code,
+                   code);
         add_answer(r, "Approve", RUN_REPLY_CONFIRM, code, BUTTON_DANGER);
         add_answer(r, "Refuse", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
         break;
@@ -100,6 +99,9 @@ struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char 
         }
     }
     reply_gap(r);
+    if (stage == STAGE_APPROVE) {
+        stage_add_others(run, r);
+    }
     add_question(r, stage, code, expiry.data);
 
     struct json_out data = JSON_OUT_TREE(reply_data(r));

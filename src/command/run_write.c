@@ -227,8 +227,8 @@ static int write_finish(struct run *run, struct err *err)
     }
     if ((rc = write_ended(run, state, err)) < 0 ||
         (run->who.channel == CHANNEL_SCHEDULE && runner->o.scheduled != NULL &&
-         (rc = runner->o.scheduled(run->m, run->result, &run->failure, runner->o.scheduled_userdata,
-                                   err)) < 0)) {
+         (rc = runner->o.scheduled(run->m, run->result, why == NULL ? &space : why,
+                                   runner->o.scheduled_userdata, err)) < 0)) {
         return rc;
     }
     return run_write_post(runner, &run->who, run->chat_id, run->result, run->id, run->m->emergency,

@@ -110,6 +110,11 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     if (rc < 0) {
         return rc;
     }
+    const struct manifest *m =
+        in->who->channel == CHANNEL_SCHEDULE ? manifest_find(runner->o.manifests, in->line) : NULL;
+    if (m != NULL && runner->o.scheduled != NULL) { /* nobody sees the reply */
+        return runner->o.scheduled(m, NULL, why, runner->o.scheduled_userdata, err);
+    }
     int64_t outbox_id = 0;
     return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &outbox_id, err);
 }

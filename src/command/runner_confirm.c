@@ -177,6 +177,7 @@ static int close_prompt(struct runner *runner, const struct confirmation *c,
     AUTO_REPLY struct reply *reply = run_reply_closed(line.data, why);
     int64_t outbox_id = c->outbox_id;
     rc = run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err);
+    rc = rc < 0 ? rc : stage_close_copies(runner, c, reply, err);
     if (rc == 0) {
         *ret_reply = TAKE(reply);
     }
@@ -206,18 +207,44 @@ static int current_person(struct runner *runner, const struct invocation *in,
     return access_permit(&run->who, run->m->role, run->m->emergency, why);
 }
 
-/* Tells the person who approved; the person who asked sees progress and result. */
-static int post_approved(struct runner *runner, const struct invocation *in, const struct run *run,
-                         struct admission *a, struct err *err)
+static bool belongs_to(const struct confirmation *c, const struct invocation *in)
+{
+    return c->user_id == in->who->id && strcmp(c->channel, channel_name(in->who->channel)) == 0 &&
+           c->chat_id == in->chat_id;
+}
+
+/* The answer came from a chat that shows no copy of the prompt: sends it what became of it. */
+static int post_elsewhere(struct runner *runner, const struct invocation *in,
+                          const struct confirmation *c, struct admission *a, struct err *err)
+{
+    int64_t outbox_id = 0;
+    bool shown = false;
+    int rc = belongs_to(c, in) ? 0 : stage_has_copy(runner, c, in, &shown, err);
+    if (rc < 0 || belongs_to(c, in)) {
+        return rc;
+    }
+    a->posted = true;
+    if (shown || a->reply == NULL) {
+        return 0;
+    }
+    AUTO_REPLY struct reply *copy = reply_copy(a->reply);
+    return run_write_post(runner, in->who, in->chat_id, copy, 0, false, &outbox_id, err);
+}
+
+/* Tells the person who approved, and all who could have; the person who asked sees progress and
+ * result. */
+static int post_approved(struct runner *runner, const struct invocation *in,
+                         const struct confirmation *c, const struct run *run, struct admission *a,
+                         struct err *err)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    int64_t outbox_id = 0;
     (void)run_args_line(run, &line);
     a->reply = reply_new();
-    a->posted = true;
-    reply_title(a->reply, TONE_GOOD, "Approved: %s of %s", line.data, run->who.name);
+    reply_title(a->reply, TONE_GOOD, "Approved by %s: %s of %s", in->who->name, line.data,
+                run->who.name);
     reply_line(a->reply, "/runs %lld shows how it goes.", (long long)run->id);
-    return run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);
+    int rc = stage_close_copies(runner, c, a->reply, err);
+    return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
 }
 
 /* Starts a run whose last prompt was answered. */
@@ -261,7 +288,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         run->notified_mono_us = clock_mono_us(runner->o.clock);
     }
     if (rc == 0 && approved) {
-        rc = post_approved(runner, in, run, a, err);
+        rc = post_approved(runner, in, c, run, a, err);
     }
     if (rc == 0) {
         a->start = TAKE(*slot);
@@ -285,9 +312,10 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
         int rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);
         a->err = why;
-        return rc < 0 ? rc
-                      : close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why,
-                                     &a->reply, err);
+        rc = rc < 0 ? rc
+                    : close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &a->reply,
+                                   err);
+        return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
     }
     if (current_person(runner, in, c, run, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
@@ -313,23 +341,15 @@ static int refuse_stale(struct runner *runner, const struct invocation *in,
     return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, a, err);
 }
 
-static bool belongs_to(const struct confirmation *c, const struct invocation *in)
-{
-    return c->user_id == in->who->id && strcmp(c->channel, channel_name(in->who->channel)) == 0 &&
-           c->chat_id == in->chat_id;
-}
-
 /* Another person refused: tells that person too, and audits who it was. */
 static int post_denied(struct runner *runner, const struct invocation *in,
-                       const struct run_row *row, struct admission *a, struct err *err)
+                       const struct confirmation *c, const struct run_row *row, struct admission *a,
+                       struct err *err)
 {
     AUTO_BUF struct buf detail = BUF_INIT(128);
-    AUTO_REPLY struct reply *copy = reply_copy(a->reply);
-    int64_t outbox_id = 0;
     buf_addf(&detail, "run %lld of %s: %s", (long long)row->id, row->user_name, row->command);
     int rc = access_audit(runner->o.access, in->who, "confirm.denied", detail.data, "ok", err);
-    return rc < 0 ? rc
-                  : run_write_post(runner, in->who, in->chat_id, copy, 0, false, &outbox_id, err);
+    return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
 }
 
 /* Anybody with the role may answer the prompt for an approval, from any chat. */
@@ -382,7 +402,8 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
         rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);
-        return rc < 0 ? rc : expire(runner, &c, &row, &a->reply, &a->err, err);
+        rc = rc < 0 ? rc : expire(runner, &c, &row, &a->reply, &a->err, err);
+        return rc < 0 ? rc : post_elsewhere(runner, in, &c, a, err);
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
@@ -394,7 +415,7 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
         rc = rc < 0 ? rc
                     : close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
                                    &a->reply, err);
-        return rc < 0 || belongs_to(&c, in) ? rc : post_denied(runner, in, &row, a, err);
+        return rc < 0 || belongs_to(&c, in) ? rc : post_denied(runner, in, &c, &row, a, err);
     }
     return accept_answer(runner, in, &c, &row, a, err);
 }
@@ -426,7 +447,8 @@ static int newest_code(struct runner *runner, const struct invocation *in,
                        const struct admission *a, const char *stage, char ret_code[32],
                        struct err *err)
 {
-    struct confirmation open[BATCH];
+    struct confirmation newest;
+    struct confirmation like = {.user_id = in->who->id, .chat_id = in->chat_id};
     const struct held_prompt *held = runner_held_newest(runner, in);
     ret_code[0] = '\0';
     if (stage == NULL && held != NULL && (held->run_id == 0 || a->unrecorded.id != ERR_NONE)) {
@@ -436,13 +458,17 @@ static int newest_code(struct runner *runner, const struct invocation *in,
     if (a->unrecorded.id != ERR_NONE) {
         return 0;
     }
-    int n = confirmation_table_expired(runner->o.store, INT64_MAX, open, BATCH, err);
-    for (int i = 0; i < n; i++) {
-        if (belongs_to(&open[i], in) && (stage == NULL || strcmp(stage, open[i].stage) == 0)) {
-            (void)str_copy(str_c(open[i].nonce), ret_code, 32);
-        }
+    (void)str_copy(str_c(channel_name(in->who->channel)), like.channel, sizeof(like.channel));
+    (void)str_copy(str_c(stage), like.stage, sizeof(like.stage));
+    int rc = confirmation_table_newest(runner->o.store, &like, &newest, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        return 0;
     }
-    return n < 0 ? n : 0;
+    if (rc == 0) {
+        (void)str_copy(str_c(newest.nonce), ret_code, 32);
+    }
+    return rc;
 }
 
 int runner_confirm_digits(struct runner *runner, const struct invocation *in, const char *digits,
@@ -478,6 +504,12 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
         int rc = newest_code(runner, in, a, NULL, code, err);
         if (rc < 0) {
             return rc;
+        }
+        if (code[0] == '\0') {
+            (void)err_set(&why, ERR_CONFIRM_UNKNOWN,
+                          "nothing waits for your answer here; /cancel <number> cancels a command "
+                          "that runs, and /runs lists them");
+            return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
         }
     }
     return runner_confirm_answer(runner, &with_code, code, yes, a, err);

@@ -1,6 +1,8 @@
 #include "stage.h"
 
+#include "config/config.h"
 #include "run_reply.h"
+#include "store/outbox_table.h"
 
 #include <string.h>
 
@@ -124,7 +126,7 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
 }
 
 /* An approval comes from another person: another id, and another name, because one person may have
- * an id on each channel. */
+ * an id on each channel. The API's token identifies nobody, so the person who asked may hold it. */
 static int answer_approval(struct run *run, const struct invocation *in,
                            const struct confirmation *open, struct admission *a, bool *ret_passed,
                            struct err *err)
@@ -136,6 +138,11 @@ static int answer_approval(struct run *run, const struct invocation *in,
                 strcmp(run->who.name, in->who->name) == 0;
     if (same) {
         (void)err_set(&why, ERR_FOUR_EYES_SELF, "run %lld of %s", (long long)run->id,
+                      run->who.name);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
+    }
+    if (in->who->channel == CHANNEL_HTTP) {
+        (void)err_set(&why, ERR_FOUR_EYES_TOKEN, "run %lld of %s", (long long)run->id,
                       run->who.name);
         return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
@@ -181,21 +188,82 @@ int stage_answer(struct run *run, const struct invocation *in, const struct conf
     return 0;
 }
 
+/* The i-th of telegram.users; *ret_may: another person who may approve. False: no more users. */
+static bool next_other(const struct run *run, int i, struct principal *ret, bool *ret_may)
+{
+    bool more = access_telegram_user(run->runner->o.access, i, ret);
+    *ret_may = more && strcmp(ret->name, run->who.name) != 0 &&
+               access_permit(ret, run->m->role, run->m->emergency, NULL) == 0;
+    return more;
+}
+
+void stage_add_others(const struct run *run, struct reply *prompt)
+{
+    AUTO_BUF struct buf names = BUF_INIT(4096);
+    struct principal who;
+    bool may;
+    for (int i = 0; next_other(run, i, &who, &may); i++) {
+        if (may) {
+            buf_addf(&names, "%s%s", names.len == 0 ? "" : ", ", who.name);
+        }
+    }
+    if (names.len > 0) {
+        reply_line(prompt, "Another person has to approve it: %s.", names.data);
+    } else {
+        reply_line(prompt, "Another person has to approve it, but nobody else in telegram.users "
+                           "may: somebody has to answer over another channel.");
+    }
+}
+
 int stage_ask_others(const struct run *run, const struct invocation *in, const struct reply *prompt,
                      struct err *err)
 {
-    struct runner *runner = run->runner;
     struct principal who;
+    bool may;
     int rc = 0;
-    for (int i = 0; rc == 0 && access_telegram_user(runner->o.access, i, &who); i++) {
-        bool sees_it = in->who->channel == CHANNEL_TELEGRAM && in->chat_id == who.id;
-        if (sees_it || strcmp(who.name, run->who.name) == 0 ||
-            access_permit(&who, run->m->role, run->m->emergency, NULL) < 0) {
+    for (int i = 0; rc == 0 && next_other(run, i, &who, &may); i++) {
+        if (!may || (in->who->channel == CHANNEL_TELEGRAM && in->chat_id == who.id)) {
             continue;
         }
         AUTO_REPLY struct reply *copy = reply_copy(prompt);
         int64_t outbox_id = 0; /* Telegram: the id of a person is that of the private chat */
-        rc = run_write_post(runner, &who, who.id, copy, 0, false, &outbox_id, err);
+        rc = run_write_post(run->runner, &who, who.id, copy, run->id, false, &outbox_id, err);
     }
     return rc;
+}
+
+static int find_copies(struct runner *runner, const struct confirmation *c,
+                       struct outbox_copy ret[CONFIG_USERS_MAX], struct err *err)
+{
+    return strcmp(c->stage, stages[STAGE_APPROVE].name) != 0
+               ? 0
+               : outbox_table_copies(runner->o.store, channel_name(CHANNEL_TELEGRAM), c->run_id,
+                                     c->outbox_id, ret, CONFIG_USERS_MAX, err);
+}
+
+int stage_close_copies(struct runner *runner, const struct confirmation *c,
+                       const struct reply *text, struct err *err)
+{
+    struct outbox_copy copies[CONFIG_USERS_MAX];
+    const struct principal anybody = {.channel = CHANNEL_TELEGRAM};
+    int n = find_copies(runner, c, copies, err);
+    int rc = n < 0 ? n : 0;
+    for (int i = 0; rc == 0 && i < n; i++) {
+        AUTO_REPLY struct reply *copy = reply_copy(text);
+        rc =
+            run_write_post(runner, &anybody, copies[i].chat_id, copy, 0, false, &copies[i].id, err);
+    }
+    return rc;
+}
+
+int stage_has_copy(struct runner *runner, const struct confirmation *c, const struct invocation *in,
+                   bool *ret, struct err *err)
+{
+    struct outbox_copy copies[CONFIG_USERS_MAX];
+    int n = find_copies(runner, c, copies, err);
+    *ret = false;
+    for (int i = 0; i < n; i++) {
+        *ret = *ret || (in->who->channel == CHANNEL_TELEGRAM && in->chat_id == copies[i].chat_id);
+    }
+    return n < 0 ? n : 0;
 }

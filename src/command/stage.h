@@ -29,6 +29,14 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
 /* Whether the answer yes of this person passes the stage of a prompt; otherwise it is refused. */
 int stage_answer(struct run *run, const struct invocation *in, const struct confirmation *open,
                  struct admission *a, bool *ret_passed, struct err *err);
+/* Adds who may approve. */
+void stage_add_others(const struct run *run, struct reply *prompt);
 /* Shows the prompt for an approval to the other people who may give it. */
 int stage_ask_others(const struct run *run, const struct invocation *in, const struct reply *prompt,
                      struct err *err);
+/* Replaces these copies, when the prompt is closed. Does nothing at another stage. */
+int stage_close_copies(struct runner *runner, const struct confirmation *c,
+                       const struct reply *text, struct err *err);
+/* Whether the chat of an invocation shows such a copy. */
+int stage_has_copy(struct runner *runner, const struct confirmation *c, const struct invocation *in,
+                   bool *ret, struct err *err);

@@ -284,6 +284,20 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
     return rc;
 }
 
+/* The timeout; an argument may make the action wait longer than the manifest could know. */
+static int64_t limit_us(const struct step *s)
+{
+    const struct action *action = s->call.action;
+    int64_t limit_us = manifest_step_of(s)->timeout_us;
+    for (int p = 0; s->values != NULL && p < action_param_count(action); p++) {
+        if (action->params[p].waits && s->values[p].type == PARAM_DURATION &&
+            s->values[p].duration_us >= limit_us) {
+            limit_us = s->values[p].duration_us + MANIFEST_MARGIN_US;
+        }
+    }
+    return limit_us;
+}
+
 /* Handles rc, which the action's function returned: ACTION_DONE, ACTION_PENDING or an error. */
 static int accept_result(struct step *s, int rc, struct err *err)
 {
@@ -296,7 +310,7 @@ static int accept_result(struct step *s, int rc, struct err *err)
         return s->call_err.id == ERR_NONE ? ACTION_DONE : -s->call_err.id;
     }
     s->pending = true;
-    arm(s, STEP_TIMER_LIMIT, manifest_step_of(s)->timeout_us);
+    arm(s, STEP_TIMER_LIMIT, limit_us(s));
     run_want_progress(s->run);
     return ACTION_PENDING;
 }
@@ -320,7 +334,7 @@ static void time_out(struct step *s)
     const struct manifest_step *m = manifest_step_of(s);
     struct err err = {0};
     AUTO_BUF struct buf limit = BUF_INIT(64);
-    clock_add_duration(&limit, m->timeout_us);
+    clock_add_duration(&limit, limit_us(s));
     (void)err_set(&err, ERR_STEP_TIMEOUT, "%s, after %s", m->action->name, limit.data);
     abandon_call(s);
     settle(s, &err);

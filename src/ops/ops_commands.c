@@ -7,6 +7,7 @@
 #include "schedule.h"
 
 #define MANIFEST_ALERT "ops:MANIFEST_FORMAT"
+#define SHOWN_MAX      5 /* files whose problem the alert shows */
 
 static int submit(const struct manifest *m, int64_t update_id, void *userdata)
 {
@@ -37,18 +38,43 @@ void ops_commands_release(struct ops_commands *commands)
     *commands = (struct ops_commands){0};
 }
 
+/* The problems of one reading of the folder. */
+struct found {
+    int count;
+    struct err first;
+    struct buf lines; /* of the first SHOWN_MAX */
+};
+
 static void report(const struct err *why, void *userdata)
 {
-    const struct ops_commands *commands = userdata;
+    struct found *found = userdata;
     log_err(LOG_LEVEL_ERROR, why, "a command file cannot be used");
+    if (found->count++ == 0) {
+        found->first = *why;
+    }
+    if (found->count <= SHOWN_MAX) {
+        buf_addf(&found->lines, "%s%s", found->count == 1 ? "" : "\n", why->context);
+    }
+}
+
+static void raise_alert(const struct ops_commands *commands, struct found *found)
+{
+    char title[64] = "a command file cannot be used";
+    if (found->count > 1) {
+        (void)snprintf(title, sizeof(title), "%d command files cannot be used", found->count);
+    }
+    if (found->count > SHOWN_MAX) {
+        buf_addf(&found->lines, "\nand %d more: nightdesk check-config shows all",
+                 found->count - SHOWN_MAX);
+    }
     const struct alert_spec spec = {
         .type = ALERT_SERVICE,
         .severity = SEVERITY_MEDIUM,
         .source = "ops",
         .fingerprint = MANIFEST_ALERT,
-        .title = "a command file cannot be used",
-        .description = why->context,
-        .recommendation = err_info(why->id)->remediation,
+        .title = title,
+        .description = found->lines.data,
+        .recommendation = err_info(found->first.id)->remediation,
     };
     int64_t id;
     struct err err = {0};
@@ -59,13 +85,17 @@ static void report(const struct err *why, void *userdata)
 
 int ops_commands_load(struct ops_commands *commands, const char *folder, enum manifest_reload how)
 {
-    const struct manifest_problems problems = {report, commands};
+    struct found found = {.lines = BUF_INIT(SHOWN_MAX * sizeof(found.first.context) + 100)};
+    const struct manifest_problems problems = {report, &found};
     struct err err = {0};
     int count = manifest_list_reload(commands->manifests, folder, how, &problems);
-    if (count == 0 &&
-        alerts_resolve(commands->alerts, MANIFEST_ALERT, "all command files are used", &err) < 0) {
+    if (count > 0) {
+        raise_alert(commands, &found);
+    } else if (alerts_resolve(commands->alerts, MANIFEST_ALERT, "all command files are used",
+                              &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not resolve an alert");
     }
+    buf_release(&found.lines);
     return count;
 }
 
@@ -80,7 +110,11 @@ int ops_commands_scheduled(const struct manifest *m, const struct reply *result,
     const struct ops_commands *commands = userdata;
     char fingerprint[64], title[96];
     (void)snprintf(fingerprint, sizeof(fingerprint), "schedule:%s", m->name);
-    (void)snprintf(title, sizeof(title), "scheduled command %s failed", m->name);
+    (void)snprintf(title, sizeof(title), "scheduled command %s %s", m->name,
+                   result == NULL ? "did not run" : "failed");
+    if (failure->id == ERR_COMMAND_CANCELLED) {
+        return 0; /* a person wanted it so; it has neither succeeded nor failed */
+    }
     if (failure->id == ERR_NONE) {
         int rc = alerts_resolve(commands->alerts, fingerprint, "the command succeeded", err);
         return rc < 0 || !m->deliver ? rc : alerts_send(commands->alerts, result, err);
@@ -90,7 +124,7 @@ int ops_commands_scheduled(const struct manifest *m, const struct reply *result,
     buf_addf(&text, "%s: %s: %s", info->code, info->message, failure->context);
     const struct alert_spec spec = {
         .type = ALERT_SERVICE,
-        .severity = SEVERITY_HIGH,
+        .severity = result == NULL ? SEVERITY_MEDIUM : SEVERITY_HIGH,
         .source = "ops",
         .fingerprint = fingerprint,
         .title = title,

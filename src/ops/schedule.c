@@ -72,12 +72,18 @@ static int64_t slot_of_times(const struct manifest_schedule *times, int64_t now_
         day.tm_hour = 12; /* exists on every day, whatever the clocks do */
         day.tm_isdst = -1;
         (void)mktime(&day);
-        for (int i = times->at_count - 1; i >= 0; i--) {
+        /* Not always in order: 02:30 is due at 03:30 on the day on which the clocks go forward. */
+        int64_t newest_us = INT64_MIN, newest = -1;
+        for (int i = 0; i < times->at_count; i++) {
             int64_t slot;
             int64_t due_us = time_at(day, times->at_minutes[i], &slot);
-            if (due_us <= now_wall_us) {
-                return now_wall_us - due_us <= SCHEDULE_GRACE_US ? slot : -1;
+            if (due_us <= now_wall_us && due_us > newest_us) {
+                newest_us = due_us;
+                newest = slot;
             }
+        }
+        if (newest >= 0) {
+            return now_wall_us - newest_us <= SCHEDULE_GRACE_US ? newest : -1;
         }
     }
     return -1;

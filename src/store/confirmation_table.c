@@ -104,6 +104,23 @@ int confirmation_table_expired(struct ops_store *store, int64_t now_us, struct c
     return rc < 0 ? rc : (int)n;
 }
 
+int confirmation_table_newest(struct ops_store *store, const struct confirmation *like,
+                              struct confirmation *ret, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT " COLUMNS " FROM confirmations WHERE used = 0 AND user_id = ?1"
+                           " AND channel = ?2 AND chat_id = ?3 AND (?4 = '' OR stage = ?4)"
+                           " ORDER BY expires_us DESC, run_id DESC LIMIT 1",
+                           DB_VALUES(DB_I64(like->user_id), DB_TEXT_C(like->channel),
+                                     DB_I64(like->chat_id), DB_TEXT_C(like->stage)),
+                           &row, err);
+    if (rc == 0) {
+        return err_set(err, ERR_STORE_NOT_FOUND, "confirmation");
+    }
+    return rc < 0 ? rc : read_confirmation(row.rows, ret, err);
+}
+
 int confirmation_table_set_aside(struct ops_store *store, struct err *err)
 {
     int rc = db_run(store->db,

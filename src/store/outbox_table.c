@@ -227,6 +227,23 @@ int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id
                       DB_VALUES(DB_I64(run_id)), 0, ret_id, err);
 }
 
+int outbox_table_copies(struct ops_store *store, const char *channel, int64_t run_id,
+                        int64_t prompt_id, struct outbox_copy *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db,
+        "SELECT id, chat_id FROM outbox WHERE run_id = ? AND kind = 'send'"
+        " AND channel = ? AND id <> ? ORDER BY id LIMIT ?",
+        DB_VALUES(DB_I64(run_id), DB_TEXT_C(channel), DB_I64(prompt_id), DB_I64((int64_t)max)),
+        &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret[n++] = (struct outbox_copy){.id = db_i64(rows, 0), .chat_id = db_i64(rows, 1)};
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
 int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err)
 {
     return row_update(store->db,

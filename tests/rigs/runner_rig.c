@@ -156,6 +156,7 @@ static const struct action actions[] = {
      .summary = "Read slowly",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "within", .type = PARAM_DURATION, .waits = true}),
      .run = act_slow_read,
      .cancel = act_cancel},
     {.name = "test.at_once",
@@ -176,7 +177,8 @@ static const struct action actions[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .params =
-         ACTION_PARAMS({.name = "text", .type = PARAM_TEXT}, {.name = "number", .type = PARAM_INT}),
+         ACTION_PARAMS({.name = "text", .type = PARAM_TEXT}, {.name = "number", .type = PARAM_INT},
+                       {.name = "ids", .type = PARAM_LIST, .element = PARAM_INT}),
      .run = act_note},
     {.name = "test.hang",
      .summary = "Change slowly, without recover",
@@ -244,6 +246,7 @@ void runner_rig_actions(struct runner_rig *rig)
                                                 .list = list_symbols};
     rig->actions = action_table_new();
     action_table_add(rig->actions, actions, rig);
+    builtin_actions(&rig->builtin, rig->actions);
     action_table_add_domain(rig->actions, &services, rig);
     action_table_add_domain(rig->actions, &symbols, rig);
 }
@@ -300,6 +303,9 @@ static const struct embedded_file files[] = {
                              "args: [{name: symbol, type: symbol, required: true, help: which}]\n"
                              "steps: [{run: test.money, with: {symbol: $symbol}}]\nexamples: "
                              "[\"sell BTC-USD\"]\n"),
+    FILE_OF("runs", HEAD("runs", "read_only") "args: [{name: run, help: number}]\n"
+                                              "steps: [{run: command.runs, with: {run: $run}}]\n"
+                                              "examples: [runs]\n"),
     FILE_OF(
         "stop",
         HEAD("stop", "read_only") "emergency: true\nsteps: [{run: test.stop}]\nexamples: [stop]\n"),
@@ -338,6 +344,17 @@ static void decorate(struct reply *reply, void *userdata)
     reply_footer(reply, "⏸ paused by test");
 }
 
+static int scheduled(const struct manifest *m, const struct reply *result,
+                     const struct err *failure, void *userdata, struct err *err)
+{
+    struct runner_rig *rig = userdata;
+    (void)m, (void)err;
+    rig->scheduled++;
+    rig->scheduled_err = failure->id;
+    rig->scheduled_ran = result != NULL;
+    return 0;
+}
+
 static void start(struct runner_rig *rig)
 {
     struct err err = {0};
@@ -345,6 +362,10 @@ static void start(struct runner_rig *rig)
     assert_int_equal(access_new(&rig->config, rig->store, &rig->clock.clock, &rig->access, &err),
                      0);
     rig->loop = loop_new_fake(&rig->clock, &err);
+    rig->builtin.store = rig->store;
+    rig->builtin.clock = &rig->clock.clock;
+    rig->builtin.access = rig->access;
+    rig->builtin.manifests = rig->manifests;
     const struct runner_options options = {.loop = rig->loop,
                                            .clock = &rig->clock.clock,
                                            .config = &rig->config,
@@ -353,6 +374,8 @@ static void start(struct runner_rig *rig)
                                            .actions = rig->actions,
                                            .manifests = rig->manifests,
                                            .decorate = decorate,
+                                           .scheduled = scheduled,
+                                           .scheduled_userdata = rig,
                                            .outbox_changed = outbox_changed,
                                            .outbox_userdata = rig};
     assert_int_equal(runner_new(&options, &rig->runner, &err), 0);
@@ -442,6 +465,14 @@ static int submit(struct runner_rig *rig, const struct invocation *in)
 int runner_rig_submit(struct runner_rig *rig, const struct principal *who, const char *line)
 {
     const struct invocation in = {.line = line, .who = who, .chat_id = rig->chat_id};
+    return submit(rig, &in);
+}
+
+int runner_rig_schedule(struct runner_rig *rig, const char *line, int64_t update_id)
+{
+    static const struct principal schedule = {
+        .channel = CHANNEL_SCHEDULE, .name = "schedule", .role = ROLE_ADMIN};
+    const struct invocation in = {.line = line, .who = &schedule, .update_id = update_id};
     return submit(rig, &in);
 }
 

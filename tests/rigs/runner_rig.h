@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "command/builtin.h"
 #include "command/runner.h"
 #include "config/config.h"
 #include "io/loop.h"
@@ -26,6 +27,7 @@ struct runner_rig {
     struct config config;
     struct access *access;
     struct action_table *actions;
+    struct builtin builtin;
     struct manifest_list *manifests;
     struct runner *runner;
     struct principal alice; /* operator, telegram */
@@ -54,6 +56,11 @@ struct runner_rig {
     int count;       /* the output of test.read */
     int outbox_wakes;
 
+    /* the hook `scheduled` */
+    int scheduled;     /* calls */
+    int scheduled_err; /* of the last call */
+    bool scheduled_ran;
+
     /* on_reply */
     int replies;
     int reply_err;
@@ -71,6 +78,8 @@ void runner_rig_add(struct runner_rig *rig, const char *name, const char *text);
 
 int runner_rig_submit(struct runner_rig *rig, const struct principal *who, const char *line);
 int runner_rig_send(struct runner_rig *rig, const char *line); /* as alice */
+/* As the schedule does. */
+int runner_rig_schedule(struct runner_rig *rig, const char *line, int64_t update_id);
 /* Through a channel that waits: the answer is in rig->reply_text and reply_err. */
 int runner_rig_call(struct runner_rig *rig, const struct principal *who, const char *line,
                     bool confirmed);

@@ -185,6 +185,7 @@ static void a_second_person_approves(void **state)
     assert_int_equal(runner_rig_send(rig, line), 0);
     assert_has(runner_rig_last(rig), "Approve: both hello"); /* adam's copy, the newest message */
     assert_has(runner_rig_last(rig), "Asked for by alice");
+    assert_has(runner_rig_last(rig), "Another person has to approve it: adam.");
     assert_int_equal(runner_rig_messages(rig), 3); /* prompt, its edit, and adam's; none for rita */
     assert_int_equal(rig->runs, 0);
     runner_rig_crash(rig);
@@ -198,6 +199,10 @@ static void a_second_person_approves(void **state)
     alice_at_the_socket.id = 1000;
     assert_int_equal(runner_rig_submit(rig, &alice_at_the_socket, line), 0);
     assert_int_equal(rig->runs, 0);
+    struct principal token = {.channel = CHANNEL_HTTP, .name = "api", .role = ROLE_OPERATOR};
+    assert_int_equal(runner_rig_submit(rig, &token, line), 0); /* alice may hold it */
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_audited(rig, "confirm.approved"), 0);
     assert_int_equal(runner_rig_submit(rig, &rig->rita, line), 0); /* not her role */
     assert_has(runner_rig_last(rig), "CONFIRM_FOREIGN");
     rig->chat_id = 9; /* adam's own chat */
@@ -227,6 +232,87 @@ static void an_approval_can_be_refused_and_expires(void **state)
     assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
     assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
+}
+
+/* The buttons of the copies disappear, however the prompt is closed. */
+static void the_copies_of_an_approval_are_closed_with_it(void **state)
+{
+    struct runner_rig *rig = *state;
+    rig->config.users[rig->config.user_count++] =
+        (struct config_user){.id = 20, .name = "otto", .role = "operator", .totp = ""};
+    assert_int_equal(runner_rig_send(rig, "pair"), 0); /* 1: the prompt, 2: adam's, 3: otto's */
+    assert_int_equal(runner_rig_messages(rig), 3);
+    rig->chat_id = 9;
+    press(rig, &rig->adam, "y");
+    rig->chat_id = 100;
+    int edits = 0;
+    for (int64_t id = 4; id <= runner_rig_messages(rig); id++) {
+        struct outbox_row row = {0};
+        assert_int_equal(outbox_table_get(rig->store, id, &row, NULL), 0);
+        if (row.edit_of == 2 || row.edit_of == 3) {
+            assert_int_equal(row.chat_id, row.edit_of == 2 ? 9 : 20);
+            assert_has(row.payload, "Approved by adam: pair of alice");
+            assert_lacks(row.payload, "\"y:");
+            edits++;
+        }
+        assert_true(row.edit_of != 0); /* adam has his answer there, and needs no other message */
+        outbox_row_release(&row);
+    }
+    assert_int_equal(edits, 2);
+
+    int64_t before = runner_rig_messages(rig);
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    loop_advance(rig->loop, 3 * USEC_PER_MIN);
+    assert_int_equal(runner_rig_messages(rig), before + 6); /* three prompts, three edits */
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+}
+
+/* The prompt is closed by an answer from a chat that shows no copy of it. */
+static void who_answers_elsewhere_gets_a_reply(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    rig->chat_id = -55; /* a group */
+    press(rig, &rig->adam, "n");
+    assert_has(runner_rig_last(rig), "Cancelled: pair");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_SEND);
+
+    rig->chat_id = 100;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    char *step = strstr(rig->added[3], "test.note"); /* of pair */
+    assert_non_null(step);
+    memcpy(step, "test.read", strlen("test.read"));
+    runner_rig_add(rig, "more", "role: operator\nsteps: [{run: test.read}]\nexamples: [more]\n");
+    rig->chat_id = -55;
+    press(rig, &rig->adam, "y");
+    assert_has(runner_rig_last(rig), "COMMAND_CHANGED");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_SEND);
+    assert_int_equal(rig->runs, 0);
+}
+
+static void a_prompt_says_if_nobody_else_may_approve(void **state)
+{
+    struct runner_rig *rig = *state;
+    rig->config.users[4].role = "read_only"; /* adam */
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    assert_has(runner_rig_last(rig), "nobody else in telegram.users may");
+}
+
+/* However many prompts others have open. */
+static void the_digits_find_the_own_prompt_among_many(void **state)
+{
+    struct runner_rig *rig = *state;
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(runner_rig_submit(rig, &rig->adam, "pair"), 0);
+    }
+    clock_fake_advance(&rig->clock, USEC_PER_SEC);
+    assert_int_equal(runner_rig_send(rig, "coded"), 0);
+    assert_int_equal(runner_rig_send(rig, code_now(rig)), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    assert_int_equal(runner_rig_send(rig, "/cancel"), 0);
+    assert_int_equal(runner_rig_state(rig, 42), RUN_CANCELLED);
 }
 
 /* The person who asked loses the role before the approval. */
@@ -287,5 +373,9 @@ UNIT_GROUP(stages, cmocka_unit_test(codes_of_rfc_6238),
            RIG_TEST(five_wrong_codes_lock_it_also_over_a_restart),
            RIG_TEST(without_a_secret_the_command_is_refused_at_once),
            RIG_TEST(a_second_person_approves), RIG_TEST(an_approval_can_be_refused_and_expires),
+           RIG_TEST(the_copies_of_an_approval_are_closed_with_it),
+           RIG_TEST(who_answers_elsewhere_gets_a_reply),
+           RIG_TEST(a_prompt_says_if_nobody_else_may_approve),
+           RIG_TEST(the_digits_find_the_own_prompt_among_many),
            RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
            RIG_TEST(a_crash_at_any_write_of_an_approval_never_runs_twice))

@@ -345,6 +345,84 @@ static void retries_wait_longer_each_time(void **state)
     assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
 }
 
+/* ---- the list of runs ---- */
+
+static void the_list_shows_runs_as_they_were_typed(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "mark",
+                   "role: operator\nargs: [{name: text, help: h}, {name: ids, help: h}]\n"
+                   "steps: [{run: test.note, with: {text: $text, ids: $ids}}]\n"
+                   "on_failure: [{run: test.read}]\nalways: [{run: test.read}]\n"
+                   "examples: [mark]\n");
+    assert_int_equal(runner_rig_send(rig, "mark 'two words' 3,4"), 0);
+    assert_int_equal(runner_rig_send(rig, "restart demo"), 0); /* waits for its confirmation */
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "runs", false), 0);
+    assert_has(rig->reply_text, "mark \"two words\" 3,4");
+    assert_has(rig->reply_text, "always");
+    assert_has(rig->reply_text, "0/2"); /* of restart, without its step for failures */
+    assert_lacks(rig->reply_text, "/3");
+    assert_int_equal(runner_rig_send(rig, "owed"), 0);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "runs", false), 0);
+    assert_has(rig->reply_text, "1/1");
+    assert_lacks(rig->reply_text, "1/2");
+}
+
+/* ---- timeouts ---- */
+
+/* The manifest cannot know how long an argument makes the action wait. */
+static void a_timeout_grows_with_the_argument_that_is_waited_for(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "wait",
+                   "role: operator\nargs: [{name: within, type: duration, help: h}]\n"
+                   "steps: [{run: test.slow_read, with: {within: $within}, timeout: 20s}]\n"
+                   "examples: [wait 5m]\n");
+    assert_int_equal(runner_rig_send(rig, "wait 5m"), 0);
+    assert_int_equal(runner_rig_send(rig, "wait 5s"), 0);
+    loop_advance(rig->loop, 21 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_RUNNING);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "after 20 s");
+    loop_advance(rig->loop, 280 * USEC_PER_SEC); /* the action itself gives up after 300 s */
+    assert_int_equal(runner_rig_state(rig, 1), RUN_RUNNING);
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "after 5 min 10 s");
+}
+
+/* ---- scheduled commands ---- */
+
+/* Nobody sees the reply of a scheduled command, so the hook learns of each refusal. */
+static void a_scheduled_command_that_is_refused_is_reported(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "known"), 0); /* holds its lock */
+    assert_int_equal(runner_rig_schedule(rig, "known", 1), 0);
+    assert_int_equal(rig->scheduled, 1);
+    assert_int_equal(rig->scheduled_err, ERR_COMMAND_LOCKED);
+    assert_false(rig->scheduled_ran);
+    assert_int_equal(runner_rig_audited(rig, "command.refused"), 1);
+    assert_int_equal(runner_rig_schedule(rig, "known", 1), 0); /* the same slot, once */
+    assert_int_equal(rig->scheduled, 1);
+    assert_int_equal(rig->runs, 1);
+}
+
+static void a_cancelled_scheduled_command_has_not_succeeded(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_schedule(rig, "known", 1), 0);
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, "/cancel 1"), 0);
+    loop_advance(rig->loop, USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_CANCELLED);
+    assert_int_equal(rig->scheduled, 1);
+    assert_int_equal(rig->scheduled_err, ERR_COMMAND_CANCELLED);
+    assert_int_equal(runner_rig_schedule(rig, "look", 2), 0);
+    assert_int_equal(rig->scheduled, 2);
+    assert_int_equal(rig->scheduled_err, ERR_NONE);
+    assert_true(rig->scheduled_ran);
+}
+
 /* ---- reading ---- */
 
 /* The leading reads have run before the transaction begins. */
@@ -385,4 +463,8 @@ UNIT_GROUP(steps, RIG_TEST(later_steps_use_the_outputs_of_earlier_ones),
            RIG_TEST(a_group_ends_when_all_its_steps_have),
            RIG_TEST(a_failure_in_a_group_lets_the_others_finish),
            RIG_TEST(a_group_is_recovered_step_by_step), RIG_TEST(retries_wait_longer_each_time),
+           RIG_TEST(the_list_shows_runs_as_they_were_typed),
+           RIG_TEST(a_timeout_grows_with_the_argument_that_is_waited_for),
+           RIG_TEST(a_scheduled_command_that_is_refused_is_reported),
+           RIG_TEST(a_cancelled_scheduled_command_has_not_succeeded),
            RIG_TEST(reading_runs_outside_the_transaction), RIG_TEST(the_limit_is_for_each_person))

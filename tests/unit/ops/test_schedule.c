@@ -166,6 +166,19 @@ static void at_survives_the_change_to_summer_time(void **state)
     end(&r);
 }
 
+/* 02:30 is due at 03:30 local time, after 03:15. */
+static void a_time_in_the_missing_hour_is_not_lost_behind_a_later_one(void **state)
+{
+    (void)state;
+    struct schedule_rig r;
+    begin(&r, "at: [\"02:30\", \"03:15\"]", "Europe/Berlin");
+    for (int minute = 0; minute < 180; minute++) {
+        tick(&r, 29, 0, minute, 0);
+    }
+    assert_int_equal(r.submitted, 2);
+    end(&r);
+}
+
 /* On 25 October the hour from 02:00 to 03:00 comes twice, from 00:00 to 02:00 UTC. */
 static void at_runs_once_when_an_hour_repeats(void **state)
 {
@@ -189,4 +202,5 @@ UNIT_GROUP(schedule, cmocka_unit_test(every_runs_once_in_each_slot),
            cmocka_unit_test(at_is_local_time),
            cmocka_unit_test(a_time_that_passed_long_ago_is_skipped),
            cmocka_unit_test(at_survives_the_change_to_summer_time),
+           cmocka_unit_test(a_time_in_the_missing_hour_is_not_lost_behind_a_later_one),
            cmocka_unit_test(at_runs_once_when_an_hour_repeats))
