@@ -9,7 +9,7 @@
  *     api_stop(api);                              // before the runner is freed
  *
  * Endpoints: GET /healthz; GET /api/v1/state; GET
- * /api/v1/{positions,trades,orders,decisions,alerts} with limit, offset and for trades and
+ * /api/v1/{positions,trades,orders,decisions,alerts,runs} with limit, offset and for trades and
  * decisions symbol; POST /api/v1/commands/{name} with the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
  * of a typed command line. Errors are catalogue rows as JSON.

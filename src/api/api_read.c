@@ -8,6 +8,7 @@
 #include "store/decision_table.h"
 #include "store/ops.h"
 #include "store/order_table.h"
+#include "store/run_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -149,6 +150,24 @@ static int read_alerts(const struct reading *r, struct err *err)
     return rc;
 }
 
+static int read_runs(const struct reading *r, struct err *err)
+{
+    int rc = need_ops(r->listener, err);
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_FREE struct run_row *runs = calloc(r->limit, sizeof(*runs));
+    ASSERT(runs != NULL);
+    rc = run_table_list(r->listener->ops, 0, r->offset, runs, r->limit, err);
+    for (int i = 0; i < rc; i++) {
+        json_out_object(r->out, NULL);
+        run_table_json(&runs[i], r->out);
+        json_out_end(r->out);
+        run_row_release(&runs[i]);
+    }
+    return rc;
+}
+
 static const struct {
     const char *name; /* of the path, the array and the schema */
     read_fn read;
@@ -157,7 +176,7 @@ static const struct {
 } lists[] = {
     {"positions", read_positions, 200, false}, {"trades", read_trades, 200, true},
     {"orders", read_orders, 200, false},       {"decisions", read_decisions, 100, true},
-    {"alerts", read_alerts, 50, false},
+    {"alerts", read_alerts, 50, false},        {"runs", read_runs, 50, false},
 };
 
 /* ---------------------------------------------------------------- the request */

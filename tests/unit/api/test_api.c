@@ -14,6 +14,7 @@
 #include "model/shared.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
+#include "store/run_table.h"
 #include "store/trade_table.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
@@ -450,6 +451,35 @@ static void alerts_are_read_from_ops_db(void **state)
     ops_store_free(store);
 }
 
+static void runs_are_read_from_ops_db(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct ops_store *store = NULL;
+    int64_t id = 0;
+    assert_int_equal(ops_store_open(f->folder, OPS_STORE_WRITE, &store, &err), 0);
+    for (int i = 0; i < 3; i++) {
+        const struct run_new run = {.command = i == 2 ? "restart" : "status",
+                                    .args_json = "{}",
+                                    .user_name = "carol",
+                                    .role = "operator",
+                                    .channel = "telegram",
+                                    .state = RUN_RUNNING};
+        assert_int_equal(run_table_add(store, &run, USEC_PER_DAY, &id, &err), 0);
+    }
+    AUTO_JSON struct json_object *root = get_list(f, "/api/v1/runs?limit=2");
+    assert_string_equal(json_text(root, "schema"), "nightdesk.runs/1");
+    assert_int_equal(json_len(json_get(root, "runs")), 2);
+    assert_int_equal(json_i64(root, "next_offset", 0), 2);
+    struct json_object *newest = json_item(json_get(root, "runs"), 0);
+    assert_int_equal(json_i64(newest, "id", 0), 3);
+    assert_string_equal(json_text(newest, "command"), "restart");
+    assert_string_equal(json_text(newest, "user"), "carol");
+    assert_string_equal(json_text(newest, "state"), "running");
+    assert_null(json_get(newest, "error_code"));
+    ops_store_free(store);
+}
+
 /* A database that was restored at its path is opened again. */
 static void a_restored_database_is_read(void **state)
 {
@@ -735,7 +765,7 @@ UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(a_failed_or_slow_disk_is_unhealthy),
            API_TEST(state_has_exact_numbers_on_both_listeners),
            API_TEST(state_shows_each_change_at_once), API_TEST(lists_are_read_from_the_databases),
-           API_TEST(alerts_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
+           API_TEST(alerts_are_read_from_ops_db), API_TEST(runs_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
            API_TEST(a_bad_query_is_refused),
            API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
            API_TEST(tcp_needs_the_token_and_a_local_host),
