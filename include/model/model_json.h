@@ -10,8 +10,8 @@
  * add members of its own beside them; model_json_…s writes an array. The API, replies, the
  * auditor's report, replay and back-test all write an entity here, so a field has one name
  * everywhere. Names: `id` is the entity's own id, `<entity>_id` refers to another; a time ends in
- * _at (or is `since`), a percentage in _pct (2.5 is 2.5 %, at most six places), a duration in its
- * unit. Times of the market are market time, all others wall time. Thread: any.
+ * _at or _since (or is `since`), a percentage in _pct (2.5 is 2.5 %, at most six places), a
+ * duration in its unit. Times of the market are market time, all others wall time. Thread: any.
  */
 #pragma once
 
@@ -19,8 +19,10 @@
 #include "io/json_out.h"
 #include "model/alert.h"
 #include "model/decision.h"
+#include "model/finding.h"
 #include "model/position.h"
 #include "model/rule.h"
+#include "model/run.h"
 #include "model/snapshot.h"
 
 /* Everything but risk, which only /risk shows. */
@@ -37,6 +39,13 @@ void model_json_decision(struct json_out *out, const struct decision *d);
 void model_json_votes(struct json_out *out, const char *key, const struct decision *d);
 void model_json_rule(struct json_out *out, const struct rule *rule);
 void model_json_alert(struct json_out *out, const struct alert *alert);
+/* fingerprint: of the finding, as the auditor makes it. */
+void model_json_finding(struct json_out *out, const struct finding *finding,
+                        const char *fingerprint);
+void model_json_evidence(struct json_out *out, const char *key, const struct finding *finding);
+void model_json_finding_check(struct json_out *out, const struct finding_check *check);
+void model_json_run(struct json_out *out, const struct run_row *row);
+void model_json_step(struct json_out *out, const struct run_step *step);
 /* The row of the catalogue and the context. */
 void model_json_err(struct json_out *out, const struct err *err);
 

@@ -16,27 +16,13 @@
 #pragma once
 
 #include "base/err.h"
-#include "io/json_out.h"
+#include "model/run.h"
 #include "store/ops.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_JSON_MAX     ((size_t)256 * 1024)
-#define RUN_OUTPUTS_SIZE 4097
-
-enum run_state {
-    RUN_CONFIRMING,
-    RUN_RUNNING,
-    RUN_DONE,
-    RUN_FAILED,
-    RUN_CANCELLED,
-    RUN_EXPIRED,
-    RUN_REFUSED,
-    RUN_UNKNOWN, /* the program died in a step, and it is unknown whether it took effect */
-    RUN_STATE_COUNT
-};
-const char *run_table_state_name(enum run_state state); /* "confirming" … */
+#define RUN_JSON_MAX ((size_t)256 * 1024)
 
 struct run_new {
     const char *command;
@@ -49,53 +35,6 @@ struct run_new {
     int64_t chat_id;
     enum run_state state; /* RUN_CONFIRMING or RUN_RUNNING (or RUN_REFUSED, for the record) */
 };
-
-struct run_row {
-    int64_t id;
-    char command[64];
-    char *args_json; /* owned: run_row_release */
-    int64_t user_id;
-    char user_name[64];
-    char role[32];
-    char channel[32];
-    int64_t chat_id;
-    enum run_state state;
-    int64_t step; /* index of the last step begun; -1 before the first */
-    int64_t created_us;
-    int64_t updated_us;
-    char *result_json;     /* owned; "" until finished */
-    int err_id;            /* ERR_NONE, or the reason of the failure */
-    char cancelled_by[64]; /* "": nobody */
-    char manifest[32];     /* as in run_new; "": unknown, from an older build */
-};
-
-enum run_step_state {
-    RUN_STEP_RUNNING,
-    RUN_STEP_DONE,
-    RUN_STEP_FAILED,
-    RUN_STEP_UNKNOWN,
-    RUN_STEP_SKIPPED,  /* its condition did not hold */
-    RUN_STEP_CANCELLED /* if it changes something, it may have taken effect */
-};
-const char *run_table_step_name(enum run_step_state state); /* "running" "done" … */
-
-struct run_step {
-    int64_t index;
-    char action[64];
-    enum run_step_state state;
-    int64_t started_us;
-    int64_t ended_us;               /* 0 while running */
-    char result[1024];              /* cut if longer */
-    char outputs[RUN_OUTPUTS_SIZE]; /* JSON object of texts; "": none */
-};
-
-/* The members of a run, and of one of its steps, into the object that is open; docs/json.md lists
- * them. */
-void run_table_json(const struct run_row *row, struct json_out *out);
-void run_table_step_json(const struct run_step *step, struct json_out *out);
-
-void run_row_release(struct run_row *row);
-#define AUTO_RUN_ROW __attribute__((cleanup(run_row_release)))
 
 int run_table_add(struct ops_store *store, const struct run_new *run, int64_t now_us,
                   int64_t *ret_id, struct err *err);

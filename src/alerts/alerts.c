@@ -321,7 +321,7 @@ void alerts_status_line(struct buf *out, struct json_object *data, void *userdat
         return;
     }
     buf_add_c(out, "Alerts");
-    json_out_object(&members, "alerts");
+    json_out_object(&members, "alert_counts");
     bool any = false;
     for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--) {
         const char *name = severity_name((enum severity)s);

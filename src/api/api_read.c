@@ -161,7 +161,7 @@ static int read_runs(const struct reading *r, struct err *err)
     rc = run_table_list(r->listener->ops, 0, r->offset, runs, r->limit, err);
     for (int i = 0; i < rc; i++) {
         json_out_object(r->out, NULL);
-        run_table_json(&runs[i], r->out);
+        model_json_run(r->out, &runs[i]);
         json_out_end(r->out);
         run_row_release(&runs[i]);
     }

@@ -136,7 +136,7 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
                            const struct alert *alert)
 {
     AUTO_JSON struct json_object *object = NULL;
-    struct check check = {0};
+    struct finding_check check = {0};
     if (json_parse(str_c(alert->check_json), &JSON_LIMITS_DEFAULT, &object, NULL) < 0 ||
         !finding_check_read(object, &check)) {
         return;

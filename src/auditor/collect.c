@@ -165,7 +165,7 @@ static void add_decisions(struct collect *c)
         }
         json_out_end(out);
         if (decision_table_last(c->from->trading, (struct symbol){0}, last, NULL) == 0) {
-            add_minutes(out, "minutes_since_last", c->market_us - last->at_us);
+            add_minutes(out, "since_last_min", c->market_us - last->at_us);
         }
         json_out_end(out);
     }
@@ -328,7 +328,8 @@ static void add_counters(struct collect *c)
     json_out_object(out, "counters");
     add_counter(out, "trades", counted->trades, c->state.trades, s ? &s->trades : NULL);
     add_counter(out, "fills", counted->fills, c->state.fills, s ? &s->fills : NULL);
-    add_compared(out, "realised", c->state.realised, "trades_less_open_fees_and_funding", expected);
+    add_compared(out, "realised_pnl", c->state.realised, "trades_less_open_fees_and_funding",
+                 expected);
     add_compared(out, "fees", c->state.fees, "fills", counted->fill_fees);
     add_compared(out, "funding", c->state.funding, "payments", counted->funding);
     json_out_end(out);
@@ -405,7 +406,7 @@ static void add_engine(struct collect *c)
     json_out_u64(out, "decisions", s->decisions);
     json_out_u64(out, "steps", s->steps);
     json_out_rounded(out, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
-    json_out_text(out, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
+    json_out_text(out, "last_error_code", s->last_err != 0 ? err_info(s->last_err)->code : "none");
     json_out_text(out, "disk", disk_state_name(s->disk.state));
     json_out_end(out);
     json_out_object(out, "feed");
@@ -589,7 +590,7 @@ int collect_report(const struct collect_input *in, struct json_object **ret, str
     json_out_object(&c.out, "meta");
     json_out_i64(&c.out, "hours", in->hours);
     json_out_time(&c.out, "generated_at", c.wall_us);
-    json_out_time(&c.out, "market_at", c.market_us);
+    json_out_time(&c.out, "market_time", c.market_us);
     json_out_time(&c.out, "market_since", c.since_us);
     json_out_end(&c.out);
     if (in->sources->trading == NULL) {

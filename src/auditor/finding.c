@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/secret.h"
+#include "model/model_json.h"
 #include "pointer.h"
 
 #include <stdlib.h>
@@ -35,27 +36,6 @@ struct finding *finding_add(struct finding_list *list, const char *rule, enum al
 
 /* ------------------------------------------------------------------ parsing */
 
-static const char *const op_names[] = {
-    [CMP_EQ] = "==", [CMP_NE] = "!=", [CMP_GT] = ">",
-    [CMP_GE] = ">=", [CMP_LT] = "<",  [CMP_LE] = "<=",
-};
-
-const char *finding_op_name(enum comparison op)
-{
-    return op_names[op];
-}
-
-static bool op_parse(struct str s, enum comparison *ret)
-{
-    for (size_t i = 0; i < COUNT_OF(op_names); i++) {
-        if (str_equal_c(s, op_names[i])) {
-            *ret = (enum comparison)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* True if each member of the object is in names (ended by NULL), and each name without a leading
  * '?' is a member. */
 static bool members_are(const struct json_object *object, const char *const *names)
@@ -88,7 +68,7 @@ static bool read_text(const struct json_object *object, const char *key, char *d
     return str_copy(text, dst, size);
 }
 
-static bool read_figure(struct json_object *value, struct figure *ret)
+static bool read_figure(struct json_object *value, struct finding_figure *ret)
 {
     if (json_is_text(value)) {
         struct str text = json_value_str(value);
@@ -105,12 +85,12 @@ static bool read_figure(struct json_object *value, struct figure *ret)
                     sizeof(ret->text));
 }
 
-bool finding_check_read(const struct json_object *object, struct check *ret)
+bool finding_check_read(const struct json_object *object, struct finding_check *ret)
 {
-    struct check check = {.present = true};
+    struct finding_check check = {.present = true};
     if (!members_are(object, (const char *const[]){"pointer", "op", "value", NULL}) ||
         !read_text(object, "pointer", check.pointer, sizeof(check.pointer)) ||
-        !op_parse(json_str(object, "op"), &check.op) ||
+        !finding_op_parse(json_str(object, "op"), &check.op) ||
         !read_figure(json_get(object, "value"), &check.value)) {
         return false;
     }
@@ -125,7 +105,7 @@ static bool read_evidence(const struct json_object *array, struct finding *findi
     }
     for (size_t i = 0; i < json_len(array); i++) {
         const struct json_object *item = json_item(array, i);
-        struct evidence *evidence = &finding->evidence[finding->evidence_count];
+        struct finding_evidence *evidence = &finding->evidence[finding->evidence_count];
         if (!members_are(item, (const char *const[]){"pointer", "value", NULL}) ||
             !read_text(item, "pointer", evidence->pointer, sizeof(evidence->pointer)) ||
             !read_figure(json_get(item, "value"), &evidence->cited)) {
@@ -208,72 +188,18 @@ int finding_parse(struct str answer, struct finding_list *list, struct err *err)
 
 /* ------------------------------------------------------------------ writing */
 
-static void add_figure(struct json_out *out, const char *key, const struct figure *figure)
-{
-    if (figure->is_text) {
-        json_out_text(out, key, figure->text);
-    } else {
-        json_out_number(out, key, figure->text);
-    }
-}
-
-static void add_check(struct json_out *out, const char *key, const struct check *check)
-{
-    json_out_object(out, key);
-    json_out_text(out, "pointer", check->pointer);
-    json_out_text(out, "op", finding_op_name(check->op));
-    add_figure(out, "value", &check->value);
-    json_out_end(out);
-}
-
-void finding_check_write(const struct check *check, struct buf *text)
+void finding_check_write(const struct finding_check *check, struct buf *text)
 {
     struct json_out out = JSON_OUT(text);
-    add_check(&out, NULL, check);
-}
-
-static void add_evidence(struct json_out *out, const char *key, const struct finding *finding)
-{
-    json_out_array(out, key);
-    for (int i = 0; i < finding->evidence_count; i++) {
-        const struct evidence *evidence = &finding->evidence[i];
-        json_out_object(out, NULL);
-        json_out_text(out, "pointer", evidence->pointer);
-        add_figure(out, "value", &evidence->cited);
-        json_out_bool(out, "verified", evidence->verified);
-        if (evidence->note[0] != '\0') {
-            json_out_text(out, "note", evidence->note);
-        }
-        json_out_end(out);
-    }
-    json_out_end(out);
+    json_out_object(&out, NULL);
+    model_json_finding_check(&out, check);
+    json_out_end(&out);
 }
 
 void finding_evidence_write(const struct finding *finding, struct buf *text)
 {
     struct json_out out = JSON_OUT(text);
-    add_evidence(&out, NULL, finding);
-}
-
-void finding_json(const struct finding *finding, struct json_out *out)
-{
-    char fingerprint[FINDING_FINGERPRINT_SIZE];
-    finding_fingerprint(finding, fingerprint);
-    json_out_text(out, "type", alert_type_name(finding->type));
-    json_out_text(out, "severity", severity_name(finding->severity));
-    json_out_text(out, "title", finding->title);
-    json_out_text(out, "description", finding->description);
-    json_out_text(out, "recommendation", finding->recommendation);
-    json_out_text(out, "source", finding->rule != NULL ? "rule" : "model");
-    json_out_bool(out, "rejected", finding->rejected);
-    json_out_bool(out, "capped", finding->capped);
-    json_out_text(out, "fingerprint", fingerprint);
-    add_evidence(out, "evidence", finding);
-    if (finding->check.present) {
-        add_check(out, "check", &finding->check);
-    } else {
-        json_out_null(out, "check");
-    }
+    model_json_evidence(&out, NULL, finding);
 }
 
 static int by_text(const void *a, const void *b)

@@ -38,7 +38,7 @@ static bool number_matches(double value, const char *text)
     return off <= 0.5 * pow(10, -decimals) * (1 + RELATIVE_ERROR);
 }
 
-bool ground_matches(struct json_object *value, const struct figure *cited)
+bool ground_matches(struct json_object *value, const struct finding_figure *cited)
 {
     if (json_is_number(value)) {
         return number_matches(json_object_get_double(value), cited->text);
@@ -99,7 +99,7 @@ static struct json_object *rate_at(struct json_object *report, const char *point
 
 /* ------------------------------------------------------------------ findings and checks */
 
-static void ground_evidence(struct json_object *report, struct evidence *evidence)
+static void ground_evidence(struct json_object *report, struct finding_evidence *evidence)
 {
     struct json_object *value = NULL;
     evidence->verified = false;
@@ -120,7 +120,7 @@ void ground_finding(struct json_object *report, struct finding *finding)
     bool any = false;
     bool few = false;
     for (int i = 0; i < finding->evidence_count; i++) {
-        struct evidence *evidence = &finding->evidence[i];
+        struct finding_evidence *evidence = &finding->evidence[i];
         ground_evidence(report, evidence);
         any |= evidence->verified;
         const struct json_object *rate =
@@ -140,26 +140,26 @@ void ground_finding(struct json_object *report, struct finding *finding)
     }
 }
 
-static bool compare(double a, enum comparison op, double b)
+static bool compare(double a, enum finding_op op, double b)
 {
     switch (op) {
-    case CMP_EQ:
+    case FINDING_EQUAL:
         return a == b;
-    case CMP_NE:
+    case FINDING_DIFFERENT:
         return a != b;
-    case CMP_GT:
+    case FINDING_ABOVE:
         return a > b;
-    case CMP_GE:
+    case FINDING_AT_LEAST:
         return a >= b;
-    case CMP_LT:
+    case FINDING_BELOW:
         return a < b;
-    case CMP_LE:
+    case FINDING_AT_MOST:
         return a <= b;
     }
     return false;
 }
 
-enum ground_state ground_check(struct json_object *report, const struct check *check)
+enum ground_state ground_check(struct json_object *report, const struct finding_check *check)
 {
     struct json_object *value = NULL;
     if (!pointer_find(report, check->pointer, &value) || value == NULL || json_is_object(value) ||
@@ -167,8 +167,8 @@ enum ground_state ground_check(struct json_object *report, const struct check *c
         return GROUND_UNKNOWN;
     }
     bool equal = ground_matches(value, &check->value);
-    if (check->op == CMP_EQ || check->op == CMP_NE) {
-        return equal == (check->op == CMP_EQ) ? GROUND_TRUE : GROUND_FALSE;
+    if (check->op == FINDING_EQUAL || check->op == FINDING_DIFFERENT) {
+        return equal == (check->op == FINDING_EQUAL) ? GROUND_TRUE : GROUND_FALSE;
     }
     double limit = 0;
     if (!json_is_number(value) || !str_to_double(str_c(check->value.text), &limit)) {

@@ -22,12 +22,12 @@
 #define GROUND_FEW_SAMPLES 30
 
 /* Whether the cited figure matches the value in the report. */
-bool ground_matches(struct json_object *value, const struct figure *cited);
+bool ground_matches(struct json_object *value, const struct finding_figure *cited);
 void ground_finding(struct json_object *report, struct finding *finding);
 
 enum ground_state { GROUND_TRUE, GROUND_FALSE, GROUND_UNKNOWN };
 /* UNKNOWN: the pointer is not in this report, or an order comparison of texts. */
-enum ground_state ground_check(struct json_object *report, const struct check *check);
+enum ground_state ground_check(struct json_object *report, const struct finding_check *check);
 
 /* 95 % Wilson score interval of k out of n, n > 0 (Wilson 1927), as fractions. */
 void ground_wilson(int64_t k, int64_t n, double *ret_low, double *ret_high);

@@ -76,7 +76,7 @@ static void cite(const struct run *run, struct finding *finding, const char *poi
     if (value == NULL || finding->evidence_count == FINDING_EVIDENCE_MAX) {
         return;
     }
-    struct evidence *evidence = &finding->evidence[finding->evidence_count++];
+    struct finding_evidence *evidence = &finding->evidence[finding->evidence_count++];
     (void)str_copy(str_c(pointer), evidence->pointer, sizeof(evidence->pointer));
     evidence->cited.is_text = !json_is_number(value);
     const char *text = evidence->cited.is_text
@@ -199,8 +199,9 @@ static void rule_counters(struct run *run)
          {"/counters/fills/snapshot", "/counters/fills/state"},
          true,
          0},
-        {"/counters/realised/difference",
-         {"/counters/realised/state", "/counters/realised/trades_less_open_fees_and_funding"},
+        {"/counters/realised_pnl/difference",
+         {"/counters/realised_pnl/state",
+          "/counters/realised_pnl/trades_less_open_fees_and_funding"},
          false,
          MONEY_TOLERANCE},
         {"/counters/fees/difference",
@@ -296,7 +297,7 @@ static void rule_idle(struct run *run)
     const char *state = json_text(json_at(run->report, "/account"), "state");
     if (strcmp(state, "active") == 0) {
         double since = 0;
-        bool ever = number(run, "/decisions/minutes_since_last", &since);
+        bool ever = number(run, "/decisions/since_last_min", &since);
         if (number(run, "/system/engine/active_market_min", &up) && up > IDLE_MIN &&
             number(run, "/system/engine/decisions", &count) &&
             (count == 0 || (ever && since > IDLE_MIN))) {
@@ -304,7 +305,7 @@ static void rule_idle(struct run *run)
                 broken(run, ALERT_BUG, SEVERITY_HIGH, "the trading engine makes no decisions");
             cite(run, f, "/system/engine/active_market_min");
             cite(run, f, "/system/engine/decisions");
-            cite(run, f, "/decisions/minutes_since_last");
+            cite(run, f, "/decisions/since_last_min");
             cite(run, f, "/system/engine/candles");
             report(f, "It has been active for %.0f market minutes without a decision.", up);
             advise(f, "Check that candles arrive (/status), and look at the logs of nightdesk.");

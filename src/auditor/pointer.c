@@ -1,9 +1,7 @@
 #include "pointer.h"
 
+#include "base/buf.h"
 #include "base/check.h"
-
-#include <stdio.h>
-#include <string.h>
 
 /* Members that were renamed: path of the parent ("*" is any one step), former and present name. */
 static const struct {
@@ -15,6 +13,10 @@ static const struct {
     {"/account/positions/*", "entry", "entry_price"},
     {"/account/positions/*", "mark", "mark_price"},
     {"/account/positions/*", "unrealised", "unrealised_pnl"},
+    {"/counters", "realised", "realised_pnl"},
+    {"/decisions", "minutes_since_last", "since_last_min"},
+    {"/meta", "market_at", "market_time"},
+    {"/system/engine", "last_error", "last_error_code"},
     {"/system/feed/*", "refused", "refused_candles"},
 };
 
@@ -31,32 +33,43 @@ static bool is_parent(struct str path, const char *pattern)
     return path.len == 0;
 }
 
-/* Writes the pointer with the last step renamed; false if it is not in the table. */
-static bool rename_last(const char *pointer, bool to_former, char ret[FINDING_POINTER_SIZE])
+/* The other name of a step below this path; the step itself if it was not renamed. */
+static struct str other_name(struct str parent, struct str step, bool to_former)
 {
-    const char *last = strrchr(pointer, '/');
-    for (size_t i = 0; last != NULL && i < COUNT_OF(renamed); i++) {
+    for (size_t i = 0; i < COUNT_OF(renamed); i++) {
         const char *from = to_former ? renamed[i].present : renamed[i].former;
-        struct str parent = str_n(pointer, (size_t)(last - pointer));
-        if (strcmp(last + 1, from) == 0 && is_parent(parent, renamed[i].parent)) {
-            int len = snprintf(ret, FINDING_POINTER_SIZE, "%.*s/%s", STR_ARG(parent),
-                               to_former ? renamed[i].former : renamed[i].present);
-            return len > 0 && len < FINDING_POINTER_SIZE;
+        if (str_equal_c(step, from) && is_parent(parent, renamed[i].parent)) {
+            return str_c(to_former ? renamed[i].former : renamed[i].present);
         }
     }
-    return false;
+    return step;
+}
+
+/* Writes the pointer with other names. False: it has none, or is too long with them. */
+static bool rename_steps(const char *pointer, bool to_former, char ret[FINDING_POINTER_SIZE])
+{
+    AUTO_BUF struct buf renaming = BUF_INIT(FINDING_POINTER_SIZE - 1);
+    struct str rest = str_c(pointer);
+    struct str step;
+    for (bool first = true; str_split(&rest, '/', &step); first = false) {
+        struct str parent = str_n(pointer, first ? 0 : (size_t)(step.ptr - 1 - pointer));
+        buf_add_c(&renaming, first ? "" : "/");
+        buf_add_str(&renaming, other_name(parent, step, to_former));
+    }
+    return !buf_failed(&renaming) && !str_equal_c(buf_str(&renaming), pointer) &&
+           str_copy(buf_str(&renaming), ret, FINDING_POINTER_SIZE);
 }
 
 bool pointer_find(struct json_object *report, const char *pointer, struct json_object **ret)
 {
     char present[FINDING_POINTER_SIZE];
     return json_pointer(report, str_c(pointer), ret) ||
-           (rename_last(pointer, false, present) && json_pointer(report, str_c(present), ret));
+           (rename_steps(pointer, false, present) && json_pointer(report, str_c(present), ret));
 }
 
 void pointer_former(const char *pointer, char ret[FINDING_POINTER_SIZE])
 {
-    if (!rename_last(pointer, true, ret)) {
+    if (!rename_steps(pointer, true, ret)) {
         (void)str_copy(str_c(pointer), ret, FINDING_POINTER_SIZE);
     }
 }

@@ -1,6 +1,7 @@
 #include "show.h"
 
 #include "base/clock.h"
+#include "model/model_json.h"
 
 #include <string.h>
 
@@ -77,7 +78,7 @@ static void show_finding(const struct finding *finding, struct reply *reply)
                finding->title);
     reply_line(reply, "%s", finding->description);
     for (int i = 0; i < finding->evidence_count; i++) {
-        const struct evidence *evidence = &finding->evidence[i];
+        const struct finding_evidence *evidence = &finding->evidence[i];
         reply_para(reply, "{} {} = {}", cell_text(evidence->verified ? "✔" : "✘"),
                    cell_code(evidence->pointer), cell_text(evidence->cited.text));
         if (evidence->note[0] != '\0') {
@@ -106,8 +107,11 @@ static void show_data(const struct audit_outcome *outcome, struct reply *reply)
     json_out_bool(&data, "dry_run", outcome->dry_run);
     json_out_array(&data, "findings");
     for (int i = 0; i < outcome->findings->count; i++) {
+        char fingerprint[FINDING_FINGERPRINT_SIZE];
+        const struct finding *finding = &outcome->findings->items[i];
+        finding_fingerprint(finding, fingerprint);
         json_out_object(&data, NULL);
-        finding_json(&outcome->findings->items[i], &data);
+        model_json_finding(&data, finding, fingerprint);
         json_out_end(&data);
     }
     json_out_end(&data);

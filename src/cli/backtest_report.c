@@ -337,7 +337,7 @@ static void add_data_json(struct json_out *out, const struct backtest_report *r)
 
 static void add_costs(struct json_out *out, const struct paper_settings *s)
 {
-    json_out_object(out, "fills");
+    json_out_object(out, "costs");
     json_out_text(out, "rule", "next candle's open");
     json_out_double(out, "spread_bps", s->spread_bps);
     json_out_double(out, "fee_bps", s->fee_bps);
@@ -445,7 +445,7 @@ void backtest_report_json(const struct backtest_report *r, FILE *trades, struct 
     add_groups_json(&out, "symbols", p->symbols, SYMBOLS_LIMIT);
     add_groups_json(&out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
     add_curve(&out, r);
-    json_out_double(&out, "seconds", r->seconds);
+    json_out_double(&out, "took_s", r->seconds);
     if (trades != NULL) {
         add_trades(&out, trades);
     }

@@ -123,7 +123,7 @@ static void add_read(const struct read_count *row, bool json, struct buf *out)
     }
     struct json_out line = JSON_OUT(out);
     json_out_document(&line, "nightdesk.auditlog_reads/1");
-    json_out_time(&line, "hour", row->at_us);
+    json_out_time(&line, "at", row->at_us);
     json_out_text(&line, "user", row->user);
     add_channel(&line, row->channel);
     json_out_text(&line, "command", row->command);

@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "bind.h"
 #include "builtin.h"
-#include "io/json_out.h"
+#include "model/model_json.h"
 #include "store/run_table.h"
 
 #include <string.h>
@@ -67,7 +67,7 @@ static void add_run(struct json_out *data, const char *key, const struct run_row
                     const char *line)
 {
     json_out_object(data, key);
-    run_table_json(row, data);
+    model_json_run(data, row);
     json_out_text(data, "line", line);
     json_out_end(data);
 }
@@ -102,7 +102,7 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
         add_step(builtin, &rows[i], &step);
         reply_cells(r, cell_count(rows[i].id), cell_text(shown), cell_text(rows[i].user_name),
                     cell_text(since.data), cell_text(step.data),
-                    cell_state(run_table_state_name(rows[i].state), tone_of(rows[i].state)));
+                    cell_state(run_state_name(rows[i].state), tone_of(rows[i].state)));
         add_run(&data, NULL, &rows[i], line.data);
     }
     json_out_end(&data);
@@ -124,7 +124,7 @@ static void show_step(struct reply *r, const struct run_step *s, int64_t now_us)
     AUTO_BUF struct buf took = BUF_INIT(64);
     clock_add_duration(&took, (s->ended_us > 0 ? s->ended_us : now_us) - s->started_us);
     reply_line(r, "%lld. %s  %s  %s", (long long)s->index + 1, s->action,
-               run_table_step_name(s->state), took.data);
+               run_step_state_name(s->state), took.data);
     if (s->result[0] != '\0' && strcmp(s->result, "ok") != 0 && s->state != RUN_STEP_RUNNING) {
         reply_line(r, "    %s", s->result);
     }
@@ -150,7 +150,7 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
     add_line(builtin, &row, &line);
     clock_add_when(&since, row.created_us, now_us);
     reply_title(r, tone_of(row.state), "Run %lld: %s: %s", (long long)id, line.data,
-                run_table_state_name(row.state));
+                run_state_name(row.state));
     reply_line(r, "%s, channel %s, since %s UTC", row.user_name, row.channel, since.data);
     if (row.err_id != ERR_NONE) {
         reply_line(r, "%s: %s", err_info(row.err_id)->code, err_info(row.err_id)->message);
@@ -160,7 +160,7 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
     for (int i = 0; i < n; i++) {
         show_step(r, &steps[i], now_us);
         json_out_object(&data, NULL);
-        run_table_step_json(&steps[i], &data);
+        model_json_step(&data, &steps[i]);
         json_out_end(&data);
     }
     json_out_end(&data);

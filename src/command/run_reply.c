@@ -380,7 +380,7 @@ static void add_record_data(struct reply *r, bool recorded, const struct err *wh
 {
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_bool(&data, "recorded", recorded);
-    json_out_text(&data, "record_error", err_info(why->id)->code);
+    json_out_text(&data, "record_error_code", err_info(why->id)->code);
 }
 
 void run_reply_add_unrecorded(struct reply *r, const struct err *why, bool ended)

@@ -119,7 +119,7 @@ static int write_ended(const struct run *run, enum run_state state, struct err *
     if (is_counted(run)) {
         return access_count_read(run->runner->o.access, &run->who, run->m->name, failed, err);
     }
-    return run_write_audit(run, "command.finished", run_table_state_name(state),
+    return run_write_audit(run, "command.finished", run_state_name(state),
                            failed ? err_info(run->failure.id)->code : "ok", err);
 }
 

@@ -47,7 +47,7 @@ static int refuse_other(struct runner *runner, const struct invocation *in, int6
     }
     err_clear(err);
     (void)err_set(&why, ERR_COMMAND_NOT_RUNNING, "run %lld%s%s", (long long)id, rc == 0 ? ": " : "",
-                  rc == 0 ? run_table_state_name(row.state) : "");
+                  rc == 0 ? run_state_name(row.state) : "");
     return runner_refuse_answer(runner, in, "command.refused", &why, NULL, a, err);
 }
 

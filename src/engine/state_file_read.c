@@ -60,7 +60,7 @@ static void skip_value(struct walk *w)
     } while (depth > 0 && w->at < w->text.len);
 }
 
-/* Moves to the value of the nth member with this name. */
+/* Moves to the value of the member with this name. */
 static bool enter_member(struct walk *w, const char *key)
 {
     skip_space(w);

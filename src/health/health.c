@@ -347,8 +347,8 @@ void health_status(struct buf *out, struct json_object *data, void *userdata)
 {
     const struct health *health = userdata;
     struct json_out members = JSON_OUT_TREE(data);
-    json_out_object(&members, "services");
-    json_out_u64(&members, "count", health->count);
+    json_out_object(&members, "service_counts");
+    json_out_u64(&members, "all", health->count);
     json_out_u64(&members, "up", health_up(health));
     json_out_end(&members);
     if (health->count > 0) {

@@ -197,6 +197,93 @@ void model_json_alert(struct json_out *out, const struct alert *alert)
     json_out_time(out, "fixed_at", alert->fixed_us);
 }
 
+/* ------------------------------------------------------------------ findings */
+
+static void add_figure(struct json_out *out, const char *key, const struct finding_figure *figure)
+{
+    if (figure->is_text) {
+        json_out_text(out, key, figure->text);
+    } else {
+        json_out_number(out, key, figure->text);
+    }
+}
+
+void model_json_evidence(struct json_out *out, const char *key, const struct finding *finding)
+{
+    json_out_array(out, key);
+    for (int i = 0; i < finding->evidence_count; i++) {
+        const struct finding_evidence *evidence = &finding->evidence[i];
+        json_out_object(out, NULL);
+        json_out_text(out, "pointer", evidence->pointer);
+        add_figure(out, "value", &evidence->cited);
+        json_out_bool(out, "verified", evidence->verified);
+        if (evidence->note[0] != '\0') {
+            json_out_text(out, "note", evidence->note);
+        }
+        json_out_end(out);
+    }
+    json_out_end(out);
+}
+
+void model_json_finding_check(struct json_out *out, const struct finding_check *check)
+{
+    json_out_text(out, "pointer", check->pointer);
+    json_out_text(out, "op", finding_op_name(check->op));
+    add_figure(out, "value", &check->value);
+}
+
+void model_json_finding(struct json_out *out, const struct finding *finding,
+                        const char *fingerprint)
+{
+    json_out_text(out, "type", alert_type_name(finding->type));
+    json_out_text(out, "severity", severity_name(finding->severity));
+    json_out_text(out, "title", finding->title);
+    json_out_text(out, "description", finding->description);
+    json_out_text(out, "recommendation", finding->recommendation);
+    json_out_text(out, "source", finding->rule != NULL ? "rule" : "model");
+    json_out_bool(out, "rejected", finding->rejected);
+    json_out_bool(out, "capped", finding->capped);
+    json_out_text(out, "fingerprint", fingerprint);
+    model_json_evidence(out, "evidence", finding);
+    if (finding->check.present) {
+        json_out_object(out, "check");
+        model_json_finding_check(out, &finding->check);
+        json_out_end(out);
+    } else {
+        json_out_null(out, "check");
+    }
+}
+
+/* ------------------------------------------------------------------ runs */
+
+void model_json_run(struct json_out *out, const struct run_row *row)
+{
+    json_out_i64(out, "id", row->id);
+    json_out_text(out, "command", row->command);
+    json_out_text(out, "user", row->user_name);
+    json_out_text(out, "role", row->role);
+    json_out_text(out, "channel", row->channel);
+    json_out_text(out, "state", run_state_name(row->state));
+    json_out_i64(out, "step", row->step + 1);
+    json_out_time(out, "created_at", row->created_us);
+    json_out_time(out, "updated_at", row->updated_us);
+    json_out_text(out, "error_code", row->err_id != ERR_NONE ? err_info(row->err_id)->code : NULL);
+    json_out_text(out, "cancelled_by", row->cancelled_by);
+}
+
+void model_json_step(struct json_out *out, const struct run_step *step)
+{
+    AUTO_JSON struct json_object *outputs = NULL;
+    (void)json_parse(str_c(step->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL);
+    json_out_i64(out, "index", step->index + 1);
+    json_out_text(out, "action", step->action);
+    json_out_text(out, "state", run_step_state_name(step->state));
+    json_out_time(out, "started_at", step->started_us);
+    json_out_time(out, "ended_at", step->ended_us);
+    json_out_text(out, "result", step->result);
+    json_out_value(out, "outputs", outputs);
+}
+
 /* ------------------------------------------------------------------ the snapshot */
 
 void model_json_account(struct json_out *out, const struct snapshot *s)

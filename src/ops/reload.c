@@ -473,7 +473,7 @@ static int run_reload(struct reload *reload, struct action_call *call, struct er
                    reload->bad_files);
     }
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    json_out_i64(&data, "version_id", id);
+    json_out_i64(&data, "config_version_id", id);
     return ACTION_DONE;
 }
 
@@ -533,7 +533,7 @@ static int show_version(struct reload *reload, int64_t id, struct reply *reply, 
     reply_fold_end(reply);
     reply_protect(reply);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    add_version(&data, "version", &v, v.text);
+    add_version(&data, "config_version", &v, v.text);
     return ACTION_DONE;
 }
 
@@ -551,7 +551,7 @@ static int show_history(struct action_call *call, struct err *err)
     }
     int64_t now_us = clock_wall_us(reload->o.clock);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    json_out_array(&data, "versions");
+    json_out_array(&data, "config_versions");
     reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
     reply_columns(reply, "#", "when", "who", "why", "changes");
     for (int i = 0; i < n; i++) {

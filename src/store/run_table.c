@@ -5,78 +5,23 @@
 
 #include <string.h>
 
-static const char *const state_words[RUN_STATE_COUNT] = {
-    [RUN_CONFIRMING] = "confirming", [RUN_RUNNING] = "running",     [RUN_DONE] = "done",
-    [RUN_FAILED] = "failed",         [RUN_CANCELLED] = "cancelled", [RUN_EXPIRED] = "expired",
-    [RUN_REFUSED] = "refused",       [RUN_UNKNOWN] = "unknown",
-};
-static const char *const step_words[] = {
-    [RUN_STEP_RUNNING] = "running", [RUN_STEP_DONE] = "done",
-    [RUN_STEP_FAILED] = "failed",   [RUN_STEP_UNKNOWN] = "unknown",
-    [RUN_STEP_SKIPPED] = "skipped", [RUN_STEP_CANCELLED] = "cancelled",
-};
-
-const char *run_table_step_name(enum run_step_state state)
-{
-    ASSERT((unsigned)state < COUNT_OF(step_words));
-    return step_words[state];
-}
-
-const char *run_table_state_name(enum run_state state)
-{
-    ASSERT((unsigned)state < RUN_STATE_COUNT);
-    return state_words[state];
-}
-
-static bool state_parse(struct str s, enum run_state *ret)
-{
-    for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
-        if (str_equal_c(s, state_words[i])) {
-            *ret = (enum run_state)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool step_parse(struct str s, enum run_step_state *ret)
-{
-    for (unsigned i = 0; i < COUNT_OF(step_words); i++) {
-        if (str_equal_c(s, step_words[i])) {
-            *ret = (enum run_step_state)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-void run_row_release(struct run_row *row)
-{
-    if (row != NULL) {
-        free(row->args_json);
-        free(row->result_json);
-        row->args_json = NULL;
-        row->result_json = NULL;
-    }
-}
-
 int run_table_add(struct ops_store *store, const struct run_new *r, int64_t now_us, int64_t *ret_id,
                   struct err *err)
 {
-    ASSERT((unsigned)r->state < RUN_STATE_COUNT);
     if (strlen(r->args_json) > RUN_JSON_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "arguments of %.40s", r->command);
     }
-    int rc = db_run(store->db,
-                    "INSERT INTO command_runs(command, args, user_id, user_name, role, channel,"
-                    " chat_id, state, step, created_us, updated_us, result, error_code, manifest)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '', ?)",
-                    DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
-                              DB_I64(r->user_id), DB_TEXT(row_cut(r->user_name, 64)),
-                              DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->channel, 32)),
-                              DB_I64(r->chat_id), DB_TEXT_C(state_words[r->state]), DB_I64(now_us),
-                              DB_I64(now_us), DB_TEXT_C(r->manifest != NULL ? r->manifest : "")),
-                    err);
+    int rc =
+        db_run(store->db,
+               "INSERT INTO command_runs(command, args, user_id, user_name, role, channel,"
+               " chat_id, state, step, created_us, updated_us, result, error_code, manifest)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '', ?)",
+               DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
+                         DB_I64(r->user_id), DB_TEXT(row_cut(r->user_name, 64)),
+                         DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->channel, 32)),
+                         DB_I64(r->chat_id), DB_TEXT_C(run_state_name(r->state)), DB_I64(now_us),
+                         DB_I64(now_us), DB_TEXT_C(r->manifest != NULL ? r->manifest : "")),
+               err);
     if (rc == 0) {
         *ret_id = db_last_rowid(store->db);
     }
@@ -94,14 +39,14 @@ int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct 
 int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
                      const char *result_json, int64_t now_us, struct err *err)
 {
-    ASSERT(state != RUN_CONFIRMING && state != RUN_RUNNING && (unsigned)state < RUN_STATE_COUNT);
+    ASSERT(state != RUN_CONFIRMING && state != RUN_RUNNING);
     if (result_json != NULL && strlen(result_json) > RUN_JSON_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "result of run %lld", (long long)id);
     }
     return row_update(store->db,
                       "UPDATE command_runs SET state = ?, error_code = ?, result = ?,"
                       " updated_us = ? WHERE id = ? AND state IN ('confirming', 'running')",
-                      DB_VALUES(DB_TEXT_C(state_words[state]),
+                      DB_VALUES(DB_TEXT_C(run_state_name(state)),
                                 DB_TEXT_C(err_id == ERR_NONE ? "" : err_info(err_id)->code),
                                 DB_TEXT_C(result_json), DB_I64(now_us), DB_I64(id)),
                       ERR_STORE_CONFLICT, "run", id, err);
@@ -150,12 +95,12 @@ int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
                        enum run_step_state state, const char *result, int64_t now_us,
                        struct err *err)
 {
-    ASSERT((unsigned)state < COUNT_OF(step_words));
     return row_update(store->db,
                       "UPDATE run_steps SET state = ?, result = ?, ended_us = ?"
                       " WHERE run_id = ? AND idx = ? AND state = 'running'",
-                      DB_VALUES(DB_TEXT_C(step_words[state]), DB_TEXT(row_cut(result, 1024)),
-                                DB_I64(now_us), DB_I64(id), DB_I64(index)),
+                      DB_VALUES(DB_TEXT_C(run_step_state_name(state)),
+                                DB_TEXT(row_cut(result, 1024)), DB_I64(now_us), DB_I64(id),
+                                DB_I64(index)),
                       ERR_STORE_CONFLICT, "step of run", id, err);
 }
 
@@ -185,7 +130,7 @@ static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
     row_text(&row, ret->role, sizeof(ret->role));
     row_text(&row, ret->channel, sizeof(ret->channel));
     ret->chat_id = row_i64(&row);
-    row.damaged = !state_parse(row_str(&row), &ret->state) || row.damaged;
+    row.damaged = !run_state_parse(row_str(&row), &ret->state) || row.damaged;
     ret->step = row_i64(&row);
     ret->created_us = row_i64(&row);
     ret->updated_us = row_i64(&row);
@@ -293,7 +238,7 @@ int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, s
         *step = (struct run_step){0};
         step->index = row_i64(&row);
         row_text(&row, step->action, sizeof(step->action));
-        row.damaged = !step_parse(row_str(&row), &step->state) || row.damaged;
+        row.damaged = !run_step_state_parse(row_str(&row), &step->state) || row.damaged;
         step->started_us = row_i64(&row);
         step->ended_us = row_i64(&row);
         row_text(&row, step->result, sizeof(step->result));
@@ -301,34 +246,4 @@ int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, s
         rc = row_check(&row, "run_steps", id, err);
     }
     return rc < 0 ? rc : (int)n;
-}
-
-/* ---------------------------------------------------------------- JSON */
-
-void run_table_json(const struct run_row *row, struct json_out *out)
-{
-    json_out_i64(out, "id", row->id);
-    json_out_text(out, "command", row->command);
-    json_out_text(out, "user", row->user_name);
-    json_out_text(out, "role", row->role);
-    json_out_text(out, "channel", row->channel);
-    json_out_text(out, "state", run_table_state_name(row->state));
-    json_out_i64(out, "step", row->step + 1);
-    json_out_time(out, "created_at", row->created_us);
-    json_out_time(out, "updated_at", row->updated_us);
-    json_out_text(out, "error_code", row->err_id != ERR_NONE ? err_info(row->err_id)->code : NULL);
-    json_out_text(out, "cancelled_by", row->cancelled_by);
-}
-
-void run_table_step_json(const struct run_step *step, struct json_out *out)
-{
-    AUTO_JSON struct json_object *outputs = NULL;
-    (void)json_parse(str_c(step->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL);
-    json_out_i64(out, "index", step->index + 1);
-    json_out_text(out, "action", step->action);
-    json_out_text(out, "state", run_table_step_name(step->state));
-    json_out_time(out, "started_at", step->started_us);
-    json_out_time(out, "ended_at", step->ended_us);
-    json_out_text(out, "result", step->result);
-    json_out_value(out, "outputs", outputs);
 }

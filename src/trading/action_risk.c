@@ -170,7 +170,7 @@ static void show_foreign(struct reply *r, struct json_out *data, const struct sn
 
 static void write_rules(struct json_out *data)
 {
-    json_out_array(data, "rules");
+    json_out_array(data, "risk_rules");
     const struct risk_rule_info *info;
     for (int i = 0; (info = risk_rule(i)) != NULL; i++) {
         json_out_object(data, NULL);

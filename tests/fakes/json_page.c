@@ -2,47 +2,176 @@
 
 #include "base/clock.h"
 #include "io/file.h"
-#include "unit/unit.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
-#define PAGE_MAX ((size_t)1 << 20)
+#define SCOPES_MAX 8
+#define FIELD_SIZE 160
+#define DEPTH_MAX  16
 
-static struct buf seen = BUF_INIT(PAGE_MAX); /* "|field||field|": members written so far */
+/* A table in which the members of an object may have rows, and what precedes their names there. */
+struct scope {
+    char name[48];
+    struct str body; /* from its heading to the next one */
+    char prefix[FIELD_SIZE];
+};
 
-static void read_page(struct buf *ret)
+struct scopes {
+    int count;
+    struct scope list[SCOPES_MAX];
+};
+
+struct row {
+    struct str field;
+    struct str type;
+    struct str meaning;
+};
+
+struct walk {
+    struct str page;
+    struct buf *seen;
+    struct buf *why;
+    int depth;
+};
+
+int json_page_read(const char *path, struct buf *ret, struct err *err)
 {
-    struct err err = {0};
-    if (file_read("docs/json.md", ret, &err) < 0) {
-        fail_msg("%s", err.context);
+    return file_read(path, ret, err);
+}
+
+/* ---------------------------------------------------------------- the page */
+
+/* What is below "### name"; false: there is no such heading. */
+static bool find_body(struct str page, const char *name, struct str *ret)
+{
+    struct str rest = page;
+    struct str line;
+    bool inside = false;
+    while (str_split(&rest, '\n', &line)) {
+        if (inside && str_starts(line, "#")) {
+            ret->len = (size_t)(line.ptr - ret->ptr);
+            return true;
+        }
+        if (!inside && str_starts(line, "### ") &&
+            str_equal_c(str_trim(str_n(line.ptr + 4, line.len - 4)), name)) {
+            *ret = rest;
+            inside = true;
+        }
+    }
+    return inside;
+}
+
+/* The text between the first two asterisks; false: there are none. */
+static bool find_reference(struct str text, char *ret, size_t size)
+{
+    const char *from = memchr(text.ptr, '*', text.len);
+    const char *to =
+        from == NULL ? NULL : memchr(from + 1, '*', text.len - (size_t)(from + 1 - text.ptr));
+    return to != NULL && str_copy(str_n(from + 1, (size_t)(to - from - 1)), ret, size);
+}
+
+static bool next_row(struct str *rest, struct row *ret)
+{
+    struct str line;
+    while (str_split(rest, '\n', &line)) {
+        struct str cells = line, skip, unit;
+        if (str_starts(line, "| ") && !str_starts(line, "| field") &&
+            str_split(&cells, '|', &skip) && str_split(&cells, '|', &ret->field) &&
+            str_split(&cells, '|', &ret->type) && str_split(&cells, '|', &unit) &&
+            str_split(&cells, '|', &ret->meaning)) {
+            ret->field = str_trim(ret->field);
+            ret->type = str_trim(ret->type);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_scope(struct scopes *scopes, const char *name, struct str body, const char *prefix)
+{
+    if (scopes->count < SCOPES_MAX) {
+        struct scope *s = &scopes->list[scopes->count++];
+        (void)snprintf(s->name, sizeof(s->name), "%s", name);
+        (void)snprintf(s->prefix, sizeof(s->prefix), "%s", prefix);
+        s->body = body;
     }
 }
 
-/* The rows of the table below "### name": the first two cells of each, as "|field|type|". */
-static void table_of(const char *name, struct buf *ret)
+/* The table of this name, and those that it includes. */
+static bool add_table(struct walk *w, struct scopes *scopes, const char *name)
 {
-    AUTO_BUF struct buf page = BUF_INIT(PAGE_MAX);
-    char heading[64];
-    read_page(&page);
-    (void)snprintf(heading, sizeof(heading), "\n### %s\n", name);
-    const char *at = strstr(page.data, heading);
-    if (at == NULL) {
-        fail_msg("docs/json.md does not describe %s", name);
+    struct str body;
+    if (!find_body(w->page, name, &body)) {
+        buf_addf(w->why, "there is no heading \"### %s\"", name);
+        return false;
     }
-    struct str rest = str_c(at + strlen(heading));
+    add_scope(scopes, name, body, "");
+    static const char phrase[] = "All fields of ";
+    struct str rest = body;
     struct str line;
-    while (str_split(&rest, '\n', &line) && !str_starts(line, "#")) {
-        struct str cells = line, cell;
-        if (!str_starts(line, "| ") || str_starts(line, "| field")) {
+    char other[48];
+    while (str_split(&rest, '\n', &line)) {
+        if (str_starts(line, phrase) && find_reference(line, other, sizeof(other)) &&
+            !add_table(w, scopes, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static bool is_placeholder(struct str step)
+{
+    for (size_t i = 0; i < step.len; i++) {
+        if (!isupper((unsigned char)step.ptr[i])) {
+            return false;
+        }
+    }
+    return step.len > 0;
+}
+
+/* The row of prefix and key, or of prefix and a step in capitals. */
+static bool find_row(const struct scope *s, const char *key, struct row *ret)
+{
+    struct str rest = s->body;
+    size_t prefix = strlen(s->prefix);
+    while (next_row(&rest, ret)) {
+        if (ret->field.len > prefix && memcmp(ret->field.ptr, s->prefix, prefix) == 0) {
+            struct str last = str_n(ret->field.ptr + prefix, ret->field.len - prefix);
+            if (str_equal_c(last, key) || is_placeholder(last)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The step after the prefix if rows exist below it: the key itself, or a step in capitals. */
+static bool find_step(const struct scope *s, const char *key, const char *after, char *ret,
+                      size_t size)
+{
+    struct str rest = s->body;
+    struct row row;
+    size_t prefix = strlen(s->prefix);
+    while (next_row(&rest, &row)) {
+        if (row.field.len <= prefix || memcmp(row.field.ptr, s->prefix, prefix) != 0) {
             continue;
         }
-        (void)str_split(&cells, '|', &cell);
-        for (int i = 0; i < 2 && str_split(&cells, '|', &cell); i++) {
-            buf_add_c(ret, i == 0 ? "|" : "");
-            buf_add_str(ret, str_trim(cell));
-            buf_add_char(ret, '|');
+        struct str below = str_n(row.field.ptr + prefix, row.field.len - prefix);
+        size_t len = 0;
+        while (len < below.len && strchr(".[", below.ptr[len]) == NULL) {
+            len++;
+        }
+        struct str step = str_n(below.ptr, len);
+        if ((str_equal_c(step, key) || is_placeholder(step)) && below.len > len + strlen(after) &&
+            memcmp(below.ptr + len, after, strlen(after)) == 0) {
+            return str_copy(step, ret, size);
         }
     }
+    return false;
 }
 
 static const char *type_of(const struct json_object *value)
@@ -52,6 +181,7 @@ static const char *type_of(const struct json_object *value)
     case json_type_boolean:
         return "boolean";
     case json_type_int:
+        return "integer";
     case json_type_double:
         return "number";
     case json_type_string:
@@ -66,67 +196,135 @@ static const char *type_of(const struct json_object *value)
     return "null";
 }
 
-/* Whether the table has the field with its type; a null may be anything. */
-static bool describes(const struct buf *table, const char *field, const struct json_object *value)
+static bool has_type(struct str types, const struct json_object *value)
 {
-    char cell[136];
     const char *type = type_of(value);
-    (void)snprintf(cell, sizeof(cell), "|%s|", field);
-    const char *at = strstr(table->data, cell);
-    if (at == NULL) {
+    struct str word;
+    bool fits = strcmp(type, "null") == 0;
+    while (str_word(&types, &word)) {
+        fits = fits || str_equal_c(word, type) || str_equal_c(word, "any") ||
+               (str_equal_c(word, "number") && strcmp(type, "integer") == 0);
+    }
+    return fits;
+}
+
+/* ---------------------------------------------------------------- the walk */
+
+static bool check_object(struct walk *w, const struct scopes *scopes,
+                         const struct json_object *object);
+
+/* Objects, or arrays of them, are compared with the scopes; other values are as they are. */
+static bool check_inside(struct walk *w, const struct scopes *scopes,
+                         const struct json_object *value)
+{
+    bool fits = true;
+    if (json_is_object(value)) {
+        return check_object(w, scopes, value);
+    }
+    for (size_t i = 0; fits && i < json_len(value); i++) {
+        fits = !json_is_object(json_item(value, i)) || check_object(w, scopes, json_item(value, i));
+    }
+    return fits;
+}
+
+/* The scopes for what is inside this member: what precedes the names there grows by its step. */
+static void go_inside(const struct scopes *scopes, const char *key, const struct json_object *value,
+                      struct scopes *ret)
+{
+    const char *after = json_is_array(value) ? "[]." : ".";
+    for (int i = 0; i < scopes->count; i++) {
+        const struct scope *s = &scopes->list[i];
+        char step[64];
+        char prefix[FIELD_SIZE];
+        if (find_step(s, key, after, step, sizeof(step)) &&
+            snprintf(prefix, sizeof(prefix), "%s%s%s", s->prefix, step, after) <
+                (int)sizeof(prefix)) {
+            add_scope(ret, s->name, s->body, prefix);
+        }
+    }
+}
+
+static void note_row(struct walk *w, const struct scope *s, const struct row *row)
+{
+    if (w->seen != NULL) {
+        buf_addf(w->seen, "%s %.*s\n", s->name, STR_ARG(row->field));
+    }
+}
+
+static bool check_member(struct walk *w, const struct scopes *scopes, const char *key,
+                         const struct json_object *value)
+{
+    struct scopes inside = {0};
+    struct row row;
+    char other[48];
+    for (int i = 0; i < scopes->count; i++) {
+        if (!find_row(&scopes->list[i], key, &row)) {
+            continue;
+        }
+        if (!has_type(row.type, value)) {
+            buf_addf(w->why, "%s: %.*s is of type %s", scopes->list[i].name, STR_ARG(row.field),
+                     type_of(value));
+            return false;
+        }
+        note_row(w, &scopes->list[i], &row);
+        if ((!json_is_object(value) && !json_is_array(value)) ||
+            !find_reference(row.meaning, other, sizeof(other))) {
+            return true;
+        }
+        if (!add_table(w, &inside, other)) {
+            return false;
+        }
+        break;
+    }
+    go_inside(scopes, key, value, &inside);
+    bool may_be_empty = value == NULL || json_is_object(value) || json_is_array(value);
+    if (value == NULL) { /* an object that is missing */
+        AUTO_JSON struct json_object *object = json_object_new_object();
+        go_inside(scopes, key, object, &inside);
+    }
+    if (inside.count == 0 || !may_be_empty) {
+        buf_addf(w->why, "%s has no row for %s%s of type %s", scopes->list[0].name,
+                 scopes->list[0].prefix, key, type_of(value));
         return false;
     }
-    at += strlen(cell);
-    return strcmp(type, "null") == 0 || strncmp(at, type, strlen(type)) == 0 ||
-           (strcmp(type, "number") == 0 && strncmp(at, "integer|", 8) == 0);
+    return check_inside(w, &inside, value);
 }
 
-/* Each member has a row of its own, or, if it is an object or an array of objects, each of its
- * members has one. */
-static void check_members(const char *entity, const struct buf *table, const char *prefix,
-                          const struct json_object *object)
+static bool check_object(struct walk *w, const struct scopes *scopes,
+                         const struct json_object *object)
 {
+    bool fits = w->depth < DEPTH_MAX;
     struct json_object_iter it;
+    w->depth++;
     json_object_object_foreachC(object, it)
     {
-        char field[128];
-        (void)snprintf(field, sizeof(field), "%s%s", prefix, it.key);
-        if (describes(table, field, it.val)) {
-            buf_addf(&seen, "|%s|", field);
-        } else if (json_is_object(it.val)) {
-            (void)snprintf(field, sizeof(field), "%s%s.", prefix, it.key);
-            check_members(entity, table, field, it.val);
-        } else if (json_is_object(json_item(it.val, 0))) {
-            (void)snprintf(field, sizeof(field), "%s%s[].", prefix, it.key);
-            check_members(entity, table, field, json_item(it.val, 0));
-        } else {
-            fail_msg("docs/json.md, %s: no row for %s of type %s", entity, field, type_of(it.val));
-        }
+        fits = fits && check_member(w, scopes, it.key, it.val);
     }
+    w->depth--;
+    return fits;
 }
 
-void json_page_check(const char *entity, const struct json_object *object)
+bool json_page_describes(struct str page, const char *name, const struct json_object *object,
+                         struct buf *seen, struct buf *ret_why)
 {
-    AUTO_BUF struct buf table = BUF_INIT(PAGE_MAX);
-    table_of(entity, &table);
-    check_members(entity, &table, "", object);
+    struct walk w = {.page = page, .seen = seen, .why = ret_why};
+    struct scopes scopes = {0};
+    return add_table(&w, &scopes, name) && check_object(&w, &scopes, object);
 }
 
-void json_page_done(const char *entity)
+bool json_page_unused(struct str page, const char *name, const struct buf *seen,
+                      struct buf *ret_field)
 {
-    AUTO_BUF struct buf table = BUF_INIT(PAGE_MAX);
-    table_of(entity, &table);
-    struct str rest = buf_str(&table);
-    struct str field, type;
-    while (rest.len > 1) {
-        char cell[136];
-        rest = str_n(rest.ptr + 1, rest.len - 1);
-        (void)str_split(&rest, '|', &field);
-        (void)str_split(&rest, '|', &type);
-        (void)snprintf(cell, sizeof(cell), "|%.*s|", STR_ARG(field));
-        if (strstr(seen.data, cell) == NULL) {
-            fail_msg("docs/json.md, %s: %.*s is not written", entity, STR_ARG(field));
+    struct str rest;
+    struct row row;
+    bool found = find_body(page, name, &rest);
+    while (found && next_row(&rest, &row)) {
+        char line[FIELD_SIZE + 64];
+        (void)snprintf(line, sizeof(line), "%s %.*s\n", name, STR_ARG(row.field));
+        if (strstr(seen->data, line) == NULL) {
+            buf_add_str(ret_field, row.field);
+            return true;
         }
     }
-    buf_release(&seen);
+    return false;
 }

@@ -495,7 +495,7 @@ static void status_counts_by_severity(void **state)
     buf_clear(&line);
     alerts_status_line(&line, data, s->alerts);
     assert_string_equal(line.data, "Alerts 1 critical, 1 high");
-    assert_int_equal(json_i64(json_get(data, "alerts"), "high", -1), 1);
+    assert_int_equal(json_i64(json_get(data, "alert_counts"), "high", -1), 1);
 }
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -615,7 +615,7 @@ static void the_report_is_bounded_tagged_and_redacted(void **state)
     assert_int_equal(json_len(json_at(report, "/trades/recent")), 20);
     assert_int_equal(json_i64(json_at(report, "/counters/trades"), "table_minus_state", 0), 2);
     assert_true(json_double(json_at(report, "/books"), "difference", -1) == 0);
-    assert_true(json_double(json_at(report, "/counters/realised"), "difference", -1) == 0);
+    assert_true(json_double(json_at(report, "/counters/realised_pnl"), "difference", -1) == 0);
     assert_true(json_double(json_at(report, "/counters/funding"), "difference", -1) == 0);
     assert_int_equal(json_i64(json_at(report, "/system/services/demo"), "changes", 0), 11);
     assert_true(json_double(json_at(report, "/system/process"), "rss_mib", 0) > 0);

@@ -142,11 +142,11 @@ static void one_verified_figure_is_enough(void **state)
     assert_true(f.rejected);
 }
 
-static enum ground_state check(const char *pointer, enum comparison op, bool is_text,
+static enum ground_state check(const char *pointer, enum finding_op op, bool is_text,
                                const char *value)
 {
     AUTO_JSON struct json_object *root = report();
-    struct check c = {.present = true, .op = op, .value = {.is_text = is_text}};
+    struct finding_check c = {.present = true, .op = op, .value = {.is_text = is_text}};
     (void)str_copy(str_c(pointer), c.pointer, sizeof(c.pointer));
     (void)str_copy(str_c(value), c.value.text, sizeof(c.value.text));
     return ground_check(root, &c);
@@ -155,18 +155,18 @@ static enum ground_state check(const char *pointer, enum comparison op, bool is_
 static void checks_are_evaluated(void **state)
 {
     (void)state;
-    assert_int_equal(check("/trades/net", CMP_LT, false, "0"), GROUND_TRUE);
-    assert_int_equal(check("/trades/net", CMP_GE, false, "0"), GROUND_FALSE);
-    assert_int_equal(check("/trades/count", CMP_GT, false, "7"), GROUND_FALSE);
-    assert_int_equal(check("/trades/count", CMP_GE, false, "7"), GROUND_TRUE);
-    assert_int_equal(check("/trades/count", CMP_LE, false, "6.5"), GROUND_FALSE);
-    assert_int_equal(check("/trades/count", CMP_EQ, false, "7"), GROUND_TRUE);
-    assert_int_equal(check("/trades/count", CMP_NE, false, "7"), GROUND_FALSE);
-    assert_int_equal(check("/account/state", CMP_EQ, true, "active"), GROUND_TRUE);
-    assert_int_equal(check("/account/state", CMP_NE, true, "active"), GROUND_FALSE);
-    assert_int_equal(check("/account/state", CMP_GT, true, "active"), GROUND_UNKNOWN);
-    assert_int_equal(check("/gone", CMP_GT, false, "1"), GROUND_UNKNOWN);
-    assert_int_equal(check("/account", CMP_EQ, false, "1"), GROUND_UNKNOWN);
+    assert_int_equal(check("/trades/net", FINDING_BELOW, false, "0"), GROUND_TRUE);
+    assert_int_equal(check("/trades/net", FINDING_AT_LEAST, false, "0"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", FINDING_ABOVE, false, "7"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", FINDING_AT_LEAST, false, "7"), GROUND_TRUE);
+    assert_int_equal(check("/trades/count", FINDING_AT_MOST, false, "6.5"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", FINDING_EQUAL, false, "7"), GROUND_TRUE);
+    assert_int_equal(check("/trades/count", FINDING_DIFFERENT, false, "7"), GROUND_FALSE);
+    assert_int_equal(check("/account/state", FINDING_EQUAL, true, "active"), GROUND_TRUE);
+    assert_int_equal(check("/account/state", FINDING_DIFFERENT, true, "active"), GROUND_FALSE);
+    assert_int_equal(check("/account/state", FINDING_ABOVE, true, "active"), GROUND_UNKNOWN);
+    assert_int_equal(check("/gone", FINDING_ABOVE, false, "1"), GROUND_UNKNOWN);
+    assert_int_equal(check("/account", FINDING_EQUAL, false, "1"), GROUND_UNKNOWN);
 }
 
 /* Alerts are stored with the pointers of their time. */
@@ -175,10 +175,13 @@ static void pointers_of_former_reports_stay_valid(void **state)
     (void)state;
     AUTO_JSON struct json_object *report = NULL;
     assert_int_equal(
-        json_parse(STR_LIT("{\"account\":{\"realised_pnl\":-5,\"positions\":[{\"entry_price\":100,"
-                           "\"mark_price\":110,\"unrealised_pnl\":1}]},\"system\":{\"feed\":"
-                           "{\"BTC-USD\":{\"refused_candles\":3}}}}"),
-                   &JSON_LIMITS_DEFAULT, &report, NULL),
+        json_parse(
+            STR_LIT("{\"account\":{\"realised_pnl\":-5,\"positions\":[{\"entry_price\":100,"
+                    "\"mark_price\":110,\"unrealised_pnl\":1}]},\"system\":{\"feed\":"
+                    "{\"BTC-USD\":{\"refused_candles\":3}},\"engine\":{\"last_error_code\":6}},"
+                    "\"counters\":{\"realised_pnl\":{\"difference\":4}},"
+                    "\"decisions\":{\"since_last_min\":5}}"),
+            &JSON_LIMITS_DEFAULT, &report, NULL),
         0);
     static const struct {
         const char *pointer;
@@ -188,14 +191,18 @@ static void pointers_of_former_reports_stay_valid(void **state)
                 {"/account/positions/0/entry", "100"},
                 {"/account/positions/0/mark", "110"},
                 {"/account/positions/0/unrealised", "1"},
-                {"/system/feed/BTC-USD/refused", "3"}};
+                {"/system/feed/BTC-USD/refused", "3"},
+                {"/counters/realised/difference", "4"},
+                {"/decisions/minutes_since_last", "5"},
+                {"/system/engine/last_error", "6"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct check c = {.present = true, .op = CMP_EQ};
+        struct finding_check c = {.present = true, .op = FINDING_EQUAL};
         (void)str_copy(str_c(rows[i].pointer), c.pointer, sizeof(c.pointer));
         (void)str_copy(str_c(rows[i].value), c.value.text, sizeof(c.value.text));
         assert_int_equal(ground_check(report, &c), GROUND_TRUE);
     }
-    struct check gone = {.present = true, .op = CMP_EQ, .pointer = "/account/positions/1/entry"};
+    struct finding_check gone = {
+        .present = true, .op = FINDING_EQUAL, .pointer = "/account/positions/1/entry"};
     assert_int_equal(ground_check(report, &gone), GROUND_UNKNOWN);
 }
 

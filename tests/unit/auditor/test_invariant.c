@@ -13,12 +13,12 @@ static const char healthy[] =
     "\"snapshot_minus_state\":0},"
     "\"fills\":{\"table\":12,\"state\":12,\"table_minus_state\":0,\"snapshot\":11,"
     "\"snapshot_minus_state\":-1},"
-    "\"realised\":{\"state\":3.5,\"trades_less_open_fees_and_funding\":3.5,\"difference\":0."
+    "\"realised_pnl\":{\"state\":3.5,\"trades_less_open_fees_and_funding\":3.5,\"difference\":0."
     "00000002},"
     "\"fees\":{\"state\":1,\"fills\":1,\"difference\":0},"
     "\"funding\":{\"state\":-1,\"payments\":-1,\"difference\":0}},"
     "\"orders\":{\"stuck\":0,\"oldest_stuck_min\":0,\"stuck_orders\":[]},"
-    "\"decisions\":{\"minutes_since_last\":4.0,\"entries_wanted\":20,\"orders\":6,\"vetoes\":{"
+    "\"decisions\":{\"since_last_min\":4.0,\"entries_wanted\":20,\"orders\":6,\"vetoes\":{"
     "\"RISK_MAX\":14}},"
     "\"system\":{\"engine\":{\"silent_s\":1.000,\"active_market_min\":500,\"decisions\":90,"
     "\"candles\":100},\"feed\":{\"BTC-USD\":{\"lag_min\":1.0}},"
@@ -90,12 +90,12 @@ static void each_rule_fires(void **state)
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/trades/table_minus_state", "-1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fills/table_minus_state", "1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/trades/snapshot_minus_state", "1"},
-        {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/realised/difference", "0.02"},
+        {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/realised_pnl/difference", "0.02"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/funding/difference", "-0.02"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fees/difference", "-0.02"},
         {INVARIANT_INTENTS, SEVERITY_HIGH, "/orders/stuck", "1"},
         {INVARIANT_IDLE, SEVERITY_HIGH, "/system/engine/decisions", "0"},
-        {INVARIANT_IDLE, SEVERITY_HIGH, "/decisions/minutes_since_last", "121"},
+        {INVARIANT_IDLE, SEVERITY_HIGH, "/decisions/since_last_min", "121"},
         {INVARIANT_IDLE, SEVERITY_MEDIUM, "/system/services/demo/changes", "6"},
         {INVARIANT_GAPS, SEVERITY_HIGH, "/meta/gaps/trades", "\"DB_LOCKED\""},
     };
@@ -118,7 +118,7 @@ static void values_at_the_limit_are_not_findings(void **state)
         {"/system/engine/silent_s", "4.999"},
         {"/system/feed/BTC-USD/lag_min", "20"},
         {"/counters/fills/snapshot_minus_state", "-3"},
-        {"/counters/realised/difference", "-0.009"},
+        {"/counters/realised_pnl/difference", "-0.009"},
         {"/system/services/demo/changes", "5"},
         {"/meta/gaps/counters", "\"not started yet\""},
         {"/decisions/entries_wanted", "9"},

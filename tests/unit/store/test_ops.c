@@ -1,6 +1,5 @@
 #include "base/check.h"
 #include "base/clock.h"
-#include "fakes/json_page.h"
 #include "folder.h"
 #include "io/db.h"
 #include "same.h"
@@ -415,24 +414,6 @@ static const struct run_new restart_demo = {.command = "restart",
                                             .channel = "telegram",
                                             .chat_id = 34,
                                             .state = RUN_CONFIRMING};
-
-static void the_page_describes_a_run_and_a_step(void **state)
-{
-    (void)state;
-    const struct run_row row = {
-        .state = RUN_FAILED, .created_us = 1, .updated_us = 1, .err_id = ERR_DB_FULL};
-    const struct run_step step = {.started_us = 1, .ended_us = 2, .outputs = "{\"a\":\"b\"}"};
-    AUTO_JSON struct json_object *run = json_object_new_object();
-    AUTO_JSON struct json_object *one = json_object_new_object();
-    struct json_out out = JSON_OUT_TREE(run);
-    run_table_json(&row, &out);
-    json_page_check("run", run);
-    json_page_done("run");
-    out = (struct json_out)JSON_OUT_TREE(one);
-    run_table_step_json(&step, &out);
-    json_page_check("step", one);
-    json_page_done("step");
-}
 
 static void a_step_is_stored_as_running_before_it_ends(void **state)
 {
@@ -865,9 +846,9 @@ static void ops_files_of_a_newer_version_are_refused(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(ops_store, cmocka_unit_test(the_page_describes_a_run_and_a_step),
-           TEST(alerts_have_the_published_columns), TEST(raising_an_alert_again_counts_it),
-           TEST(a_fixed_alert_reopens_with_its_count), TEST(rejected_findings_have_their_own_rows),
+UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns),
+           TEST(raising_an_alert_again_counts_it), TEST(a_fixed_alert_reopens_with_its_count),
+           TEST(rejected_findings_have_their_own_rows),
            TEST(alerts_are_listed_by_severity_and_filtered),
            TEST(long_texts_are_cut_and_long_json_refused),
            TEST(critical_messages_are_first_and_retries_wait),

@@ -1,0 +1,104 @@
+#!/bin/sh
+# What the program writes as JSON, compared with docs/json.md: no member that the page does not
+# describe, in the API, replies, audits, replays, back-tests and every other subcommand.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+page=$(dirname "$0")/../../docs/json.md
+conf=$WORK/fast.yaml
+state=$WORK/state
+cat > "$conf" <<YAML
+api: {port: 0}
+market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
+services:
+  checked: {url: "http://127.0.0.1:9", health_endpoint: "/health"}
+YAML
+
+described() { # NAME FILE
+    tap_check "$1" "$BUILD_DIR/system/json_fields" "$page" < "$2"
+}
+ask() { # COMMAND...
+    "$ND" do --config "$conf" --state "$state" --json "$@" > "$WORK/out" 2>&1
+    described "/$*" "$WORK/out"
+}
+get() { # PATH
+    curl -s --unix-socket "$state/nightdesk.sock" "http://localhost$1" > "$WORK/out"
+    described "GET $1" "$WORK/out"
+}
+subcommand() { # ARGUMENTS...
+    "$ND" "$@" > "$WORK/out" 2> "$WORK/err"
+    [ -s "$WORK/out" ] || mv "$WORK/err" "$WORK/out"
+    described "nightdesk $(echo "$*" | sed "s,$WORK/,,g")" "$WORK/out"
+}
+has_traded() { "$ND" do --config "$conf" --state "$state" trades | grep -q "^All [1-9]"; }
+is_open() { "$ND" do --config "$conf" --state "$state" positions | grep -q "open for"; }
+
+"$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
+daemon=$!
+kill_at_exit $daemon
+wait_for 20 grep -q "ready in" "$WORK/log"
+tap_check "it trades" wait_for 60 has_traded
+wait_for 30 is_open
+
+for path in state positions trades orders decisions alerts runs; do
+    get "/api/v1/$path"
+done
+get /healthz
+get /api/v1/nothing
+
+ask status
+ask positions
+ask trades
+ask decisions
+ask why
+id=$("$ND" do --config "$conf" --state "$state" --json trades |
+    sed -n 's/.*"trades":\[{"id":[0-9]*,.*"client_id":"\([^"]*\)".*/\1/p')
+ask why "$id"
+ask risk
+ask rule_add avoid "rsi > 70 and symbol == DOGE-USD" "too hot"
+ask rules
+ask rule_activate 1
+ask services
+ask alerts
+ask whoami
+ask auditlog
+ask help
+ask help why
+ask version
+ask config_history
+ask config_history 1
+ask pause
+ask resume --yes
+ask emergency_stop
+ask close BTC-USD
+ask runs
+ask runs 1
+ask audit 24
+ask logs
+ask chart
+ask export_trades
+ask nonsense
+ask restart nothing
+sed 's/seed: 5, speed: 600/seed: 5, speed: 60/' "$conf" > "$conf.new"
+mv "$conf.new" "$conf"
+ask reload
+ask reload --yes
+ask status
+ask amend BTC-USD stop=1%
+
+described ".trading_state.json" "$state/.trading_state.json"
+kill -TERM $daemon
+wait $daemon
+
+subcommand replay --config "$conf" --state "$state" --json
+subcommand replay --config "$conf" --state "$state" --json --why
+subcommand auditlog show --config "$conf" --state "$state" --json
+subcommand auditlog reads --config "$conf" --state "$state" --json
+subcommand auditlog verify --config "$conf" --state "$state" --json
+subcommand auditlog archive --older-than 0 --config "$conf" --state "$state" --json
+subcommand audit --config "$conf" --state "$state" --json --verbose
+subcommand check-config "$conf" --json
+subcommand version --json
+subcommand backtest --data simulated:7:10 --json --trades
+subcommand backtest --data nowhere.csv --json
+subcommand import state "$state/.trading_state.json" --state "$WORK/other" --json
+tap_end
