@@ -149,6 +149,9 @@ static void warn_of_manifest(const struct err *why, void *userdata)
 
 static void check_commands(const struct config *config, struct cli_check *check)
 {
+    if (config->commands_folder[0] == '\0') {
+        return; /* the program's own are correct */
+    }
     struct builtin builtin = {0};
     struct action_table *actions = cli_actions(&builtin);
     struct manifest_list *list = NULL;

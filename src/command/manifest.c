@@ -25,6 +25,31 @@ int manifest_complain(const struct manifest_reader *r, const struct yaml_node *a
                    text.data);
 }
 
+static bool is_known(struct str key, const char *const *known)
+{
+    for (size_t i = 0; known[i] != NULL; i++) {
+        if (str_equal_c(key, known[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL: none is near enough. */
+static const char *nearest(struct str key, const char *const *known)
+{
+    const char *near = NULL;
+    int near_distance = NEAR_ENOUGH + 1;
+    for (size_t i = 0; known[i] != NULL; i++) {
+        int distance = str_distance(key, str_c(known[i]));
+        if (distance < near_distance) {
+            near = known[i];
+            near_distance = distance;
+        }
+    }
+    return near;
+}
+
 int manifest_check_keys(const struct manifest_reader *r, const struct yaml_node *map,
                         const char *const *known)
 {
@@ -33,22 +58,14 @@ int manifest_check_keys(const struct manifest_reader *r, const struct yaml_node 
     }
     for (size_t i = 0; i < yaml_len(map); i++) {
         const struct yaml_node *key = yaml_key(map, i);
-        const char *near = NULL;
-        int near_distance = NEAR_ENOUGH + 1;
-        for (size_t k = 0; known[k] != NULL; k++) {
-            int distance = str_distance(key->text, str_c(known[k]));
-            if (distance < near_distance) {
-                near = known[k];
-                near_distance = distance;
-            }
+        if (is_known(key->text, known)) {
+            continue;
         }
-        if (near == NULL) {
-            return manifest_complain(r, key, "unknown key %.*s", STR_ARG(key->text));
-        }
-        if (near_distance > 0) {
-            return manifest_complain(r, key, "unknown key %.*s; did you mean %s?",
-                                     STR_ARG(key->text), near);
-        }
+        const char *near = nearest(key->text, known);
+        return near == NULL
+                   ? manifest_complain(r, key, "unknown key %.*s", STR_ARG(key->text))
+                   : manifest_complain(r, key, "unknown key %.*s; did you mean %s?",
+                                       STR_ARG(key->text), near);
     }
     return 0;
 }

@@ -20,7 +20,7 @@ struct generation {
 
 struct manifest_list {
     const struct action_table *actions;
-    const struct embedded_file *files;
+    struct generation embedded; /* read once: they cannot change */
     struct generation now;
 };
 
@@ -119,15 +119,25 @@ static int read_one(const struct manifest_list *list, struct generation *g, cons
     return rc < 0 ? rc : generation_add(g, m, err);
 }
 
-static int read_embedded(const struct manifest_list *list, struct generation *g, struct err *err)
+static int read_embedded(struct manifest_list *list, const struct embedded_file *files,
+                         struct err *err)
 {
     int rc = 0;
-    for (const struct embedded_file *f = list->files; rc == 0 && f->path != NULL; f++) {
+    for (const struct embedded_file *f = files; rc == 0 && f->path != NULL; f++) {
         if (str_starts(str_c(f->path), EMBEDDED)) {
-            rc = read_one(list, g, f->path, str_n(f->data, f->size), err);
+            rc = read_one(list, &list->embedded, f->path, str_n(f->data, f->size), err);
         }
     }
     return rc;
+}
+
+static void share_embedded(const struct manifest_list *list, struct generation *g)
+{
+    for (size_t i = 0; i < list->embedded.count; i++) {
+        list->embedded.items[i]->refs++;
+        int rc = generation_add(g, list->embedded.items[i], NULL);
+        ASSERT(rc == 0); /* they differ by name, and g was empty */
+    }
 }
 
 /* ----------------------------------------------------------------- the user's own manifests ----
@@ -184,8 +194,7 @@ int manifest_list_reload(struct manifest_list *list, const char *folder, enum ma
                          const struct manifest_problems *problems)
 {
     struct generation fresh = {0};
-    int rc = read_embedded(list, &fresh, NULL);
-    ASSERT(rc == 0); /* they were read before */
+    share_embedded(list, &fresh);
     int count = read_folder(list, &fresh, folder, problems);
     if (count > 0 && how == MANIFEST_ALL_OR_NOTHING) {
         generation_release(&fresh);
@@ -205,12 +214,12 @@ int manifest_list_read(const struct action_table *actions, const struct embedded
     struct manifest_list *list = calloc(1, sizeof(*list));
     ASSERT(list != NULL);
     list->actions = actions;
-    list->files = files;
-    int rc = read_embedded(list, &list->now, err);
+    int rc = read_embedded(list, files, err);
     if (rc < 0) {
         manifest_list_free(list);
         return rc;
     }
+    share_embedded(list, &list->now);
     generation_sort(&list->now);
     *ret = list;
     return 0;
@@ -225,6 +234,7 @@ int manifest_list_load(const struct action_table *actions, struct manifest_list 
 void manifest_list_free(struct manifest_list *list)
 {
     if (list != NULL) {
+        generation_release(&list->embedded);
         generation_release(&list->now);
         free(list);
     }
