@@ -125,7 +125,8 @@ void reply_fold_end(struct reply *r);
 
 /* The command lines of the pages before and after this one; "" or NULL: there is none. */
 void reply_page(struct reply *r, const char *previous, const char *next);
-/* Adds a button to the current row; reply_button_row starts a new row. At most 8 in a row. */
+/* Adds a button to the current row; reply_button_row starts a new row, and so does a full one. A
+ * button that fits into no row is left out. */
 void reply_button(struct reply *r, const char *text, const char *command, enum button_style style);
 void reply_button_row(struct reply *r);
 /* Marks the reply as confidential (balances, keys, log excerpts): Telegram then sends it with

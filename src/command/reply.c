@@ -665,8 +665,13 @@ void reply_button(struct reply *r, const char *text, const char *command, enum b
     if (r->button_row_count == 0) {
         r->button_row_count = 1;
     }
+    if (r->button_rows[r->button_row_count - 1].count == REPLY_BUTTONS_IN_ROW) {
+        reply_button_row(r);
+    }
     struct button_row *row = &r->button_rows[r->button_row_count - 1];
-    ASSERT(row->count < REPLY_BUTTONS_IN_ROW);
+    if (row->count == REPLY_BUTTONS_IN_ROW) {
+        return; /* its command can be typed */
+    }
     row->buttons[row->count++] = (struct button){.text = clean_copy(str_c(text), 128, NULL),
                                                  .command = clean_copy(str_c(command), 256, NULL),
                                                  .style = style};
@@ -674,11 +679,10 @@ void reply_button(struct reply *r, const char *text, const char *command, enum b
 
 void reply_button_row(struct reply *r)
 {
-    if (r->button_row_count > 0 && r->button_rows[r->button_row_count - 1].count == 0) {
-        return;
+    bool is_new = r->button_row_count > 0 && r->button_rows[r->button_row_count - 1].count == 0;
+    if (!is_new && r->button_row_count < REPLY_BUTTON_ROWS_MAX) {
+        r->button_row_count++;
     }
-    ASSERT(r->button_row_count < REPLY_BUTTON_ROWS_MAX);
-    r->button_row_count++;
 }
 
 void reply_protect(struct reply *r)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TRADES_MAX    50
+#define BUTTONS_MAX   12 /* of positions */
 #define LINE_SIZE     1024
 #define NO_STATUS_YET "The trading engine has not reported yet."
 
@@ -46,7 +47,9 @@ static int show_positions(struct action_call *call, struct err *err)
         reply_para(r, "{}", cell_symbol(p->symbol.name));
         view_bracket(r, &p->symbol, p->stop, p->target);
         buf_addf(&command, "/close %s", p->symbol.name);
-        reply_button(r, command.data + 1, command.data, BUTTON_PLAIN);
+        if (i < BUTTONS_MAX) {
+            view_button(r, i, command.data + 1, command.data);
+        }
     }
     desk_market_line(r, s);
     reply_protect(r);

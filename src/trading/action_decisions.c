@@ -2,13 +2,13 @@
 #include "desk_internal.h"
 #include "model/model_json.h"
 #include "store/decision_table.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_MAX     50
-#define BUTTONS_MAX   6
-#define BUTTONS_A_ROW 3
+#define COUNT_MAX   50
+#define BUTTONS_MAX 6
 
 static const char *market_word(enum regime regime)
 {
@@ -91,11 +91,7 @@ static void add_buttons(struct reply *r, const struct decision *list, int count)
         cell_add_text(&text, cell_clock(d->at_us));
         buf_addf(&text, " %s", d->symbol.name);
         buf_addf(&command, "/why d%lld", (long long)d->id);
-        if (added > 0 && added % BUTTONS_A_ROW == 0) {
-            reply_button_row(r);
-        }
-        reply_button(r, text.data, command.data, BUTTON_PLAIN);
-        added++;
+        view_button(r, added++, text.data, command.data);
     }
     if (added == 0) {
         reply_button(r, "Why", "/why", BUTTON_PLAIN);

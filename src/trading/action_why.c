@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FILLS_SHOWN 64
+#define OTHERS_MAX  12 /* other symbols that /why alone shows */
 
 static bool is_amount(struct dec d)
 {
@@ -134,7 +135,8 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
                       struct err *err)
 {
     const struct config_symbols *symbols = &desk->o.config->market_symbols;
-    for (int i = 0; i < symbols->count; i++) {
+    int others = 0;
+    for (int i = 0; i < symbols->count && others < OTHERS_MAX; i++) {
         struct decision d;
         if (symbol_equal(symbols->items[i], *shown)) {
             continue;
@@ -154,7 +156,11 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
                              : d.outcome == OUTCOME_HOLD ? why_hold_reason(&d)
                                                          : d.client_id));
         buf_addf(&command, "/why %s", d.symbol.name);
-        reply_button(r, d.symbol.name, command.data, BUTTON_PLAIN);
+        view_button(r, others++, d.symbol.name, command.data);
+    }
+    if (others == OTHERS_MAX && symbols->count > OTHERS_MAX + 1) {
+        reply_para(r, "There are {} symbols; {} shows those of one.", cell_count(symbols->count),
+                   cell_code("/why <symbol>"));
     }
     return 0;
 }

@@ -27,3 +27,11 @@ void view_foreign(struct reply *r, const struct snapshot_foreign *f)
                cell_text(side_name(f->side)), cell_qty(f->qty, f->symbol.name),
                cell_price(f->entry_price, f->symbol.name));
 }
+
+void view_button(struct reply *r, int index, const char *text, const char *command)
+{
+    if (index > 0 && index % 3 == 0) {
+        reply_button_row(r);
+    }
+    reply_button(r, text, command, BUTTON_PLAIN);
+}

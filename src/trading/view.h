@@ -18,5 +18,7 @@
 void view_position(struct reply *r, const struct position *position);
 /* "⚠ SOL-USD long 3 @ 150.21, not opened by the bot" */
 void view_foreign(struct reply *r, const struct snapshot_foreign *foreign);
+/* One of several buttons of a list, three in a row. */
+void view_button(struct reply *r, int index, const char *text, const char *command);
 /* Continues the last line by "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */
 void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop, struct dec target);

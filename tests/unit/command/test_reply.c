@@ -268,7 +268,26 @@ static void appending_keeps_order_and_data(void **state)
     assert_string_equal(json_text(reply_data(r), "k"), "v");
 }
 
-UNIT_GROUP(reply, cmocka_unit_test(json_round_trips), cmocka_unit_test(every_block_round_trips),
+static void buttons_fill_rows_until_none_is_left(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    for (int i = 0; i < 200; i++) {
+        reply_button(r, "B", "/b", BUTTON_PLAIN);
+    }
+    size_t rows = reply_button_rows(r);
+    assert_true(rows > 1);
+    for (size_t i = 0; i < rows; i++) {
+        assert_int_equal(reply_button_count(r, i), REPLY_BUTTONS_IN_ROW);
+    }
+    reply_button_row(r);
+    reply_button(r, "B", "/b", BUTTON_PLAIN);
+    assert_int_equal(reply_button_rows(r), rows);
+}
+
+UNIT_GROUP(reply, cmocka_unit_test(json_round_trips),
+           cmocka_unit_test(buttons_fill_rows_until_none_is_left),
+           cmocka_unit_test(every_block_round_trips),
            cmocka_unit_test(programs_read_values_with_units),
            cmocka_unit_test(version_1_can_still_be_read), cmocka_unit_test(values_are_limited_too),
            cmocka_unit_test(a_fold_is_closed_where_space_ends),

@@ -63,7 +63,7 @@ static unsigned report_late(const struct desk_late *late, void *userdata)
 static void start(struct steer_rig *s)
 {
     struct err err = {0};
-    shared_init(&s->shared, CAPACITY_MIN);
+    shared_init(&s->shared, SYMBOLS_LIMIT);
     struct shared_reader *reader = shared_reader_add(&s->shared, "test", 0);
     shared_seal(&s->shared);
     s->version = 0;
@@ -178,7 +178,7 @@ struct dec steer_rig_dec(const char *text)
 struct snapshot *steer_rig_draft(struct steer_rig *s)
 {
     free(s->snapshot);
-    struct snapshot *n = s->snapshot = snapshot_new(CAPACITY_MIN);
+    struct snapshot *n = s->snapshot = snapshot_new(SYMBOLS_LIMIT);
     n->version = ++s->version;
     n->published_wall_us = s->rig.clock.now_wall_us;
     n->published_mono_us = s->rig.clock.now_mono_us;

@@ -679,7 +679,53 @@ static void auditlog_is_for_admins(void **state)
     assert_int_equal(runner_rig_audited(&s->rig, "command.received"), 2);
 }
 
-UNIT_GROUP(views, STEER_RIG_TEST(status_shows_the_account),
+static void name_symbol(struct symbol *symbol, int number)
+{
+    char name[SYMBOL_SIZE];
+    (void)snprintf(name, sizeof(name), "S%03d-USD", number);
+    assert_true(symbol_parse(str_c(name), symbol));
+}
+
+static void a_hundred_positions_are_shown(void **state)
+{
+    struct steer_rig *s = *state;
+    struct snapshot *n = steer_rig_draft(s);
+    for (int i = 0; i < POSITIONS_LIMIT; i++) {
+        steer_rig_add_position(n);
+        name_symbol(&n->positions[i].symbol, i);
+    }
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/positions");
+    assert_has(runner_rig_last(&s->rig), "Positions 100 of 3");
+    assert_has(runner_rig_last(&s->rig), "S099-USD");
+    assert_has(runner_rig_last(&s->rig), "\"/close S011-USD\"");
+    assert_lacks(runner_rig_last(&s->rig), "\"/close S012-USD\"");
+    steer_rig_send(s, &s->rig.rita, "/status");
+    assert_has(runner_rig_last(&s->rig), "{\"type\":\"count\",\"value\":100}");
+}
+
+static void why_shows_some_of_many_symbols(void **state)
+{
+    struct steer_rig *s = *state;
+    struct config_symbols *symbols = &s->rig.config.market_symbols;
+    const struct config_symbols before = *symbols;
+    steer_rig_publish_plain(s, 0);
+    for (symbols->count = 0; symbols->count < 40; symbols->count++) {
+        int i = symbols->count;
+        struct decision d = a_decision(i + 1);
+        name_symbol(&symbols->items[i], i);
+        d.symbol = symbols->items[i];
+        assert_int_equal(decision_table_add(s->engine_store, &d, NULL), 0);
+    }
+    steer_rig_send(s, &s->rig.rita, "/why");
+    assert_has(runner_rig_last(&s->rig), "\"/why S011-USD\"");
+    assert_lacks(runner_rig_last(&s->rig), "\"/why S012-USD\"");
+    assert_has(runner_rig_last(&s->rig), "There are 40 symbols; /why <symbol> shows those of one.");
+    *symbols = before;
+}
+
+UNIT_GROUP(views, STEER_RIG_TEST(a_hundred_positions_are_shown),
+           STEER_RIG_TEST(why_shows_some_of_many_symbols), STEER_RIG_TEST(status_shows_the_account),
            STEER_RIG_TEST(setting_the_clock_does_not_change_the_uptime),
            STEER_RIG_TEST(status_shows_refused_candles),
            STEER_RIG_TEST(the_market_time_is_shown_unless_it_is_real_time),
