@@ -2,7 +2,7 @@
  * reply_json.h: a reply as JSON: the answer of REST and of `nightdesk do --json`, and the payload
  * of a message in the outbox.
  *
- *     reply_json_text(reply, &payload);
+ *     reply_json_message(reply, &payload);
  *     rc = reply_json_read(text, len, &reply, err);
  *
  * {"schema": "nightdesk.reply/2", "title", "tone", "error": {...}, "blocks": [...], "buttons":
@@ -31,6 +31,8 @@
 struct json_out;
 
 void reply_json_text(const struct reply *r, struct buf *out);
+/* The payload of a message in the outbox: without "data", which chats do not show. */
+void reply_json_message(const struct reply *r, struct buf *out);
 /* The members, into an object that is open. */
 void reply_json_write(const struct reply *r, struct json_out *out);
 struct json_object *reply_json(const struct reply *r); /* as a tree: a new reference */

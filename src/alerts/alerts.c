@@ -88,9 +88,8 @@ static enum outbox_priority priority_of(enum severity severity)
 static int post(struct alerts *alerts, const struct target *target, const struct reply *reply,
                 enum severity severity, int64_t edit_of, int64_t *ret_outbox_id, struct err *err)
 {
-    AUTO_JSON struct json_object *value = reply_json(reply);
     AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
-    json_add_text(&payload, value);
+    reply_json_message(reply, &payload);
     if (buf_failed(&payload)) {
         return err_set(err, ERR_BUF_FULL, "alert message");
     }

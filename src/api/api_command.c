@@ -208,12 +208,11 @@ static void unlink_job(struct api *api, struct api_job *job)
 }
 
 /* A confirmation prompt is a reply without an error; a program receives it as CONFIRM_NEEDED. */
-static void add_error(struct json_object *json, const struct err *err)
+static void write_error(struct json_out *out, const struct err *err)
 {
-    struct json_out out = JSON_OUT_TREE(json);
-    json_out_object(&out, "error");
-    model_json_err(&out, err);
-    json_out_end(&out);
+    json_out_object(out, "error");
+    model_json_err(out, err);
+    json_out_end(out);
 }
 
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
@@ -229,11 +228,13 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
         api_answer_err(job->request, failed != NULL ? failed : &unknown);
     } else {
         AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-        AUTO_JSON struct json_object *json = reply_json(reply);
-        if (failed != NULL && json_get(json, "error") == NULL) {
-            add_error(json, failed);
+        struct json_out out = JSON_OUT(&body);
+        json_out_object(&out, NULL);
+        reply_json_write(reply, &out);
+        if (failed != NULL && reply_get_error(reply) == NULL) {
+            write_error(&out, failed);
         }
-        json_add_text(&body, json);
+        json_out_end(&out);
         buf_add_char(&body, '\n');
         web_answer_json(job->request, failed != NULL ? err_info(failed->id)->http_status : 200,
                         buf_str(&body));

@@ -711,9 +711,8 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struc
 {
     AUTO_REPLY struct reply *reply = reply_new();
     reply_error(reply, why);
-    AUTO_JSON struct json_object *json = reply_json(reply);
     AUTO_BUF struct buf text = BUF_INIT(OUTBOX_PAYLOAD_MAX);
-    json_add_text(&text, json);
+    reply_json_message(reply, &text);
     int64_t id = 0;
     int rc = outbox_table_add(send->t->options.store,
                               &(struct outbox_new){.channel = TELEGRAM_CHANNEL,

@@ -201,7 +201,7 @@ static void on_footer(const char *text, void *userdata)
     json_out_text(w->out, "footer", text);
 }
 
-void reply_json_write(const struct reply *r, struct json_out *out)
+static void write_shown(const struct reply *r, struct json_out *out)
 {
     static const struct reply_visitor visitor = {.title = on_title,
                                                  .error = on_error,
@@ -215,6 +215,11 @@ void reply_json_write(const struct reply *r, struct json_out *out)
     json_out_text(out, "schema", REPLY_JSON_SCHEMA);
     reply_walk(r, &visitor, &w);
     json_out_bool(out, "protect", reply_is_protected(r));
+}
+
+void reply_json_write(const struct reply *r, struct json_out *out)
+{
+    write_shown(r, out);
     json_out_value(out, "data", reply_get_data(r));
 }
 
@@ -223,6 +228,14 @@ void reply_json_text(const struct reply *r, struct buf *out)
     struct json_out json = JSON_OUT(out);
     json_out_object(&json, NULL);
     reply_json_write(r, &json);
+    json_out_end(&json);
+}
+
+void reply_json_message(const struct reply *r, struct buf *out)
+{
+    struct json_out json = JSON_OUT(out);
+    json_out_object(&json, NULL);
+    write_shown(r, &json);
     json_out_end(&json);
 }
 

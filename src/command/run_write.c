@@ -43,7 +43,7 @@ static int post_files(const struct runner *runner, const struct outbox_new *text
         if (reply_is_protected(reply)) {
             reply_protect(one);
         }
-        reply_json_text(one, &payload);
+        reply_json_message(one, &payload);
         message.kind = block.kind == BLOCK_IMAGE ? OUTBOX_PHOTO : OUTBOX_DOCUMENT;
         message.payload = payload.data;
         message.edit_of = 0;
@@ -74,14 +74,8 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     if (!run_write_is_chat(who->channel)) {
         return 0;
     }
-    AUTO_JSON struct json_object *value = reply_json(reply);
     AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
-    json_add_text(&payload, value);
-    if (buf_failed(&payload)) { /* too large: leave out the data, which chats do not show */
-        buf_clear(&payload);
-        json_object_object_del(value, "data");
-        json_add_text(&payload, value);
-    }
+    reply_json_message(reply, &payload);
     if (buf_failed(&payload)) {
         return err_set(err, ERR_BUF_FULL, "reply of %zu blocks", reply_block_count(reply));
     }

@@ -60,6 +60,13 @@ static unsigned report_late(const struct desk_late *late, void *userdata)
     return notified;
 }
 
+static void decorate(struct reply *reply, void *userdata)
+{
+    struct steer_rig *s = userdata;
+    desk_decorate(reply, s->desk);
+    reply_text_all(reply, s->full, sizeof(s->full));
+}
+
 static void start(struct steer_rig *s)
 {
     struct err err = {0};
@@ -113,8 +120,8 @@ static void start(struct steer_rig *s)
                                           .access = s->rig.access,
                                           .actions = s->actions,
                                           .manifests = s->manifests,
-                                          .decorate = desk_decorate,
-                                          .decorate_userdata = s->desk,
+                                          .decorate = decorate,
+                                          .decorate_userdata = s,
                                           .deliver = deliver,
                                           .deliver_userdata = s,
                                           .ended = desk_run_ended,

@@ -32,6 +32,9 @@ struct steer_rig {
     uint64_t version;
     int raised;
 
+    /* The newest reply as a program gets it, with its data, which a message in the outbox lacks. */
+    char full[131072];
+
     /* Replies that went to `deliver`. */
     int delivered;
     int64_t delivered_edit;

@@ -597,7 +597,7 @@ static void rules_are_added_activated_and_retired(void **state)
     steer_rig_send(s, &s->rig.rita, "/rules");
     assert_has(runner_rig_last(&s->rig), "Trading rules: 1 active of 1");
     assert_has(runner_rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
-    assert_has(runner_rig_last(&s->rig), "\"success_count\":12");
+    assert_has(s->full, "\"success_count\":12");
     steer_rig_send(s, &s->rig.rita, "/rules 3");
     assert_has(runner_rig_last(&s->rig), "Added by alice");
     assert_has(runner_rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
@@ -663,7 +663,7 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
     assert_false(strstr(runner_rig_last(&s->rig), "BTC-USD is not traded") != NULL);
     steer_rig_send(s, &s->rig.alice, "/rules");
     assert_has(runner_rig_last(&s->rig), "BTC-UDS is not traded");
-    assert_has(runner_rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
+    assert_has(s->full, "\"not_traded\":[\"BTC-UDS\"]");
 
     steer_rig_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
     struct request r = steer_rig_next_request(s);

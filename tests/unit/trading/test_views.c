@@ -22,22 +22,22 @@ static void status_shows_the_account(void **state)
     desk_add_status_line(s->desk, status_part, services);
     desk_add_status_line(s->desk, status_part, alerts);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "has not reported yet");
-    assert_has(runner_rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
-    assert_lacks(runner_rig_last(&s->rig),
+    assert_has(s->full, "has not reported yet");
+    assert_has(s->full, "Services 4/4 up   Alerts 1 high");
+    assert_lacks(s->full,
                  "\"tone\":\"busy\""); /* a console that is a pipe would not show it */
 
     struct snapshot *early = steer_rig_draft(s);
     early->state = TRADING_STARTING;
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "⏳ nightdesk · paper · starting");
-    assert_has(runner_rig_last(&s->rig), "Equity");
-    assert_lacks(runner_rig_last(&s->rig), "\"tone\":\"busy\"");
+    assert_has(s->full, "⏳ nightdesk · paper · starting");
+    assert_has(s->full, "Equity");
+    assert_lacks(s->full, "\"tone\":\"busy\"");
 
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.rita, "/status");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "nightdesk · paper · up 2 d 4 h");
     assert_has(text, "\"tone\":\"good\"");
     assert_has(text, "Equity\t$10,412.88 (+4.1 %)\nToday\t−$4.10 (−0.04 %)");
@@ -48,6 +48,9 @@ static void status_shows_the_account(void **state)
     assert_has(text, "\"command\":\"/pause\"");
     assert_has(text, "\"protect\":true");
     assert_lacks(text, "Market time");
+    assert_has(text, "\"day_start_equity\"");
+    /* The message has no data: writing and reading it took as long as the rest of a reply. */
+    assert_lacks(runner_rig_last(&s->rig), "\"day_start_equity\"");
 }
 
 static void setting_the_clock_does_not_change_the_uptime(void **state)
@@ -58,7 +61,7 @@ static void setting_the_clock_does_not_change_the_uptime(void **state)
         steer_rig_publish_plain(s, 0);
         clock_fake_jump_wall(&s->rig.clock, jumps[i]);
         steer_rig_send(s, &s->rig.rita, "/status");
-        assert_has(runner_rig_last(&s->rig), "nightdesk · paper · up 2 d 4 h");
+        assert_has(s->full, "nightdesk · paper · up 2 d 4 h");
     }
 }
 
@@ -67,8 +70,8 @@ static void status_shows_refused_candles(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_lacks(runner_rig_last(&s->rig), "refused:");
-    assert_has(runner_rig_last(&s->rig), "\"market_ended\":false");
+    assert_lacks(s->full, "refused:");
+    assert_has(s->full, "\"market_ended\":false");
 
     struct snapshot *n = steer_rig_draft(s);
     n->market_count = 2;
@@ -89,7 +92,7 @@ static void status_shows_refused_candles(void **state)
     n->market_ended = true;
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/status");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
                      "4 from the future");
     assert_has(text,
@@ -105,7 +108,7 @@ static void the_market_time_is_shown_unless_it_is_real_time(void **state)
     steer_rig_draft(s)->market_speed = 60;
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
+    assert_has(s->full, "Market time 2026-11-19 11:06 UTC (60× real time)");
 }
 
 static void the_footer_shows_the_state(void **state)
@@ -127,9 +130,9 @@ static void the_footer_shows_the_state(void **state)
         (void)snprintf(n->state_reason, sizeof(n->state_reason), "because");
         steer_rig_publish(s);
         steer_rig_send(s, &s->rig.rita, "/version");
-        assert_has(runner_rig_last(&s->rig), cases[i].footer);
+        assert_has(s->full, cases[i].footer);
         steer_rig_send(s, &s->rig.rita, "/status");
-        assert_has(runner_rig_last(&s->rig), cases[i].title);
+        assert_has(s->full, cases[i].title);
     }
 }
 
@@ -144,8 +147,8 @@ static void a_disk_failure_is_shown(void **state)
                    "nothing opens or closes: trading.db cannot be written");
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "\"tone\":\"bad\"");
-    assert_has(runner_rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
+    assert_has(s->full, "\"tone\":\"bad\"");
+    assert_has(s->full, "\"footer\":\"🔴 nothing opens or closes");
 
     /* The disk error is also shown while trading is paused. */
     n = steer_rig_draft(s);
@@ -155,14 +158,14 @@ static void a_disk_failure_is_shown(void **state)
                    "disk: trading.db could not be written");
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "\"tone\":\"bad\"");
-    assert_has(runner_rig_last(&s->rig), "⚠ disk failed: DB_FULL, since ");
-    assert_has(runner_rig_last(&s->rig),
+    assert_has(s->full, "\"tone\":\"bad\"");
+    assert_has(s->full, "⚠ disk failed: DB_FULL, since ");
+    assert_has(s->full,
                "No new positions; stops, closing and an emergency stop work.");
-    assert_has(runner_rig_last(&s->rig),
+    assert_has(s->full,
                "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
     steer_rig_send(s, &s->rig.rita, "/version");
-    assert_has(runner_rig_last(&s->rig),
+    assert_has(s->full,
                "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
                "failed: DB_FULL\"");
 }
@@ -175,9 +178,9 @@ static void a_silent_engine_gives_replies_a_red_title(void **state)
     steer_rig_publish_plain(s, 1);
     loop_advance(s->rig.loop, 4 * USEC_PER_SEC);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "\"title\":\"nightdesk");
-    assert_has(runner_rig_last(&s->rig), "\"age_ms\":4000,\"stale\":false");
-    assert_has(runner_rig_last(&s->rig), "\"footer\":\"\"");
+    assert_has(s->full, "\"title\":\"nightdesk");
+    assert_has(s->full, "\"age_ms\":4000,\"stale\":false");
+    assert_has(s->full, "\"footer\":\"\"");
 
     loop_advance(s->rig.loop, 36 * USEC_PER_SEC);
     static const char *const lines[] = {
@@ -185,14 +188,14 @@ static void a_silent_engine_gives_replies_a_red_title(void **state)
         "/risk",   "/emergency_stop", "/close all", "/amend BTC-USD stop=60000"};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         steer_rig_send(s, &s->rig.adam, lines[i]);
-        assert_has(runner_rig_last(&s->rig), "\"title\":\"engine silent for 40 s, numbers from ");
-        assert_has(runner_rig_last(&s->rig), "\"tone\":\"bad\"");
-        assert_has(runner_rig_last(&s->rig), "\"stale\":true");
+        assert_has(s->full, "\"title\":\"engine silent for 40 s, numbers from ");
+        assert_has(s->full, "\"tone\":\"bad\"");
+        assert_has(s->full, "\"stale\":true");
     }
-    assert_has(runner_rig_last(&s->rig), "[\"Confirm: amend BTC-USD ");
+    assert_has(s->full, "[\"Confirm: amend BTC-USD ");
     steer_rig_send(s, &s->rig.adam, "/version"); /* shows no figures, but has the footer */
-    assert_lacks(runner_rig_last(&s->rig), "\"title\":\"engine");
-    assert_has(runner_rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
+    assert_lacks(s->full, "\"title\":\"engine");
+    assert_has(s->full, "\"footer\":\"🔴 engine silent for 40 s");
     assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "status", false), 0);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 40 s");
     assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
@@ -204,27 +207,27 @@ static void a_silent_engine_gives_replies_a_red_title(void **state)
     /* A heartbeat does not make old figures current. */
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "\"title\":\"engine silent for ");
+    assert_has(s->full, "\"title\":\"engine silent for ");
     steer_rig_publish_plain(s, 1);
     clock_fake_jump_wall(&s->rig.clock, -USEC_PER_HOUR);
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(runner_rig_last(&s->rig), "\"title\":\"nightdesk");
+    assert_has(s->full, "\"title\":\"nightdesk");
 }
 
 static void positions_have_units(void **state)
 {
     struct steer_rig *s = *state;
     steer_rig_send(s, &s->rig.rita, "/positions");
-    assert_has(runner_rig_last(&s->rig), "ENGINE_SILENT");
+    assert_has(s->full, "ENGINE_SILENT");
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/positions");
-    assert_has(runner_rig_last(&s->rig), "No position is open.");
+    assert_has(s->full, "No position is open.");
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.rita, "/positions");
-    assert_has(runner_rig_last(&s->rig), "Positions 1 of 3");
-    assert_has(runner_rig_last(&s->rig), "+$2.39");
-    assert_has(runner_rig_last(&s->rig), "1 h 30 min");
-    assert_has(runner_rig_last(&s->rig), "/close BTC-USD");
+    assert_has(s->full, "Positions 1 of 3");
+    assert_has(s->full, "+$2.39");
+    assert_has(s->full, "1 h 30 min");
+    assert_has(s->full, "/close BTC-USD");
 }
 
 /* BTC-USD is in tier 1 and has exposure; SOL-USD is in tier 3 and in cooldown. */
@@ -262,14 +265,14 @@ static void risk_shows_limits_and_their_use(void **state)
 {
     struct steer_rig *s = *state;
     steer_rig_send(s, &s->rig.rita, "/risk");
-    assert_has(runner_rig_last(&s->rig), "ENGINE_SILENT");
+    assert_has(s->full, "ENGINE_SILENT");
     struct snapshot *n = steer_rig_draft(s);
     n->position_count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &n->positions[0].symbol);
     draft_risk(n);
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/risk");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "Risk: ACTIVE");
     assert_has(text, "exposure\t31.2 %\t≤ 75.0 %");
     assert_has(text, "tier 1\t31.2 %\t≤ 50.0 %");
@@ -303,7 +306,7 @@ static void risk_shows_why_no_positions_are_opened(void **state)
         .symbol = {"ETH-USD"}, .side = SIDE_SHORT, .qty = dec_from_int(2)};
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/risk");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "Risk: REDUCING");
     assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
     assert_has(text, "The venue holds ETH-USD short 2, not opened by the bot");
@@ -317,9 +320,9 @@ static void risk_shows_why_no_positions_are_opened(void **state)
     n->books_balance = false;
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.rita, "/risk");
-    assert_has(runner_rig_last(&s->rig), "Risk: HALTED");
-    assert_has(runner_rig_last(&s->rig), "the books do not balance");
-    assert_has(runner_rig_last(&s->rig), "\"risk_state\":\"halted\"");
+    assert_has(s->full, "Risk: HALTED");
+    assert_has(s->full, "the books do not balance");
+    assert_has(s->full, "\"risk_state\":\"halted\"");
 }
 
 static void trades_add_up(void **state)
@@ -327,18 +330,18 @@ static void trades_add_up(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/trades");
-    assert_has(runner_rig_last(&s->rig), "No trades yet");
+    assert_has(s->full, "No trades yet");
     steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US);
     steer_rig_add_trade(s, 2, "-1", RIG_WALL_US + 1);
     steer_rig_send(s, &s->rig.rita, "/trades");
-    assert_has(runner_rig_last(&s->rig), "Last 2 trades");
-    assert_has(runner_rig_last(&s->rig), "All 2: 1 won (50 %), result +$1.50, fees $0.40");
+    assert_has(s->full, "Last 2 trades");
+    assert_has(s->full, "All 2: 1 won (50 %), result +$1.50, fees $0.40");
     steer_rig_send(s, &s->rig.rita, "/trades 1");
-    assert_has(runner_rig_last(&s->rig), "Last trade");
+    assert_has(s->full, "Last trade");
     steer_rig_send(s, &s->rig.rita, "/trades 51");
-    assert_has(runner_rig_last(&s->rig), "COMMAND_ARG_INVALID");
+    assert_has(s->full, "COMMAND_ARG_INVALID");
     steer_rig_send(s, &s->rig.rita, "/trades many");
-    assert_has(runner_rig_last(&s->rig), "many is not a whole number");
+    assert_has(s->full, "many is not a whole number");
 }
 
 static struct decision a_decision(int64_t id)
@@ -371,7 +374,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     struct err err = {0};
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/why");
-    assert_has(runner_rig_last(&s->rig), "TRADE_UNKNOWN");
+    assert_has(s->full, "TRADE_UNKNOWN");
 
     struct decision d = a_decision(1);
     d.outcome = OUTCOME_ORDER;
@@ -399,16 +402,16 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     assert_int_equal(fill_table_add(s->engine_store, &fill, &fresh, &err), 0);
     steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
     steer_rig_send(s, &s->rig.rita, "/why 1");
-    assert_has(runner_rig_last(&s->rig),
+    assert_has(s->full,
                "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
-    assert_has(runner_rig_last(&s->rig), "score +0.41 of 0.35 · order");
-    assert_has(runner_rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
-    assert_has(runner_rig_last(&s->rig), "bull\t\t\t\n· rsi14\t28.10\t30.00\t+0.30");
-    assert_has(runner_rig_last(&s->rig), "\"order\":{\"client_id\":\"nd-1-1\"");
-    assert_has(runner_rig_last(&s->rig), "\"state\":\"filled\",\"qty\":0.0031,");
-    assert_has(runner_rig_last(&s->rig), "\"fills\":[{\"fill_id\":\"7\"");
-    assert_has(runner_rig_last(&s->rig), "\"trade\":{\"id\":1,");
-    assert_has(runner_rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
+    assert_has(s->full, "score +0.41 of 0.35 · order");
+    assert_has(s->full, "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
+    assert_has(s->full, "bull\t\t\t\n· rsi14\t28.10\t30.00\t+0.30");
+    assert_has(s->full, "\"order\":{\"client_id\":\"nd-1-1\"");
+    assert_has(s->full, "\"state\":\"filled\",\"qty\":0.0031,");
+    assert_has(s->full, "\"fills\":[{\"fill_id\":\"7\"");
+    assert_has(s->full, "\"trade\":{\"id\":1,");
+    assert_has(s->full, "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
 
     d = a_decision(2);
     d.outcome = OUTCOME_VETOED;
@@ -416,7 +419,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "3 of 3 positions open");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/why btc-usd");
-    assert_has(runner_rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
+    assert_has(s->full, "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
     d = a_decision(3);
     (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
     d.score = -0.2;
@@ -424,22 +427,22 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "%s", "");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/why");
-    assert_has(runner_rig_last(&s->rig), "score −0.20 of 0.35 · hold");
-    assert_has(runner_rig_last(&s->rig), "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
-    assert_has(runner_rig_last(&s->rig), "\"/why BTC-USD\"");
+    assert_has(s->full, "score −0.20 of 0.35 · hold");
+    assert_has(s->full, "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
+    assert_has(s->full, "\"/why BTC-USD\"");
     steer_rig_send(s, &s->rig.rita, "/why 99");
-    assert_has(runner_rig_last(&s->rig), "TRADE_UNKNOWN");
+    assert_has(s->full, "TRADE_UNKNOWN");
     steer_rig_send(s, &s->rig.rita, "/why \"no symbol\"");
-    assert_has(runner_rig_last(&s->rig),
+    assert_has(s->full,
                "is not the number of a trade (12), the number of a decision (d12)");
     steer_rig_send(s, &s->rig.rita, "/why d2");
-    assert_has(runner_rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
+    assert_has(s->full, "Vetoed by RISK_MAX_POSITIONS");
     steer_rig_send(s, &s->rig.rita, "/why ND-1-1");
-    assert_has(runner_rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
+    assert_has(s->full, "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
     steer_rig_send(s, &s->rig.rita, "/why nd-1-99");
-    assert_has(runner_rig_last(&s->rig), "what: no order nd-1-99");
+    assert_has(s->full, "what: no order nd-1-99");
     steer_rig_send(s, &s->rig.rita, "/why d99");
-    assert_has(runner_rig_last(&s->rig), "TRADE_UNKNOWN");
+    assert_has(s->full, "TRADE_UNKNOWN");
 }
 
 static struct vote *add_vote(struct decision *d, const char *agent, enum direction direction,
@@ -509,7 +512,7 @@ static void why_shows_all_eight_agents(void **state)
     struct decision d = a_full_decision(5);
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/why");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "data_sync\tok\t1.00\t–");
     assert_has(text, "quant_analyst\tlong\t0.33\t–");
     assert_has(text, "predict\tshort\t0.10\t0.50");
@@ -547,7 +550,7 @@ static void why_shows_all_eight_agents(void **state)
     (void)snprintf(order.reason, sizeof(order.reason), "too small");
     assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/why d6");
-    text = runner_rig_last(&s->rig);
+    text = s->full;
     assert_has(text, "= +1.00 (limited to 1); ±0.35");
     assert_has(text, "[\"risk_audit\",\"pass\"");
     assert_has(text, "[\"execution\",\"sent\"");
@@ -560,7 +563,7 @@ static void decisions_are_listed(void **state)
     struct err err = {0};
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/decisions");
-    assert_has(runner_rig_last(&s->rig), "No decisions yet");
+    assert_has(s->full, "No decisions yet");
     for (int64_t id = 1; id <= 12; id++) {
         struct decision d = a_decision(id);
         d.at_us = RIG_WALL_US + (id - 12) * USEC_PER_HOUR;
@@ -576,7 +579,7 @@ static void decisions_are_listed(void **state)
         assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     }
     steer_rig_send(s, &s->rig.rita, "/decisions");
-    const char *text = runner_rig_last(&s->rig);
+    const char *text = s->full;
     assert_has(text, "Last 10 decisions");
     assert_has(text, "11:06\tETH-USD\tchop\t+0.41\t0.35\torder");
     assert_has(text, "10:06\tBTC-USD\t–\t−0.20\t0.35\thold");
@@ -585,31 +588,31 @@ static void decisions_are_listed(void **state)
     assert_has(text, "{\"id\":3,");
     assert_null(strstr(text, "{\"id\":2,"));
     steer_rig_send(s, &s->rig.rita, "/decisions 12");
-    text = runner_rig_last(&s->rig);
+    text = s->full;
     assert_has(text, "Last 12 decisions");
     assert_has(text, "\"/why d2\"");
     assert_has(text, "\"veto\"]");
     assert_has(text, "Vetoes: 2 × RISK_A, 1 × RISK_B");
     steer_rig_send(s, &s->rig.rita, "/decisions eth-usd 3");
-    text = runner_rig_last(&s->rig);
+    text = s->full;
     assert_has(text, "Last 3 decisions");
     assert_null(strstr(text, "BTC-USD"));
     steer_rig_send(s, &s->rig.rita, "/decisions eth-usd 1");
-    assert_has(runner_rig_last(&s->rig), "Last decision");
+    assert_has(s->full, "Last decision");
     steer_rig_send(s, &s->rig.rita, "/decisions sol-usd");
-    assert_has(runner_rig_last(&s->rig), "No decisions yet for SOL-USD");
+    assert_has(s->full, "No decisions yet for SOL-USD");
     static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
                                         "/decisions \"no symbol\""};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         steer_rig_send(s, &s->rig.rita, wrong[i]);
-        assert_has(runner_rig_last(&s->rig), "COMMAND_ARG_INVALID");
+        assert_has(s->full, "COMMAND_ARG_INVALID");
     }
     /* After midnight a row shows the new day. */
     struct decision d = a_decision(13);
     d.at_us = RIG_WALL_US + USEC_PER_DAY;
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/decisions 2");
-    assert_has(runner_rig_last(&s->rig), "11-18\t\t\t\t\t");
+    assert_has(s->full, "11-18\t\t\t\t\t");
 }
 
 static void help_shows_only_permitted_commands(void **state)
@@ -617,25 +620,25 @@ static void help_shows_only_permitted_commands(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/help");
-    assert_has(runner_rig_last(&s->rig), "/status  Account");
-    assert_lacks(runner_rig_last(&s->rig), "/pause");
-    assert_lacks(runner_rig_last(&s->rig), "/emergency_stop");
+    assert_has(s->full, "/status  Account");
+    assert_lacks(s->full, "/pause");
+    assert_lacks(s->full, "/emergency_stop");
     steer_rig_send(s, &s->rig.adam, "/help");
-    assert_has(runner_rig_last(&s->rig), "/emergency_stop");
+    assert_has(s->full, "/emergency_stop");
     steer_rig_send(s, &s->rig.alice, "/help close");
-    assert_has(runner_rig_last(&s->rig), "/close <symbol>");
-    assert_has(runner_rig_last(&s->rig), "asks for a confirmation");
-    assert_has(runner_rig_last(&s->rig), "symbol (symbol_or_all): a symbol, or all");
-    assert_has(runner_rig_last(&s->rig), "now all, BTC-USD"); /* what can be given at this time */
+    assert_has(s->full, "/close <symbol>");
+    assert_has(s->full, "asks for a confirmation");
+    assert_has(s->full, "symbol (symbol_or_all): a symbol, or all");
+    assert_has(s->full, "now all, BTC-USD"); /* what can be given at this time */
     steer_rig_send(s, &s->rig.rita, "/help trades");
-    assert_has(runner_rig_last(&s->rig), "count (int 1 to 50, default 10): number of trades");
-    assert_has(runner_rig_last(&s->rig), "\"default\":\"10\",\"minimum\":\"1\",\"maximum\":\"50\"");
+    assert_has(s->full, "count (int 1 to 50, default 10): number of trades");
+    assert_has(s->full, "\"default\":\"10\",\"minimum\":\"1\",\"maximum\":\"50\"");
     steer_rig_send(s, &s->rig.rita, "/help close");
-    assert_has(runner_rig_last(&s->rig), "COMMAND_UNKNOWN");
+    assert_has(s->full, "COMMAND_UNKNOWN");
     steer_rig_send(s, &s->rig.rita, "/whoami");
-    assert_has(runner_rig_last(&s->rig), "Role read_only, channel telegram, id 8");
+    assert_has(s->full, "Role read_only, channel telegram, id 8");
     steer_rig_send(s, &s->rig.rita, "/version");
-    assert_has(runner_rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
+    assert_has(s->full, "nightdesk " NIGHTDESK_VERSION);
 }
 
 static void auditlog_can_be_narrowed_to_a_user_and_a_time(void **state)
@@ -646,18 +649,18 @@ static void auditlog_can_be_narrowed_to_a_user_and_a_time(void **state)
     clock_fake_advance(&s->rig.clock, USEC_PER_HOUR);
     steer_rig_send(s, &s->rig.rita, "/close BTC-USD");
     steer_rig_send(s, &s->rig.adam, "/auditlog user=alice");
-    assert_has(runner_rig_last(&s->rig), "\"alice\"");
-    assert_lacks(runner_rig_last(&s->rig), "\"rita\"");
+    assert_has(s->full, "\"alice\"");
+    assert_lacks(s->full, "\"rita\"");
     steer_rig_send(s, &s->rig.adam, "/auditlog 50 8");
-    assert_has(runner_rig_last(&s->rig), "\"rita\"");
-    assert_lacks(runner_rig_last(&s->rig), "\"alice\"");
+    assert_has(s->full, "\"rita\"");
+    assert_lacks(s->full, "\"alice\"");
     steer_rig_send(s, &s->rig.adam, "/auditlog since=-10m");
-    assert_has(runner_rig_last(&s->rig), "\"rita\"");
-    assert_lacks(runner_rig_last(&s->rig), "\"alice\"");
+    assert_has(s->full, "\"rita\"");
+    assert_lacks(s->full, "\"alice\"");
     steer_rig_send(s, &s->rig.adam, "/auditlog since=+1h");
-    assert_has(runner_rig_last(&s->rig), "since: +1h is above now");
+    assert_has(s->full, "since: +1h is above now");
     steer_rig_send(s, &s->rig.adam, "/auditlog user=alicia");
-    assert_has(runner_rig_last(&s->rig), "user: no user alicia; configured: alice, rita");
+    assert_has(s->full, "user: no user alicia; configured: alice, rita");
 }
 
 static void auditlog_is_for_admins(void **state)
@@ -665,17 +668,17 @@ static void auditlog_is_for_admins(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.alice, "/auditlog");
-    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
+    assert_has(s->full, "ACCESS_DENIED");
     steer_rig_send(s, &s->rig.adam, "/auditlog 5");
-    assert_has(runner_rig_last(&s->rig), "all verified");
-    assert_has(runner_rig_last(&s->rig), "command.denied");
-    assert_has(runner_rig_last(&s->rig), "0 read-only commands in the last day");
+    assert_has(s->full, "all verified");
+    assert_has(s->full, "command.denied");
+    assert_has(s->full, "0 read-only commands in the last day");
     assert_int_equal(runner_rig_audited(&s->rig, "command.received"),
                      1); /* reading the audit log is audited */
     steer_rig_send(s, &s->rig.adam, "/version");
     steer_rig_send(s, &s->rig.rita, "/whoami");
     steer_rig_send(s, &s->rig.adam, "/auditlog 5");
-    assert_has(runner_rig_last(&s->rig), "2 read-only commands in the last day");
+    assert_has(s->full, "2 read-only commands in the last day");
     assert_int_equal(runner_rig_audited(&s->rig, "command.received"), 2);
 }
 
