@@ -41,7 +41,8 @@ struct loop;
 struct ops_store;
 struct trading_store;
 
-#define AUDITOR_REPORT_MAX_BYTES ((size_t)64 * 1024)
+/* Above a report of SYMBOLS_LIMIT symbols and POSITIONS_LIMIT positions. */
+#define AUDITOR_REPORT_MAX_BYTES ((size_t)192 * 1024)
 #define AUDITOR_HOURS_MAX        720
 
 struct auditor_options {

@@ -13,11 +13,11 @@
 
 #include <stdbool.h>
 
-#define FINDING_EVIDENCE_MAX     8
-#define FINDING_TITLE_SIZE       160
-#define FINDING_TEXT_SIZE        1600
-#define FINDING_POINTER_SIZE     160
-#define FINDING_VALUE_SIZE       96
+#define FINDING_EVIDENCE_MAX 8
+#define FINDING_TITLE_SIZE   160
+#define FINDING_TEXT_SIZE    1600
+#define FINDING_POINTER_SIZE 160
+#define FINDING_VALUE_SIZE   96
 
 /* A cited figure. */
 struct finding_figure {

@@ -1,4 +1,5 @@
 #include "api_internal.h"
+#include "base/check.h"
 #include "model/model_json.h"
 
 static void add_ops_loop(struct json_out *out, const struct api_state_key *key)
@@ -73,6 +74,7 @@ static struct web_content *render(const struct snapshot *s, const struct api_sta
     add_telegram(&out, key->telegram, key->telegram_since_us);
     json_out_end(&out);
     buf_add_char(&body, '\n');
+    ASSERT(!buf_failed(&body)); /* a third of it with SYMBOLS_LIMIT and POSITIONS_LIMIT */
     return web_content_new(&(struct web_answer){
         .status = 200, .content_type = "application/json", .body = buf_str(&body)});
 }

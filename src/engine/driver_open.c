@@ -204,6 +204,11 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
         return rc;
     }
     watch_held(d, memory);
+    if (d->settings.symbol_count < 1 || d->symbol_count > d->shared->symbols) {
+        return err_set(err, ERR_STORE_DAMAGED,
+                       "%d symbols have a position or an order, fewer than %d can be watched",
+                       d->symbol_count, d->shared->symbols);
+    }
     if (memory->order_count > capacity_orders(d->symbol_count)) {
         return err_set(err, ERR_STORE_DAMAGED,
                        "orders: %d are open in %d symbols, at most %d can be", memory->order_count,
@@ -345,8 +350,10 @@ static int recover(struct driver *d, struct err *err)
     struct engine_now now = {.wall_us = clock_wall_us(d->clock),
                              .mono_us = clock_mono_us(d->clock)};
     bool first = false;
-    d->symbol_count = d->settings.symbol_count;
-    memcpy(d->symbols, d->settings.symbols, sizeof(d->symbols));
+    /* As configured: an attempt before this one may have left some out. */
+    d->symbol_count = d->settings.symbol_count = d->options.settings.symbol_count;
+    memcpy(d->symbols, d->options.settings.symbols, sizeof(d->symbols));
+    memcpy(d->settings.symbols, d->symbols, sizeof(d->symbols));
     int rc = journal_load(d->store, memory, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);

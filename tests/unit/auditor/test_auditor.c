@@ -699,7 +699,46 @@ static void a_model_that_is_switched_off_answers_the_audit_under_way(void **stat
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_reply_says_so),
+/* Each figure as long as it can be. */
+static void the_report_holds_all_symbols_and_positions(void **state)
+{
+    static struct snapshot_market markets[SYMBOLS_LIMIT];
+    static struct position positions[POSITIONS_LIMIT];
+    struct rig *rig = *state;
+    const struct dec long_number = {INT64_C(8999999999999999999)};
+    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
+        struct snapshot_market *m = &markets[i];
+        *m = (struct snapshot_market){.price = long_number, .refused = UINT32_MAX};
+        (void)snprintf(m->symbol.name, sizeof(m->symbol.name), "SYMBOL%03d-LONG", i);
+    }
+    for (int i = 0; i < POSITIONS_LIMIT; i++) {
+        struct position *p = &positions[i];
+        *p = (struct position){.symbol = markets[i].symbol,
+                               .qty = long_number,
+                               .entry_price = long_number,
+                               .mark_price = long_number,
+                               .stop = long_number,
+                               .target = long_number,
+                               .unrealised = long_number,
+                               .fees = long_number,
+                               .opened_us = NOW_US,
+                               .decision_id = INT64_MAX,
+                               .client_id = "nd-1234567890123-123456789012345"};
+    }
+    rig->snapshot.markets = markets;
+    rig->snapshot.market_count = SYMBOLS_LIMIT;
+    rig->snapshot.positions = positions;
+    rig->snapshot.position_count = POSITIONS_LIMIT;
+    AUTO_REPLY struct reply *reply = reply_new();
+    assert_int_not_equal(run(rig, &(struct auditor_request){.hours = 24}, reply),
+                         AUDITOR_EXIT_NO_VERDICT);
+    struct json_object *report = json_get(reply_data(reply), "report");
+    assert_int_equal(json_len(json_at(report, "/account/positions")), POSITIONS_LIMIT);
+    assert_int_equal(json_object_object_length(json_at(report, "/system/feed")), SYMBOLS_LIMIT);
+}
+
+UNIT_GROUP(auditor, RIGGED(the_report_holds_all_symbols_and_positions),
+           RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_reply_says_so),
            RIGGED(a_dry_run_stores_nothing), RIGGED(a_verified_finding_is_raised),
            RIGGED(an_unverified_finding_is_rejected), RIGGED(a_missing_verdict_raises_an_alert),
            RIGGED(a_check_resolves_and_reopens_its_alert),

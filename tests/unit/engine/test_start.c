@@ -9,6 +9,7 @@
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "recorder_rig.h"
+#include "store/position_table.h"
 #include "unit/unit.h"
 
 #include <errno.h>
@@ -381,7 +382,57 @@ static void a_thread_that_is_stopped_early_opens_nothing(void **state)
     shared_release(&shared);
 }
 
-UNIT_GROUP(start, cmocka_unit_test(a_missing_table_prevents_trading),
+/* Positions that an earlier run left in symbols that are not configured any more. */
+static void hold_others(struct driver_rig *rig, int count)
+{
+    struct position p[2 * CAPACITY_MIN] = {0};
+    for (int i = 0; i < count; i++) {
+        char name[SYMBOL_SIZE];
+        (void)snprintf(name, sizeof(name), "S%03d-USD", i);
+        assert_true(symbol_parse(str_c(name), &p[i].symbol));
+        p[i].qty = p[i].entry_price = p[i].mark_price = dec_from_int(1);
+    }
+    assert_int_equal(position_table_replace(rig->store, p, (size_t)count, NULL), 0);
+}
+
+static void symbols_that_are_held_come_before_configured_ones(void **state)
+{
+    (void)state;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 1);
+    int configured = rig.settings.symbol_count;
+    hold_others(&rig, CAPACITY_MIN - configured + 1);
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
+    assert_int_equal(s->market_count, CAPACITY_MIN);
+    assert_string_equal(s->markets[0].symbol.name, rig.settings.symbols[0].name);
+    assert_string_not_equal(s->markets[configured - 1].symbol.name,
+                            rig.settings.symbols[configured - 1].name);
+    driver_rig_close(&rig);
+}
+
+static void more_held_symbols_than_can_be_watched_prevent_trading(void **state)
+{
+    (void)state;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 1);
+    hold_others(&rig, CAPACITY_MIN + 1);
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_STARTING);
+    assert_non_null(strstr(driver_rig_snapshot(&rig)->state_reason, "trading.db"));
+    hold_others(&rig, 0);
+    driver_rig_run(&rig, 2);
+    assert_int_equal(driver_rig_snapshot(&rig)->market_count, rig.settings.symbol_count);
+    driver_rig_close(&rig);
+}
+
+UNIT_GROUP(start, cmocka_unit_test(symbols_that_are_held_come_before_configured_ones),
+           cmocka_unit_test(more_held_symbols_than_can_be_watched_prevent_trading),
+           cmocka_unit_test(a_missing_table_prevents_trading),
            cmocka_unit_test(a_damaged_row_prevents_trading),
            cmocka_unit_test(an_unusable_saved_market_is_restarted),
            cmocka_unit_test(held_symbols_have_priority_over_configured_ones),
