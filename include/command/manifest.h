@@ -31,7 +31,7 @@
 #define MANIFEST_EXAMPLES_MAX 4
 #define MANIFEST_ALIASES_MAX  4
 #define MANIFEST_NAME_SIZE    33
-#define MANIFEST_FILES_MAX    1000 /* entries of the user's folder */
+#define MANIFEST_FILES_MAX    400 /* of the user's folder; a reload reads them on the loop */
 #define MANIFEST_TIMES_MAX    8
 #define MANIFEST_DIGEST_SIZE  17
 
@@ -120,8 +120,7 @@ struct manifest_list;
 /* The embedded manifests. */
 int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
                        struct err *err);
-/* The same from a table of files that ends at a NULL path; files outside commands/ are skipped.
- * The table must outlive the list. */
+/* The same from a table of files that ends at a NULL path; files outside commands/ are skipped. */
 struct embedded_file;
 int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
                        struct manifest_list **ret, struct err *err);

@@ -199,6 +199,11 @@ void config_diff(const struct config *before, const struct config *after, struct
  * it cannot be used. */
 int config_keep_running(struct config *fresh, const struct config *running, struct err *err);
 
+/* Calls fn with each secret that is not empty. */
+void config_each_secret(const struct config *config,
+                        void (*fn)(const char *path, const char *value, void *userdata),
+                        void *userdata);
+
 /* The whole configuration as YAML, secrets as ***, with the origin of each value as a comment. */
 void config_dump(const struct config *config, struct buf *out);
 /* The same without the comments: equal for equal values, wherever they come from. */

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "io/secret.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,6 +63,10 @@ void ops_store_change_rollback(const struct ops_store_change *change);
  * at least now_us, so that it stays so if ops.db was lost. */
 int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *ret,
                               struct err *err);
+
+/* A hash that only somebody with audit.key can make; of a store opened for writing. */
+void ops_store_fingerprint(const struct ops_store *store, struct str data,
+                           char ret_hex[SECRET_HASH_HEX_SIZE]);
 
 /* Named values: "last_request_id", "audit_last_us", … */
 int ops_store_write_i64(struct ops_store *store, const char *name, int64_t value, struct err *err);

@@ -62,10 +62,9 @@ int manifest_check_keys(const struct manifest_reader *r, const struct yaml_node 
             continue;
         }
         const char *near = nearest(key->text, known);
-        return near == NULL
-                   ? manifest_complain(r, key, "unknown key %.*s", STR_ARG(key->text))
-                   : manifest_complain(r, key, "unknown key %.*s; did you mean %s?",
-                                       STR_ARG(key->text), near);
+        return near == NULL ? manifest_complain(r, key, "unknown key %.*s", STR_ARG(key->text))
+                            : manifest_complain(r, key, "unknown key %.*s; did you mean %s?",
+                                                STR_ARG(key->text), near);
     }
     return 0;
 }
@@ -387,7 +386,8 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
     struct manifest *m = calloc(1, sizeof(*m));
     ASSERT(m != NULL);
     m->refs = 1;
-    const struct manifest_reader r = {.path = path, .actions = actions, .m = m, .err = err};
+    const struct manifest_reader r = {
+        .path = path, .actions = actions, .m = m, .root = yaml_root(doc), .err = err};
     rc = read_manifest(&r, yaml_root(doc));
     if (rc < 0) {
         manifest_unref(m);

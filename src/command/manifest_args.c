@@ -201,7 +201,7 @@ static int match(struct action_param *rule, const struct action_param *param, st
 }
 
 static int pass_on(const struct manifest_reader *r, const struct yaml_node *node,
-                   struct manifest_with *with)
+                   const struct action *action, struct manifest_with *with)
 {
     struct manifest_arg *arg = &r->m->args[with->arg];
     struct err why = {0};
@@ -210,7 +210,8 @@ static int pass_on(const struct manifest_reader *r, const struct yaml_node *node
                                  with->param->name, arg->rule.name);
     }
     if (match(&arg->rule, with->param, &why) < 0 || value_check_param(&arg->rule, &why) < 0) {
-        return manifest_complain(r, node, "%s", why.context);
+        return manifest_complain(r, yaml_at(yaml_get(r->root, "args"), (size_t)with->arg),
+                                 "%s (%s of %s)", why.context, with->param->name, action->name);
     }
     if (arg->rule.default_text == NULL && !arg->rule.required) {
         arg->rule.default_text = with->param->default_text; /* for help; the action's */
@@ -303,7 +304,7 @@ static int read_one(const struct manifest_reader *r, const struct yaml_node *key
         return rc;
     }
     if (with->arg >= 0) {
-        return pass_on(r, value, with);
+        return pass_on(r, value, step->action, with);
     }
     return with->has_args || with->is_output ? 0 : read_literal(r, value, with);
 }

@@ -24,6 +24,7 @@ struct manifest_reader {
     const char *path;
     const struct action_table *actions;
     struct manifest *m;
+    const struct yaml_node *root;
     struct err *err;
 };
 

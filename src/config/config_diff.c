@@ -235,6 +235,36 @@ void config_diff(const struct config *before, const struct config *after, struct
     }
 }
 
+/* ------------------------------------------------------------------ secrets */
+
+void config_each_secret(const struct config *config,
+                        void (*fn)(const char *path, const char *value, void *userdata),
+                        void *userdata)
+{
+    const struct items lists[] = {users_of(config), locals_of(config), services_of(config)};
+    for (size_t i = 0; i < option_count; i++) {
+        const char *const *value = slot_of(&option_table[i], config);
+        if (option_table[i].type == OPTION_SECRET && (*value)[0] != '\0') {
+            fn(option_table[i].path, *value, userdata);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        for (size_t f = 0; f < lists[i].field_count; f++) {
+            const struct option *o = &lists[i].fields[f];
+            for (int k = 0; o->type == OPTION_SECRET && k < lists[i].count; k++) {
+                char path[sizeof(((struct config_change *)0)->path)];
+                const void *item = item_at(&lists[i], k);
+                const char *const *value = slot_of(o, item);
+                (void)snprintf(path, sizeof(path), "%s.%s.%s", lists[i].path, lists[i].name(item),
+                               o->name);
+                if (*value != NULL && (*value)[0] != '\0') {
+                    fn(path, *value, userdata);
+                }
+            }
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ what needs a restart */
 
 static bool copy_text(struct config *fresh, const struct option *o, const char *text, void *slot)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/json_out.h"
 #include "io/loop.h"
+#include "io/secret.h"
 #include "store/config_table.h"
 #include "store/ops.h"
 
@@ -17,6 +18,8 @@
 #define HISTORY_MAX 20
 #define LINES_MAX   ((size_t)64 * 1024)
 #define DETAIL_MAX  ((size_t)1000)
+/* in ops.db: which secrets the last stored configuration had */
+#define SECRETS_VALUE "config_secrets"
 
 /* What a prompt showed. */
 struct shown {
@@ -183,6 +186,29 @@ static void show_diff(struct reply *reply, const struct config_diff *diff)
 
 /* ------------------------------------------------------------------ applying */
 
+/* Lines "path hash": they tell whether a secret has changed, and nothing else without audit.key. */
+struct secrets {
+    const struct reload *reload;
+    struct buf *out;
+};
+
+static void add_secret(const char *path, const char *value, void *userdata)
+{
+    const struct secrets *to = userdata;
+    char hash[SECRET_HASH_HEX_SIZE];
+    AUTO_BUF struct buf named = BUF_INIT(512);
+    ops_store_fingerprint(to->reload->o.store, str_c(value), hash);
+    buf_addf(&named, "%s %s", path, hash); /* equal secrets of two options look different */
+    ops_store_fingerprint(to->reload->o.store, buf_str(&named), hash);
+    buf_addf(to->out, "%s %.32s\n", path, hash);
+}
+
+static void add_secrets(const struct reload *reload, const struct config *config, struct buf *out)
+{
+    struct secrets to = {reload, out};
+    config_each_secret(config, add_secret, &to);
+}
+
 /* diff NULL: no list of changes. */
 static int store_version(const struct reload *reload, const struct config *config,
                          const struct config_diff *diff, const struct wish *wish, int64_t *ret_id,
@@ -190,6 +216,7 @@ static int store_version(const struct reload *reload, const struct config *confi
 {
     AUTO_BUF struct buf changes = BUF_INIT(LINES_MAX);
     AUTO_BUF struct buf text = BUF_INIT(CONFIG_VERSION_TEXT_MAX);
+    AUTO_BUF struct buf secrets = BUF_INIT(LINES_MAX);
     struct config_version version = {.at_us = clock_wall_us(reload->o.clock)};
     if (diff != NULL) {
         add_lines(&changes, diff);
@@ -201,7 +228,10 @@ static int store_version(const struct reload *reload, const struct config *confi
     (void)str_copy(str_c(wish->why), version.why, sizeof(version.why));
     version.changes = changes.data;
     version.text = text.data;
-    return config_table_add(reload->o.store, &version, ret_id, err);
+    add_secrets(reload, config, &secrets);
+    int rc = config_table_add(reload->o.store, &version, ret_id, err);
+    return rc < 0 ? rc
+                  : ops_store_write_text(reload->o.store, SECRETS_VALUE, buf_str(&secrets), err);
 }
 
 /* The row of the audit log and the version, both or neither. */
@@ -596,22 +626,56 @@ void reload_actions(struct reload *reload, struct action_table *table)
 
 /* ------------------------------------------------------------------ life cycle */
 
+/* Lists the secrets that differ from the last stored configuration, whose text is the same: as text
+ * both are "***". */
+static int compare_secrets(const struct reload *reload, struct config_diff *ret, struct err *err)
+{
+    AUTO_BUF struct buf before = BUF_INIT(LINES_MAX), now = BUF_INIT(LINES_MAX);
+    int rc = ops_store_get_text(reload->o.store, SECRETS_VALUE, &before, err);
+    add_secrets(reload, reload->config, &now);
+    if (rc == 0 && before.len == 0) { /* an older version has stored the configuration */
+        return ops_store_write_text(reload->o.store, SECRETS_VALUE, buf_str(&now), err);
+    }
+    struct str rest = buf_str(&now), line;
+    while (rc == 0 && str_split(&rest, '\n', &line)) {
+        struct str path;
+        if (line.len == 0 || memmem(before.data, before.len, line.ptr, line.len) != NULL) {
+            continue;
+        }
+        ret->live++;
+        if (ret->count < CONFIG_CHANGES_MAX) {
+            struct config_change *change = &ret->items[ret->count++];
+            (void)str_word(&line, &path);
+            *change = (struct config_change){.live = true, .before = "***", .after = "***"};
+            (void)str_copy(path, change->path, sizeof(change->path));
+        }
+    }
+    return rc;
+}
+
 static int store_start(struct reload *reload, struct err *err)
 {
     static const struct principal start = {
         .channel = CHANNEL_SCHEDULE, .name = "nightdesk", .role = ROLE_ADMIN};
     AUTO_CONFIG_VERSION struct config_version last = {0};
     AUTO_BUF struct buf text = BUF_INIT(CONFIG_VERSION_TEXT_MAX);
+    AUTO_FREE struct config_diff *diff = calloc(1, sizeof(*diff));
+    ASSERT(diff != NULL);
     int64_t id;
     config_text(reload->config, &text);
     int rc = config_table_last(reload->o.store, &last, err);
-    if (rc == -ERR_STORE_NOT_FOUND) {
+    bool first = rc == -ERR_STORE_NOT_FOUND;
+    if (first) {
         err_clear(err);
-    } else if (rc < 0 || strcmp(last.text, text.data) == 0) {
+    } else if (rc < 0) {
+        return rc;
+    }
+    bool same = !first && strcmp(last.text, text.data) == 0;
+    if (same && ((rc = compare_secrets(reload, diff, err)) < 0 || diff->live == 0)) {
         return rc;
     }
     const struct wish wish = {.who = &start, .why = "start"};
-    return store_version(reload, reload->config, NULL, &wish, &id, err);
+    return store_version(reload, reload->config, same ? diff : NULL, &wish, &id, err);
 }
 
 void reload_started(struct reload *reload)

@@ -271,6 +271,13 @@ static int write_value(struct ops_store *store, const char *name, struct db_valu
                   DB_VALUES(DB_TEXT_C(name), value), err);
 }
 
+void ops_store_fingerprint(const struct ops_store *store, struct str data,
+                           char ret_hex[SECRET_HASH_HEX_SIZE])
+{
+    ASSERT(store->has_key);
+    secret_hash(&store->audit_key, data, ret_hex);
+}
+
 int ops_store_write_i64(struct ops_store *store, const char *name, int64_t value, struct err *err)
 {
     return write_value(store, name, DB_I64(value), err);

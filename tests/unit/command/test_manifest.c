@@ -55,7 +55,7 @@ static void broken_manifests_are_refused_with_line_and_column(void **state)
          "a required argument cannot follow"},
         {GOOD_HEAD "args: [{name: a, type: int, required: true, help: h}]\n"
                    "steps: [{run: test.change, with: {service: $a}}]\n" EXAMPLES,
-         "6:44: service takes a service, argument a is a int"},
+         "5:8: service takes a service, argument a is a int"},
         {GOOD_HEAD "args: [{name: a, type: service, help: h}]\n"
                    "steps: [{run: test.change, with: {service: $a}}]\n" EXAMPLES,
          "service is required, but argument a is optional"},

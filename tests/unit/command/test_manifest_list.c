@@ -93,18 +93,25 @@ static void the_folder_adds_commands_to_the_embedded_ones(void **state)
     assert_null(manifest_at(r->list, 2));
 }
 
-static void three_hundred_commands_load(void **state)
+static void four_hundred_commands_load_and_no_more(void **state)
 {
     struct list_rig *r = *state;
-    for (int i = 0; i < 300; i++) {
+    const struct manifest *look_before = manifest_find(r->list, "look");
+    for (int i = 0; i < 400; i++) {
         char name[32];
         (void)snprintf(name, sizeof(name), "own_%d", i);
         write_command(r, name, "");
     }
     assert_int_equal(reload(r, MANIFEST_ALL_OR_NOTHING), 0);
-    assert_non_null(manifest_at(r->list, 300));
-    assert_null(manifest_at(r->list, 301));
-    assert_non_null(manifest_find(r->list, "own_299"));
+    assert_non_null(manifest_at(r->list, 400));
+    assert_null(manifest_at(r->list, 401));
+    assert_non_null(manifest_find(r->list, "own_399"));
+    assert_ptr_equal(manifest_find(r->list, "look"), look_before); /* not read again */
+    write_command(r, "one_more", "");
+    assert_int_equal(reload(r, MANIFEST_ALL_OR_NOTHING), 1);
+    assert_has(r->problem, "more than 400 files");
+    assert_null(manifest_find(r->list, "one_more"));
+    assert_non_null(manifest_find(r->list, "own_399"));
 }
 
 static void a_bad_file_changes_nothing_at_a_reload(void **state)
@@ -299,7 +306,7 @@ static void a_command_exists_only_on_its_channels(void **state)
 
 #define LIST_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 UNIT_GROUP(manifest_list, LIST_TEST(the_folder_adds_commands_to_the_embedded_ones),
-           LIST_TEST(three_hundred_commands_load),
+           LIST_TEST(four_hundred_commands_load_and_no_more),
            LIST_TEST(a_bad_file_changes_nothing_at_a_reload),
            LIST_TEST(an_embedded_command_cannot_be_replaced),
            LIST_TEST(a_file_that_others_can_change_is_refused),

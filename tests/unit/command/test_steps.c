@@ -64,6 +64,27 @@ static void later_steps_use_the_outputs_of_earlier_ones(void **state)
     assert_string_equal(rig->notes, "[saw 1 in demo. 1][many -1][few -1]");
 }
 
+/* A decimal of the command line is compared exactly, however it was written. */
+static void a_condition_compares_a_decimal_argument(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(
+        rig, "above",
+        "role: operator\nargs: [{name: limit, type: decimal, minimum: 0, maximum: 9999, "
+        "required: true, help: h}]\nsteps:\n  - {id: look, run: test.read}\n"
+        "  - {run: test.note, when: $look.count > $limit, with: {text: above}}\n"
+        "  - {run: test.note, when: $look.count == $limit, with: {text: \"at $limit\"}}\n"
+        "examples: [above 2.5]\n");
+    rig->count = 1234;
+    assert_int_equal(runner_rig_send(rig, "above 1,233.99999999"), 0);
+    assert_int_equal(runner_rig_send(rig, "above 1234.00"), 0);
+    assert_string_equal(rig->notes, "[above -1][at 1234 -1]");
+    assert_int_equal(runner_rig_send(rig, "above 1,5"), 0);
+    assert_has(runner_rig_last(rig), "ambiguous");
+    assert_int_equal(runner_rig_send(rig, "above 10000"), 0);
+    assert_has(runner_rig_last(rig), "is not in 0 to 9999");
+}
+
 static void outputs_survive_a_crash(void **state)
 {
     struct runner_rig *rig = *state;
@@ -454,7 +475,8 @@ static void the_limit_is_for_each_person(void **state)
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(steps, RIG_TEST(later_steps_use_the_outputs_of_earlier_ones),
-           RIG_TEST(outputs_survive_a_crash), RIG_TEST(an_output_that_is_missing_fails_the_step),
+           RIG_TEST(a_condition_compares_a_decimal_argument), RIG_TEST(outputs_survive_a_crash),
+           RIG_TEST(an_output_that_is_missing_fails_the_step),
            RIG_TEST(bad_workflows_are_refused_with_their_place),
            RIG_TEST(always_runs_however_the_run_ends), RIG_TEST(a_running_run_is_cancelled),
            RIG_TEST(a_waiting_client_learns_of_the_cancel),

@@ -268,10 +268,46 @@ static void only_a_new_configuration_is_stored_at_a_start(void **state)
     assert_int_equal(config_table_get(rig->store, 2, &none, NULL), -ERR_STORE_NOT_FOUND);
 }
 
+/* Secrets are stored as ***, and yet the history shows that one was replaced. */
+static void a_secret_that_changed_between_two_starts_is_stored(void **state)
+{
+    struct rig *rig = *state;
+    reload_started(rig->reload);
+    assert_int_equal(versions(rig), 1);
+    write_file(rig, "risk: {max_positions: 3}\napi: {token: n3w-53cr3t}\n");
+    struct config *config = NULL;
+    assert_int_equal(config_load(&rig->source, &config, NULL, NULL), 0);
+    struct reload *next = reload_new(&(struct reload_options){.config = config,
+                                                              .source = &rig->source,
+                                                              .loop = rig->loop,
+                                                              .clock = clock_real(),
+                                                              .store = rig->store,
+                                                              .alerts = rig->alerts,
+                                                              .access = rig->access,
+                                                              .apply = on_apply,
+                                                              .files = on_files,
+                                                              .busy = on_busy,
+                                                              .userdata = rig});
+    reload_started(next);
+    reload_started(next); /* once */
+    assert_int_equal(versions(rig), 2);
+    AUTO_CONFIG_VERSION struct config_version v = {0};
+    assert_int_equal(config_table_last(rig->store, &v, NULL), 0);
+    assert_string_equal(v.why, "start");
+    assert_string_equal(v.changes, "api.token: *** → ***\n");
+    AUTO_BUF struct buf kept = BUF_INIT(65536);
+    assert_int_equal(ops_store_get_text(rig->store, "config_secrets", &kept, NULL), 0);
+    assert_has(kept.data, "api.token ");
+    assert_lacks(kept.data, "53cr3t");
+    reload_free(next);
+    config_free(config);
+}
+
 #define RELOAD_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 UNIT_GROUP(reload, RELOAD_TEST(a_signal_applies_what_is_live),
            RELOAD_TEST(without_a_difference_nothing_is_applied),
            RELOAD_TEST(a_file_that_cannot_be_used_changes_nothing),
            RELOAD_TEST(while_the_store_is_locked_a_signal_waits),
            RELOAD_TEST(a_hundred_reloads_leak_nothing),
-           RELOAD_TEST(only_a_new_configuration_is_stored_at_a_start))
+           RELOAD_TEST(only_a_new_configuration_is_stored_at_a_start),
+           RELOAD_TEST(a_secret_that_changed_between_two_starts_is_stored))
