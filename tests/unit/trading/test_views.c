@@ -24,8 +24,7 @@ static void status_shows_the_account(void **state)
     steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(s->full, "has not reported yet");
     assert_has(s->full, "Services 4/4 up   Alerts 1 high");
-    assert_lacks(s->full,
-                 "\"tone\":\"busy\""); /* a console that is a pipe would not show it */
+    assert_lacks(s->full, "\"tone\":\"busy\""); /* a console that is a pipe would not show it */
 
     struct snapshot *early = steer_rig_draft(s);
     early->state = TRADING_STARTING;
@@ -160,14 +159,11 @@ static void a_disk_failure_is_shown(void **state)
     steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(s->full, "\"tone\":\"bad\"");
     assert_has(s->full, "⚠ disk failed: DB_FULL, since ");
-    assert_has(s->full,
-               "No new positions; stops, closing and an emergency stop work.");
-    assert_has(s->full,
-               "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
+    assert_has(s->full, "No new positions; stops, closing and an emergency stop work.");
+    assert_has(s->full, "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
     steer_rig_send(s, &s->rig.rita, "/version");
-    assert_has(s->full,
-               "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
-               "failed: DB_FULL\"");
+    assert_has(s->full, "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
+                        "failed: DB_FULL\"");
 }
 
 /* Figures from before the engine fell silent are marked as old. */
@@ -402,8 +398,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     assert_int_equal(fill_table_add(s->engine_store, &fill, &fresh, &err), 0);
     steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
     steer_rig_send(s, &s->rig.rita, "/why 1");
-    assert_has(s->full,
-               "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
+    assert_has(s->full, "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(s->full, "score +0.41 of 0.35 · order");
     assert_has(s->full, "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
     assert_has(s->full, "bull\t\t\t\n· rsi14\t28.10\t30.00\t+0.30");
@@ -433,8 +428,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     steer_rig_send(s, &s->rig.rita, "/why 99");
     assert_has(s->full, "TRADE_UNKNOWN");
     steer_rig_send(s, &s->rig.rita, "/why \"no symbol\"");
-    assert_has(s->full,
-               "is not the number of a trade (12), the number of a decision (d12)");
+    assert_has(s->full, "is not the number of a trade (12), the number of a decision (d12)");
     steer_rig_send(s, &s->rig.rita, "/why d2");
     assert_has(s->full, "Vetoed by RISK_MAX_POSITIONS");
     steer_rig_send(s, &s->rig.rita, "/why ND-1-1");
