@@ -22,6 +22,7 @@
 #include "model/position.h"
 #include "model/quote.h"
 #include "model/settings.h"
+#include "model/venue_status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -79,6 +80,7 @@ struct decision_context {
     const struct series *series;
     const struct settings *settings;
     const struct quote *quote;         /* NULL: none is known */
+    const struct instrument *rules;    /* that prices must follow; NULL: none */
     const struct position *held;       /* in this symbol; NULL: none */
     const struct predictor *predictor; /* NULL: none */
     const char *close_blocked; /* why no close may be sent: "an order is under way"; NULL: it may */

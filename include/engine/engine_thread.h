@@ -15,7 +15,7 @@
  * that is locked, full or damaged, a venue that does not answer) is reported as TOPIC_FAULT and in
  * the snapshot; the thread keeps running and retries, and nothing is opened meanwhile.
  * Ownership: `shared` must outlive the thread. The thread opens trading.db in state_dir itself; the
- * paper venue's book is in its paper_* tables.
+ * venue may keep its own book there.
  * Thread: start and stop from main.
  */
 #pragma once

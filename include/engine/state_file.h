@@ -1,12 +1,12 @@
 /*
  * state_file.h: .trading_state.json, the account as one small file for people and other programs.
  *
- *     state_file_of(&file, engine, wall_us);                 // fills in the current values
+ *     state_file_of(&file, engine, name, wall_us);                // fills in the current values
  *     rc = state_file_write(&file, state_dir, err);          // atomic
  *     rc = state_file_read(path, &file, err);                // errors with line:column
  *     rc = state_file_import(&file, &options, store, &done, err);
  *
- * Fields, all always written: schema, initialized (true), provider ("paper"), created_at,
+ * Fields, all always written: schema, initialized (true), provider (the venue's name), created_at,
  * last_updated (wall clock, ISO), active_positions [{symbol, side "long"|"short", size,
  * entry_price, order_id, stop_loss_order_id, take_profit_order_id, risk_usd}], total_trades
  * (closed, all time), win_rate (per cent of them with a profit), total_pnl (realised, all time,
@@ -59,9 +59,10 @@ struct state_file {
     char last_trip_reason[64]; /* empty: never tripped */
 };
 
-/* Fills in everything but created_us and, while the breaker is not tripped, last_trip_reason: these
- * keep their values. */
-void state_file_of(struct state_file *file, const struct engine *engine, int64_t wall_us);
+/* provider: the venue's name. Fills in everything but created_us and, while the breaker is not
+ * tripped, last_trip_reason: these keep their values. */
+void state_file_of(struct state_file *file, const struct engine *engine, const char *provider,
+                   int64_t wall_us);
 /* Whether a and b differ in positions, trades or breaker. */
 bool state_file_differs(const struct state_file *a, const struct state_file *b);
 void state_file_text(const struct state_file *file, struct buf *out);
@@ -73,7 +74,8 @@ int state_file_read(const char *path, struct state_file *ret, struct err *err);
 int state_file_write(const struct state_file *file, const char *state_dir, struct err *err);
 
 struct state_file_import {
-    const struct settings *settings; /* initial_cash, stop_pct, target_pct */
+    const struct settings *settings;  /* initial_cash, stop_pct, target_pct */
+    const struct venue_import *venue; /* NULL: nothing can be imported */
     int64_t wall_us;
     bool replace; /* replace open positions and orders */
 };
@@ -85,12 +87,14 @@ struct state_file_imported {
     int cancelled_orders;
 };
 
-/* Imports the account into trading.db, including the books of the paper venue, in one transaction
- * that this function begins and commits. Values that the file does not hold are chosen so that the
- * books balance: cash is the starting cash plus total_pnl minus the cost of the positions; fees are
- * 0; stop and target are at the configured distance from the entry price. Earlier orders, trades
- * and decisions stay as history. ERR_STATE_FILE_OPEN: something is open and replace is false;
- * nothing was changed. */
+/* Imports the account into trading.db, including the books that the venue keeps in it, in one
+ * transaction that this function begins and commits. Values that the file does not hold are chosen
+ * so that the books balance: cash is the starting cash plus total_pnl minus the cost of the
+ * positions; fees are 0; stop and target are at the configured distance from the entry price.
+ * Earlier orders, trades and decisions stay as history. ERR_STATE_FILE_OPEN: something is open and
+ * replace is false; ERR_STATE_FILE_VENUE: the venue's account is not in trading.db. After an error
+ * nothing is changed.
+ */
 int state_file_import(const struct state_file *file, const struct state_file_import *options,
                       struct trading_store *store, struct state_file_imported *ret,
                       struct err *err);

@@ -33,13 +33,32 @@ enum order_state {
     ORDER_UNKNOWN
 };
 
+/* How an order is executed. The engine chooses by what the venue can do, see struct
+ * venue_capabilities. */
+enum order_type {
+    ORDER_TYPE_MARKET, /* at any price */
+    ORDER_TYPE_LIMIT,  /* at `price` or better */
+    ORDER_TYPE_STOP    /* at any price, once the market has reached `price` */
+};
+/* How long the part rests that is not filled on arrival. */
+enum time_in_force {
+    TIF_GTC, /* until it is filled or cancelled, or the venue ends it */
+    TIF_DAY, /* the same, but not beyond the venue's trading day */
+    TIF_IOC, /* not at all */
+    TIF_FOK  /* not at all, and nothing is filled unless all of it is */
+};
+
 const char *side_name(enum side side);                /* "long" "short" */
 const char *order_kind_name(enum order_kind kind);    /* "entry" "close" "stop" "target" */
 const char *order_state_name(enum order_state state); /* "prepared" … */
+const char *order_type_name(enum order_type type);    /* "market" "limit" "stop" */
+const char *time_in_force_name(enum time_in_force t); /* "gtc" "day" "ioc" "fok" */
 bool order_state_is_final(enum order_state state);    /* FILLED, CANCELLED, REJECTED */
 bool side_parse(struct str s, enum side *ret);
 bool order_kind_parse(struct str s, enum order_kind *ret);
 bool order_state_parse(struct str s, enum order_state *ret);
+bool order_type_parse(struct str s, enum order_type *ret);
+bool time_in_force_parse(struct str s, enum time_in_force *ret);
 
 /*
  * The bracket of an entry. Before the first fill, stop and target are stop_away and target_away
@@ -57,6 +76,11 @@ struct order {
     enum order_kind kind;
     enum side side; /* of the position that it opens or reduces, not buy or sell */
     enum order_state state;
+    enum order_type type;
+    enum time_in_force time_in_force;
+    bool post_only;   /* of a limit: rejected if it would take from the book */
+    bool reduce_only; /* it closes at most the position that there is */
+    struct dec price; /* of a limit or stop; zero for a market order */
     struct dec qty;
     struct dec reference_price; /* price at the decision */
     struct dec stop;            /* mandatory for an entry */
@@ -71,9 +95,16 @@ struct order {
     char reason[64]; /* why it was made, or why it was refused: a code or a short word */
 };
 
-/* Moves stop and target to their distances from average_price. A price that would be <= 0 is not
- * changed. Without a fill nothing changes. */
-void order_measure(struct order *order);
+/* The venue's rules for prices, see model/venue_status.h; NULL: there are none. */
+struct instrument;
+
+/* Moves stop and target to their distances from average_price, rounded as below. A price that would
+ * be <= 0 is not changed. Without a fill nothing changes. */
+void order_measure(struct order *order, const struct instrument *rules);
+/* Rounds stop and target to multiples of the tick, towards the price that they are measured from
+ * (before a fill the reference price), so that no stop loses more than it was approved for; away
+ * from it where the tick is so coarse that they would reach it. */
+void order_round_bracket(struct order *order, const struct instrument *rules);
 
 /* A fill's id at the venue: a text, which is compared for equality only. */
 #define FILL_ID_SIZE  40

@@ -19,6 +19,13 @@ enum { TIERS = 3 };
 /* The source of candles. */
 enum market_source { MARKET_SIMULATED, MARKET_CSV };
 
+/* The order that an entry is sent as. */
+enum entry_order {
+    ENTRY_MARKET,   /* fills at any price */
+    ENTRY_LIMIT,    /* not worse than the price of the decision */
+    ENTRY_POST_ONLY /* the same, and only as a maker */
+};
+
 #define MARKET_PATH_MAX 255
 
 /* A candle file and its symbol. */
@@ -45,7 +52,8 @@ struct settings {
     uint64_t seed;        /* of the simulated market; 0 derives one from the clock */
     int64_t market_speed; /* market seconds a real second; 1 is real time */
     /* decisions */
-    double threshold;                /* |score| from which the agents want an entry */
+    double threshold; /* |score| from which the agents want an entry */
+    enum entry_order entry_order;
     char model[MARKET_PATH_MAX + 1]; /* path of the predict agent's model; empty: none */
     /* risk */
     double risk_per_trade_pct; /* of equity, lost if the stop is hit */

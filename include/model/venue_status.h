@@ -56,6 +56,8 @@ struct instrument {
 const char *instrument_status_name(enum instrument_status s); /* "trading" "close-only" "halted" */
 /* The step of prices near this one; invalid: they have none. */
 struct dec instrument_price_step(const struct instrument *instrument, struct dec price);
+/* A multiple of that step; without a step, or with a NULL instrument, the price itself. */
+struct dec instrument_round(const struct instrument *instrument, struct dec price, bool up);
 
 #define VENUE_BALANCES_MAX 8
 

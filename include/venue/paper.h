@@ -56,6 +56,8 @@ void paper_init(struct paper *paper, const struct paper_settings *settings, int6
 /* Back to the state after paper_init: every call gets NO_ANSWER. */
 void paper_close(struct paper *paper);
 void paper_release(struct paper *paper); /* NULL or all zero: nothing */
+/* Its account, which is in the store's paper_* tables. */
+extern const struct venue_import paper_import;
 /* The paper venue behind the interface, which venue_new has made. */
 struct paper *paper_of(struct venue *venue);
 

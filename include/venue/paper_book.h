@@ -16,10 +16,15 @@
  *   level_bps more; each holds `depth` of quote currency, and there are PAPER_LEVELS a bar. Prices
  *   are rounded to tick_digits against the taker. The unfilled part rests until the open of the
  *   next bar, for at most PAPER_REST_BARS bars, then it expires.
- * - Stop and target are measured from the entry's fill price (model/order.h), until they are
- *   amended. They are checked in every bar, from the bar of the entry on. The stop takes from the
- *   book at its price, or at the open when the bar opened beyond it; the part that the book cannot
- *   fill is sold (or bought back) at the following opens. The target fills completely, at the
+ * - A limit takes only at its price or better. What it cannot take rests in the book, and fills
+ *   whole at the maker's fee, at its price when a bar reaches it, or at the better open of a later
+ *   bar. A bar that fills an entry so can still stop it, but not reach its target. IOC and FOK do
+ *   not rest; a post-only order that would take on arrival is rejected, as are stop and day orders,
+ *   prices off the tick, and a reduce-only entry.
+ * - Stop and target are measured from the entry's fill price (model/order.h), in ticks, until they
+ *   are amended. They are checked in every bar, from the bar of the entry on. The stop takes from
+ * the book at its price, or at the open when the bar opened beyond it; the part that the book
+ * cannot fill is sold (or bought back) at the following opens. The target fills completely, at the
  *   maker's fee, at its price, or at the better open when the bar opened beyond it. When one bar
  *   touches both, the stop is assumed to come first, unless the bar opened beyond the target. When
  *   the position is closed, the rest of its entry is cancelled.

@@ -16,7 +16,8 @@
  * was truncated;
  * - client_id is the idempotency key: sending it again never creates a second order; the answer is
  *   the state of the first;
- * - a close order only reduces a position;
+ * - an order is executed as its type, time in force, post_only and reduce_only say, or rejected;
+ * the engine sends only what the capabilities contain. With reduce_only a close only reduces;
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
  *   venue acknowledges a cancellation before its matching engine has decided, its implementation
  *   asks again until it has;
@@ -88,15 +89,40 @@ enum venue_call {
     VENUE_CALL_AMEND
 };
 
+/* A set of enum order_type or enum time_in_force. */
+#define VENUE_SET(value) (1u << (value))
+
 /* What a venue can do and what it reports. The engine decides by it; constant for each venue. */
 struct venue_capabilities {
-    bool brackets;    /* entries carry a stop and a target, which the venue executes. If not, the
-                       * engine closes the position itself when the price passes them */
-    bool connection;  /* its connection is reported: nothing is opened before READY */
+    unsigned order_types;    /* VENUE_SET of each; at least market or limit */
+    unsigned times_in_force; /* VENUE_SET of each; at least GTC, DAY or IOC */
+    bool post_only;          /* if not, an entry that should be is a plain limit */
+    bool reduce_only;        /* if not, the engine closes only what it knows to be there */
+    bool amend;              /* a bracket of its own can be changed */
+    bool shorts;             /* if not, the engine opens long only */
+    bool leverage;           /* if not, positions are worth no more than the account */
+    bool brackets; /* entries carry a stop and a target, which the venue executes. If not, the
+                    * engine closes the position itself when the price passes them */
+    bool prices_in_ticks; /* stops, targets and limits must be multiples of the symbol's tick */
+    bool connection;      /* its connection is reported: nothing is opened before READY */
     bool instruments; /* the rules of each symbol are reported: nothing is opened without them */
     int64_t not_found_us; /* an order that it has may be answered NOT_FOUND for this long; 0: its
                            * answer is final, because it decides as it answers */
 };
+
+/* What nearly every venue can do, for an initialiser of struct venue_capabilities. */
+#define VENUE_USUAL                                                                 \
+    .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT),      \
+    .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC) | VENUE_SET(TIF_FOK), \
+    .post_only = true, .reduce_only = true, .amend = true, .shorts = true, .leverage = true
+
+/* Whether a position can always be closed. */
+static inline bool venue_can_close(const struct venue_capabilities *can)
+{
+    return (can->order_types & (VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT))) != 0 &&
+           (can->times_in_force & (VENUE_SET(TIF_GTC) | VENUE_SET(TIF_DAY) | VENUE_SET(TIF_IOC))) !=
+               0;
+}
 
 struct venue_holding {
     struct symbol symbol;
@@ -157,8 +183,26 @@ struct venue {
     const struct venue_ops *ops;
 };
 
+/* How an account is imported into a venue that keeps its own in the store. All within one
+ * transaction that the caller begins and commits; the venue must not be open. */
+struct venue_import {
+    /* The number of positions that the account holds. */
+    int (*held)(struct trading_store *store, struct err *err);
+    /* 1: the account had an order with this client id; 0: it had not. */
+    int (*knows)(struct trading_store *store, const char *client_id, struct err *err);
+    /* Cancels the open orders, for this reason. */
+    int (*clear)(struct trading_store *store, const char *reason, struct err *err);
+    /* Adds a filled entry and its only fill, and sets the fill's venue_fill_id. */
+    int (*add)(struct trading_store *store, const struct order *entry, struct fill *fill,
+               struct err *err);
+    /* Replaces the positions and the cash. */
+    int (*replace)(struct trading_store *store, const struct position *positions, int count,
+                   struct dec cash, struct err *err);
+};
+
 struct venue_ops {
     const char *name;
+    const struct venue_import *import; /* NULL: its account is elsewhere, and is what it is */
     const struct venue_capabilities *(*capabilities)(const struct venue *venue);
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
@@ -266,6 +310,8 @@ struct venue_setup {
 
 /* The venue that the settings name; NULL: there is none of that name. It must be opened. */
 struct venue *venue_new(const struct venue_setup *setup);
+/* How an account is imported into the venue that the settings name; NULL: it cannot be. */
+const struct venue_import *venue_importer(const struct venue_settings *settings);
 static inline void venue_free(struct venue *venue)
 {
     if (venue != NULL) {

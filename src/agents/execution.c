@@ -32,6 +32,7 @@ void execution_draft(const struct decision_context *context, struct order *ret)
     struct bracket bracket = execution_bracket(context->settings, ret->side, d->price);
     ret->stop = bracket.stop;
     ret->target = bracket.target;
+    order_round_bracket(ret, context->rules);
 }
 
 void execution_run(struct decision_context *context, struct vote *vote)

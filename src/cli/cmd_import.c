@@ -229,7 +229,10 @@ static int import_state(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     config_settings(config, &settings);
+    struct venue_settings venue;
+    config_venue(config, &venue);
     const struct state_file_import options = {.settings = &settings,
+                                              .venue = venue_importer(&venue),
                                               .wall_us = clock_wall_us(clock_real()),
                                               .replace = cli_flag(args, "--replace")};
     if (state_file_import(&file, &options, store, &done, &err) < 0) {

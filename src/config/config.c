@@ -167,6 +167,13 @@ static void set_market(const struct config *config, struct settings *ret)
     }
 }
 
+static enum entry_order entry_order_of(const char *word)
+{
+    return strcmp(word, "limit") == 0       ? ENTRY_LIMIT
+           : strcmp(word, "post_only") == 0 ? ENTRY_POST_ONLY
+                                            : ENTRY_MARKET;
+}
+
 static void set_tier(struct tier *tier, const struct config_symbols *symbols,
                      double max_position_pct, double max_exposure_pct)
 {
@@ -202,6 +209,7 @@ void config_settings(const struct config *config, struct settings *ret)
         .seed = (uint64_t)config->market_seed,
         .market_speed = config->market_speed,
         .threshold = config->trading_threshold,
+        .entry_order = entry_order_of(config->trading_entry_order),
         .risk_per_trade_pct = config->risk_risk_per_trade_pct,
         .max_position_pct = config->risk_max_position_pct,
         .max_positions = config->risk_max_positions,

@@ -311,7 +311,7 @@ static void export_state(struct driver *d)
     }
     struct state_file next = d->exported;
     struct err err = {0};
-    state_file_of(&next, d->engine, clock_wall_us(d->clock));
+    state_file_of(&next, d->engine, d->own_venue->ops->name, clock_wall_us(d->clock));
     if (!d->outputs.equity_point && !state_file_differs(&next, &d->exported)) {
         return;
     }

@@ -271,6 +271,7 @@ static int import_state(struct driver *d, struct err *err)
     struct state_file file;
     struct state_file_imported done;
     struct state_file_import options = {.settings = &d->settings,
+                                        .venue = venue_importer(&d->options.venue),
                                         .wall_us = clock_wall_us(d->clock)};
     int rc = state_file_read(path.data, &file, err);
     rc = rc < 0 ? rc : state_file_import(&file, &options, d->store, &done, err);

@@ -161,7 +161,7 @@ struct engine *engine_new(const struct settings *settings, const struct symbol *
     ASSERT(count >= 1 && count <= SYMBOLS_LIMIT && settings->symbol_count <= count);
     struct engine *engine = rows(1, sizeof(*engine));
     engine->traded_count = settings->symbol_count;
-    engine->venue.can = (struct venue_capabilities){.brackets = true};
+    engine->venue.can = (struct venue_capabilities){VENUE_USUAL, .brackets = true};
     engine->venue.state = VENUE_READY;
     engine->symbol_count = count;
     engine->books_balance = true;

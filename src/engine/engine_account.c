@@ -154,7 +154,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
         .settings = &engine->settings,
         .halted = !engine->books_balance || stakes.full || engine->behind,
         .foreign = is_foreign(engine, symbol),
-        .venue = engine_venue_refusal(engine, symbol),
+        .venue = engine_venue_refusal(engine, symbol, side),
         .instrument = engine_venue_instrument(engine, symbol),
         .max_leverage = engine_venue_leverage(engine),
         .symbol_busy = stakes.busy || is_held(engine, symbol),

@@ -82,6 +82,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     context->series = series;
     context->settings = &engine->settings;
     context->quote = engine_quote(engine, d->symbol);
+    context->rules = engine_terms_rules(engine, d->symbol);
     context->held = held >= 0 ? &engine->positions[held] : NULL;
     context->predictor = engine->predictor;
     context->close_blocked = why_wait(engine, d->symbol);

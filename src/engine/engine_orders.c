@@ -169,6 +169,7 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
         o->stop_away = dec_abs(dec_sub(o->reference_price, o->stop));
         o->target_away = dec_abs(dec_sub(o->reference_price, o->target));
     }
+    engine_terms_set(engine, o);
     o->decision_id = position->decision_id;
     o->created_us = engine->now->market_us;
     o->updated_us = engine->now->market_us;
@@ -194,9 +195,28 @@ static void cancel(struct engine *engine, struct engine_slot *slot)
     }
 }
 
+/* Without reduce-only a close of more than is held would open the other side, so nothing about the
+ * symbol may be unknown when its quantity is set. A position that the bot did not open has no
+ * orders of ours, and its quantity is from a listing. */
+static bool may_close(const struct engine *engine, const struct position *position)
+{
+    for (int i = 0; i < engine->slot_end && !engine->venue.can.reduce_only; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        bool unknown = s->ask || s->order.state == ORDER_SENT || s->order.state == ORDER_UNKNOWN;
+        if (s->used && unknown && position->client_id[0] != '\0' &&
+            symbol_equal(s->order.symbol, position->symbol)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void engine_orders_close(struct engine *engine, const struct position *position, const char *reason)
 {
     struct position what = *position;
+    if (!may_close(engine, position)) {
+        return; /* repeated in each step, and possible once the venue has answered */
+    }
     for (int i = 0; i < engine->slot_end; i++) {
         struct engine_slot *s = &engine->slots[i];
         if (!engine_orders_is_alive(s) || s->order.kind != ORDER_CLOSE ||
@@ -250,6 +270,9 @@ int engine_orders_amend(struct engine *engine, const struct position *position, 
     bool is_long = position->side == SIDE_LONG;
     if (slot == NULL) {
         return ERR_ENGINE_NOTHING_OPEN; /* not opened by the bot, so it has no bracket of ours */
+    }
+    if (engine->venue.can.brackets && !engine->venue.can.amend) {
+        return ERR_VENUE_AMEND;
     }
     if (!dec_is_valid(stop) || !dec_is_valid(target) || stop.e8 < 0 || target.e8 < 0 ||
         (stop.e8 == 0 && target.e8 == 0)) {
@@ -333,6 +356,17 @@ void engine_orders_guard(struct engine *engine)
     }
 }
 
+/* A bracket that cannot be changed is the wanted one. */
+static void adopt_bracket(struct engine *engine, struct engine_slot *slot,
+                          const struct position *position)
+{
+    if (position->stop.e8 > 0 && position->target.e8 > 0) {
+        slot->order.stop = position->stop;
+        slot->order.target = position->target;
+        engine_orders_touch(engine, slot);
+    }
+}
+
 /* The entry's order holds the wanted bracket, its position the one that the venue reported. While
  * they differ, the amendment is sent repeatedly, also after a restart. */
 static void retry_bracket(struct engine *engine, struct engine_slot *slot)
@@ -344,6 +378,10 @@ static void retry_bracket(struct engine *engine, struct engine_slot *slot)
     const struct position *p =
         slot->order.kind == ORDER_ENTRY ? position_of(engine, slot->order.client_id) : NULL;
     if (p == NULL || (p->stop.e8 == slot->order.stop.e8 && p->target.e8 == slot->order.target.e8)) {
+        return;
+    }
+    if (!engine->venue.can.amend) {
+        adopt_bracket(engine, slot, p);
         return;
     }
     bool asked_recently = slot->amend_mono_us != 0 &&
@@ -373,6 +411,9 @@ static void retry_close(struct engine *engine, struct engine_slot *slot)
 
 static void tick_slot(struct engine *engine, struct engine_slot *slot)
 {
+    if (engine_orders_is_alive(slot) && engine_terms_is_over(engine, &slot->order)) {
+        cancel(engine, slot);
+    }
     int64_t silent_us = engine->now->mono_us - slot->asked_mono_us;
     if (slot->order.state == ORDER_SENT && silent_us >= ENGINE_ANSWER_US) {
         engine_fault(engine, ERR_VENUE_NO_ANSWER, slot->order.symbol);

@@ -3,7 +3,8 @@
  *
  * engine.c runs the step; engine_venue.c keeps what the venue reports about itself;
  * engine_fills.c keeps which fills are booked; engine_decide.c lets the agents decide;
- * engine_account.c builds the account for risk; engine_orders.c manages the lifecycle of orders;
+ * engine_account.c builds the account for risk; engine_terms.c decides how an order is executed;
+ * engine_orders.c manages the lifecycle of orders;
  * engine_reports.c applies the venue's reports; engine_listing.c collects the pages of a listing;
  * engine_reconcile.c compares our positions with the venue's; engine_control.c handles pause,
  * breaker, emergency stop and requests; engine_rules.c applies the trading rules. Thread: the
@@ -177,9 +178,9 @@ void engine_venue_accept(struct engine *engine, const struct venue_report *repor
 void engine_venue_tick(struct engine *engine);
 /* A listing agrees with the books. */
 void engine_venue_agrees(struct engine *engine);
-/* Why the venue takes no entry in this symbol now, as the end of a sentence that begins with "the
- * venue is"; NULL: it does. */
-const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol);
+/* Why the venue takes no entry in this symbol and on this side now, as the end of a sentence that
+ * begins with "the venue is"; NULL: it does. */
+const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol, enum side side);
 const struct instrument *engine_venue_instrument(const struct engine *engine,
                                                  struct symbol symbol); /* NULL: no rules known */
 /* The lower of the venue's and the configured one. */
@@ -224,6 +225,15 @@ void engine_liquidation_guard_tick(struct engine *engine, struct dec equity);
 /* engine_decide.c */
 /* Decides on the bar that this series has just closed; appends to outputs.decisions. */
 void engine_decide(struct engine *engine, const struct series *series);
+
+/* engine_terms.c */
+/* Sets type, price, time in force, post_only and reduce_only of an order that is made now: as the
+ * settings want, within what the venue can do. */
+void engine_terms_set(const struct engine *engine, struct order *order);
+/* The rules that prices in this symbol must follow; NULL: none, or not known. */
+const struct instrument *engine_terms_rules(const struct engine *engine, struct symbol symbol);
+/* An entry that has rested as a limit for long enough. */
+bool engine_terms_is_over(const struct engine *engine, const struct order *order);
 
 /* engine_orders.c */
 /* Creates an order in PREPARED that is sent with this step; NULL: no free slot. */

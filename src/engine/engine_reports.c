@@ -111,7 +111,7 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     }
     if (fill->kind == slot->order.kind) {
         count_filled(engine, slot, fill);
-        order_measure(&slot->order);
+        order_measure(&slot->order, engine_terms_rules(engine, slot->order.symbol));
         slot->amend_mono_us = 0;
         slot->refusals = 0;
     }

@@ -21,6 +21,7 @@ static const struct symbol no_symbol;
 void engine_set_venue(struct engine *engine, const struct venue_capabilities *capabilities)
 {
     ASSERT(engine->steps == 0);
+    ASSERT(venue_can_close(capabilities));
     engine->venue.can = *capabilities;
     engine->venue.state = capabilities->connection ? VENUE_CONNECTING : VENUE_READY;
 }
@@ -121,9 +122,12 @@ const struct instrument *engine_venue_instrument(const struct engine *engine, st
     return place >= 0 && engine->venue.known[place] ? &engine->venue.instruments[place] : NULL;
 }
 
-const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol)
+const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol, enum side side)
 {
     const struct engine_venue *v = &engine->venue;
+    if (side == SIDE_SHORT && !v->can.shorts) {
+        return "unable to go short";
+    }
     if (v->state != VENUE_READY) {
         return venue_state_name(v->state);
     }
@@ -189,7 +193,7 @@ static void accept_account(struct engine *engine, const struct venue_report *rep
 
 double engine_venue_leverage(const struct engine *engine)
 {
-    double most = engine->venue.account.leverage;
+    double most = engine->venue.can.leverage ? engine->venue.account.leverage : 1;
     return most > 0 && most < engine->settings.max_leverage ? most : engine->settings.max_leverage;
 }
 

@@ -74,6 +74,9 @@ static void pack_settings(struct pack *p, struct settings *s)
         skip_venue_settings(p);
     }
     pack_text(p, s->model, sizeof(s->model));
+    if (p->version >= 3) {
+        PACK_ENUM(p, s->entry_order, ENTRY_POST_ONLY);
+    }
 }
 
 /* Without the deadline: an expired request reaches no step. */
@@ -108,6 +111,26 @@ void record_order_pack(struct pack *p, struct order *o)
     pack_i64(p, &o->created_us);
     pack_near(p, &o->updated_us, o->created_us);
     pack_text(p, o->reason, sizeof(o->reason));
+}
+
+void record_terms_pack(struct pack *p, struct order *o)
+{
+    PACK_ENUM(p, o->type, ORDER_TYPE_STOP);
+    PACK_ENUM(p, o->time_in_force, TIF_FOK);
+    pack_bool(p, &o->post_only);
+    pack_bool(p, &o->reduce_only);
+    pack_dec(p, &o->price);
+}
+
+/* Until version 2 an order did not say how it is executed. */
+static void pack_order(struct pack *p, struct order *o)
+{
+    record_order_pack(p, o);
+    if (p->version >= 3) {
+        record_terms_pack(p, o);
+    } else if (p->reading) {
+        o->reduce_only = o->kind != ORDER_ENTRY;
+    }
 }
 
 /* Version 1: a number, 0 for none. */
@@ -268,7 +291,7 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
     pack_count(p, &m->order_count, ORDERS_LIMIT);
     m->booked_count = p->reading ? 0 : m->booked_count;
     for (int i = 0; i < m->order_count; i++) {
-        record_order_pack(p, &m->orders[i]);
+        pack_order(p, &m->orders[i]);
         if (p->version == 1) {
             read_newest_fill(p, m, i);
         }
@@ -364,12 +387,36 @@ static void pack_windows(struct pack *p, int symbol_count, struct series *series
     }
 }
 
-/* Version 1 knew one venue, which could do this. */
+static void pack_set(struct pack *p, unsigned *set, int last)
+{
+    int value = (int)*set;
+    pack_count(p, &value, (1 << (last + 1)) - 1);
+    *set = (unsigned)value;
+}
+
+static void pack_order_capabilities(struct pack *p, struct venue_capabilities *can)
+{
+    pack_set(p, &can->order_types, ORDER_TYPE_STOP);
+    pack_set(p, &can->times_in_force, TIF_FOK);
+    pack_bool(p, &can->post_only);
+    pack_bool(p, &can->reduce_only);
+    pack_bool(p, &can->amend);
+    pack_bool(p, &can->shorts);
+    pack_bool(p, &can->leverage);
+    pack_bool(p, &can->prices_in_ticks);
+}
+
+/* Version 1 knew one venue, which had brackets. Until version 2 no price was rounded. */
 static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
 {
+    if (p->version < 3 && p->reading) {
+        *can = (struct venue_capabilities){VENUE_USUAL, .brackets = true};
+    }
     if (p->version == 1) {
-        *can = (struct venue_capabilities){.brackets = true};
         return;
+    }
+    if (p->version >= 3) {
+        pack_order_capabilities(p, can);
     }
     pack_bool(p, &can->brackets);
     pack_bool(p, &can->connection);
@@ -452,7 +499,8 @@ static bool memory_is_sane(const struct engine_memory *m)
         const struct order *o = &m->orders[i];
         sane = sane && is_name(o->symbol) && is_money(o->qty) && is_money(o->reference_price) &&
                is_money(o->stop) && is_money(o->target) && is_money(o->filled_qty) &&
-               is_money(o->average_price) && is_money(o->stop_away) && is_money(o->target_away);
+               is_money(o->average_price) && is_money(o->stop_away) && is_money(o->target_away) &&
+               is_money(o->price);
     }
     for (int i = 0; i < m->booked_count; i++) {
         sane = sane && m->booked[i].order < m->order_count;
@@ -470,8 +518,8 @@ static bool memory_is_sane(const struct engine_memory *m)
 
 bool record_start_is_sane(const struct record_start *start)
 {
-    if (!series_step_is_valid(start->step_us) || start->symbol_count < 1 ||
-        start->settings.symbol_count > start->symbol_count ||
+    if (!series_step_is_valid(start->step_us) || !venue_can_close(&start->venue) ||
+        start->symbol_count < 1 || start->settings.symbol_count > start->symbol_count ||
         !settings_are_sane(&start->settings) || start->now.market_us < 0) {
         return false;
     }
@@ -802,7 +850,7 @@ static void add_decision(struct pack *p, struct decision *d)
 static void add_orders(struct pack *p, struct engine_outputs *out)
 {
     for (int i = 0; i < out->order_count; i++) {
-        record_order_pack(p, &out->orders[i]);
+        pack_order(p, &out->orders[i]);
     }
     pack_count(p, &out->send_count, ORDERS_LIMIT);
     for (int i = 0; i < out->send_count; i++) {

@@ -9,9 +9,10 @@
  * the steps of a run: settings, symbols, the recovered state (engine_memory), the saved market
  * history from engine_series_save (in its current layout only), the windows, and the hash of the
  * model.
- * Journals of version 1 are read too, and replayed with the same results: their fields are mapped
- * to those of today, and the sums of a step's outputs are computed over version 1's layout.
- * Its events are not compared when they contain errors, whose numbers differ between builds.
+ * Journals of versions 1 and 2 are read too, and replayed with the same results: their fields are
+ * mapped to those of today, and the sums of a step's outputs are computed over their layout. The
+ * events of version 1 are not compared when they contain errors, whose numbers differ between
+ * builds. Version 3 added how an order is executed.
  * Invariant: a payload is used only if its sum matches and all of it was decoded.
  * Thread: the engine's, or the owner of the reader.
  */
@@ -23,8 +24,8 @@
 
 #include <stdbool.h>
 
-#define RECORD_VERSION     2
-#define RECORD_MAGIC       "nightdesk-ndj-2\n"
+#define RECORD_VERSION     3
+#define RECORD_MAGIC       "nightdesk-ndj-3\n"
 #define RECORD_MAGIC_SIZE  ((size_t)16)
 #define RECORD_FAMILY_SIZE ((size_t)14) /* the part of the magic that all versions share */
 #define RECORD_FRAME_SIZE  ((size_t)12)
@@ -79,7 +80,8 @@ struct record_step {
 };
 
 /* Values that reserve.bin holds too. */
-void record_order_pack(struct pack *p, struct order *o);
+void record_order_pack(struct pack *p, struct order *o); /* without the next */
+void record_terms_pack(struct pack *p, struct order *o); /* how it is executed */
 void record_request_pack(struct pack *p, struct request *r);
 void record_position_pack(struct pack *p, struct position *x);
 

@@ -81,6 +81,7 @@ static void note_pack(struct pack *p, struct reserve_note *n)
     case RESERVE_ORDER:
         record_order_pack(p, &n->order);
         record_position_pack(p, &n->adopted);
+        record_terms_pack(p, &n->order); /* an older note ends here: zeros, a market order */
         break;
     case RESERVE_STATE:
         PACK_ENUM(p, n->state, TRADING_MAINTENANCE);

@@ -37,13 +37,14 @@ static void position_of(const struct position *p, struct state_file_position *re
     }
 }
 
-void state_file_of(struct state_file *file, const struct engine *engine, int64_t wall_us)
+void state_file_of(struct state_file *file, const struct engine *engine, const char *provider,
+                   int64_t wall_us)
 {
     const struct engine_state *s = engine_state(engine);
     int count;
     const struct position *positions = engine_positions(engine, &count);
     file->initialized = true;
-    (void)str_copy(STR_LIT("paper"), file->provider, sizeof(file->provider));
+    (void)str_copy(str_c(provider), file->provider, sizeof(file->provider));
     file->last_updated_us = wall_us;
     file->position_count = count;
     for (int i = 0; i < count; i++) {

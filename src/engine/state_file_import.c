@@ -3,7 +3,6 @@
 #include "engine_private.h"
 #include "store/fill_table.h"
 #include "store/order_table.h"
-#include "store/paper.h"
 #include "store/position_table.h"
 #include "store/state_table.h"
 
@@ -21,7 +20,6 @@ struct import {
     struct engine_state state;
     int position_count;
     struct position positions[POSITIONS_LIMIT];
-    int64_t next_fill_id;
 };
 
 /* ---------------------------------------------------------------- the existing account */
@@ -42,21 +40,6 @@ static int clear_orders(struct import *im, struct err *err)
     return count;
 }
 
-static int clear_venue_orders(struct import *im, struct err *err)
-{
-    struct order orders[ORDERS_MAX];
-    int count = paper_store_open_orders(im->store, orders, ORDERS_MAX, err);
-    for (int i = 0; i < count; i++) {
-        orders[i].state = ORDER_CANCELLED;
-        (void)str_copy(str_c(replaced), orders[i].reason, sizeof(orders[i].reason));
-        int rc = paper_store_write_order(im->store, &orders[i], err);
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return count;
-}
-
 /* Refuses the import if something is open, or removes it with `replace`. */
 static int clear_old(struct import *im, struct err *err)
 {
@@ -64,7 +47,7 @@ static int clear_old(struct import *im, struct err *err)
     struct order orders[ORDERS_MAX];
     int positions = position_table_list(im->store, held, POSITIONS_LIMIT, err);
     int alive = positions < 0 ? positions : order_table_open(im->store, orders, ORDERS_MAX, err);
-    int theirs = alive < 0 ? alive : paper_store_positions(im->store, held, POSITIONS_LIMIT, err);
+    int theirs = alive < 0 ? alive : im->options->venue->held(im->store, err);
     if (theirs < 0) {
         return theirs;
     }
@@ -74,7 +57,7 @@ static int clear_old(struct import *im, struct err *err)
     }
     im->done->replaced_positions = positions > theirs ? positions : theirs;
     int rc = clear_orders(im, err);
-    return rc < 0 ? rc : clear_venue_orders(im, err);
+    return rc < 0 ? rc : im->options->venue->clear(im->store, replaced, err);
 }
 
 /* ---------------------------------------------------------------- the account */
@@ -104,12 +87,12 @@ static int choose_id(struct import *im, const char *wanted, char ret[CLIENT_ID_S
     for (int64_t n = im->state.next_order; n < INT64_MAX; n++) {
         int rc = order_table_get(im->store, id, &order, err);
         if (rc == -ERR_STORE_NOT_FOUND) {
-            rc = paper_store_get_order(im->store, id, &order, err);
-        }
-        if (rc == -ERR_STORE_NOT_FOUND) {
             err_clear(err);
-            memcpy(ret, id, CLIENT_ID_SIZE);
-            return 0;
+            rc = im->options->venue->knows(im->store, id, err);
+            if (rc == 0) {
+                memcpy(ret, id, CLIENT_ID_SIZE);
+                return 0;
+            }
         }
         if (rc < 0) {
             return rc;
@@ -144,12 +127,10 @@ static int write_history(struct import *im, const struct position *p, struct err
                         .at_us = p->opened_us};
     memcpy(order.client_id, p->client_id, sizeof(order.client_id));
     memcpy(fill.client_id, p->client_id, sizeof(fill.client_id));
-    fill_id_of_number(im->next_fill_id++, fill.venue_fill_id);
     bool fresh;
-    int rc = order_table_write(im->store, &order, err);
-    rc = rc < 0 ? rc : fill_table_add(im->store, &fill, &fresh, err);
-    rc = rc < 0 ? rc : paper_store_write_order(im->store, &order, err);
-    return rc < 0 ? rc : paper_store_add_fill(im->store, &fill, &fresh, err);
+    int rc = im->options->venue->add(im->store, &order, &fill, err);
+    rc = rc < 0 ? rc : order_table_write(im->store, &order, err);
+    return rc < 0 ? rc : fill_table_add(im->store, &fill, &fresh, err);
 }
 
 static int open_position(struct import *im, const struct state_file_position *from, struct err *err)
@@ -221,8 +202,6 @@ static int import_all(struct import *im, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    rc = paper_store_last_fill_id(im->store, &im->next_fill_id, err);
-    im->next_fill_id++;
     for (int i = 0; i < im->file->position_count && rc >= 0; i++) {
         rc = open_position(im, &im->file->positions[i], err);
     }
@@ -241,11 +220,8 @@ static int import_all(struct import *im, struct err *err)
     im->done->positions = im->position_count;
     rc = position_table_replace(im->store, im->positions, (size_t)im->position_count, err);
     if (rc >= 0) {
-        rc = paper_store_replace_positions(im->store, im->positions, (size_t)im->position_count,
-                                           err);
-    }
-    if (rc >= 0) {
-        rc = paper_store_write_i64(im->store, "cash_e8", s->cash.e8, err);
+        rc =
+            im->options->venue->replace(im->store, im->positions, im->position_count, s->cash, err);
     }
     return rc < 0 ? rc : state_table_save(im->store, s, err);
 }
@@ -254,6 +230,9 @@ int state_file_import(const struct state_file *file, const struct state_file_imp
                       struct trading_store *store, struct state_file_imported *ret, struct err *err)
 {
     *ret = (struct state_file_imported){0};
+    if (options->venue == NULL) {
+        return err_set(err, ERR_STATE_FILE_VENUE, "%d positions", file->position_count);
+    }
     struct import im = {.file = file, .options = options, .store = store, .done = ret};
     int rc = trading_store_begin(store, err);
     if (rc < 0) {

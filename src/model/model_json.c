@@ -57,6 +57,11 @@ void model_json_order(struct json_out *out, const struct order *o)
     json_out_text(out, "kind", order_kind_name(o->kind));
     json_out_text(out, "side", side_name(o->side));
     json_out_text(out, "state", order_state_name(o->state));
+    json_out_text(out, "type", order_type_name(o->type));
+    json_out_text(out, "time_in_force", time_in_force_name(o->time_in_force));
+    json_out_bool(out, "post_only", o->post_only);
+    json_out_bool(out, "reduce_only", o->reduce_only);
+    json_out_dec(out, "price", o->price);
     json_out_dec(out, "qty", o->qty);
     json_out_dec(out, "reference_price", o->reference_price);
     json_out_dec(out, "stop", o->stop);

@@ -25,3 +25,12 @@ struct dec instrument_price_step(const struct instrument *instrument, struct dec
     struct dec step = dec_digit_step(price, instrument->digits);
     return dec_is_valid(tick) && dec_cmp(tick, step) > 0 ? tick : step;
 }
+
+struct dec instrument_round(const struct instrument *instrument, struct dec price, bool up)
+{
+    struct dec step = instrument == NULL ? DEC_INVALID : instrument_price_step(instrument, price);
+    if (!dec_is_valid(step) || !dec_is_valid(price) || price.e8 <= 0) {
+        return price;
+    }
+    return up ? dec_ceil_to(price, step) : dec_floor_to(price, step);
+}

@@ -9,7 +9,10 @@ int order_rows_write(struct db *db, const char *sql, const struct order *o, stru
                             DB_DEC(o->reference_price), DB_DEC(o->stop), DB_DEC(o->target),
                             DB_DEC(o->filled_qty), DB_DEC(o->average_price), DB_I64(o->decision_id),
                             DB_I64(o->created_us), DB_I64(o->updated_us), DB_TEXT_C(o->reason),
-                            DB_DEC(o->stop_away), DB_DEC(o->target_away)),
+                            DB_DEC(o->stop_away), DB_DEC(o->target_away),
+                            DB_TEXT_C(order_type_name(o->type)),
+                            DB_TEXT_C(time_in_force_name(o->time_in_force)), DB_I64(o->post_only),
+                            DB_I64(o->reduce_only), DB_DEC(o->price)),
                   err);
 }
 
@@ -34,6 +37,11 @@ static int read_order(struct db_rows *rows, struct order *ret, struct err *err)
     row_text(&row, ret->reason, sizeof(ret->reason));
     ret->stop_away = row_dec(&row);
     ret->target_away = row_dec(&row);
+    ROW_WORD(&row, order_type, &ret->type);
+    ROW_WORD(&row, time_in_force, &ret->time_in_force);
+    ret->post_only = row_i64(&row) != 0;
+    ret->reduce_only = row_i64(&row) != 0;
+    ret->price = row_dec(&row);
     return row.damaged ? err_set(err, ERR_STORE_DAMAGED, "order %s", ret->client_id) : 0;
 }
 

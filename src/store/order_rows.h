@@ -16,18 +16,21 @@
 #define ORDER_ROWS_COLUMNS                                                      \
     "client_id, symbol, kind, side, state, qty, reference_price, stop, target," \
     " filled_qty, average_price, decision_id, created_us, updated_us, reason,"  \
-    " stop_away, target_away"
-#define ORDER_ROWS_PUT(table)                                                    \
-    "INSERT INTO " table "(" ORDER_ROWS_COLUMNS                                  \
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"               \
-    " ON CONFLICT(client_id) DO UPDATE SET symbol = excluded.symbol,"            \
-    " kind = excluded.kind, side = excluded.side, state = excluded.state,"       \
-    " qty = excluded.qty, reference_price = excluded.reference_price,"           \
-    " stop = excluded.stop, target = excluded.target,"                           \
-    " filled_qty = excluded.filled_qty, average_price = excluded.average_price," \
-    " decision_id = excluded.decision_id, created_us = excluded.created_us,"     \
-    " updated_us = excluded.updated_us, reason = excluded.reason,"               \
-    " stop_away = excluded.stop_away, target_away = excluded.target_away"
+    " stop_away, target_away, type, time_in_force, post_only, reduce_only, price"
+#define ORDER_ROWS_PUT(table)                                                     \
+    "INSERT INTO " table "(" ORDER_ROWS_COLUMNS                                   \
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
+    " ON CONFLICT(client_id) DO UPDATE SET symbol = excluded.symbol,"             \
+    " kind = excluded.kind, side = excluded.side, state = excluded.state,"        \
+    " qty = excluded.qty, reference_price = excluded.reference_price,"            \
+    " stop = excluded.stop, target = excluded.target,"                            \
+    " filled_qty = excluded.filled_qty, average_price = excluded.average_price,"  \
+    " decision_id = excluded.decision_id, created_us = excluded.created_us,"      \
+    " updated_us = excluded.updated_us, reason = excluded.reason,"                \
+    " stop_away = excluded.stop_away, target_away = excluded.target_away,"        \
+    " type = excluded.type, time_in_force = excluded.time_in_force,"              \
+    " post_only = excluded.post_only, reduce_only = excluded.reduce_only,"        \
+    " price = excluded.price"
 #define ORDER_ROWS_GET(table) "SELECT " ORDER_ROWS_COLUMNS " FROM " table " WHERE client_id = ?"
 /* rowid is the order of insertion. The plus makes SQLite use the index of open orders, which are
  * few; without it SQLite would scan all orders by rowid. */

@@ -138,10 +138,22 @@ static const char schema_fill_ids[] =
     "ALTER TABLE paper_fills ADD COLUMN fee_currency TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE paper_fills ADD COLUMN fee_charged INTEGER DEFAULT 0;";
 
+/* Earlier orders said only what they were for: each was a market order that rests, as these
+ * defaults are, and a close only reduced. */
+#define ORDER_TERMS(table)                                                        \
+    "ALTER TABLE " table " ADD COLUMN type TEXT NOT NULL DEFAULT 'market';"       \
+    "ALTER TABLE " table " ADD COLUMN time_in_force TEXT NOT NULL DEFAULT 'gtc';" \
+    "ALTER TABLE " table " ADD COLUMN post_only INTEGER NOT NULL DEFAULT 0;"      \
+    "ALTER TABLE " table " ADD COLUMN reduce_only INTEGER NOT NULL DEFAULT 0;"    \
+    "ALTER TABLE " table " ADD COLUMN price INTEGER DEFAULT 0;"                   \
+    "UPDATE " table " SET reduce_only = 1 WHERE kind <> 'entry';"
+static const char schema_terms[] = ORDER_TERMS("orders") ORDER_TERMS("paper_orders");
+
 static const struct db_migration migrations[] = {
     {"the engine's tables", schema_engine},     {"the paper venue's tables", schema_paper},
     {"imported candles", schema_import},        {"funding, rules and models", schema_desk},
-    {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids}};
+    {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids},
+    {"how orders are executed", schema_terms}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

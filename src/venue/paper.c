@@ -560,8 +560,9 @@ static int64_t paper_due_us(const struct venue *venue)
 static const struct venue_capabilities *paper_capabilities(const struct venue *venue)
 {
     /* It is in this process, so its answers are final. */
-    static const struct venue_capabilities can = {
-        .brackets = true, .connection = true, .instruments = true};
+    static const struct venue_capabilities can = {VENUE_USUAL, .brackets = true,
+                                                  .prices_in_ticks = true, .connection = true,
+                                                  .instruments = true};
     (void)venue;
     return &can;
 }
@@ -754,6 +755,7 @@ static void free_paper(struct venue *venue)
 
 static const struct venue_ops paper_ops = {
     .name = "paper",
+    .import = &paper_import,
     .capabilities = paper_capabilities,
     .send = paper_send,
     .cancel = paper_cancel,

@@ -176,17 +176,26 @@ struct consumed {
     struct dec price;
 };
 
-/* Walks the book; with `all` the deepest level is unlimited. False when nothing is filled, or when
- * the amount overflows. */
+static bool is_worse(struct dec price, struct dec limit, bool buys)
+{
+    return limit.e8 > 0 && (buys ? price.e8 > limit.e8 : price.e8 < limit.e8);
+}
+
+/* Walks the book, not beyond the limit if it is above zero; with `all` the deepest level is
+ * unlimited. False when nothing is filled, or when the amount overflows. */
 static bool consume(const struct paper_terms *terms, struct dec middle, struct dec wanted,
-                    bool buys, bool all, struct consumed *ret)
+                    struct dec limit, bool buys, bool all, struct consumed *ret)
 {
     struct dec left = wanted;
     struct dec paid = DEC_ZERO;
     struct dec price = DEC_ZERO;
     int level = 0;
     for (; level < PAPER_LEVELS && left.e8 > 0; level++) {
-        price = level_price(terms, middle, level, buys);
+        struct dec next = level_price(terms, middle, level, buys);
+        if (is_worse(to_tick(next, terms->tick_digits, buys), limit, buys)) {
+            break;
+        }
+        price = next;
         bool unlimited = terms->depth.e8 <= 0 || (all && level == PAPER_LEVELS - 1);
         struct dec part = unlimited ? left : dec_min(left, dec_div(terms->depth, price));
         paid = dec_add(paid, dec_mul(price, part));
@@ -367,10 +376,37 @@ static struct fill fill_of(const struct order *order, const struct consumed *tak
     return f;
 }
 
-static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
-                       struct order *order, struct dec price, int64_t at_us,
-                       struct paper_change *change)
+/* At what an order may fill now. */
+struct offer {
+    struct dec price; /* the middle of the book; resting: what it fills at */
+    bool resting;     /* the order is in the book, and is filled whole, at the maker's fee */
+    int64_t at_us;
+};
+
+static bool is_buy(const struct order *order)
 {
+    return (order->kind == ORDER_ENTRY) == (order->side == SIDE_LONG);
+}
+
+/* False: nothing is filled. */
+static bool take(const struct paper_terms *terms, const struct order *order,
+                 const struct offer *offer, struct dec left, struct consumed *ret)
+{
+    if (offer->resting) {
+        *ret = (struct consumed){left, offer->price};
+        return true;
+    }
+    if (order->time_in_force == TIF_FOK) {
+        return consume(terms, offer->price, left, order->price, is_buy(order), false, ret) &&
+               dec_cmp(ret->qty, left) == 0;
+    }
+    return consume(terms, offer->price, left, order->price, is_buy(order), false, ret);
+}
+
+static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
+                       struct order *order, const struct offer *offer, struct paper_change *change)
+{
+    int64_t at_us = offer->at_us;
     int index = paper_book_find(book, order->symbol);
     if (index < 0 ? book->position_count == capacity_positions(book->symbols)
                   : strcmp(book->positions[index].client_id, order->client_id) != 0) {
@@ -380,20 +416,22 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
     }
     struct consumed taken;
     struct dec left = dec_sub(order->qty, order->filled_qty);
-    if (!consume(terms, price, left, order->side == SIDE_LONG, false, &taken)) {
-        if (!dec_is_valid(dec_mul(price, left))) {
+    if (!take(terms, order, offer, left, &taken)) {
+        if (!dec_is_valid(dec_mul(offer->price, left))) {
             end_unfilled(order, "size is too large", at_us, change);
         }
-        return; /* the book is empty: the order rests */
+        return; /* nothing at its price: the order rests */
     }
     struct fill f = fill_of(order, &taken, at_us);
-    if (!affordable(book, terms, &taken) || !book_fill(book, &f, terms->fee, change)) {
+    struct dec fee = offer->resting ? terms->maker_fee : terms->fee;
+    if (!affordable(book, terms, &taken) || !book_fill(book, &f, fee, change)) {
         end_unfilled(order, "insufficient funds", at_us, change);
         return;
     }
     order->updated_us = at_us;
     count_fill(order, &taken);
-    order_measure(order);
+    const struct instrument rules = {.digits = terms->tick_digits};
+    order_measure(order, &rules);
     if (index < 0) {
         index = book->position_count++;
         book->positions[index] = (struct position){.symbol = order->symbol,
@@ -417,9 +455,9 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
 }
 
 static void fill_close(struct paper_book *book, const struct paper_terms *terms,
-                       struct order *order, struct dec price, int64_t at_us,
-                       struct paper_change *change)
+                       struct order *order, const struct offer *offer, struct paper_change *change)
 {
+    int64_t at_us = offer->at_us;
     int index = paper_book_find(book, order->symbol);
     if (index < 0 || book->positions[index].side != order->side) {
         end_unfilled(order, "nothing to reduce", at_us, change);
@@ -433,11 +471,11 @@ static void fill_close(struct paper_book *book, const struct paper_terms *terms,
         left = held;
     }
     struct consumed taken;
-    if (!consume(terms, price, left, order->side == SIDE_SHORT, false, &taken)) {
+    if (!take(terms, order, offer, left, &taken)) {
         return;
     }
     struct fill f = fill_of(order, &taken, at_us);
-    if (!book_fill(book, &f, terms->fee, change)) {
+    if (!book_fill(book, &f, offer->resting ? terms->maker_fee : terms->fee, change)) {
         end_unfilled(order, "the account cannot book it", at_us, change);
         return;
     }
@@ -460,9 +498,35 @@ static double random_of(const char *client_id)
     return ldexp((double)(h >> 11), -53);
 }
 
+/* Why the venue does not execute an order as it says; NULL: it does. */
+static const char *terms_refusal(const struct paper_terms *terms, const struct order *order)
+{
+    bool limited = order->type == ORDER_TYPE_LIMIT;
+    if (order->type == ORDER_TYPE_STOP) {
+        return "stop orders are not supported";
+    }
+    if (order->time_in_force == TIF_DAY) {
+        return "day orders are not supported";
+    }
+    if (limited ? !dec_is_valid(order->price) || order->price.e8 <= 0 : order->price.e8 != 0) {
+        return limited ? "limit without a price" : "market order with a price";
+    }
+    if (limited && to_tick(order->price, terms->tick_digits, false).e8 != order->price.e8) {
+        return "price is not a multiple of the tick";
+    }
+    if (order->post_only && (!limited || order->time_in_force != TIF_GTC)) {
+        return "post-only orders must rest";
+    }
+    return order->reduce_only && order->kind == ORDER_ENTRY ? "reduce-only opens nothing" : NULL;
+}
+
 static const char *refusal(const struct paper_book *book, const struct paper_terms *terms,
                            const struct order *order)
 {
+    const char *unsupported = terms_refusal(terms, order);
+    if (unsupported != NULL) {
+        return unsupported;
+    }
     int index = paper_book_find(book, order->symbol);
     struct dec price = last_price(book, order->symbol);
     if (!dec_is_valid(order->qty) || order->qty.e8 <= 0) {
@@ -496,6 +560,31 @@ static const char *refusal(const struct paper_book *book, const struct paper_ter
     return random_of(order->client_id) < terms->reject ? "rejected at random" : NULL;
 }
 
+/* The first time that an order meets the book: the only one for IOC and FOK, and none for
+ * post-only.
+ */
+static void try_now(struct paper_book *book, const struct paper_terms *terms, struct order *order,
+                    const struct offer *offer, struct paper_change *change)
+{
+    bool rests = order->time_in_force == TIF_GTC;
+    if (order->post_only) {
+        struct dec best = to_tick(level_price(terms, offer->price, 0, is_buy(order)),
+                                  terms->tick_digits, is_buy(order));
+        if (!is_worse(best, order->price, is_buy(order))) {
+            end_order(order, ORDER_REJECTED, "post-only order would take", offer->at_us, change);
+        }
+        return;
+    }
+    if (order->kind == ORDER_ENTRY) {
+        fill_entry(book, terms, order, offer, change);
+    } else {
+        fill_close(book, terms, order, offer, change);
+    }
+    if (!rests && !order_state_is_final(order->state)) {
+        end_order(order, ORDER_CANCELLED, "not filled at once", offer->at_us, change);
+    }
+}
+
 void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
                      const struct order *sent, struct paper_change *change)
 {
@@ -511,7 +600,9 @@ void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
     struct order *open = &book->open[book->open_count++];
     *open = order;
     if (order.kind == ORDER_CLOSE && order.decision_id == 0) {
-        fill_close(book, terms, open, last_price(book, order.symbol), order.created_us, change);
+        try_now(book, terms, open,
+                &(struct offer){.price = last_price(book, order.symbol), .at_us = order.created_us},
+                change);
     }
     record_order(change, open);
     remove_final_orders(book);
@@ -604,7 +695,7 @@ static void hit_stop(struct paper_book *book, const struct paper_terms *terms, i
     bool all = since_us != 0 && c->open_us - since_us >= PAPER_REST_BARS * terms->step_us;
     struct consumed taken;
     struct fill f = bracket_fill(p, ORDER_STOP, at_us);
-    if (!consume(terms, at, p->qty, !is_long, all, &taken)) {
+    if (!consume(terms, at, p->qty, DEC_ZERO, !is_long, all, &taken)) {
         return;
     }
     f.qty = taken.qty;
@@ -634,10 +725,34 @@ static void check_bracket(struct paper_book *book, const struct paper_terms *ter
 {
     const struct position *p = &book->positions[index];
     bool stopping = book->stopped_us[index] != 0;
-    if (stopping || (touches_stop(p, c) && !opens_beyond_target(p, c))) {
+    /* Opened by a resting limit within this bar: the high or low may have been before that. Only
+     * the stop lies beyond the limit, so it was reached afterwards. */
+    bool opened_within = p->opened_us > c->open_us;
+    if (stopping || (touches_stop(p, c) && (opened_within || !opens_beyond_target(p, c)))) {
         hit_stop(book, terms, index, c, change);
-    } else if (touches_target(p, c)) {
+    } else if (touches_target(p, c) && !opened_within) {
         hit_target(book, terms, index, c, change);
+    }
+}
+
+/* A limit in the book fills at its price when the bar reaches it, or at the better open when it
+ * rested there already. */
+static void fill_resting(struct paper_book *book, const struct paper_terms *terms,
+                         struct order *order, const struct candle *c, bool rested,
+                         struct paper_change *change)
+{
+    bool buys = is_buy(order);
+    bool at_open = rested && !is_worse(c->open, order->price, buys);
+    if (!at_open && is_worse(buys ? c->low : c->high, order->price, buys)) {
+        return;
+    }
+    const struct offer offer = {.price = at_open ? c->open : order->price,
+                                .resting = true,
+                                .at_us = at_open ? c->open_us : c->open_us + terms->step_us};
+    if (order->kind == ORDER_ENTRY) {
+        fill_entry(book, terms, order, &offer, change);
+    } else {
+        fill_close(book, terms, order, &offer, change);
     }
 }
 
@@ -651,10 +766,16 @@ static void trade_order(struct paper_book *book, const struct paper_terms *terms
     }
     if (c->open_us - arrives_us > PAPER_REST_BARS * terms->step_us) {
         end_order(order, ORDER_CANCELLED, "expired", c->open_us, change);
-    } else if (order->kind == ORDER_ENTRY) {
-        fill_entry(book, terms, order, c->open, c->open_us, change);
-    } else {
-        fill_close(book, terms, order, c->open, c->open_us, change);
+        return;
+    }
+    int64_t before_us = c->open_us - terms->step_us;
+    bool rested = order->created_us <= before_us && c->open_us > arrives_us;
+    bool limited = order->type == ORDER_TYPE_LIMIT;
+    if (!rested || !limited || order->time_in_force != TIF_GTC) {
+        try_now(book, terms, order, &(struct offer){.price = c->open, .at_us = c->open_us}, change);
+    }
+    if (limited && !order_state_is_final(order->state)) {
+        fill_resting(book, terms, order, c, rested, change);
     }
 }
 

@@ -7,9 +7,14 @@
 #include <string.h>
 
 /* The only place that knows which venues there are. */
+static bool is_paper(const struct venue_settings *settings)
+{
+    return strcmp(settings->name, "paper") == 0;
+}
+
 struct venue *venue_new(const struct venue_setup *setup)
 {
-    if (strcmp(setup->settings->name, "paper") != 0) {
+    if (!is_paper(setup->settings)) {
         return NULL;
     }
     struct paper_settings settings = setup->settings->paper;
@@ -19,4 +24,9 @@ struct venue *venue_new(const struct venue_setup *setup)
     ASSERT(paper != NULL);
     paper_init(paper, &settings, setup->step_us, setup->symbols);
     return &paper->venue;
+}
+
+const struct venue_import *venue_importer(const struct venue_settings *settings)
+{
+    return is_paper(settings) ? &paper_import : NULL;
 }

@@ -837,10 +837,9 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->fault_scale = 1;
     h->snapshot = snapshot_new(CAPACITY_MIN);
     h->prices = rng_chance(rng, 0.5);
-    h->can = (struct venue_capabilities){.brackets = !rng_chance(rng, 0.2),
-                                         .connection = true,
-                                         .instruments = true,
-                                         .not_found_us = HOSTILE_NOT_FOUND_US};
+    h->can = (struct venue_capabilities){
+        VENUE_USUAL,        .prices_in_ticks = true, .brackets = !rng_chance(rng, 0.2),
+        .connection = true, .instruments = true,     .not_found_us = HOSTILE_NOT_FOUND_US};
     for (int i = 0; i < CAPACITY_MIN; i++) {
         h->gap[i] = dec_from_int(1);
     }

@@ -508,11 +508,14 @@ static bool check_markets(struct sim *sim, const struct snapshot *s)
     return true;
 }
 
+/* Those of the paper venue's terms above. */
+static const struct instrument price_rules = {.digits = 6};
+
 /* Stop and target at the decided distance from the entry price, unless a person moved them. */
 static bool is_measured(const struct order *entry)
 {
     struct order there = *entry;
-    order_measure(&there);
+    order_measure(&there, &price_rules);
     return there.stop.e8 == entry->stop.e8 && there.target.e8 == entry->target.e8;
 }
 

@@ -121,6 +121,7 @@ static void forge_open(struct forge *g, bool restored)
     g->start->now = (struct engine_now){START_US, START_US, USEC_PER_SEC};
     g->start->settings = g->settings;
     g->start->step_us = USEC_PER_MIN;
+    g->start->venue = (struct venue_capabilities){VENUE_USUAL, .brackets = true};
     g->start->symbol_count = g->settings.symbol_count;
     memcpy(g->start->symbols, g->settings.symbols, sizeof(g->start->symbols));
     g->start->restored = restored;
@@ -206,6 +207,13 @@ static void a_recovered_state_is_read_back(void **state)
     (void)state;
     struct forge g;
     forge_open(&g, true);
+    struct order *entry = &g.start->memory.orders[0];
+    entry->type = ORDER_TYPE_LIMIT;
+    entry->time_in_force = TIF_DAY;
+    entry->post_only = true;
+    entry->reduce_only = true;
+    entry->price = dec_from_int(99);
+    g.start->venue.shorts = false;
     assert_false(start_is_refused(&g, g.start, 0));
     assert_true(start_is_refused(&g, g.start, 1));
     AUTO_REPLAY struct replay *replay = NULL;
@@ -224,6 +232,13 @@ static void a_recovered_state_is_read_back(void **state)
     assert_int_equal(count, 1);
     assert_int_equal(p->qty.e8, dec_from_int(10).e8);
     assert_string_equal(p->client_id, "nd-2-1");
+    const struct order *o = &engine->slots[0].order;
+    assert_int_equal(o->type, ORDER_TYPE_LIMIT);
+    assert_int_equal(o->time_in_force, TIF_DAY);
+    assert_true(o->post_only && o->reduce_only);
+    assert_int_equal(o->price.e8, dec_from_int(99).e8);
+    assert_int_equal(engine->venue.can.times_in_force, g.start->venue.times_in_force);
+    assert_false(engine->venue.can.shorts);
     assert_int_equal(engine_state(engine)->cooldown_count, 1);
     assert_int_equal(replay_settings(replay)->market_speed, g.settings.market_speed);
     assert_int_equal(replay_next_us(replay), INT64_MAX);
@@ -256,6 +271,7 @@ static void a_start_with_impossible_money_is_refused(void **state)
         offsetof(struct record_start, memory.orders[0].target),
         offsetof(struct record_start, memory.orders[0].filled_qty),
         offsetof(struct record_start, memory.orders[0].average_price),
+        offsetof(struct record_start, memory.orders[0].price),
         offsetof(struct record_start, memory.orders[0].stop_away),
         offsetof(struct record_start, memory.orders[0].target_away),
         offsetof(struct record_start, memory.rules.shadows[0].entry),
@@ -295,6 +311,8 @@ static void a_start_with_impossible_figures_is_refused(void **state)
         memcpy(s, good, sizeof(*s));             \
     } while (0)
     REFUSED(s->step_us, 7);
+    REFUSED(s->venue.order_types, VENUE_SET(ORDER_TYPE_STOP));
+    REFUSED(s->venue.times_in_force, VENUE_SET(TIF_FOK));
     REFUSED(s->symbol_count, 0);
     REFUSED(s->symbol_count, 1); /* fewer than are traded */
     REFUSED(s->now.market_us, -1);

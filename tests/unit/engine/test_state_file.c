@@ -505,7 +505,9 @@ static void an_import_over_open_positions_needs_replace(void **state)
     f.settings = settings;
     struct state_file file;
     struct state_file_imported done;
-    struct state_file_import options = {.settings = &settings, .wall_us = f.clock.now_wall_us};
+    struct state_file_import options = {.settings = &settings,
+                                        .venue = venue_importer(&driver_rig_venue),
+                                        .wall_us = f.clock.now_wall_us};
     struct err err = {0};
     assert_int_equal(state_file_parse(str_c(old_file), "old", &file, NULL), 0);
     assert_int_equal(state_file_import(&file, &options, f.store, &done, &err),
@@ -558,7 +560,9 @@ static void an_import_is_all_or_nothing(void **state)
     for (int at = 1; !done_once && at < 100; at++) {
         struct trading_store *store = NULL;
         struct state_file_imported done;
-        struct state_file_import options = {.settings = &settings, .wall_us = USEC_PER_DAY * 20000};
+        struct state_file_import options = {.settings = &settings,
+                                            .venue = venue_importer(&driver_rig_venue),
+                                            .wall_us = USEC_PER_DAY * 20000};
         int left = at;
         assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
         trading_store_set_fault(store, fail_at, &left);
@@ -587,7 +591,9 @@ static void an_impossible_account_is_refused(void **state)
     struct trading_store *store = NULL;
     struct err err = {0};
     driver_rig_settings(&settings);
-    struct state_file_import options = {.settings = &settings, .wall_us = USEC_PER_DAY * 20000};
+    struct state_file_import options = {.settings = &settings,
+                                        .venue = venue_importer(&driver_rig_venue),
+                                        .wall_us = USEC_PER_DAY * 20000};
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
     assert_int_equal(state_file_parse(STR_LIT("{\"total_pnl\": -20000}"), "x", &file, NULL), 0);
     assert_int_equal(state_file_import(&file, &options, store, &done, &err),

@@ -143,7 +143,8 @@ static void a_position_without_a_bracket_is_written(void **state)
     struct engine *engine = engine_new(&settings, settings.symbols, settings.symbol_count);
     engine_restore(engine, memory);
     memset(&f, 0, sizeof(f));
-    state_file_of(&f, engine, AT_US);
+    state_file_of(&f, engine, "elsewhere", AT_US);
+    assert_string_equal(f.provider, "elsewhere");
     assert_int_equal(f.positions[0].risk_usd.e8, 0);
     assert_string_equal(f.positions[0].stop_loss_order_id, "");
     assert_string_equal(f.positions[0].take_profit_order_id, "");
@@ -199,7 +200,8 @@ static void import_rig_open(struct import_rig *o, const char *text)
 {
     memset(o, 0, sizeof(*o));
     driver_rig_settings(&o->settings);
-    o->options = (struct state_file_import){.settings = &o->settings, .wall_us = AT_US};
+    o->options = (struct state_file_import){
+        .settings = &o->settings, .venue = venue_importer(&driver_rig_venue), .wall_us = AT_US};
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &o->store, NULL), 0);
     assert_int_equal(state_file_parse(str_c(text), "f", &o->file, &o->err), 0);
 }
@@ -243,6 +245,18 @@ static void impossible_accounts_change_nothing(void **state)
         assert_true(is_untouched(&o));
         trading_store_free(o.store);
     }
+}
+
+static void an_account_elsewhere_takes_no_import(void **state)
+{
+    (void)state;
+    struct import_rig o;
+    const struct venue_settings elsewhere = {.name = "elsewhere"};
+    import_rig_open(&o, "{}");
+    o.options.venue = venue_importer(&elsewhere);
+    assert_int_equal(import(&o), -ERR_STATE_FILE_VENUE);
+    assert_true(is_untouched(&o));
+    trading_store_free(o.store);
 }
 
 static void invalid_ids_are_replaced(void **state)
@@ -403,6 +417,7 @@ UNIT_GROUP(state_file_invalid, cmocka_unit_test(each_invalid_field_is_reported_w
            cmocka_unit_test(a_position_without_a_bracket_is_written),
            cmocka_unit_test(a_change_of_any_relevant_field_is_detected),
            cmocka_unit_test(impossible_accounts_change_nothing),
+           cmocka_unit_test(an_account_elsewhere_takes_no_import),
            cmocka_unit_test(invalid_ids_are_replaced),
            cmocka_unit_test(open_orders_are_cancelled_by_an_import),
            cmocka_unit_test(an_active_state_is_not_lifted),

@@ -43,11 +43,12 @@ static void not_found_is_judged_by_answers_over_time(void **state)
 {
     (void)state;
     struct report_rig l;
-    open_at(&l, &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    open_at(&l,
+            &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .not_found_us = GRACE_US});
     l.memory->orders[0].state = ORDER_SENT;
     report_rig_start(&l);
-    engine_set_venue(l.engine,
-                     &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    engine_set_venue(l.engine, &(struct venue_capabilities){VENUE_USUAL, .brackets = true,
+                                                            .not_found_us = GRACE_US});
     report_rig_step(&l);
     int64_t began_us = l.now.mono_us;
     int64_t counted_us = 0;
@@ -76,11 +77,12 @@ static void an_order_that_is_found_is_alive(void **state)
 {
     (void)state;
     struct report_rig l;
-    open_at(&l, &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    open_at(&l,
+            &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .not_found_us = GRACE_US});
     l.memory->orders[0].state = ORDER_SENT;
     report_rig_start(&l);
-    engine_set_venue(l.engine,
-                     &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    engine_set_venue(l.engine, &(struct venue_capabilities){VENUE_USUAL, .brackets = true,
+                                                            .not_found_us = GRACE_US});
     for (int i = 0; i < 40; i++) {
         if (i % 8 == 7) {
             (void)report_rig_add_order(&l, ORDER_ACKED, 0);
@@ -100,7 +102,7 @@ static void nothing_opens_before_the_venue_is_ready(void **state)
 {
     (void)state;
     struct report_rig l;
-    open_at(&l, &(struct venue_capabilities){.brackets = true, .connection = true});
+    open_at(&l, &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .connection = true});
     report_rig_step(&l);
     assert_string_equal(refusal(&l, report_rig_btc), "connecting");
     assert_int_equal(l.snapshot->venue.state, VENUE_CONNECTING);
@@ -204,7 +206,7 @@ static void nothing_opens_without_the_rules_of_the_symbol(void **state)
                  {INSTRUMENT_CLOSE_ONLY, "closing only in the symbol"},
                  {INSTRUMENT_HALTED, "not trading the symbol"}};
     struct report_rig l;
-    open_at(&l, &(struct venue_capabilities){.brackets = true, .instruments = true});
+    open_at(&l, &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .instruments = true});
     report_rig_step(&l);
     assert_string_equal(refusal(&l, report_rig_btc), "still to give the rules of the symbol");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -233,7 +235,7 @@ static void a_venue_without_brackets_is_guarded(void **state)
     (void)state;
     for (int target = 0; target < 2; target++) {
         struct report_rig l;
-        open_at(&l, &(struct venue_capabilities){0});
+        open_at(&l, &(struct venue_capabilities){VENUE_USUAL});
         report_rig_step(&l);
         struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
         report_rig_add_fill(r, 1, ORDER_ENTRY, 10, 100);

@@ -256,6 +256,7 @@ static const struct live_row {
     {"monitoring.heartbeat_interval", NULL, NULL, "test_live_options.c another_heartbeat_is_made"},
     {"market.speed", "market: {speed: 7}\n", in_settings, NULL},
     {"trading.threshold", "trading: {threshold: 0.5}\n", in_settings, NULL},
+    {"trading.entry_order", "trading: {entry_order: limit}\n", in_settings, NULL},
     {"risk.risk_per_trade", "risk: {risk_per_trade: 1%}\n", in_settings, NULL},
     {"risk.max_position", "risk: {max_position: 1%}\n", in_settings, NULL},
     {"risk.max_positions", "risk: {max_positions: 1}\n", in_settings, NULL},

@@ -320,6 +320,13 @@ static void longs_pay_shorts_every_eight_hours(void **state)
 
 /* ---------------------------------------------------------------- the bracket */
 
+/* Four digits, as the thin book has. */
+static struct dec in_ticks(struct dec from, int64_t away, bool up)
+{
+    const struct instrument rules = {.digits = 4};
+    return instrument_round(&rules, dec_add(from, dec_from_int(away)), up);
+}
+
 /* Decided at 1000, filled at 1100: the distance of the stop is kept, so the loss at the stop is the
  * one that was decided. */
 static void the_bracket_is_measured_from_the_fills(void **state)
@@ -339,8 +346,8 @@ static void the_bracket_is_measured_from_the_fills(void **state)
         struct venue_report r = fixture_next(&s);
         assert_int_equal(r.state, ORDER_PARTIAL);
         struct dec first = r.fills[0].price;
-        assert_int_equal(r.stop.e8, first.e8 - sign * dec_from_int(200).e8);
-        assert_int_equal(r.target.e8, first.e8 + sign * dec_from_int(400).e8);
+        assert_int_equal(r.stop.e8, in_ticks(first, -200 * sign, side == SIDE_LONG).e8);
+        assert_int_equal(r.target.e8, in_ticks(first, 400 * sign, side == SIDE_SHORT).e8);
         fixture_reopen(&s); /* the distances are on disk */
         open += 4 * sign;
         (void)fixture_minute(&s, open, open + 5, open - 5, open);
@@ -348,8 +355,8 @@ static void the_bracket_is_measured_from_the_fills(void **state)
         assert_int_equal(r.state, ORDER_FILLED);
         const struct position *p = &s.paper.book.positions[0];
         assert_int_not_equal(p->entry_price.e8, first.e8);
-        assert_int_equal(r.stop.e8, p->entry_price.e8 - sign * dec_from_int(200).e8);
-        assert_int_equal(r.target.e8, p->entry_price.e8 + sign * dec_from_int(400).e8);
+        assert_int_equal(r.stop.e8, in_ticks(p->entry_price, -200 * sign, side == SIDE_LONG).e8);
+        assert_int_equal(r.target.e8, in_ticks(p->entry_price, 400 * sign, side == SIDE_SHORT).e8);
         fixture_close(&s);
     }
 }
