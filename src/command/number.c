@@ -88,3 +88,66 @@ int number_read(const char *name, struct str text, struct dec *ret, struct err *
     rewrite(text, ',', '.', &plain);
     return dec_parse(buf_str(&plain), ret) ? 0 : refuse(name, text, err);
 }
+
+/* ------------------------------------------------------------------------------ from JSON ---- */
+
+#define DIGITS_MAX 64 /* more than the JSON parser accepts */
+
+/* A JSON number, without zeros at either end. */
+struct digits {
+    char text[DIGITS_MAX];
+    size_t count;
+    int64_t point; /* how many are before the point; below zero: zeros follow it first */
+};
+
+static bool read_digits(struct str number, struct digits *ret)
+{
+    bool fraction = false;
+    int64_t exponent = 0;
+    *ret = (struct digits){.count = 0};
+    for (size_t i = str_starts(number, "-") ? 1 : 0; i < number.len; i++) {
+        char c = number.ptr[i];
+        if (c == 'e' || c == 'E') {
+            size_t from = i + 1 < number.len && number.ptr[i + 1] == '+' ? i + 2 : i + 1;
+            if (!str_to_i64(str_n(number.ptr + from, number.len - from), &exponent)) {
+                return false;
+            }
+            break;
+        }
+        if (c == '.') {
+            fraction = true;
+            continue;
+        }
+        if (ret->count == DIGITS_MAX) {
+            return false;
+        }
+        bool leading = c == '0' && ret->count == 0;
+        ret->point += leading ? (fraction ? -1 : 0) : (fraction ? 0 : 1);
+        if (!leading) {
+            ret->text[ret->count++] = c;
+        }
+    }
+    while (ret->count > 0 && ret->text[ret->count - 1] == '0') {
+        ret->count--;
+    }
+    return !__builtin_add_overflow(ret->point, exponent, &ret->point) && ret->point > -DIGITS_MAX &&
+           ret->point < DIGITS_MAX;
+}
+
+void number_add_plain(struct str number, struct buf *out)
+{
+    struct digits d;
+    if (!read_digits(number, &d)) {
+        buf_add_str(out, number);
+        return;
+    }
+    buf_add_c(out, d.count > 0 && str_starts(number, "-") ? "-" : "");
+    buf_add_c(out, d.count == 0 ? "0" : d.point <= 0 ? "0." : "");
+    for (int64_t i = d.point; i < 0 && d.count > 0; i++) {
+        buf_add_char(out, '0');
+    }
+    for (int64_t i = 0; d.count > 0 && (i < (int64_t)d.count || i < d.point); i++) {
+        buf_add_c(out, i > 0 && i == d.point ? "." : "");
+        buf_add_char(out, i < (int64_t)d.count ? d.text[i] : '0');
+    }
+}

@@ -14,7 +14,16 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/dec.h"
 #include "base/err.h"
+#include "base/str.h"
+
+#include <stddef.h>
 
 int number_read(const char *name, struct str text, struct dec *ret, struct err *err);
+
+#define NUMBER_PLAIN_MAX 160 /* bytes */
+/* Adds a JSON number as a person would type it: 1e-05 is "0.00001", 12.0 is "12". One with too many
+ * digits is added as it is, and number_read refuses it. */
+void number_add_plain(struct str number, struct buf *out);

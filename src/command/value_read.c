@@ -559,14 +559,21 @@ int value_from_text(const struct action_param *param, struct str text,
 
 /* ------------------------------------------------------------------------------ from JSON ---- */
 
-/* The text of a scalar: what a person would type for it. */
-static bool scalar_text(struct json_object *json, struct str *ret)
+/* The text of a scalar: what a person would type for it. A text parameter gets a number as it was
+ * written. `space` holds the text if it is not that of the JSON value. */
+static bool scalar_text(const struct action_param *param, struct json_object *json,
+                        struct buf *space, struct str *ret)
 {
     if (json_is_text(json)) {
         *ret = json_value_str(json);
         return true;
     }
     *ret = str_c(json_is_number(json) ? json_object_to_json_string(json) : "");
+    if (param->type != PARAM_TEXT && json_object_is_type(json, json_type_double)) {
+        buf_clear(space);
+        number_add_plain(*ret, space);
+        *ret = buf_str(space);
+    }
     return json_is_number(json);
 }
 
@@ -575,6 +582,7 @@ static int list_from_json(const struct action_param *param, struct json_object *
                           struct err *err)
 {
     struct arg_value list = {.type = PARAM_LIST, .prefix = ""};
+    AUTO_BUF struct buf space = BUF_INIT(NUMBER_PLAIN_MAX);
     size_t count = json_len(json);
     int rc = count == 0 || count > VALUE_LIST_MAX
                  ? err_set(err, ERR_COMMAND_ARG_INVALID, "%s: has %zu items, not 1 to %d",
@@ -582,7 +590,7 @@ static int list_from_json(const struct action_param *param, struct json_object *
                  : 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct str text;
-        if (!scalar_text(json_item(json, i), &text)) {
+        if (!scalar_text(param, json_item(json, i), &space, &text)) {
             rc = err_set(err, ERR_COMMAND_ARG_INVALID, "%s: item %zu is neither text nor a number",
                          param->name, i + 1);
         } else {
@@ -617,6 +625,7 @@ int value_from_json(const struct action_param *param, struct json_object *json,
                     const struct value_context *context, struct arg_value *ret, struct err *err)
 {
     struct str text;
+    AUTO_BUF struct buf space = BUF_INIT(NUMBER_PLAIN_MAX);
     if (json == NULL) {
         return 0;
     }
@@ -627,7 +636,7 @@ int value_from_json(const struct action_param *param, struct json_object *json,
             }
         }
     }
-    if (!scalar_text(json, &text)) {
+    if (!scalar_text(param, json, &space, &text)) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: must be text or a number%s", param->name,
                        param->type == PARAM_LIST ? ", or an array of them" : "");
     }

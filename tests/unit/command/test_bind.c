@@ -236,6 +236,12 @@ static void a_line_and_json_give_the_same_values(void **state)
         {"{\"symbol\":\"BTC-USD\",\"stop\":\"998\",\"count\":5,\"level\":\"low\"}",
          "x BTC-USD -2% 5", "x count=5 BTC-USD stop=-2%", "[\"BTC-USD\",\"-2%\",5]",
          "{\"count\":\"5\",\"stop\":\"-2%\",\"symbol\":\"BTC-USD\"}"},
+        /* as programs write numbers */
+        {"{\"symbol\":\"BTC-USD\",\"stop\":\"0.00001\",\"count\":5,\"level\":\"low\",\"ids\":[20]}",
+         "x BTC-USD 0.00001 5 ids=20",
+         "{\"symbol\":\"BTC-USD\",\"stop\":1e-05,\"count\":5.0,\"ids\":[2E+1]}",
+         "[\"BTC-USD\",0.1e-4,0.5e1,null,null,null,20.00]",
+         "{\"symbol\":\"BTC-USD\",\"stop\":\"0.00001\",\"count\":\"5\",\"ids\":\"20\"}"},
         {"{\"symbol\":\"BTC-USD\",\"stop\":\"63500.5\",\"count\":50,\"level\":\"high\",\"within\":"
          "\"90s\",\"scope\":\"all\",\"ids\":[1,2],\"what\":\"words\",\"note\":\"a note\"}",
          "x BTC-USD 63,500.5 50 High 90s ALL 1,2 words \"a note\"",

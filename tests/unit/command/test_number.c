@@ -51,6 +51,38 @@ static void an_ambiguous_number_is_refused_with_both_readings(void **state)
     }
 }
 
+static void numbers_of_programs_are_written_plainly(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"0", "0"},
+        {"-0.0", "0"},
+        {"0e5", "0"},
+        {"12", "12"},
+        {"12.0", "12"},
+        {"120.50", "120.5"},
+        {"1e3", "1000"},
+        {"1.5E+2", "150"},
+        {"-1e-05", "-0.00001"},
+        {"6.35005e4", "63500.5"},
+        {"0.0010", "0.001"},
+        {"100e-2", "1"},
+        {"123456789012345678", "123456789012345678"},
+        {"1e999", "1e999"},
+        {"1e-999", "1e-999"},
+        {"1e99999999999999999999", "1e99999999999999999999"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(NUMBER_PLAIN_MAX);
+        number_add_plain(str_c(cases[i][0]), &out);
+        assert_string_equal(out.data, cases[i][1]);
+    }
+    AUTO_BUF struct buf longest = BUF_INIT(NUMBER_PLAIN_MAX);
+    number_add_plain(STR_LIT("-1.23456789012345678901234567890123456789012345678901e-63"),
+                     &longest);
+    assert_false(buf_failed(&longest));
+}
+
 static void invalid_numbers_are_refused(void **state)
 {
     (void)state;
@@ -105,4 +137,6 @@ static void quoted_words_round_trip(void **state)
 
 UNIT_GROUP(number, cmocka_unit_test(valid_numbers_are_parsed),
            cmocka_unit_test(an_ambiguous_number_is_refused_with_both_readings),
-           cmocka_unit_test(invalid_numbers_are_refused), cmocka_unit_test(quoted_words_round_trip))
+           cmocka_unit_test(invalid_numbers_are_refused),
+           cmocka_unit_test(numbers_of_programs_are_written_plainly),
+           cmocka_unit_test(quoted_words_round_trip))

@@ -396,7 +396,12 @@ static void json_numbers_and_arrays_are_read(void **state)
         {&integer, "[1]", NULL, NULL},
         {&decimal, "0.1", "0.1", "\"0.1\""}, /* the digits, not a double */
         {&price, "63500.5", "63500.5", "\"63500.5\""},
-        {&price, "6.35e4", NULL, NULL},
+        {&price, "6.35e4", "63500", "\"63500\""}, /* as programs write numbers */
+        {&price, "\"6.35e4\"", NULL, NULL},
+        {&decimal, "1e-05", "0.00001", "\"0.00001\""},
+        {&decimal, "1e-09", NULL, NULL}, /* nine decimals */
+        {&integer, "12.0", "12", "12"},
+        {&text, "12.0", "12.0", "\"12.0\""},
         {&position, "1", "ETH-USD", "\"ETH-USD\""},
         {&user, "7", "alice", "7"},
         {&user, "\"alice\"", "alice", "7"},
