@@ -14,30 +14,13 @@ struct text {
     size_t fold;  /* number of the fold of the last line */
 };
 
-/* The bytes of `line` that fit into `width` columns, cut after a space if there is one. */
-static size_t wrap_at(struct str line, size_t width)
-{
-    size_t columns = 0, space = 0, i = 0;
-    while (i < line.len) {
-        size_t size = str_utf8_size(str_n(line.ptr + i, line.len - i));
-        size = size == 0 ? 1 : size;
-        columns += render_width(str_n(line.ptr + i, size));
-        if (columns > width) {
-            break;
-        }
-        i += size;
-        space = line.ptr[i - 1] == ' ' ? i : space;
-    }
-    return i == line.len || space == 0 ? i : space;
-}
-
 static void add_wrapped(struct text *t, struct str line, const char *indent)
 {
     size_t width = t->width;
     for (;;) {
         buf_add_c(t->out, indent);
         size_t room = width > 2 * strlen(indent) ? width - strlen(indent) : 0;
-        size_t fits = room == 0 ? line.len : wrap_at(line, room);
+        size_t fits = room == 0 ? line.len : render_wrap(line, room);
         fits = fits == 0 ? line.len : fits;
         struct str piece = str_n(line.ptr, fits);
         while (fits < line.len && piece.len > 0 && piece.ptr[piece.len - 1] == ' ') {

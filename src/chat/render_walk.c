@@ -9,7 +9,8 @@
 
 #define LINE_MAX_BYTES ((size_t)256 * 1024) /* a reply holds 64 KiB; cleaning may triple that */
 #define COLUMN_GAP     2
-#define SPANS_MAX      64 /* of one line; more are joined, without their style */
+#define INDENT         "  " /* of a wrapped line */
+#define SPANS_MAX      64   /* of one line; more are joined, without their style */
 #define PROGRESS_STEPS 10
 
 /* A span of the line that is being written; its text is in lines.text. */
@@ -32,6 +33,22 @@ struct lines {
     size_t count;
     bool written; /* a line of this text has been written */
 };
+
+size_t render_wrap(struct str line, size_t width)
+{
+    size_t columns = 0, space = 0, i = 0;
+    while (i < line.len) {
+        size_t size = str_utf8_size(str_n(line.ptr + i, line.len - i));
+        size = size == 0 ? 1 : size;
+        columns += render_width(str_n(line.ptr + i, size));
+        if (columns > width) {
+            break;
+        }
+        i += size;
+        space = line.ptr[i - 1] == ' ' ? i : space;
+    }
+    return i == line.len || space == 0 ? i : space;
+}
 
 static void write_line(struct lines *l)
 {
@@ -289,6 +306,32 @@ static void on_link(struct lines *l, const struct reply_block *block)
     end(l);
 }
 
+/* Lines wider than the layout go on in the next one, indented. */
+static void on_pre(struct lines *l, const struct reply_block *block)
+{
+    size_t limit = l->layout->fixed_width;
+    AUTO_BUF struct buf clean = BUF_INIT(LINE_MAX_BYTES);
+    AUTO_BUF struct buf out = BUF_INIT(LINE_MAX_BYTES);
+    render_clean(str_c(block->text), true, &clean);
+    for (struct str rest = buf_str(&clean); limit > sizeof(INDENT) && rest.len > 0;) {
+        const char *feed = memchr(rest.ptr, '\n', rest.len);
+        size_t len = feed == NULL ? rest.len : (size_t)(feed - rest.ptr);
+        size_t fits = render_wrap(str_n(rest.ptr, len), limit);
+        buf_add(&out, rest.ptr, fits);
+        while (fits < len) {
+            rest = str_n(rest.ptr + fits, rest.len - fits);
+            len -= fits;
+            fits = render_wrap(str_n(rest.ptr, len), limit - strlen(INDENT));
+            buf_addf(&out, "\n" INDENT "%.*s", (int)fits, rest.ptr);
+        }
+        buf_add_c(&out, feed == NULL ? "" : "\n");
+        fits += feed != NULL;
+        rest = str_n(rest.ptr + fits, rest.len - fits);
+    }
+    one_text(l, RENDER_LINE_FIXED, block->index + 1,
+             out.len == 0 || buf_failed(&out) ? block->text : out.data);
+}
+
 /* "▓▓▓▓░░░░░░ 40 %  Restart the service" */
 static void on_progress(struct lines *l, const struct reply_block *block)
 {
@@ -346,7 +389,7 @@ static void on_block(const struct reply_block *block, void *userdata)
         on_table(l, block);
         break;
     case BLOCK_PRE:
-        one_text(l, RENDER_LINE_FIXED, block->index + 1, block->text);
+        on_pre(l, block);
         break;
     case BLOCK_QUOTE:
         one_text(l, RENDER_LINE_QUOTE, block->index + 1, block->text);

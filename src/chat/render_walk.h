@@ -52,10 +52,10 @@ struct render_line {
 };
 
 struct render_layout {
-    size_t fixed_width;         /* 0: tables are never stacked */
-    bool only_text_in_fold;     /* no fixed-width block inside a fold */
-    bool align_fields;          /* pads the names of adjacent fields to one width */
-    bool names_attachments;     /* a line for each attachment: it is not shown otherwise */
+    size_t fixed_width;     /* wider lines of <pre> are wrapped, wider tables stacked; 0: none */
+    bool only_text_in_fold; /* no fixed-width block inside a fold */
+    bool align_fields;      /* pads the names of adjacent fields to one width */
+    bool names_attachments; /* a line for each attachment: it is not shown otherwise */
     const char *attachment_dir; /* NULL: the line shows the id in place of the path */
 };
 
@@ -63,5 +63,8 @@ typedef void (*render_line_fn)(const struct render_line *line, void *userdata);
 
 void render_walk(const struct reply *reply, const struct render_layout *layout, render_line_fn fn,
                  void *userdata);
+/* How many bytes of `line` fit into `width` columns: up to the last space if there is one. 0: not
+ * even the first character does. */
+size_t render_wrap(struct str line, size_t width);
 /* Only the lines of an error card. */
 void render_walk_error(const struct err *err, render_line_fn fn, void *userdata);

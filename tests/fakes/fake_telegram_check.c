@@ -299,7 +299,8 @@ void fake_telegram_check_request(const struct fake_telegram_check *check, const 
 static const char *const tags[] = {"b",          "strong", "i",          "em",     "u",    "ins",
                                    "s",          "strike", "del",        "a",      "code", "pre",
                                    "blockquote", "span",   "tg-spoiler", "tg-time"};
-#define DEPTH_MAX 16
+#define DEPTH_MAX     16
+#define PHONE_COLUMNS 34 /* of a fixed-width font; a wider line is hard to read */
 
 /* Length of an entity such as "&lt;" at the front; 0: none that Telegram knows. */
 static size_t entity(struct str s, char *ret)
@@ -317,10 +318,21 @@ static size_t entity(struct str s, char *ret)
     return 0;
 }
 
+/* Whether a line of a <pre> block is wider than a phone. `text` begins with the block. */
+static bool is_too_wide(struct str text)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < text.len && columns <= PHONE_COLUMNS; i++) {
+        bool starts = ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
+        columns = text.ptr[i] == '\n' ? 0 : columns + starts;
+    }
+    return columns > PHONE_COLUMNS;
+}
+
 bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret_why)
 {
     const char *stack[DEPTH_MAX];
-    size_t depth = 0, i = 0;
+    size_t depth = 0, i = 0, pre_from = 0;
     while (i < html.len) {
         struct str rest = str_n(html.ptr + i, html.len - i);
         char c = html.ptr[i];
@@ -358,6 +370,11 @@ bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret
                 return false;
             }
             depth--;
+            if (strcmp(stack[depth], "pre") == 0 &&
+                is_too_wide(str_n(out->data + pre_from, out->len - pre_from))) {
+                *ret_why = "a line of <pre> is wider than a phone"; /* Telegram accepts it */
+                return false;
+            }
             continue;
         }
         struct str name = tag, ignored = tag;
@@ -376,6 +393,7 @@ bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret
             *ret_why = "markup inside pre or code";
             return false;
         }
+        pre_from = strcmp(found, "pre") == 0 ? out->len : pre_from;
         stack[depth++] = found;
     }
     *ret_why = depth == 0 ? "" : "can't find end tag";

@@ -23,7 +23,8 @@ bool fake_telegram_check_method(const char *method);
 /* Checks the fields of a JSON request. */
 void fake_telegram_check_request(const struct fake_telegram_check *check, const char *method,
                                  const struct json_object *params);
-/* False if Telegram would answer "can't parse entities"; out gets the text that a person reads. */
+/* False if Telegram would answer "can't parse entities", or if a line of <pre> is wider than a
+ * phone; out gets the text that a person reads. */
 bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret_why);
 /* Checks {"inline_keyboard": …} and reports each error to complain. */
 void fake_telegram_check_markup(const struct fake_telegram_check *check,

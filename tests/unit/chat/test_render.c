@@ -163,6 +163,22 @@ static void replies_of_commands_match_the_golden_files(void **state)
     }
 }
 
+/* A line of a log goes on below, indented; a word longer than the phone is cut. */
+static void long_fixed_lines_fit_a_phone(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    reply_pre(r, str_c("12:05:07 prediction: the feed has not answered for 30 s\nshort\n"
+                       "0123456789012345678901234567890123456789"));
+    render_html(r, &parts);
+    assert_int_equal(parts.count, 1);
+    assert_string_equal(parts.part[0].data, "<pre>12:05:07 prediction: the feed has \n"
+                                            "  not answered for 30 s\nshort\n"
+                                            "0123456789012345678901234567890123\n"
+                                            "  456789</pre>");
+}
+
 /* A wide table is stacked, a long line wrapped at a space. */
 static void a_narrow_terminal_shows_it_too(void **state)
 {
@@ -317,6 +333,7 @@ static void an_empty_reply_is_still_a_message(void **state)
 UNIT_GROUP(chat_render, cmocka_unit_test(status_matches_the_golden_files),
            cmocka_unit_test(every_block_matches_the_golden_files),
            cmocka_unit_test(replies_of_commands_match_the_golden_files),
+           cmocka_unit_test(long_fixed_lines_fit_a_phone),
            cmocka_unit_test(a_narrow_terminal_shows_it_too),
            cmocka_unit_test(an_error_shows_cause_impact_and_remediation),
            cmocka_unit_test(an_error_with_a_title_keeps_both),
