@@ -203,7 +203,7 @@ $(B)/oom: $(OOM_OBJ) $(B)/tests/fakes.a \
           $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS) -lcmocka
 # The runner opens databases in each run; without AddressSanitizer, which costs most of the time.
-OOM_IO  := json yaml file secret log_file journal chart db loop pool process resolve http web
+OOM_IO  := json yaml file secret log_file journal chart db loop pool process resolve http web xgboost
 .PHONY: oom
 oom: ## fail each allocation of the io modules and the runner in turn; OOM_ARGS="json db" for some
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan $(BUILD)/asan/oom
@@ -211,40 +211,61 @@ oom: ## fail each allocation of the io modules and the runner in turn; OOM_ARGS=
 	@$(BUILD)/asan/oom $(or $(OOM_ARGS),$(OOM_IO)) && \
 	    { [ -n '$(OOM_ARGS)' ] || $(BUILD)/release/oom runner; }
 
-# tests/mutants: changes a line of a module at a time and looks whether its tests notice.
-# MODULES="risk ledger", MUTANTS=300 changed lines a module, SEED=1. The tree is copied first.
+# tests/mutants: changes a line of a module at a time and looks whether its tests notice; survivors
+# once more with AddressSanitizer. MODULES="risk ledger", MUTANTS=300 changed lines a module, SEED=1.
+# ONLY=build/mutants/survivors.txt tries those of the last run again. The tree is copied first. Each
+# object is compiled once, so a cache would not help. See docs/testing.md.
 MUTANTS    ?= 300
 SEED       ?= 1
+MUTANTS_JOBS ?= 2
 MUTANTS_OF := risk access ledger runner
 mutants_modules = $(if $(filter command line environment,$(origin MODULES)),$(MODULES),$(MUTANTS_OF))
 mutants_files_ledger := src/engine/ledger.c
-mutants_files_runner := $(wildcard src/command/run*.c)
+mutants_files_runner := $(wildcard src/command/run*.c) \
+    $(foreach f,step stage when lock bind rate,src/command/$(f).c)
 mutants_files = $(or $(mutants_files_$(1)),$(wildcard src/$(1)/*.c))
 mutants_unit_ledger := engine
-mutants_unit_runner := command
+mutants_unit_runner := trading
 mutants_unit = $(or $(mutants_unit_$(1)),$(1))
 mutants_groups_ledger := ledger
+mutants_groups_runner := when rate locks bind runner stages steps invalid_rows unrecorded
+# The tests of the runner that need trading actions are there; both are linked into one program.
+mutants_tests_runner := command
 mutants_limit_runner := 60
 M := $(BUILD)/mutants
+# Databases in memory, if possible, and an end at the first failure.
+mutants_test = ulimit -c 0; test -w /dev/shm && export TMPDIR=/dev/shm; CMOCKA_TEST_ABORT=1 @OUT@ $(mutants_groups_$(1))
 $(B)/mutants: $(B)/tests/mutants/mutants.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@
-mutants_compile := $(CC) $(CPPFLAGS_ALL) -iquote @DIR@ -std=gnu17 -fPIE -ffp-contract=off -O1 -w -c @IN@ -o @OUT@
-mutants_link = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -Wl,-S $(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o \
-    $(B)/tests/fakes.a $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
-    $(B)/obj/gen/embedded.o -o @OUT@ $(LIBS) -lcmocka
+mutants_cc       = $(filter-out ccache,$(CC))
+mutants_ld       = $(shell command -v ld.gold > /dev/null && echo -fuse-ld=gold)
+mutants_base     = $(mutants_cc) $(CPPFLAGS_ALL) -iquote @DIR@ -std=gnu17 -fPIE -ffp-contract=off -w
+mutants_compile  = $(mutants_base) -O1 -c @IN@ -o @OUT@
+mutants_again    = $(mutants_base) $(CFLAGS_asan) -c @IN@ -o @OUT@
+mutants_unit_obj = $(foreach u,$(mutants_tests_$(1)) $(call mutants_unit,$(1)),$(UNIT_OBJ_$(u)))
+mutants_objects  = $(mutants_unit_obj) $(B)/tests/unit/unit.o $(B)/tests/fakes.a \
+    $(foreach r,$(call module_closure,$(call mutants_unit,$(1))),$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
+mutants_link     = $(mutants_cc) $(mutants_ld) $(CFLAGS_ALL) $(LDFLAGS_ALL) -Wl,-S $(call mutants_objects,$(1)) -o @OUT@ $(LIBS) -lcmocka
+mutants_again_link = $(mutants_cc) $(CFLAGS_asan) $(LDFLAGS_asan) \
+    $(subst $(B)/,$(BUILD)/asan/,$(call mutants_objects,$(1))) -o @OUT@ $(LIBS) -lcmocka
 .PHONY: mutants
 mutants: ## change a line of a module at a time, list what no test notices; MODULES="risk" MUTANTS=300 SEED=1
 	@$(MAKE) -s --no-print-directory -j2 $(B)/mutants \
-	    $(foreach m,$(mutants_modules),$(B)/unit/$(call mutants_unit,$(m)))
+	    $(foreach m,$(mutants_modules),$(foreach u,$(mutants_tests_$(m)) $(call mutants_unit,$(m)),$(B)/unit/$(u)))
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan \
+	    $(foreach m,$(mutants_modules),$(foreach u,$(mutants_tests_$(m)) $(call mutants_unit,$(m)),$(BUILD)/asan/unit/$(u)))
+	@$(if $(ONLY),cp $(ONLY) $(B)/mutants-only.txt)
 	@rm -rf $(M) && mkdir -p $(M)/tree
 	@git ls-files -z | tar --null -T - -cf - | tar -xf - -C $(M)/tree && ln -s $(abspath $(BUILD)) $(M)/tree/build
 	@printf '%-10s %7s %7s %9s %10s %9s %8s\n' module mutants killed 'by limit' equivalent survivors score
-	@cd $(M)/tree && $(foreach m,$(mutants_modules),mkdir -p $(abspath $(M))/$(m) && \
-	    $(abspath $(B))/mutants $(m) '$(mutants_compile)' '$(call mutants_link,$(call mutants_unit,$(m)))' \
-	        '@OUT@ $(mutants_groups_$(m))' --limit $(or $(mutants_limit_$(m)),20) --count $(MUTANTS) --seed $(SEED) --work $(abspath $(M))/$(m) \
-	        --equivalent tests/mutants/equivalent.txt --survivors $(abspath $(M))/survivors.txt \
-	        -- $(call mutants_files,$(m)) &&) true
-	@echo 'survivors: $(M)/survivors.txt'
+	@cd $(M)/tree && failed=0; $(foreach m,$(mutants_modules),mkdir -p $(abspath $(M))/$(m) && \
+	    $(abspath $(B))/mutants $(m) '$(mutants_compile)' '$(call mutants_link,$(m))' \
+	        '$(call mutants_test,$(m))' --limit $(or $(mutants_limit_$(m)),20) --count $(MUTANTS) --seed $(SEED) --jobs $(MUTANTS_JOBS) \
+	        $(if $(ONLY),--only $(abspath $(B))/mutants-only.txt) \
+	        --again '$(mutants_again)' --again-link '$(call mutants_again_link,$(m))' \
+	        --work $(abspath $(M))/$(m) --equivalent tests/mutants/equivalent.txt --survivors $(abspath $(M))/survivors.txt \
+	        -- $(call mutants_files,$(m)) || failed=1;) \
+	    test $$failed = 0 || { echo 'survivors: $(M)/survivors.txt'; exit 1; }
 
 # ---------------------------------------------------------------- build checks
 comma := ,

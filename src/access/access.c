@@ -338,7 +338,7 @@ static void count_failure(struct factor *f, int64_t now_us)
     f->failures++;
     if (f->failures >= FACTOR_FAILURES) {
         f->locked_until_us = now_us + FACTOR_LOCK_US;
-        f->failures = 0;
+        _Static_assert(FACTOR_LOCK_US >= FACTOR_WINDOW_US, "the window has ended by then");
     }
 }
 

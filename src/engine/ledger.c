@@ -70,9 +70,9 @@ static enum ledger_result book_entry(const struct ledger *ledger, const struct f
         index >= 0 ? dec_div(dec_add(dec_mul(p.entry_price, p.qty), amount), qty) : fill->price;
     p.qty = qty;
     p.fees = dec_add(p.fees, fill->fee);
+    /* An invalid price or quantity makes the change invalid, too. */
     struct dec change = dec_sub(cost_of(&p), before);
-    if (!dec_is_valid(p.entry_price) || !dec_is_valid(p.qty) || !dec_is_valid(p.fees) ||
-        !dec_is_valid(change) ||
+    if (!dec_is_valid(p.fees) || !dec_is_valid(change) ||
         !settle(ledger, dec_neg(signed_by(p.side, amount)), fill->fee, change)) {
         return LEDGER_OVERFLOW;
     }
@@ -108,7 +108,7 @@ static enum ledger_result book_exit(const struct ledger *ledger, const struct fi
     struct dec change = dec_sub(cost_of(&p), before);
     struct dec fees = dec_add(entry_fees, fill->fee);
     struct dec pnl = dec_sub(dec_add(amount, change), fees);
-    if (!dec_is_valid(pnl) || !dec_is_valid(change) || !settle(ledger, amount, fill->fee, change)) {
+    if (!dec_is_valid(pnl) || !settle(ledger, amount, fill->fee, change)) {
         return LEDGER_OVERFLOW;
     }
     *ret_trade = (struct trade){.symbol = p.symbol,
@@ -133,8 +133,8 @@ static enum ledger_result book_exit(const struct ledger *ledger, const struct fi
 enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *fill,
                                const struct order *order, struct trade *ret_trade)
 {
-    if (!dec_is_valid(fill->qty) || !dec_is_valid(fill->price) || !dec_is_valid(fill->fee) ||
-        fill->qty.e8 <= 0 || fill->price.e8 <= 0) {
+    /* An invalid number is below zero. */
+    if (!dec_is_valid(fill->fee) || fill->qty.e8 <= 0 || fill->price.e8 <= 0) {
         return LEDGER_MISFIT;
     }
     return fill->kind == ORDER_ENTRY ? book_entry(ledger, fill, order)

@@ -545,6 +545,17 @@ static void add_double(struct buf *out, double value)
     buf_add(out, text, json_number_double(value, text));
 }
 
+static void add_value(struct buf *out, const struct json_object *value, bool canonical);
+
+static void add_member(struct buf *out, const char *key, const struct json_object *value,
+                       bool canonical, bool first)
+{
+    buf_add_c(out, first ? "" : ",");
+    add_quoted(out, str_c(key));
+    buf_add_char(out, ':');
+    add_value(out, value, canonical);
+}
+
 static void add_sorted_object(struct buf *out, const struct json_object *object)
 {
     size_t count = (size_t)json_object_object_length(object);
@@ -557,17 +568,32 @@ static void add_sorted_object(struct buf *out, const struct json_object *object)
         keys[n++] = it.key;
     }
     qsort(keys, n, sizeof(*keys), by_key);
-    buf_add_char(out, '{');
     for (size_t i = 0; i < n; i++) {
-        buf_add_c(out, i == 0 ? "" : ",");
-        add_quoted(out, str_c(keys[i]));
-        buf_add_char(out, ':');
-        json_add_canonical(out, json_get(object, keys[i]));
+        add_member(out, keys[i], json_get(object, keys[i]), true, i == 0);
     }
-    buf_add_char(out, '}');
 }
 
-void json_add_canonical(struct buf *out, const struct json_object *value)
+static void add_object(struct buf *out, const struct json_object *object)
+{
+    bool first = true;
+    struct json_object_iter it;
+    json_object_object_foreachC(object, it)
+    {
+        add_member(out, it.key, it.val, false, first);
+        first = false;
+    }
+}
+
+/* The text of json-c. It is short: for a long one json-c leaves parts out when memory runs out, and
+ * does not say so. */
+static void add_number(struct buf *out, const struct json_object *value)
+{
+    const char *text = json_object_to_json_string_ext(unconst(value), JSON_C_TO_STRING_PLAIN);
+    NEED_MEMORY(text != NULL);
+    buf_add_c(out, text);
+}
+
+static void add_value(struct buf *out, const struct json_object *value, bool canonical)
 {
     switch (json_object_get_type(value)) {
     case json_type_null:
@@ -577,23 +603,29 @@ void json_add_canonical(struct buf *out, const struct json_object *value)
         buf_add_c(out, json_object_get_boolean(value) != 0 ? "true" : "false");
         break;
     case json_type_double:
-        add_double(out, json_object_get_double(value));
+        if (canonical) {
+            add_double(out, json_object_get_double(value));
+        } else {
+            add_number(out, value);
+        }
         break;
     case json_type_int:
-        buf_add_c(out, json_object_to_json_string_ext(unconst(value), JSON_C_TO_STRING_PLAIN));
+        add_number(out, value);
         break;
     case json_type_string:
         add_quoted(out, json_value_str(value));
         break;
     case json_type_object:
-        add_sorted_object(out, value);
+        buf_add_char(out, '{');
+        (canonical ? add_sorted_object : add_object)(out, value);
+        buf_add_char(out, '}');
         break;
     case json_type_array: {
         size_t len = json_len(value);
         buf_add_char(out, '[');
         for (size_t i = 0; i < len; i++) {
             buf_add_c(out, i == 0 ? "" : ",");
-            json_add_canonical(out, json_item(value, i));
+            add_value(out, json_item(value, i), canonical);
         }
         buf_add_char(out, ']');
         break;
@@ -601,10 +633,12 @@ void json_add_canonical(struct buf *out, const struct json_object *value)
     }
 }
 
+void json_add_canonical(struct buf *out, const struct json_object *value)
+{
+    add_value(out, value, true);
+}
+
 void json_add_text(struct buf *out, struct json_object *value)
 {
-    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
-    NEED_MEMORY(text != NULL);
-    buf_add_c(out, text);
+    add_value(out, value, false);
 }

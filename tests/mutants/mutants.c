@@ -3,22 +3,32 @@
  * with it, and lists the changes that no test notices (survivors).
  *
  *     mutants NAME COMPILE LINK TEST OPTIONS... -- FILE...
- *         COMPILE  shell command for an object; @IN@ is the changed source, @OUT@ the object, @DIR@
- * the folder of the original LINK     shell command for the test; @OUT@ is the program. The word
- * build/…/FILE.o in it is replaced by the changed object TEST     shell command; @OUT@ is the
- * program OPTIONS: --count N (300) --seed N (1) --jobs N (2) --limit SECONDS (20) --work FOLDER
- *              --equivalent FILE --survivors FILE
+ *
+ * COMPILE: shell command for an object. @IN@ is the changed source, @OUT@ the object, @DIR@ the
+ *     folder of the original.
+ * LINK: shell command for the test. @OUT@ is the program. The word build/.../FILE.o in it is
+ *     replaced by the changed object.
+ * TEST: shell command; @OUT@ is the program.
+ * OPTIONS: --count N (300) --seed N (1) --jobs N (2) --limit SECONDS (20) --work FOLDER
+ *     --again COMPILE --again-link LINK: builds of a survivor with AddressSanitizer, as `make test`
+ *         runs the tests, too. A leak or a read past an array is noticed only there.
+ *     --equivalent FILE --survivors FILE
+ *     --only FILE: tries the survivors of an earlier run again, and no other change.
  *
  * A line is changed in one way: a comparison, a sign, a constant by one, && and ||, a negated
- * condition, a returned value, or a statement that is deleted. The sample of the lines is drawn
- * from the seed. Changes that do not compile or give the same object are left out. Nothing is
- * written outside of --work and --survivors.
+ * condition, a returned value, or a statement that is deleted. The sample of the lines depends on
+ * the seed and on each line's own text, so that an edit elsewhere does not draw another one.
+ * Changes that do not compile or give the same object are left out. Nothing is written outside of
+ * --work and --survivors.
  *
- * The file --equivalent lists survivors that no test can notice, one a line: FILE | line | changed
- * line | reason.
+ * The file --equivalent lists changes that cannot change what the module does, one a line:
+ *     FILE | function | line | changed line | reason
+ * An entry that fits no line any more, or whose change a test notices, is reported as stale. The
+ * exit status is 1 if there is a survivor or a stale entry.
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,15 +39,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MUTANTS_MAX = 60000, LINE_MAX_BYTES = 256, FILES_MAX = 64, COMMAND_MAX = 32768 };
+enum {
+    MUTANTS_MAX = 60000,
+    LINE_MAX_BYTES = 256,
+    FILES_MAX = 64,
+    COMMAND_MAX = 32768,
+    ENTRIES_MAX = 1000,
+    ENTRY_MAX_BYTES = 1024,
+    AGAIN_SLOWER = 4 /* than without AddressSanitizer */
+};
 
 enum state { WAITING, UNUSED, KILLED, TIMED_OUT, SURVIVED, EQUIVALENT };
 
 struct mutant {
     int file;
     int line; /* from 1 */
+    char function[64];
     char before[LINE_MAX_BYTES], after[LINE_MAX_BYTES];
-    unsigned order; /* random */
+    uint64_t order; /* random */
     enum state state;
 };
 
@@ -56,6 +75,9 @@ static const char *name, *compile_command, *link_command, *test_command;
 static size_t wanted = 300, jobs = 2;
 static unsigned seed = 1, limit_s = 20;
 static const char *work, *equivalent_path, *survivors_path;
+static char *only; /* the text of the file; NULL: all */
+static const char *again_compile_command, *again_link_command;
+static char function[64]; /* of the line that is looked at */
 
 static void die(const char *what, const char *which)
 {
@@ -65,15 +87,25 @@ static void die(const char *what, const char *which)
 
 /* ------------------------------------------------------------------ changes */
 
-/* xorshift, so that a seed gives the same sample everywhere. */
-static unsigned next_random(void)
+/* FNV-1a. */
+static uint64_t hash(uint64_t h, const char *text)
 {
-    static uint64_t state;
-    state = state == 0 ? 88172645463325252u + seed * 2654435761u : state;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state >> 32);
+    do {
+        h = (h ^ (unsigned char)*text) * 0x100000001b3u;
+    } while (*text++ != '\0');
+    return h;
+}
+
+/* The place of a change in the sample: the same everywhere, whatever the other lines are. */
+static uint64_t order_of(const struct mutant *m)
+{
+    char number[32];
+    (void)snprintf(number, sizeof(number), "%u", seed);
+    uint64_t h = hash(0xcbf29ce484222325u, number);
+    h = hash(hash(h, sources[m->file].path), m->function);
+    h = hash(hash(h, m->before), m->after);
+    h ^= h >> 32;
+    return h * 0x9E3779B97F4A7C15u;
 }
 
 static void propose(int file, int line, const char *before, const char *after)
@@ -82,9 +114,11 @@ static void propose(int file, int line, const char *before, const char *after)
         return;
     }
     struct mutant *m = &mutants[mutant_count++];
-    *m = (struct mutant){.file = file, .line = line, .order = next_random()};
+    *m = (struct mutant){.file = file, .line = line};
+    (void)snprintf(m->function, sizeof(m->function), "%s", function);
     (void)snprintf(m->before, sizeof(m->before), "%s", before);
     (void)snprintf(m->after, sizeof(m->after), "%s", after);
+    m->order = order_of(m);
 }
 
 /* Replaces `len` bytes at `at`. */
@@ -153,9 +187,14 @@ static void propose_operators(int file, int line, const char *text, const bool *
     }
 }
 
-/* 0 and 1 change places; other whole numbers become larger by one. */
+/* 0 and 1 change places; other whole numbers become larger by one. Left out are the maximum of
+ * a buffer for a short text, which nothing reaches (other maxima have names), and {0}, of which
+ * only the first member would change. */
 static void propose_constants(int file, int line, const char *text, const bool *code)
 {
+    if (strstr(text, "= BUF_INIT(") != NULL || strstr(text, "= {0}") != NULL) {
+        return;
+    }
     for (size_t i = 0; text[i] != '\0'; i++) {
         bool first = isdigit((unsigned char)text[i]) != 0 && code[i] &&
                      (i == 0 || (!isalnum((unsigned char)text[i - 1]) && text[i - 1] != '_' &&
@@ -214,8 +253,31 @@ static void propose_statements(int file, int line, const char *text)
     }
 }
 
+/* What a line without indentation defines: the last name before its parameters, its size or its
+ * value. */
+static void note_function(const char *text)
+{
+    const char *at = text;
+    int depth = 0;
+    if (strncmp(at, "__attribute__", 13) == 0) {
+        for (at += 13; *at != '\0' && (depth > 0 || *at == '('); at++) {
+            depth += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+        }
+    }
+    const char *end = at + strcspn(at, "([={;");
+    while (end > at && !isalnum((unsigned char)end[-1]) && end[-1] != '_') {
+        end--;
+    }
+    const char *from = end;
+    while (from > at && (isalnum((unsigned char)from[-1]) || from[-1] == '_')) {
+        from--;
+    }
+    (void)snprintf(function, sizeof(function), "%.*s", (int)(end - from), from);
+}
+
 static void propose_file(int file)
 {
+    function[0] = '\0';
     bool in_comment = false, in_macro = false;
     int number = 0;
     for (char *at = sources[file].text; *at != '\0';) {
@@ -230,9 +292,14 @@ static void propose_file(int file)
             mark_code(text, code, &in_comment);
             bool macro = in_macro || text[0] == '#';
             in_macro = macro && len > 0 && text[len - 1] == '\\';
-            /* What only asserts or logs has no effect that a test should see. */
+            if (!macro && !comment_before && (isalpha((unsigned char)text[0]) || text[0] == '_')) {
+                note_function(text);
+            }
+            /* What only asserts or logs, or names a source for the log, has no effect that a test
+             * should see. */
             if (!macro && !comment_before && strstr(text, "ASSERT") == NULL &&
                 strstr(text, "NEED_MEMORY") == NULL && strstr(text, "LOG(") == NULL &&
+                strstr(text, "log_err(") == NULL && strstr(text, "loop_source_name(") == NULL &&
                 strstr(text, "(void)state;") == NULL) {
                 propose_operators(file, number, text, code);
                 propose_constants(file, number, text, code);
@@ -246,7 +313,7 @@ static void propose_file(int file)
 static int by_order(const void *a, const void *b)
 {
     const struct mutant *x = a, *y = b;
-    return x->order < y->order ? -1 : x->order > y->order;
+    return x->order != y->order ? (x->order < y->order ? -1 : 1) : x->line - y->line;
 }
 
 /* Draws the order: each line once before any line twice. */
@@ -257,27 +324,31 @@ static void shuffle(void)
     for (size_t i = 0; i < mutant_count; i++) {
         struct mutant *m = &mutants[i];
         unsigned char *times = &seen[m->file][m->line % 20000];
-        m->order = (unsigned)(*times)++ << 20 | (unsigned)i;
+        m->order = (uint64_t)(*times)++ << 20 | i;
     }
     qsort(mutants, mutant_count, sizeof(*mutants), by_order);
 }
 
 /* ------------------------------------------------------------------ commands */
 
-static void read_source(int file)
+/* The caller frees the text. */
+static char *read_file(const char *path, size_t *ret_size)
 {
-    struct source *s = &sources[file];
-    FILE *in = fopen(s->path, "r");
+    FILE *in = fopen(path, "r");
     struct stat st;
     if (in == NULL || fstat(fileno(in), &st) < 0) {
-        die("cannot read", s->path);
+        die("cannot read", path);
     }
-    s->size = (size_t)st.st_size;
-    s->text = calloc(1, s->size + 1);
-    if (s->text == NULL || fread(s->text, 1, s->size, in) != s->size) {
-        die("cannot read", s->path);
+    size_t size = (size_t)st.st_size;
+    char *text = calloc(1, size + 1);
+    if (text == NULL || fread(text, 1, size, in) != size) {
+        die("cannot read", path);
     }
     (void)fclose(in);
+    if (ret_size != NULL) {
+        *ret_size = size;
+    }
+    return text;
 }
 
 /* Copies a command with its placeholders filled in. */
@@ -335,13 +406,13 @@ static void stem(const char *path, char out[128])
     }
 }
 
-static bool compile(int file, const char *in, const char *out)
+static bool compile(const char *command_of, int file, const char *in, const char *out)
 {
     char folder[256], command[COMMAND_MAX];
     (void)snprintf(folder, sizeof(folder), "%s", sources[file].path);
     *strrchr(folder, '/') = '\0';
     const char *const values[][2] = {{"@IN@", in}, {"@OUT@", out}, {"@DIR@", folder}, {NULL, NULL}};
-    fill(compile_command, values, command);
+    fill(command_of, values, command);
     return run(command, 120) == 0;
 }
 
@@ -355,24 +426,24 @@ static void base_object(int file, char out[256])
     (void)snprintf(out, 256, "%s/%s.base.o", work, part);
 }
 
-static bool link_test(int file, const char *object, const char *program)
+static bool link_test(const char *command_of, int file, const char *object, const char *program)
 {
     char part[128], original[256], command[COMMAND_MAX];
     stem(sources[file].path, part);
     (void)snprintf(original, sizeof(original), "/obj/%s.o", part);
     /* The word in LINK that ends with the original's name. */
-    const char *at = strstr(link_command, original);
+    const char *at = strstr(command_of, original);
     if (at == NULL) {
         die("no object in LINK for", sources[file].path);
     }
     const char *from = at;
-    while (from > link_command && from[-1] != ' ') {
+    while (from > command_of && from[-1] != ' ') {
         from--;
     }
     (void)snprintf(original, sizeof(original), "%.*s", (int)(at - from + (long)strlen(original)),
                    from);
     const char *const values[][2] = {{original, object}, {"@OUT@", program}, {NULL, NULL}};
-    fill(link_command, values, command);
+    fill(command_of, values, command);
     return run(command, 120) == 0;
 }
 
@@ -396,9 +467,30 @@ static void write_changed(const struct mutant *m, const char *path)
     (void)fclose(out);
 }
 
+/* Links and runs the test with an object. */
+static enum state run_test(const char *link, int file, const char *object, const char *program,
+                           unsigned limit)
+{
+    char command[COMMAND_MAX];
+    if (!link_test(link, file, object, program)) {
+        return UNUSED;
+    }
+    const char *const values[][2] = {{"@OUT@", program}, {NULL, NULL}};
+    fill(test_command, values, command);
+    int status = run(command, limit);
+    return status == 0 ? SURVIVED : status == 124 || status == 137 ? TIMED_OUT : KILLED;
+}
+
+static enum state run_test_again(int file, const char *in, const char *object, const char *program)
+{
+    return compile(again_compile_command, file, in, object)
+               ? run_test(again_link_command, file, object, program, AGAIN_SLOWER * limit_s)
+               : UNUSED;
+}
+
 static enum state try_mutant(const struct mutant *m, size_t worker)
 {
-    char in[256], object[256], program[256], base[256], command[COMMAND_MAX];
+    char in[256], object[256], program[256], base[256];
     (void)snprintf(in, sizeof(in), "%s/%zu", work, worker);
     (void)mkdir(in, 0750);
     /* The object holds this name, so it is the same for all workers. */
@@ -407,19 +499,23 @@ static enum state try_mutant(const struct mutant *m, size_t worker)
     (void)snprintf(program, sizeof(program), "%s/%zu.test", work, worker);
     write_changed(m, in);
     base_object(m->file, base);
-    if (!compile(m->file, in, object) || same_file(object, base)) {
+    if (!compile(compile_command, m->file, in, object) || same_file(object, base)) {
         return UNUSED;
     }
-    if (!link_test(m->file, object, program)) {
-        return UNUSED;
-    }
-    const char *const values[][2] = {{"@OUT@", program}, {NULL, NULL}};
-    fill(test_command, values, command);
-    int status = run(command, limit_s);
-    return status == 0 ? SURVIVED : status == 124 || status == 137 ? TIMED_OUT : KILLED;
+    enum state state = run_test(link_command, m->file, object, program, limit_s);
+    return state == SURVIVED && again_compile_command != NULL
+               ? run_test_again(m->file, in, object, program)
+               : state;
 }
 
 /* ------------------------------------------------------------------ survivors */
+
+static struct entry {
+    char text[ENTRY_MAX_BYTES];
+    bool fits; /* a line of the module */
+    bool noticed, unnoticed;
+} entries[ENTRIES_MAX];
+static size_t entry_count;
 
 static void trim(const char *text, char out[LINE_MAX_BYTES])
 {
@@ -430,51 +526,100 @@ static void trim(const char *text, char out[LINE_MAX_BYTES])
     }
 }
 
-static bool is_equivalent(const struct mutant *m)
+static void read_equivalent(void)
 {
-    char line[1024], before[LINE_MAX_BYTES], after[LINE_MAX_BYTES], wanted_line[1024];
     FILE *in = equivalent_path == NULL ? NULL : fopen(equivalent_path, "r");
     if (in == NULL) {
-        return false;
+        return;
     }
-    trim(m->before, before);
-    trim(m->after, after);
-    (void)snprintf(wanted_line, sizeof(wanted_line), "%s | %s | %s | ", sources[m->file].path,
-                   before, after);
-    bool found = false;
-    while (!found && fgets(line, sizeof(line), in) != NULL) {
-        found = strncmp(line, wanted_line, strlen(wanted_line)) == 0;
+    char line[ENTRY_MAX_BYTES];
+    while (entry_count < ENTRIES_MAX && fgets(line, sizeof(line), in) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] != '\0' && line[0] != '#') {
+            memcpy(entries[entry_count++].text, line, sizeof(line));
+        }
     }
     (void)fclose(in);
-    return found;
 }
 
-static void report(void)
+/* The entry of a change; NULL: none. */
+static struct entry *find_entry(const struct mutant *m)
 {
-    size_t counts[EQUIVALENT + 1] = {0};
-    FILE *out = survivors_path == NULL ? NULL : fopen(survivors_path, "a");
-    for (size_t i = 0; i < mutant_count; i++) {
-        struct mutant *m = &mutants[i];
-        if (m->state == SURVIVED && is_equivalent(m)) {
-            m->state = EQUIVALENT;
-        }
-        counts[m->state]++;
-        if (m->state == SURVIVED && out != NULL) {
-            char before[LINE_MAX_BYTES], after[LINE_MAX_BYTES];
-            trim(m->before, before);
-            trim(m->after, after);
-            (void)fprintf(out, "%s:%d\n  - %s\n  + %s\n", sources[m->file].path, m->line, before,
-                          after);
+    char before[LINE_MAX_BYTES], after[LINE_MAX_BYTES], wanted_text[ENTRY_MAX_BYTES];
+    trim(m->before, before);
+    trim(m->after, after);
+    (void)snprintf(wanted_text, sizeof(wanted_text), "%s | %s | %s | %s | ", sources[m->file].path,
+                   m->function, before, after);
+    for (size_t i = 0; i < entry_count; i++) {
+        if (strncmp(entries[i].text, wanted_text, strlen(wanted_text)) == 0) {
+            return &entries[i];
         }
     }
-    if (out != NULL) {
-        (void)fclose(out);
+    return NULL;
+}
+
+/* Without the file and the line, which an edit elsewhere moves. */
+static void describe(const struct mutant *m, char text[ENTRY_MAX_BYTES])
+{
+    char before[LINE_MAX_BYTES], after[LINE_MAX_BYTES];
+    trim(m->before, before);
+    trim(m->after, after);
+    (void)snprintf(text, ENTRY_MAX_BYTES, " %s\n  - %s\n  + %s\n", m->function, before, after);
+}
+
+/* At once, so that it can be read while the others are tried. */
+static void write_survivor(const struct mutant *m)
+{
+    char what[ENTRY_MAX_BYTES], text[2 * ENTRY_MAX_BYTES];
+    describe(m, what);
+    int len = snprintf(text, sizeof(text), "%s:%d%s", sources[m->file].path, m->line, what);
+    int fd = open(survivors_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0 || write(fd, text, (size_t)len) != len) {
+        die("cannot write", survivors_path);
+    }
+    (void)close(fd);
+}
+
+static bool report_stale(void)
+{
+    bool stale = false;
+    for (size_t i = 0; i < entry_count; i++) {
+        bool of_module = false;
+        for (int k = 0; k < source_count; k++) {
+            size_t len = strlen(sources[k].path);
+            of_module |= strncmp(entries[i].text, sources[k].path, len) == 0 &&
+                         strncmp(entries[i].text + len, " | ", 3) == 0;
+        }
+        bool noticed = entries[i].noticed && !entries[i].unnoticed;
+        if (of_module && (!entries[i].fits || noticed)) {
+            printf("stale: %s\n       in %s: %s\n", entries[i].text, equivalent_path,
+                   noticed ? "a test notices this change" : "no such line");
+            stale = true;
+        }
+    }
+    return stale;
+}
+
+/* Returns whether there is a survivor or a stale entry. */
+static bool report(void)
+{
+    size_t counts[EQUIVALENT + 1] = {0};
+    for (size_t i = 0; i < mutant_count; i++) {
+        const struct mutant *m = &mutants[i];
+        struct entry *entry = find_entry(m);
+        counts[m->state]++;
+        if (entry != NULL) {
+            entry->fits = true;
+            entry->noticed |= m->state == KILLED || m->state == TIMED_OUT;
+            entry->unnoticed |= m->state == EQUIVALENT;
+        }
     }
     size_t killed = counts[KILLED] + counts[TIMED_OUT];
     size_t judged = killed + counts[SURVIVED];
     printf("%-10s %7zu %7zu %9zu %10zu %9zu %6.1f %%\n", name, judged + counts[EQUIVALENT], killed,
            counts[TIMED_OUT], counts[EQUIVALENT], counts[SURVIVED],
            judged == 0 ? 0.0 : 100.0 * (double)killed / (double)judged);
+    return report_stale() || counts[SURVIVED] > 0;
 }
 
 /* ------------------------------------------------------------------ main */
@@ -491,7 +636,17 @@ static void work_through(struct shared *shared, size_t worker)
         if (at >= mutant_count || __atomic_load_n(&shared->used, __ATOMIC_SEQ_CST) >= wanted) {
             return;
         }
+        char what[ENTRY_MAX_BYTES];
+        describe(&mutants[at], what);
+        if (only != NULL && strstr(only, what) == NULL) {
+            continue;
+        }
         mutants[at].state = try_mutant(&mutants[at], worker);
+        if (mutants[at].state == SURVIVED && find_entry(&mutants[at]) != NULL) {
+            mutants[at].state = EQUIVALENT;
+        } else if (mutants[at].state == SURVIVED && survivors_path != NULL) {
+            write_survivor(&mutants[at]);
+        }
         if (mutants[at].state != UNUSED) {
             (void)__atomic_add_fetch(&shared->used, 1, __ATOMIC_SEQ_CST);
         }
@@ -513,6 +668,12 @@ static int read_options(int argc, char **argv)
             limit_s = (unsigned)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--work") == 0) {
             work = value;
+        } else if (strcmp(argv[i], "--only") == 0) {
+            only = read_file(value, NULL);
+        } else if (strcmp(argv[i], "--again") == 0) {
+            again_compile_command = value;
+        } else if (strcmp(argv[i], "--again-link") == 0) {
+            again_link_command = value;
         } else if (strcmp(argv[i], "--equivalent") == 0) {
             equivalent_path = value;
         } else if (strcmp(argv[i], "--survivors") == 0) {
@@ -524,10 +685,41 @@ static int read_options(int argc, char **argv)
     return i + 1;
 }
 
+/* Builds the object of each file to compare with. The unchanged module must pass, or every mutant
+ * would seem to be killed. */
+static void build_unchanged(void)
+{
+    char program[256], base[256], in[256];
+    (void)snprintf(in, sizeof(in), "%s/changed.c", work);
+    for (int i = 0; i < source_count; i++) {
+        const struct mutant unchanged = {.file = i};
+        base_object(i, base);
+        write_changed(&unchanged, in);
+        if (!compile(compile_command, i, in, base)) {
+            die("cannot compile", sources[i].path);
+        }
+    }
+    (void)snprintf(program, sizeof(program), "%s/base.test", work);
+    base_object(0, base);
+    bool passes = run_test(link_command, 0, base, program, limit_s) == SURVIVED;
+    if (passes && again_compile_command != NULL) {
+        const struct mutant unchanged = {.file = 0};
+        write_changed(&unchanged, in);
+        (void)snprintf(base, sizeof(base), "%s/again.o", work);
+        passes = run_test_again(0, in, base, program) == SURVIVED;
+    }
+    if (!passes) {
+        (void)fprintf(stderr, "mutants: the test of %s fails without a change\n", name);
+        exit(2);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int first = argc < 7 ? argc : read_options(argc, argv);
-    if (first >= argc || work == NULL || argc - first > FILES_MAX) {
+    bool again = again_compile_command != NULL;
+    if (first >= argc || work == NULL || again != (again_link_command != NULL) ||
+        argc - first > FILES_MAX) {
         (void)fprintf(stderr, "usage: see the top of mutants.c\n");
         return 2;
     }
@@ -541,30 +733,12 @@ int main(int argc, char **argv)
     mutants = (struct mutant *)(shared + 1);
     for (int i = first; i < argc; i++) {
         sources[source_count].path = argv[i];
-        read_source(source_count);
+        sources[source_count].text = read_file(argv[i], &sources[source_count].size);
         propose_file(source_count++);
     }
     shuffle();
-    for (int i = 0; i < source_count; i++) {
-        char base[256], in[256];
-        base_object(i, base);
-        (void)snprintf(in, sizeof(in), "%s/changed.c", work);
-        const struct mutant unchanged = {.file = i};
-        write_changed(&unchanged, in);
-        if (!compile(i, in, base)) {
-            die("cannot compile", sources[i].path);
-        }
-    }
-    /* The unchanged module must pass, or every mutant would seem to be killed. */
-    char program[256], base[256], command[COMMAND_MAX];
-    (void)snprintf(program, sizeof(program), "%s/base.test", work);
-    base_object(0, base);
-    const char *const values[][2] = {{"@OUT@", program}, {NULL, NULL}};
-    fill(test_command, values, command);
-    if (!link_test(0, base, program) || run(command, limit_s) != 0) {
-        (void)fprintf(stderr, "mutants: the test of %s fails without a change\n", name);
-        return 2;
-    }
+    read_equivalent();
+    build_unchanged();
     for (size_t worker = 0; worker < jobs; worker++) {
         if (fork() == 0) {
             work_through(shared, worker);
@@ -572,6 +746,5 @@ int main(int argc, char **argv)
         }
     }
     while (wait(NULL) > 0 || errno == EINTR) {}
-    report();
-    return 0;
+    return report() ? 1 : 0;
 }

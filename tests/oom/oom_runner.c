@@ -12,9 +12,6 @@
 
 _Static_assert(sizeof(struct runner_rig) <= OOM_SHARED_SIZE, "a rig fits into the shared memory");
 
-/* A run opens the database twice. A prime, so that allocations of every kind have their turn. */
-enum { STRIDE = 7 };
-
 /* In shared memory, so that verify sees how often the actions ran. */
 static struct runner_rig *rig_of(const struct oom *oom)
 {
@@ -50,10 +47,7 @@ static int deliver(struct runner_rig *rig, const char *line, struct err *err)
 /* Opens the files of a child as the next start of the program does. */
 static void open_again(const struct runner_rig *old, struct runner_rig *rig)
 {
-    runner_rig_open(rig);
-    rig->happened = true;
-    (void)snprintf(rig->folder, sizeof(rig->folder), "%s", old->folder);
-    runner_rig_crash(rig);
+    runner_rig_open_in(rig, old->folder, true);
 }
 
 /* Memory is back: what could not be stored is stored now. */
@@ -100,8 +94,7 @@ static const char *looked(struct oom *oom)
     runner_rig_close(&again);
     return wrong;
 }
-OOM_SCENARIO(runner, read, .stride = STRIDE, .prepare = open_rig, .run = look, .release = close_rig,
-             .verify = looked)
+OOM_SCENARIO(runner, read, .prepare = open_rig, .run = look, .release = close_rig, .verify = looked)
 
 /* ---- a command that changes something ---- */
 
@@ -144,8 +137,8 @@ static const char *changed(struct oom *oom)
     runner_rig_close(&again);
     return wrong;
 }
-OOM_SCENARIO(runner, change, .stride = STRIDE, .prepare = open_rig, .run = change,
-             .release = close_rig, .verify = changed)
+OOM_SCENARIO(runner, change, .prepare = open_rig, .run = change, .release = close_rig,
+             .verify = changed)
 
 /* ---- a confirmation ---- */
 
@@ -190,8 +183,8 @@ static const char *confirmed(struct oom *oom)
     runner_rig_close(&again);
     return wrong;
 }
-OOM_SCENARIO(runner, confirm, .stride = STRIDE, .prepare = open_prompt, .run = confirm,
-             .release = close_rig, .verify = confirmed)
+OOM_SCENARIO(runner, confirm, .prepare = open_prompt, .run = confirm, .release = close_rig,
+             .verify = confirmed)
 
 /* ---- a start after a crash ---- */
 
@@ -245,5 +238,5 @@ static const char *recovered(struct oom *oom)
     runner_rig_close(&again);
     return wrong;
 }
-OOM_SCENARIO(runner, recover, .stride = STRIDE, .prepare = leave_unfinished, .run = recover,
-             .release = close_rig, .verify = recovered)
+OOM_SCENARIO(runner, recover, .prepare = leave_unfinished, .run = recover, .release = close_rig,
+             .verify = recovered)

@@ -5,6 +5,7 @@
 #include "io/secret.h"
 #include "rigs/reply_text.h"
 
+#include <ftw.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -396,11 +397,19 @@ static void stop(struct runner_rig *rig)
 
 void runner_rig_open(struct runner_rig *rig)
 {
-    *rig = (struct runner_rig){.chat_id = 100, .count = 3, .fail_with = ERR_HTTP_CONNECT};
-    assert_int_equal(secret_init(NULL), 0);
-    (void)snprintf(rig->folder, sizeof(rig->folder), "%s/nd-command-XXXXXX",
+    char folder[sizeof(rig->folder)];
+    (void)snprintf(folder, sizeof(folder), "%s/nd-command-XXXXXX",
                    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/var/tmp");
-    assert_non_null(mkdtemp(rig->folder));
+    assert_non_null(mkdtemp(folder));
+    runner_rig_open_in(rig, folder, false);
+}
+
+void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happened)
+{
+    *rig = (struct runner_rig){
+        .chat_id = 100, .count = 3, .fail_with = ERR_HTTP_CONNECT, .happened = happened};
+    assert_int_equal(secret_init(NULL), 0);
+    (void)snprintf(rig->folder, sizeof(rig->folder), "%s", folder);
     rig->config.commands_confirm_expiry_us = 120 * USEC_PER_SEC;
     rig->config.telegram_stale_after_us = 120 * USEC_PER_SEC;
     rig->config.commands_rate = 1000;
@@ -442,14 +451,18 @@ void runner_rig_add(struct runner_rig *rig, const char *name, const char *text)
     start(rig);
 }
 
+static int delete_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
 void runner_rig_close(struct runner_rig *rig)
 {
     stop(rig);
     manifest_list_free(rig->manifests);
     action_table_free(rig->actions);
-    char command[256];
-    (void)snprintf(command, sizeof(command), "rm -r -- '%s'", rig->folder);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(rig->folder, delete_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static int submit(struct runner_rig *rig, const struct invocation *in)

@@ -68,6 +68,9 @@ struct runner_rig {
 };
 
 void runner_rig_open(struct runner_rig *rig);
+/* The same with the files of a folder that another rig has left, as the next start of the program
+ * does. happened: the result of recover(), which may be called at once. */
+void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happened);
 void runner_rig_close(struct runner_rig *rig);
 /* Simulates a crash: drops all memory without ending anything, opens the same files, and calls
  * runner_recover. */

@@ -1,13 +1,19 @@
 #include "access/access.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/loop.h"
 #include "io/otp.h"
+#include "io/pool.h"
 #include "io/secret.h"
 #include "store/audit_chain.h"
+#include "store/factor_table.h"
 #include "store/ops.h"
+#include "store/read_table.h"
 #include "unit/unit.h"
 
+#include <pwd.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct scene {
@@ -196,6 +202,102 @@ static void log_lines_of_unauthorised_users_are_limited(void **state)
     assert_non_null(strstr(rows[0].detail, "470 more from other unauthorised senders left out"));
 }
 
+static bool sent(struct scene *s, enum channel channel, int64_t id)
+{
+    return access_unauthorised(s->access, channel, id, "message");
+}
+
+static const char *last_detail(struct scene *s)
+{
+    static struct audit_row row;
+    assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
+    return row.detail;
+}
+
+static void senders_are_told_apart_by_channel_and_id(void **state)
+{
+    struct scene *s = *state;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(sent(s, CHANNEL_TELEGRAM, 666), i < 3);
+    }
+    assert_true(sent(s, CHANNEL_SOCKET, 666));
+    assert_true(sent(s, CHANNEL_TELEGRAM, 667));
+    assert_string_equal(last_detail(s), "message");
+    /* An hour after its first message, to the microsecond. */
+    clock_fake_advance(&s->clock, USEC_PER_HOUR - 1);
+    assert_false(sent(s, CHANNEL_TELEGRAM, 666));
+    clock_fake_advance(&s->clock, 1);
+    assert_true(sent(s, CHANNEL_TELEGRAM, 666));
+    assert_string_equal(last_detail(s), "message (2 more from this sender left out)");
+    assert_true(sent(s, CHANNEL_TELEGRAM, 666));
+    assert_string_equal(last_detail(s), "message");
+}
+
+static void a_clock_that_goes_back_does_not_silence_the_log(void **state)
+{
+    struct scene *s = *state;
+    for (int i = 0; i < 40; i++) {
+        (void)sent(s, CHANNEL_TELEGRAM, 1 + i / 3);
+    }
+    assert_false(sent(s, CHANNEL_TELEGRAM, 1));
+    assert_false(sent(s, CHANNEL_TELEGRAM, 50));
+    s->clock.now_wall_us -= 3 * USEC_PER_HOUR;
+    assert_true(sent(s, CHANNEL_TELEGRAM, 1));
+    assert_non_null(strstr(last_detail(s), "(1 more from this sender left out)"));
+    assert_true(sent(s, CHANNEL_TELEGRAM, 50));
+}
+
+static void long_messages_are_cut(void **state)
+{
+    struct scene *s = *state;
+    char text[300];
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5, text));
+    assert_int_equal(strlen(last_detail(s)), 200);
+}
+
+static int fail_writes(const char *what, void *userdata)
+{
+    (void)what;
+    (void)userdata;
+    return -ERR_DB_FULL;
+}
+
+static void a_line_that_cannot_be_written_is_counted(void **state)
+{
+    struct scene *s = *state;
+    ops_store_set_fault(s->store, fail_writes, NULL);
+    assert_false(sent(s, CHANNEL_TELEGRAM, 666));
+    ops_store_set_fault(s->store, NULL, NULL);
+    assert_true(sent(s, CHANNEL_TELEGRAM, 666));
+    assert_string_equal(last_detail(s), "message (1 more from this sender left out)");
+}
+
+/* 64 senders are remembered; the next takes the place of the one that was silent longest, and what
+ * was left out of that is not forgotten. */
+static void the_sender_silent_longest_is_forgotten(void **state)
+{
+    struct scene *s = *state;
+    for (int i = 0; i < 5; i++) {
+        (void)sent(s, CHANNEL_TELEGRAM, 1); /* two left out */
+        (void)sent(s, CHANNEL_TELEGRAM, 2);
+    }
+    for (int id = 3; id <= 64; id++) {
+        clock_fake_advance(&s->clock, USEC_PER_SEC);
+        (void)sent(s, CHANNEL_TELEGRAM, id);
+    }
+    clock_fake_advance(&s->clock, USEC_PER_SEC);
+    (void)sent(s, CHANNEL_TELEGRAM, 1); /* three left out; now 2 is the oldest */
+    clock_fake_advance(&s->clock, USEC_PER_SEC);
+    (void)sent(s, CHANNEL_TELEGRAM, 65);
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_true(sent(s, CHANNEL_TELEGRAM, 1));
+    /* 24 of 3 to 64 were written (30 lines an hour); 38 and 65 were not; and the two of 2. */
+    assert_string_equal(last_detail(s), "message (3 more from this sender left out)"
+                                        " (41 more from other unauthorised senders left out)");
+}
+
 static void audit_lines_are_redacted(void **state)
 {
     struct scene *s = *state;
@@ -209,6 +311,49 @@ static void audit_lines_are_redacted(void **state)
     assert_string_equal(row.detail, "set *** now");
     assert_string_equal(row.user, "root");
     assert_string_equal(row.channel, "console");
+}
+
+static void the_detail_of_a_line_is_cut_to_its_size(void **state)
+{
+    struct scene *s = *state;
+    struct audit_row row;
+    char detail[1100];
+    struct principal who = {.channel = CHANNEL_CONSOLE, .name = "root", .role = ROLE_ADMIN};
+    memset(detail, 'x', sizeof(detail));
+    detail[sizeof(detail) - 1] = '\0';
+    detail[1023] = '\0';
+    assert_int_equal(access_audit(s->access, &who, "a", detail, "ok", NULL), 0);
+    assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
+    assert_int_equal(strlen(row.detail), 1023);
+    assert_string_equal(row.action, "a");
+    assert_string_equal(row.result, "ok");
+    assert_int_equal(row.at_us, clock_wall_us(&s->clock.clock));
+    detail[1023] = 'x';
+    assert_int_equal(access_audit(s->access, &who, "a", detail, "ok", NULL), 0);
+    assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
+    assert_int_equal(strlen(row.detail), 1023);
+}
+
+static void reads_are_counted_by_person_and_command(void **state)
+{
+    struct scene *s = *state;
+    struct read_count rows[4];
+    struct principal alice = {.channel = CHANNEL_TELEGRAM, .id = 7, .name = "alice"};
+    struct principal nobody = {.channel = CHANNEL_SOCKET, .id = 54321};
+    assert_int_equal(access_count_read(s->access, &alice, "status", false, NULL), 0);
+    assert_int_equal(access_count_read(s->access, &alice, "status", true, NULL), 0);
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_int_equal(access_count_read(s->access, &nobody, "why", false, NULL), 0);
+    assert_int_equal(read_table_list(s->store, 0, 0, rows, 4, NULL), 2);
+    assert_string_equal(rows[0].user, "socket:54321");
+    assert_string_equal(rows[0].channel, "socket");
+    assert_string_equal(rows[0].command, "why");
+    assert_string_equal(rows[1].user, "alice");
+    assert_string_equal(rows[1].channel, "telegram");
+    assert_string_equal(rows[1].command, "status");
+    assert_int_equal(rows[1].count, 2);
+    assert_int_equal(rows[1].failed, 1);
+    assert_true(rows[0].at_us > rows[1].at_us);
 }
 
 static void names_round_trip(void **state)
@@ -226,6 +371,8 @@ static void names_round_trip(void **state)
     }
     enum role role;
     assert_false(role_parse(str_c("root"), &role));
+    enum channel channel;
+    assert_false(channel_parse(str_c("pigeon"), &channel));
 }
 
 static void note_user(int64_t id, const char *name, void *userdata)
@@ -248,6 +395,181 @@ static void all_listed_users_are_named(void **state)
     assert_int_equal(who.role, ROLE_ADMIN);
     assert_int_equal(who.channel, CHANNEL_TELEGRAM);
     assert_false(access_telegram_user(s->access, 3, &who));
+    s->config.users[3] = s->config.users[0]; /* beyond the count */
+    assert_false(access_telegram_user(s->access, 3, &who));
+}
+
+static void a_configuration_with_an_unknown_role_is_refused(void **state)
+{
+    struct scene *s = *state;
+    struct access *access = NULL;
+    struct err err = {0};
+    s->config.users[2].role = "owner";
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &access, &err),
+                     -ERR_INTERNAL);
+    assert_string_equal(err.context, "role of user adam");
+    s->config.users[2].role = "admin";
+    add_local(&s->config, 54321, "olga", "boss", false);
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &access, &err),
+                     -ERR_INTERNAL);
+    assert_string_equal(err.context, "role of user olga");
+    assert_null(access);
+    access_free(NULL);
+}
+
+static void the_role_none_admits_nobody(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    s->config.users[0].role = "none";
+    add_local(&s->config, 54321, "olga", "none", true);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
+    assert_int_equal(access_identify(s->access, CHANNEL_SCHEDULE, 1, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
+}
+
+static void a_new_configuration_replaces_the_users(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    static struct config next;
+    memset(&next, 0, sizeof(next));
+    add_user(&next, 17, "zoe", "admin", false);
+    add_user(&next, 1, "una", "operator", false);
+    access_apply(s->access, &next);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 17, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 1, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
+}
+
+/* ---- the user that runs the daemon ---- */
+
+static const char *name_of(int64_t uid, char dst[32])
+{
+    const struct passwd *row = getpwuid((uid_t)uid);
+    if (row != NULL) {
+        (void)str_copy(str_c(row->pw_name), dst, 32);
+    } else {
+        (void)snprintf(dst, 32, "uid %lld", (long long)uid);
+    }
+    return dst;
+}
+
+static void iterate_until_known(struct loop *loop, const struct access *access)
+{
+    for (int i = 0; i < 500 && access_learns_names(access); i++) {
+        (void)loop_iterate(loop, 20 * USEC_PER_MSEC);
+    }
+}
+
+/* For a process that is not root. Returns the number of the line that is wrong, or 0. */
+#define EXPECT(condition)    \
+    do {                     \
+        if (!(condition)) {  \
+            return __LINE__; \
+        }                    \
+    } while (0)
+static int check_own_uid(struct scene *s)
+{
+    const int64_t own = (int64_t)getuid();
+    char all[256] = "", expected[256], own_name[32], root_name[32], text[32];
+    struct principal who;
+    struct access *a = NULL;
+    EXPECT(own != 0 && access_new(&s->config, s->store, &s->clock.clock, &a, NULL) == 0);
+    EXPECT(access_identify(a, CHANNEL_SOCKET, own, &who) == 0);
+    EXPECT(who.role == ROLE_ADMIN && who.emergency);
+    (void)snprintf(text, sizeof(text), "uid %lld", (long long)own);
+    EXPECT(strcmp(who.name, text) == 0);
+    EXPECT(access_identify(a, CHANNEL_CONSOLE, 0, &who) == 0 && strcmp(who.name, "uid 0") == 0);
+    EXPECT(access_identify(a, CHANNEL_SOCKET, own + 1, &who) < 0);
+
+    struct loop *loop = loop_new(NULL);
+    struct pool *pool = pool_new(
+        loop, &(struct pool_options){.name = "unit", .threads_max = 2, .queue_max = 4}, NULL);
+    EXPECT(!access_learns_names(a));
+    access_learn_names(a, pool);
+    EXPECT(access_learns_names(a));
+    iterate_until_known(loop, a);
+    EXPECT(!access_learns_names(a));
+    EXPECT(access_identify(a, CHANNEL_SOCKET, own, &who) == 0);
+    EXPECT(strcmp(who.name, name_of(own, own_name)) == 0);
+    EXPECT(access_identify(a, CHANNEL_CONSOLE, 0, &who) == 0);
+    EXPECT(strcmp(who.name, name_of(0, root_name)) == 0);
+    access_each_user(a, note_user, all);
+    (void)snprintf(expected, sizeof(expected), "7=alice 8=rita 9=adam 0=%s %lld=%s ", root_name,
+                   (long long)own, own_name);
+    EXPECT(getpwuid((uid_t)own) == NULL || strcmp(all, expected) == 0);
+    add_local(&s->config, own, "desk", "read_only", false); /* listed: only under that name */
+    all[0] = '\0';
+    access_each_user(a, note_user, all);
+    (void)snprintf(expected, sizeof(expected), "7=alice 8=rita 9=adam %lld=desk 0=%s ",
+                   (long long)own, root_name);
+    EXPECT(strcmp(all, expected) == 0);
+    EXPECT(access_identify(a, CHANNEL_SOCKET, own, &who) == 0 && strcmp(who.name, "desk") == 0);
+    EXPECT(who.role == ROLE_ADMIN && who.emergency);
+    access_free(a);
+
+    /* Freed during a lookup, which then tells nobody. */
+    EXPECT(access_new(&s->config, s->store, &s->clock.clock, &a, NULL) == 0);
+    access_learn_names(a, pool);
+    access_free(a);
+    (void)usleep(20000);
+    for (int i = 0; i < 10; i++) {
+        (void)loop_iterate(loop, USEC_PER_MSEC);
+    }
+    /* Without room for a lookup the names stay unknown. */
+    struct pool *full = pool_new(
+        loop, &(struct pool_options){.name = "unit", .threads_max = 1, .queue_max = 1}, NULL);
+    EXPECT(access_new(&s->config, s->store, &s->clock.clock, &a, NULL) == 0);
+    access_learn_names(a, full);
+    access_learn_names(a, full);
+    access_free(a);
+    pool_free(full);
+    pool_free(pool);
+    loop_free(loop);
+    return 0;
+}
+
+static void the_user_of_the_daemon_is_an_admin(void **state)
+{
+    struct scene *s = *state;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (getuid() == 0 && setuid(65534) != 0) {
+            _exit(255);
+        }
+        int line = check_own_uid(s);
+        if (line != 0) {
+            print_error("line %d\n", line);
+        }
+        _exit(line == 0 ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* root has one lookup. */
+static void the_name_of_root_is_learned(void **state)
+{
+    struct scene *s = *state;
+    char root_name[32];
+    struct principal who;
+    struct loop *loop = loop_new(NULL);
+    struct pool *pool = pool_new(
+        loop, &(struct pool_options){.name = "unit", .threads_max = 2, .queue_max = 4}, NULL);
+    access_learn_names(s->access, pool);
+    iterate_until_known(loop, s->access);
+    assert_false(access_learns_names(s->access));
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 0, &who), 0);
+    assert_string_equal(who.name, name_of(0, root_name));
+    pool_free(pool);
+    loop_free(loop);
 }
 
 /* ---- the second factor ---- */
@@ -336,6 +658,57 @@ static void wrong_codes_lock_the_factor(void **state)
     assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
 }
 
+static void a_wrong_code_is_explained(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice;
+    struct err why = {0}, err = {0};
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(access_verify_code(s->access, &alice, "000000x", &why, &err), 0);
+        assert_int_equal(why.id, ERR_ACCESS_FACTOR_WRONG);
+        assert_string_equal(why.context, "alice");
+    }
+    assert_int_equal(access_verify_code(s->access, &alice, "000000", &why, &err), 0);
+    assert_int_equal(why.id, ERR_ACCESS_FACTOR_LOCKED);
+    assert_non_null(strstr(why.context, "alice, until "));
+    /* A secret that is no secret is not the person's failure. */
+    add_local(&s->config, 54321, "olga", "operator", false);
+    s->config.locals[0].totp = "not base 32!";
+    const struct principal olga = {.channel = CHANNEL_SOCKET, .id = 54321, .name = "olga"};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(access_verify_code(s->access, &olga, "000000", &why, &err), 0);
+        assert_int_equal(why.id, ERR_OTP_SECRET);
+    }
+    struct factor f;
+    assert_int_equal(factor_table_get(s->store, "olga", &f, NULL), 0);
+    assert_int_equal(f.failures, 0);
+    const struct principal rita = {.channel = CHANNEL_TELEGRAM, .id = 8, .name = "rita"};
+    assert_int_equal(access_verify_code(s->access, &rita, "000000", &why, &err), 0);
+    assert_int_equal(why.id, ERR_ACCESS_NO_FACTOR);
+    assert_string_equal(why.context, "rita");
+}
+
+/* The window of failures begins anew if the clock was set back before it. */
+static void failures_of_the_future_do_not_count(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice;
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    }
+    s->clock.now_wall_us -= USEC_PER_HOUR;
+    assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+    ops_store_set_fault(s->store, fail_writes, NULL);
+    struct err why = {0};
+    assert_true(access_verify_code(s->access, &alice, "000000", &why, NULL) < 0);
+    ops_store_set_fault(s->store, NULL, NULL);
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
@@ -346,4 +719,15 @@ UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
            SCENE_TEST(log_lines_of_unauthorised_users_are_limited),
            SCENE_TEST(all_listed_users_are_named), SCENE_TEST(a_code_belongs_to_one_person),
            SCENE_TEST(a_code_works_once), SCENE_TEST(wrong_codes_lock_the_factor),
+           SCENE_TEST(a_wrong_code_is_explained), SCENE_TEST(failures_of_the_future_do_not_count),
+           SCENE_TEST(a_configuration_with_an_unknown_role_is_refused),
+           SCENE_TEST(the_role_none_admits_nobody),
+           SCENE_TEST(a_new_configuration_replaces_the_users),
+           SCENE_TEST(the_user_of_the_daemon_is_an_admin), SCENE_TEST(the_name_of_root_is_learned),
+           SCENE_TEST(senders_are_told_apart_by_channel_and_id),
+           SCENE_TEST(a_clock_that_goes_back_does_not_silence_the_log),
+           SCENE_TEST(long_messages_are_cut), SCENE_TEST(a_line_that_cannot_be_written_is_counted),
+           SCENE_TEST(the_sender_silent_longest_is_forgotten),
+           SCENE_TEST(the_detail_of_a_line_is_cut_to_its_size),
+           SCENE_TEST(reads_are_counted_by_person_and_command),
            SCENE_TEST(audit_lines_are_redacted), cmocka_unit_test(names_round_trip))

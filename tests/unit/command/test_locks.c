@@ -1,4 +1,5 @@
 /* Two runs never change the same thing at once: the second is refused. */
+#include "../../../src/command/lock.h"
 #include "base/check.h"
 #include "rigs/runner_rig.h"
 
@@ -109,9 +110,69 @@ static void a_run_that_is_not_stored_leaves_no_lock(void **state)
     assert_int_equal(rig->runs, 1);
 }
 
+/* ---- the table ---- */
+
+static const struct lock *find(const struct lock_table *table, const char *name)
+{
+    AUTO_LOCK_SET struct lock_set set = {0};
+    lock_set_add(&set, str_c("unrelated"));
+    lock_set_add(&set, str_c(name));
+    return lock_find(table, &set);
+}
+
+static void a_kind_covers_its_members_and_no_other_kind(void **state)
+{
+    (void)state;
+    AUTO_LOCK_SET struct lock_set set = {0};
+    struct lock_table table = {0};
+    const struct lock_holder holder = {.run_id = 5, .line = "restart demo", .who = "alice"};
+    assert_null(find(&table, "service"));
+    lock_set_add(&set, str_c("service:demo"));
+    lock_set_add(&set, str_c("trading"));
+    lock_set_add(&set, str_c("service:demo"));
+    assert_int_equal(set.count, 2);
+    lock_take(&table, &set, &holder);
+    assert_int_equal(table.count, 2);
+    assert_string_equal(find(&table, "service:demo")->holder.who, "alice");
+    assert_string_equal(find(&table, "service")->name, "service:demo");
+    assert_int_equal(find(&table, "trading:BTC-USD")->holder.run_id, 5);
+    static const char *const free_names[] = {"service:dem", "service:demo2", "serv",   "services",
+                                             "trade",       "tradings",      "unknown"};
+    for (size_t i = 0; i < COUNT_OF(free_names); i++) {
+        assert_null(find(&table, free_names[i]));
+    }
+    lock_table_release(&table);
+    assert_int_equal(table.count, 0);
+}
+
+static void the_table_grows_and_releases_one_run(void **state)
+{
+    (void)state;
+    struct lock_table table = {0};
+    for (int i = 0; i < 40; i++) {
+        AUTO_LOCK_SET struct lock_set set = {0};
+        char name[32];
+        const struct lock_holder holder = {.run_id = i % 3};
+        (void)snprintf(name, sizeof(name), "service:%d", i);
+        lock_set_add(&set, str_c(name));
+        lock_take(&table, &set, &holder);
+    }
+    assert_int_equal(table.count, 40);
+    lock_release(&table, 1);
+    assert_int_equal(table.count, 27);
+    for (int i = 0; i < 40; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "service:%d", i);
+        assert_int_equal(find(&table, name) != NULL, i % 3 != 1);
+    }
+    lock_table_release(&table);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(locks, RIG_TEST(a_second_restart_of_the_same_service_is_refused),
            RIG_TEST(a_run_takes_the_locks_of_its_later_steps_at_once),
            RIG_TEST(a_recovered_run_keeps_its_locks),
-           RIG_TEST(a_run_that_is_not_stored_leaves_no_lock))
+           RIG_TEST(a_run_that_is_not_stored_leaves_no_lock),
+           cmocka_unit_test(a_kind_covers_its_members_and_no_other_kind),
+           cmocka_unit_test(the_table_grows_and_releases_one_run))

@@ -326,6 +326,49 @@ static void the_role_of_the_requester_is_checked_at_the_approval(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
+static bool was_sent(struct runner_rig *rig, const char *words)
+{
+    int64_t count = runner_rig_messages(rig);
+    for (int64_t i = 1; i <= count; i++) {
+        if (strstr(runner_rig_message(rig, i), words) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The person who approved is told, and who asked sees the result. */
+static void both_people_learn_of_an_approval(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    char line[32];
+    (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
+    rig->chat_id = 9;
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
+    assert_true(was_sent(rig, "Approved: pair of alice"));
+    assert_true(was_sent(rig, "/runs 1 shows how it goes."));
+    assert_true(was_sent(rig, "pair: done"));
+    assert_int_equal(rig->runs, 1);
+}
+
+/* Asked for at the socket, approved in Telegram: each other person with the role gets a prompt. */
+static void an_approval_is_asked_for_in_telegram(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
+    rig->config.locals[rig->config.local_count++] =
+        (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = ""};
+    assert_int_equal(runner_rig_call(rig, &olga, "pair", false), 0);
+    assert_int_equal(rig->reply_err, ERR_CONFIRM_NEEDED);
+    assert_has(rig->reply_text, "Approve: pair");
+    assert_int_equal(runner_rig_messages(rig), 3); /* the rig lists alice twice */
+    assert_has(runner_rig_last(rig), "Asked for by olga");
+    assert_int_equal(runner_rig_audited(rig, "confirm.asked"), 1);
+    press(rig, &rig->adam, "y");
+    assert_int_equal(rig->runs, 1);
+}
+
 struct countdown {
     int left;
 };
@@ -378,4 +421,6 @@ UNIT_GROUP(stages, cmocka_unit_test(codes_of_rfc_6238),
            RIG_TEST(a_prompt_says_if_nobody_else_may_approve),
            RIG_TEST(the_digits_find_the_own_prompt_among_many),
            RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
+           RIG_TEST(both_people_learn_of_an_approval),
+           RIG_TEST(an_approval_is_asked_for_in_telegram),
            RIG_TEST(a_crash_at_any_write_of_an_approval_never_runs_twice))

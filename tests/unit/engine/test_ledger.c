@@ -362,12 +362,108 @@ static void the_number_of_positions_is_limited(void **state)
     other.client_id[3] = '7';
     f.symbol.name[0] = 'A';
     assert_int_equal(ledger_book(&b.ledger, &f, &other, &t), LEDGER_MISFIT);
+    assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_BOOKED); /* no new place */
     f.price = DEC_INVALID;
     assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_MISFIT);
     f.price = dec_from_int(1);
     f.fee = DEC_INVALID;
     assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_MISFIT);
     assert_int_equal(b.count, CAPACITY_MIN);
+}
+
+/* The smallest fill is booked, and the smallest rest of a position stays in the books. */
+static void one_unit_is_not_lost(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct fill f = fill(ORDER_ENTRY, SIDE_LONG, 1, 1, 0);
+    f.price = DEC_ZERO;
+    (void)book(&b, f, LEDGER_MISFIT);
+    f.price.e8 = 1;
+    f.qty.e8 = 1;
+    (void)book(&b, f, LEDGER_BOOKED);
+    f.qty = dec_from_int(1);
+    (void)book(&b, f, LEDGER_BOOKED);
+    assert_int_equal(b.positions[0].qty.e8, DEC_ONE + 1);
+    f.kind = ORDER_CLOSE;
+    (void)book(&b, f, LEDGER_CLOSED);
+    assert_int_equal(b.count, 1);
+    assert_int_equal(b.positions[0].qty.e8, 1);
+    f.qty.e8 = 1;
+    (void)book(&b, f, LEDGER_CLOSED);
+    assert_int_equal(b.count, 0);
+}
+
+/* The fees of the position overflow, while those of the account do not. */
+static void the_fees_of_a_position_are_checked(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 1, 100, 0), LEDGER_BOOKED);
+    b.positions[0].fees.e8 = INT64_MAX;
+    struct books before = b;
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 1, 100, 1), LEDGER_OVERFLOW);
+    (void)book(&b, fill(ORDER_CLOSE, SIDE_LONG, 1, 100, 1), LEDGER_OVERFLOW);
+    assert_memory_equal(&b, &before, sizeof(b));
+}
+
+static void only_open_positions_are_marked(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 0), LEDGER_BOOKED);
+    b.positions[1] = long_of("ETH-USD", 1, 50); /* beyond the count */
+    b.positions[0].mark_price = dec_from_int(101);
+    b.positions[1].mark_price = dec_from_int(51);
+    ledger_mark(&b.ledger);
+    assert_int_equal(b.positions[0].unrealised.e8, dec_from_int(2).e8);
+    assert_int_equal(b.positions[1].unrealised.e8, 0);
+}
+
+/* Money that leaves or arrives moves four sums, and is neither profit nor loss. */
+static void a_transfer_moves_capital(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    b.state.equity_peak = dec_from_int(12000);
+    b.state.day_start_equity = dec_from_int(11000);
+    assert_true(ledger_transfer(&b.ledger, dec_from_int(500)));
+    assert_int_equal(b.state.cash.e8, dec_from_int(9500).e8);
+    assert_int_equal(b.state.initial_cash.e8, dec_from_int(9500).e8);
+    assert_int_equal(b.state.equity_peak.e8, dec_from_int(11500).e8);
+    assert_int_equal(b.state.day_start_equity.e8, dec_from_int(10500).e8);
+    assert_int_equal(b.state.realised.e8, 0);
+    assert_true(ledger_balances(&b.ledger));
+    assert_true(ledger_transfer(&b.ledger, dec_from_int(-500)));
+    assert_int_equal(b.state.initial_cash.e8, dec_from_int(10000).e8);
+    assert_int_equal(b.state.equity_peak.e8, dec_from_int(12000).e8);
+}
+
+static void a_transfer_that_leaves_no_capital_or_overflows_changes_nothing(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct engine_state before = b.state;
+    assert_false(ledger_transfer(&b.ledger, dec_from_int(10000)));
+    assert_false(ledger_transfer(&b.ledger, dec_from_int(10001)));
+    assert_false(ledger_transfer(&b.ledger, DEC_INVALID));
+    assert_memory_equal(&b.state, &before, sizeof(before));
+    assert_true(ledger_transfer(&b.ledger, (struct dec){b.state.initial_cash.e8 - 1}));
+    assert_int_equal(b.state.initial_cash.e8, 1);
+    struct dec *const sums[] = {&b.state.cash, &b.state.initial_cash, &b.state.equity_peak,
+                                &b.state.day_start_equity};
+    for (size_t i = 0; i < COUNT_OF(sums); i++) {
+        books_open(&b);
+        sums[i]->e8 = INT64_MAX;
+        before = b.state;
+        assert_false(ledger_transfer(&b.ledger, dec_from_int(-1)));
+        assert_memory_equal(&b.state, &before, sizeof(before));
+    }
 }
 
 static void a_missing_unit_is_detected(void **state)
@@ -389,4 +485,9 @@ UNIT_GROUP(ledger, cmocka_unit_test(a_long_is_opened_and_closed),
            cmocka_unit_test(positions_of_several_symbols_stay_in_order),
            cmocka_unit_test(each_sum_is_checked), cmocka_unit_test(overflow_changes_nothing),
            cmocka_unit_test(the_number_of_positions_is_limited),
+           cmocka_unit_test(one_unit_is_not_lost),
+           cmocka_unit_test(the_fees_of_a_position_are_checked),
+           cmocka_unit_test(only_open_positions_are_marked),
+           cmocka_unit_test(a_transfer_moves_capital),
+           cmocka_unit_test(a_transfer_that_leaves_no_capital_or_overflows_changes_nothing),
            cmocka_unit_test(a_missing_unit_is_detected))
