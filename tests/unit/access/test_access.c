@@ -690,7 +690,7 @@ static void a_wrong_code_is_explained(void **state)
     assert_string_equal(why.context, "rita");
 }
 
-/* The window of failures begins anew if the clock was set back before it. */
+/* The window of failures begins again if the clock was set back before it. */
 static void failures_of_the_future_do_not_count(void **state)
 {
     struct scene *s = *state;

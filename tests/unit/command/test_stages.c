@@ -337,7 +337,7 @@ static bool was_sent(struct runner_rig *rig, const char *words)
     return false;
 }
 
-/* The person who approved is told, and who asked sees the result. */
+/* The person who approved gets an answer, and who asked gets the result. */
 static void both_people_learn_of_an_approval(void **state)
 {
     struct runner_rig *rig = *state;
@@ -346,7 +346,7 @@ static void both_people_learn_of_an_approval(void **state)
     (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
     rig->chat_id = 9;
     assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
-    assert_true(was_sent(rig, "Approved: pair of alice"));
+    assert_true(was_sent(rig, "Approved by adam: pair of alice"));
     assert_true(was_sent(rig, "/runs 1 shows how it goes."));
     assert_true(was_sent(rig, "pair: done"));
     assert_int_equal(rig->runs, 1);
