@@ -403,9 +403,8 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     assert_has(s->full, "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
     assert_has(s->full, "bull\t\t\t\n· rsi14\t28.10\t30.00\t+0.30");
     assert_has(s->full, "\"order\":{\"client_id\":\"nd-1-1\"");
-    assert_has(s->full,
-               "\"state\":\"filled\",\"type\":\"market\",\"time_in_force\":\"gtc\","
-               "\"post_only\":false,\"reduce_only\":false,\"price\":0,\"qty\":0.0031,");
+    assert_has(s->full, "\"state\":\"filled\",\"type\":\"market\",\"time_in_force\":\"gtc\","
+                        "\"post_only\":false,\"reduce_only\":false,\"price\":0,\"qty\":0.0031,");
     assert_has(s->full, "\"fills\":[{\"fill_id\":\"7\"");
     assert_has(s->full, "\"trade\":{\"id\":1,");
     assert_has(s->full, "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
