@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "io/embed.h"
 #include "io/file.h"
+#include "io/secret.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 #include "unit/unit.h"
@@ -18,7 +19,8 @@
 
 struct rig {
     char folder[64];
-    struct config config;
+    char path[96];
+    struct config *config;
     struct ops_store *store;
     struct alerts *alerts;
     struct action_table *actions;
@@ -51,12 +53,17 @@ static int setup(void **state)
 {
     struct rig *rig = calloc(1, sizeof(*rig));
     struct err err = {0};
+    assert_int_equal(secret_init(&err), 0);
     log_set_sink(swallow, NULL);
     (void)snprintf(rig->folder, sizeof(rig->folder), "/var/tmp/nightdesk-commands-XXXXXX");
     assert_non_null(mkdtemp(rig->folder));
+    (void)snprintf(rig->path, sizeof(rig->path), "%s/nightdesk.yml", rig->folder);
+    assert_int_equal(file_write(rig->path, STR_LIT("risk: {max_positions: 3}\n"), 0600, &err), 0);
+    const struct config_options source = {.path = rig->path};
+    assert_int_equal(config_load(&source, &rig->config, NULL, &err), 0);
     assert_int_equal(ops_store_open(rig->folder, OPS_STORE_WRITE, &rig->store, &err), 0);
     assert_int_equal(alerts_new(&(struct alerts_options){.clock = clock_real(),
-                                                         .config = &rig->config,
+                                                         .config = rig->config,
                                                          .store = rig->store},
                                 &rig->alerts, &err),
                      0);
@@ -77,6 +84,7 @@ static int teardown(void **state)
     action_table_free(rig->actions);
     alerts_free(rig->alerts);
     ops_store_free(rig->store);
+    config_free(rig->config);
     (void)snprintf(command, sizeof(command), "rm -r -- '%s'", rig->folder);
     assert_int_equal(system(command), 0);
     log_set_sink(NULL, NULL);
