@@ -132,6 +132,40 @@ static void inconsistent_steps_are_set_aside(void **state)
     }
 }
 
+/* A run whose rows do not fit its command ends as unknown, and nothing of it runs. */
+static void a_run_that_does_not_fit_its_command_ends_as_unknown(void **state)
+{
+    struct runner_rig *rig = *state;
+    static const char *const rows[] = {
+        "UPDATE run_steps SET idx = 99", "UPDATE run_steps SET idx = -1",
+        "UPDATE run_steps SET action = 'test.read'", "UPDATE run_steps SET state = 'done'"};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        add_running(rig, "known", "test.known");
+        run_sql(rig, rows[i]);
+        runner_rig_crash(rig);
+        assert_int_equal(runner_rig_state(rig, 1), RUN_UNKNOWN);
+        assert_has(runner_rig_last(rig), "COMMAND_LOST");
+        assert_int_equal(rig->runs + rig->reads + rig->recovers, 0);
+        run_sql(rig, "DELETE FROM run_steps; DELETE FROM command_runs; DELETE FROM outbox;"
+                     "DELETE FROM sqlite_sequence");
+    }
+}
+
+static void a_prompt_of_a_changed_command_is_closed(void **state)
+{
+    struct runner_rig *rig = *state;
+    char press[32];
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    run_sql(rig, "UPDATE command_runs SET manifest = 'another'");
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "COMMAND_CHANGED");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_REFUSED);
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(rig->runs, 0);
+}
+
 static void inconsistent_confirmations_are_set_aside(void **state)
 {
     static const char *const rows[] = {
@@ -193,4 +227,6 @@ static void an_inconsistent_message_does_not_block_others(void **state)
 UNIT_GROUP(invalid_rows, RIG_TEST(many_runs_are_recovered),
            RIG_TEST(inconsistent_runs_are_set_aside), RIG_TEST(inconsistent_steps_are_set_aside),
            RIG_TEST(inconsistent_confirmations_are_set_aside),
+           RIG_TEST(a_run_that_does_not_fit_its_command_ends_as_unknown),
+           RIG_TEST(a_prompt_of_a_changed_command_is_closed),
            RIG_TEST(an_inconsistent_message_does_not_block_others))

@@ -110,6 +110,25 @@ static void a_run_that_is_not_stored_leaves_no_lock(void **state)
     assert_int_equal(rig->runs, 1);
 }
 
+/* Without a value of the parameter the whole kind is locked. */
+static void a_resource_without_a_value_is_the_whole_kind(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "sweep",
+                   "role: operator\nargs: [{name: service, type: service, required: false, help: "
+                   "s}]\nsteps: [{run: test.sweep, with: {service: $service}}]\n"
+                   "examples: [sweep]\n");
+    assert_int_equal(runner_rig_send(rig, "sweep"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo"), 0);
+    assert_has(runner_rig_last(rig), "COMMAND_LOCKED");
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_send(rig, "sweep prediction"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo"), 0);
+    assert_string_equal(rig->seen, "demo|for demo: |90000000");
+    assert_int_equal(runner_rig_send(rig, "change prediction"), 0);
+    assert_has(runner_rig_last(rig), "COMMAND_LOCKED");
+}
+
 /* ---- the table ---- */
 
 static const struct lock *find(const struct lock_table *table, const char *name)
@@ -174,5 +193,6 @@ UNIT_GROUP(locks, RIG_TEST(a_second_restart_of_the_same_service_is_refused),
            RIG_TEST(a_run_takes_the_locks_of_its_later_steps_at_once),
            RIG_TEST(a_recovered_run_keeps_its_locks),
            RIG_TEST(a_run_that_is_not_stored_leaves_no_lock),
+           RIG_TEST(a_resource_without_a_value_is_the_whole_kind),
            cmocka_unit_test(a_kind_covers_its_members_and_no_other_kind),
            cmocka_unit_test(the_table_grows_and_releases_one_run))

@@ -116,6 +116,37 @@ static void roles_are_enforced(void **state)
     assert_int_equal(rig->runs, 1);
 }
 
+static const char *last_audited(struct runner_rig *rig)
+{
+    static struct audit_row row;
+    assert_int_equal(audit_chain_list(rig->store, 0, &row, 1, NULL), 1);
+    return row.detail;
+}
+
+static void refusals_are_audited_with_their_arguments(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "change nothing"), 0);
+    assert_has(last_audited(rig), "change nothing: service: ");
+    const struct invocation in = {.line = "change",
+                                  .args_json = "{\"service\":5}",
+                                  .who = &rig->alice,
+                                  .chat_id = rig->chat_id};
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_has(last_audited(rig), "change {\"service\":5}: ");
+}
+
+/* A command that needs an argument is named, but has no button. */
+static void a_misspelt_command_has_a_button_if_it_can_run(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "lok"), 0);
+    assert_has(runner_rig_last(rig), "\"command\":\"/look\"");
+    assert_int_equal(runner_rig_send(rig, "chang"), 0);
+    assert_has(runner_rig_last(rig), "did you mean /change?");
+    assert_lacks(runner_rig_last(rig), "\"command\":\"/change\"");
+}
+
 static int send_with_age(struct runner_rig *rig, const char *line, int64_t age_us)
 {
     const struct invocation in = {.line = line,
@@ -151,6 +182,23 @@ static void a_repeated_update_has_no_effect(void **state)
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
     assert_int_equal(rig->runs, 1);
     assert_int_equal(runner_rig_messages(rig), 1);
+}
+
+/* Also one that was dropped by the limit: it does not run when it is delivered again later. */
+static void a_dropped_update_has_no_effect_later(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct invocation in = {.line = "look", .who = &rig->alice, .chat_id = rig->chat_id};
+    rig->config.commands_rate = 1;
+    runner_rig_crash(rig);
+    for (in.update_id = 1; in.update_id <= 3; in.update_id++) {
+        assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    }
+    assert_int_equal(rig->reads, 1);
+    clock_fake_advance(&rig->clock, 2 * USEC_PER_MIN);
+    in.update_id = 3;
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_int_equal(rig->reads, 1);
 }
 
 static int fail_commit(const char *what, void *userdata)
@@ -268,6 +316,44 @@ static void a_prompt_shows_what_will_happen(void **state)
     assert_int_equal(runner_rig_send(rig, press), 0);
     assert_has(runner_rig_last(rig), "CONFIRM_USED");
     assert_int_equal(rig->runs, 1);
+}
+
+static void a_prompt_shows_the_values(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
+    assert_has(runner_rig_last(rig), "1. Move money (symbol: BTC-USD)");
+}
+
+/* Old answers are limited, too. */
+static void stale_answers_are_limited(void **state)
+{
+    struct runner_rig *rig = *state;
+    char press[32];
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    rig->config.telegram_stale_after_us = USEC_PER_SEC;
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(send_with_age(rig, press, 2 * USEC_PER_SEC), 0);
+    }
+    assert_int_equal(runner_rig_audited(rig, "confirm.stale"), 10);
+    assert_int_equal(runner_rig_audited(rig, "command.limited"), 1);
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_send(rig, press), 0); /* a new answer counts */
+    assert_int_equal(rig->runs, 1);
+}
+
+static void each_prompt_expires_at_its_own_time(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
+    loop_advance(rig->loop, USEC_PER_MIN);
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
+    loop_advance(rig->loop, 61 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_EXPIRED);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_CONFIRMING);
+    loop_advance(rig->loop, 60 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_EXPIRED);
 }
 
 static void a_preview_can_refuse(void **state)
@@ -710,6 +796,23 @@ static void a_full_disk_only_delays_the_reply(void **state)
     ops_store_set_fault(rig->store, NULL, NULL);
 }
 
+/* Its second step ends while nothing can be stored: a waiting client gets the result at once. */
+static void a_full_disk_is_reported_in_any_step(void **state)
+{
+    struct runner_rig *rig = *state;
+    bool full = false;
+    ops_store_set_fault(rig->store, fail_writes, &full);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "restart demo", true), 0);
+    full = true;
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(rig->replies, 1);
+    assert_has(rig->reply_text, "Not recorded yet");
+    full = false;
+    loop_advance(rig->loop, 5 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    ops_store_set_fault(rig->store, NULL, NULL);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
@@ -735,4 +838,9 @@ UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
            RIG_TEST(a_change_is_looked_up_after_a_crash), RIG_TEST(recover_may_answer_later),
            RIG_TEST(an_on_failure_step_that_did_not_happen_runs_after_a_crash),
            RIG_TEST(reading_costs_one_commit), RIG_TEST(a_full_disk_only_delays_the_reply),
-           RIG_TEST(a_crash_at_any_write_never_runs_twice))
+           RIG_TEST(a_crash_at_any_write_never_runs_twice),
+           RIG_TEST(refusals_are_audited_with_their_arguments),
+           RIG_TEST(a_misspelt_command_has_a_button_if_it_can_run),
+           RIG_TEST(a_dropped_update_has_no_effect_later), RIG_TEST(a_prompt_shows_the_values),
+           RIG_TEST(stale_answers_are_limited), RIG_TEST(each_prompt_expires_at_its_own_time),
+           RIG_TEST(a_full_disk_is_reported_in_any_step))

@@ -101,6 +101,23 @@ static void outputs_survive_a_crash(void **state)
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 }
 
+/* What the steps before a crash took is in the reply after it. */
+static void durations_survive_a_crash(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "twice",
+                   "role: operator\nsteps:\n  - {run: test.known, timeout: 20s}\n"
+                   "  - {run: test.slow_read, timeout: 20s}\nexamples: [twice]\n");
+    assert_int_equal(runner_rig_send(rig, "twice"), 0);
+    clock_fake_advance(&rig->clock, 3 * USEC_PER_SEC);
+    runner_rig_finish(rig, ERR_NONE);
+    clock_fake_advance(&rig->clock, USEC_PER_SEC);
+    runner_rig_crash(rig);
+    runner_rig_finish(rig, ERR_NONE);
+    assert_has(runner_rig_last(rig), "✅ Change slowly, can be looked up  3.0 s");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+}
+
 static void an_output_that_is_missing_fails_the_step(void **state)
 {
     struct runner_rig *rig = *state;
@@ -247,6 +264,7 @@ static void a_waiting_client_learns_of_the_cancel(void **state)
     assert_int_equal(rig->replies, 0);
     assert_int_equal(runner_rig_submit(rig, &rig->adam, "/cancel 1"), 0);
     assert_has(runner_rig_last(rig), "may have taken effect");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_SEND);
     assert_int_equal(rig->replies, 1);
     assert_int_equal(rig->reply_err, ERR_COMMAND_CANCELLED);
     assert_has(rig->reply_text, "cancelled; it may have taken effect");
@@ -476,7 +494,7 @@ static void the_limit_is_for_each_person(void **state)
 
 UNIT_GROUP(steps, RIG_TEST(later_steps_use_the_outputs_of_earlier_ones),
            RIG_TEST(a_condition_compares_a_decimal_argument), RIG_TEST(outputs_survive_a_crash),
-           RIG_TEST(an_output_that_is_missing_fails_the_step),
+           RIG_TEST(durations_survive_a_crash), RIG_TEST(an_output_that_is_missing_fails_the_step),
            RIG_TEST(bad_workflows_are_refused_with_their_place),
            RIG_TEST(always_runs_however_the_run_ends), RIG_TEST(a_running_run_is_cancelled),
            RIG_TEST(a_waiting_client_learns_of_the_cancel),
