@@ -311,6 +311,34 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
     }
 }
 
+static void read_limit(struct hostile *h, const struct venue_limit *limit)
+{
+    int64_t banned_us = h->clock->now_mono_us + limit->banned_us;
+    h->banned_mono_us = banned_us > h->banned_mono_us ? banned_us : h->banned_mono_us;
+    h->held_mono_us =
+        limit->used >= limit->most * 8 / 10 ? h->clock->now_mono_us + limit->reset_us : 0;
+}
+
+static int find_refused(const struct hostile *h, struct symbol symbol)
+{
+    for (int i = 0; i < h->refused_count; i++) {
+        if (symbol_equal(h->refused[i], symbol)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void read_instrument(struct hostile *h, const struct instrument *rules)
+{
+    int index = find_refused(h, rules->symbol);
+    if (index >= 0 && rules->status == INSTRUMENT_TRADING) {
+        h->refused[index] = h->refused[--h->refused_count];
+    } else if (index < 0 && rules->status != INSTRUMENT_TRADING) {
+        h->refused[h->refused_count++] = rules->symbol;
+    }
+}
+
 static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 {
     struct hostile *h = of(venue);
@@ -330,7 +358,10 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
         if (h->reports[i].due_us <= h->clock->now_mono_us) {
             *ret = h->reports[i].report;
             if (ret->kind == VENUE_LIMIT) {
-                h->banned_mono_us = h->clock->now_mono_us + ret->limit.banned_us;
+                read_limit(h, &ret->limit);
+            }
+            if (ret->kind == VENUE_INSTRUMENT) {
+                read_instrument(h, &ret->instrument);
             }
             if (ret->kind == VENUE_CONNECTION) {
                 h->refuses_entries = ret->venue_state != VENUE_READY;
@@ -421,6 +452,11 @@ static void check_entry(struct hostile *h, const struct order *o)
 {
     if (h->refuses_entries || h->clock->now_mono_us < h->banned_mono_us) {
         report_violation(h, "%s opens while the venue is down or has banned us", o->client_id);
+    }
+    if (h->clock->now_mono_us < h->held_mono_us || find_refused(h, o->symbol) >= 0) {
+        report_violation(h, "%s opens although the venue %s", o->client_id,
+                         find_refused(h, o->symbol) >= 0 ? "does not trade its symbol"
+                                                         : "has few requests left");
     }
     if (h->entries_forbidden) {
         report_violation(h, "%s opens while entries are forbidden", o->client_id);
@@ -863,6 +899,8 @@ void hostile_crash(struct hostile *h)
     h->report_count = 0;
     h->dead = false;
     h->refuses_entries = false;
+    h->held_mono_us = 0;
+    h->refused_count = 0;
     h->banned_mono_us = 0; /* a new process learns of it from the next report */
     for (int i = 0; i < h->call_count; i++) {
         if (rng_chance(h->rng, 0.5)) {
@@ -878,6 +916,23 @@ void hostile_ban(struct hostile *h, int64_t for_us)
                              .limit = {.used = 1200, .most = 1200, .banned_us = for_us}};
     queue(h, &r, 0);
     h->bans++;
+}
+
+void hostile_hold(struct hostile *h, int64_t for_us)
+{
+    struct venue_report r = {.kind = VENUE_LIMIT,
+                             .limit = {.used = 80, .most = 100, .reset_us = for_us}};
+    queue(h, &r, 0);
+    h->holds++;
+}
+
+void hostile_close_symbol(struct hostile *h, const struct instrument *rules, int64_t for_us)
+{
+    struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = *rules};
+    r.instrument.status = h->closings++ % 2 == 0 ? INSTRUMENT_HALTED : INSTRUMENT_CLOSE_ONLY;
+    queue(h, &r, 0);
+    r.instrument.status = INSTRUMENT_TRADING;
+    queue(h, &r, for_us);
 }
 
 bool hostile_quiet(const struct hostile *h)

@@ -9,16 +9,16 @@
  * reports that are late, duplicated, reordered or lost; listings in pages; fill ids without an
  * order; rejections; orders that exist and are "not found" for seconds; a venue that cannot measure
  * a bracket from the fills, or executes none; a connection that is lost and comes back; a time in
- * which all requests are refused; positions and fills that lag seconds behind the orders; halts, in
- * which the venue neither trades nor answers. Between market and engine: missing, impossible, old
- * or future minutes, and prices that jump from one minute to the next. On the account: positions
- * and orders of someone else. The guarantees of the venue interface are kept: after a final state
- * nothing fills, and every call is eventually answered, if only by VENUE_NO_ANSWER. It also checks
- * the engine's calls: an order must be on disk as PREPARED before it is sent, and be sent once; an
- * entry must respect the limits and have a stop, and none is made while the venue is known to be
- * down; an amendment must be on disk and keep a stop; during an emergency stop no other part closes
- * positions.
- * Thread: the simulator's.
+ * which all requests are refused, or few are left; symbols that are halted or closing only;
+ * positions and fills that lag seconds behind the orders; halts, in which the venue neither trades
+ * nor answers. Between market and engine: missing, impossible, old or future minutes, and prices
+ * that jump from one minute to the next. On the account: positions and orders of someone else. The
+ * guarantees of the venue interface are kept: after a final state nothing fills, and every call is
+ * eventually answered, if only by VENUE_NO_ANSWER. It also checks the engine's calls: an order must
+ * be on disk as PREPARED before it is sent, and be sent once; an entry must respect the limits and
+ * have a stop, and none is made while the venue is known to be down; an amendment must be on disk
+ * and keep a stop; during an emergency stop no other part closes positions. Thread: the
+ * simulator's.
  */
 #pragma once
 
@@ -61,6 +61,9 @@ struct hostile {
     bool entries_forbidden;
     bool refuses_entries;   /* the newest connection report that was read is not READY */
     int64_t banned_mono_us; /* the same for its request limit */
+    int64_t held_mono_us;   /* most of it is used, as the newest report says, until then */
+    int refused_count;      /* symbols that trade no entries, by the newest reports read */
+    struct symbol refused[CAPACITY_MIN];
     struct venue_capabilities can;
     int hidden_next;
     struct hostile_hidden {
@@ -120,6 +123,8 @@ struct hostile {
     int64_t paged;       /* listings in more than one page */
     int64_t found_later; /* answers that an order does not exist, although it does */
     int64_t bans;
+    int64_t holds;    /* times in which the request limit was nearly used up */
+    int64_t closings; /* times in which a symbol was halted, or closing only */
 };
 
 void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
@@ -132,6 +137,11 @@ void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec p
 void hostile_halt(struct hostile *h, int64_t for_us);
 bool hostile_is_halted(const struct hostile *h);
 void hostile_ban(struct hostile *h, int64_t for_us);
+/* Most of the request limit is used, for a time. */
+void hostile_hold(struct hostile *h, int64_t for_us);
+/* A symbol is halted, or positions in it can only be reduced, for a time; its rules are those of
+ * the paper venue. */
+void hostile_close_symbol(struct hostile *h, const struct instrument *rules, int64_t for_us);
 /* Whether this bracket was requested recently: it may be in effect before a newer one is. */
 bool hostile_was_asked(const struct hostile *h, const char *client_id, struct dec stop,
                        struct dec target);

@@ -57,6 +57,7 @@ struct sim {
     struct bus_reader reader;
 
     struct rng disk_rng; /* for the disk faults */
+    struct rng rule_rng; /* for limits of requests and rules of symbols */
     struct reserve *reserve;
     int64_t outage_mono_us;   /* all writes fail until then */
     bool outage_all;          /* and those of the reserve */
@@ -101,6 +102,8 @@ static struct {
     int64_t paged;
     int64_t found_later;
     int64_t bans;
+    int64_t holds;
+    int64_t closings;
     int64_t bare; /* venues without brackets */
 } totals;
 
@@ -766,6 +769,8 @@ static bool check_end(struct sim *sim)
     totals.paged += sim->hostile.paged;
     totals.found_later += sim->hostile.found_later;
     totals.bans += sim->hostile.bans;
+    totals.holds += sim->hostile.holds;
+    totals.closings += sim->hostile.closings;
     totals.bare += !sim->hostile.can.brackets;
     return true;
 }
@@ -838,6 +843,21 @@ static void settings_init(struct settings *s, uint64_t seed)
     s->tiers[0].symbols[s->tiers[0].symbol_count++] = s->symbols[0];
 }
 
+/* Its own random numbers, so that the other faults of a seed stay as they were. */
+static void press_rules(struct sim *sim)
+{
+    int64_t for_us = (int64_t)rng_below(&sim->rule_rng, 20) * USEC_PER_SEC;
+    if (rng_chance(&sim->rule_rng, 0.002)) {
+        hostile_hold(&sim->hostile, for_us);
+    }
+    if (rng_chance(&sim->rule_rng, 0.002)) {
+        struct instrument rules = price_rules;
+        rules.symbol = sim->settings.symbols[rng_below(&sim->rule_rng, 3)];
+        rules.min_notional = venue.paper.min_notional;
+        hostile_close_symbol(&sim->hostile, &rules, for_us);
+    }
+}
+
 static bool run(struct sim *sim)
 {
     start(sim);
@@ -862,6 +882,7 @@ static bool run(struct sim *sim)
         if (rng_chance(&sim->rng, 0.001)) {
             hostile_ban(&sim->hostile, (int64_t)rng_below(&sim->rng, 10) * USEC_PER_SEC);
         }
+        press_rules(sim);
         if (rng_chance(&sim->rng, 0.002)) {
             shared_halt(&sim->shared);
         }
@@ -925,6 +946,7 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     sim->hostile.settings = &sim->settings;
     trading_store_set_fault(sim->store, fault, sim);
     rng_init(&sim->disk_rng, ~seed);
+    rng_init(&sim->rule_rng, seed ^ UINT64_C(0x72756c6573));
     ASSERT(reserve_open(":memory:", &sim->reserve, &err) >= 0);
     reserve_set_fault(sim->reserve, reserve_fault, sim);
     sim->hostile.reserve = sim->reserve;
@@ -1044,6 +1066,8 @@ int main(int argc, char **argv)
                     {"listings in pages", totals.paged},
                     {"orders found later", totals.found_later},
                     {"bans", totals.bans},
+                    {"limits nearly used up", totals.holds},
+                    {"symbols that did not trade", totals.closings},
                     {"venues without brackets", totals.bare}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
