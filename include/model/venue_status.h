@@ -72,7 +72,8 @@ struct venue_account {
     struct venue_balance
         balances[VENUE_BALANCES_MAX]; /* of the currencies that matter to trading */
     struct dec margin_used;
-    double leverage; /* the most that the venue allows; 0: unknown */
+    struct dec margin_maintenance; /* below it the venue liquidates; zero: not reported */
+    double leverage;               /* the most that the venue allows; 0: unknown */
 };
 
 /* The part of the snapshot about the venue. */

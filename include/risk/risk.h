@@ -49,6 +49,7 @@ struct risk_account {
     const char *venue; /* why the venue takes no entry now ("down"); NULL: it does */
     const struct instrument *instrument; /* the venue's rules for the symbol; NULL: none */
     double max_leverage;                 /* the venue's, if lower than the configured one */
+    double maintenance_pct;              /* the venue's, if higher than the configured one */
     bool foreign;       /* the venue has a position in this symbol that the bot did not open */
     bool price_suspect; /* the newest candle of this symbol was refused */
     bool symbol_busy;   /* a position or an order in this symbol */
@@ -122,8 +123,8 @@ enum risk_state risk_state_of(enum trading_state state, bool books_balance);
 
 /* The distance to liquidation, as defined above, in per cent of the mark; 0 once it is reached.
  * exposure: of the whole account, with this position. */
-double risk_liquidation_distance_pct(const struct settings *settings, struct dec equity,
-                                     struct dec exposure, enum side side, struct dec notional);
+double risk_liquidation_distance_pct(double maintenance_pct, struct dec equity, struct dec exposure,
+                                     enum side side, struct dec notional);
 
 /* What the liquidation guard does at a distance, in order of severity. */
 enum risk_liquidation_guard {

@@ -157,6 +157,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
         .venue = engine_venue_refusal(engine, symbol, side),
         .instrument = engine_venue_instrument(engine, symbol),
         .max_leverage = engine_venue_leverage(engine),
+        .maintenance_pct = engine_venue_maintenance_pct(engine),
         .symbol_busy = stakes.busy || is_held(engine, symbol),
         .state = engine_shown_state(engine),
         .equity = engine_equity(engine),
@@ -263,8 +264,9 @@ static void show_symbols(const struct engine *engine, const struct stakes *stake
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];
         if ((place = engine_place(engine, p->symbol)) >= 0) {
-            ret->symbols[place].liquidation_distance_pct = risk_liquidation_distance_pct(
-                &engine->settings, equity, held, p->side, dec_mul(p->mark_price, p->qty));
+            ret->symbols[place].liquidation_distance_pct =
+                risk_liquidation_distance_pct(engine_venue_maintenance_pct(engine), equity, held,
+                                              p->side, dec_mul(p->mark_price, p->qty));
         }
     }
 }
@@ -306,7 +308,8 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     risk->leverage = risk->exposure_pct / 100;
     risk->initial_margin_pct =
         settings->max_leverage > 0 ? pct_of(held, equity) / settings->max_leverage : 0;
-    risk->maintenance_margin_pct = pct_of(held, equity) * settings->maintenance_margin_pct / 100;
+    risk->maintenance_margin_pct =
+        pct_of(held, equity) * engine_venue_maintenance_pct(engine) / 100;
     risk->correlation = held_correlation(engine);
     risk->losses_in_a_row = engine->state.consecutive_losses;
     risk->orders_lately = recent_entries(engine);
@@ -314,8 +317,8 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     ret->liquidation_distance_pct = 0;
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];
-        double pct = risk_liquidation_distance_pct(settings, equity, held, p->side,
-                                                   dec_mul(p->mark_price, p->qty));
+        double pct = risk_liquidation_distance_pct(engine_venue_maintenance_pct(engine), equity,
+                                                   held, p->side, dec_mul(p->mark_price, p->qty));
         if (i == 0 || pct < ret->liquidation_distance_pct) {
             ret->liquidation_distance_pct = pct;
         }

@@ -77,9 +77,9 @@ void engine_liquidation_guard_tick(struct engine *engine, struct dec equity)
             continue;
         }
         const struct position *p = &engine->positions[held];
-        liquidation_guard_position(engine, liquidation_guard, p,
-                                   risk_liquidation_distance_pct(&engine->settings, equity,
-                                                                 exposure, p->side,
-                                                                 dec_mul(p->mark_price, p->qty)));
+        liquidation_guard_position(
+            engine, liquidation_guard, p,
+            risk_liquidation_distance_pct(engine_venue_maintenance_pct(engine), equity, exposure,
+                                          p->side, dec_mul(p->mark_price, p->qty)));
     }
 }

@@ -72,7 +72,8 @@ struct engine_venue {
     bool *known; /* per series: its rules are known */
     struct instrument *instruments;
     struct venue_account account;
-    int balances_off; /* account reports in a row that differ from the books */
+    double maintenance_pct; /* of the notional, by its newest account report; 0: unknown */
+    int balances_off;       /* account reports in a row that differ from the books */
 };
 
 /* The fills that are booked, of all orders in slots. */
@@ -185,6 +186,8 @@ const struct instrument *engine_venue_instrument(const struct engine *engine,
                                                  struct symbol symbol); /* NULL: no rules known */
 /* The lower of the venue's and the configured one. */
 double engine_venue_leverage(const struct engine *engine);
+/* Maintenance margin in per cent of the notional: the higher of the venue's and the configured. */
+double engine_venue_maintenance_pct(const struct engine *engine);
 bool engine_venue_is_banned(const struct engine *engine);
 void engine_venue_snapshot(const struct engine *engine, const struct engine_now *now,
                            struct snapshot_venue *ret);

@@ -185,10 +185,30 @@ static void compare_cash(struct engine *engine, const struct venue_report *repor
     }
 }
 
+/* The rate is computed from positions that are those of the report. It stays until the next one,
+ * also while positions change. */
+static void measure_maintenance(struct engine *engine, const struct venue_report *report)
+{
+    double held = dec_to_double(engine_account_held(engine));
+    if (report->ask_id > engine->moved_list_id && report->ask_id == engine->agreed_list_id &&
+        held > 0 && report->account.margin_maintenance.e8 >= 0) {
+        engine->venue.maintenance_pct =
+            100 * dec_to_double(report->account.margin_maintenance) / held;
+    }
+}
+
 static void accept_account(struct engine *engine, const struct venue_report *report)
 {
     engine->venue.account = report->account;
+    measure_maintenance(engine, report);
     compare_cash(engine, report);
+}
+
+double engine_venue_maintenance_pct(const struct engine *engine)
+{
+    double configured = engine->settings.maintenance_margin_pct;
+    double reported = engine->venue.maintenance_pct;
+    return reported > configured ? reported : configured;
 }
 
 double engine_venue_leverage(const struct engine *engine)

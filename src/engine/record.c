@@ -627,6 +627,9 @@ static void pack_account(struct pack *p, struct venue_account *a)
         pack_dec(p, &a->balances[i].available);
     }
     pack_dec(p, &a->margin_used);
+    if (p->version >= 3) {
+        pack_dec(p, &a->margin_maintenance);
+    }
     pack_double(p, &a->leverage);
 }
 

@@ -394,6 +394,7 @@ static void add_venue(struct json_out *out, const struct snapshot_venue *v)
     }
     json_out_end(out);
     json_out_dec(out, "margin_used", v->account.margin_used);
+    json_out_dec(out, "margin_maintenance", v->account.margin_maintenance);
     json_out_double(out, "max_leverage", v->account.leverage);
 }
 

@@ -523,7 +523,7 @@ static struct inputs inputs_of(const struct risk_account *a, const struct order 
     double equity = known ? (double)a->equity.e8 : (double)NAN;
     double reference = (double)o->reference_price.e8;
     double price = larger(reference, (double)a->fill_price.e8);
-    double maintenance = s->maintenance_margin_pct * 0.01;
+    double maintenance = larger(s->maintenance_margin_pct, a->maintenance_pct) * 0.01;
     int64_t lot = lot_of(a->instrument, o->reference_price);
     return (struct inputs){
         .a = a,
@@ -666,10 +666,10 @@ enum risk_state risk_state_of(enum trading_state state, bool books_balance)
     return RISK_REDUCING;
 }
 
-double risk_liquidation_distance_pct(const struct settings *settings, struct dec equity,
-                                     struct dec exposure, enum side side, struct dec notional)
+double risk_liquidation_distance_pct(double maintenance_pct, struct dec equity, struct dec exposure,
+                                     enum side side, struct dec notional)
 {
-    double m = settings->maintenance_margin_pct * 0.01;
+    double m = maintenance_pct * 0.01;
     double free = (double)equity.e8 - m * (double)exposure.e8;
     double weighed = (double)notional.e8 * weight_of(side, m);
     return free > 0 && weighed > 0 ? 100 * free / weighed : 0;

@@ -606,8 +606,8 @@ static void every_field_is_recorded(void **state)
     assert_int_equal(sizeof(struct request), 608);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
-    assert_int_equal(sizeof(struct venue_report), 3560);
-    assert_int_equal(sizeof(struct engine_inputs), 57024);
+    assert_int_equal(sizeof(struct venue_report), 3568);
+    assert_int_equal(sizeof(struct engine_inputs), 57152);
     assert_int_equal(sizeof(struct engine_state), 7472);
     assert_int_equal(sizeof(struct engine_memory), 324720);
     assert_int_equal(sizeof(struct engine_outputs), 20960);

@@ -297,6 +297,30 @@ static void other_cash_at_the_venue_is_an_alert(void **state)
     }
 }
 
+/* The venue requires 30 % of the notional: the guard acts although the configured rate is none. */
+static void a_higher_maintenance_margin_counts(void **state)
+{
+    (void)state;
+    for (int high = 0; high < 2; high++) {
+        struct report_rig l;
+        report_rig_filled(&l);
+        report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+        struct venue_report *r = report_rig_add(&l, VENUE_ACCOUNT, "");
+        r->ask_id = l.out->list_id;
+        r->account.margin_maintenance = report_rig_whole(high ? 300 : 0);
+        report_rig_step(&l);
+        struct risk_account account;
+        engine_account_fill(l.engine, report_rig_eth, SIDE_LONG, &account);
+        assert_true(account.maintenance_pct == (high ? 30 : 0));
+        assert_true(l.snapshot->risk.maintenance_margin_pct == (high ? 3 : 0)); /* of equity */
+        double free = 10000 - (high ? 300 : 0);
+        double distance = 100 * free / (high ? 700 : 1000);
+        assert_true(l.snapshot->liquidation_distance_pct > distance - 1e-6 &&
+                    l.snapshot->liquidation_distance_pct < distance + 1e-6);
+        report_rig_close(&l);
+    }
+}
+
 /* ---------------------------------------------------------------- events of the account */
 
 static struct venue_report *add_event(struct report_rig *l, enum venue_event event, int64_t id)
@@ -378,7 +402,8 @@ static void the_venue_closes_a_position(void **state)
     report_rig_close(&l);
 }
 
-UNIT_GROUP(engine_venue, cmocka_unit_test(a_transfer_is_not_a_loss),
+UNIT_GROUP(engine_venue, cmocka_unit_test(a_higher_maintenance_margin_counts),
+           cmocka_unit_test(a_transfer_is_not_a_loss),
            cmocka_unit_test(the_venue_closes_a_position),
            cmocka_unit_test(not_found_is_judged_by_answers_over_time),
            cmocka_unit_test(an_order_that_is_found_is_alive),

@@ -265,6 +265,9 @@ static void each_limit_is_exact(void **state)
           "leverage would be 3.00, at most 3.00");
     /* Nothing held, maintenance 0.5 %: n / 3 + n / 200 <= 10,000. */
     LIMIT((void)0, "RISK_MARGIN", 295.56, "initial margin is 98.52 % of equity, free are 98.52 %");
+    /* The venue requires more than is configured: n / 3 + n / 5 <= 10,000. */
+    LIMIT(a.maintenance_pct = 20, "RISK_MARGIN", 187.5,
+          "initial margin is 62.50 % of equity, free are 62.50 %");
     /* A long: (10,000 - n / 200) / (n * .995) >= .05. */
     LIMIT(settings.max_leverage = 100, "RISK_LIQUIDATION", 1826.48,
           "liquidation would be 5.00 % away, at least 5.00 %");
@@ -592,17 +595,20 @@ static void the_distance_ends_where_equity_equals_maintenance(void **state)
     struct dec notional = dec_from_int(5000);
     /* A long of 50 at 100, cash -4,000: at 100 * (1 - d) equity is 1,000 - 5,000 d and the
      * maintenance margin 50 - 50 d; they are equal at d = 950 / 4,950. */
-    double d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, notional);
+    double d = risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, notional,
+                                             SIDE_LONG, notional);
     assert_true(fabs(d - 100 * 950.0 / 4950) < 1e-12);
-    d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_SHORT, notional);
+    d = risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, notional, SIDE_SHORT,
+                                      notional);
     assert_true(fabs(d - 100 * 950.0 / 5050) < 1e-12);
     /* Another position of 3,000 shortens the distance. */
-    d = risk_liquidation_distance_pct(&settings, equity, dec_from_int(8000), SIDE_LONG, notional);
+    d = risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, dec_from_int(8000),
+                                      SIDE_LONG, notional);
     assert_true(fabs(d - 100 * 920.0 / 4950) < 1e-12);
-    assert_true(risk_liquidation_distance_pct(&settings, dec_from_int(50), notional, SIDE_LONG,
-                                              notional) == 0);
-    assert_true(risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, DEC_ZERO) ==
-                0);
+    assert_true(risk_liquidation_distance_pct(settings.maintenance_margin_pct, dec_from_int(50),
+                                              notional, SIDE_LONG, notional) == 0);
+    assert_true(risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, notional,
+                                              SIDE_LONG, DEC_ZERO) == 0);
 
     assert_int_equal(risk_liquidation_guard(10), RISK_LIQUIDATION_GUARD_NONE);
     assert_int_equal(risk_liquidation_guard(9.99), RISK_LIQUIDATION_GUARD_WARN);
