@@ -586,7 +586,7 @@ static enum err_id verify(struct scene *s, const struct principal *who, const ch
     int64_t step = clock_wall_us(&s->clock.clock) / (30 * USEC_PER_SEC) + steps;
     assert_int_equal(otp_code(secret, step, code, &err), 0);
     assert_int_equal(access_verify_code(s->access, who, code, &why, &err), 0);
-    return why.id;
+    return (enum err_id)why.id;
 }
 
 static void a_code_belongs_to_one_person(void **state)

@@ -72,7 +72,7 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 1);
     for (int fault = 0; fault < FAULTS; fault++) {
-        const char *code = err_info(errors[fault])->code;
+        const char *code = err_info((int)errors[fault])->code;
         int64_t messages = runner_rig_messages(&s->rig);
         int received = runner_rig_audited(&s->rig, "command.received");
         shared_halt_clear(&s->shared, shared_halt_generation(&s->shared));
@@ -209,7 +209,7 @@ static void only_read_only_commands_run_without_ops_db(void **state)
     steer_rig_publish_plain(s, 1);
     steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US);
     for (int fault = 0; fault < FAULTS; fault++) {
-        const char *code = err_info(errors[fault])->code;
+        const char *code = err_info((int)errors[fault])->code;
         begin_fault(s, (enum fault)fault);
         static const char *const reads[] = {"/status", "/positions", "/trades", "/risk",
                                             "/help",   "/whoami",    "/rules",  "/version"};
