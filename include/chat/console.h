@@ -55,6 +55,8 @@ void console_free(struct console *console);
 
 void console_start(struct console *console);
 void console_stop(struct console *console);
+/* errno of the write that failed, after which replies are dropped; 0: none. */
+int console_output_error(const struct console *console);
 /* Prints a reply that is not in the outbox; used when ops.db cannot be written. */
 void console_print_unstored(struct console *console, const struct reply *reply);
 /* The outbox has changed. Cheap. */

@@ -44,6 +44,8 @@ struct ops_options {
 int ops_new(const struct ops_options *options, struct ops **ret, struct err *err);
 /* Returns the exit code of the process: 0 after a clean stop. */
 int ops_run(struct ops *ops);
+/* errno of the write with which standard output failed, so that replies were lost; 0: none. */
+int ops_output_error(const struct ops *ops);
 void ops_free(struct ops *ops);
 
 /* Path of the API's socket: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN if

@@ -59,7 +59,7 @@ struct console {
     int64_t printing;     /* outbox id of the message in `out`; 0: none */
     int64_t held_mono_us; /* the outbox is not read before this time: ops.db failed */
     bool input_line_shown;
-    bool out_broken; /* the reader closed the output: EPIPE */
+    int out_error; /* errno of a failed write: the reader closed the output, the disk is full */
 };
 
 static void work(void *userdata);
@@ -84,7 +84,9 @@ static int own_output(int fd)
 {
     struct stat st;
     char path[64];
-    if (fstat(fd, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &st) < 0 ||
+        (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))) {
         return -1;
     }
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -109,7 +111,7 @@ static void note_printed(struct console *console)
 
 static void write_out(struct console *console)
 {
-    while (!console->out_broken && console->out_done < console->out.len && out_ready(console)) {
+    while (console->out_error == 0 && console->out_done < console->out.len && out_ready(console)) {
         size_t len = console->out.len - console->out_done;
         ssize_t n = write(console->out_fd, console->out.data + console->out_done,
                           len < WRITE_BYTES ? len : WRITE_BYTES);
@@ -120,11 +122,11 @@ static void write_out(struct console *console)
                 break;
             }
             /* Replies are dropped from here on; commands still run. */
-            LOG(NOTICE, "console: the output was closed: %s", strerror(errno));
-            console->out_broken = true;
+            console->out_error = errno;
+            LOG(NOTICE, "console: could not write the output: %s", strerror(console->out_error));
         }
     }
-    if (console->out_broken || console->out_done == console->out.len) {
+    if (console->out_error != 0 || console->out_done == console->out.len) {
         buf_clear(&console->out);
         console->out_done = 0;
         note_printed(console);
@@ -499,6 +501,11 @@ void console_stop(struct console *console)
     stop_reading(console);
     loop_source_free(console->out_io);
     console->out_io = NULL;
+}
+
+int console_output_error(const struct console *console)
+{
+    return console->out_error;
 }
 
 void console_print_unstored(struct console *console, const struct reply *reply)

@@ -21,27 +21,46 @@ static const struct cli_command *const commands[] = {
 
 /* ---------------------------------------------------------------- printing */
 
+/* errno of the first write to standard output that failed; 0: none. */
+static int output_error;
+
+void cli_output_failed(int error)
+{
+    output_error = output_error == 0 ? error : output_error;
+}
+
+bool cli_output_ok(void)
+{
+    return output_error == 0;
+}
+
 void cli_print(struct str text)
 {
     size_t done = 0;
-    while (done < text.len) {
+    while (output_error == 0 && done < text.len) {
         ssize_t n = write(STDOUT_FILENO, text.ptr + done, text.len - done);
-        if (n < 0 && errno == EINTR) {
-            continue;
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            cli_output_failed(n == 0 ? EIO : errno);
         }
-        if (n <= 0) {
-            return; /* cli_finish returns the error */
-        }
-        done += (size_t)n;
     }
 }
 
-int cli_finish(int code)
+/* A reader that had enough, such as head, ends the program as it ends others: by SIGPIPE, without a
+ * word. Where the parent ignores SIGPIPE, a closed pipe is an error like any other. */
+static int finish(int code, bool dies_of_sigpipe)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        return CLI_CRITICAL;
+    if (output_error == 0) {
+        return code;
     }
-    return code;
+    if (output_error == EPIPE && dies_of_sigpipe) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+    struct err err = {0};
+    (void)err_set(&err, ERR_CLI_OUTPUT, "%s", strerror(output_error));
+    return cli_fail(NULL, &err, code > CLI_CRITICAL ? code : CLI_CRITICAL);
 }
 
 int cli_fail(const struct cli_args *args, const struct err *err, int code)
@@ -60,6 +79,8 @@ int cli_fail(const struct cli_args *args, const struct err *err, int code)
     (void)fprintf(stderr, "%s", text.data);
     return code;
 }
+
+static const char output_exit[] = "  2  also: standard output could not be written\n";
 
 static void add_usage(const struct cli_command *c, struct buf *out)
 {
@@ -88,7 +109,7 @@ static void add_command_help(const struct cli_command *c, struct buf *out)
         buf_addf(out, "  %-18s %s\n", left, c->options[i].help);
     }
     buf_addf(out, "  %-18s %s\n", "--help", "show this");
-    buf_addf(out, "\nExit codes:\n%s", c->exits);
+    buf_addf(out, "\nExit codes:\n%s%s", c->exits, output_exit);
 }
 
 void cli_print_help(const struct cli_command *command)
@@ -318,26 +339,22 @@ static int unknown_subcommand(const char *name)
 }
 
 /* If the program is started with one of them closed, the next file opened gets its number, and a
- * message to standard error would be written into a database. */
+ * message to standard error would be written into a database. For reading only: output to a closed
+ * descriptor still fails. */
 static void fill_standard_descriptors(void)
 {
     int fd;
     do {
-        fd = open("/dev/null", O_RDWR);
+        fd = open("/dev/null", O_RDONLY);
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0) {
         (void)close(fd);
     }
 }
 
-int cli_main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
-    fill_standard_descriptors();
-    /* One-shot subcommands report through their output; the daemon sets its own level. */
-    log_set_level(LOG_LEVEL_WARNING);
     int64_t started_us = clock_mono_us(clock_real());
-    /* A closed peer is an error of one write and must not end the program. */
-    (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         cli_print_help(NULL);
         return CLI_CRITICAL;
@@ -359,7 +376,18 @@ int cli_main(int argc, char **argv)
     }
     if (help) {
         cli_print_help(args.command);
-        return cli_finish(CLI_FINE);
+        return CLI_FINE;
     }
-    return cli_finish(args.command->run(&args));
+    return args.command->run(&args);
+}
+
+int cli_main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    output_error = 0;
+    /* One-shot subcommands report through their output; the daemon sets its own level. */
+    log_set_level(LOG_LEVEL_WARNING);
+    /* A closed peer is an error of one write and must not end the program. */
+    bool dies_of_sigpipe = signal(SIGPIPE, SIG_IGN) == SIG_DFL;
+    return finish(dispatch(argc, argv), dies_of_sigpipe);
 }

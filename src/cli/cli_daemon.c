@@ -61,7 +61,8 @@ static int prepare_trading(const char *state_dir, struct err *err)
 static void print_start(bool terminal, const char *line)
 {
     if (terminal) {
-        (void)printf("%s\n", line);
+        cli_print(str_c(line));
+        cli_print(STR_LIT("\n"));
     }
     LOG(NOTICE, "%s", line);
 }
@@ -97,9 +98,8 @@ static void welcome(const struct cli_daemon *daemon)
         print_channels(config, terminal);
     }
     if (terminal) {
-        (void)printf("Type /status, /positions, /why, /audit, /restart demo, /help. "
-                     "^D or ^C stops.\n\n");
-        (void)fflush(stdout);
+        cli_print(STR_LIT("Type /status, /positions, /why, /audit, /restart demo, /help. "
+                          "^D or ^C stops.\n\n"));
     }
 }
 
@@ -169,6 +169,7 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
             daemon->on_started(start_reader);
         }
         *ret_code = ops_run(ops);
+        cli_output_failed(ops_output_error(ops));
     }
     atomic_store(&shared.stop, true);
     engine_thread_stop(engine);

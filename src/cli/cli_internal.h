@@ -86,9 +86,13 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
 int cli_fail(const struct cli_args *args, const struct err *err, int code);
 /* Prints the help of one subcommand, or the list of all if NULL. */
 void cli_print_help(const struct cli_command *command);
-/* Writes all bytes to stdout; stops silently if the reader has closed it (see cli_finish). */
+/* Writes all bytes to stdout. After a write that failed it does nothing; cli_main reports that and
+ * exits with CLI_CRITICAL at least, or ends by SIGPIPE if the reader closed a pipe. */
 void cli_print(struct str text);
-int cli_finish(int code); /* flushes stdout; returns code, or CLI_CRITICAL if that fails */
+/* False after a write that failed: a long list can stop. */
+bool cli_output_ok(void);
+/* Output was lost that cli_print did not write; error is its errno. */
+void cli_output_failed(int error);
 
 /* Loads --config, or the default. On failure it returns a negative id; *err has the first problem,
  * the others are printed to stderr. */

@@ -453,7 +453,7 @@ static int run(const struct cli_args *args)
     csv_source_release(&job->files);
     journal_source_free(job->journal);
     buf_release(&job->out);
-    return rc < 0 ? code : cli_finish(code);
+    return code;
 }
 
 const struct cli_command cmd_backtest = {

@@ -61,7 +61,7 @@ static int print_all(const char *path, const enum timeframe *tf, int64_t step_us
     indicators_init(&all);
     resample_init(&resample, tf != NULL ? timeframe_us(*tf) : 1);
     add_header(&out);
-    while ((rc = csv_next(csv, &row, err)) > 0) {
+    while (cli_output_ok() && (rc = csv_next(csv, &row, err)) > 0) {
         if (tf == NULL) {
             add_row(&all, &row.bar, &out);
         } else if (resample_push(&resample, &row, &closed)) {

@@ -748,6 +748,11 @@ int ops_run(struct ops *ops)
     return code;
 }
 
+int ops_output_error(const struct ops *ops)
+{
+    return ops->console == NULL ? 0 : console_output_error(ops->console);
+}
+
 void ops_free(struct ops *ops)
 {
     if (ops == NULL) {
