@@ -356,9 +356,11 @@ static double limit_liquidation(const struct inputs *in)
     return m > 0 ? smaller(own, left / m) : own;
 }
 
+/* For texts of rules that limit the size. Equity is above zero there: otherwise limit_position,
+ * which comes first, refuses, and its text has no such figure. */
 static double pct_of_equity(const struct inputs *in, double raw)
 {
-    return in->equity > 0 ? raw / (in->equity * RAW_PCT) : 0;
+    return raw / (in->equity * RAW_PCT);
 }
 
 static struct dec largest_qty(const struct inputs *in, double limit);
@@ -429,7 +431,8 @@ static void explain_liquidation(const struct inputs *in, char ret[96])
     double weighed =
         larger(heaviest * RAW_E8, in->notional * weight_of(in->o->side, in->maintenance));
     double pct = 100 * (in->free - in->maintenance * in->notional) / weighed;
-    set_text(ret, "liquidation would be %.2f %% away, at least %.2f %%", larger(pct, 0),
+    /* Above zero: the margin rule, which comes first, has passed. */
+    set_text(ret, "liquidation would be %.2f %% away, at least %.2f %%", pct,
              in->s->min_liquidation_distance_pct);
 }
 
@@ -553,7 +556,7 @@ static struct dec largest_qty(const struct inputs *in, double limit)
     while (qty > 0 && (double)qty * in->price > limit) {
         qty -= lot;
     }
-    while ((double)(qty + lot) * in->price <= limit && qty < (int64_t)QTY_MAX - lot) {
+    while (qty < (int64_t)QTY_MAX - lot && (double)(qty + lot) * in->price <= limit) {
         qty += lot;
     }
     return (struct dec){qty};
@@ -640,7 +643,7 @@ bool risk_breaker(const struct risk_account *account, char *ret_reason, int reas
         if (!rules[trips[i]].passes(&inputs)) {
             char text[96];
             rules[trips[i]].explain(&inputs, text);
-            (void)snprintf(ret_reason, (size_t)reason_size, "%.*s", reason_size - 1, text);
+            (void)str_copy(str_c(text), ret_reason, (size_t)reason_size);
             return true;
         }
     }

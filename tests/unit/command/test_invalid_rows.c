@@ -151,6 +151,28 @@ static void a_run_that_does_not_fit_its_command_ends_as_unknown(void **state)
     }
 }
 
+/* Fails what sets a run aside, and no other statement. */
+static int fail_set_aside(const char *what, void *userdata)
+{
+    (void)userdata;
+    return strstr(what, "'STORE_DAMAGED'") != NULL ? -(int)ERR_DB_FULL : 0;
+}
+
+static void a_run_that_cannot_be_set_aside_is_tried_again(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct err err = {0};
+    add_running(rig, "known", "test.known");
+    run_sql(rig, "UPDATE command_runs SET channel = 'nowhere'");
+    ops_store_set_fault(rig->store, fail_set_aside, NULL);
+    assert_int_equal(runner_recover(rig->runner, &err), -ERR_DB_FULL);
+    assert_int_equal(err.id, ERR_DB_FULL);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_RUNNING);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    assert_int_equal(runner_recover(rig->runner, NULL), 0);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_UNKNOWN);
+}
+
 static void a_prompt_of_a_changed_command_is_closed(void **state)
 {
     struct runner_rig *rig = *state;
@@ -228,5 +250,6 @@ UNIT_GROUP(invalid_rows, RIG_TEST(many_runs_are_recovered),
            RIG_TEST(inconsistent_runs_are_set_aside), RIG_TEST(inconsistent_steps_are_set_aside),
            RIG_TEST(inconsistent_confirmations_are_set_aside),
            RIG_TEST(a_run_that_does_not_fit_its_command_ends_as_unknown),
+           RIG_TEST(a_run_that_cannot_be_set_aside_is_tried_again),
            RIG_TEST(a_prompt_of_a_changed_command_is_closed),
            RIG_TEST(an_inconsistent_message_does_not_block_others))

@@ -813,6 +813,24 @@ static void a_full_disk_is_reported_in_any_step(void **state)
     ops_store_set_fault(rig->store, NULL, NULL);
 }
 
+static void a_preview_can_refuse_on_a_full_disk(void **state)
+{
+    struct runner_rig *rig = *state;
+    bool full = true;
+    runner_rig_add(rig, "halt",
+                   "role: operator\nconfirm: true\nsteps: [{run: test.pause}]\nexamples: [halt]\n");
+    ops_store_set_fault(rig->store, fail_writes, &full);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "halt", false), 0);
+    assert_int_equal(rig->reply_err, ERR_CONFIRM_NEEDED);
+    assert_has(rig->reply_text, "DB_FULL");
+    rig->failures = 1;
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "halt", false), 0);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_HTTP_CONNECT);
+    assert_lacks(rig->reply_text, "y:");
+    ops_store_set_fault(rig->store, NULL, NULL);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
@@ -824,6 +842,7 @@ UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
            RIG_TEST(floods_are_answered_once), RIG_TEST(codes_cannot_be_guessed),
            RIG_TEST(hidden_characters_in_values_are_refused),
            RIG_TEST(a_prompt_shows_what_will_happen), RIG_TEST(a_preview_can_refuse),
+           RIG_TEST(a_preview_can_refuse_on_a_full_disk),
            RIG_TEST(only_the_same_user_and_chat_may_confirm),
            RIG_TEST(permission_is_checked_again_at_confirmation),
            RIG_TEST(cancelling_closes_the_prompt), RIG_TEST(an_expired_prompt_is_edited),

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/rng.h"
@@ -71,8 +72,10 @@ static void a_valid_order_passes(void **state)
     struct order o;
     struct risk_result v;
     prepare(&a, &o);
+    memset(&v, 'x', sizeof(v));
     assert_true(risk_check(&a, &o, &v));
     assert_true(v.pass);
+    assert_string_equal(v.code, "");
     assert_string_equal(v.text, "");
     assert_int_equal(v.max_qty.e8, o.qty.e8);
 }
@@ -98,6 +101,7 @@ static void each_rule_refuses(void **state)
     REFUSED(a.now_us += RISK_STALE_AFTER_US + USEC_PER_SEC, "RISK_STALE_PRICE",
             "price is 181 s old, at most 180 s");
     REFUSED(a.price_updated_us = 0, "RISK_STALE_PRICE", "no price yet");
+    REFUSED((a.price_updated_us = 0, a.now_us = 1), "RISK_STALE_PRICE", "no price yet");
     REFUSED(o.stop = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
     REFUSED(o.stop = dec_from_int(101), "RISK_STOP_MANDATORY", "long at 100 has its stop at 101");
     REFUSED(o.target = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
@@ -167,7 +171,14 @@ static void a_refused_size_names_the_largest_that_passes(void **state)
     assert_true(risk_check(&a, &o, &v));
     o.qty = (struct dec){dec_from_int(25).e8 + 1};
     assert_false(risk_check(&a, &o, &v));
+    /* At the limit of the size, but not at that of the risk. */
+    o.qty = dec_from_int(25);
+    o.stop = dec_from_int(90);
+    expect(&a, &o, "RISK_POSITION_SIZE", "its stop would lose 2.50 % of equity, at most 2.00 %",
+           dec_from_int(20));
+    o.stop = dec_from_int(98);
     /* When another rule refuses too, no size would pass. */
+    o.qty.e8++;
     a.symbol_busy = true;
     assert_false(risk_check(&a, &o, &v));
     assert_string_equal(v.code, "RISK_SYMBOL_BUSY");
@@ -222,6 +233,50 @@ static void the_rules_of_the_venue_are_kept(void **state)
     assert_false(risk_check(&a, &o, &v));
     assert_string_equal(v.code, "RISK_LEVERAGE");
     assert_string_equal(v.text, "leverage would be 1.05, at most 1.00");
+}
+
+static void a_long_reason_is_cut(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_result v;
+    prepare(&a, &o);
+    const struct instrument rules = {.min_qty = {INT64_MAX}, .min_notional = {INT64_MAX}};
+    a.instrument = &rules;
+    o.qty = dec_from_double(10.12345678);
+    assert_false(risk_check(&a, &o, &v));
+    assert_non_null(memchr(v.text, '\0', sizeof(v.text)));
+    assert_string_equal(v.text, "size 10.12345678, the venue takes at least 92233720368.54775807"
+                                " and a value of 92233720368.5477");
+}
+
+/* A step that divides our lot changes nothing; otherwise a lot is the next multiple of the step. */
+static void a_lot_is_a_multiple_of_the_venues_step(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_result v;
+    static const struct {
+        int64_t step, lot;
+    } cases[] = {{0, DEC_ONE / 100},
+                 {1, DEC_ONE / 100},
+                 {DEC_ONE / 200, DEC_ONE / 100},
+                 {DEC_ONE / 100, DEC_ONE / 100},
+                 {DEC_ONE / 100 - 1, DEC_ONE / 50 - 2},
+                 {DEC_ONE / 100 + 1, DEC_ONE / 100 + 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        prepare(&a, &o);
+        struct instrument rules = {.step = {cases[i].step}};
+        a.instrument = &rules;
+        o.qty = (struct dec){cases[i].lot};
+        assert_true(risk_check(&a, &o, &v));
+        o.qty.e8--;
+        assert_false(risk_check(&a, &o, &v));
+        assert_int_equal(risk_size(&a, &o, 1).e8,
+                         dec_from_int(25).e8 / cases[i].lot * cases[i].lot);
+    }
 }
 
 /* Each limit passes its last lot, and refuses one lot more with this text. */
@@ -302,7 +357,9 @@ static void exceeded_limits_are_detected(void **state)
 #undef BEYOND
     prepare(&a, &o);
     settings.max_exposure_pct = 5000;
-    a.exposure = dec_from_int(30001); /* three times equity */
+    a.exposure = dec_from_int(30000); /* three times equity */
+    assert_false(risk_limits_exceeded(&a));
+    a.exposure = dec_add(a.exposure, (struct dec){1});
     assert_true(risk_limits_exceeded(&a));
     a.equity = DEC_INVALID;
     assert_true(risk_limits_exceeded(&a));
@@ -340,6 +397,8 @@ static void sizes_by_risk_and_confidence(void **state)
     o.qty = risk_size(&a, &o, 1.0);
     assert_int_equal(o.qty.e8, 234 * DEC_ONE / 10000);
     assert_true(risk_check(&a, &o, &v));
+    a.exposure = dec_from_int(6250); /* exactly half */
+    assert_int_equal(risk_size(&a, &o, 1.0).e8, 195 * DEC_ONE / 10000);
     a.exposure = dec_from_int(6300);
     o.qty = risk_size(&a, &o, 1.0);
     assert_int_equal(o.qty.e8, 390 * DEC_ONE / 10000);
@@ -529,6 +588,8 @@ static void figures_out_of_range_are_refused(void **state)
     REFUSED(o.reference_price = DEC_ZERO, "RISK_STOP_MANDATORY");
     REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(104), o.target = dec_from_int(-98)),
             "RISK_STOP_MANDATORY");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(104), o.target = DEC_ZERO),
+            "RISK_STOP_MANDATORY");
     REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(104), o.target = dec_from_int(101)),
             "RISK_STOP_MANDATORY");
     REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(99), o.target = dec_from_int(98)),
@@ -542,6 +603,10 @@ static void figures_out_of_range_are_refused(void **state)
     assert_true(risk_drawdown_pct(&a) == 0);
     a.equity_peak = dec_from_int(16000);
     assert_true(risk_drawdown_pct(&a) == 25);
+    a.day_start_equity = dec_from_int(12500);
+    assert_true(risk_daily_loss_pct(&a) == 4);
+    a.day_start_equity = DEC_ZERO;
+    assert_true(risk_daily_loss_pct(&a) == 0);
     /* The cheapest coin: up to the largest quantity that a dec can hold. */
     prepare(&a, &o);
     settings.risk_per_trade_pct = 20;
@@ -558,9 +623,15 @@ static void figures_out_of_range_are_refused(void **state)
     settings.max_exposure_pct = 75;
     o.qty = DEC_ZERO;
     assert_false(risk_check(&a, &o, &v));
-    assert_true(v.max_qty.e8 > 9100000000000000000 && v.max_qty.e8 % DEC_ONE == 0);
+    assert_int_equal(v.max_qty.e8, INT64_C(9200000000000000000));
     o.qty = v.max_qty;
     assert_true(risk_check(&a, &o, &v));
+    /* The largest step: four of them fit, a fifth would be out of range. */
+    struct instrument rules = {.step = {INT64_C(2200000000000000000)}};
+    a.instrument = &rules;
+    o.qty = DEC_ZERO;
+    assert_false(risk_check(&a, &o, &v));
+    assert_int_equal(v.max_qty.e8, 4 * rules.step.e8);
 }
 
 static void a_size_passes_or_is_refused_with_less_than_half_of_it(void **state)
@@ -644,7 +715,9 @@ static void an_entry_keeps_the_distance_of_other_positions(void **state)
     assert_true(risk_check(&a, &o, &v));
     a.long_notional = DEC_ZERO;
     a.short_notional = dec_from_int(170000);
+    o.qty = dec_from_int(25); /* (10,000 - 1,680 - 25) / (170,000 * 1.01) = 4.831 % */
     assert_false(risk_check(&a, &o, &v));
+    assert_string_equal(v.text, "liquidation would be 4.83 % away, at least 5.00 %");
     assert_int_equal(v.max_qty.e8, 0); /* it is below the minimum already */
     settings.maintenance_margin_pct = 0;
     a.short_notional = dec_from_int(200000);
@@ -715,7 +788,8 @@ static void each_code_is_in_the_catalogue(void **state)
 UNIT_GROUP(risk, cmocka_unit_test(a_valid_order_passes), cmocka_unit_test(each_rule_refuses),
            cmocka_unit_test(limits_are_exact), cmocka_unit_test(each_limit_is_exact),
            cmocka_unit_test(the_rules_of_the_venue_are_kept),
-           cmocka_unit_test(exceeded_limits_are_detected),
+           cmocka_unit_test(a_lot_is_a_multiple_of_the_venues_step),
+           cmocka_unit_test(a_long_reason_is_cut), cmocka_unit_test(exceeded_limits_are_detected),
            cmocka_unit_test(a_refused_size_names_the_largest_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),
            cmocka_unit_test(the_largest_size_passes_and_one_lot_more_does_not),
