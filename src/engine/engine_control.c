@@ -162,10 +162,10 @@ void engine_control_halt(struct engine *engine)
 }
 
 /* The limits that keep the account from liquidation have failed, or somebody else uses it. */
-void engine_control_liquidated(struct engine *engine)
+void engine_control_warned(struct engine *engine, const char *reason)
 {
     if (engine->state.state == TRADING_ACTIVE || engine->state.state == TRADING_BREAKER) {
-        engine_control_set(engine, TRADING_PAUSED, "the venue liquidated a position");
+        engine_control_set(engine, TRADING_PAUSED, reason);
     }
 }
 

@@ -74,6 +74,8 @@ struct engine_venue {
     struct venue_account account;
     double maintenance_pct; /* of the notional, by its newest account report; 0: unknown */
     int balances_off;       /* account reports in a row that differ from the books */
+    int64_t misfit_id; /* the newest event of the account that did not fit the books; 0: none */
+    int64_t misfit_list_id; /* the newest listing requested when it was first reported */
 };
 
 /* The fills that are booked, of all orders in slots. */
@@ -301,7 +303,7 @@ void engine_control_halt(struct engine *engine);
 /* trading.db could not be written for long: paused until a person resumes. */
 void engine_control_lost(struct engine *engine);
 /* Pauses trading until a person resumes. */
-void engine_control_liquidated(struct engine *engine);
+void engine_control_warned(struct engine *engine, const char *reason);
 int engine_control_request(struct engine *engine, const struct request *request);
 void engine_control_tick(struct engine *engine); /* market day, breaker, emergency stop */
 

@@ -381,6 +381,21 @@ static bool book_payment(struct engine *engine, const struct venue_report *repor
     return true;
 }
 
+/* Whether the books have the effect of an event that does not fit: they agree with a listing that
+ * was requested after the event had arrived, and no order is under way in its symbol. Then an
+ * emergency stop has written the position off, and waiting would hold up all later events. */
+static bool is_written_off(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_venue *v = &engine->venue;
+    if (v->misfit_id != report->funding_id) {
+        v->misfit_id = report->funding_id;
+        v->misfit_list_id = engine->list_id;
+    }
+    return engine->agreed_list_id > v->misfit_list_id &&
+           engine->agreed_list_id > engine->moved_list_id &&
+           !engine_orders_busy(engine, report->symbol);
+}
+
 /* The venue closed our position, or a part of it. If the books do not hold so much, fills are
  * missing: they are asked for, and the event is booked when a listing repeats it. */
 static bool book_closed(struct engine *engine, const struct venue_report *report,
@@ -396,6 +411,11 @@ static bool book_closed(struct engine *engine, const struct venue_report *report
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
     if (ledger_book(&ledger, &fill, NULL, &trade) != LEDGER_CLOSED) {
+        if (is_written_off(engine, report)) {
+            engine_fault(engine, ERR_ENGINE_RECONCILE, report->symbol);
+            engine_fault(engine, alert, report->symbol);
+            return true;
+        }
         engine_orders_ask(engine, report->symbol);
         engine->list_wanted = true;
         return false;
@@ -422,12 +442,13 @@ static bool book_event(struct engine *engine, const struct venue_report *report)
         return true;
     case VENUE_EVENT_MARGIN_CALL:
         engine_fault(engine, ERR_VENUE_MARGIN_CALL, report->symbol);
+        engine_control_warned(engine, "the venue called for margin");
         return true;
     case VENUE_EVENT_LIQUIDATION:
         if (!book_closed(engine, report, "liquidation", ERR_VENUE_LIQUIDATION)) {
             return false;
         }
-        engine_control_liquidated(engine);
+        engine_control_warned(engine, "the venue liquidated a position");
         return true;
     case VENUE_EVENT_DELEVERAGING:
         return book_closed(engine, report, "deleveraging", ERR_VENUE_CLOSED);

@@ -189,9 +189,6 @@ bool ledger_transfer(const struct ledger *ledger, struct dec amount)
             return false;
         }
     }
-    if (dec_sub(s->initial_cash, amount).e8 <= 0) {
-        return false;
-    }
     for (size_t i = 0; i < COUNT_OF(moved); i++) {
         *moved[i] = dec_sub(*moved[i], amount);
     }

@@ -48,8 +48,8 @@ bool ledger_disown(const struct ledger *ledger, int index);
 bool ledger_pay(const struct ledger *ledger, struct dec payment);
 
 /* Books money that left the account, or with a negative amount arrived. It is neither profit nor
- * loss: the capital, the peak of equity and the start of the day move with it. False: overflow, or
- * no capital would be left. */
+ * loss: the capital, the peak of equity and the start of the day move with it. If profits are
+ * withdrawn, the capital falls below zero. False: overflow. */
 bool ledger_transfer(const struct ledger *ledger, struct dec amount);
 
 int ledger_find(const struct ledger *ledger, struct symbol symbol); /* -1: none */

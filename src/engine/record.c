@@ -474,7 +474,7 @@ static bool settings_are_sane(const struct settings *s)
 {
     bool sane = s->symbol_count >= 1 && s->market_speed >= 1 && s->threshold > 0 &&
                 s->stop_pct > 0 && s->target_pct > 0 && s->max_positions >= 0 &&
-                s->max_positions <= POSITIONS_LIMIT && is_price(s->initial_cash) &&
+                s->max_positions <= POSITIONS_LIMIT && is_money(s->initial_cash) &&
                 s->cooldown_us >= 0;
     for (int i = 0; i < s->symbol_count; i++) {
         sane = sane && is_name(s->symbols[i]);

@@ -88,8 +88,12 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
 static void status_account(struct reply *r, const struct snapshot *s)
 {
     struct dec today = dec_sub(s->equity, s->day_start_equity);
-    double change_pct = cell_ratio_pct(dec_sub(s->equity, s->initial_cash), s->initial_cash);
-    reply_field(r, "Equity", "{} ({})", cell_money(s->equity), cell_pct_signed(change_pct, 1));
+    if (s->initial_cash.e8 > 0) {
+        double change_pct = cell_ratio_pct(dec_sub(s->equity, s->initial_cash), s->initial_cash);
+        reply_field(r, "Equity", "{} ({})", cell_money(s->equity), cell_pct_signed(change_pct, 1));
+    } else { /* more was withdrawn than there was at the start */
+        reply_field(r, "Equity", "{}", cell_money(s->equity));
+    }
     reply_field(r, "Today", "{} ({})", cell_money_signed(today),
                 cell_pct_signed(cell_ratio_pct(today, s->day_start_equity), 2));
     reply_field(r, "Drawdown", "{} of {}", cell_pct(s->drawdown_pct, 1),

@@ -4,6 +4,7 @@
 #include "risk/risk.h"
 #include "store/order_table.h"
 #include "store/trade_table.h"
+#include "venue/paper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 /* An odd factor and its inverse, modulo 2^32. */
 #define SCRAMBLE   UINT32_C(0x9E3779B1)
 #define UNSCRAMBLE UINT32_C(0x0E8B2F51)
+
+/* The most events repeated after one listing. */
+#define EVENTS_PER_LISTING 8
 
 static struct hostile *of(struct venue *venue)
 {
@@ -162,10 +166,75 @@ static void deliver_listing(struct hostile *h, const struct venue_report *r)
     }
 }
 
+/* A payment, or a fill of an order by which the venue closes a position, joins the chain. */
+static void add_event(struct hostile *h, const struct events_entry *what)
+{
+    if (events_add(&h->events, what)) {
+        struct venue_report r;
+        events_report(&h->events, h->events.count, &r);
+        deliver(h, &r);
+    }
+}
+
+static void add_payment(struct hostile *h, const struct venue_report *r)
+{
+    if (r->funding_id == events_last_payment(&h->events) + 1) {
+        add_event(h, &(struct events_entry){.event = VENUE_EVENT_FUNDING,
+                                            .payment_id = r->funding_id,
+                                            .symbol = r->symbol,
+                                            .payment = r->payment,
+                                            .at_us = r->at_us});
+    }
+}
+
+static bool is_own_close(const struct venue_report *r)
+{
+    return strncmp(r->client_id, EVENTS_ORDER_PREFIX, strlen(EVENTS_ORDER_PREFIX)) == 0;
+}
+
+static void add_closes(struct hostile *h, const struct venue_report *r)
+{
+    for (int i = 0; i < r->fill_count; i++) {
+        const struct fill *f = &r->fills[i];
+        struct events_entry what = {.event = (enum venue_event)(r->client_id[6] - '0'),
+                                    .symbol = f->symbol,
+                                    .side = f->side,
+                                    .qty = f->qty,
+                                    .price = f->price,
+                                    .payment = f->fee,
+                                    .at_us = f->at_us};
+        memcpy(what.client_id, r->client_id, sizeof(what.client_id));
+        memcpy(what.venue_fill_id, f->venue_fill_id, sizeof(what.venue_fill_id));
+        add_event(h, &what);
+    }
+}
+
+/* What is only for the chain. True: the engine does not get the report itself. */
+static bool take_event(struct hostile *h, struct venue_report *r)
+{
+    if (r->kind == VENUE_FUNDING) {
+        add_payment(h, r);
+        return true;
+    }
+    if (r->kind == VENUE_ORDER && is_own_close(r)) {
+        add_closes(h, r);
+        return true;
+    }
+    if (r->kind == VENUE_LISTING || r->kind == VENUE_ACCOUNT) {
+        bool whole = r->funding_id == events_last_payment(&h->events);
+        r->funding_id = h->events.count;
+        return !whole; /* older than what the chain has, or a payment is still to be read */
+    }
+    return false;
+}
+
 static void pull(struct hostile *h)
 {
     struct venue_report r;
     while (venue_poll(h->inner, &r)) {
+        if (take_event(h, &r)) {
+            continue;
+        }
         h->partials += r.kind == VENUE_ORDER && r.state == ORDER_PARTIAL;
         if (r.kind == VENUE_LISTING) {
             ASSERT(r.page == 0 && r.last); /* with three symbols it is never longer */
@@ -180,7 +249,8 @@ static void pull(struct hostile *h)
         }
         if (r.kind == VENUE_ACCOUNT && r.account.balance_count > 0) {
             struct venue_balance *b = &r.account.balances[0];
-            b->total = dec_add(b->total, h->foreign_profit);
+            b->total =
+                dec_sub(dec_add(b->total, h->foreign_profit), events_transferred(&h->events));
         }
         if (!h->can.brackets) {
             r.stop = DEC_ZERO;
@@ -661,8 +731,14 @@ static void hostile_query(struct venue *venue, const char *client_id, const char
 static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
     struct hostile *h = of(venue);
-    if (!is_lost(h, 0.15, VENUE_CALL_LIST, "")) {
-        venue_list(h->inner, ask_id, after_funding_id);
+    if (is_lost(h, 0.15, VENUE_CALL_LIST, "")) {
+        return;
+    }
+    venue_list(h->inner, ask_id, events_last_payment(&h->events));
+    for (int64_t i = 1; i <= EVENTS_PER_LISTING && after_funding_id + i <= h->events.count; i++) {
+        struct venue_report r;
+        events_report(&h->events, after_funding_id + i, &r);
+        deliver(h, &r);
     }
 }
 
@@ -892,6 +968,52 @@ void hostile_halt(struct hostile *h, int64_t for_us)
         r = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_READY};
         queue(h, &r, for_us);
     }
+}
+
+static bool close_by_itself(struct hostile *h, enum venue_event event, struct rng *rng)
+{
+    const struct paper_book *book = &paper_of(h->inner)->book;
+    if (book->position_count == 0) {
+        return false;
+    }
+    const struct position *p = &book->positions[rng_below(rng, (uint64_t)book->position_count)];
+    struct order o = {.kind = ORDER_CLOSE,
+                      .symbol = p->symbol,
+                      .side = p->side,
+                      .qty = rng_chance(rng, 0.5) ? p->qty : (struct dec){(p->qty.e8 + 1) / 2},
+                      .created_us = book->bar_us};
+    (void)snprintf(o.client_id, sizeof(o.client_id), EVENTS_ORDER_PREFIX "%d-%d", (int)event,
+                   ++h->event_orders);
+    int64_t before = h->events.count;
+    venue_send(h->inner, &o);
+    venue_cancel(h->inner, o.client_id); /* what the book was too thin for */
+    pull(h);
+    return h->events.count > before;
+}
+
+bool hostile_happen(struct hostile *h, enum venue_event event, struct rng *rng)
+{
+    if (h->dead || hostile_is_halted(h)) {
+        return false;
+    }
+    const struct paper_book *book = &paper_of(h->inner)->book;
+    pull(h); /* what was before it */
+    if (events_closes(event)) {
+        return close_by_itself(h, event, rng);
+    }
+    struct events_entry what = {.event = event, .at_us = book->bar_us};
+    if (event == VENUE_EVENT_TRANSFER) {
+        /* Before its first fill the paper venue has no cash on disk, but takes that of the books.
+         */
+        if (paper_of(h->inner)->written.next_fill_id <= 1) {
+            return false;
+        }
+        what.payment = dec_from_double(1000 * (rng_double(rng) - 0.5));
+    } else if (book->position_count > 0) {
+        what.symbol = book->positions[0].symbol;
+    }
+    add_event(h, &what);
+    return true;
 }
 
 void hostile_crash(struct hostile *h)

@@ -11,14 +11,14 @@
  * a bracket from the fills, or executes none; a connection that is lost and comes back; a time in
  * which all requests are refused, or few are left; symbols that are halted or closing only;
  * positions and fills that lag seconds behind the orders; halts, in which the venue neither trades
- * nor answers. Between market and engine: missing, impossible, old or future minutes, and prices
- * that jump from one minute to the next. On the account: positions and orders of someone else. The
- * guarantees of the venue interface are kept: after a final state nothing fills, and every call is
- * eventually answered, if only by VENUE_NO_ANSWER. It also checks the engine's calls: an order must
- * be on disk as PREPARED before it is sent, and be sent once; an entry must respect the limits and
- * have a stop, and none is made while the venue is known to be down; an amendment must be on disk
- * and keep a stop; during an emergency stop no other part closes positions. Thread: the
- * simulator's.
+ * nor answers; transfers, margin calls, and positions that the venue closes by itself. Between
+ * market and engine: missing, impossible, old or future minutes, and prices that jump from one
+ * minute to the next. On the account: positions and orders of someone else. The guarantees of the
+ * venue interface are kept: after a final state nothing fills, and every call is eventually
+ * answered, if only by VENUE_NO_ANSWER. It also checks the engine's calls: an order must be on disk
+ * as PREPARED before it is sent, and be sent once; an entry must respect the limits and have a
+ * stop, and none is made while the venue is known to be down; an amendment must be on disk and keep
+ * a stop; during an emergency stop no other part closes positions. Thread: the simulator's.
  */
 #pragma once
 
@@ -29,6 +29,7 @@
 #include "market/source.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
+#include "sim/events.h"
 #include "store/trading.h"
 #include "venue/venue.h"
 
@@ -87,6 +88,9 @@ struct hostile {
     int closed_count;
     struct venue_report closed[HOSTILE_CLOSED_MAX]; /* our orders that closed them */
 
+    struct events events; /* of the account; they survive our crashes */
+    int event_orders;     /* made so far */
+
     bool has_listing;
     int64_t listed_mono_us;      /* when the venue took it */
     struct venue_report listing; /* the newest correct one */
@@ -135,6 +139,8 @@ void hostile_crash(struct hostile *h);
  * position or an order there. */
 void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec price, bool ours);
 void hostile_halt(struct hostile *h, int64_t for_us);
+/* The venue moves money, warns, or closes a position of ours. Returns whether it happened. */
+bool hostile_happen(struct hostile *h, enum venue_event event, struct rng *rng);
 bool hostile_is_halted(const struct hostile *h);
 void hostile_ban(struct hostile *h, int64_t for_us);
 /* Most of the request limit is used, for a time. */

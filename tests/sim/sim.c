@@ -18,7 +18,6 @@
 #include "engine/driver.h"
 #include "sim/hostile.h"
 #include "store/fill_table.h"
-#include "store/funding_table.h"
 #include "store/order_table.h"
 #include "store/position_table.h"
 #include "store/request_table.h"
@@ -56,8 +55,10 @@ struct sim {
     struct driver *driver;
     struct bus_reader reader;
 
-    struct rng disk_rng; /* for the disk faults */
-    struct rng rule_rng; /* for limits of requests and rules of symbols */
+    struct rng disk_rng;  /* for the disk faults */
+    struct rng rule_rng;  /* for limits of requests and rules of symbols */
+    struct rng event_rng; /* for events of the account */
+    bool has_events;      /* half of the seeds */
     struct reserve *reserve;
     int64_t outage_mono_us;   /* all writes fail until then */
     bool outage_all;          /* and those of the reserve */
@@ -105,6 +106,10 @@ static struct {
     int64_t holds;
     int64_t closings;
     int64_t bare; /* venues without brackets */
+    int64_t transfers;
+    int64_t margin_calls;
+    int64_t liquidations;
+    int64_t closed; /* by the venue for another reason */
 } totals;
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct sim *sim, const char *format, ...)
@@ -315,6 +320,17 @@ static bool is_among(const struct position *p, const struct position *list, int 
     return false;
 }
 
+/* Whether the venue closed a position by itself in the events after `from`. */
+static bool has_closed(const struct events *events, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to && i < events->count; i++) {
+        if (events_closes(events->list[i].event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* died: the engine's state when the process ended. The disk must hold either that state or the
  * state before the last round, never a mixture. */
 static bool check_restart(struct sim *sim, const struct sim_memory *died)
@@ -364,7 +380,9 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
         return fail(sim, "state %s became %s after a restart", trading_state_name(before.state),
                     trading_state_name(after->state));
     }
-    if (after->fills == before.fills) {
+    /* The venue may have closed a position without a fill. */
+    if (after->fills == before.fills &&
+        !has_closed(&sim->hostile.events, before.last_funding_id, after->last_funding_id)) {
         int now_count;
         const struct position *now = engine_positions(driver_engine(sim->driver), &now_count);
         bool paid = after->last_funding_id != before.last_funding_id;
@@ -409,6 +427,10 @@ static bool crash(struct sim *sim)
     sim->driver = NULL;
     trading_store_rollback(sim->store);
     hostile_crash(&sim->hostile);
+    struct engine_state booked = {0};
+    struct err err = {0};
+    (void)state_table_load(sim->store, &booked, &err);
+    events_roll_back(&sim->hostile.events, sim->store, booked.last_funding_id);
     /* Lost with the process, since it was only in memory: the kill switch, and requests in the
      * ring. */
     shared_halt_clear(&sim->shared, shared_halt_generation(&sim->shared));
@@ -589,6 +611,16 @@ static bool is_clear(const struct sim *sim, int64_t id)
     return false;
 }
 
+static void receive_alert(struct sim *sim, const struct event *e)
+{
+    const struct engine *engine = driver_engine(sim->driver);
+    int64_t booked = engine == NULL ? 0 : engine_state(engine)->last_funding_id;
+    if (e->code == ERR_VENUE_BALANCE) {
+        (void)fail(sim, "an alert says that the venue has another balance");
+    }
+    events_tell(&sim->hostile.events, (enum err_id)e->code, e->symbol, booked);
+}
+
 /* Checks the events that people receive: what they report must survive a crash. */
 static void receive(struct sim *sim)
 {
@@ -596,13 +628,39 @@ static void receive(struct sim *sim)
     while (bus_read(&sim->reader, &raw, 1, NULL) == 1) {
         struct event e;
         memcpy(&e, &raw, sizeof(e));
-        if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->answered_stop_id) {
+        if (e.topic == TOPIC_FAULT) {
+            receive_alert(sim, &e);
+        } else if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->answered_stop_id) {
             sim->answered_stop_id = e.id; /* a repeated answer */
             sim->stop_reported = true;
         } else if (e.code == ERR_NONE && is_clear(sim, e.id)) {
             sim->stop_reported = false;
         }
     }
+}
+
+/* A margin call and a liquidation pause trading until a person resumes it. */
+static bool check_pauses(struct sim *sim)
+{
+    const struct engine *engine = driver_engine(sim->driver);
+    struct events *events = &sim->hostile.events;
+    if (engine == NULL) {
+        return true;
+    }
+    const struct engine_state *s = engine_state(engine);
+    /* In the same step, after the event. */
+    bool resumed = s->state_since_wall_us == sim->clock.now_wall_us &&
+                   strncmp(s->state_reason, "resumed", strlen("resumed")) == 0;
+    for (int64_t i = 0; i < events->count && i < s->last_funding_id; i++) {
+        struct events_entry *e = &events->list[i];
+        if (events_pauses(e->event) && !e->stopped && !resumed &&
+            (s->state == TRADING_ACTIVE || s->state == TRADING_BREAKER)) {
+            return fail(sim, "trading is %s after event %lld", trading_state_name(s->state),
+                        (long long)i + 1);
+        }
+        e->stopped = true;
+    }
+    return true;
 }
 
 /* halted: the kill switch was set before the round. */
@@ -612,6 +670,9 @@ static bool check_round(struct sim *sim, bool halted)
     const struct paper *paper = paper_now(sim);
     if (sim->hostile.violation[0] != '\0') {
         return fail(sim, "%s", sim->hostile.violation);
+    }
+    if (sim->what[0] != '\0' || !check_pauses(sim)) {
+        return false;
     }
     if (!s->books_balance) {
         return fail(sim, "books do not balance");
@@ -680,22 +741,48 @@ static bool check_round(struct sim *sim, bool halted)
     return true;
 }
 
-/* Every payment of the venue was booked exactly once. */
-static bool check_funding(struct sim *sim)
+/* Each event of the account was booked exactly once. */
+static bool check_events(struct sim *sim)
 {
     const struct engine_state *state = engine_state(driver_engine(sim->driver));
-    const struct paper_book *book = &paper_now(sim)->book;
-    struct err err = {0};
-    int64_t payments = 0;
-    struct dec paid = DEC_ZERO;
-    if (funding_table_sum(sim->store, &payments, &paid, &err) < 0 ||
-        state->last_funding_id != book->next_funding_id - 1 || payments != state->last_funding_id ||
-        dec_cmp(paid, state->funding) != 0) {
-        return fail(sim, "%lld of %lld payments are booked", (long long)payments,
-                    (long long)book->next_funding_id - 1);
+    const struct events *events = &sim->hostile.events;
+    int64_t payments = paper_now(sim)->book.next_funding_id - 1;
+    if (state->last_funding_id != events->count || events_last_payment(events) != payments) {
+        return fail(sim, "%lld of %lld events are booked", (long long)state->last_funding_id,
+                    (long long)events->count);
+    }
+    if (!events_check(events, sim->store, sim->what, sizeof(sim->what))) {
+        return false;
     }
     totals.payments += payments;
+    for (int64_t i = 0; i < events->count; i++) {
+        enum venue_event event = events->list[i].event;
+        totals.transfers += event == VENUE_EVENT_TRANSFER;
+        totals.margin_calls += event == VENUE_EVENT_MARGIN_CALL;
+        totals.liquidations += event == VENUE_EVENT_LIQUIDATION;
+        totals.closed += event == VENUE_EVENT_DELEVERAGING || event == VENUE_EVENT_FORCED_CLOSE;
+    }
     return true;
+}
+
+/* Our positions are those of the venue. */
+static bool check_positions(struct sim *sim)
+{
+    const struct paper_book *book = &paper_now(sim)->book;
+    int count;
+    const struct position *positions = engine_positions(driver_engine(sim->driver), &count);
+    int ours = 0;
+    for (int i = 0; i < count; i++) {
+        const struct position *p = &positions[i];
+        int index = paper_book_find(book, p->symbol);
+        ours += p->client_id[0] != '\0';
+        if (p->client_id[0] != '\0' && (index < 0 || book->positions[index].side != p->side ||
+                                        dec_cmp(book->positions[index].qty, p->qty) != 0)) {
+            return fail(sim, "the position %s is not the venue's", p->symbol.name);
+        }
+    }
+    return ours == book->position_count ||
+           fail(sim, "we hold %d positions, the venue %d", ours, book->position_count);
 }
 
 /* Once faults have stopped and nothing is under way, engine and venue must agree exactly. */
@@ -717,7 +804,8 @@ static bool check_end(struct sim *sim)
     }
     /* The profit from closing foreign positions is only in our books: the paper venue has no
      * account for their owner. */
-    struct dec cash = dec_add(paper->book.cash, sim->hostile.foreign_profit);
+    struct dec cash = dec_sub(dec_add(paper->book.cash, sim->hostile.foreign_profit),
+                              events_transferred(&sim->hostile.events));
     if (s->open_orders == 0 && paper->report_count == 0 && hostile_quiet(&sim->hostile) &&
         dec_cmp(state->cash, cash) != 0) {
         char ours[DEC_TEXT_SIZE];
@@ -725,13 +813,13 @@ static bool check_end(struct sim *sim)
         return fail(sim, "cash is %s, the venue has %s", dec_text(state->cash, ours),
                     dec_text(cash, theirs));
     }
-    if (!check_funding(sim)) {
+    if (!check_events(sim) || !check_positions(sim)) {
         return false;
     }
     int64_t fills = 0;
     struct dec fees = DEC_ZERO;
     if (fill_table_sum(sim->store, &fills, &fees, &err) < 0 || fills != state->fills ||
-        dec_cmp(fees, state->fees) != 0) {
+        dec_cmp(dec_add(fees, events_fees(&sim->hostile.events)), state->fees) != 0) {
         return fail(sim, "%lld fills on disk, the counter is %lld", (long long)fills,
                     (long long)state->fills);
     }
@@ -858,6 +946,19 @@ static void press_rules(struct sim *sim)
     }
 }
 
+/* What the venue does to the account by itself. */
+static void press_account(struct sim *sim)
+{
+    static const enum venue_event events[] = {VENUE_EVENT_TRANSFER,     VENUE_EVENT_MARGIN_CALL,
+                                              VENUE_EVENT_LIQUIDATION,  VENUE_EVENT_DELEVERAGING,
+                                              VENUE_EVENT_DELEVERAGING, VENUE_EVENT_FORCED_CLOSE};
+    if (sim->has_events && driver_engine(sim->driver) != NULL && !sim->hostile.dead &&
+        rng_chance(&sim->event_rng, 0.03)) {
+        (void)hostile_happen(&sim->hostile, events[rng_below(&sim->event_rng, COUNT_OF(events))],
+                             &sim->event_rng);
+    }
+}
+
 static bool run(struct sim *sim)
 {
     start(sim);
@@ -883,6 +984,7 @@ static bool run(struct sim *sim)
             hostile_ban(&sim->hostile, (int64_t)rng_below(&sim->rng, 10) * USEC_PER_SEC);
         }
         press_rules(sim);
+        press_account(sim);
         if (rng_chance(&sim->rng, 0.002)) {
             shared_halt(&sim->shared);
         }
@@ -947,10 +1049,12 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     trading_store_set_fault(sim->store, fault, sim);
     rng_init(&sim->disk_rng, ~seed);
     rng_init(&sim->rule_rng, seed ^ UINT64_C(0x72756c6573));
+    rng_init(&sim->event_rng, seed ^ UINT64_C(0x6576656e7473));
+    sim->has_events = rng_chance(&sim->event_rng, 0.5);
     ASSERT(reserve_open(":memory:", &sim->reserve, &err) >= 0);
     reserve_set_fault(sim->reserve, reserve_fault, sim);
     sim->hostile.reserve = sim->reserve;
-    bus_reader_init(&sim->reader, sim->shared.bus, TOPIC_REPLY);
+    bus_reader_init(&sim->reader, sim->shared.bus, TOPIC_REPLY | TOPIC_FAULT);
 
     bool ok = run(sim);
     (void)snprintf(ret_what, what_size, "%s", sim->what);
@@ -1068,7 +1172,11 @@ int main(int argc, char **argv)
                     {"bans", totals.bans},
                     {"limits nearly used up", totals.holds},
                     {"symbols that did not trade", totals.closings},
-                    {"venues without brackets", totals.bare}};
+                    {"venues without brackets", totals.bare},
+                    {"transfers", totals.transfers},
+                    {"margin calls", totals.margin_calls},
+                    {"liquidations", totals.liquidations},
+                    {"positions closed by the venue", totals.closed}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
         if (seeds >= 50 && happened[i].count == 0) {

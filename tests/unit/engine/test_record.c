@@ -325,7 +325,6 @@ static void a_start_with_impossible_figures_is_refused(void **state)
     REFUSED(o->target_pct, (double)NAN);
     REFUSED(o->max_positions, -1);
     REFUSED(o->max_positions, POSITIONS_LIMIT + 1);
-    REFUSED(o->initial_cash.e8, 0);
     REFUSED(o->cooldown_us, -1);
     REFUSED(m->state.market_us, -1);
     REFUSED(m->state.run, -1);

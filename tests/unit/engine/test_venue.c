@@ -350,11 +350,9 @@ static void a_transfer_is_not_a_loss(void **state)
     assert_true(l.snapshot->drawdown_pct == 0 && l.snapshot->daily_loss_pct == 0);
     assert_true(report_rig_is_fault(&l, ERR_VENUE_TRANSFER));
     assert_int_equal(l.out->payment_count, 0);
-    add_event(&l, VENUE_EVENT_TRANSFER, 2)->payment = report_rig_whole(6000); /* all of it */
-    report_rig_step(&l);
-    assert_int_equal(s->last_funding_id, 1);
     add_event(&l, VENUE_EVENT_TRANSFER, 2)->payment = report_rig_whole(-1000);
     report_rig_step(&l);
+    assert_int_equal(s->last_funding_id, 2);
     assert_int_equal(s->initial_cash.e8, report_rig_whole(7000).e8);
     report_rig_close(&l);
 }
@@ -395,16 +393,87 @@ static void the_venue_closes_a_position(void **state)
     assert_int_equal(l.snapshot->position_count, 0);
     assert_true(report_rig_is_fault(&l, ERR_VENUE_LIQUIDATION));
     assert_int_equal(engine_state(l.engine)->state, TRADING_PAUSED);
-    (void)add_event(&l, VENUE_EVENT_MARGIN_CALL, 3);
+    report_rig_close(&l);
+}
+
+static void a_margin_call_pauses_trading(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    assert_int_equal(engine_state(l.engine)->state, TRADING_ACTIVE);
+    (void)add_event(&l, VENUE_EVENT_MARGIN_CALL, 1);
     report_rig_step(&l);
     assert_true(report_rig_is_fault(&l, ERR_VENUE_MARGIN_CALL));
-    assert_int_equal(engine_state(l.engine)->last_funding_id, 3);
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 1);
+    assert_int_equal(engine_state(l.engine)->state, TRADING_PAUSED);
+    assert_string_equal(engine_state(l.engine)->state_reason, "the venue called for margin");
+    assert_int_equal(l.snapshot->position_count, 1);
+    report_rig_close(&l);
+}
+
+static void add_liquidation(struct report_rig *l)
+{
+    struct venue_report *r = add_event(l, VENUE_EVENT_LIQUIDATION, 1);
+    r->qty = report_rig_whole(10);
+    r->price = report_rig_whole(91);
+}
+
+/* The entry is filled, closes find nothing to close, and no position is listed. */
+static void answer_that_nothing_is_there(struct report_rig *l)
+{
+    for (int i = 0; i < l->out->query_count; i++) {
+        const char *id = l->out->queries[i].client_id;
+        if (strcmp(id, REPORT_RIG_ID) == 0) {
+            fill_id_of_number(1, report_rig_add_order(l, ORDER_FILLED, 10)->fills_after);
+        } else {
+            report_rig_add(l, VENUE_ORDER, id)->state = ORDER_REJECTED;
+        }
+    }
+    for (int i = 0; i < l->out->send_count; i++) {
+        const char *id = l->out->orders[l->out->sends[i]].client_id;
+        report_rig_add(l, VENUE_ORDER, id)->state = ORDER_REJECTED;
+    }
+    if (l->out->list) {
+        (void)report_rig_add_listing(l);
+    }
+}
+
+/* An emergency stop that sees for long that the position is gone writes it off. The event that says
+ * why arrives later: it is reported, and does not hold up the events that follow. */
+static void an_event_of_a_position_that_was_written_off(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_EMERGENCY_STOP}),
+                     ERR_NONE);
+    for (int i = 0; i < 100 && l.snapshot->position_count > 0; i++) {
+        report_rig_step_after(&l, USEC_PER_SEC);
+        answer_that_nothing_is_there(&l);
+    }
+    assert_int_equal(l.snapshot->position_count, 0);
+    int64_t trades = engine_state(l.engine)->trades;
+    add_liquidation(&l);
+    report_rig_step(&l);
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 0);
+    for (int i = 0; i < 5; i++) {
+        report_rig_step_after(&l, USEC_PER_SEC);
+        answer_that_nothing_is_there(&l);
+    }
+    add_liquidation(&l);
+    report_rig_step(&l);
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 1);
+    assert_int_equal(engine_state(l.engine)->trades, trades);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_LIQUIDATION));
     report_rig_close(&l);
 }
 
 UNIT_GROUP(engine_venue, cmocka_unit_test(a_higher_maintenance_margin_counts),
            cmocka_unit_test(a_transfer_is_not_a_loss),
            cmocka_unit_test(the_venue_closes_a_position),
+           cmocka_unit_test(a_margin_call_pauses_trading),
+           cmocka_unit_test(an_event_of_a_position_that_was_written_off),
            cmocka_unit_test(not_found_is_judged_by_answers_over_time),
            cmocka_unit_test(an_order_that_is_found_is_alive),
            cmocka_unit_test(nothing_opens_before_the_venue_is_ready),
