@@ -57,3 +57,4 @@ int ops_socket_path(const struct config *config, const char *state_dir, struct b
 #define OPS_SOCKET_NAME "nightdesk.sock"
 #define OPS_LOCK_NAME   "nightdesk.lock"
 #define OPS_LOG_NAME    "nightdesk.log"
+#define OPS_KEY_NAME    "audit.key"

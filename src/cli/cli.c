@@ -124,7 +124,8 @@ void cli_print_help(const struct cli_command *command)
         for (size_t i = 0; i < COUNT_OF(commands); i++) {
             buf_addf(&out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
         }
-        buf_add_c(&out, "\nEach has --help. Start with: nightdesk run\n");
+        buf_add_c(&out, "\nMore about one: nightdesk help SUBCOMMAND, or its --help; -V prints "
+                        "the version.\nStart with: nightdesk run\n");
     }
     cli_print(buf_str(&out));
 }
@@ -303,6 +304,9 @@ int cli_require_state(const char *state_dir, const char *file, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
     buf_addf(&path, "%s/%s", state_dir, file);
+    if (!buf_failed(&path) && access(path.data, F_OK) < 0 && errno == EACCES) {
+        return err_set(err, ERR_FILE_DENIED, "%s", path.data);
+    }
     return !buf_failed(&path) && file_exists(path.data)
                ? 0
                : err_set(err, ERR_CLI_NO_STATE, "%s has no %s", state_dir, file);
@@ -310,7 +314,7 @@ int cli_require_state(const char *state_dir, const char *file, struct err *err)
 
 /* ---------------------------------------------------------------- dispatch */
 
-static const struct cli_command *find(const char *name)
+const struct cli_command *cli_find(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (strcmp(commands[i]->name, name) == 0) {
@@ -320,7 +324,7 @@ static const struct cli_command *find(const char *name)
     return NULL;
 }
 
-static int unknown_subcommand(const char *name)
+int cli_unknown(const char *name)
 {
     const char *near = NULL;
     int best = 3;
@@ -362,12 +366,12 @@ static int dispatch(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         name = "help";
-    } else if (strcmp(name, "--version") == 0) {
+    } else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         name = "version";
     }
-    struct cli_args args = {.command = find(name), .started_mono_us = started_us};
+    struct cli_args args = {.command = cli_find(name), .started_mono_us = started_us};
     if (args.command == NULL) {
-        return unknown_subcommand(name);
+        return cli_unknown(name);
     }
     bool help = false;
     struct err err = {0};

@@ -5,17 +5,22 @@
 #include "command/manifest.h"
 #include "engine/driver.h"
 #include "io/file.h"
+#include "io/secret.h"
 #include "model/condition.h"
 #include "model/rule.h"
 #include "ops/ops.h"
+#include "store/ops.h"
 #include "store/rule_table.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static void warn(struct cli_check *check, const struct err *err)
 {
     if (check->warning_count < CLI_CHECK_WARNINGS_MAX) {
         check->warnings[check->warning_count++] = *err;
+    } else {
+        check->warnings_more++;
     }
 }
 
@@ -116,6 +121,43 @@ static int check_state(const char *state_dir, struct err *err)
         buf_addf(&path, "%s/%s", state_dir, names[i]);
         rc = file_check_writable(path.data, err);
     }
+    return rc;
+}
+
+static bool has_content(const char *state_dir, const char *name)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct stat st;
+    buf_addf(&path, "%s/%s", state_dir, name);
+    return stat(path.data, &st) == 0 && st.st_size > 0;
+}
+
+static int check_key(const char *state_dir, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct secret_key key;
+    buf_addf(&path, "%s/" OPS_KEY_NAME, state_dir);
+    int rc = file_exists(path.data) ? secret_key_load(path.data, &key, err) : 0;
+    secret_wipe(&key, sizeof(key));
+    return rc;
+}
+
+int cli_check_databases(const char *state_dir, struct err *err)
+{
+    struct trading_store *trading = NULL;
+    struct ops_store *ops = NULL;
+    int rc = secret_init(err);
+    if (rc >= 0 && has_content(state_dir, "trading.db")) {
+        rc = trading_store_open(state_dir, TRADING_STORE_READ, &trading, err);
+    }
+    if (rc >= 0 && has_content(state_dir, "ops.db")) {
+        rc = ops_store_open(state_dir, OPS_STORE_READ, &ops, err);
+    }
+    if (rc >= 0) {
+        rc = check_key(state_dir, err);
+    }
+    trading_store_free(trading);
+    ops_store_free(ops);
     return rc;
 }
 

@@ -84,6 +84,8 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
 /* Prints the error (as JSON on stdout with --json, if the subcommand has that option) and returns
  * code. */
 int cli_fail(const struct cli_args *args, const struct err *err, int code);
+const struct cli_command *cli_find(const char *name); /* NULL: there is no such subcommand */
+int cli_unknown(const char *name); /* reports that, with the nearest; returns CLI_CRITICAL */
 /* Prints the help of one subcommand, or the list of all if NULL. */
 void cli_print_help(const struct cli_command *command);
 /* Writes all bytes to stdout. After a write that failed it does nothing; cli_main reports that and
@@ -106,7 +108,7 @@ const char *cli_find_state_dir(const struct cli_args *args, const struct config 
 int cli_require_state(const char *state_dir, const char *file, struct err *err);
 
 /* Runs one command line on the daemon; *ret_body is its JSON answer. ERR_CLI_NO_DAEMON if no daemon
- * listens. */
+ * listens, ERR_CLI_SOCKET_DENIED if its socket may not be used. */
 struct cli_request {
     const char *line;
     bool confirm;    /* answers a confirmation with yes */

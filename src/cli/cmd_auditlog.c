@@ -1,3 +1,5 @@
+#include "base/auto.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "chat/render.h"
 #include "cli_internal.h"
@@ -57,101 +59,123 @@ static void add_channel(struct json_out *out, const char *name)
     json_out_text(out, "door", name);
 }
 
-static void add_row(const struct audit_row *row, bool json, struct buf *out)
+static void add_row_members(const struct audit_row *row, struct json_out *out)
 {
-    if (!json) {
-        AUTO_BUF struct buf line = BUF_INIT(8192);
-        buf_addf(&line, "%6lld  ", (long long)row->id);
-        clock_add_iso(&line, row->at_us, false);
-        buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->channel, row->action,
-                 row->detail, row->detail[0] != '\0' ? "  " : "", row->result);
-        render_clean(buf_str(&line), false, out); /* may contain text of unauthorised users */
-        buf_add_char(out, '\n');
-        return;
-    }
-    struct json_out line = JSON_OUT(out);
-    json_out_document(&line, "nightdesk.auditlog_row/1");
-    json_out_i64(&line, "id", row->id);
-    json_out_time(&line, "at", row->at_us);
-    json_out_text(&line, "user", row->user);
-    add_channel(&line, row->channel);
-    json_out_text(&line, "action", row->action);
-    json_out_text(&line, "detail", row->detail);
-    json_out_text(&line, "result", row->result);
-    json_out_text(&line, "hash", row->hash);
-    json_out_end(&line);
+    json_out_i64(out, "id", row->id);
+    json_out_time(out, "at", row->at_us);
+    json_out_text(out, "user", row->user);
+    add_channel(out, row->channel);
+    json_out_text(out, "action", row->action);
+    json_out_text(out, "detail", row->detail);
+    json_out_text(out, "result", row->result);
+    json_out_text(out, "hash", row->hash);
+}
+
+static void add_row_text(const struct audit_row *row, struct buf *out)
+{
+    AUTO_BUF struct buf line = BUF_INIT(8192);
+    buf_addf(&line, "%6lld  ", (long long)row->id);
+    clock_add_iso(&line, row->at_us, false);
+    buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->channel, row->action,
+             row->detail, row->detail[0] != '\0' ? "  " : "", row->result);
+    render_clean(buf_str(&line), false, out); /* may contain text of unauthorised users */
     buf_add_char(out, '\n');
+}
+
+static void add_read_members(const struct read_count *row, struct json_out *out)
+{
+    json_out_time(out, "at", row->at_us);
+    json_out_text(out, "user", row->user);
+    add_channel(out, row->channel);
+    json_out_text(out, "command", row->command);
+    json_out_i64(out, "count", row->count);
+    json_out_i64(out, "failed", row->failed);
+}
+
+static void add_read_text(const struct read_count *row, struct buf *out)
+{
+    clock_add_iso(out, row->at_us, false);
+    buf_addf(out, "  %-16s %-9s %-20s %lld", row->user, row->channel, row->command,
+             (long long)row->count);
+    if (row->failed > 0) {
+        buf_addf(out, " (%lld failed)", (long long)row->failed);
+    }
+    buf_add_char(out, '\n');
+}
+
+/* What show and reads list; one of the two is set. */
+struct listing {
+    struct audit_row *rows;
+    struct read_count *reads;
+    int count;
+};
+
+static void add_members(const struct listing *list, int index, struct json_out *out)
+{
+    if (list->rows != NULL) {
+        add_row_members(&list->rows[index], out);
+    } else {
+        add_read_members(&list->reads[index], out);
+    }
+}
+
+/* As in a log, the newest row is last. */
+static void add_listing(const struct cli_args *args, const struct listing *list, struct buf *out)
+{
+    bool lines = cli_flag(args, "--ndjson");
+    bool document = !lines && cli_flag(args, "--json");
+    struct json_out json = JSON_OUT(out);
+    if (document) {
+        json_out_document(&json, list->rows != NULL ? "nightdesk.auditlog_rows/1"
+                                                    : "nightdesk.auditlog_read_counts/1");
+        json_out_array(&json, "rows");
+    }
+    for (int i = list->count - 1; i >= 0; i--) {
+        if (document) {
+            json_out_object(&json, NULL);
+            add_members(list, i, &json);
+            json_out_end(&json);
+        } else if (lines) {
+            struct json_out line = JSON_OUT(out);
+            json_out_document(&line, list->rows != NULL ? "nightdesk.auditlog_row/1"
+                                                        : "nightdesk.auditlog_reads/1");
+            add_members(list, i, &line);
+            json_out_end(&line);
+            buf_add_char(out, '\n');
+        } else if (list->rows != NULL) {
+            add_row_text(&list->rows[i], out);
+        } else {
+            add_read_text(&list->reads[i], out);
+        }
+    }
+    if (document) {
+        json_out_end(&json);
+        json_out_end(&json);
+        buf_add_char(out, '\n');
+    }
 }
 
 static int show(const struct cli_args *args, struct ops_store *store)
 {
+    bool reads = strcmp(args->word[0], "reads") == 0;
     int64_t last = SHOW_DEFAULT;
     struct err err = {0};
     if (cli_number(args, "--last", 1, SHOW_MAX, &last, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    struct audit_row *rows = calloc((size_t)last, sizeof(*rows));
-    if (rows == NULL) {
-        (void)err_set(&err, ERR_INTERNAL, "out of memory");
+    AUTO_FREE void *items =
+        calloc((size_t)last, reads ? sizeof(struct read_count) : sizeof(struct audit_row));
+    ASSERT(items != NULL);
+    struct listing list = {.rows = reads ? NULL : items, .reads = reads ? items : NULL};
+    list.count = reads ? read_table_list(store, 0, 0, list.reads, (size_t)last, &err)
+                       : audit_chain_list(store, 0, list.rows, (size_t)last, &err);
+    if (list.count < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    int count = audit_chain_list(store, 0, rows, (size_t)last, &err);
     AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
-    /* As in a log, the newest row is last. */
-    for (int i = count - 1; i >= 0; i--) {
-        add_row(&rows[i], cli_flag(args, "--json"), &out);
-    }
-    free(rows);
-    if (count < 0) {
-        return cli_fail(args, &err, CLI_CRITICAL);
-    }
-    cli_print(buf_str(&out));
-    return CLI_FINE;
-}
-
-static void add_read(const struct read_count *row, bool json, struct buf *out)
-{
-    if (!json) {
-        clock_add_iso(out, row->at_us, false);
-        buf_addf(out, "  %-16s %-9s %-20s %lld", row->user, row->channel, row->command,
-                 (long long)row->count);
-        if (row->failed > 0) {
-            buf_addf(out, " (%lld failed)", (long long)row->failed);
-        }
-        buf_add_char(out, '\n');
-        return;
-    }
-    struct json_out line = JSON_OUT(out);
-    json_out_document(&line, "nightdesk.auditlog_reads/1");
-    json_out_time(&line, "at", row->at_us);
-    json_out_text(&line, "user", row->user);
-    add_channel(&line, row->channel);
-    json_out_text(&line, "command", row->command);
-    json_out_i64(&line, "count", row->count);
-    json_out_i64(&line, "failed", row->failed);
-    json_out_end(&line);
-    buf_add_char(out, '\n');
-}
-
-static int show_reads(const struct cli_args *args, struct ops_store *store)
-{
-    int64_t last = SHOW_DEFAULT;
-    struct err err = {0};
-    if (cli_number(args, "--last", 1, SHOW_MAX, &last, &err) < 0) {
-        return cli_fail(args, &err, CLI_CRITICAL);
-    }
-    struct read_count *rows = calloc((size_t)last, sizeof(*rows));
-    if (rows == NULL) {
-        (void)err_set(&err, ERR_INTERNAL, "out of memory");
-        return cli_fail(args, &err, CLI_CRITICAL);
-    }
-    int count = read_table_list(store, 0, 0, rows, (size_t)last, &err);
-    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
-    for (int i = count - 1; i >= 0; i--) {
-        add_read(&rows[i], cli_flag(args, "--json"), &out);
-    }
-    free(rows);
-    if (count < 0) {
+    add_listing(args, &list, &out);
+    if (buf_failed(&out)) {
+        (void)err_set(&err, ERR_BUF_FULL, "more than %zu bytes", OUT_MAX);
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     cli_print(buf_str(&out));
@@ -237,9 +261,7 @@ static int run(const struct cli_args *args)
     if (ops_store_open(state_dir, OPS_STORE_READ, &store, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    return strcmp(word, "verify") == 0 ? verify(args, store)
-           : strcmp(word, "show") == 0 ? show(args, store)
-                                       : show_reads(args, store);
+    return strcmp(word, "verify") == 0 ? verify(args, store) : show(args, store);
 }
 
 const struct cli_command cmd_auditlog = {
@@ -252,6 +274,7 @@ const struct cli_command cmd_auditlog = {
                 {"--older-than", "DAYS",
                  "archive: rows that are older (default: monitoring.audit_log_archive)"},
                 CLI_OPTION_JSON,
+                {"--ndjson", NULL, "show, reads: print a JSON document per row"},
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more =

@@ -17,6 +17,7 @@ static void add_json(const struct cli_check *check, const char *read, struct buf
         json_out_end(&out);
     }
     json_out_end(&out);
+    json_out_i64(&out, "warnings_more", check->warnings_more);
     json_out_end(&out);
     buf_add_char(text, '\n');
 }
@@ -38,6 +39,9 @@ static int report(const struct cli_args *args, const struct config *config,
         (void)fprintf(stderr, "warning: ");
         (void)cli_fail(NULL, &check->warnings[i], CLI_FINE);
     }
+    if (check->warnings_more > 0 && !cli_flag(args, "--json")) {
+        (void)fprintf(stderr, "%d more warnings\n", check->warnings_more);
+    }
     return CLI_FINE;
 }
 
@@ -56,7 +60,9 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     struct cli_check check;
-    if (cli_check(config, cli_state_dir(args, config), &check) < 0) {
+    const char *state_dir = cli_state_dir(args, config);
+    if (cli_check(config, state_dir, &check) < 0 ||
+        cli_check_databases(state_dir, &check.problem) < 0) {
         return cli_fail(args, &check.problem, CLI_CRITICAL);
     }
     return report(args, config, &check);
@@ -71,8 +77,8 @@ const struct cli_command cmd_check_config = {
     .more =
         "Without FILE it checks the file that `nightdesk run` would read: ./nightdesk.yaml, else\n"
         "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Like a start, it checks the\n"
-        "options, the market files, the model, the state folder, the socket and your own\n"
-        "commands; it creates and changes nothing.",
+        "options, the market files, the model, the state folder and its databases, the socket\n"
+        "and your own commands; it creates and changes nothing.",
     .exits =
         "  0  valid; warnings name a model, files, commands or a socket that would be left out\n"
         "  2  not valid; each problem is reported with file:line:column\n",

@@ -90,7 +90,9 @@ const struct cli_command cmd_do = {
     .more =
         "COMMAND is a command as in the chat: nightdesk do \"restart demo\".\n"
         "You are identified by your uid: root and the daemon's own user are admin; others have\n"
-        "the role of their uid in api.local_users. nightdesk do help lists your commands.",
+        "the role of their uid in api.local_users. nightdesk do help lists your commands.\n"
+        "After a second, the number of the run is printed on standard error: nightdesk do runs 12\n"
+        "shows the outcome of run 12, also if this process ended before the answer.",
     .exits = "  0  done\n"
              "  1  refused, failed, or not confirmed\n"
              "  2  no daemon, or wrong usage\n",

@@ -30,16 +30,21 @@ const struct cli_command cmd_version = {
 
 static int run_help(const struct cli_args *args)
 {
-    (void)args;
-    cli_print_help(NULL);
+    const struct cli_command *one = args->word_count > 0 ? cli_find(args->word[0]) : NULL;
+    if (args->word_count > 0 && one == NULL) {
+        return cli_unknown(args->word[0]);
+    }
+    cli_print_help(one);
     return CLI_FINE;
 }
 
 const struct cli_command cmd_help = {
     .name = "help",
-    .summary = "List the subcommands",
-    .words = "",
+    .summary = "List the subcommands, or explain one",
+    .words = "[SUBCOMMAND]",
+    .words_max = 1,
     .more = "",
-    .exits = "  0  always\n",
+    .exits = "  0  printed\n"
+             "  2  there is no such subcommand\n",
     .run = run_help,
 };

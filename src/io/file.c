@@ -210,6 +210,10 @@ int file_check_folder(const char *path, struct err *err)
 
 int file_check_writable(const char *path, struct err *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return file_error(err, EISDIR, "write", path);
+    }
     return access(path, W_OK) < 0 && errno != ENOENT ? file_error(err, errno, "write", path) : 0;
 }
 

@@ -173,7 +173,7 @@ ask_as() { # UID COMMAND
         /usr/local/bin/nightdesk do --json "$2" > "$WORK/out" 2>&1
 }
 auditlog() {
-    in_it /usr/local/bin/nightdesk auditlog show --last 50 --json --state /var/lib/nightdesk \
+    in_it /usr/local/bin/nightdesk auditlog show --last 50 --ndjson --state /var/lib/nightdesk \
         > "$WORK/rows" 2>&1
 }
 run_command --json whoami
