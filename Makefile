@@ -322,7 +322,7 @@ test-with-deps:
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
 	    $(foreach r,$(UNIT_MODULES),'unit $(r)' $(BUILD)/release/unit/$(r)) \
-	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f)') \
+	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_MORE_$(f))') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    $(call system_tests,$(SYSTEM_ALONE))
 
@@ -340,6 +340,7 @@ cov: ## measure branch coverage of unit tests and simulator, by module; COV_MODU
 # tests/fuzz/fuzz_<parser>.c: `make fuzz` searches with libFuzzer (clang); the corpus and
 # every prefix of its files run as ordinary tests through replay.c.
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MORE_csv := tests/fixtures/candles tests/fixtures/candles/damaged
 FUZZ_SECONDS ?= 30
 FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(MODULES)),$(call module_objects,$(r))) \
                 $(B)/obj/gen/embedded.o
@@ -355,9 +356,10 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 	@$(MAKE) -s --no-print-directory -j2 CC=clang VARIANT=fuzz \
 	    $(FUZZ_NAMES:%=$(BUILD)/fuzz/libfuzzer/%)
 	@for f in $(FUZZ_NAMES); do mkdir -p $(BUILD)/fuzz/found/$$f; \
+	    more=; [ $$f = csv ] && more="$(FUZZ_MORE_csv)"; \
 	    $(BUILD)/fuzz/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
-	        tests/fuzz/corpus/$$f || exit 1; done
+	        tests/fuzz/corpus/$$f $$more || exit 1; done
 
 # tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck is
 # the library that the bus is compared with. The back-test has its own benchmark.

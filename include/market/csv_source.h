@@ -1,35 +1,35 @@
 /*
- * csv_source.h: candle files as a source: one CSV a symbol, replayed in time order.
+ * csv_source.h: candle files as a source: one a symbol, replayed in time order.
  *
  *     struct csv_source files = {0};
  *     rc = csv_source_init(&files, list, count, err);
  *     while (source_next_us(&files.source) != INT64_MAX) n = source_next(&files.source, bars);
  *     csv_source_release(&files);
  *
- * All files have the same step: the most frequent time between the first CSV_SOURCE_PROBE rows,
- * which must be valid (series_step_is_valid). source_next returns the candles of the next time at
- * which any file has one, from every file that has it. Missing candles are skipped. Unusable rows,
+ * All files have the same step, the most frequent time between two rows (csv_check.h), which must
+ * be valid (series_step_is_valid). source_next returns the candles of the next time at which any
+ * file has one, from every file that has it. Missing candles are skipped. Unusable rows,
  * duplicates, and candles that do not open at a multiple of the step are counted and skipped
- * (csv_source_report).
- * Invariants: the files are regular files, read once from front to back and never held in memory;
- * save and load carry the time of the last candles returned, so a restart continues after them. A
- * read error in one file ends the whole source: csv_source_error.
+ * (csv_source_report); a file with too many of them is refused.
+ * Invariants: the files are regular files, read twice from front to back, and held in memory only
+ * if they must be sorted; save and load carry the time of the last candles returned, so a restart
+ * continues after them. A read error in one file ends the whole source: csv_source_error.
  * Thread: one at a time per source.
  */
 #pragma once
 
 #include "base/err.h"
-#include "market/csv.h"
+#include "market/csv_check.h"
 #include "market/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CSV_SOURCE_PROBE 1000
-
 struct csv_source_file {
     struct symbol symbol;
-    const char *path; /* not needed after init */
+    const char *path;    /* not needed after init */
+    int max_dropped_pct; /* of its rows */
+    int unit;            /* as in struct csv_options */
 };
 
 struct csv_source {
@@ -41,10 +41,9 @@ struct csv_source {
         struct symbol symbol;
         struct csv *csv;
         bool has_row;
-        struct csv_row row; /* read, not returned yet */
-        int64_t off_step;   /* candles that do not open at a multiple of the step */
-        int64_t inexact;    /* candles that struct dec cannot hold */
-        int64_t missing;    /* steps without a candle, between those that were read */
+        struct csv_row row;        /* read, not returned yet */
+        int64_t missing;           /* steps without a candle, between those that were read */
+        struct csv_report checked; /* all of the file */
         int64_t last_us;
     } * parts; /* count of them */
 };
@@ -53,8 +52,8 @@ struct csv_source {
 struct csv_source_report {
     struct symbol symbol;
     const struct csv_report *rows;
-    int64_t off_step;
-    int64_t inexact;
+    const struct csv_report *checked; /* all of its rows */
+    const char *note;                 /* csv_note */
     int64_t missing;
 };
 

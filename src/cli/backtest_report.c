@@ -112,9 +112,8 @@ static void add_data(const struct backtest_report *r, struct buf *out)
         buf_addf(out, "%s: %lld rows, %lld missing, %lld duplicate, %lld refused", r->data[i],
                  (long long)(q.rows->accepted + q.rows->duplicates + q.rows->refused),
                  (long long)q.missing, (long long)q.rows->duplicates, (long long)q.rows->refused);
-        if (q.off_step + q.inexact > 0) {
-            buf_addf(out, ", %lld off the step or out of range",
-                     (long long)(q.off_step + q.inexact));
+        if (q.rows->unfit > 0) {
+            buf_addf(out, ", %lld that do not fit steps of 1e-8", (long long)q.rows->unfit);
         }
         buf_add_char(out, '\n');
     }
@@ -327,8 +326,9 @@ static void add_data_json(struct json_out *out, const struct backtest_report *r)
             json_out_i64(out, "missing", q.missing);
             json_out_i64(out, "duplicates", q.rows->duplicates);
             json_out_i64(out, "refused", q.rows->refused);
-            json_out_i64(out, "off_step", q.off_step);
-            json_out_i64(out, "out_of_range", q.inexact);
+            json_out_i64(out, "off_step", q.rows->faults[CSV_FAULT_GRID]);
+            json_out_i64(out, "out_of_range", q.rows->unfit);
+            json_out_text(out, "note", q.note);
         }
         json_out_end(out);
     }

@@ -22,6 +22,8 @@ struct job {
     struct venue_settings venue;
     int data_count;
     const char *data[SYMBOLS_LIMIT];
+    int unit[SYMBOLS_LIMIT]; /* of each file */
+    struct csv_limits limits;
     int64_t from_us;
     int64_t to_us;
     bool is_simulated;
@@ -99,8 +101,27 @@ static void sort_symbols(struct job *job, const struct config_symbols *configure
             const char *data = job->data[j];
             job->data[j] = job->data[j - 1];
             job->data[j - 1] = data;
+            int unit = job->unit[j];
+            job->unit[j] = job->unit[j - 1];
+            job->unit[j - 1] = unit;
         }
     }
+}
+
+/* The i-th --unit belongs to the i-th --data. */
+static int read_units(struct job *job, struct err *err)
+{
+    const char *units[SYMBOLS_LIMIT] = {0};
+    int count = cli_values(job->args, "--unit", units, SYMBOLS_LIMIT);
+    if (count > 0 && (job->is_simulated || job->is_journal || count != job->data_count)) {
+        return err_set(err, ERR_CLI_USAGE, "%d --unit for %d files", count,
+                       job->is_simulated || job->is_journal ? 0 : job->data_count);
+    }
+    int rc = 0;
+    for (int i = 0; i < count && rc >= 0; i++) {
+        rc = cli_csv_unit(units[i], &job->settings.symbols[i], &job->unit[i], err);
+    }
+    return rc;
 }
 
 /* The i-th --symbol belongs to the i-th --data. Without any, a single file is for the first
@@ -143,10 +164,11 @@ static int read_symbols(struct job *job, const struct config *config, struct err
         }
     }
     s->symbol_count = count > 0 ? count : job->data_count;
-    if (!job->is_simulated) {
+    int rc = read_units(job, err);
+    if (rc >= 0 && !job->is_simulated) {
         sort_symbols(job, &config->market_symbols);
     }
-    return 0;
+    return rc;
 }
 
 static int read_data(struct job *job, struct err *err)
@@ -197,16 +219,21 @@ static int open_files(struct job *job, struct err *err)
 {
     struct csv_source_file files[SYMBOLS_LIMIT];
     for (int i = 0; i < job->data_count; i++) {
-        files[i] = (struct csv_source_file){job->settings.symbols[i], job->data[i]};
+        files[i] = (struct csv_source_file){.symbol = job->settings.symbols[i],
+                                            .path = job->data[i],
+                                            .max_dropped_pct = job->limits.max_dropped_pct,
+                                            .unit = job->unit[i]};
         struct stat st;
         job->total_bytes += stat(job->data[i], &st) == 0 ? st.st_size : 0;
     }
     int rc = csv_source_init(&job->files, files, job->data_count, err);
-    if (rc == -ERR_MARKET_CSV_EMPTY) {
-        /* Print the errors of the rows, which explain why none is left. */
-        struct csv_report report;
+    struct csv_limits limits = job->limits;
+    struct csv_check check;
+    if (rc == -ERR_MARKET_CSV_EMPTY || rc == -ERR_MARKET_DROPPED) {
+        /* Print the errors of the rows, which explain why the file was refused. */
         for (int i = 0; i < job->data_count; i++) {
-            (void)cli_csv_scan(job->data[i], &report, NULL);
+            limits.unit = job->unit[i];
+            (void)cli_csv_check(job->data[i], &limits, &check, NULL);
         }
     }
     job->source = &job->files.source;
@@ -226,8 +253,9 @@ static int open_market(struct job *job, struct err *err)
         return rc;
     }
     enum timeframe tf;
-    if (!timeframe_parse(str_c(text), &tf)) {
-        return err_set(err, ERR_CLI_USAGE, "--timeframe takes 1m, 5m, 15m or 1h");
+    rc = cli_csv_timeframe(text, &tf, err);
+    if (rc < 0) {
+        return rc;
     }
     int64_t step_us = source_step_us(job->source);
     if (timeframe_us(tf) % step_us != 0) {
@@ -336,15 +364,17 @@ static int report(struct job *job, const struct backtest_result *result, double 
     return rc;
 }
 
-/* Prints refused rows and other errors of the files on standard error. */
+/* Prints what was assumed, refused rows and other errors of the files on standard error. */
 static int print_files(const struct job *job)
 {
     int code = CLI_FINE;
     for (int i = 0; i < job->files.count; i++) {
-        const struct csv_report *rows = csv_source_report(&job->files, i).rows;
-        if (rows->refused > 0) {
-            cli_csv_report(job->data[i], rows);
-            code = CLI_REFUSED;
+        struct csv_source_report file = csv_source_report(&job->files, i);
+        if (csv_dropped(file.checked, true) > 0) {
+            cli_csv_report(job->data[i], file.note, file.checked);
+            code = file.checked->refused + file.checked->unfit > 0 ? CLI_REFUSED : code;
+        } else if (file.note[0] != '\0') {
+            (void)fprintf(stderr, "%s: %s\n", job->data[i], file.note);
         }
     }
     return code;
@@ -397,6 +427,7 @@ static int prepare(struct job *job, struct err *err)
 {
     AUTO_CONFIG struct config *config = NULL;
     int rc = read_data(job, err);
+    rc = rc < 0 ? rc : cli_csv_limits(job->args, true, &job->limits, err);
     if (rc >= 0) {
         rc = read_range(job, err);
     }
@@ -460,13 +491,14 @@ const struct cli_command cmd_backtest = {
     .name = "backtest",
     .summary = "Trade on past candles and report the result",
     .words = "",
-    .options = {{"--data", "FILE",
-                 "CSV of candles, once per symbol; simulated[:SEED[:DAYS]]; a journal"},
+    .options = {{"--data", "FILE", "candles, once per symbol; simulated[:SEED[:DAYS]]; a journal"},
                 {"--symbol", "SYMBOL",
                  "symbol of a file, once per file (default: the first of market.symbols)"},
                 {"--timeframe", "TF", "build candles of 1m, 5m, 15m or 1h (default: as they are)"},
                 {"--from", "TIME", "start of trading (UTC)"},
                 {"--to", "TIME", "end of trading (UTC)"},
+                CLI_OPTION_UNIT,
+                CLI_OPTION_MAX_DROPPED,
                 {"--trades", NULL, "list every trade"},
                 {"--chart", "FILE", "write a picture (PNG)"},
                 CLI_OPTION_JSON,

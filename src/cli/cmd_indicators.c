@@ -47,14 +47,15 @@ static void add_row(struct indicators *all, const struct bar *bar, struct buf *o
 }
 
 /* tf NULL: use the rows as they are. */
-static int print_all(const char *path, const enum timeframe *tf, int64_t step_us, struct err *err)
+static int print_all(const char *path, const enum timeframe *tf, const struct csv_check *check,
+                     struct err *err)
 {
     AUTO_CSV struct csv *csv = NULL;
     AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
     struct indicators all;
     struct resample resample;
     struct csv_row row, closed;
-    int rc = csv_open(path, &csv, err);
+    int rc = csv_open(path, &check->options, &csv, err);
     if (rc < 0) {
         return rc;
     }
@@ -68,7 +69,7 @@ static int print_all(const char *path, const enum timeframe *tf, int64_t step_us
             add_row(&all, &closed.bar, &out);
         }
     }
-    if (tf != NULL && resample_end(&resample, step_us, &closed)) {
+    if (tf != NULL && resample_end(&resample, check->report.step_us, &closed)) {
         add_row(&all, &closed.bar, &out);
     }
     cli_print(buf_str(&out));
@@ -78,7 +79,8 @@ static int print_all(const char *path, const enum timeframe *tf, int64_t step_us
 static int run(const struct cli_args *args)
 {
     struct err err = {0};
-    struct csv_report report;
+    struct csv_limits limits;
+    struct csv_check check;
     enum timeframe tf;
     const char *path = cli_value(args, "--data");
     const char *wanted = cli_value(args, "--timeframe");
@@ -86,29 +88,29 @@ static int run(const struct cli_args *args)
         (void)err_set(&err, ERR_CLI_USAGE, "indicators needs --data FILE");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    if (wanted != NULL && !timeframe_parse(str_c(wanted), &tf)) {
-        (void)err_set(&err, ERR_CLI_USAGE, "--timeframe takes 1m, 5m, 15m or 1h");
+    if ((wanted != NULL && cli_csv_timeframe(wanted, &tf, &err) < 0) ||
+        cli_csv_limits(args, false, &limits, &err) < 0 ||
+        cli_csv_check(path, &limits, &check, &err) < 0 ||
+        (wanted != NULL && cli_csv_check_timeframe(path, &check.report, tf, &err) < 0) ||
+        print_all(path, wanted != NULL ? &tf : NULL, &check, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    if (cli_csv_scan(path, &report, &err) < 0 ||
-        (wanted != NULL && cli_csv_check_timeframe(path, &report, tf, &err) < 0) ||
-        print_all(path, wanted != NULL ? &tf : NULL, report.step_us, &err) < 0) {
-        return cli_fail(args, &err, CLI_CRITICAL);
-    }
-    return cli_csv_code(&report);
+    return cli_csv_code(&check.report);
 }
 
 const struct cli_command cmd_indicators = {
     .name = "indicators",
-    .summary = "Print every indicator over candles from a CSV file, as CSV",
+    .summary = "Print every indicator over a file of candles, as CSV",
     .words = "",
-    .options = {{"--data", "FILE", "candles: time, open, high, low, close, volume by header"},
-                {"--timeframe", "TF", "build bars of 1m, 5m, 15m or 1h (default: as they are)"}},
+    .options = {{"--data", "FILE", "candles: CSV or JSON as exchanges export them"},
+                {"--timeframe", "TF", "build bars of 1m, 5m, 15m or 1h (default: as they are)"},
+                CLI_OPTION_MAX_DROPPED},
     .more =
         "One row per candle: time, prices and volume, then each indicator with 12 digits, empty\n"
         "until it is defined. Values are those of TA-Lib, so they can be compared with any\n"
-        "charting tool. A bar whose last row is missing is incomplete and left out. Errors in\n"
-        "the file are reported on standard error.",
+        "charting tool. A bar whose last row is missing is incomplete and left out. A row that\n"
+        "does not open at a multiple of the file's timeframe is refused. What was assumed about\n"
+        "the file, and errors in it, are reported on standard error.",
     .exits = "  0  printed\n"
              "  1  printed, except refused rows\n"
              "  2  the file cannot be used\n",

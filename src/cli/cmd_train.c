@@ -32,7 +32,8 @@ struct job {
     struct trading_store *store;
     int lock_fd;
     struct buf out_path;
-    struct csv_report report; /* of a file */
+    int unit;               /* of a file */
+    struct csv_check check; /* of a file */
     struct training_rows *training_rows;
     struct training_result result;
     size_t model_bytes;
@@ -84,12 +85,12 @@ static int read_options(struct job *job, struct err *err)
     o->depth = (int)depth;
     const char *timeframe = cli_value(args, "--timeframe");
     job->has_timeframe = timeframe != NULL;
-    if (timeframe != NULL &&
-        (!timeframe_parse(str_c(timeframe), &job->timeframe) || job->timeframe < TF_5M)) {
+    rc = timeframe != NULL ? cli_csv_timeframe(timeframe, &job->timeframe, err) : 0;
+    if (rc >= 0 && timeframe != NULL && job->timeframe < TF_5M) {
         return err_set(err, ERR_CLI_USAGE,
                        "--timeframe takes 5m, 15m or 1h, the timeframes of decisions");
     }
-    return 0;
+    return rc;
 }
 
 static int read_symbol(struct job *job, struct err *err)
@@ -100,8 +101,12 @@ static int read_symbol(struct job *job, struct err *err)
         return err_set(err, ERR_CLI_USAGE,
                        "--symbol takes 1 to 15 letters, digits and dashes, such as BTC-USD");
     }
+    const char *unit = cli_value(job->args, "--unit");
+    int rc = unit != NULL && (job->data == NULL || cli_is_simulated(job->data))
+                 ? err_set(err, ERR_CLI_USAGE, "--unit is for a file; imported candles have theirs")
+                 : cli_csv_unit(unit, &job->symbol, &job->unit, err);
     job->options.symbol = job->symbol.name;
-    return 0;
+    return rc;
 }
 
 /* trading.db has one writer: while the daemon runs, that is its engine. */
@@ -167,9 +172,12 @@ static int read_file_rows(struct job *job, struct err *err)
 {
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
-    int rc = cli_csv_scan(job->data, &job->report, err);
-    if (rc < 0 || (rc = begin_training_rows(job, job->report.step_us, err)) < 0 ||
-        (rc = csv_open(job->data, &csv, err)) < 0) {
+    struct csv_limits limits;
+    int rc = cli_csv_limits(job->args, true, &limits, err);
+    limits.unit = job->unit;
+    rc = rc < 0 ? rc : cli_csv_check(job->data, &limits, &job->check, err);
+    if (rc < 0 || (rc = begin_training_rows(job, job->check.report.step_us, err)) < 0 ||
+        (rc = csv_open(job->data, &job->check.options, &csv, err)) < 0) {
         return rc;
     }
     while ((rc = csv_next(csv, &row, err)) > 0) {
@@ -435,14 +443,14 @@ static int run(const struct cli_args *args)
         add_report(&out, &job);
     }
     cli_print(buf_str(&out));
-    return job.result.beats_coin ? cli_csv_code(&job.report) : CLI_REFUSED;
+    return job.result.beats_coin ? cli_csv_code(&job.check.report) : CLI_REFUSED;
 }
 
 const struct cli_command cmd_train = {
     .name = "train",
     .summary = "Train a model for the Predict agent, and evaluate it",
     .words = "",
-    .options = {{"--data", "FILE", "CSV of candles, or simulated[:SEED[:DAYS]]"},
+    .options = {{"--data", "FILE", "a file of candles, or simulated[:SEED[:DAYS]]"},
                 {"--symbol", "SYMBOL", "without --data: use its imported candles in trading.db"},
                 {"--timeframe", "TF", "rows of 5m, 15m or 1h (default: the finest that fits)"},
                 {"--horizon", "BARS", "bars ahead to predict (default: 12)"},
@@ -453,6 +461,8 @@ const struct cli_command cmd_train = {
                 {"--seed", "N", "random seed (default: 1)"},
                 {"--out", "FILE",
                  "model file (default: model.json, in the state folder if one is used)"},
+                CLI_OPTION_UNIT,
+                CLI_OPTION_MAX_DROPPED,
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},

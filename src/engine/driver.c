@@ -346,7 +346,7 @@ static void report_source(struct driver *d)
     d->snapshot->source_duplicates = 0;
     for (int i = 0; i < d->files.count; i++) {
         struct csv_source_report r = csv_source_report(&d->files, i);
-        d->snapshot->source_refused += (uint64_t)(r.rows->refused + r.off_step + r.inexact);
+        d->snapshot->source_refused += (uint64_t)(r.rows->refused + r.rows->unfit);
         d->snapshot->source_duplicates += (uint64_t)r.rows->duplicates;
     }
     d->snapshot->market_ended = source_next_us(d->source) == INT64_MAX;
@@ -362,10 +362,11 @@ static void report_source(struct driver *d)
         struct csv_source_report r = csv_source_report(&d->files, i);
         LOG(NOTICE,
             "end of the candles of %s: %lld accepted, %lld missing in between, %lld duplicates, "
-            "%lld refused, %lld off the step, %lld with too many decimals",
-            r.symbol.name, (long long)(r.rows->accepted - r.off_step - r.inexact),
-            (long long)r.missing, (long long)r.rows->duplicates, (long long)r.rows->refused,
-            (long long)r.off_step, (long long)r.inexact);
+            "%lld refused, %lld off the step, %lld that do not fit steps of 1e-8",
+            r.symbol.name, (long long)(r.rows->accepted - r.rows->unfit), (long long)r.missing,
+            (long long)r.rows->duplicates,
+            (long long)(r.rows->refused - r.rows->faults[CSV_FAULT_GRID]),
+            (long long)r.rows->faults[CSV_FAULT_GRID], (long long)r.rows->unfit);
     }
     d->reminded_mono_us = 0; /* at once */
 }

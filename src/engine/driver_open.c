@@ -70,13 +70,20 @@ int driver_open_files(const struct settings *settings, struct csv_source *ret, s
 {
     struct csv_source_file files[SYMBOLS_LIMIT];
     for (int i = 0; i < settings->market_file_count; i++) {
-        files[i] = (struct csv_source_file){settings->market_files[i].symbol,
-                                            settings->market_files[i].path};
+        files[i] = (struct csv_source_file){.symbol = settings->market_files[i].symbol,
+                                            .path = settings->market_files[i].path,
+                                            .max_dropped_pct = CSV_MAX_DROPPED_PCT};
     }
     ASSERT(settings->market_file_count >= 1);
     struct err why = {0};
     if (csv_source_init(ret, files, settings->market_file_count, &why) < 0) {
         return err_set(err, ERR_MARKET_SOURCE, "%s: %s", why.context, err_info(why.id)->message);
+    }
+    for (int i = 0; i < ret->count; i++) {
+        struct csv_source_report r = csv_source_report(ret, i);
+        if (r.note[0] != '\0') {
+            LOG(NOTICE, "%s: %s", settings->market_files[i].path, r.note);
+        }
     }
     return 0;
 }

@@ -1,8 +1,14 @@
 #include "market/csv.h"
 
 #include "base/check.h"
+#include "csv_format.h"
+#include "csv_sort.h"
+#include "csv_text.h"
+#include "json_candles.h"
+#include "utf16.h"
 
 #include <errno.h>
+#include <math.h>
 
 #define BUFFER_SIZE ((size_t)64 * 1024)
 /* Above any real market, and far below values whose squares overflow in an indicator. */
@@ -11,46 +17,33 @@
 
 _Static_assert(BUFFER_SIZE > CSV_LINE_MAX, "a line fits");
 
-enum field {
-    FIELD_TIME,
-    FIELD_OPEN,
-    FIELD_HIGH,
-    FIELD_LOW,
-    FIELD_CLOSE,
-    FIELD_VOLUME,
-    FIELD_COUNT
-};
-
-static const char *const field_names[FIELD_COUNT] = {"time", "open",  "high",
-                                                     "low",  "close", "volume"};
-
-/* When a header has several time columns, the alias listed first wins: a date beside a timestamp is
- * meant for people. */
-static const struct {
-    const char *name;
-    enum field field;
-} aliases[] = {
-    {"timestamp", FIELD_TIME}, {"open_time", FIELD_TIME}, {"open time", FIELD_TIME},
-    {"opentime", FIELD_TIME},  {"unix", FIELD_TIME},      {"datetime", FIELD_TIME},
-    {"time", FIELD_TIME},      {"ts", FIELD_TIME},        {"t", FIELD_TIME},
-    {"date", FIELD_TIME},      {"open", FIELD_OPEN},      {"o", FIELD_OPEN},
-    {"high", FIELD_HIGH},      {"h", FIELD_HIGH},         {"low", FIELD_LOW},
-    {"l", FIELD_LOW},          {"close", FIELD_CLOSE},    {"c", FIELD_CLOSE},
-    {"volume", FIELD_VOLUME},  {"vol", FIELD_VOLUME},     {"v", FIELD_VOLUME},
-};
+#define STEPS_MAX 16
+#define RAW_SIZE  ((size_t)16 * 1024)
 
 struct csv {
     FILE *stream;
     char *name;
-    int columns;                               /* of the header */
-    int column[FIELD_COUNT];                   /* the column of each field */
-    signed char field_of[CSV_COLUMNS_MAX + 1]; /* the field of each column; -1: none */
+    struct csv_options options;
+    struct csv_format format;
+    double unit;       /* of options; at least 1 */
     char day_text[10]; /* the newest date that was read, and when it began */
     int64_t day_us;
     bool ended;    /* the stream */
     bool after_cr; /* the last byte was CR: an LF that follows belongs to it */
+    bool closed;   /* the array of a JSON file */
+    bool is_utf16;
+    struct utf16 utf16;
     struct csv_report report;
-    char beginning[64]; /* of a line that is too long */
+    int steps; /* known distances of rows */
+    int newest_step;
+    int usual_step; /* the most frequent */
+    struct {
+        int64_t us;
+        int64_t count;
+    } step[STEPS_MAX];
+    struct csv_sort *sort; /* NULL: rows are returned as they are read */
+    int64_t sorted_lines;  /* read for it */
+    char beginning[64];    /* of a line that is too long */
     size_t beginning_len;
     size_t start; /* of the unread part of the buffer */
     size_t end;
@@ -67,12 +60,32 @@ const char *csv_fault_name(enum csv_fault fault)
         [CSV_FAULT_NUMBER] = "not a number",
         [CSV_FAULT_IMPOSSIBLE] = "impossible prices or volume",
         [CSV_FAULT_BACK] = "older than the row before",
+        [CSV_FAULT_GRID] = "does not open at a multiple of the timeframe",
+        [CSV_FAULT_JSON] = "not an array of JSON values",
     };
     ASSERT((unsigned)fault < CSV_FAULT_COUNT);
     return names[fault];
 }
 
 /* ---------------------------------------------------------------- lines */
+
+/* Bytes behind end; 0 at the end or after an error. */
+static size_t read_some(struct csv *csv)
+{
+    char *dst = csv->buffer + csv->end;
+    size_t room = BUFFER_SIZE - csv->end;
+    errno = 0;
+    if (!csv->is_utf16) {
+        return fread(dst, 1, room, csv->stream);
+    }
+    unsigned char raw[RAW_SIZE];
+    size_t most = room / 3 * 2;
+    ASSERT(most > 8);
+    most -= 8;
+    size_t n = fread(raw, 1, most < RAW_SIZE ? most : RAW_SIZE, csv->stream);
+    return n > 0 ? utf16_decode(&csv->utf16, raw, n, dst)
+                 : utf16_end(&csv->utf16, csv->buffer + csv->end);
+}
 
 static int fill(struct csv *csv, struct err *err)
 {
@@ -81,10 +94,9 @@ static int fill(struct csv *csv, struct err *err)
         csv->end -= csv->start;
         csv->start = 0;
     }
-    errno = 0;
-    size_t n = fread(csv->buffer + csv->end, 1, BUFFER_SIZE - csv->end, csv->stream);
+    size_t n = read_some(csv);
     csv->end += n;
-    if (n == 0) {
+    if (n == 0 && (feof(csv->stream) || ferror(csv->stream))) {
         csv->ended = true;
         if (ferror(csv->stream)) {
             return err_set(err, ERR_FILE_FAILED, "%s: could not read: %s", csv->name,
@@ -145,56 +157,35 @@ static int next_line(struct csv *csv, struct str *ret, bool *ret_long, struct er
     }
 }
 
-/* ---------------------------------------------------------------- fields */
-
-/* Removes a field and the comma after it from the front; *ret_last when there was no comma. A
- * quoted field is returned without its quotation marks; a doubled one inside stays doubled, since
- * no time and no number contains one. */
-static bool next_field(struct str *rest, struct str *ret, bool *ret_last)
+/* The same for the arrays of a JSON file. A file that is cut off is an error. */
+static int next_entry(struct csv *csv, struct str *ret, bool *ret_long, struct err *err)
 {
-    size_t at = 0;
-    if (rest->len > 0 && rest->ptr[0] > '"') { /* neither blank nor quoted: nearly every field */
-        const char *comma = memchr(rest->ptr, ',', rest->len);
-        at = comma != NULL ? (size_t)(comma - rest->ptr) : rest->len;
-        size_t len = at;
-        while (len > 0 && (rest->ptr[len - 1] == ' ' || rest->ptr[len - 1] == '\t')) {
-            len--;
+    *ret_long = false;
+    while (!csv->closed) {
+        struct str unread = str_n(csv->buffer + csv->start, csv->end - csv->start), rest = unread;
+        enum json_candles what = json_candles_next(&rest, csv->report.lines == 0, ret);
+        bool wrong =
+            what == JSON_CANDLES_WRONG || (what == JSON_CANDLES_MORE && unread.len > CSV_LINE_MAX);
+        if (wrong || (what == JSON_CANDLES_MORE && csv->ended)) {
+            return err_set(err, ERR_MARKET_CSV_CUT, "%s: %s after %lld arrays", csv->name,
+                           wrong ? "no array of candles follows" : "it ends without a bracket",
+                           (long long)csv->report.lines);
         }
-        *ret = (struct str){rest->ptr, len};
-        *ret_last = comma == NULL;
-        size_t behind = at + (comma != NULL);
-        *rest = (struct str){rest->ptr + behind, rest->len - behind};
-        return true;
+        csv->start = csv->end - rest.len;
+        if (what == JSON_CANDLES_ENTRY) {
+            csv->report.lines++;
+            return 1;
+        }
+        csv->closed = what == JSON_CANDLES_END;
+        int rc = csv->closed ? 0 : fill(csv, err);
+        if (rc < 0) {
+            return rc;
+        }
     }
-    while (at < rest->len && (rest->ptr[at] == ' ' || rest->ptr[at] == '\t')) {
-        at++;
-    }
-    if (at < rest->len && rest->ptr[at] == '"') {
-        size_t from = ++at;
-        while (at < rest->len &&
-               (rest->ptr[at] != '"' || (at + 1 < rest->len && rest->ptr[at + 1] == '"'))) {
-            at += rest->ptr[at] == '"' ? 2 : 1;
-        }
-        if (at >= rest->len) {
-            return false;
-        }
-        *ret = str_trim(str_n(rest->ptr + from, at - from));
-        *rest = str_n(rest->ptr + at + 1, rest->len - at - 1);
-        const char *comma = memchr(rest->ptr, ',', rest->len);
-        size_t behind = comma != NULL ? (size_t)(comma - rest->ptr) : rest->len;
-        if (str_trim(str_n(rest->ptr, behind)).len > 0) {
-            return false;
-        }
-        at = behind;
-    } else {
-        const char *comma = memchr(rest->ptr, ',', rest->len);
-        at = comma != NULL ? (size_t)(comma - rest->ptr) : rest->len;
-        *ret = str_trim(str_n(rest->ptr, at));
-    }
-    *ret_last = at == rest->len;
-    *rest = *ret_last ? str_n(rest->ptr + at, 0) : str_n(rest->ptr + at + 1, rest->len - at - 1);
-    return true;
+    return 0;
 }
+
+/* ---------------------------------------------------------------- fields */
 
 static bool is_number(char c)
 {
@@ -242,57 +233,25 @@ static bool read_plain(struct str s, double *ret, struct dec *ret_exact)
     return true;
 }
 
-static bool read_number(struct str s, double *ret, struct dec *ret_exact)
+static bool read_loose(const struct csv_format *format, struct str s, double *ret,
+                       struct dec *ret_exact)
 {
-    if (read_plain(s, ret, ret_exact)) {
-        return true;
-    }
-    if (!str_to_double(s, ret)) {
+    char plain[CSV_TEXT_SIZE];
+    if (!csv_text_plain(s, format->decimal, format->grouped, plain) ||
+        !str_to_double(str_c(plain), ret)) {
         return false;
     }
-    if (!dec_parse(s, ret_exact)) {
+    if (!dec_parse(str_c(plain), ret_exact)) {
         *ret_exact = dec_from_double(*ret);
     }
     return true;
 }
 
-/* Digits with an optional fraction, as spreadsheets write whole numbers ("1640991660.0"). */
-static bool read_unix_time(struct str s, int64_t *ret_us)
+static bool read_number(const struct csv_format *format, struct str s, double *ret,
+                        struct dec *ret_exact)
 {
-    /* A number below a unit's limit is in that unit: below 1e11, seconds (until the year 5138). */
-    static const struct {
-        int64_t below;
-        int64_t multiply;
-        int64_t divide;
-    } units[] = {
-        {INT64_C(100000000000), USEC_PER_SEC, 1},
-        {INT64_C(100000000000000), USEC_PER_MSEC, 1},
-        {INT64_C(100000000000000000), 1, 1},
-        {INT64_MAX, 1, 1000},
-    };
-    struct str whole, fraction = s;
-    int64_t value;
-    if (!str_split(&fraction, '.', &whole) || whole.len == 0 || !is_number(whole.ptr[0]) ||
-        !str_to_i64(whole, &value)) {
-        return false;
-    }
-    size_t unit = 0;
-    while (value >= units[unit].below) {
-        if (++unit == COUNT_OF(units)) {
-            return false;
-        }
-    }
-    int64_t us = value * units[unit].multiply / units[unit].divide;
-    int64_t weight = units[unit].multiply;
-    for (size_t i = 0; i < fraction.len; i++) {
-        if (!is_number(fraction.ptr[i])) {
-            return false;
-        }
-        weight /= 10;
-        us += (fraction.ptr[i] - '0') * weight;
-    }
-    *ret_us = us;
-    return true;
+    return (format->decimal == '.' && read_plain(s, ret, ret_exact)) ||
+           read_loose(format, s, ret, ret_exact);
 }
 
 static bool two_digits(const char *text, int limit, int *ret)
@@ -333,35 +292,31 @@ static bool read_time_of_day(const struct csv *csv, struct str s, int64_t *ret_u
     return true;
 }
 
-/* ISO text, also with an offset from UTC ("+02:00"). */
 static bool read_time(struct csv *csv, struct str s, int64_t *ret_us)
 {
-    if (read_unix_time(s, ret_us)) {
+    if (s.len != 8 && csv_text_unix(s, ret_us, NULL)) {
         return true;
     }
-    int64_t offset_us = 0;
-    if (s.len > 16 && s.ptr[s.len - 3] == ':' &&
-        (s.ptr[s.len - 6] == '+' || s.ptr[s.len - 6] == '-')) {
-        int64_t hours, minutes;
-        const char *text = s.ptr + s.len - 6;
-        if (!is_number(text[1]) || !is_number(text[4]) || !str_to_i64(str_n(text + 1, 2), &hours) ||
-            !str_to_i64(str_n(text + 4, 2), &minutes) || hours > 18 || minutes > 59) {
-            return false;
-        }
-        offset_us = (hours * 60 + minutes) * USEC_PER_MIN * (text[0] == '-' ? -1 : 1);
-        s.len -= 6;
-    }
-    if (!clock_parse_iso(s, ret_us)) {
+    if (!csv_text_time(s, ret_us)) {
         return false;
     }
-    *ret_us -= offset_us;
     int64_t day_us;
     if (s.len >= sizeof(csv->day_text) &&
         clock_parse_iso(str_n(s.ptr, sizeof(csv->day_text)), &day_us)) {
         memcpy(csv->day_text, s.ptr, sizeof(csv->day_text));
         csv->day_us = day_us;
     }
-    return *ret_us >= 0;
+    return true;
+}
+
+/* The time of a file with the date in a column of its own. */
+static bool read_date_and_time(struct csv *csv, struct str date, struct str time, int64_t *ret_us)
+{
+    char text[CSV_TEXT_SIZE];
+    int n = snprintf(text, sizeof(text), "%.*s %.*s", (int)(date.len < 40 ? date.len : 40),
+                     date.ptr, (int)(time.len < 40 ? time.len : 40), time.ptr);
+    return n > 0 && (size_t)n < sizeof(text) && date.len > 0 &&
+           (read_time_of_day(csv, str_c(text), ret_us) || read_time(csv, str_c(text), ret_us));
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -370,7 +325,9 @@ static bool refuse(struct csv *csv, enum csv_fault fault, struct str text)
 {
     struct csv_report *r = &csv->report;
     r->refused++;
-    r->faults[fault]++;
+    if (r->faults[fault]++ == 0) {
+        r->faults_line[fault] = r->lines;
+    }
     if (r->reported_count < CSV_REPORTED_MAX) {
         struct csv_reported *reported = &r->reported[r->reported_count++];
         *reported = (struct csv_reported){.line = r->lines, .fault = fault};
@@ -388,39 +345,96 @@ static bool is_possible(const struct bar *b)
 }
 
 /* False: the row was refused and counted. */
-static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
+static bool split_row(struct csv *csv, struct str line, struct str fields[FIELD_COUNT])
 {
-    struct str fields[FIELD_COUNT] = {0};
+    const struct csv_format *format = &csv->format;
     struct str rest = line;
     bool last = false;
     int column = 0;
     for (; !last; column++) {
         struct str field;
-        if (!next_field(&rest, &field, &last)) {
+        if (!csv_field_next(&rest, format->separator, &field, &last)) {
             return refuse(csv, CSV_FAULT_QUOTES, line);
         }
         /* Empty columns at the end are accepted: spreadsheets write them. */
-        if (column >= csv->columns && field.len > 0) {
+        if (column >= format->columns && field.len > 0) {
             return refuse(csv, CSV_FAULT_COLUMNS, line);
         }
-        int f = column < csv->columns ? csv->field_of[column] : -1;
+        int f = column < format->columns ? format->field_of[column] : -1;
         if (f >= 0) {
             fields[f] = field;
         }
     }
-    if (column < csv->columns) {
-        return refuse(csv, CSV_FAULT_COLUMNS, line);
+    return column >= format->columns || refuse(csv, CSV_FAULT_COLUMNS, line);
+}
+
+static bool is_empty(struct str volume)
+{
+    return volume.len == 0 ||
+           (volume.len == 4 && volume.ptr[0] > '9' &&
+            (str_equal_nocase(volume, "null") || str_equal_nocase(volume, "none")));
+}
+
+/* Multiplies prices and divides the volume, of which struct dec may then hold less. */
+static void scale(double unit, double numbers[FIELD_COUNT], struct dec exact[FIELD_COUNT])
+{
+    for (int f = FIELD_OPEN; f <= FIELD_VOLUME; f++) {
+        numbers[f] = f == FIELD_VOLUME ? numbers[f] / unit : numbers[f] * unit;
+        exact[f] = dec_from_double(numbers[f]);
     }
-    if (!read_time_of_day(csv, fields[FIELD_TIME], &ret->bar.open_us) &&
-        !read_time(csv, fields[FIELD_TIME], &ret->bar.open_us)) {
-        return refuse(csv, CSV_FAULT_TIME, fields[FIELD_TIME]);
+}
+
+/* Steps of 1e-8 would lose more than 1e-4 of it. */
+static bool is_rounded_away(double value, struct dec exact)
+{
+    return value < CSV_PRICE_MIN && value > 0 && fabs(dec_to_double(exact) - value) > 1e-4 * value;
+}
+
+static bool are_valid(const struct dec exact[FIELD_COUNT])
+{
+    bool valid = true;
+    for (int f = FIELD_OPEN; f <= FIELD_VOLUME; f++) {
+        valid = valid && dec_is_valid(exact[f]);
+    }
+    return valid;
+}
+
+static void count_unfit(struct csv_report *r, const struct csv_row *row)
+{
+    if (r->unfit++ == 0) {
+        r->unfit_line = r->lines;
+        r->unfit_price = row->bar.low;
+    }
+    r->unfit_price = row->bar.low < r->unfit_price ? row->bar.low : r->unfit_price;
+    r->unfit_volume = row->bar.volume > r->unfit_volume ? row->bar.volume : r->unfit_volume;
+}
+
+/* False: the row was refused and counted. */
+static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
+{
+    struct str fields[FIELD_COUNT] = {0};
+    if (!split_row(csv, line, fields)) {
+        return false;
+    }
+    struct str time = fields[FIELD_TIME];
+    if (csv->format.has_date ? !read_date_and_time(csv, fields[FIELD_DATE], time, &ret->bar.open_us)
+                             : !read_time_of_day(csv, time, &ret->bar.open_us) &&
+                                   !read_time(csv, time, &ret->bar.open_us)) {
+        return refuse(csv, CSV_FAULT_TIME, time);
     }
     double numbers[FIELD_COUNT];
     struct dec exact[FIELD_COUNT];
-    for (int f = FIELD_OPEN; f < FIELD_COUNT; f++) {
-        if (!read_number(fields[f], &numbers[f], &exact[f])) {
+    bool no_volume = is_empty(fields[FIELD_VOLUME]);
+    for (int f = FIELD_OPEN; f <= FIELD_VOLUME; f++) {
+        if (f == FIELD_VOLUME && no_volume) {
+            numbers[f] = 0;
+            exact[f] = DEC_ZERO;
+        } else if (!read_number(&csv->format, fields[f], &numbers[f], &exact[f])) {
             return refuse(csv, CSV_FAULT_NUMBER, fields[f]);
         }
+    }
+    if (csv->unit > 1) {
+        scale(csv->unit, numbers, exact);
     }
     ret->bar.open = numbers[FIELD_OPEN];
     ret->bar.high = numbers[FIELD_HIGH];
@@ -433,7 +447,49 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
                                   .low = exact[FIELD_LOW],
                                   .close = exact[FIELD_CLOSE],
                                   .volume = exact[FIELD_VOLUME]};
-    return is_possible(&ret->bar) || refuse(csv, CSV_FAULT_IMPOSSIBLE, line);
+    if (!is_possible(&ret->bar)) {
+        return refuse(csv, CSV_FAULT_IMPOSSIBLE, line);
+    }
+    if (ret->bar.low < CSV_PRICE_MIN || !are_valid(exact) ||
+        is_rounded_away(numbers[FIELD_VOLUME], exact[FIELD_VOLUME])) {
+        ret->candle.low = DEC_INVALID;
+    }
+    csv->report.no_volume += csv->format.has_volume && no_volume;
+    return true;
+}
+
+/* ---------------------------------------------------------------- order */
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The shorter of two that are equally frequent is the usual one. */
+static void count_step(struct csv *csv, int64_t us)
+{
+    int at = csv->newest_step;
+    if (csv->steps == 0 || csv->step[at].us != us) {
+        csv->report.common_us = common_divisor(csv->report.common_us, us);
+        for (at = 0; at < csv->steps && csv->step[at].us != us; at++) {}
+        if (at == STEPS_MAX) {
+            return;
+        }
+        csv->steps += at == csv->steps;
+        csv->step[at].us = us;
+        csv->newest_step = at;
+    }
+    int64_t count = ++csv->step[at].count;
+    int64_t most = csv->step[csv->usual_step].count;
+    if (count > most || (count == most && us <= csv->step[csv->usual_step].us)) {
+        csv->usual_step = at;
+        csv->report.step_us = us;
+    }
 }
 
 /* False: the row was refused or is a duplicate, and was counted. */
@@ -441,128 +497,156 @@ static bool follows(struct csv *csv, const struct csv_row *row, struct str line)
 {
     struct csv_report *r = &csv->report;
     int64_t us = row->bar.open_us;
+    int64_t grid_us = csv->options.grid_us;
     if (r->accepted > 0 && us < r->last_us) {
         return refuse(csv, CSV_FAULT_BACK, line);
     }
     if (r->accepted > 0 && us == r->last_us) {
-        r->duplicates++;
+        if (r->duplicates++ == 0) {
+            r->duplicates_line = r->lines;
+        }
         return false;
+    }
+    if (grid_us > 0 && us - r->last_us != grid_us && us % grid_us != 0) {
+        return refuse(csv, CSV_FAULT_GRID, line);
     }
     if (r->accepted == 0) {
         r->first_us = us;
-    } else if (r->step_us == 0 || us - r->last_us < r->step_us) {
-        r->step_us = us - r->last_us;
+    } else {
+        count_step(csv, us - r->last_us);
+    }
+    if (!dec_is_valid(row->candle.low)) { /* as every candle that does not fit */
+        count_unfit(r, row);
     }
     r->last_us = us;
     r->accepted++;
     return true;
 }
 
-int csv_next(struct csv *csv, struct csv_row *ret, struct err *err)
+/* The next row of the file, in whatever order: 1, 0 or negative. */
+static int next_row(struct csv *csv, struct csv_row *ret, struct str *ret_line, struct err *err)
 {
-    struct str line;
     bool too_long;
     int rc;
-    while ((rc = next_line(csv, &line, &too_long, err)) > 0) {
+    while ((rc = csv->format.is_json ? next_entry(csv, ret_line, &too_long, err)
+                                     : next_line(csv, ret_line, &too_long, err)) > 0) {
         if (too_long) {
-            (void)refuse(csv, CSV_FAULT_LONG, line);
-        } else if (str_trim(line).len > 0 && read_row(csv, line, ret) && follows(csv, ret, line)) {
+            (void)refuse(csv, CSV_FAULT_LONG, *ret_line);
+        } else if (csv->format.is_json && !json_candles_entry_is_valid(*ret_line)) {
+            (void)refuse(csv, CSV_FAULT_JSON, *ret_line);
+        } else if (str_trim(*ret_line).len > 0 && ret_line->ptr[0] != '#' &&
+                   read_row(csv, *ret_line, ret)) {
             return 1;
         }
     }
     return rc;
 }
 
-/* ---------------------------------------------------------------- header */
-
-static int header_fault(const struct csv *csv, struct str line, const char *what, struct err *err)
-{
-    char text[96];
-    bool cut = !str_copy(line, text, sizeof(text));
-    for (char *p = text; *p != '\0'; p++) {
-        *p = *p >= ' ' && *p <= '~' ? *p : '?';
-    }
-    return err_set(err, ERR_MARKET_CSV_HEADER, "%s:%lld: %s; the line is \"%s%s\"", csv->name,
-                   (long long)csv->report.lines, what, text, cut ? "…" : "");
-}
-
-/* best: the rank of the alias found for each field; a smaller one is better. */
-static int place_column(struct csv *csv, struct str name, size_t best[FIELD_COUNT])
-{
-    for (size_t i = 0; i < COUNT_OF(aliases); i++) {
-        if (!str_equal_nocase(name, aliases[i].name)) {
-            continue;
-        }
-        enum field f = aliases[i].field;
-        if (best[f] == i) {
-            return (int)f;
-        }
-        if (i < best[f]) {
-            best[f] = i;
-            csv->column[f] = csv->columns;
-        }
-    }
-    return -1;
-}
-
-static int read_header(struct csv *csv, struct err *err)
+int csv_next(struct csv *csv, struct csv_row *ret, struct err *err)
 {
     struct str line = STR_LIT("");
-    bool too_long = false;
     int rc = 1;
-    while (rc > 0 && str_trim(line).len == 0) {
-        rc = next_line(csv, &line, &too_long, err);
-        if (rc > 0 && csv->report.lines == 1 && str_starts(line, "\xef\xbb\xbf")) {
-            line = str_n(line.ptr + 3, line.len - 3);
+    while (rc > 0) {
+        if (csv->sort != NULL) {
+            rc = csv_sort_next(csv->sort, ret, &csv->report.lines);
+            csv->report.lines = rc > 0 ? csv->report.lines : csv->sorted_lines;
+        } else {
+            rc = next_row(csv, ret, &line, err);
+        }
+        if (rc > 0 && follows(csv, ret, line)) {
+            return 1;
         }
     }
-    if (rc < 0) {
-        return rc;
-    }
-    if (rc == 0) {
-        return err_set(err, ERR_MARKET_CSV_HEADER, "%s: the file is empty", csv->name);
-    }
-    size_t best[FIELD_COUNT];
-    char what[96];
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        best[f] = COUNT_OF(aliases);
-    }
-    struct str rest = line, name;
-    for (bool last = false; !last && !too_long; csv->columns++) {
-        if (!next_field(&rest, &name, &last)) {
-            return header_fault(csv, line, "quotation marks do not match", err);
-        }
-        int twice = place_column(csv, name, best);
-        if (twice >= 0) {
-            (void)snprintf(what, sizeof(what), "column %s is there twice", field_names[twice]);
-            return header_fault(csv, line, what, err);
-        }
-        too_long = csv->columns >= CSV_COLUMNS_MAX;
-    }
-    if (too_long) {
-        return header_fault(csv, line, "the header is too long", err);
-    }
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        if (best[f] == COUNT_OF(aliases)) {
-            (void)snprintf(what, sizeof(what), "no column %s", field_names[f]);
-            return header_fault(csv, line, what, err);
-        }
-    }
-    memset(csv->field_of, -1, sizeof(csv->field_of));
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        csv->field_of[csv->column[f]] = (signed char)f;
-    }
-    return 0;
+    return rc;
 }
 
-int csv_open_stream(FILE *stream, const char *name, struct csv **ret, struct err *err)
+/* ---------------------------------------------------------------- life */
+
+/* UTF-16 by its byte order mark, or by the zero bytes of its first two characters. */
+static void find_encoding(struct csv *csv)
+{
+    unsigned char head[4] = {0};
+    memcpy(head, csv->buffer, csv->end < 4 ? csv->end : 4);
+    bool little = head[0] == 0xff && head[1] == 0xfe, big = head[0] == 0xfe && head[1] == 0xff;
+    size_t mark = little || big ? 2 : 0;
+    if (csv->end < 4) {
+        return;
+    }
+    little = little || (head[0] != 0 && head[1] == 0 && head[2] != 0 && head[3] == 0);
+    big = big || (head[0] == 0 && head[1] != 0 && head[2] == 0 && head[3] != 0);
+    if (!little && !big) {
+        return;
+    }
+    csv->is_utf16 = true;
+    csv->utf16.big_endian = big;
+    char raw[RAW_SIZE];
+    size_t n = csv->end - mark;
+    ASSERT(n <= RAW_SIZE);
+    memcpy(raw, csv->buffer + mark, n);
+    csv->end = utf16_decode(&csv->utf16, (const unsigned char *)raw, n, csv->buffer);
+}
+
+/* Fills the buffer, unless the stream ends before. An error is found again by the next read. */
+static int read_form(struct csv *csv, struct err *err)
+{
+    errno = 0;
+    csv->end = fread(csv->buffer, 1, RAW_SIZE, csv->stream);
+    if (csv->end == 0 && ferror(csv->stream)) {
+        return err_set(err, ERR_FILE_FAILED, "%s: could not read: %s", csv->name, strerror(errno));
+    }
+    find_encoding(csv);
+    size_t n = csv->end;
+    while (n > 0 && csv->end < BUFFER_SIZE - 64) {
+        n = read_some(csv);
+        csv->end += n;
+    }
+    bool whole = n == 0 && !ferror(csv->stream);
+    int rc = csv_format_find(str_n(csv->buffer, csv->end), whole, csv->name, &csv->format, err);
+    if (csv->is_utf16 && rc >= 0) {
+        csv_format_note(csv->format.note, "UTF-16");
+    }
+    csv->start = csv->format.header_size;
+    csv->report.lines = csv->format.header_lines;
+    return rc;
+}
+
+static int sort_rows(struct csv *csv, struct err *err)
+{
+    AUTO_CSV_SORT struct csv_sort *sort = csv_sort_new();
+    int64_t most = csv->options.rows_max > 0 ? csv->options.rows_max : CSV_SORT_MAX;
+    struct csv_row row;
+    struct str line;
+    int rc;
+    while ((rc = next_row(csv, &row, &line, err)) > 0) {
+        if (csv_sort_add(sort, &row, csv->report.lines) > most) {
+            return err_set(err, ERR_MARKET_CSV_ORDER, "%s: more than %lld rows", csv->name,
+                           (long long)most);
+        }
+    }
+    if (rc == 0) {
+        csv_format_note(csv->format.note, csv_sort_finish(sort)
+                                              ? "newest first: sorted"
+                                              : "not in the order of time: sorted");
+        csv->sort = TAKE(sort);
+        csv->sorted_lines = csv->report.lines;
+    }
+    return rc;
+}
+
+int csv_open_stream(FILE *stream, const char *name, const struct csv_options *options,
+                    struct csv **ret, struct err *err)
 {
     AUTO_CSV struct csv *csv = calloc(1, sizeof(*csv));
     ASSERT(csv != NULL);
     csv->stream = stream;
+    csv->options = options != NULL ? *options : (struct csv_options){0};
+    csv->unit = csv->options.unit > 1 ? csv->options.unit : 1;
     csv->name = strdup(name);
     ASSERT(csv->name != NULL);
-    int rc = read_header(csv, err);
+    int rc = read_form(csv, err);
+    if (rc >= 0 && csv->options.sorts) {
+        rc = sort_rows(csv, err);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -570,7 +654,7 @@ int csv_open_stream(FILE *stream, const char *name, struct csv **ret, struct err
     return 0;
 }
 
-int csv_open(const char *path, struct csv **ret, struct err *err)
+int csv_open(const char *path, const struct csv_options *options, struct csv **ret, struct err *err)
 {
     FILE *stream = fopen(path, "rbe");
     if (stream == NULL) {
@@ -579,7 +663,7 @@ int csv_open(const char *path, struct csv **ret, struct err *err)
                                                              : ERR_FILE_FAILED;
         return err_set(err, id, "%s: could not open: %s", path, strerror(errno));
     }
-    return csv_open_stream(stream, path, ret, err);
+    return csv_open_stream(stream, path, options, ret, err);
 }
 
 void csv_free(struct csv *csv)
@@ -588,6 +672,7 @@ void csv_free(struct csv *csv)
         return;
     }
     (void)fclose(csv->stream);
+    csv_sort_free(csv->sort);
     free(csv->name);
     free(csv);
 }
@@ -595,6 +680,11 @@ void csv_free(struct csv *csv)
 const struct csv_report *csv_report(const struct csv *csv)
 {
     return &csv->report;
+}
+
+const char *csv_note(const struct csv *csv)
+{
+    return csv->format.note;
 }
 
 int64_t csv_read_bytes(const struct csv *csv)

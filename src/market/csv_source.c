@@ -5,11 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define MAGIC         UINT64_C(0x6e642d637376301a) /* the layout of struct saved */
-
-#define DISTANCES_MAX 16
+#define MAGIC UINT64_C(0x6e642d637376301a) /* the layout of struct saved */
 
 struct saved {
     uint64_t magic;
@@ -40,12 +37,7 @@ static void read_next(struct csv_source *s, struct csv_source_part *part)
             return; /* err is set, which ends the source */
         }
         int64_t open_us = part->row.bar.open_us;
-        if (open_us % step_us != 0) {
-            part->off_step++;
-            continue;
-        }
         if (!candle_is_valid(&part->row.candle)) {
-            part->inexact++;
             continue;
         }
         if (part->last_us >= 0) {
@@ -146,92 +138,43 @@ static const struct source_ops csv_source_ops = {
 
 /* ---------------------------------------------------------------- life */
 
-/* How often two rows are this far apart. */
-struct distance {
-    int64_t us;
-    int count;
-};
-
-static void count_distance(struct distance *seen, int *count, int64_t us)
-{
-    int at = 0;
-    while (at < *count && seen[at].us != us) {
-        at++;
-    }
-    if (at == *count) {
-        if (*count == DISTANCES_MAX) {
-            return;
-        }
-        seen[(*count)++] = (struct distance){us, 0};
-    }
-    seen[at].count++;
-}
-
-/* The most frequent distance of rows at the beginning of a file, the shorter one if two are equally
- * frequent; 0: there is only one row. */
-static int probe_step(const char *path, int64_t *ret_us, struct err *err)
-{
-    struct stat st;
-    AUTO_CSV struct csv *csv = NULL;
-    struct csv_row row;
-    /* The beginning is read twice, which a pipe does not allow. */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        return err_set(err, ERR_FILE_FAILED, "%s: not a regular file", path);
-    }
-    int rc = csv_open(path, &csv, err);
-    if (rc < 0) {
-        return rc;
-    }
-    struct distance seen[DISTANCES_MAX];
-    int rows = 0, distances = 0;
-    int64_t last_us = 0;
-    while (rows < CSV_SOURCE_PROBE && (rc = csv_next(csv, &row, err)) > 0) {
-        if (rows++ > 0) {
-            count_distance(seen, &distances, row.bar.open_us - last_us);
-        }
-        last_us = row.bar.open_us;
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    if (rows == 0) {
-        return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: %lld lines", path,
-                       (long long)csv_report(csv)->lines);
-    }
-    struct distance most = {0, 0};
-    for (int i = 0; i < distances; i++) {
-        if (seen[i].count > most.count || (seen[i].count == most.count && seen[i].us < most.us)) {
-            most = seen[i];
-        }
-    }
-    *ret_us = most.us;
-    return 0;
-}
-
-static int find_step(struct csv_source *s, const struct csv_source_file *files, struct err *err)
+static int check_step(struct csv_source *s, const char *path, int64_t step_us, struct err *err)
 {
     int64_t *common_us = &s->source.step_us;
-    for (int i = 0; i < s->count; i++) {
-        int64_t step_us = 0;
-        int rc = probe_step(files[i].path, &step_us, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (!series_step_is_valid(step_us)) {
-            return err_set(
-                err, ERR_MARKET_TIMEFRAME,
-                "%s: its rows are %.6g s apart; a whole number of rows must fill an hour",
-                files[i].path, (double)step_us / USEC_PER_SEC);
-        }
-        if (*common_us != 0 && step_us != *common_us) {
-            return err_set(err, ERR_MARKET_TIMEFRAME,
-                           "%s: its rows are %lld s apart, those of the previous files %lld s",
-                           files[i].path, (long long)(step_us / USEC_PER_SEC),
-                           (long long)(*common_us / USEC_PER_SEC));
-        }
-        *common_us = step_us;
+    if (step_us > timeframe_us(TF_1H)) {
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        clock_add_duration(&text, step_us);
+        return err_set(err, ERR_MARKET_TIMEFRAME,
+                       "%s: its rows are %s apart; decisions are made on bars of 5 min to 1 h, so "
+                       "use candles of at most an hour",
+                       path, text.data);
     }
+    if (!series_step_is_valid(step_us)) {
+        return err_set(err, ERR_MARKET_TIMEFRAME,
+                       "%s: its rows are %.6g s apart; a whole number of rows must fill an hour",
+                       path, (double)step_us / USEC_PER_SEC);
+    }
+    if (*common_us != 0 && step_us != *common_us) {
+        return err_set(err, ERR_MARKET_TIMEFRAME,
+                       "%s: its rows are %lld s apart, those of the previous files %lld s", path,
+                       (long long)(step_us / USEC_PER_SEC), (long long)(*common_us / USEC_PER_SEC));
+    }
+    *common_us = step_us;
     return 0;
+}
+
+static int open_part(struct csv_source *s, struct csv_source_part *part,
+                     const struct csv_source_file *file, struct err *err)
+{
+    const struct csv_limits limits = {
+        .max_dropped_pct = file->max_dropped_pct, .unit = file->unit, .exact = true};
+    struct csv_check check;
+    part->symbol = file->symbol;
+    part->last_us = -1;
+    int rc = csv_check(file->path, &limits, &check, err);
+    part->checked = check.report;
+    rc = rc < 0 ? rc : check_step(s, file->path, check.report.step_us, err);
+    return rc < 0 ? rc : csv_open(file->path, &check.options, &part->csv, err);
 }
 
 int csv_source_init(struct csv_source *source, const struct csv_source_file *files, int count,
@@ -242,21 +185,18 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
         (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .accepted_us = -1};
     source->parts = calloc((size_t)count, sizeof(*source->parts));
     ASSERT(source->parts != NULL);
-    int rc = find_step(source, files, err);
+    int rc = 0;
+    for (int i = 0; i < count && rc >= 0; i++) {
+        rc = open_part(source, &source->parts[i], &files[i], err);
+    }
     for (int i = 0; i < count && rc >= 0; i++) {
         struct csv_source_part *part = &source->parts[i];
-        part->symbol = files[i].symbol;
-        part->last_us = -1;
-        rc = csv_open(files[i].path, &part->csv, err);
-        if (rc >= 0) {
-            read_next(source, part);
-            rc = source->err.id != 0
-                     ? err_set(err, (enum err_id)source->err.id, "%s", source->err.context)
-                 : !part->has_row
-                     ? err_set(err, ERR_MARKET_CSV_EMPTY,
-                               "%s: no candle opens at a multiple of %lld s", files[i].path,
-                               (long long)(source->source.step_us / USEC_PER_SEC))
-                     : 0;
+        read_next(source, part);
+        if (source->err.id != 0) {
+            rc = err_set(err, (enum err_id)source->err.id, "%s", source->err.context);
+        } else if (!part->has_row) {
+            rc = err_set(err, ERR_MARKET_CSV_EMPTY, "%s: no candle fits steps of 1e-8",
+                         files[i].path);
         }
     }
     if (rc < 0) {
@@ -284,8 +224,8 @@ struct csv_source_report csv_source_report(const struct csv_source *source, int 
     const struct csv_source_part *part = &source->parts[index];
     return (struct csv_source_report){.symbol = part->symbol,
                                       .rows = csv_report(part->csv),
-                                      .off_step = part->off_step,
-                                      .inexact = part->inexact,
+                                      .checked = &part->checked,
+                                      .note = csv_note(part->csv),
                                       .missing = part->missing};
 }
 

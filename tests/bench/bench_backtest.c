@@ -139,7 +139,7 @@ static void write_csv(FILE *file, int64_t count)
 static int64_t run_csv(const struct settings *settings, const char *path)
 {
     struct csv_source files;
-    struct csv_source_file file = {settings->symbols[0], path};
+    struct csv_source_file file = {.symbol = settings->symbols[0], .path = path};
     struct err err = {0};
     int64_t trades;
     int64_t start_ns = bench_now_ns();

@@ -26,7 +26,7 @@ static void make_bars(void)
     struct symbol symbol;
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &symbol));
     struct simulated market;
-    simulated_init(&market, 1, &symbol, 1, 0);
+    simulated_init(&market, 1, &symbol, 1, INT64_C(1640995200000000));
     for (int i = 0; i < CANDLES; i++) {
         struct source_bar bar[SYMBOLS_LIMIT];
         ASSERT(source_next(&market.source, bar) == 1);
@@ -151,7 +151,7 @@ static void bench_csv(const char *name, bool iso)
     }
     AUTO_CSV struct csv *csv = NULL;
     FILE *stream = fmemopen(text.data, text.len, "rb");
-    ASSERT(stream != NULL && csv_open_stream(stream, "bench", &csv, NULL) == 0);
+    ASSERT(stream != NULL && csv_open_stream(stream, "bench", NULL, &csv, NULL) == 0);
     for (int b = 0; b < BATCHES; b++) {
         struct csv_row row;
         int64_t start = bench_now_ns();

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_all(const uint8_t *data, size_t size, const struct csv_options *options)
 {
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row, closed;
@@ -14,9 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t last_us = -1, rows = 0;
     FILE *stream = fmemopen((void *)(uintptr_t)data, size, "rb");
     if (stream == NULL) {
-        return 0; /* some C libraries cannot open an empty buffer */
+        return; /* some C libraries cannot open an empty buffer */
     }
-    int rc = csv_open_stream(stream, "fuzz.csv", &csv, &err);
+    int rc = csv_open_stream(stream, "fuzz.csv", options, &csv, &err);
     ASSERT((rc == 0) == (csv != NULL) && (rc == 0 || err.id == -rc));
     resample_init(&hours, timeframe_us(TF_1H));
     while (rc >= 0 && (rc = csv_next(csv, &row, &err)) > 0) {
@@ -35,8 +35,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (int f = 0; f < CSV_FAULT_COUNT; f++) {
             faults += r->faults[f];
         }
-        ASSERT(rc == 0 && r->accepted == rows && r->refused == faults &&
-               csv_report_missing(r) >= 0);
+        ASSERT((rc == 0 || err.id == ERR_MARKET_CSV_CUT) && r->accepted == rows &&
+               r->refused == faults && csv_report_missing(r) >= 0 && r->unfit <= rows);
+        ASSERT(options == NULL || !options->sorts || r->faults[CSV_FAULT_BACK] == 0);
     }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct csv_options sorted = {.sorts = true, .unit = 1000, .grid_us = USEC_PER_SEC};
+    read_all(data, size, NULL);
+    read_all(data, size, &sorted);
     return 0;
 }

@@ -43,25 +43,22 @@ static void replay(uint8_t *bytes, size_t size)
     }
 }
 
-int main(int argc, char **argv)
+/* Returns the number of files, or -1. */
+static int replay_folder(const char *folder)
 {
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
-        return 2;
-    }
-    DIR *dir = opendir(argv[1]);
-    if (dir == NULL) {
-        (void)printf("not ok 1 - cannot open the corpus %s\n", argv[1]);
-        return 1;
-    }
     static uint8_t bytes[INPUT_MAX];
+    DIR *dir = opendir(folder);
     int count = 0;
+    if (dir == NULL) {
+        (void)printf("not ok 1 - cannot open the corpus %s\n", folder);
+        return -1;
+    }
     for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (e->d_name[0] == '.') {
+        if (e->d_name[0] == '.' || e->d_type == DT_DIR) {
             continue;
         }
         char path[4096];
-        (void)snprintf(path, sizeof(path), "%s/%s", argv[1], e->d_name);
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
         FILE *file = fopen(path, "rb");
         if (file == NULL) {
             continue;
@@ -72,8 +69,24 @@ int main(int argc, char **argv)
         count++;
     }
     (void)closedir(dir);
-    /* An empty corpus would test nothing. */
-    (void)printf("%s 1 - %d corpus files with their prefixes and changes\n1..1\n",
-                 count > 0 ? "ok" : "not ok", count);
-    return count > 0 ? 0 : 1;
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        (void)fprintf(stderr, "usage: %s CORPUS_FOLDER…\n", argv[0]);
+        return 2;
+    }
+    int count = 0;
+    for (int i = 1; i < argc; i++) {
+        int more = replay_folder(argv[i]);
+        if (more <= 0) { /* an empty corpus would test nothing */
+            (void)printf("not ok 1 - no files in %s\n1..1\n", argv[i]);
+            return 1;
+        }
+        count += more;
+    }
+    (void)printf("ok 1 - %d corpus files with their prefixes and changes\n1..1\n", count);
+    return 0;
 }

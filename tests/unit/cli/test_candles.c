@@ -87,27 +87,6 @@ static void longer_bars_leave_out_the_incomplete_one(void **state)
     assert_int_equal(count_lines(&part.out), 4);
 }
 
-static void errors_in_a_file_are_printed_to_stderr(void **state)
-{
-    (void)state;
-    AUTO_RUN struct rig_run r = {0};
-    AUTO_BUF struct buf text = BUF_INIT(4096);
-    buf_add_c(&text, HEADER "0,1,1,1,1,1\n60,1,1,1,1,1\n60,2,2,2,2,1\n240,1,1,1,1,1\n");
-    for (int i = 0; i < 12; i++) {
-        buf_add_c(&text, i == 0 ? "x\n" : "300,1,1,2,1,1\n");
-    }
-    write_csv(text.data);
-    rig_run(&r, WORDS("indicators", "--data", csv_path));
-    assert_int_equal(r.code, CLI_REFUSED);
-    assert_int_equal(count_lines(&r.out), 4);
-    assert_non_null(strstr(r.err.data, "f.csv:6: not as many columns as the header: \"x\""));
-    assert_non_null(strstr(r.err.data, "f.csv:7: impossible prices or volume: \"300,1,1,2,1,1\""));
-    assert_non_null(strstr(r.err.data, "2 more rows refused"));
-    assert_non_null(strstr(r.err.data, "11 rows: impossible prices or volume"));
-    assert_non_null(strstr(r.err.data, "1 rows left out"));
-    assert_non_null(strstr(r.err.data, "2 candles are missing"));
-}
-
 static void assert_fails(const char *const *words, const char *code, const char *context)
 {
     AUTO_RUN struct rig_run r = {0};
@@ -119,6 +98,31 @@ static void assert_fails(const char *const *words, const char *code, const char 
     }
     assert_non_null(strstr(r.err.data, code));
     assert_non_null(strstr(r.err.data, context));
+}
+
+static void errors_in_a_file_are_printed_to_stderr(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run r = {0};
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    buf_add_c(&text, HEADER "0,1,1,1,1,1\n60,1,1,1,1,1\n60,2,2,2,2,1\n240,1,1,1,1,1\n");
+    for (int i = 0; i < 12; i++) {
+        buf_add_c(&text, i == 0 ? "x\n" : "300,1,1,2,1,1\n");
+    }
+    write_csv(text.data);
+    assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_DROPPED",
+                 "13 of 16 rows, more than 1 %: 1 not as many columns as the header (first in line "
+                 "6), 11 impossible prices or volume (first in line 7)");
+    rig_run(&r, WORDS("indicators", "--data", csv_path, "--max-dropped", "100"));
+    assert_int_equal(r.code, CLI_REFUSED);
+    assert_int_equal(count_lines(&r.out), 4);
+    assert_non_null(strstr(r.err.data, "f.csv:6: not as many columns as the header: \"x\""));
+    assert_non_null(strstr(r.err.data, "f.csv:7: impossible prices or volume: \"300,1,1,2,1,1\""));
+    assert_non_null(strstr(r.err.data, "2 more rows refused"));
+    assert_non_null(strstr(r.err.data, "11 rows: impossible prices or volume (first in line 7)"));
+    assert_non_null(
+        strstr(r.err.data, "1 rows: left out, same time as another row (first in line 4)"));
+    assert_non_null(strstr(r.err.data, "2 candles are missing"));
 }
 
 static void a_file_that_cannot_be_used_prints_nothing(void **state)
@@ -170,14 +174,15 @@ static void import_stores_each_candle_once(void **state)
 
     /* Rows of half a minute fill minutes; the symbol is the first one configured. */
     write_csv(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
-    rig_run(&json, WORDS("import", "candles", csv_path, "--json", "--state", rig_folder));
+    rig_run(&json, WORDS("import", "candles", csv_path, "--max-dropped", "20", "--json", "--state",
+                         rig_folder));
     assert_int_equal(json.code, CLI_REFUSED); /* 1e11 does not fit an amount */
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
     assert_string_equal(json_text(root, "symbol"), "BTC-USD");
     assert_string_equal(json_text(root, "timeframe"), "1m");
     assert_non_null(strstr(json.out.data, "\"stored\":1,"));
-    assert_non_null(strstr(json.out.data, "\"unfit\":1}"));
+    assert_non_null(strstr(json.out.data, "\"unfit\":1,"));
     assert_int_equal(stored("BTC-USD", TF_1M, candles, COUNT_OF(candles)), 1);
     assert_int_equal(candles[0].high.e8, 500000000);
     assert_int_equal(candles[0].volume.e8, 300000000);
@@ -200,11 +205,17 @@ static void import_uses_the_timeframe_that_the_rows_fill(void **state)
                  "rows are 4 h apart");
     write_csv(HEADER "0,1,1,1,1,1\n60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
     AUTO_RUN struct rig_run part = {0};
-    rig_run(&part, WORDS("import", "candles", csv_path, "--state", rig_folder));
+    rig_run(&part,
+            WORDS("import", "candles", csv_path, "--max-dropped", "70", "--state", rig_folder));
     assert_int_equal(part.code, CLI_REFUSED);
     write_csv(HEADER "60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
-    assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_CSV_EMPTY",
-                 "no complete 1m bar");
+    assert_fails(
+        WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_PRECISION",
+        "2 rows from line 2 on, with prices down to 1 and volumes up to 1e+12; --unit 1000 "
+        "fits");
+    assert_fails(
+        WORDS("import", "candles", csv_path, "--max-dropped", "100", "--state", rig_folder),
+        "MARKET_CSV_EMPTY", "no complete 1m bar");
 }
 
 static void import_refuses_wrong_usage_and_a_running_daemon(void **state)

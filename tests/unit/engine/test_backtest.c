@@ -208,7 +208,7 @@ static void a_backtest_matches_a_recorded_market(void **state)
     driver_rig_run(&rig, CSV_MINUTES + 10);
 
     struct csv_source files;
-    struct csv_source_file file = {settings.symbols[0], path};
+    struct csv_source_file file = {.symbol = settings.symbols[0], .path = path};
     struct err err = {0};
     assert_int_equal(csv_source_init(&files, &file, 1, &err), 0);
     struct backtest *b = run(&settings, &files.source, 0, 0);

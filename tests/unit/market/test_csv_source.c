@@ -55,7 +55,8 @@ static void add_row(struct buf *text, int64_t seconds, int price, const char *en
 
 static int open_one(struct csv_source *s, const char *name, struct err *err)
 {
-    const struct csv_source_file file = {btc, path_of(name)};
+    const struct csv_source_file file = {
+        .symbol = btc, .path = path_of(name), .max_dropped_pct = 100};
     return csv_source_init(s, &file, 1, err);
 }
 
@@ -85,7 +86,8 @@ static void replays_files_in_time_order(void **state)
     static const int of_btc[] = {0, 1, 2, 5, 6}, of_eth[] = {1, 2, 3, 6, 9, 10};
     write_minutes("btc.csv", of_btc, COUNT_OF(of_btc));
     write_minutes("eth.csv", of_eth, COUNT_OF(of_eth));
-    const struct csv_source_file files[] = {{btc, path_of("btc.csv")}, {eth, path_of("eth.csv")}};
+    const struct csv_source_file files[] = {{.symbol = btc, .path = path_of("btc.csv")},
+                                            {.symbol = eth, .path = path_of("eth.csv")}};
     struct csv_source s;
     assert_int_equal(csv_source_init(&s, files, 2, NULL), 0);
     assert_int_equal(source_step_us(&s.source), USEC_PER_MIN);
@@ -173,11 +175,12 @@ static void counts_the_rows_that_it_skips(void **state)
     }
     assert_int_equal(taken, 300);
     struct csv_source_report r = csv_source_report(&s, 0);
-    assert_int_equal(r.rows->duplicates, 1);
+    assert_int_equal(r.rows->duplicates, 2); /* sorted, the row back in time is one, too */
     assert_int_equal(r.rows->refused, 6);
     assert_int_equal(r.rows->faults[CSV_FAULT_IMPOSSIBLE], 3);
-    assert_int_equal(r.off_step, 1);
-    assert_int_equal(r.inexact, 1);
+    assert_int_equal(r.rows->faults[CSV_FAULT_GRID], 1);
+    assert_string_equal(r.note, "not in the order of time: sorted");
+    assert_int_equal(r.rows->unfit, 1);
     assert_int_equal(r.missing, 2); /* minutes 50 and 300 */
     csv_source_release(&s);
 }
@@ -228,18 +231,20 @@ static void refuses_files_without_usable_candles(void **state)
                 ERR_MARKET_TIMEFRAME, "420 s apart");
     refuse_file("late.csv", HEADER "1790002807,1,1,1,1,1\n1790002867,1,1,1,1,1\n",
                 ERR_MARKET_CSV_EMPTY, "multiple of 60 s");
-    refuse_file("day.csv", HEADER "1790002800,1,1,1,1,1\n1790089200,1,1,1,1,1\n",
-                ERR_MARKET_TIMEFRAME, "86400 s apart");
+    refuse_file("day.csv", HEADER "1790035200,1,1,1,1,1\n1790121600,1,1,1,1,1\n",
+                ERR_MARKET_TIMEFRAME, "1 d apart; decisions are made on bars of 5 min to 1 h");
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
     assert_int_equal(open_one(&s, "pipe", &err), -ERR_FILE_FAILED); /* and does not block on it */
 
     write_csv("one.csv", HEADER "1790002800,1,1,1,1,1\n1790002860,1,1,1,1,1\n");
     write_csv("five.csv", HEADER "1790002800,1,1,1,1,1\n1790003100,1,1,1,1,1\n");
-    const struct csv_source_file both[] = {{btc, path_of("five.csv")}, {eth, path_of("one.csv")}};
+    const struct csv_source_file both[] = {{.symbol = btc, .path = path_of("five.csv")},
+                                           {.symbol = eth, .path = path_of("one.csv")}};
     assert_int_equal(csv_source_init(&s, both, 2, &err), -ERR_MARKET_TIMEFRAME);
     const struct csv_source_file turned[] = {both[1], both[0]};
     assert_int_equal(csv_source_init(&s, turned, 2, &err), -ERR_MARKET_TIMEFRAME);
-    const struct csv_source_file missing[] = {both[0], {eth, path_of("none.csv")}};
+    const struct csv_source_file missing[] = {both[0],
+                                              {.symbol = eth, .path = path_of("none.csv")}};
     assert_int_equal(csv_source_init(&s, missing, 2, &err), -ERR_FILE_MISSING);
 }
 
@@ -333,7 +338,8 @@ static void a_read_error_ends_the_source(void **state)
     static const int minutes[] = {0, 1, 2, 3};
     write_minutes("btc.csv", minutes, 4);
     write_minutes("eth.csv", minutes, 4);
-    const struct csv_source_file files[] = {{btc, path_of("btc.csv")}, {eth, path_of("eth.csv")}};
+    const struct csv_source_file files[] = {{.symbol = btc, .path = path_of("btc.csv")},
+                                            {.symbol = eth, .path = path_of("eth.csv")}};
     struct csv_source s;
     struct source_bar bars[SYMBOLS_LIMIT];
     assert_int_equal(csv_source_init(&s, files, 2, NULL), 0);
@@ -341,7 +347,7 @@ static void a_read_error_ends_the_source(void **state)
     const char *text = HEADER "1790002860,1,1,1,1,1\n1790002920,1,1,1,1,1\n";
     FILE *f = fopencookie(&text, "r", (cookie_io_functions_t){.read = fail_after});
     assert_non_null(f);
-    assert_int_equal(csv_open_stream(f, "failing.csv", &s.parts[0].csv, NULL), 0);
+    assert_int_equal(csv_open_stream(f, "failing.csv", NULL, &s.parts[0].csv, NULL), 0);
     assert_int_equal(source_next(&s.source, bars), 2);
     assert_int_equal(source_next(&s.source, bars), 2);
     assert_null(csv_source_error(&s));
@@ -367,10 +373,16 @@ static void a_million_bad_rows_take_no_memory(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "not a time,1,1,1,1,1\n", "1790002860,1,1\n",       "1790002860,,1,1,1,1\r\n",
-        "1790002860,1,1,2,1,1\r", "1790002860,0,0,0,0,0\n", "1790002860,nan,1,1,1,1\n",
-        "\"1790002860,1,1,1,1\n", "5,1,1,1,1,1\n",          ",,,,,\n",
-        "1790002800,1,1,1,1,1\n",
+        "not a time,1,1,1,1,1\n",
+        "1790002860,1,1\n",
+        "1790002860,,1,1,1,1\r\n",
+        "1790002860,1,1,2,1,1\r",
+        "1790002860,0,0,0,0,0\n",
+        "1790002860,nan,1,1,1,1\n",
+        "\"1790002860,1,1,1,1\n",
+        "5,1,1,1,1\n",
+        ",,,,,\n",
+        "1790002920,1,1,1,1,1\n",
     };
     FILE *f = fopen(path_of("million.csv"), "we");
     assert_non_null(f);

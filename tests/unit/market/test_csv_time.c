@@ -14,7 +14,7 @@ static int64_t second_time(const char *first, const char *second)
     assert_non_null(stream);
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
-    assert_int_equal(csv_open_stream(stream, "test", &csv, NULL), 0);
+    assert_int_equal(csv_open_stream(stream, "test", NULL, &csv, NULL), 0);
     assert_int_equal(csv_next(csv, &row, NULL), 1);
     return csv_next(csv, &row, NULL) == 1 ? row.bar.open_us : -1;
 }
