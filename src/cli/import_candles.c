@@ -55,9 +55,10 @@ static void job_release(struct job *job)
 
 /* ---------------------------------------------------------------- the symbol of a file */
 
-/* "USDT" of "BTCUSDT". */
-static const char *const quotes[] = {"FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP",
-                                     "JPY",   "TRY",  "KRW",  "DAI",  "BTC",  "ETH", "BNB"};
+/* "USDT" of "BTCUSDT". The last two count only where they stand alone: SHIBUSD is SHIB in USD. */
+static const char *const quotes[] = {"FDUSD", "USDT", "USDC", "USD", "EUR", "GBP",  "JPY", "TRY",
+                                     "KRW",   "DAI",  "BTC",  "ETH", "BNB", "BUSD", "TUSD"};
+#define QUOTES_JOINED (COUNT_OF(quotes) - 2)
 
 static bool is_quote(const char *part)
 {
@@ -112,7 +113,7 @@ static bool symbol_of_name(const char *path, struct symbol *ret)
         if (i + 1 < count && is_base(parts[i], len) && is_quote(parts[i + 1])) {
             return join(parts[i], len, parts[i + 1], ret);
         }
-        for (size_t q = 0; q < COUNT_OF(quotes); q++) {
+        for (size_t q = 0; q < QUOTES_JOINED; q++) {
             size_t tail = strlen(quotes[q]);
             if (len > tail && strcmp(parts[i] + len - tail, quotes[q]) == 0 &&
                 is_base(parts[i], len - tail)) {

@@ -47,13 +47,26 @@ static int compare(const void *a, const void *b)
     return x_us != y_us ? (x_us > y_us) - (x_us < y_us) : (x->line > y->line) - (x->line < y->line);
 }
 
+static void reverse(struct csv_sort *sort)
+{
+    for (int64_t i = 0, k = sort->count - 1; i < k; i++, k--) {
+        struct sorted_row row = sort->rows[i];
+        sort->rows[i] = sort->rows[k];
+        sort->rows[k] = row;
+    }
+}
+
 bool csv_sort_finish(struct csv_sort *sort)
 {
-    bool falls = sort->count > 1;
+    bool falls = sort->count > 1, has_equal = false;
     for (int64_t i = 1; i < sort->count && falls; i++) {
-        falls = sort->rows[i].row.bar.open_us <= sort->rows[i - 1].row.bar.open_us;
+        int64_t us = sort->rows[i].row.bar.open_us, last_us = sort->rows[i - 1].row.bar.open_us;
+        falls = us <= last_us;
+        has_equal = has_equal || us == last_us;
     }
-    if (sort->count > 1) {
+    if (falls && !has_equal) {
+        reverse(sort);
+    } else if (sort->count > 1) {
         qsort(sort->rows, (size_t)sort->count, sizeof(*sort->rows), compare);
     }
     return falls;

@@ -218,6 +218,86 @@ static void import_uses_the_timeframe_that_the_rows_fill(void **state)
         "MARKET_CSV_EMPTY", "no complete 1m bar");
 }
 
+static void import_takes_the_symbol_from_the_name_of_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *symbol;
+    } files[] = {
+        {"BTCUSDT-1m-2022-01.csv", "BTC-USDT"},
+        {"eth_usdt-5m.csv", "ETH-USDT"},
+        {"Binance_SOLUSDC_1h.csv", "SOL-USDC"},
+        {"XBTUSD_1.csv", "XBT-USD"},
+        {"BTC-EUR.csv", "BTC-EUR"},
+        {"ETHBTC.csv", "ETH-BTC"},
+        {"1000PEPEUSDT.csv", "1000PEPE-USDT"},
+        {"SHIBUSD.csv", "SHIB-USD"},
+        {"BTC_BUSD.csv", "BTC-BUSD"},
+        {"minutes.csv", "BTC-USD"},
+        {"2022-01-USD.csv", "BTC-USD"},
+    };
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        AUTO_RUN struct rig_run r = {0};
+        char path[RIG_PATH_LEN], wanted[64];
+        rig_path(files[i].name, path);
+        assert_int_equal(file_write(path, STR_LIT(HEADER "600,1,1,1,1,1\n"), 0600, NULL), 0);
+        rig_run(&r, WORDS("import", "candles", path, "--state", rig_folder));
+        (void)snprintf(wanted, sizeof(wanted), "%s 1m: 1 candles stored", files[i].symbol);
+        if (strstr(r.out.data, wanted) == NULL) {
+            print_error("%s: %s%s\n", files[i].name, r.out.data, r.err.data);
+        }
+        assert_non_null(strstr(r.out.data, wanted));
+    }
+}
+
+static void a_unit_multiplies_prices_and_names_the_symbol(void **state)
+{
+    (void)state;
+    struct candle candles[4];
+    write_csv(HEADER "600,0.000009123,0.0000092,0.0000091,0.00000915,3e9\n");
+    assert_fails(
+        WORDS("import", "candles", csv_path, "--symbol", "BONK-USD", "--state", rig_folder),
+        "MARKET_PRECISION", "prices down to 9.1e-06 and volumes up to 3e+09; --unit 1000");
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("import", "candles", csv_path, "--symbol", "BONK-USD", "--unit", "1000",
+                      "--state", rig_folder));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_non_null(strstr(r.out.data, "1000BONK-USD 1m: 1 candles stored"));
+    assert_int_equal(stored("1000BONK-USD", TF_1M, candles, COUNT_OF(candles)), 1);
+    assert_int_equal(candles[0].open.e8, 912300);
+    assert_int_equal(candles[0].volume.e8, INT64_C(300000000000000));
+    static const char *const wrong[] = {"0", "7", "-10", "1001", "1e3", "", "10000000000"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_fails(
+            WORDS("import", "candles", csv_path, "--unit", wrong[i], "--state", rig_folder),
+            "CLI_USAGE", "--unit takes 1, 10, 100");
+    }
+    assert_fails(WORDS("import", "candles", csv_path, "--symbol", "LONGCOIN-USDT", "--unit", "1000",
+                       "--state", rig_folder),
+                 "CLI_USAGE", "the symbol is 1000LONGCOIN-USDT, which is too long");
+    assert_fails(WORDS("import", "candles", csv_path, "--max-dropped", "101"), "CLI_USAGE",
+                 "--max-dropped");
+}
+
+static void longer_timeframes_are_refused_with_the_reason(void **state)
+{
+    (void)state;
+    write_minutes(3);
+    assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "4h"), "CLI_USAGE",
+                 "decisions are made on bars of at most an hour");
+    assert_fails(WORDS("backtest", "--data", csv_path, "--timeframe", "1d"), "CLI_USAGE",
+                 "decisions are made on bars of at most an hour");
+    write_csv(HEADER "2022-01-01,1,1,1,1,1\n2022-01-02,2,2,2,2,1\n");
+    assert_fails(WORDS("backtest", "--data", csv_path), "MARKET_TIMEFRAME",
+                 "rows are 1 d apart; decisions are made on bars of 5 min to 1 h");
+    assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_TIMEFRAME",
+                 "rows are 1 d apart");
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("indicators", "--data", csv_path));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_int_equal(count_lines(&r.out), 3);
+}
+
 static void import_refuses_wrong_usage_and_a_running_daemon(void **state)
 {
     (void)state;
@@ -244,4 +324,7 @@ UNIT_GROUP(candles, CANDLES_TEST(one_row_per_candle_with_empty_cells_until_defin
            CANDLES_TEST(a_file_that_cannot_be_used_prints_nothing),
            CANDLES_TEST(import_stores_each_candle_once),
            CANDLES_TEST(import_uses_the_timeframe_that_the_rows_fill),
+           CANDLES_TEST(import_takes_the_symbol_from_the_name_of_the_file),
+           CANDLES_TEST(a_unit_multiplies_prices_and_names_the_symbol),
+           CANDLES_TEST(longer_timeframes_are_refused_with_the_reason),
            CANDLES_TEST(import_refuses_wrong_usage_and_a_running_daemon))

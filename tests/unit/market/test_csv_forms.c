@@ -335,6 +335,11 @@ static void of_two_rows_with_one_time_the_first_is_used(void **state)
     assert_int_equal(r.count, 2);
     assert_true(r.rows[1].bar.close == 2);
     assert_int_equal(r.check.report.duplicates_line, 4);
+    read_text(HEADER "1640995260,2,2,2,2,1\n1640995260,3,3,3,3,1\n1640995200,1,1,1,1,1\n",
+              &(struct csv_limits){.max_dropped_pct = 34}, &r);
+    assert_string_equal(r.check.note, "newest first: sorted");
+    assert_int_equal(r.count, 2);
+    assert_true(r.rows[1].bar.close == 2);
 }
 
 static void forms_of_times(void **state)
