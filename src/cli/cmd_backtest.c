@@ -370,7 +370,7 @@ static int print_files(const struct job *job)
     int code = CLI_FINE;
     for (int i = 0; i < job->files.count; i++) {
         struct csv_source_report file = csv_source_report(&job->files, i);
-        if (csv_dropped(file.checked, true) > 0) {
+        if (csv_dropped(file.checked, true) + file.checked->no_volume > 0) {
             cli_csv_report(job->data[i], file.note, file.checked);
             code = file.checked->refused + file.checked->unfit > 0 ? CLI_REFUSED : code;
         } else if (file.note[0] != '\0') {

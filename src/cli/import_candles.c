@@ -20,6 +20,7 @@ enum outcome { OUTCOME_STORED, OUTCOME_REFUSED, OUTCOME_LEFT_OUT, OUTCOME_COUNT 
 
 struct import { /* of one file */
     const char *path;
+    const char *why; /* it is left out */
     struct symbol symbol;
     enum timeframe tf;
     struct csv_check check;
@@ -321,7 +322,7 @@ static void list_outcome(struct job *job, const struct import *import, enum outc
         err_line(err, &job->out);
         buf_add_char(&job->out, '\n');
     } else {
-        buf_add_c(&job->out, "left out: not named .csv, .tsv, .txt or .json\n");
+        buf_addf(&job->out, "left out: %s\n", import->why);
     }
     cli_print(buf_str(&job->out));
     buf_clear(&job->out);
@@ -376,13 +377,15 @@ static int import_folder(struct job *job, const char *folder, struct err *err)
         AUTO_BUF struct buf path = BUF_INIT(8192);
         struct stat st;
         buf_addf(&path, "%s/%s", folder, names.items[i]);
+        struct import other = {.path = path.data};
         if (stat(path.data, &st) == 0 && S_ISDIR(st.st_mode)) {
-            continue;
+            other.why = "a folder in a folder";
+        } else if (!is_candle_file(names.items[i])) {
+            other.why = "not named .csv, .tsv, .txt or .json";
         }
-        if (is_candle_file(names.items[i])) {
+        if (other.why == NULL) {
             rc = import_file(job, path.data, err);
         } else {
-            const struct import other = {.path = path.data};
             list_outcome(job, &other, OUTCOME_LEFT_OUT, NULL);
         }
     }

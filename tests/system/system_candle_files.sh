@@ -73,6 +73,7 @@ head -c 60000 "$d/ccxt.json" > "$WORK/folder/XRP_USDT-1m.json"
 awk -F, 'NR % 20 == 0 {$2 = "nan"} {print}' OFS=, "$d/plain.csv" > "$WORK/folder/ADAUSDT.csv"
 cp "$d/plain.csv" "$WORK/folder/unnamed.csv"
 echo "about these files" > "$WORK/folder/notes.md"
+mkdir "$WORK/folder/older"
 "$ND" import candles "$WORK/folder" "$d/plain.csv" --config "$WORK/quiet.yaml" \
     --state "$WORK/state" > "$WORK/out" 2> "$WORK/err"
 tap_check "a folder with refused files exits with 1" test $? -eq 1
@@ -85,7 +86,8 @@ listed "a file with too many bad rows" "ADAUSDT.csv: refused: MARKET_DROPPED"
 listed "with reason and line" "144 of 2880 rows, more than 1 %: 144 not a number (first in line 20)"
 listed "a file without a symbol" "unnamed.csv: refused: CLI_USAGE"
 listed "another file" "notes.md: left out"
-listed "the sum" "3 stored, 4 refused, 1 left out"
+listed "a folder in it" "older: left out: a folder"
+listed "the sum" "3 stored, 4 refused, 2 left out"
 if command -v sqlite3 > /dev/null; then
     sqlite3 "$WORK/state/trading.db" "SELECT symbol, count(*) FROM imported_candles GROUP BY 1" \
         > "$WORK/out" 2>&1

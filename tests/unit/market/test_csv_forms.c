@@ -342,6 +342,29 @@ static void of_two_rows_with_one_time_the_first_is_used(void **state)
     assert_true(r.rows[1].bar.close == 2);
 }
 
+/* UTF-16 without a byte order mark, with a character of two units in a column that is ignored. */
+static void utf16_is_recognised_without_a_mark(void **state)
+{
+    (void)state;
+    static const char text[] = "time,open,high,low,close,note\n1640995200,1,2,1,2,*\n";
+    for (int big = 0; big < 2; big++) {
+        AUTO_BUF struct buf bytes = BUF_INIT(1024);
+        for (const char *p = text; *p != '\0'; p++) {
+            const unsigned units[2] = {*p == '*' ? 0xd83d : (unsigned char)*p, 0xde00};
+            for (int i = 0; i < (*p == '*' ? 2 : 1); i++) {
+                buf_add_char(&bytes, (char)(big ? units[i] >> 8 : units[i] & 0xff));
+                buf_add_char(&bytes, (char)(big ? units[i] & 0xff : units[i] >> 8));
+            }
+        }
+        struct reading r;
+        assert_int_equal(file_write(text_path, buf_str(&bytes), 0600, NULL), 0);
+        read_file(text_path, &(struct csv_limits){.exact = true}, &r);
+        assert_int_equal(r.rc, 0);
+        assert_string_equal(r.check.note, "no volume: 0, UTF-16");
+        assert_true(r.rows[0].bar.close == 2);
+    }
+}
+
 static void forms_of_times(void **state)
 {
     (void)state;
@@ -433,4 +456,4 @@ UNIT_GROUP(csv_forms, cmocka_unit_test(every_form_has_the_same_candles),
            FORMS_TEST(a_price_below_the_steps_needs_a_unit),
            FORMS_TEST(candles_open_at_multiples_of_their_timeframe),
            FORMS_TEST(of_two_rows_with_one_time_the_first_is_used), FORMS_TEST(forms_of_times),
-           FORMS_TEST(forms_of_numbers))
+           FORMS_TEST(utf16_is_recognised_without_a_mark), FORMS_TEST(forms_of_numbers))
