@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 
 #define REASONS_MAX ((size_t)2048)
+/* Minutes from 1990 to 2200, taken for seconds. */
+#define MINUTES_FROM_US INT64_C(10519200000000)
+#define MINUTES_TO_US   INT64_C(120968640000000)
 /* The volumes of 60 minutes are added up. */
 #define VOLUME_FIT 1.5e9
 
@@ -83,6 +86,21 @@ static int check_empty(const char *path, const struct csv_check *check, int64_t 
                    (long long)r->lines, (long long)r->refused, text.len > 0 ? ": " : "", text.data);
 }
 
+/* Minutes since 1970 read as seconds are times of 1970 to 1973, a sixtieth as far apart. */
+static int check_unit_of_time(const char *path, const struct csv_report *r, struct err *err)
+{
+    if (r->step_us == 0 || r->step_us >= USEC_PER_DAY || r->first_us < MINUTES_FROM_US ||
+        r->first_us > MINUTES_TO_US) {
+        return 0;
+    }
+    AUTO_BUF struct buf text = BUF_INIT(128);
+    clock_add_iso(&text, r->first_us, false);
+    return err_set(err, ERR_MARKET_CSV_HEADER,
+                   "%s: its first time is %s, as if minutes were seconds; times in minutes are not "
+                   "read",
+                   path, text.data);
+}
+
 /* The smallest unit, of those that exchanges use, for which prices and volumes fit; 0: none. */
 static int64_t find_unit(const struct csv_report *r, int unit)
 {
@@ -145,6 +163,7 @@ int csv_check(const char *path, const struct csv_limits *limits, struct csv_chec
             rc = read_all(path, ret, err);
         }
     }
+    rc = rc < 0 ? rc : check_unit_of_time(path, &ret->report, err);
     rc = rc < 0 ? rc : check_empty(path, ret, outside_us, err);
     return rc < 0 ? rc : check_dropped(path, limits, &ret->report, err);
 }

@@ -632,10 +632,38 @@ static int find_json(struct sample *s, struct csv_format *ret, struct err *err)
     return guess_columns(s, s->row[0], ret, err);
 }
 
+/* NULL, or what the file is instead of text. */
+static const char *find_packing(struct str sample)
+{
+    static const struct {
+        const char *magic, *what;
+    } packings[] = {
+        {"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or save it as CSV"},
+        {"\x1f\x8b", "compressed with gzip: unpack it"},
+        {"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it"},
+        {"\xfd"
+         "7zXZ",
+         "compressed with xz: unpack it"},
+        {"BZh", "compressed with bzip2: unpack it"},
+        {"PAR1", "a Parquet file: save it as CSV"},
+        {"ARROW1", "a Feather file: save it as CSV"},
+    };
+    for (size_t i = 0; i < COUNT_OF(packings); i++) {
+        if (str_starts(sample, packings[i].magic)) {
+            return packings[i].what;
+        }
+    }
+    return NULL;
+}
+
 int csv_format_find(struct str sample, bool whole, const char *name, struct csv_format *ret,
                     struct err *err)
 {
     struct sample s = {.name = name, .text = sample, .whole = whole};
+    const char *packing = find_packing(sample);
+    if (packing != NULL) {
+        return err_set(err, ERR_MARKET_CSV_HEADER, "%s: %s", name, packing);
+    }
     memset(ret, 0, sizeof(*ret));
     memset(ret->field_of, -1, sizeof(ret->field_of));
     ret->decimal = '.';

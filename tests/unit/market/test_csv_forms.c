@@ -241,6 +241,11 @@ static void what_cannot_be_known_is_refused(void **state)
         {"[{\"t\": 1640995200000}]", "JSON, but not an array of arrays"},
         {"[]", "the array is empty"},
         {"https://example.org\n\n# nothing\n", "no column time"},
+        {"time,open,high,low,close\n27349920,1,1,1,1\n27349921,1,1,1,1\n",
+         "its first time is 1970-11-13T13:12:00Z, as if minutes were seconds"},
+        {"PK\x03\x04...", "a zip archive or a spreadsheet: unpack it, or save it as CSV"},
+        {"\x1f\x8b\x08", "compressed with gzip: unpack it"},
+        {"PAR1", "a Parquet file"},
     };
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         struct reading r;
