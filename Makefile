@@ -396,7 +396,11 @@ docs: build ## print the reference pages again from the program's tables
 UNITS    := nightdesk.service nightdesk-failure@.service
 POLKIT   := polkit-1/rules.d/50-nightdesk.rules
 OLD_RULE := dfd9fc5e3f3429552a2e0cb39ba0650cbea909e596833fd6f5ad5f0a9b4d0ecf
-install: build ## install program, units, user, polkit rule and docs (DESTDIR, PREFIX)
+MAN1 := $(PREFIX)/share/man/man1/nightdesk.1
+MAN5 := $(PREFIX)/share/man/man5/nightdesk.yaml.5
+BASH := $(PREFIX)/share/bash-completion/completions/nightdesk
+ZSH  := $(PREFIX)/share/zsh/site-functions/_nightdesk
+install: build ## install program, units, user, polkit rule, docs, man pages, completion (DESTDIR, PREFIX)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/nightdesk
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for u in $(UNITS); do \
@@ -408,11 +412,18 @@ install: build ## install program, units, user, polkit rule and docs (DESTDIR, P
 	install -d $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	install -m 0644 README.md config/nightdesk.example.yaml docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	install -m 0644 systemd/README.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk/systemd.md
+	install -d $(dir $(addprefix $(DESTDIR),$(MAN1) $(MAN5) $(BASH) $(ZSH)))
+	$(BIN) docs man > $(DESTDIR)$(MAN1)
+	$(BIN) docs man-config > $(DESTDIR)$(MAN5)
+	$(BIN) docs bash > $(DESTDIR)$(BASH)
+	$(BIN) docs zsh > $(DESTDIR)$(ZSH)
+	chmod 0644 $(addprefix $(DESTDIR),$(MAN1) $(MAN5) $(BASH) $(ZSH))
 uninstall: ## remove what install installed; keep configuration, state and an admin's rules
 	rm -f $(DESTDIR)$(PREFIX)/bin/nightdesk $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf $(DESTDIR)/usr/share/$(POLKIT)
 	! sha256sum $(DESTDIR)/etc/$(POLKIT) 2> /dev/null | grep -q ^$(OLD_RULE) || rm $(DESTDIR)/etc/$(POLKIT)
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/nightdesk
+	rm -f $(addprefix $(DESTDIR),$(MAN1) $(MAN5) $(BASH) $(ZSH))
 
 format: ## format all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

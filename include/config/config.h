@@ -212,3 +212,4 @@ void config_text(const struct config *config, struct buf *out);
 void config_write_schema(struct buf *out);
 void config_write_markdown(struct buf *out);
 void config_write_example(struct buf *out);
+void config_write_man(struct buf *out); /* nightdesk.yaml(5) */

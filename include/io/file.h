@@ -25,7 +25,8 @@ int file_read(const char *path, struct buf *out, struct err *err);
  * is never half of two versions; ERR_FILE_FAILED if it keeps changing. Does not wait for a writer,
  * as file_read does with a named pipe. */
 int file_read_settled(const char *path, struct buf *out, struct err *err);
-/* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. */
+/* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. A
+ * device or a pipe is written directly. */
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
 /* Creates the folder and its missing parents. An existing folder is no error and keeps its mode. */
 int file_make_folder(const char *path, mode_t mode, struct err *err);

@@ -314,6 +314,11 @@ int cli_require_state(const char *state_dir, const char *file, struct err *err)
 
 /* ---------------------------------------------------------------- dispatch */
 
+const struct cli_command *cli_command_at(size_t index)
+{
+    return index < COUNT_OF(commands) ? commands[index] : NULL;
+}
+
 const struct cli_command *cli_find(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(commands); i++) {

@@ -84,6 +84,8 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
 /* Prints the error (as JSON on stdout with --json, if the subcommand has that option) and returns
  * code. */
 int cli_fail(const struct cli_args *args, const struct err *err, int code);
+const struct cli_command *
+cli_command_at(size_t index);                         /* in the order of the help; NULL: no more */
 const struct cli_command *cli_find(const char *name); /* NULL: there is no such subcommand */
 int cli_unknown(const char *name); /* reports that, with the nearest; returns CLI_CRITICAL */
 /* Prints the help of one subcommand, or the list of all if NULL. */

@@ -1,5 +1,6 @@
 #include "cli_actions.h"
 #include "cli_internal.h"
+#include "cli_man.h"
 #include "command/builtin.h"
 #include "command/manifest.h"
 
@@ -32,8 +33,16 @@ static int run(const struct cli_args *args)
         action_markdown(table, &out);
     } else if (strcmp(what, "config") == 0) {
         config_write_markdown(&out);
+    } else if (strcmp(what, "man") == 0) {
+        cli_man(&out);
+    } else if (strcmp(what, "man-config") == 0) {
+        config_write_man(&out);
+    } else if (strcmp(what, "bash") == 0) {
+        cli_complete_bash(&out);
+    } else if (strcmp(what, "zsh") == 0) {
+        cli_complete_zsh(&out);
     } else {
-        rc = err_set(&err, ERR_CLI_USAGE, "docs takes errors, commands, actions or config");
+        rc = err_set(&err, ERR_CLI_USAGE, "docs takes %s", args->command->words);
     }
     action_table_free(table);
     if (rc < 0) {
@@ -45,11 +54,13 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_docs = {
     .name = "docs",
-    .summary = "Print a reference page, generated from the program's tables",
-    .words = "errors|commands|actions|config",
+    .summary = "Print a reference page, manual page or completion, from the program's tables",
+    .words = "errors|commands|actions|config|man|man-config|bash|zsh",
     .words_min = 1,
     .words_max = 1,
-    .more = "",
+    .more =
+        "errors, commands, actions and config are Markdown; man is nightdesk(1) and man-config\n"
+        "nightdesk.yaml(5); bash and zsh are files for the completion of these shells.",
     .exits = "  0  printed\n"
              "  2  wrong usage\n",
     .run = run,

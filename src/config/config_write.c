@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/roff.h"
 #include "detail.h"
 #include "io/json_out.h"
 #include "value.h"
@@ -379,6 +380,67 @@ void config_write_markdown(struct buf *out)
             markdown_fields(out, option_service_fields, option_service_field_count);
         }
     }
+}
+
+/* ------------------------------------------------------------------ nightdesk.yaml(5) */
+
+static void man_option(struct buf *out, const struct option *o)
+{
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    roff_tag(out, o->path);
+    buf_addf(&text, "%s Type: %s%s%s", o->help, option_type_name(o->type),
+             o->unit[0] != '\0' ? ", " : "", o->unit);
+    if (o->fallback == NULL) {
+        buf_add_c(&text, "; must be given");
+    } else if (o->fallback[0] != '\0') {
+        buf_addf(&text, "; default: %s", o->fallback);
+    }
+    AUTO_BUF struct buf range = BUF_INIT(256);
+    value_add_range(&range, o);
+    buf_addf(&text, "%s%s. A change takes effect at %s.", range.len > 0 ? "; " : "", range.data,
+             (o->flags & CONFIG_LIVE) != 0 ? "a reload" : "the next start");
+    roff_add(out, text.data);
+}
+
+static void man_fields(struct buf *out, const struct option *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        man_option(out, &fields[i]);
+    }
+}
+
+void config_write_man(struct buf *out)
+{
+    roff_head(out, "nightdesk.yaml", 5, "configuration of nightdesk");
+    roff_section(out, "DESCRIPTION");
+    roff_add(out,
+             "A YAML file with the sections below; every option may be left out. nightdesk reads "
+             "the file given with --config, else ./nightdesk.yaml, else "
+             "/etc/nightdesk/nightdesk.yaml.\n\n"
+             "In any value ${NAME} is replaced by the environment variable, ${NAME:-text} by text "
+             "if the variable is unset or empty, and $${ is a literal ${. A secret can also be a "
+             "file named after its option in $CREDENTIALS_DIRECTORY; the file wins.\n\n"
+             "nightdesk check-config reports every mistake with its line and column; nightdesk "
+             "config --example prints a commented file.");
+    for (size_t g = 0; g < option_group_count; g++) {
+        const char *group = option_groups[g].name;
+        roff_section(out, group);
+        roff_add(out, option_groups[g].help);
+        for (size_t i = 0; i < option_count; i++) {
+            if (strcmp(option_table[i].group, group) == 0) {
+                man_option(out, &option_table[i]);
+            }
+        }
+        if (strcmp(group, "telegram") == 0) {
+            man_fields(out, option_user_fields, option_user_field_count);
+        } else if (strcmp(group, "api") == 0) {
+            man_fields(out, option_local_fields, option_local_field_count);
+        } else if (strcmp(group, "services") == 0) {
+            man_fields(out, option_service_fields, option_service_field_count);
+        }
+    }
+    roff_section(out, "SEE ALSO");
+    buf_add_c(out, ".BR nightdesk (1)\n");
 }
 
 /* ------------------------------------------------------------------ the example */

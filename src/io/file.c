@@ -120,8 +120,21 @@ static int sync_folder_of(const char *path)
     return 0;
 }
 
+/* A device or a pipe is written as it is: a rename would put a file in its place, for root even in
+ * /dev. */
+static int write_special(const char *path, struct str bytes, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int rc = fd < 0 ? -errno : write_all(fd, bytes);
+    return rc < 0 ? file_error(err, -rc, "write", path) : 0;
+}
+
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return write_special(path, bytes, err);
+    }
     AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
     buf_addf(&temporary, "%s.XXXXXX", path);
     if (buf_failed(&temporary)) {

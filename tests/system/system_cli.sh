@@ -98,12 +98,12 @@ daemon=$!
 kill_at_exit $daemon
 wait_for 20 grep -q "ready in" log
 timeout 4 "$ND" do --yes "restart slow" --config slow.yaml --state live > out 2> err
-tap_check "a client that is ended has told its run" contains err "nightdesk do runs 1"
+tap_check "a client that is ended has printed its run" contains err "nightdesk do runs 1"
 tap_check "and no answer" test ! -s out
 "$ND" do runs 1 --config slow.yaml --state live > out 2>&1
 tap_check "whose outcome can be looked up" contains out "Run 1: restart slow"
 "$ND" do --yes "restart slow" --config slow.yaml --state live > out 2>&1
-tap_check "it is locked meanwhile, which is told at once" contains out COMMAND_LOCKED
+tap_check "it is locked meanwhile, and refused at once" contains out COMMAND_LOCKED
 
 "$ND" auditlog show --json --config slow.yaml --state live > out
 tap_check "auditlog show --json is one document" \

@@ -36,6 +36,25 @@ static void failed_write_keeps_the_old_file(void **state)
     assert_true(S_ISDIR(st.st_mode));
 }
 
+/* A link stands for the device here, so that a failure of this test breaks no device. */
+static void a_device_is_written_not_replaced(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    struct err err = {0};
+    struct stat st;
+    const char *full = scratch_path(&s, "full");
+    assert_int_equal(symlink("/dev/full", full), 0);
+    assert_true(file_write(full, str_c("x"), 0600, &err) < 0);
+    assert_int_equal(lstat(full, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink(full), 0);
+    assert_int_equal(symlink("/dev/null", full), 0);
+    assert_int_equal(file_write(full, str_c("x"), 0600, &err), 0);
+    assert_int_equal(lstat(full, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+}
+
 static void missing_file_is_named(void **state)
 {
     (void)state;
@@ -97,6 +116,7 @@ static void lock_names_its_holder_and_ends_with_it(void **state)
 
 UNIT_GROUP(file, cmocka_unit_test(write_replaces_whole_and_sets_the_mode),
            cmocka_unit_test(failed_write_keeps_the_old_file),
+           cmocka_unit_test(a_device_is_written_not_replaced),
            cmocka_unit_test(missing_file_is_named), cmocka_unit_test(a_read_is_limited),
            cmocka_unit_test(folders_are_created_with_their_parents),
            cmocka_unit_test(lock_names_its_holder_and_ends_with_it))
