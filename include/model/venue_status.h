@@ -59,6 +59,8 @@ struct dec instrument_price_step(const struct instrument *instrument, struct dec
 /* A multiple of that step; without a step, or with a NULL instrument, the price itself. */
 struct dec instrument_round(const struct instrument *instrument, struct dec price, bool up);
 
+/* A venue reports at most so many: first the quote currency of the traded symbols, in which the
+ * books are kept, then those of margin and fees. Coins that are held are in the listings. */
 #define VENUE_BALANCES_MAX 8
 
 struct venue_balance {
@@ -69,8 +71,7 @@ struct venue_balance {
 
 struct venue_account {
     int balance_count;
-    struct venue_balance
-        balances[VENUE_BALANCES_MAX]; /* of the currencies that matter to trading */
+    struct venue_balance balances[VENUE_BALANCES_MAX];
     struct dec margin_used;
     struct dec margin_maintenance; /* below it the venue liquidates; zero: not reported */
     double leverage;               /* the most that the venue allows; 0: unknown */

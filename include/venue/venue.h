@@ -89,6 +89,13 @@ enum venue_call {
     VENUE_CALL_AMEND
 };
 
+/* What the total of a balance contains while a position is open. */
+enum venue_balances {
+    VENUE_BALANCES_UNKNOWN, /* or unrealised profit, which depends on the venue's mark price */
+    VENUE_BALANCES_CASH,    /* a position is paid for in full: the price of a long is gone */
+    VENUE_BALANCES_WALLET   /* a position is margined: only fees and realised profit change it */
+};
+
 /* A set of enum order_type or enum time_in_force. */
 #define VENUE_SET(value) (1u << (value))
 
@@ -106,6 +113,7 @@ struct venue_capabilities {
     bool prices_in_ticks; /* stops, targets and limits must be multiples of the symbol's tick */
     bool connection;      /* its connection is reported: nothing is opened before READY */
     bool instruments; /* the rules of each symbol are reported: nothing is opened without them */
+    enum venue_balances balances; /* of account reports */
     int64_t not_found_us; /* an order that it has may be answered NOT_FOUND for this long; 0: its
                            * answer is final, because it decides as it answers */
 };

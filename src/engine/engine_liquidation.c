@@ -22,6 +22,20 @@ static void move_level(struct engine_liquidation_guard *liquidation_guard, doubl
     }
 }
 
+/* As much of the position as the venue's rules allow an order for, no less than wanted; all of it
+ * if that much is too small an order. */
+static struct dec order_size(const struct engine *engine, const struct position *p,
+                             struct dec wanted)
+{
+    const struct instrument *rules = engine_venue_instrument(engine, p->symbol);
+    if (rules == NULL || wanted.e8 <= 0) {
+        return wanted;
+    }
+    struct dec qty = rules->step.e8 > 0 ? dec_ceil_to(wanted, rules->step) : wanted;
+    bool fits = dec_is_valid(qty) && qty.e8 <= p->qty.e8 && qty.e8 >= rules->min_qty.e8;
+    return fits ? qty : p->qty;
+}
+
 /* Repeated until the books show it, since an order can be refused or lost. */
 static void cut(struct engine *engine, const struct position *position, struct dec qty)
 {
@@ -60,7 +74,7 @@ static void liquidation_guard_position(struct engine *engine,
         cut(engine, p,
             liquidation_guard->done == RISK_LIQUIDATION_GUARD_CLOSE
                 ? p->qty
-                : dec_sub(p->qty, liquidation_guard->keep));
+                : order_size(engine, p, dec_sub(p->qty, liquidation_guard->keep)));
     }
 }
 

@@ -141,6 +141,7 @@ void engine_orders_restore(struct engine *engine, const struct engine_memory *me
         const struct engine_booked *b = &memory->booked[i];
         ASSERT(b->order >= 0 && b->order < memory->order_count);
         (void)engine_fills_add(engine, &engine->slots[b->order], b->venue_fill_id);
+        engine->slots[b->order].restored = true;
     }
 }
 
@@ -277,6 +278,11 @@ int engine_orders_amend(struct engine *engine, const struct position *position, 
     if (!dec_is_valid(stop) || !dec_is_valid(target) || stop.e8 < 0 || target.e8 < 0 ||
         (stop.e8 == 0 && target.e8 == 0)) {
         return ERR_ENGINE_AMEND;
+    }
+    const struct instrument *rules = engine_terms_rules(engine, position->symbol);
+    if (instrument_round(rules, stop, false).e8 != stop.e8 ||
+        instrument_round(rules, target, false).e8 != target.e8) {
+        return ERR_ENGINE_AMEND; /* rounding would set another price than was confirmed */
     }
     /* An earlier amendment that the venue has not confirmed yet counts as applied. */
     struct order wanted = slot->order;

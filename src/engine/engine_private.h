@@ -41,6 +41,7 @@ struct engine_slot {
     int64_t amend_mono_us;           /* when its amendment was last requested; 0: never */
     int refusals;                    /* in a row, of the bracket measured from its fills */
     char last_fill_id[FILL_ID_SIZE]; /* newest booked fill; empty: none */
+    bool restored;                   /* the ids of its oldest booked fills may not be in memory */
     struct order order;              /* of an entry: with the wanted stop and target */
 };
 

@@ -135,7 +135,9 @@ static int first_new(const struct engine_slot *slot, const struct venue_report *
             return i + 1;
         }
     }
-    return 0;
+    /* A report from the first fill on that does not reach our newest one is older. The ids alone do
+     * not show that if a start has not loaded them all. */
+    return slot->restored && report->fills_after[0] == '\0' ? count : 0;
 }
 
 /* Books the new fills of a report. */

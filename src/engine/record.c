@@ -406,7 +406,8 @@ static void pack_order_capabilities(struct pack *p, struct venue_capabilities *c
     pack_bool(p, &can->prices_in_ticks);
 }
 
-/* Version 1 knew one venue, which had brackets. Until version 2 no price was rounded. */
+/* Version 1 knew one venue, which had brackets. Until version 2 no price was rounded,
+ * until version 3 no balance compared while a position was open. */
 static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
 {
     if (p->version < 3 && p->reading) {
@@ -422,6 +423,9 @@ static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
     pack_bool(p, &can->connection);
     pack_bool(p, &can->instruments);
     pack_i64(p, &can->not_found_us);
+    if (p->version >= 4) {
+        PACK_ENUM(p, can->balances, VENUE_BALANCES_WALLET);
+    }
 }
 
 void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine)

@@ -293,7 +293,13 @@ void model_json_step(struct json_out *out, const struct run_step *step)
 
 void model_json_account(struct json_out *out, const struct snapshot *s)
 {
-    json_out_text(out, "currency", "USD");
+    /* The books are kept in the quote currency of the symbols. */
+    struct str currency = s->market_count > 0 ? symbol_quote(&s->markets[0].symbol) : STR_LIT("");
+    if (currency.len > 0) {
+        json_out_str(out, "currency", currency);
+    } else {
+        json_out_null(out, "currency");
+    }
     json_out_dec(out, "initial_cash", s->initial_cash);
     json_out_dec(out, "cash", s->cash);
     json_out_dec(out, "equity", s->equity);

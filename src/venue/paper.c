@@ -560,9 +560,9 @@ static int64_t paper_due_us(const struct venue *venue)
 static const struct venue_capabilities *paper_capabilities(const struct venue *venue)
 {
     /* It is in this process, so its answers are final. */
-    static const struct venue_capabilities can = {VENUE_USUAL, .brackets = true,
-                                                  .prices_in_ticks = true, .connection = true,
-                                                  .instruments = true};
+    static const struct venue_capabilities can = {
+        VENUE_USUAL,        .brackets = true,    .prices_in_ticks = true,
+        .connection = true, .instruments = true, .balances = VENUE_BALANCES_CASH};
     (void)venue;
     return &can;
 }

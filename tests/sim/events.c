@@ -36,7 +36,7 @@ bool events_closes(enum venue_event event)
     return exit_reason(event) != NULL;
 }
 
-/* ERR_NONE: a payment, which nobody is told of. */
+/* ERR_NONE: a payment, which raises no alert. */
 static enum err_id alert_of(enum venue_event event)
 {
     switch (event) {
@@ -254,8 +254,8 @@ bool events_check(const struct events *events, struct trading_store *store, char
     for (int64_t i = 0; i < events->count; i++) {
         const struct events_entry *e = &events->list[i];
         if (alert_of(e->event) != ERR_NONE && !e->told) {
-            (void)snprintf(ret_what, what_size, "nobody was told of event %lld (%s)",
-                           (long long)i + 1, err_info(alert_of(e->event))->code);
+            (void)snprintf(ret_what, what_size, "event %lld (%s) raised no alert", (long long)i + 1,
+                           err_info(alert_of(e->event))->code);
             return false;
         }
     }

@@ -34,7 +34,7 @@ struct events_entry {
     struct dec price;
     struct dec payment;
     int64_t at_us;
-    bool told;    /* people were told of it */
+    bool told;    /* an alert was raised */
     bool stopped; /* it was checked that it paused trading */
 };
 
@@ -60,7 +60,7 @@ void events_tell(struct events *events, enum err_id alert, struct symbol symbol,
 bool events_pauses(enum venue_event event);
 /* Whether this kind closes a position. */
 bool events_closes(enum venue_event event);
-/* That each event was booked once, with its trade, and told. */
+/* That each event was booked once, with its trade, and raised its alert. */
 bool events_check(const struct events *events, struct trading_store *store, char *ret_what,
                   size_t what_size);
 /* The fees of all closes by the venue: no fill has them. */

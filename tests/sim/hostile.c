@@ -228,6 +228,18 @@ static bool take_event(struct hostile *h, struct venue_report *r)
     return false;
 }
 
+/* The paper venue's balance is cash; that of a margined account is not reduced by what a position
+ * cost. */
+static void add_cost(const struct hostile *h, struct venue_balance *b)
+{
+    const struct paper_book *book = &paper_of(h->inner)->book;
+    for (int i = 0; i < book->position_count && h->can.balances == VENUE_BALANCES_WALLET; i++) {
+        const struct position *p = &book->positions[i];
+        struct dec cost = dec_mul(p->entry_price, p->qty);
+        b->total = p->side == SIDE_LONG ? dec_add(b->total, cost) : dec_sub(b->total, cost);
+    }
+}
+
 static void pull(struct hostile *h)
 {
     struct venue_report r;
@@ -251,6 +263,7 @@ static void pull(struct hostile *h)
             struct venue_balance *b = &r.account.balances[0];
             b->total =
                 dec_sub(dec_add(b->total, h->foreign_profit), events_transferred(&h->events));
+            add_cost(h, b);
         }
         if (!h->can.brackets) {
             r.stop = DEC_ZERO;
@@ -735,6 +748,7 @@ static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_fund
         return;
     }
     venue_list(h->inner, ask_id, events_last_payment(&h->events));
+    pull(h); /* the account as it is now */
     for (int64_t i = 1; i <= EVENTS_PER_LISTING && after_funding_id + i <= h->events.count; i++) {
         struct venue_report r;
         events_report(&h->events, after_funding_id + i, &r);
@@ -750,6 +764,11 @@ static void check_amend(struct hostile *h, const char *client_id, struct dec sto
     if (order_table_get(h->store, client_id, &row, &err) < 0 || dec_cmp(row.stop, stop) != 0 ||
         dec_cmp(row.target, target) != 0) {
         report_violation(h, "an amendment of %s is not on disk", client_id);
+    }
+    const struct instrument rules = {.digits = 6}; /* of the simulation's paper venue */
+    if (instrument_round(&rules, stop, false).e8 != stop.e8 ||
+        instrument_round(&rules, target, false).e8 != target.e8) {
+        report_violation(h, "an amendment of %s is not in ticks", client_id);
     }
     if (!h->can.brackets) {
         report_violation(h, "an amendment of %s at a venue without brackets", client_id);
@@ -949,9 +968,14 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->fault_scale = 1;
     h->snapshot = snapshot_new(CAPACITY_MIN);
     h->prices = rng_chance(rng, 0.5);
-    h->can = (struct venue_capabilities){
-        VENUE_USUAL,        .prices_in_ticks = true, .brackets = !rng_chance(rng, 0.2),
-        .connection = true, .instruments = true,     .not_found_us = HOSTILE_NOT_FOUND_US};
+    h->can = (struct venue_capabilities){VENUE_USUAL,
+                                         .prices_in_ticks = true,
+                                         .brackets = !rng_chance(rng, 0.2),
+                                         .connection = true,
+                                         .instruments = true,
+                                         .not_found_us = HOSTILE_NOT_FOUND_US,
+                                         .balances = h->prices ? VENUE_BALANCES_CASH
+                                                               : VENUE_BALANCES_WALLET};
     for (int i = 0; i < CAPACITY_MIN; i++) {
         h->gap[i] = dec_from_int(1);
     }

@@ -444,6 +444,9 @@ static bool crash(struct sim *sim)
     return ok;
 }
 
+/* Those of the paper venue's terms above. */
+static const struct instrument price_rules = {.digits = 6};
+
 /* A bracket around the price, sometimes on the wrong side, or for a symbol without a position. */
 static void want_bracket(struct sim *sim, struct request *r)
 {
@@ -461,6 +464,10 @@ static void want_bracket(struct sim *sim, struct request *r)
     }
     if (rng_chance(&sim->rng, 0.6)) {
         r->target = dec_from_double(mark * (1 + side * rng_double(&sim->rng) * 0.015));
+    }
+    if (r->id % 8 != 0) { /* the others are refused, since they are not multiples of the tick */
+        r->stop = instrument_round(&price_rules, r->stop, false);
+        r->target = instrument_round(&price_rules, r->target, false);
     }
 }
 
@@ -533,9 +540,6 @@ static bool check_markets(struct sim *sim, const struct snapshot *s)
     return true;
 }
 
-/* Those of the paper venue's terms above. */
-static const struct instrument price_rules = {.digits = 6};
-
 /* Stop and target at the decided distance from the entry price, unless a person moved them. */
 static bool is_measured(const struct order *entry)
 {
@@ -587,12 +591,11 @@ static bool check_exposure(struct sim *sim)
         beyond = beyond ||
                  s->risk.tiers[t].exposure_pct > s->risk.tiers[t].max_exposure_pct * (1 + 1e-9);
     }
-    struct order alive[ORDERS_LIMIT];
-    struct err err = {0};
-    int count = order_table_open(sim->store, alive, COUNT_OF(alive), &err);
+    /* At the venue: an unanswered entry may never have reached it. */
+    const struct paper_book *book = &paper_now(sim)->book;
     bool entries = false;
-    for (int i = 0; i < count; i++) {
-        entries = entries || alive[i].kind == ORDER_ENTRY;
+    for (int i = 0; i < book->open_count; i++) {
+        entries = entries || book->open[i].kind == ORDER_ENTRY;
     }
     if (sim->hostile.fault_scale > 0 || !beyond || !entries) {
         sim->beyond_mono_us = sim->clock.now_mono_us;

@@ -150,6 +150,27 @@ static void a_fall_warns_then_halves_then_halves_again(void **state)
     watch_free(w);
 }
 
+/* What is closed is a multiple of the venue's step, and no order that it finds too small. */
+static void half_is_rounded_to_the_step(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t step, min, closed;
+    } cases[] = {{0, 0, 5}, {2, 0, 6}, {4, 0, 8}, {1, 5, 5}, {1, 6, 10}, {20, 0, 10}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct watch *w = watch_new(SIDE_LONG, 150);
+        struct venue_report *r = &w->in.reports[w->in.report_count++];
+        *r = (struct venue_report){.kind = VENUE_INSTRUMENT};
+        r->instrument = (struct instrument){.symbol = w->settings.symbols[0],
+                                            .step = dec_from_int(cases[i].step),
+                                            .min_qty = dec_from_int(cases[i].min)};
+        watch_bar(w, 100);
+        watch_minute(w, 89.9);
+        assert_int_equal(closes(w).e8, dec_from_int(cases[i].closed).e8);
+        watch_free(w);
+    }
+}
+
 /* Halves once per fall, not once per minute: a late or lost answer does not halve more. */
 static void it_halves_once_per_fall(void **state)
 {
@@ -480,7 +501,8 @@ static void a_cooldown_is_shown_and_survives_a_restart(void **state)
     driver_rig_close(&rig);
 }
 
-UNIT_GROUP(liquidation_guard, cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),
+UNIT_GROUP(liquidation_guard, cmocka_unit_test(half_is_rounded_to_the_step),
+           cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),
            cmocka_unit_test(it_halves_once_per_fall), cmocka_unit_test(a_gap_closes_at_once),
            cmocka_unit_test(a_short_is_guarded_too), cmocka_unit_test(it_guards_in_every_state),
            cmocka_unit_test(a_refused_close_is_made_again),

@@ -77,6 +77,43 @@ static void many_fills_are_paged_through(void **state)
     report_rig_close(&l);
 }
 
+/* A start loads only the newest ids of an order with many fills; a report that was on its way, with
+ * older fills, books none of them again. */
+static void a_late_report_after_a_start_books_nothing_twice(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_open(&l);
+    for (int from = 1; from <= 9; from += 8) {
+        struct venue_report *r = report_rig_add_order(&l, ORDER_PARTIAL, from == 1 ? 8 : 9);
+        fill_id_of_number(from - 1, r->fills_after);
+        for (int id = from; id < from + 8 && id <= 9; id++) {
+            report_rig_add_fill(r, id, ORDER_ENTRY, 1, 100);
+        }
+        report_rig_step(&l);
+    }
+    assert_int_equal(engine_state(l.engine)->fills, 9);
+    struct order entry = l.memory->orders[0];
+    entry.state = ORDER_PARTIAL;
+    entry.filled_qty = report_rig_whole(9);
+    l.memory->booked_count = 1;
+    l.memory->booked[0].order = 0;
+    fill_id_of_number(9, l.memory->booked[0].venue_fill_id);
+    report_rig_restart(&l, &entry);
+    struct venue_report *r = report_rig_add_order(&l, ORDER_PARTIAL, 8);
+    for (int id = 1; id <= 8; id++) {
+        report_rig_add_fill(r, id, ORDER_ENTRY, 1, 100);
+    }
+    report_rig_step(&l);
+    assert_int_equal(engine_state(l.engine)->fills, 9);
+    r = report_rig_add_order(&l, ORDER_FILLED, 10);
+    fill_id_of_number(9, r->fills_after);
+    report_rig_add_fill(r, 10, ORDER_ENTRY, 1, 100);
+    report_rig_step(&l);
+    assert_int_equal(engine_state(l.engine)->fills, 10);
+    report_rig_close(&l);
+}
+
 static void set_id(struct venue_report *r, int fill, const char *id)
 {
     (void)str_copy(str_c(id), r->fills[fill].venue_fill_id, FILL_ID_SIZE);
@@ -742,6 +779,7 @@ static void a_stop_closes_a_foreign_position_once_our_own_close_is_saved(void **
 
 UNIT_GROUP(orders, cmocka_unit_test(a_stop_closes_a_foreign_position_once_our_own_close_is_saved),
            cmocka_unit_test(many_fills_are_paged_through),
+           cmocka_unit_test(a_late_report_after_a_start_books_nothing_twice),
            cmocka_unit_test(an_order_is_over_once_its_fills_are_booked),
            cmocka_unit_test(impossible_reports_are_not_booked),
            cmocka_unit_test(an_unanswered_order_is_unknown_until_the_venue_reports),

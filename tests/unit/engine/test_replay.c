@@ -432,9 +432,9 @@ static void other_files_are_foreign(void **state)
     (void)snprintf(path, sizeof(path), "%s/x", b.folder);
     struct replay_count count;
     struct err err = {0};
-    bytes.data[14] = '4';
+    bytes.data[14] = '5';
     assert_int_equal(replay_bytes(path, buf_str(&bytes), &count, &err), -ERR_ENGINE_RECORD_FOREIGN);
-    assert_non_null(strstr(err.context, "version 4"));
+    assert_non_null(strstr(err.context, "version 5"));
     assert_true(journal_source_fits(path));
     assert_int_equal(replay_bytes(path, STR_LIT("time,open,high,low,close\n"), &count, &err),
                      -ERR_ENGINE_RECORD_FOREIGN);

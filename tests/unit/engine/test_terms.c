@@ -320,7 +320,34 @@ static void an_entry_rests_as_a_limit_for_a_quarter_of_an_hour(void **state)
     }
 }
 
-UNIT_GROUP(engine_terms, cmocka_unit_test(the_order_is_what_the_venue_can_do),
+/* A person's price is not moved to the tick: it would not be the confirmed one. */
+static void an_amendment_between_two_ticks_is_refused(void **state)
+{
+    (void)state;
+    for (int ticks = 0; ticks < 2; ticks++) {
+        struct report_rig l;
+        report_rig_open(&l);
+        report_rig_start(&l);
+        engine_set_venue(l.engine, &(struct venue_capabilities){VENUE_USUAL, .brackets = true,
+                                                                .instruments = true,
+                                                                .prices_in_ticks = ticks});
+        report_rig_add(&l, VENUE_INSTRUMENT, "")->instrument =
+            (struct instrument){.symbol = report_rig_btc, .tick = {DEC_ONE / 2}};
+        report_rig_add_fill(report_rig_add_order(&l, ORDER_FILLED, 10), 1, ORDER_ENTRY, 10, 100);
+        report_rig_step(&l);
+        struct request r = {.kind = REQUEST_AMEND, .symbol = report_rig_btc};
+        r.stop = dec_from_double(95.3);
+        assert_int_equal(report_rig_ask(&l, r), ticks ? ERR_ENGINE_AMEND : ERR_NONE);
+        r.stop = dec_from_double(95.5);
+        assert_int_equal(report_rig_ask(&l, r), ERR_NONE);
+        r.target = dec_from_double(110.2);
+        assert_int_equal(report_rig_ask(&l, r), ticks ? ERR_ENGINE_AMEND : ERR_NONE);
+        report_rig_close(&l);
+    }
+}
+
+UNIT_GROUP(engine_terms, cmocka_unit_test(an_amendment_between_two_ticks_is_refused),
+           cmocka_unit_test(the_order_is_what_the_venue_can_do),
            cmocka_unit_test(without_shorts_and_leverage),
            cmocka_unit_test(without_reduce_only_a_close_waits_for_answers),
            cmocka_unit_test(a_bracket_that_cannot_be_amended_stays),

@@ -297,6 +297,45 @@ static void other_cash_at_the_venue_is_an_alert(void **state)
     }
 }
 
+/* Ten are held at 100, bought with 10,000. */
+static int count_balance_faults(enum venue_balances balances, struct dec total)
+{
+    struct report_rig l;
+    int faults = 0;
+    open_at(&l, &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .balances = balances});
+    report_rig_add_fill(report_rig_add_order(&l, ORDER_FILLED, 10), 1, ORDER_ENTRY, 10, 100);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->position_count, 1);
+    for (int i = 0; i < 4; i++) {
+        report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+        struct venue_report *r = report_rig_add(&l, VENUE_ACCOUNT, "");
+        r->ask_id = l.out->list_id;
+        r->account.balance_count = 1;
+        r->account.balances[0] = (struct venue_balance){"USD", total, DEC_ZERO};
+        report_rig_step(&l);
+        faults += report_rig_is_fault(&l, ERR_VENUE_BALANCE);
+    }
+    report_rig_close(&l);
+    return faults;
+}
+
+/* Cash is without what the position cost, a wallet with it; three reports in a row are needed, and
+ * one unit of rounding is allowed. */
+static void cash_is_compared_while_a_position_is_open(void **state)
+{
+    (void)state;
+    const struct dec cash = report_rig_whole(9000);
+    const struct dec wallet = report_rig_whole(10000);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_CASH, cash), 0);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_CASH, wallet), 2);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_WALLET, wallet), 0);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_WALLET, cash), 2);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_UNKNOWN, cash), 0);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_UNKNOWN, wallet), 0);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_CASH, (struct dec){cash.e8 + 1}), 0);
+    assert_int_equal(count_balance_faults(VENUE_BALANCES_CASH, (struct dec){cash.e8 - 1000}), 2);
+}
+
 /* The venue requires 30 % of the notional: the guard acts although the configured rate is none. */
 static void a_higher_maintenance_margin_counts(void **state)
 {
@@ -469,7 +508,8 @@ static void an_event_of_a_position_that_was_written_off(void **state)
     report_rig_close(&l);
 }
 
-UNIT_GROUP(engine_venue, cmocka_unit_test(a_higher_maintenance_margin_counts),
+UNIT_GROUP(engine_venue, cmocka_unit_test(cash_is_compared_while_a_position_is_open),
+           cmocka_unit_test(a_higher_maintenance_margin_counts),
            cmocka_unit_test(a_transfer_is_not_a_loss),
            cmocka_unit_test(the_venue_closes_a_position),
            cmocka_unit_test(a_margin_call_pauses_trading),
