@@ -553,7 +553,7 @@ static struct dec largest_qty(const struct inputs *in, double limit)
     int64_t lot = in->lot;
     int64_t qty = (int64_t)floor(smaller(limit / in->price, QTY_MAX) / (double)lot) * lot;
     /* The divisions round, so the result is corrected with the comparison that the rules make. */
-    while (qty > 0 && (double)qty * in->price > limit) {
+    while ((double)qty * in->price > limit) {
         qty -= lot;
     }
     while (qty < (int64_t)QTY_MAX - lot && (double)(qty + lot) * in->price <= limit) {

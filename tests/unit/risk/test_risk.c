@@ -100,6 +100,7 @@ static void each_rule_refuses(void **state)
     REFUSED(a.price_suspect = true, "RISK_STALE_PRICE", "the newest candle was refused");
     REFUSED(a.now_us += RISK_STALE_AFTER_US + USEC_PER_SEC, "RISK_STALE_PRICE",
             "price is 181 s old, at most 180 s");
+    REFUSED(a.price_updated_us = 1, "RISK_STALE_PRICE", "price is 3599 s old, at most 180 s");
     REFUSED(a.price_updated_us = 0, "RISK_STALE_PRICE", "no price yet");
     REFUSED((a.price_updated_us = 0, a.now_us = 1), "RISK_STALE_PRICE", "no price yet");
     REFUSED(o.stop = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
@@ -135,6 +136,9 @@ static void each_rule_refuses(void **state)
     expect(&a, &o, "RISK_POSITION_SIZE", "size -1 is not above zero", dec_from_int(25));
     o.qty = DEC_ZERO;
     expect(&a, &o, "RISK_POSITION_SIZE", "size 0 is not above zero", dec_from_int(25));
+    o.qty = (struct dec){1};
+    expect(&a, &o, "RISK_POSITION_SIZE", "size 0.00000001 is less than one lot of 0.01",
+           dec_from_int(25));
 }
 
 static void limits_are_exact(void **state)
@@ -151,6 +155,10 @@ static void limits_are_exact(void **state)
     a.orders_lately = 9;
     a.correlation = 0.7;
     o.qty = dec_from_int(25); /* 25 % to the last unit */
+    assert_true(risk_check(&a, &o, &v));
+    a.now_us = 1;
+    a.price_updated_us = 1;
+    a.cooldown_until_us = 1;
     assert_true(risk_check(&a, &o, &v));
     a.equity = (struct dec){dec_from_int(9500).e8 + 1000};
     o.qty = dec_from_int(1);
@@ -594,6 +602,8 @@ static void figures_out_of_range_are_refused(void **state)
             "RISK_STOP_MANDATORY");
     REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(99), o.target = dec_from_int(98)),
             "RISK_STOP_MANDATORY");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(100), o.target = dec_from_int(98)),
+            "RISK_STOP_MANDATORY");
 #undef REFUSED
     prepare(&a, &o);
     assert_true(risk_drawdown_pct(&a) == 0);
@@ -607,6 +617,11 @@ static void figures_out_of_range_are_refused(void **state)
     assert_true(risk_daily_loss_pct(&a) == 4);
     a.day_start_equity = DEC_ZERO;
     assert_true(risk_daily_loss_pct(&a) == 0);
+    a.day_start_equity = (struct dec){1};
+    a.equity = DEC_ZERO;
+    assert_true(risk_daily_loss_pct(&a) == 100);
+    a.equity = dec_from_int(15920);
+    assert_true(risk_drawdown_pct(&a) == 0.5);
     /* The cheapest coin: up to the largest quantity that a dec can hold. */
     prepare(&a, &o);
     settings.risk_per_trade_pct = 20;
@@ -680,6 +695,8 @@ static void the_distance_ends_where_equity_equals_maintenance(void **state)
                                               notional, SIDE_LONG, notional) == 0);
     assert_true(risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, notional,
                                               SIDE_LONG, DEC_ZERO) == 0);
+    assert_true(risk_liquidation_distance_pct(settings.maintenance_margin_pct, equity, notional,
+                                              SIDE_LONG, (struct dec){1}) > 0);
 
     assert_int_equal(risk_liquidation_guard(10), RISK_LIQUIDATION_GUARD_NONE);
     assert_int_equal(risk_liquidation_guard(9.99), RISK_LIQUIDATION_GUARD_WARN);
