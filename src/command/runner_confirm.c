@@ -130,7 +130,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
         rc = confirmation_table_set_outbox(runner->o.store, code, outbox_id, err);
     }
     if (rc == 0 && stage == STAGE_APPROVE) {
-        rc = stage_ask_others(run, in, reply, err);
+        rc = stage_ask_others(run, reply, err);
         a->posted = true;
     }
     return rc < 0 ? rc : run_write_audit(run, "confirm.asked", stage_name(stage), "ok", err);

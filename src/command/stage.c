@@ -215,14 +215,13 @@ void stage_add_others(const struct run *run, struct reply *prompt)
     }
 }
 
-int stage_ask_others(const struct run *run, const struct invocation *in, const struct reply *prompt,
-                     struct err *err)
+int stage_ask_others(const struct run *run, const struct reply *prompt, struct err *err)
 {
     struct principal who;
     bool may;
     int rc = 0;
     for (int i = 0; rc == 0 && next_other(run, i, &who, &may); i++) {
-        if (!may || (in->who->channel == CHANNEL_TELEGRAM && in->chat_id == who.id)) {
+        if (!may) {
             continue;
         }
         AUTO_REPLY struct reply *copy = reply_copy(prompt);

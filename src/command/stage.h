@@ -32,8 +32,7 @@ int stage_answer(struct run *run, const struct invocation *in, const struct conf
 /* Adds who may approve. */
 void stage_add_others(const struct run *run, struct reply *prompt);
 /* Shows the prompt for an approval to the other people who may give it. */
-int stage_ask_others(const struct run *run, const struct invocation *in, const struct reply *prompt,
-                     struct err *err);
+int stage_ask_others(const struct run *run, const struct reply *prompt, struct err *err);
 /* Replaces these copies, when the prompt is closed. Does nothing at another stage. */
 int stage_close_copies(struct runner *runner, const struct confirmation *c,
                        const struct reply *text, struct err *err);

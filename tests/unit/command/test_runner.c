@@ -629,6 +629,9 @@ static void a_change_is_looked_up_after_a_crash(void **state)
     assert_string_equal(rig->remembered, "id 77");
     assert_int_equal(rig->reads, 1); /* and goes on with the next step */
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    struct run_step steps[4];
+    assert_int_equal(run_table_steps(rig->store, 1, steps, 4, NULL), 2);
+    assert_int_equal(steps[0].state, RUN_STEP_DONE);
 
     assert_int_equal(runner_rig_send(rig, "known"), 0);
     rig->happened = false;

@@ -200,7 +200,9 @@ static void a_second_person_approves(void **state)
     assert_int_equal(runner_rig_submit(rig, &alice_at_the_socket, line), 0);
     assert_int_equal(rig->runs, 0);
     struct principal token = {.channel = CHANNEL_HTTP, .name = "api", .role = ROLE_OPERATOR};
+    assert_int_equal(runner_rig_audited(rig, "confirm.foreign"), 2);
     assert_int_equal(runner_rig_submit(rig, &token, line), 0); /* alice may hold it */
+    assert_int_equal(runner_rig_audited(rig, "confirm.foreign"), 3);
     assert_int_equal(rig->runs, 0);
     assert_int_equal(runner_rig_audited(rig, "confirm.approved"), 0);
     assert_int_equal(runner_rig_submit(rig, &rig->rita, line), 0); /* not her role */
