@@ -425,6 +425,16 @@ uninstall: ## remove what install installed; keep configuration, state and an ad
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	rm -f $(addprefix $(DESTDIR),$(MAN1) $(MAN5) $(BASH) $(ZSH))
 
+# DEB_MAINTAINER="Name <address>" is the person who builds it. `make deb` needs dpkg-dev; deb-test lintian,
+# mmdebstrap and root.
+DEB_REVISION   ?= 1
+DEB_MAINTAINER ?= $(shell git log -1 --format='%an <%ae>')
+.PHONY: deb deb-test
+deb: build ## make a Debian package in build/; DEB_REVISION=1 DEB_MAINTAINER="Name <address>"
+	@sh tests/checks/deb.sh $(MAKE) $(abspath $(BUILD)) $(VERSION)-$(DEB_REVISION) '$(DEB_MAINTAINER)'
+deb-test: build ## lint the package, then install, upgrade and purge it in a fresh root of the distribution
+	@sh tests/checks/deb_test.sh $(MAKE) $(abspath $(BUILD)) $(VERSION)
+
 format: ## format all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 clean: ## remove all build output

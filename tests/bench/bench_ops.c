@@ -243,6 +243,29 @@ static double many_symbols_mb(struct daemon *d, uint16_t port)
     return mb;
 }
 
+#define HELPS 50
+
+static double help_ms[HELPS];
+
+/* From before fork to the end of `nightdesk --help`. */
+static void measure_help(const struct daemon *d)
+{
+    for (int i = 0; i < HELPS; i++) {
+        int64_t began_ns = bench_now_ns();
+        pid_t pid = fork();
+        ASSERT(pid >= 0);
+        if (pid == 0) {
+            int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+            (void)dup2(null, STDOUT_FILENO);
+            (void)execl(d->binary, d->binary, "--help", (char *)NULL);
+            _exit(127);
+        }
+        int status = 0;
+        ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
+        help_ms[i] = (double)(bench_now_ns() - began_ns) / 1e6;
+    }
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -258,6 +281,7 @@ int main(int argc, char **argv)
     write_config(&d, fake_telegram_port(telegram), 0);
     listen_for_ready(&d);
 
+    measure_help(&d);
     measure_starts(&d);
     start(&d);
     sleep_ms(IDLE_S * 1000);
@@ -271,6 +295,7 @@ int main(int argc, char **argv)
     double many_mb[1] = {many_symbols_mb(&d, fake_telegram_port(telegram))};
 
     bench_table_head();
+    bench_table_row("--help, from fork to exit (limit 20 ms)", help_ms, HELPS, "ms", NULL);
     bench_table_row("exec to ready (limit 200 ms)", ready_ms, STARTS, "ms", NULL);
     bench_table_row("idle memory, RSS (limit 20 MB)", rss_mb, 1, "MB", NULL);
     bench_table_row("idle memory, 300 symbols, RSS (limit 60 MB)", many_mb, 1, "MB", NULL);
