@@ -71,6 +71,8 @@ static void notify_waiters(struct service *service, bool up)
             continue;
         }
         int64_t waited_us = mono_us(service) - waiter->begun_mono_us;
+        /* A check that began before the command says nothing about what the command has done. */
+        const char *why = up ? "not checked since" : service->detail;
         if (up && service->check_mono_us >= waiter->begun_mono_us) {
             waiter->call = NULL;
             reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
@@ -79,13 +81,12 @@ static void notify_waiters(struct service *service, bool up)
             action_finish(call, NULL);
         } else if (mono_us(service) >= waiter->deadline_mono_us) {
             struct err err = {0};
-            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name,
-                          service->detail);
+            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name, why);
             waiter->call = NULL;
             action_finish(call, &err);
         } else {
-            action_progress(call, "waiting for %s: %s, %lld s", service->config->name,
-                            service->detail, (long long)(waited_us / USEC_PER_SEC));
+            action_progress(call, "waiting for %s: %s, %lld s", service->config->name, why,
+                            (long long)(waited_us / USEC_PER_SEC));
         }
     }
 }
@@ -135,7 +136,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct service *service, 
     service->failed = true;
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(service->detail, sizeof(service->detail), format, args);
+    (void)vsnprintf(service->failure, sizeof(service->failure), format, args);
     va_end(args);
 }
 
@@ -151,8 +152,8 @@ static void conclude(struct service *service)
     if (up) {
         service->latency_us = now_us - service->check_mono_us;
         service->grace_mono_us = 0;
-        (void)str_copy(str_c("ok"), service->detail, sizeof(service->detail));
     }
+    (void)str_copy(str_c(up ? "ok" : service->failure), service->detail, sizeof(service->detail));
     health_checked(service, up, up || !grace);
     notify_waiters(service, up);
     int64_t every_us = service->health->options.config->monitoring_check_interval_us;

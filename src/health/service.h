@@ -47,7 +47,8 @@ struct service {
     int open_parts; /* parts without a result */
     int unit_calls; /* callbacks of io/units to come, of checks and others */
     bool failed;
-    char detail[SERVICE_DETAIL_SIZE]; /* of the last check that failed, or "ok" */
+    char detail[SERVICE_DETAIL_SIZE];  /* of the last check that has ended: its failure, or "ok" */
+    char failure[SERVICE_DETAIL_SIZE]; /* the first of the check that runs */
     struct http_call *http;
     int64_t check_mono_us;
 

@@ -20,6 +20,7 @@
 #include "io/pool.h"
 #include "io/units.h"
 #include "ops/reload.h"
+#include "ops_alerts.h"
 #include "ops_internal.h"
 #include "ops_late.h"
 #include "store/attachment.h"
@@ -425,9 +426,19 @@ static void open_api(struct ops *ops)
     }
 }
 
+void ops_sweep_alerts(struct ops *ops, const struct config *config, bool started)
+{
+    ops_alerts_sweep(&(struct ops_alerts){.store = ops->store,
+                                          .alerts = ops->alerts,
+                                          .config = config,
+                                          .manifests = ops->commands.manifests,
+                                          .started = started});
+}
+
 static void open_channels(struct ops *ops)
 {
     ops->channels_open = true;
+    ops_sweep_alerts(ops, ops_config(ops), true);
     open_api(ops);
     telegram_start(ops->telegram);
     if (ops->console != NULL) {

@@ -203,6 +203,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     api_apply(ops->api, config);
     apply_heartbeat(ops, before, config);
     apply_settings(ops, before, config);
+    ops_sweep_alerts(ops, config, false);
 }
 
 int ops_apply_files(const struct config *config, void *userdata)
@@ -211,6 +212,7 @@ int ops_apply_files(const struct config *config, void *userdata)
     int count = ops_commands_load(&ops->commands, config->commands_folder, MANIFEST_ALL_OR_NOTHING);
     if (count == 0) {
         telegram_menu(ops->telegram);
+        ops_sweep_alerts(ops, config, false);
     }
     return count;
 }

@@ -77,6 +77,9 @@ struct ops {
 /* The configuration that runs now. */
 const struct config *ops_config(const struct ops *ops);
 
+/* ops_alerts.h; started: only at start. */
+void ops_sweep_alerts(struct ops *ops, const struct config *config, bool started);
+
 /* ops_apply.c */
 /* systemd and Claude are optional: a failure disables only their own functions. */
 void ops_apply_make(struct ops *ops);

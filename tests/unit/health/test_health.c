@@ -29,6 +29,7 @@
 struct finished {
     int times;
     int err_id;
+    char context[256];
 };
 
 struct rig {
@@ -171,6 +172,7 @@ static void on_finish(struct action_call *call, const struct err *err)
     struct finished *f = call->owner;
     f->times++;
     f->err_id = err != NULL ? err->id : ERR_NONE;
+    (void)str_copy(str_c(err != NULL ? err->context : ""), f->context, sizeof(f->context));
 }
 
 static void on_progress(struct action_call *call, const char *text)
@@ -475,6 +477,41 @@ static void waiting_times_out(void **state)
     assert_int_equal(g.times, 0);
 }
 
+/* While a check runs, the reason of a service that is down is that of the check before. */
+static void the_reason_is_that_of_the_last_check_that_ended(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    rig->status = 500;
+    start(rig);
+    struct service *demo = first(rig);
+    UNTIL(rig, demo->checked_us > 0 && !demo->checking);
+    UNTIL(rig, demo->checking);
+    demo->failed = true; /* a part of the running check has failed already */
+    (void)str_copy(str_c("another part"), demo->failure, sizeof(demo->failure));
+    assert_string_equal(demo->detail, "HTTP 500, expected 200 to 299");
+    UNTIL(rig, !demo->checking);
+    assert_string_equal(demo->detail, "another part");
+}
+
+/* A check that began before the command is no answer to it, not even "ok". */
+static void an_older_check_is_not_the_reason_of_a_wait(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    UNTIL(rig, first(rig)->checking);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.wait_healthy", "demo", "1s", reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    first(rig)->waiters[0].deadline_mono_us = 0; /* the time is over when that check ends */
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_SERVICE_UNHEALTHY);
+    assert_has(f.context, "demo: not checked since");
+}
+
 static bool file_holds(const char *path, const char *text)
 {
     AUTO_BUF struct buf content = BUF_INIT((size_t)1 << 20);
@@ -701,6 +738,8 @@ UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
            RIGGED(a_restart_starts_a_new_child_at_once),
            RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
            RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
+           RIGGED(the_reason_is_that_of_the_last_check_that_ended),
+           RIGGED(an_older_check_is_not_the_reason_of_a_wait),
            RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_no_part_of_a_log),
            RIGGED(an_unknown_service_name_is_refused), RIGGED(a_unit_without_systemd_is_down),
            RIGGED(a_bad_unit_name_is_refused), RIGGED(a_reload_keeps_the_state_of_what_stays),
