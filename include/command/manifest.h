@@ -153,7 +153,8 @@ int manifest_find_arg(const struct manifest *m, struct str name); /* its index; 
 /* The bytes of "$arg" or "$step.output" at the start of text, which begins with $. */
 size_t manifest_name_size(const struct manifest *m, struct str text);
 bool manifest_is_visible(const struct manifest *m, enum channel channel);
-/* The most similar command name of a channel, for "did you mean"; NULL if none is similar. */
+/* The most similar command name of a channel, for "did you mean"; NULL if none is similar or if
+ * that command changes something: a suggestion is pressed without a second thought. */
 const char *manifest_nearest(const struct manifest_list *list, enum channel channel,
                              struct str name);
 const struct manifest *manifest_ref(const struct manifest *m);

@@ -98,13 +98,15 @@ struct invocation {
     const char *args_json;
     const struct principal *who;
     int64_t chat_id;
-    int64_t message_id; /* with the pressed button, or of the command itself; 0: none */
-    int64_t update_id;  /* the channel's, so that a repeated one has no effect; 0: none */
-    int64_t sent_us;    /* when the user sent it (wall clock); 0: now */
-    bool undated;       /* the channel does not know when; sent_us is the earliest possible time */
-    bool confirmed;     /* confirmed together with the command (nightdesk do --yes, "confirm":true
-                           in the API) */
-    const char *otp;    /* the code of the second factor, sent with the command; NULL: none */
+    int64_t message_id;  /* with the pressed button, or of the command itself; 0: none */
+    int64_t update_id;   /* the channel's, so that a repeated one has no effect; 0: none */
+    int64_t sent_us;     /* when the user sent it (wall clock); 0: now */
+    bool undated;        /* the channel does not know when; sent_us is the earliest possible time */
+    enum err_id not_run; /* COMMAND_EDITED, COMMAND_FORWARDED: the answer, instead of running the
+                            line; ERR_NONE: it is run */
+    bool confirmed;      /* confirmed together with the command (nightdesk do --yes, "confirm":true
+                            in the API) */
+    const char *otp;     /* the code of the second factor, sent with the command; NULL: none */
     /* For channels that wait for the answer. The runner owns `reply`: copy it to keep it. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
     void *userdata;

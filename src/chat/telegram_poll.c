@@ -396,21 +396,42 @@ struct batch {
     size_t news; /* updates that this process had not seen */
 };
 
+/* Members that begin so have marked a forwarded message in every version of the Bot API:
+ * forward_origin, before that forward_date, forward_from, forward_from_chat, forward_sender_name.
+ */
+static bool is_forwarded(struct json_object *message)
+{
+    json_object_object_foreach(message, key, value)
+    {
+        if (strncmp(key, "forward_", strlen("forward_")) == 0 && value != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The text of a message, or the caption of its picture or file, which people type the same way. */
+static struct str text_of(const struct json_object *message)
+{
+    struct str text = str_trim(json_str(message, "text"));
+    return text.len > 0 ? text : str_trim(json_str(message, "caption"));
+}
+
 static int accept_message(struct telegram_poll *poll, const struct principal *who,
-                          const struct json_object *message, int64_t update_id,
-                          const struct batch *batch, struct err *err)
+                          struct json_object *message, int64_t update_id, const struct batch *batch,
+                          bool edited, struct err *err)
 {
     int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
-    struct str text = str_trim(json_str(message, "text"));
+    struct str text = text_of(message);
+    bool forwarded = is_forwarded(message);
     bool is_private = strcmp(json_text(json_get(message, "chat"), "type"), "private") == 0;
     if (chat_id == 0) {
         return 0;
     }
     telegram_send_chat_alive(poll->t->send, chat_id);
-    /* In a group only commands are meant for the bot; a forwarded message is not the sender's own
-     * text. */
-    if (text.len == 0 || (!is_private && text.ptr[0] != '/') ||
-        json_get(message, "forward_origin") != NULL) {
+    /* In a group only commands are meant for the bot. A forwarded message is not the sender's own
+     * text: one that looks like a command is answered, but not run. */
+    if (text.len == 0 || ((!is_private || forwarded) && text.ptr[0] != '/')) {
         return 0;
     }
     AUTO_BUF struct buf stripped = BUF_INIT(POLL_BODY_MAX);
@@ -424,6 +445,9 @@ static int accept_message(struct telegram_poll *poll, const struct principal *wh
                   (struct invocation){.chat_id = chat_id,
                                       .message_id = json_i64(message, "message_id", 0),
                                       .update_id = update_id,
+                                      .not_run = forwarded ? ERR_COMMAND_FORWARDED
+                                                 : edited  ? ERR_COMMAND_EDITED
+                                                           : ERR_NONE,
                                       .sent_us = sent_us(&batch->now, age_us)},
                   err);
 }
@@ -486,7 +510,10 @@ static int accept_update(struct telegram_poll *poll, struct json_object *update,
         return 0;
     }
     if (strcmp(kind, "message") == 0) {
-        return accept_message(poll, &who, content, update_id, batch, err);
+        return accept_message(poll, &who, content, update_id, batch, false, err);
+    }
+    if (strcmp(kind, "edited_message") == 0) {
+        return accept_message(poll, &who, content, update_id, batch, true, err);
     }
     if (strcmp(kind, "callback_query") == 0) {
         return accept_press(poll, &who, content, update_id, batch, err);
@@ -494,7 +521,6 @@ static int accept_update(struct telegram_poll *poll, struct json_object *update,
     if (strcmp(kind, "my_chat_member") == 0) {
         accept_membership(poll, content);
     } else {
-        /* Includes edited_message: editing a message must not run another command. */
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
     }
     return 0;
@@ -739,7 +765,8 @@ static void poll_now(void *userdata)
         poll->timeout_s = configured_timeout_s(poll);
         loop_timer_every(poll->poll_stalled_timer, poll->timeout_s * USEC_PER_SEC);
     }
-    static const char *const kinds[] = {"message", "callback_query", "my_chat_member"};
+    static const char *const kinds[] = {"message", "edited_message", "callback_query",
+                                        "my_chat_member"};
     struct json_object *params = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(params);
     if (poll->offset > 0) {

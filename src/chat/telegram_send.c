@@ -1,10 +1,12 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/render.h"
+#include "command/manifest.h"
 #include "command/reply_json.h"
 #include "rate_limiter.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
+#include "store/run_table.h"
 #include "telegram_message.h"
 
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #define CHAT_DEAD_RETRY_US   USEC_PER_HOUR
 #define UNDELIVERED_ALERT_US (10 * USEC_PER_MIN)
 #define ALERT_UNDELIVERED    "telegram:undelivered"
+#define REPEAT_US            (5 * USEC_PER_MIN)
 #define LOST_MARK            "answer lost: " /* prefix of last_error of a row to be repeated */
 #define NAME_SIZE            64
 #define UNSTORED_MAX         32
@@ -416,24 +419,39 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
     }
 }
 
+/* Whether the message answers a command that only reads: the same text twice cannot mislead. */
+static bool answers_reading(const struct delivery *d)
+{
+    const struct telegram_options *o = &d->send->t->options;
+    AUTO_RUN_ROW struct run_row run = {0};
+    if (d->row.run_id == 0 || run_table_get(o->store, d->row.run_id, &run, NULL) < 0) {
+        return false;
+    }
+    const struct manifest *m = manifest_find(o->manifests, run.command);
+    return m != NULL && !m->changes;
+}
+
+/* The message may have arrived. Silence is worse than a repetition, which says that it may be one
+ * unless it answers a command that only reads. A person has asked again long before REPEAT_US; only
+ * an alert is worth more. */
 static void on_lost(struct delivery *d, const struct telegram_answer *answer)
 {
     AUTO_BUF struct buf why = BUF_INIT(512);
     /* Repeating an edit, a delete or a pin is harmless. */
     bool is_edit = (d->edit && d->part == 0) || is_minor(d);
     bool is_alert = d->row.priority <= OUTBOX_HIGH;
+    bool is_plain = is_edit || (!is_alert && answers_reading(d));
+    bool is_late = now_wall(d->send) - d->row.created_us > REPEAT_US;
     struct telegram_send *send = d->send;
     int64_t delay_us = telegram_fault(send->t, &send->fault, &answer->err, "send");
     send->held_mono_us = now_mono(send) + delay_us;
-    buf_addf(&why, "%s%s", is_edit ? "" : LOST_MARK, err_info(answer->err.id)->code);
-    if (is_edit) {
-        wait_and_repeat(d, delay_us, why.data);
-    } else if (is_alert) {
-        d->repeated = true;
-        wait_and_repeat(d, delay_us, why.data);
-    } else {
+    buf_addf(&why, "%s%s", is_plain ? "" : LOST_MARK, err_info(answer->err.id)->code);
+    if (!is_edit && !is_alert && (is_late || !telegram_message_is_text(d))) {
         end_uncertain(d, why.data);
+        return;
     }
+    d->repeated = d->repeated || !is_plain;
+    wait_and_repeat(d, delay_us, why.data);
 }
 
 static void on_sent(const struct telegram_answer *answer, void *userdata)

@@ -60,7 +60,6 @@ static void list_commands(const struct builtin *builtin, const struct principal 
     const char *group = "";
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_array(&data, "commands");
-    reply_title(r, TONE_PLAIN, "Commands");
     for (size_t i = 0; (m = manifest_at(builtin->manifests, i)) != NULL; i++) {
         if (!may_run(who, m)) {
             continue;
@@ -128,7 +127,7 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
     if (m == NULL || !may_run(who, m)) {
         const char *near = manifest_nearest(builtin->manifests, who->channel, str_c(name));
         return near == NULL
-                   ? err_set(err, ERR_COMMAND_UNKNOWN, "%.40s", name)
+                   ? err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; /help lists the commands", name)
                    : err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; did you mean %s?", name, near);
     }
     AUTO_BUF struct buf usage = BUF_INIT(512);
@@ -163,7 +162,23 @@ static int show_help(struct action_call *call, struct err *err)
     if (name != NULL) {
         return show_one(builtin, name, action_who(call), action_reply(call), err);
     }
+    reply_title(action_reply(call), TONE_PLAIN, "Commands");
     list_commands(builtin, action_who(call), action_reply(call));
+    return ACTION_DONE;
+}
+
+/* The first message of every chat with a bot; a link of a web page may add a word to it. */
+static int show_start(struct action_call *call, struct err *err)
+{
+    const struct principal *who = action_who(call);
+    struct reply *r = action_reply(call);
+    (void)err; /* cannot fail */
+    reply_title(r, TONE_PLAIN, "Hello %s", who->name);
+    reply_line(r, "nightdesk runs the trading bot; you steer it from here. Your role is %s.",
+               role_name(who->role));
+    reply_button(r, "Status", "/status", BUTTON_PRIMARY);
+    reply_button(r, "Help", "/help", BUTTON_PLAIN);
+    list_commands(action_userdata(call), who, r);
     return ACTION_DONE;
 }
 
@@ -184,6 +199,13 @@ const struct action action_help_rows[] = {
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "command", .type = PARAM_TEXT, .help = "name of a command"}),
      .run = show_help},
+    {.name = "start",
+     .summary = "A greeting, and the commands that you may use",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params =
+         ACTION_PARAMS({.name = "word", .type = PARAM_TEXT, .help = "added by a link; ignored"}),
+     .run = show_start},
     {.name = "version",
      .summary = "Version of nightdesk",
      .effect = ACTION_READS,

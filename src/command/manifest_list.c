@@ -258,15 +258,17 @@ bool manifest_is_visible(const struct manifest *m, enum channel channel)
 const char *manifest_nearest(const struct manifest_list *list, enum channel channel,
                              struct str name)
 {
-    const char *near = NULL;
+    const struct manifest *near = NULL;
     int near_distance = NEAR_ENOUGH + 1;
     for (size_t i = 0; i < list->now.count; i++) {
         const struct manifest *m = list->now.items[i];
         int distance = str_distance(name, str_c(m->name));
-        if (manifest_is_visible(m, channel) && distance < near_distance) {
-            near = m->name;
+        bool nearer = distance < near_distance ||
+                      (near != NULL && near->changes && !m->changes && distance == near_distance);
+        if (manifest_is_visible(m, channel) && nearer) {
+            near = m;
             near_distance = distance;
         }
     }
-    return near;
+    return near == NULL || near->changes ? NULL : near->name;
 }

@@ -31,6 +31,7 @@
 #define RUNS_MAX      64
 #define CODE_CHARS    6 /* of a confirmation code */
 #define HELD_MAX      16
+#define FLOODS_MAX    32
 #define RUN_STEPS_MAX (3 * MANIFEST_STEPS_MAX)
 
 /* A prompt that can be answered while ops.db cannot be written: for a safe_side command. */
@@ -44,6 +45,16 @@ struct held_prompt {
     int64_t expires_mono_us;
     int64_t run_id; /* of its run's row; 0: it could not be stored */
     bool used;      /* it was answered */
+};
+
+/* A person whose messages above a limit were refused; one message says how many. */
+struct flood {
+    const struct rate *rate; /* NULL: this slot is free */
+    struct principal who;
+    int64_t chat_id;
+    int64_t outbox_id; /* of that message */
+    int64_t refused;
+    int64_t said;
 };
 
 struct runner {
@@ -60,6 +71,9 @@ struct runner {
     struct lock_table locks;
     struct rate rate;
     struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open prompt */
+    struct flood floods[FLOODS_MAX];
+    size_t next_flood;           /* the slot to be used next */
+    struct loop_source *flooded; /* timer: says how many messages were refused */
 };
 
 struct run {

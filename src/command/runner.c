@@ -28,6 +28,8 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     loop_source_name(runner->expiry, "confirmations");
     runner->recover = loop_add_timer(options->loop, runner_on_recover, runner);
     loop_source_name(runner->recover, "runs to recover");
+    runner->flooded = loop_add_timer(options->loop, runner_on_flooded, runner);
+    loop_source_name(runner->flooded, "refused commands to count");
     runner->record = loop_add_timer(options->loop, runner_on_record, runner);
     loop_source_name(runner->record, "runs to record");
     *ret = runner;
@@ -52,6 +54,7 @@ void runner_free(struct runner *runner)
     }
     loop_source_free(runner->settle);
     loop_source_free(runner->expiry);
+    loop_source_free(runner->flooded);
     loop_source_free(runner->record);
     loop_source_free(runner->recover);
     runner_held_release(runner);
@@ -115,8 +118,7 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     if (m != NULL && runner->o.scheduled != NULL) { /* nobody sees the reply */
         return runner->o.scheduled(m, NULL, why, runner->o.scheduled_userdata, err);
     }
-    int64_t outbox_id = 0;
-    return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &outbox_id, err);
+    return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &a->outbox_id, err);
 }
 
 /* An error with the usage and an example below it. */
@@ -140,7 +142,7 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
     const char *near = manifest_nearest(runner->o.manifests, in->who->channel, str_c(name));
     struct reply *reply = reply_new();
     if (near == NULL) {
-        (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s", name);
+        (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s; /help lists the commands", name);
         reply_button(reply, "Help", "/help", BUTTON_PLAIN);
     } else {
         AUTO_BUF struct buf button = BUF_INIT(64);
@@ -294,57 +296,12 @@ static int accept_command(struct runner *runner, const struct invocation *in,
 
 /* --------------------------------------------------------------------------------- submit ---- */
 
-/* No limit for a local admin, who could stop the program anyway, and for the schedule, which is
- * part of the program. */
-static bool is_limited(const struct principal *who)
-{
-    switch (who->channel) {
-    case CHANNEL_TELEGRAM:
-    case CHANNEL_HTTP:
-        return true;
-    case CHANNEL_CONSOLE:
-    case CHANNEL_SOCKET:
-        return who->role != ROLE_ADMIN;
-    case CHANNEL_SCHEDULE:
-        return false;
-    }
-    return true;
-}
-
-/* Returns true if the invocation exceeds the limit; it is refused then, and *ret_rc is the result.
- */
-static bool over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
-                       struct admission *a, int *ret_rc, struct err *err)
-{
-    if (!is_limited(in->who) || a->rated) {
-        return false;
-    }
-    a->rated = true;
-    struct err why = {0};
-    (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld%s", (long long)rate->per_minute,
-                  rate == &runner->wrong_answers ? " answers that fit no open prompt" : "");
-    switch (rate_accept(rate, in->who, clock_mono_us(runner->o.clock))) {
-    case RATE_PASS:
-        return false;
-    case RATE_NOTIFY:
-        *ret_rc = runner_refuse(runner, in, "command.limited", &why, NULL, a, err);
-        return true;
-    case RATE_DROP: /* a waiting client gets an answer each time, a chat only the first time */
-        a->err = why;
-        a->reply = reply_new();
-        reply_error(a->reply, &why);
-        *ret_rc = 0;
-        return true;
-    }
-    return false;
-}
-
 int runner_refuse_answer(struct runner *runner, const struct invocation *in,
                          const char *audit_action, const struct err *why, struct reply *owned_reply,
                          struct admission *a, struct err *err)
 {
     int rc = 0;
-    if (over_limit(runner, &runner->wrong_answers, in, a, &rc, err)) {
+    if (runner_over_limit(runner, &runner->wrong_answers, in, a, &rc, err)) {
         reply_free(owned_reply);
         return rc;
     }
@@ -359,10 +316,28 @@ static const struct manifest *find_visible(const struct runner *runner, const st
     return m != NULL && manifest_is_visible(m, in->who->channel) ? m : NULL;
 }
 
+/* A message that looks like a command, but is not to be run: its sender gets an answer. */
+static int refuse_not_run(struct runner *runner, const struct invocation *in, struct admission *a,
+                          struct err *err)
+{
+    struct err why = {0};
+    int rc = 0;
+    if (runner_over_limit(runner, &runner->rate, in, a, &rc, err)) {
+        return rc;
+    }
+    struct str line = str_c(in->line), word = {0};
+    (void)str_word(&line, &word);
+    (void)err_set(&why, in->not_run, "%.*s", word.len < 40 ? (int)word.len : 40, word.ptr);
+    return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+}
+
 static int accept_line(struct runner *runner, const struct invocation *in, struct admission *a,
                        struct err *err)
 {
     struct str text = str_c(in->line);
+    if (in->not_run != ERR_NONE) {
+        return refuse_not_run(runner, in, a, err);
+    }
     if (str_starts(text, RUN_REPLY_CONFIRM) || str_starts(text, RUN_REPLY_CANCEL)) {
         return runner_confirm_press(runner, in, a, err);
     }
@@ -381,7 +356,7 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
     int rc = 0;
     if ((m == NULL || !m->emergency) && !answer &&
-        over_limit(runner, &runner->rate, in, a, &rc, err)) {
+        runner_over_limit(runner, &runner->rate, in, a, &rc, err)) {
         return rc;
     }
     if (!readable) {
@@ -501,6 +476,7 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
     if (a.answered != NULL) {
         a.answered->used = true;
     }
+    runner_limit_noticed(runner, in, &a);
     if (a.err.id == ERR_CONFIRM_NEEDED && a.unrecorded.id == ERR_NONE) {
         runner_confirm_schedule(runner);
     }

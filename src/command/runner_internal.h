@@ -31,6 +31,8 @@ struct admission {
     struct held_prompt *answered; /* to be marked as used */
     bool open;                    /* the transaction has begun */
     bool edit;                    /* the reply replaces the message with the pressed button */
+    int64_t outbox_id;            /* of the refusal; 0: not posted */
+    const struct rate *limit;     /* the limit that the first refused message exceeded */
     bool rated;                   /* the rate limit has already counted this invocation */
     struct err unrecorded; /* why ops.db cannot be written. Then no transaction is open, nothing is
                             * stored, and replies go to `deliver`. ERR_NONE: the normal case */
@@ -58,6 +60,16 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
                  struct err *err);
 /* Calls `first` of the actions of a confirmed command. */
 void runner_act_first(const struct run *run);
+
+/* runner_limit.c: limits per person and minute. */
+/* Returns true if the invocation exceeds the limit; it is refused then, and *ret_rc is the result.
+ */
+bool runner_over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
+                       struct admission *a, int *ret_rc, struct err *err);
+/* The refusal of the first message above a limit is stored: later ones are counted in it. */
+void runner_limit_noticed(struct runner *runner, const struct invocation *in,
+                          const struct admission *a);
+void runner_on_flooded(void *runner);
 
 /* runner_confirm.c: prompts and the answers to them. */
 /* Asks at a stage. open: the prompt before, which was answered and becomes this one; NULL: none. */

@@ -90,13 +90,94 @@ int value_domain_refuse(const struct action_param *param, enum param_type type, 
     return rc;
 }
 
+/* ------------------------------------------------------------------------- "btc" alone ---- */
+
+/* Looks for the symbols of a base: people type btc for BTC-USD. */
+struct base_search {
+    const struct symbol *base;
+    bool exact; /* the base is itself a candidate */
+    int count;
+    struct symbol found;
+    struct buf all;
+};
+
+static void on_symbol(const char *candidate, void *userdata)
+{
+    struct base_search *b = userdata;
+    struct symbol s;
+    if (!symbol_parse(str_c(candidate), &s)) {
+        return;
+    }
+    b->exact = b->exact || symbol_equal(s, *b->base);
+    if (str_equal(symbol_base(&s), str_c(b->base->name))) {
+        b->found = s;
+        b->count++;
+        buf_addf(&b->all, "%s%s", b->count == 1 ? "" : " or ", s.name);
+    }
+}
+
+/* Replaces a base by its symbol if exactly one candidate has it. */
+static int complete_base(const char *name, const struct value_domain *domain, struct symbol *symbol,
+                         void *userdata, struct err *err)
+{
+    struct base_search b = {.base = symbol, .all = BUF_INIT(CANDIDATES_MAX)};
+    int rc = 0;
+    if (symbol->name[0] == '\0' || strchr(symbol->name, '-') != NULL) {
+        return 0;
+    }
+    domain->list(on_symbol, &b, userdata);
+    if (!b.exact && b.count == 1) {
+        *symbol = b.found;
+    } else if (!b.exact && b.count > 1) {
+        rc = err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %s is not one symbol; did you mean %s?",
+                     name, symbol->name, b.all.data);
+    }
+    buf_release(&b.all);
+    return rc;
+}
+
+static struct symbol *symbol_in(struct arg_value *value)
+{
+    switch (value->type) {
+    case PARAM_SYMBOL:
+    case PARAM_SYMBOL_OR_ALL:
+        return &value->symbol;
+    case PARAM_POSITION:
+        return &value->position.symbol;
+    case PARAM_NONE:
+    case PARAM_TEXT:
+    case PARAM_INT:
+    case PARAM_DECIMAL:
+    case PARAM_PRICE:
+    case PARAM_DURATION:
+    case PARAM_TIME:
+    case PARAM_SERVICE:
+    case PARAM_ORDER:
+    case PARAM_USER:
+    case PARAM_CHOICE:
+    case PARAM_LIST:
+        break;
+    }
+    return NULL;
+}
+
 static int check_one(const struct action_param *param, struct arg_value *value,
                      const struct value_context *context, struct err *err)
 {
     void *userdata = NULL;
     const struct value_domain *domain = domain_of(context, value->type, &userdata);
     bool is_all = value->type == PARAM_SYMBOL_OR_ALL && value->symbol.name[0] == '\0';
-    if (domain == NULL || param->unlisted || is_all) {
+    if (domain == NULL || is_all) {
+        return 0;
+    }
+    struct symbol *symbol = symbol_in(value);
+    if (symbol != NULL && domain->list != NULL) {
+        int rc = complete_base(param->name, domain, symbol, userdata, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (param->unlisted) {
         return 0;
     }
     if (domain->find != NULL) {

@@ -54,7 +54,7 @@ static const char *why_over(const struct ops_alerts *sweep, const char *fingerpr
         return config->monitoring_heartbeat_url[0] != '\0' ? NULL : "heartbeats are off";
     }
     if (strcmp(fingerprint, "ops:DB_MOVED") == 0) {
-        return sweep->started ? "this start has opened the files anew" : NULL;
+        return sweep->started ? "this start has opened the files again" : NULL;
     }
     return NULL;
 }

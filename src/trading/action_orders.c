@@ -11,6 +11,9 @@
 #define CANCEL_WAIT_US (20 * USEC_PER_SEC)
 #define LINE_SIZE      1024
 #define ORDERS_LOOK    32 /* only the newest orders are examined */
+/* Farther from the price than any stop or target of this bot (a few ATR) and than a day moves most
+ * coins: what a dropped or doubled digit does, so the prompt says it in words. */
+#define FAR_PCT 20
 
 /* ------------------------------------------------------------------------------------ amend ----
  */
@@ -68,6 +71,9 @@ static void show_change(struct reply *r, const char *what, const struct position
     reply_para(r, "{}  {} → {} ({} {} the price)", cell_text(what), cell_price(from, symbol),
                cell_price(to, symbol), cell_pct(away < 0 ? -away : away, 1),
                cell_text(away < 0 ? "below" : "above"));
+    if (away < -FAR_PCT || away > FAR_PCT) {
+        reply_line(r, "⚠ That is far from the price: is a digit missing, or one too many?");
+    }
 }
 
 /* Whether a stop, or a target, is on the correct side of the price. */

@@ -231,6 +231,20 @@ static bool cleared(struct desk *desk, struct pending *p)
     return true;
 }
 
+/* Before the prompt: there is nothing to confirm if nothing is stopped. The kill switch may be set
+ * while the engine has not entered the stop yet. */
+static int preview_clear(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
+    if (s->version > 0 && !desk_is_silent(desk, s) && s->state != TRADING_EMERGENCY &&
+        !shared_is_halted(desk->o.shared)) {
+        return err_set(err, ERR_ENGINE_NOT_STOPPED, "trading is %s", trading_state_name(s->state));
+    }
+    reply_line(action_reply(call), "Trading is paused then, until /resume.");
+    return 0;
+}
+
 static int clear_emergency(struct action_call *call, struct err *err)
 {
     return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_CLEAR_EMERGENCY},
@@ -291,6 +305,7 @@ const struct action action_steer_rows[] = {
      .emergency = true,
      .run = clear_emergency,
      .cancel = desk_cancel,
-     .recover = desk_recover},
+     .recover = desk_recover,
+     .preview = preview_clear},
     {0},
 };

@@ -61,8 +61,12 @@ static int refuse_position(struct desk *desk, const char *name, struct symbol sy
                            struct err *err)
 {
     AUTO_BUF struct buf traded = BUF_INIT(120);
-    if (is_configured(desk, symbol)) {
-        return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s", symbol.name);
+    const struct config_symbols *symbols = &desk->o.config->market_symbols;
+    for (int i = 0; i < symbols->count; i++) {
+        if (symbol_equal(symbols->items[i], symbol) ||
+            str_equal(symbol_base(&symbols->items[i]), str_c(symbol.name))) {
+            return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s", symbols->items[i].name);
+        }
     }
     list_symbols(add_name, &traded, desk);
     return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %s is not traded; traded symbols: %s", name,

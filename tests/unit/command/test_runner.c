@@ -82,6 +82,7 @@ static void bad_arguments_show_usage(void **state)
         {"change nothing", "COMMAND_ARG_INVALID", "configured: demo, prediction"},
         {"change \"demo", "COMMAND_QUOTES", "opened at byte 8"},
         {"lok", "COMMAND_UNKNOWN", "did you mean /look?"},
+        {"chnage", "COMMAND_UNKNOWN", "chnage; /help lists the commands"}, /* /change changes */
         {"xyzzy", "COMMAND_UNKNOWN", "xyzzy"},
         {"", "COMMAND_EMPTY", ""},
         {"  / ", "COMMAND_EMPTY", ""},
@@ -136,15 +137,24 @@ static void refusals_are_audited_with_their_arguments(void **state)
     assert_has(last_audited(rig), "change {\"service\":5}: ");
 }
 
-/* A command that needs an argument is named, but has no button. */
+/* A command that needs an argument is named, but has no button. One that changes something is not
+ * even named. */
 static void a_misspelt_command_has_a_button_if_it_can_run(void **state)
 {
     struct runner_rig *rig = *state;
     assert_int_equal(runner_rig_send(rig, "lok"), 0);
     assert_has(runner_rig_last(rig), "\"command\":\"/look\"");
     assert_int_equal(runner_rig_send(rig, "chang"), 0);
-    assert_has(runner_rig_last(rig), "did you mean /change?");
-    assert_lacks(runner_rig_last(rig), "\"command\":\"/change\"");
+    assert_has(runner_rig_last(rig), "chang; /help lists the commands");
+    assert_lacks(runner_rig_last(rig), "/change");
+    runner_rig_add(
+        rig, "inspect",
+        "role: operator\nargs: [{name: within, type: duration, required: true, help: w}]\n"
+        "steps: [{run: test.slow_read, with: {within: $within}}]\n"
+        "examples: [\"inspect 5s\"]\n");
+    assert_int_equal(runner_rig_send(rig, "inspct"), 0);
+    assert_has(runner_rig_last(rig), "did you mean /inspect?");
+    assert_lacks(runner_rig_last(rig), "\"command\":\"/inspect\"");
 }
 
 static int send_with_age(struct runner_rig *rig, const char *line, int64_t age_us)
@@ -233,6 +243,16 @@ static void floods_are_answered_once(void **state)
     assert_int_equal(runner_rig_messages(rig), 6);
     assert_has(runner_rig_last(rig), "ACCESS_RATE_LIMITED");
     assert_int_equal(runner_rig_audited(rig, "command.limited"), 1);
+    loop_advance(rig->loop, 3 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_messages(rig), 7); /* the same message, edited */
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+    assert_has(runner_rig_last(rig), "7 messages; more than 5");
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
+    loop_advance(rig->loop, 3 * USEC_PER_SEC);
+    assert_has(runner_rig_last(rig), "9 messages; more than 5");
+    loop_advance(rig->loop, 3 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_messages(rig), 7);
     rig->alice.emergency = true;
     assert_int_equal(runner_rig_send(rig, "stop"), 0); /* emergency commands are not limited */
     assert_int_equal(rig->runs, 1);

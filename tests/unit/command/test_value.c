@@ -30,6 +30,19 @@ static void list_all(value_emit_fn emit, void *emit_userdata, void *userdata)
     list_symbols(emit, emit_userdata, userdata);
 }
 
+static void list_held(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    (void)userdata;
+    emit("ETH-USD", emit_userdata);
+}
+
+static void list_two_quotes(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    list_symbols(emit, emit_userdata, userdata);
+    emit("BTC-EUR", emit_userdata);
+    emit("ETH", emit_userdata);
+}
+
 static int find_position(const char *name, struct arg_value *value, void *userdata, struct err *err)
 {
     (void)userdata;
@@ -78,7 +91,13 @@ static const struct value_domain domains[] = {
      .edits = 1,
      .list = list_symbols},
     {.type = PARAM_SYMBOL_OR_ALL, .before = "", .after = " is not one of", .list = list_all},
-    {.type = PARAM_POSITION, .find = find_position},
+    {.type = PARAM_POSITION,
+     .before = "",
+     .after = " is not a position",
+     .listed = "open",
+     .edits = 1,
+     .list = list_held,
+     .find = find_position},
     {.type = PARAM_USER, .find = find_user},
     {.type = PARAM_PRICE, .price = price_from},
 };
@@ -189,6 +208,10 @@ static const struct {
     {&past, "now", "2025-11-29T13:20:00.123456Z"},
     {&symbol, "btc-usd", "BTC-USD"},
     {&symbol, "ETH-USD", NULL},
+    {&symbol, "btc", "BTC-USD"},
+    {&or_all, "Eth", "ETH-USD"},
+    {&position, "eth", "ETH-USD"},
+    {&what, "btc", "BTC-USD"},
     {&or_all, "ALL", "all"},
     {&or_all, "Eth-Usd", "ETH-USD"},
     {&service, "demo", NULL},
@@ -581,7 +604,31 @@ static void invalid_rows_of_tables_are_found(void **state)
     }
 }
 
-UNIT_GROUP(value, cmocka_unit_test(all_types_read_their_corpus),
+static void a_base_is_its_only_symbol(void **state)
+{
+    (void)state;
+    static const struct value_domain two = {.type = PARAM_SYMBOL,
+                                            .before = "",
+                                            .after = " is not traded",
+                                            .listed = "traded symbols",
+                                            .edits = 1,
+                                            .list = list_two_quotes};
+    struct action_table *table = action_table_new();
+    const struct value_context context = {.domains = table, .now_us = NOW_US};
+    struct arg_value value = {0};
+    struct err err = {0};
+    action_table_add_domain(table, &two, NULL);
+    assert_int_equal(value_from_text(&symbol, str_c("btc"), &context, &value, &err),
+                     -ERR_COMMAND_ARG_INVALID);
+    assert_has(err.context, "a: BTC is not one symbol; did you mean BTC-USD or BTC-EUR?");
+    assert_int_equal(value_from_text(&symbol, str_c("eth"), &context, &value, &err), 0);
+    assert_string_equal(value.symbol.name, "ETH"); /* a symbol itself */
+    value_release(&value);
+    action_table_free(table);
+}
+
+UNIT_GROUP(value, cmocka_unit_test(a_base_is_its_only_symbol),
+           cmocka_unit_test(all_types_read_their_corpus),
            cmocka_unit_test(all_types_refuse_their_corpus),
            cmocka_unit_test(json_numbers_and_arrays_are_read),
            cmocka_unit_test(values_can_be_looked_up_later),
