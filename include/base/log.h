@@ -61,6 +61,8 @@ void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
 __attribute__((warn_unused_result)) bool log_hide(const char *secret);
 /* Hides the same secrets in text, in place; for text that leaves the program in other ways. */
 void log_redact(char *text);
+/* The same in text that was cut at its end, where the beginning of a secret is hidden too. */
+void log_redact_cut(char *text);
 
 __attribute__((format(printf, 6, 7))) void log_write(enum log_level level, const char *file,
                                                      int line, const struct log_field *fields,

@@ -69,3 +69,8 @@ size_t str_utf16_len(struct str s);
 
 /* Edit distance (Damerau, adjacent swaps count one), capped at 8; for "did you mean". */
 int str_distance(struct str a, struct str b);
+
+/* Whether a text looks as if it held a secret that somebody has put in the wrong place: a bot
+ * token, an API key, a password in a URL, or 20 letters and digits that are no word. Such a text is
+ * not shown; a wrong guess only makes a message less clear. */
+bool str_looks_secret(struct str s);

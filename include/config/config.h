@@ -132,11 +132,12 @@ struct config {
 };
 
 struct config_options {
-    const char *path; /* NULL: ./nightdesk.yaml if it exists, else
-                       * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
-    bool no_file;     /* embedded defaults only */
-    bool again;       /* a reload: the file may be in the middle of an edit, so an empty one is
-                       * refused; it is not taken for the defaults */
+    const char *path;     /* NULL: ./nightdesk.yaml if it exists, else
+                           * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
+    bool no_file;         /* embedded defaults only */
+    bool again;           /* a reload: the file may be in the middle of an edit, so an empty one is
+                           * refused; it is not taken for the defaults */
+    bool without_secrets; /* the caller uses none: one whose variable is not set stays empty */
 };
 
 #define CONFIG_PROBLEMS_MAX 20

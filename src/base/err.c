@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include "base/check.h"
+#include "base/log.h"
 
 /* Positional initialisers, in the order of the columns of errors.def. */
 static const struct err_info rows[ERR_COUNT] = {
@@ -19,9 +20,14 @@ __attribute__((format(printf, 2, 0))) static void set_context(struct err *err, c
                                                               va_list args)
 {
     char context[sizeof(err->context)];
-    if (vsnprintf(context, sizeof(context), format, args) < 0) {
+    int size = vsnprintf(context, sizeof(context), format, args);
+    if (size < 0) {
         context[0] = '\0';
     }
+    /* Here, because everything that leaves the program takes an error's text from here: replies,
+     * alerts, the outbox, the audit log, stored runs, the API, the log. A server may have sent a
+     * URL back in its error message, with the token in it. */
+    (size < (int)sizeof(context) ? log_redact : log_redact_cut)(context);
     /* Truncation inside a UTF-8 sequence would make the JSON and HTML invalid: drop its start. */
     size_t len = strlen(context);
     for (size_t back = 1; back <= 3 && back <= len; back++) {

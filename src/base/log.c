@@ -137,6 +137,11 @@ void log_redact(char *text)
     redact(text, false);
 }
 
+void log_redact_cut(char *text)
+{
+    redact(text, true);
+}
+
 /* A fixed array for text that is truncated at its end and always NUL-terminated. */
 struct fixed {
     char *data;

@@ -320,3 +320,67 @@ int str_distance(struct str a, struct str b)
     }
     return rows[a.len % 3][b.len + DISTANCE_CAP - a.len];
 }
+
+/* ------------------------------------------------------------------------------- secrets ---- */
+
+static bool is_token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           c == '+' || c == '=';
+}
+
+/* "123456:AAE…": the digits of the bot, a colon, 35 characters. */
+static bool begins_bot_token(struct str s)
+{
+    size_t digits = 0, rest = 0;
+    while (digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9') {
+        digits++;
+    }
+    if (digits < 5 || digits >= s.len || s.ptr[digits] != ':') {
+        return false;
+    }
+    for (size_t i = digits + 1; i < s.len && (is_token_char(s.ptr[i]) || s.ptr[i] == '-'); i++) {
+        rest++;
+    }
+    return rest >= 16;
+}
+
+/* "://user:password@" */
+static bool begins_password(struct str s)
+{
+    if (!str_starts(s, "://")) {
+        return false;
+    }
+    bool colon = false;
+    for (size_t i = 3; i < s.len && s.ptr[i] != '/' && s.ptr[i] != ' '; i++) {
+        if (s.ptr[i] == '@') {
+            return colon;
+        }
+        colon = colon || s.ptr[i] == ':';
+    }
+    return false;
+}
+
+bool str_looks_secret(struct str s)
+{
+    size_t run = 0, digits = 0, letters = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        struct str rest = str_n(s.ptr + i, s.len - i);
+        if (begins_bot_token(rest) || begins_password(rest) || str_starts(rest, "sk-ant-") ||
+            str_starts(rest, "xoxb-") || str_starts(rest, "ghp_")) {
+            return true;
+        }
+        bool is_digit = s.ptr[i] >= '0' && s.ptr[i] <= '9';
+        if (!is_token_char(s.ptr[i])) {
+            run = digits = letters = 0;
+            continue;
+        }
+        run++;
+        digits += is_digit ? 1 : 0;
+        letters += is_digit ? 0 : 1;
+        if (run >= 20 && digits >= 2 && letters >= 2) {
+            return true;
+        }
+    }
+    return false;
+}

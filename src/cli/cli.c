@@ -265,11 +265,13 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
 
 /* ---------------------------------------------------------------- configuration and state */
 
-int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err)
+static int load_config(const struct cli_args *args, bool without_secrets, struct config **ret,
+                       struct err *err)
 {
     struct config_problems problems = {0};
-    int rc = config_load(&(struct config_options){.path = cli_value(args, "--config")}, ret,
-                         &problems, err);
+    int rc = config_load(&(struct config_options){.path = cli_value(args, "--config"),
+                                                  .without_secrets = without_secrets},
+                         ret, &problems, err);
     for (int i = 1; rc < 0 && i < problems.count; i++) {
         (void)fprintf(stderr, "also: %s: %s\n", err_info(problems.items[i].id)->code,
                       problems.items[i].context);
@@ -278,6 +280,17 @@ int cli_load_config(const struct cli_args *args, struct config **ret, struct err
         (void)fprintf(stderr, "also: %d more\n", problems.more);
     }
     return rc;
+}
+
+int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err)
+{
+    return load_config(args, false, ret, err);
+}
+
+int cli_load_config_without_secrets(const struct cli_args *args, struct config **ret,
+                                    struct err *err)
+{
+    return load_config(args, true, ret, err);
 }
 
 const char *cli_state_dir(const struct cli_args *args, const struct config *config)

@@ -101,6 +101,9 @@ void cli_output_failed(int error);
 /* Loads --config, or the default. On failure it returns a negative id; *err has the first problem,
  * the others are printed to stderr. */
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
+/* The same for subcommands that use no secret: one whose variable is not set is no problem. */
+int cli_load_config_without_secrets(const struct cli_args *args, struct config **ret,
+                                    struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
 /* For subcommands that use a daemon's state: as cli_state_dir, but the installed unit's folder if

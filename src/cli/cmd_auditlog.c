@@ -248,7 +248,7 @@ static int run(const struct cli_args *args)
         (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify, show, reads or archive");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0) {
+    if (cli_load_config_without_secrets(args, &config, &err) < 0 || secret_init(&err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     const char *state_dir = cli_find_state_dir(args, config);

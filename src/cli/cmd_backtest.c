@@ -432,7 +432,7 @@ static int prepare(struct job *job, struct err *err)
         rc = read_range(job, err);
     }
     if (rc >= 0) {
-        rc = cli_load_config(job->args, &config, err);
+        rc = cli_load_config_without_secrets(job->args, &config, err);
     }
     if (rc < 0) {
         return rc;

@@ -50,7 +50,7 @@ static int run(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct err err = {0};
-    if (cli_load_config(args, &config, &err) < 0) {
+    if (cli_load_config_without_secrets(args, &config, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf line = BUF_INIT(CLI_LINE_MAX);

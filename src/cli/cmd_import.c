@@ -65,7 +65,7 @@ static int import_state(const struct cli_args *args)
         (void)err_set(&err, ERR_CLI_USAGE, "--symbol and several files are for candles");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    if (cli_load_config(args, &config, &err) < 0 ||
+    if (cli_load_config_without_secrets(args, &config, &err) < 0 ||
         state_file_read(args->word[1], &file, &err) < 0 ||
         import_open_store(cli_find_state_dir(args, config), &lock_fd, &store, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);

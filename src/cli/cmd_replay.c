@@ -66,7 +66,7 @@ static int read_query(const struct cli_args *args, struct query *query, struct e
         buf_add_c(&query->path, file);
         return 0;
     }
-    rc = cli_load_config(args, &config, err);
+    rc = cli_load_config_without_secrets(args, &config, err);
     return rc < 0 ? rc : recorder_find(cli_find_state_dir(args, config), run, &query->path, err);
 }
 

@@ -137,7 +137,7 @@ static int prepare(struct job *job, struct err *err)
     }
     int rc = read_options(job, err);
     if (rc < 0 || (rc = secret_init(err)) < 0 ||
-        (rc = cli_load_config(job->args, &job->config, err)) < 0 ||
+        (rc = cli_load_config_without_secrets(job->args, &job->config, err)) < 0 ||
         (rc = read_symbol(job, err)) < 0 || (rc = open_state(job, err)) < 0) {
         return rc;
     }

@@ -433,7 +433,7 @@ int import_candles(const struct cli_args *args)
                                .out = BUF_INIT(OUT_MAX)};
     struct err err = {0};
     if (cli_csv_limits(args, true, &job.limits, &err) < 0 ||
-        cli_load_config(args, &job.config, &err) < 0) {
+        cli_load_config_without_secrets(args, &job.config, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     job.json_out = (struct json_out)JSON_OUT(&job.out);

@@ -19,8 +19,8 @@ void config_free(struct config *config)
 }
 
 /* Reads all sources in order. root is NULL if there is no file. */
-static int build(const struct yaml_node *root, const char *name, struct config **ret,
-                 struct config_problems *problems, struct err *err)
+static int build(const struct yaml_node *root, const char *name, bool without_secrets,
+                 struct config **ret, struct config_problems *problems, struct err *err)
 {
     /* Secrets are stored in locked memory, which must be set up first. */
     int rc = secret_init(err);
@@ -38,12 +38,16 @@ static int build(const struct yaml_node *root, const char *name, struct config *
     config->detail = detail_new();
     (void)str_copy(str_c(root != NULL ? name : ""), config->detail->path,
                    sizeof(config->detail->path));
-    struct load load = {.config = config, .name = name, .problems = problems};
+    struct load load = {.config = config,
+                        .name = name,
+                        .problems = problems,
+                        .credentials = getenv("CREDENTIALS_DIRECTORY"),
+                        .without_secrets = without_secrets};
     config_read_defaults(&load);
     if (root != NULL) {
         config_read_tree(&load, root);
     }
-    config_read_credentials(&load, getenv("CREDENTIALS_DIRECTORY"));
+    config_read_credentials(&load);
     config_read_finish(&load, root);
     if (problems->count > 0) {
         if (err != NULL) {
@@ -75,7 +79,7 @@ int config_parse(struct str text, const char *name, struct config **ret,
     if (yaml_parse(text, name, &doc, &why) < 0) {
         return only_problem(problems, &why, err);
     }
-    return build(yaml_root(doc), name, ret, problems, err);
+    return build(yaml_root(doc), name, false, ret, problems, err);
 }
 
 static int parse_again(const char *path, struct yaml **ret, struct err *err)
@@ -104,13 +108,19 @@ int config_load(const struct config_options *options, struct config **ret,
         return only_problem(problems, &why, err);
     }
     struct config *config = NULL;
-    int rc = build(doc != NULL ? yaml_root(doc) : NULL, path, &config, problems, err);
+    int rc = build(doc != NULL ? yaml_root(doc) : NULL, path, options->without_secrets, &config,
+                   problems, err);
     if (rc < 0) {
         return rc;
     }
-    /* Not in config_parse, whose result may only be checked, not used. */
+    /* Not in config_parse, whose result may only be checked, not used. The part of a bot token
+     * behind the colon also alone: a URL may hold the colon as %3A. */
     for (int i = 0; i < config->detail->secret_count; i++) {
-        if (!log_hide(secret_text(config->detail->secrets[i]))) {
+        const char *secret = secret_text(config->detail->secrets[i]);
+        const char *colon = strchr(secret, ':');
+        bool is_url = strstr(secret, "://") != NULL;
+        if (!log_hide(secret) ||
+            (colon != NULL && !is_url && strlen(colon + 1) >= 16 && !log_hide(colon + 1))) {
             config_free(config);
             (void)err_set(&why, ERR_CONFIG_LIMIT, "too many secrets since the start");
             return only_problem(problems, &why, err);

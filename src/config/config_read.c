@@ -45,7 +45,9 @@ static enum err_id id_of(enum value_problem problem)
 static void add_found(struct buf *out, const struct option *option, struct str text,
                       const struct expand_used *used)
 {
-    if (option->type != OPTION_SECRET && !used->any) {
+    if (str_looks_secret(text)) {
+        buf_addf(out, ", found %zu bytes that may be a secret and are not shown", text.len);
+    } else if (option->type != OPTION_SECRET && !used->any) {
         struct str shown = str_n(text.ptr, text.len < 40 ? text.len : 40);
         while (shown.len < text.len && shown.len > 0 &&
                ((unsigned char)shown.ptr[shown.len] & 0xc0) == 0x80) {
@@ -176,6 +178,18 @@ static void note_origin(const struct place *place, const struct expand_used *use
     }
 }
 
+/* Whether a secret may stay without a value for now: it has a credential of its own, which is read
+ * later, or nobody uses it. */
+static bool is_optional(const struct load *load, const struct place *place)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    if (load->without_secrets || load->credentials == NULL || load->credentials[0] == '\0') {
+        return load->without_secrets;
+    }
+    buf_addf(&path, "%s/%s", load->credentials, place->path);
+    return !buf_failed(&path) && file_exists(path.data);
+}
+
 /* Expands, parses and stores one scalar. */
 static void read_scalar(struct load *load, const struct place *place, struct str text)
 {
@@ -188,8 +202,12 @@ static void read_scalar(struct load *load, const struct place *place, struct str
         buf_addf(&where, "%.80s:%d:%d: ", load->name, place->node->line, place->node->column);
     }
     buf_add_c(&where, place->path);
-    if (expand_text(text, &expanded, &used, where.data, &err) < 0) {
-        detail_add(load, &err);
+    bool is_secret = place->option->type == OPTION_SECRET;
+    if (expand_text(text, &expanded, &used, is_secret ? load->credentials : NULL, where.data,
+                    &err) < 0) {
+        if (!is_secret || !used.unset || !is_optional(load, place)) {
+            detail_add(load, &err);
+        }
         return;
     }
     struct str value_text = buf_str(&expanded);
@@ -323,6 +341,9 @@ static void unknown_key(struct load *load, const struct yaml_node *key, const ch
                         const struct nearest *nearest, const char *known)
 {
     struct str name = yaml_text(key);
+    if (str_looks_secret(name)) {
+        name = STR_LIT("(a key that may be a secret)");
+    }
     int len = name.len > 60 ? 60 : (int)name.len;
     const char *dot = group[0] == '\0' ? "" : ".";
     if (nearest->path[0] != '\0') {
@@ -553,6 +574,10 @@ static void check_service(struct load *load, const struct yaml_node *map, const 
         detail_problem(load, ERR_CONFIG_TYPE, map,
                        "%s.health_endpoint: expected a path that starts with /", path);
     }
+    if (strpbrk(s->health_endpoint, " \t") != NULL) {
+        detail_problem(load, ERR_CONFIG_TYPE, map,
+                       "%s.health_endpoint: it contains a space; a URL holds one as %%20", path);
+    }
     if (s->command.count > 0 && s->command.items[0][0] == '\0') {
         detail_problem(load, ERR_CONFIG_TYPE, map, "%s.command: expected the name of a program",
                        path);
@@ -656,8 +681,9 @@ void config_read_tree(struct load *load, const struct yaml_node *root)
 
 /* ------------------------------------------------------------------ credentials */
 
-void config_read_credentials(struct load *load, const char *folder)
+void config_read_credentials(struct load *load)
 {
+    const char *folder = load->credentials;
     if (folder == NULL || folder[0] == '\0') {
         return;
     }

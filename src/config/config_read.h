@@ -3,7 +3,7 @@
  *
  *     config_read_defaults(load);
  *     config_read_tree(load, yaml_root(doc));
- *     config_read_credentials(load, getenv("CREDENTIALS_DIRECTORY"));
+ *     config_read_credentials(load);
  *     config_read_finish(load);
  *
  * Invariants: every problem is added to load->problems; a value with a problem is not changed.
@@ -16,7 +16,7 @@
 void config_read_defaults(struct load *load);
 void config_read_tree(struct load *load, const struct yaml_node *root);
 /* folder NULL or "": no credentials. */
-void config_read_credentials(struct load *load, const char *folder);
+void config_read_credentials(struct load *load);
 /* Work across several options: users from admin_users, the demo service, config_check. */
 void config_read_finish(struct load *load, const struct yaml_node *root);
 

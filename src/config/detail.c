@@ -64,6 +64,24 @@ const char *detail_secret(struct config_detail *detail, struct str text)
     return secret_text(secret);
 }
 
+/* Masks the words behind the place ("file:line:column: ") that look like a secret: people paste
+ * keys into the wrong line, and these messages go into chats and bug reports. */
+static void mask_secrets(char *text)
+{
+    static const char ends[] = " \"',{}[]";
+    char *at = strstr(text, ": ");
+    at = at == NULL ? text : at;
+    while (*at != '\0') {
+        size_t len = strcspn(at, ends);
+        if (len > 3 && str_looks_secret(str_n(at, len))) {
+            memcpy(at, "***", 3);
+            memmove(at + 3, at + len, strlen(at + len) + 1);
+            len = 3;
+        }
+        at += len + (at[len] != '\0' ? 1 : 0);
+    }
+}
+
 void detail_add(struct load *load, const struct err *err)
 {
     struct config_problems *problems = load->problems;
@@ -71,7 +89,8 @@ void detail_add(struct load *load, const struct err *err)
         problems->more++;
         return;
     }
-    problems->items[problems->count++] = *err;
+    problems->items[problems->count] = *err;
+    mask_secrets(problems->items[problems->count++].context);
 }
 
 void detail_problem(struct load *load, enum err_id id, const struct yaml_node *node,

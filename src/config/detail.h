@@ -59,6 +59,8 @@ struct load {
     struct config *config;
     const char *name; /* of the file, for messages */
     struct config_problems *problems;
+    const char *credentials; /* systemd's folder; NULL: none */
+    bool without_secrets;    /* a secret whose variable is not set is no problem */
 };
 
 /* Adds a problem, prefixed by "file:line:column: " if node is not NULL. */

@@ -1,5 +1,9 @@
 #include "expand.h"
 
+#include "base/check.h"
+#include "io/file.h"
+
+#include <limits.h>
 #include <string.h>
 
 static bool is_name_char(char c, bool first)
@@ -8,9 +12,30 @@ static bool is_name_char(char c, bool first)
            (!first && c >= '0' && c <= '9');
 }
 
+/* The file of a systemd credential: $CREDENTIALS_DIRECTORY/NAME, or with the name in lower case. */
+static bool read_credential(const char *folder, const char *name, struct buf *out)
+{
+    char lower[EXPAND_NAME_SIZE];
+    for (size_t i = 0; i < sizeof(lower); i++) {
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+        if (name[i] == '\0') {
+            break;
+        }
+    }
+    const char *const names[] = {name, lower};
+    for (size_t i = 0; folder != NULL && folder[0] != '\0' && i < COUNT_OF(names); i++) {
+        AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+        buf_addf(&path, "%s/%s", folder, names[i]);
+        if (!buf_failed(&path) && file_exists(path.data)) {
+            return file_read(path.data, out, NULL) == 0;
+        }
+    }
+    return false;
+}
+
 /* inside is the text between the braces. */
 static int expand_one(struct str inside, struct buf *out, struct expand_used *ret,
-                      const char *place, struct err *err)
+                      const char *credentials, const char *place, struct err *err)
 {
     size_t len = 0;
     while (len < inside.len && is_name_char(inside.ptr[len], len == 0)) {
@@ -18,6 +43,13 @@ static int expand_one(struct str inside, struct buf *out, struct expand_used *re
     }
     struct str rest = str_n(inside.ptr + len, inside.len - len);
     char name[EXPAND_NAME_SIZE];
+    if (memmem(inside.ptr, inside.len, "${", 2) != NULL) {
+        return err_set(
+            err, ERR_CONFIG_ENV,
+            "%s: ${ inside of ${ } is not expanded: use one variable, or a plain text as "
+            "its default",
+            place);
+    }
     if (len == 0 || !str_copy(str_n(inside.ptr, len), name, sizeof(name)) ||
         (rest.len > 0 && !str_starts(rest, ":-"))) {
         return err_set(err, ERR_CONFIG_ENV, "%s: expected ${NAME} or ${NAME:-text}", place);
@@ -31,15 +63,20 @@ static int expand_one(struct str inside, struct buf *out, struct expand_used *re
         (void)str_copy(str_c(name), ret->name, sizeof(ret->name));
         return 0;
     }
+    if (read_credential(credentials, name, out)) {
+        (void)str_copy(str_c(name), ret->name, sizeof(ret->name));
+        return 0;
+    }
     if (rest.len == 0) {
+        ret->unset = true;
         return err_set(err, ERR_CONFIG_ENV, "%s: $%s is not set and has no default", place, name);
     }
     buf_add_str(out, str_n(rest.ptr + 2, rest.len - 2));
     return 0;
 }
 
-int expand_text(struct str text, struct buf *out, struct expand_used *ret, const char *place,
-                struct err *err)
+int expand_text(struct str text, struct buf *out, struct expand_used *ret, const char *credentials,
+                const char *place, struct err *err)
 {
     *ret = (struct expand_used){.any = false};
     size_t at = 0;
@@ -55,7 +92,7 @@ int expand_text(struct str text, struct buf *out, struct expand_used *ret, const
             }
             size_t len = (size_t)(end - rest.ptr);
             ret->any = true;
-            int rc = expand_one(str_n(rest.ptr + 2, len - 2), out, ret, place, err);
+            int rc = expand_one(str_n(rest.ptr + 2, len - 2), out, ret, credentials, place, err);
             if (rc < 0) {
                 return rc;
             }

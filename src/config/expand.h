@@ -1,7 +1,7 @@
 /*
  * expand.h: replaces ${NAME} and ${NAME:-text} in a text; $${ is a literal ${.
  *
- *     rc = expand_text(scalar, &out, &used, "nightdesk.yaml:3:9: claude.api_key", err);
+ *     rc = expand_text(scalar, &out, &used, NULL, "nightdesk.yaml:3:9: claude.api_key", err);
  *
  * Invariant: the value of a variable is not expanded again, so it cannot name another variable.
  * Thread: main (getenv).
@@ -18,9 +18,12 @@
 
 struct expand_used {
     char name[EXPAND_NAME_SIZE]; /* of the last variable whose value was used; "" if none was */
+    bool unset;                  /* the failure: a variable without a default is not set */
     bool any;                    /* the text names a variable: messages must not show its value */
 };
 
-/* Appends to out. ERR_CONFIG_ENV, prefixed by `place`: not set without a default, or malformed. */
-int expand_text(struct str text, struct buf *out, struct expand_used *ret, const char *place,
-                struct err *err);
+/* Appends to out. credentials: the folder of systemd's credentials, whose files count as variables
+ * that are not set otherwise; NULL: none. ERR_CONFIG_ENV, prefixed by `place`: not set without a
+ * default, or malformed. */
+int expand_text(struct str text, struct buf *out, struct expand_used *ret, const char *credentials,
+                const char *place, struct err *err);

@@ -158,9 +158,12 @@ static int check_keys(struct parse *p, const struct yaml_node *map)
     qsort(sorted, map->len, sizeof(struct yaml_node *), by_text);
     for (size_t i = 1; i < map->len; i++) {
         if (str_equal(sorted[i - 1]->text, sorted[i]->text)) {
+            struct str key = sorted[i]->text;
+            if (str_looks_secret(key)) {
+                key = STR_LIT("(a key that may be a secret)");
+            }
             return err_set(p->err, ERR_YAML_DUPLICATE, "%s:%d:%d: %.*s (first on line %d)", p->name,
-                           sorted[i]->line, sorted[i]->column, STR_ARG(sorted[i]->text),
-                           sorted[i - 1]->line);
+                           sorted[i]->line, sorted[i]->column, STR_ARG(key), sorted[i - 1]->line);
         }
     }
     return 0;

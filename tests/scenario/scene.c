@@ -287,6 +287,26 @@ static bool check_secrets(struct scene *s, const char *path)
     return true;
 }
 
+/* Every file that the daemon has written; its configuration is ours. */
+static bool check_folder(struct scene *s, const char *path)
+{
+    bool good = true;
+    DIR *dir = opendir(path);
+    for (const struct dirent *e = dir == NULL ? NULL : readdir(dir); e != NULL; e = readdir(dir)) {
+        char file[512];
+        (void)snprintf(file, sizeof(file), "%s/%s", path, e->d_name);
+        if (e->d_type == DT_DIR && e->d_name[0] != '.') {
+            good = check_folder(s, file) && good;
+        } else if (e->d_type == DT_REG && strcmp(file, s->config) != 0) {
+            good = check_secrets(s, file) && good;
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return good;
+}
+
 static bool check_violations(struct scene *s, const char *text)
 {
     struct str rest = str_c(text), line, allowed = yaml_text(yaml_get(s->root, "violation"));
@@ -336,14 +356,13 @@ static bool check_absence(struct scene *s, const char *path)
 
 bool scene_check(struct scene *s)
 {
-    static const char *const files[] = {"stdout.log", "nightdesk.log", "ops.db",
-                                        "ops.db-wal", "trading.db",    "out"};
-    bool good = true;
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
+    static const char *const logs[] = {"stdout.log", "nightdesk.log"};
+    static const char *const secrets[] = {FAKE_TELEGRAM_TOKEN, FAKE_CLAUDE_KEY};
+    bool good = check_folder(s, s->dir);
+    for (size_t i = 0; i < COUNT_OF(logs); i++) {
         char path[256];
-        (void)snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
-        good = check_secrets(s, path) && good;
-        good = (i > 1 || check_absence(s, path)) && good;
+        (void)snprintf(path, sizeof(path), "%s/%s", s->dir, logs[i]);
+        good = check_absence(s, path) && good;
     }
     if (s->ended && s->absence_in[0] == '\0') {
         good = scene_fail(s, "the daemon did not log the longest absence of its ops loop");
@@ -353,6 +372,11 @@ bool scene_check(struct scene *s)
     for (size_t i = 0; i < fake_telegram_sent_count(s->telegram); i++) {
         struct fake_telegram_sent sent;
         fake_telegram_get_sent(s->telegram, i, &sent);
+        for (size_t k = 0; k < COUNT_OF(secrets); k++) {
+            if (strstr(sent.text, secrets[k]) != NULL) {
+                good = scene_fail(s, "a secret was sent: %s", sent.text);
+            }
+        }
         if (sent.chat == EVE) {
             good = scene_fail(s, "a message was sent to the unauthorised user: %s", sent.text);
         }

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/log.h"
 #include "unit/unit.h"
 
 #include <ctype.h>
@@ -159,7 +160,28 @@ static void every_value_has_a_name(void **state)
     assert_string_equal(err_retry_name(ERR_RETRY_AFTER_FIX), "after_fix");
 }
 
-UNIT_GROUP(err, cmocka_unit_test(fills_and_returns_the_negative_id),
+/* A server may send the URL of a request back, with the token in it. */
+static void a_secret_never_enters_a_context(void **state)
+{
+    (void)state;
+    static const char token[] = "987654321:a-token-of-the-error-test";
+    struct err err = {0};
+    char text[sizeof(err.context)];
+    assert_true(log_hide(token));
+    (void)err_set(&err, ERR_TELEGRAM_REFUSED, "POST https://api/bot%s/sendMessage: 400", token);
+    assert_string_equal(err.context, "POST https://api/bot***/sendMessage: 400");
+    (void)err_prefix(&err, "of %s", token);
+    assert_string_equal(err.context, "of ***: POST https://api/bot***/sendMessage: 400");
+    memset(text, 'x', sizeof(text)); /* cut inside of the token */
+    memcpy(text + 240, token, 15);
+    text[255] = '\0';
+    (void)err_set(&err, ERR_TELEGRAM_REFUSED, "%s%s", text, token + 15);
+    assert_null(strstr(err.context, "98765"));
+    assert_null(strstr(err.context, "a-tok"));
+}
+
+UNIT_GROUP(err, cmocka_unit_test(a_secret_never_enters_a_context),
+           cmocka_unit_test(fills_and_returns_the_negative_id),
            cmocka_unit_test(context_may_be_its_own_argument), cmocka_unit_test(prepends_a_prefix),
            cmocka_unit_test(cuts_a_long_context_between_characters),
            cmocka_unit_test(finds_rows_by_id_and_code), cmocka_unit_test(rows_follow_the_style),

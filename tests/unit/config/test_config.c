@@ -237,6 +237,9 @@ static void a_wrong_type_reports_what_was_expected(void **state)
                    " single value");
     expect_problem("services: {Big: {unit: a}}", ERR_CONFIG_TYPE,
                    "t.yaml:1:12: services: expected a name of 1 to 31 of a-z, 0-9, - and _");
+    expect_problem("services: {a: {url: \"http://h\", health_endpoint: /a b}}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:15: services.a.health_endpoint: it contains a space; a URL holds one "
+                   "as %20");
     expect_problem("services: {a: {url: \"http://h\", health_endpoint: health}}", ERR_CONFIG_TYPE,
                    "t.yaml:1:15: services.a.health_endpoint: expected a path that starts with /");
 }
@@ -546,6 +549,14 @@ static void variables_are_expanded(void **state)
                    "t.yaml:1:17: claude.model: ${ without }");
     expect_problem("claude: {model: \"${A-b}\"}", ERR_CONFIG_ENV,
                    "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
+    expect_problem(
+        "claude: {model: \"${HOME:-${B}}\"}", ERR_CONFIG_ENV,
+        "t.yaml:1:17: claude.model: ${ inside of ${ } is not expanded: use one variable, "
+        "or a plain text as its default");
+    expect_problem(
+        "claude: {model: \"a${A:-b${B:-c}}d\"}", ERR_CONFIG_ENV,
+        "t.yaml:1:17: claude.model: ${ inside of ${ } is not expanded: use one variable, "
+        "or a plain text as its default");
     expect_problem("claude: {model: \"${}\"}", ERR_CONFIG_ENV,
                    "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
     /* no message shows a value from the environment */
@@ -630,6 +641,102 @@ static void credentials_take_precedence_and_are_not_shown(void **state)
     assert_non_null(strstr(err.context, "claude.api_key: expected printable text"));
     assert_null(strstr(err.context, "sk-bad"));
     remove_folder(&f, "claude.api_key");
+}
+
+static void a_credential_satisfies_a_variable(void **state)
+{
+    (void)state;
+    static const char yaml[] = "telegram: {bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: 1}\n";
+    static const char *const names[] = {"TELEGRAM_BOT_TOKEN", "telegram_bot_token",
+                                        "telegram.bot_token"};
+    struct folder f = make_folder();
+    (void)unsetenv("TELEGRAM_BOT_TOKEN");
+    (void)setenv("CREDENTIALS_DIRECTORY", f.path, 1);
+    expect_problem(
+        yaml, ERR_CONFIG_ENV,
+        "t.yaml:1:23: telegram.bot_token: $TELEGRAM_BOT_TOKEN is not set and has no default");
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        write_into(&f, names[i], "12345:from-credential\n");
+        AUTO_CONFIG struct config *c = parse(yaml);
+        assert_string_equal(c->telegram_bot_token, "12345:from-credential");
+        AUTO_BUF struct buf path = BUF_INIT(512);
+        buf_addf(&path, "%s/%s", f.path, names[i]);
+        (void)unlink(path.data);
+    }
+    /* only of secrets: other options are shown */
+    write_into(&f, "MODEL", "a-secret");
+    expect_problem("claude: {model: \"${MODEL}\"}", ERR_CONFIG_ENV,
+                   "t.yaml:1:17: claude.model: $MODEL is not set and has no default");
+    remove_folder(&f, "MODEL");
+}
+
+static void who_uses_no_secret_needs_none(void **state)
+{
+    (void)state;
+    struct folder f = make_folder();
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    (void)unsetenv("TELEGRAM_BOT_TOKEN");
+    write_into(&f, "c.yaml", "telegram: {bot_token: \"${TELEGRAM_BOT_TOKEN}\"}\n");
+    buf_addf(&path, "%s/c.yaml", f.path);
+    AUTO_CONFIG struct config *c = NULL;
+    struct config_options options = {.path = path.data};
+    assert_int_equal(config_load(&options, &c, NULL, NULL), -ERR_CONFIG_ENV);
+    options.without_secrets = true;
+    assert_int_equal(config_load(&options, &c, NULL, NULL), 0);
+    assert_string_equal(c->telegram_bot_token, "");
+    remove_folder(&f, "c.yaml");
+}
+
+/* People paste keys into the wrong line; the message goes into chats and bug reports. */
+static void a_secret_in_the_wrong_place_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc",
+                                          "sk-ant-api03-x-y-z", "0123456789abcdef0123456789abcdef",
+                                          "A1b2C3d4E5f6G7h8I9j0K1", "http://me:hunter2@host/"};
+    static const char *const forms[] = {
+        "claude: {max_tokens: \"%s\"}",
+        "console: {enabled: \"%s\"}",
+        "trading: {entry_order: \"%s\"}",
+        "market: {symbols: [\"%s\"]}",
+        "telegram: {admin_users: [\"%s\"]}",
+        "telegram: {\"%s\": 1}",
+        "\"%s\": {a: 1}",
+        "telegram: {bot_tokn: \"%s\"}",
+        "services: {\"%s\": {url: \"x\"}}",
+        "services: {a: {\"%s\": 1}}",
+        "services: {a: {url: \"%s\"}}",
+        "services: {a: {unit: \"%s\", command: [b]}}",
+        "telegram: {bot_token: \"%s\" x: 1}",
+        "a: 1\n\"%s\": 1\n\"%s\": 2",
+        "log: {level: \"%s\"}",
+        "state: {dir: [\"%s\"]}",
+    };
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        for (size_t k = 0; k < COUNT_OF(secrets); k++) {
+            char text[512];
+            struct config *config = NULL;
+            struct config_problems problems = {0};
+            AUTO_BUF struct buf yaml = BUF_INIT(1024);
+            struct str form = str_c(forms[i]);
+            for (size_t at = 0; at < form.len; at++) {
+                bool here = form.ptr[at] == '%';
+                buf_add_str(&yaml, here ? str_c(secrets[k]) : str_n(form.ptr + at, 1));
+                at += here ? 1 : 0;
+            }
+            (void)str_copy(buf_str(&yaml), text, sizeof(text));
+            if (config_parse(str_c(text), "t.yaml", &config, &problems, NULL) == 0) {
+                config_free(config);
+                continue; /* a valid value of that option */
+            }
+            for (int n = 0; n < problems.count; n++) {
+                if (strstr(problems.items[n].context, secrets[k]) != NULL ||
+                    strstr(problems.items[n].context, "hunter2") != NULL) {
+                    fail_msg("%s: %s", text, problems.items[n].context);
+                }
+            }
+        }
+    }
 }
 
 static void a_malformed_secret_is_not_shown(void **state)
@@ -807,21 +914,20 @@ static void the_reference_contains_every_option(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup(fn, clean_environment)
-UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
-           TEST(an_empty_value_is_the_same_as_none), TEST(unknown_names_suggest_the_nearest_one),
-           TEST(a_wrong_type_reports_what_was_expected),
-           TEST(malformed_urls_and_urls_with_a_password_are_refused),
-           TEST(values_out_of_range_are_refused), TEST(inconsistent_users_and_services_are_refused),
-           TEST(inconsistent_local_users_are_refused),
-           TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
-           TEST(the_number_of_symbols_is_limited), TEST(a_target_of_100_percent_is_refused),
-           TEST(the_place_of_an_option_is_reported),
-           TEST(a_csv_market_needs_a_file_for_each_symbol),
-           TEST(broken_yaml_is_reported_with_its_place), TEST(all_problems_are_reported),
-           TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),
-           TEST(credentials_take_precedence_and_are_not_shown),
-           TEST(a_malformed_secret_is_not_shown), TEST(the_given_file_is_read),
-           TEST(the_example_is_the_defaults), TEST(the_dump_can_be_loaded_again),
-           TEST(every_prefix_of_a_file_loads_or_is_refused),
-           TEST(the_schema_is_json_and_contains_every_option),
-           TEST(the_reference_contains_every_option))
+UNIT_GROUP(
+    config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
+    TEST(an_empty_value_is_the_same_as_none), TEST(unknown_names_suggest_the_nearest_one),
+    TEST(a_wrong_type_reports_what_was_expected),
+    TEST(malformed_urls_and_urls_with_a_password_are_refused),
+    TEST(values_out_of_range_are_refused), TEST(inconsistent_users_and_services_are_refused),
+    TEST(inconsistent_local_users_are_refused), TEST(the_heartbeat_url_is_checked_and_kept_secret),
+    TEST(a_duplicate_symbol_is_refused), TEST(the_number_of_symbols_is_limited),
+    TEST(a_target_of_100_percent_is_refused), TEST(the_place_of_an_option_is_reported),
+    TEST(a_csv_market_needs_a_file_for_each_symbol), TEST(broken_yaml_is_reported_with_its_place),
+    TEST(all_problems_are_reported), TEST(a_credential_satisfies_a_variable),
+    TEST(who_uses_no_secret_needs_none), TEST(a_secret_in_the_wrong_place_is_not_shown),
+    TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),
+    TEST(credentials_take_precedence_and_are_not_shown), TEST(a_malformed_secret_is_not_shown),
+    TEST(the_given_file_is_read), TEST(the_example_is_the_defaults),
+    TEST(the_dump_can_be_loaded_again), TEST(every_prefix_of_a_file_loads_or_is_refused),
+    TEST(the_schema_is_json_and_contains_every_option), TEST(the_reference_contains_every_option))
