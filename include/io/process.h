@@ -9,8 +9,9 @@
  * Always true: the child leads its own process group and is killed (SIGKILL) when the thread that
  * spawned it ends; stdin is /dev/null; stdout and stderr go to the log, which together with the
  * previous one (log_path.1) never exceeds twice log_max_bytes; no other descriptor is inherited;
- * signals are unblocked and have their default actions. fn runs once, from the loop, after the
- * child was reaped; not after process_free.
+ * NIGHTDESK_CHILD in its environment marks it and its descendants; those that have left the group
+ * get the same signals, and are killed when the child ends. Signals are unblocked and have their
+ * default actions. fn runs once, from the loop, after the child was reaped; not after process_free.
  * Thread: the loop's, which must outlive the children.
  */
 #pragma once
@@ -30,7 +31,8 @@ typedef void (*process_fn)(struct process *process, int exit_code, void *userdat
 
 struct process_options {
     const char *const *argv; /* argv[0] is looked up in PATH if it has no slash */
-    const char *const *env;  /* "NAME=value", the last one NULL; NULL: PATH, HOME, LANG only */
+    const char *const *env;  /* "NAME=value", the last one NULL; NULL: PATH, HOME, LANG only.
+                                NIGHTDESK_CHILD is added */
     const char *cwd;         /* NULL: ours */
     const char *log_path;    /* appended to; NULL: /dev/null */
     size_t log_max_bytes;    /* 0: 1 MiB */

@@ -230,7 +230,10 @@ static void check_http(struct service *service)
 
 static void check_child(struct service *service)
 {
-    if (service->child == NULL) {
+    if (service->child == NULL && service->spawn_err.id != ERR_NONE) {
+        fail(service, "%s: %s", err_info(service->spawn_err.id)->message,
+             service->spawn_err.context);
+    } else if (service->child == NULL) {
         fail(service, "child is not running (last exit code %d)", service->exit_code);
     } else if (service->ends > 0) {
         fail(service, "child ended %d times since the last check (last exit code %d)",
@@ -338,7 +341,9 @@ static void spawn(struct service *service, struct err *err)
                                                      .fn = on_exit_child,
                                                      .userdata = service},
                            &service->child, err);
+    err_clear(&service->spawn_err);
     if (rc < 0) {
+        service->spawn_err = *err;
         service->child = NULL;
         log_err(LOG_LEVEL_WARNING, err, service->config->name);
         respawn_later(service);

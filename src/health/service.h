@@ -67,9 +67,10 @@ struct service {
     struct process *child;
     struct loop_source *respawn;
     int64_t backoff_us;
-    int restarts;  /* by nightdesk, because the child had ended */
-    int ends;      /* since the last check */
-    int exit_code; /* of the last child that ended */
+    int restarts;         /* by nightdesk, because the child had ended */
+    int ends;             /* since the last check */
+    struct err spawn_err; /* why the command could not be started; ERR_NONE: it was */
+    int exit_code;        /* of the last child that ended */
     char log_path[512];
 
     struct action_call *restarting; /* the call that waits for the restart; NULL: none */

@@ -9,7 +9,13 @@
 #include <limits.h>
 #include <string.h>
 
-enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 * 1024, CONNECTIONS_MAX = 32, HOST_MAX = 253 };
+enum {
+    HEADERS_MAX = 64,
+    HEADER_BYTES_MAX = 64 * 1024,
+    HEADERS_READ_MAX = 256 * 1024,
+    CONNECTIONS_MAX = 32,
+    HOST_MAX = 253
+};
 
 struct http {
     struct loop *loop;
@@ -57,11 +63,15 @@ struct http_call {
     struct buf body;
     struct buf header_text; /* "name\0value\0…" of the final response */
     size_t header_count;
+    size_t header_bytes; /* received */
+    bool tls;
+    bool connected; /* curl waits for bytes, not for the connection */
     bool too_large;
     char redacted[160];
     bool done;
     CURLcode code;
-    char why[96]; /* replaces curl's text for code; or "" */
+    char curl_why[CURL_ERROR_SIZE]; /* may quote the URL: looked at, never shown */
+    char why[96];                   /* replaces curl's text for code; or "" */
 };
 
 /* ------------------------------------------------------------------ URLs */
@@ -161,6 +171,10 @@ static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userd
 {
     struct http_call *call = userdata;
     struct str line = str_n(bytes, size * count);
+    call->header_bytes += line.len;
+    if (call->header_bytes > HEADERS_READ_MAX) {
+        return 0; /* aborts the transfer */
+    }
     if (str_starts(line, "HTTP/")) {
         buf_clear(&call->header_text);
         call->header_count = 0;
@@ -266,9 +280,13 @@ static void watch_free(struct socket_watch *watch)
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata,
                           void *socket_userdata)
 {
-    (void)easy;
     struct http *http = userdata;
     struct socket_watch *watch = socket_userdata;
+    struct http_call *call = NULL;
+    if ((what & CURL_POLL_IN) != 0 && easy != NULL &&
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call != NULL) {
+        call->connected = true;
+    }
     if (what == CURL_POLL_REMOVE) {
         (void)curl_multi_assign(http->multi, fd, NULL);
         watch_free(watch);
@@ -305,6 +323,7 @@ static enum err_id error_of(CURLcode code)
     switch ((int)code) { /* cast, so that -Wswitch-enum does not ask for all of curl's codes */
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
+        return ERR_HTTP_NAME;
     case CURLE_COULDNT_CONNECT:
         return ERR_HTTP_CONNECT;
     case CURLE_SSL_CONNECT_ERROR:
@@ -327,6 +346,33 @@ static enum err_id error_of(CURLcode code)
     }
 }
 
+/* Why nothing was sent; id is what curl's code says. */
+static enum err_id unsent_error(const struct http_call *call, enum err_id id)
+{
+    /* OpenSSL, OpenSSL 3.2, GnuTLS */
+    static const char *const plain[] = {"wrong version number", "packet length too long",
+                                        "unexpected TLS packet"};
+    for (size_t i = 0; id == ERR_HTTP_TLS && i < COUNT_OF(plain); i++) {
+        if (strcasestr(call->curl_why, plain[i]) != NULL) {
+            return ERR_HTTP_NOT_TLS;
+        }
+    }
+    if (id == ERR_HTTP_TLS || id == ERR_HTTP_NAME) {
+        return id;
+    }
+    return id == ERR_HTTP_TIMEOUT && call->tls && call->connected ? ERR_HTTP_HANDSHAKE
+                                                                  : ERR_HTTP_CONNECT;
+}
+
+/* Whether the headers of the answer were too much: for us, or one of them for curl, which then says
+ * that memory ran out. */
+static bool headers_too_large(const struct http_call *call)
+{
+    return call->header_bytes > HEADERS_READ_MAX ||
+           (call->code == CURLE_OUT_OF_MEMORY && call->header_bytes > 0) ||
+           strstr(call->curl_why, "Too large response headers") != NULL;
+}
+
 /* Sets outcome and err of a failed call. */
 static void classify(const struct http_call *call, struct http_response *response)
 {
@@ -342,10 +388,13 @@ static void classify(const struct http_call *call, struct http_response *respons
     /* curl rewinds a body only to resend it. */
     bool sent = sent_bytes > 0 || call->code == CURLE_SEND_FAIL_REWIND;
     response->outcome = sent ? HTTP_UNKNOWN : HTTP_NOT_SENT;
-    if (!sent && id != ERR_HTTP_TLS) {
-        id = ERR_HTTP_CONNECT; /* also for a timeout before anything was sent */
+    if (!sent) {
+        id = unsent_error(call, id);
+    } else if (headers_too_large(call)) {
+        (void)err_set(&response->err, ERR_HTTP_HEADERS, "%s", call->redacted);
+        return;
     }
-    /* CURLOPT_ERRORBUFFER may quote the URL, so it is not used. */
+    /* CURLOPT_ERRORBUFFER may quote the URL, so it is not shown. */
     err_set(&response->err, id, "%s: %s", call->redacted,
             call->why[0] != '\0' ? call->why : curl_easy_strerror(call->code));
 }
@@ -627,6 +676,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
         connect_ms = timeout_ms < 10000 ? timeout_ms : 10000;
     }
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_why);
     need_memory(curl_easy_setopt(easy, CURLOPT_URL, request->url));
     need_memory(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -731,7 +781,7 @@ static void call_start_at(struct http_call *call, const char *addresses)
 
 static void call_unresolved(struct http_call *call, const char *why)
 {
-    (void)snprintf(call->why, sizeof(call->why), "could not resolve the host name: %s", why);
+    (void)snprintf(call->why, sizeof(call->why), "%s", why);
     call->code = CURLE_COULDNT_RESOLVE_HOST;
     call->done = true;
     loop_defer(call->http->deferred);
@@ -803,6 +853,7 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     call->http = http;
     call->fn = fn;
     call->userdata = userdata;
+    call->tls = strncasecmp(request->url, "https://", 8) == 0;
     call->next = http->calls;
     if (http->calls != NULL) {
         http->calls->previous = call;

@@ -1,7 +1,9 @@
 #include "io/process.h"
 
 #include "base/check.h"
+#include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,12 +12,16 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { DRAIN_ROUNDS = 16 };
 
+static int64_t marks; /* of children; the loop's thread only */
+
 struct process {
+    char mark[64]; /* in the environment of the child and of all its descendants */
     struct loop *loop;
     pid_t pid;
     bool running;
@@ -102,11 +108,59 @@ static void on_output(int fd, uint32_t events, void *userdata)
 
 /* ------------------------------------------------------------------ start and end */
 
+static int pidfd_of(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static int pidfd_signal(int fd, int signal_number)
+{
+    return (int)syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0);
+}
+
+static bool has_mark(pid_t pid, const char *mark)
+{
+    char path[64];
+    AUTO_BUF struct buf environment = BUF_INIT((size_t)256 * 1024);
+    (void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    size_t len = strlen(mark) + 1; /* with its NUL */
+    return file_read(path, &environment, NULL) == 0 &&
+           memmem(environment.data, environment.len, mark, len) != NULL;
+}
+
+/* A descendant that has left the group (a daemon: two forks and setsid) still has the mark of this
+ * child in its environment. Returns how many there are. Reads /proc/PID/environ of our own user's
+ * processes only, some 10 µs each; only when a child ends. */
+static int signal_marked(const struct process *p, int signal_number)
+{
+    int count = 0;
+    DIR *proc = opendir("/proc");
+    for (const struct dirent *e = proc == NULL ? NULL : readdir(proc); e != NULL;
+         e = readdir(proc)) {
+        int64_t pid = 0;
+        struct stat st;
+        if (!str_to_i64(str_c(e->d_name), &pid) || pid <= 1 || pid == getpid() || pid == p->pid ||
+            fstatat(dirfd(proc), e->d_name, &st, 0) < 0 || st.st_uid != geteuid()) {
+            continue;
+        }
+        AUTO_FD int fd =
+            pidfd_of((pid_t)pid); /* before its environment is read: the same process */
+        if (fd >= 0 && has_mark((pid_t)pid, p->mark) && pidfd_signal(fd, signal_number) == 0) {
+            count++;
+        }
+    }
+    if (proc != NULL) {
+        (void)closedir(proc);
+    }
+    return count;
+}
+
 static void on_child(pid_t pid, int exit_code, void *userdata)
 {
     struct process *p = userdata;
     /* Surviving grandchildren could still hold the service's port, and a restart would fail. */
     (void)kill(-pid, SIGKILL);
+    (void)signal_marked(p, SIGKILL);
     if (p->output_fd >= 0) {
         drain_output(p);
     }
@@ -206,6 +260,21 @@ static void env_default(struct paths *env)
     }
 }
 
+/* The mark first: it is part of every environment. */
+static void env_make(struct paths *env, const struct process *p, const char *const *given)
+{
+    env->all[env->count++] = strdup(p->mark);
+    ASSERT(env->all[0] != NULL);
+    for (size_t i = 0; given != NULL && given[i] != NULL; i++) {
+        ASSERT(env->count + 1 < COUNT_OF(env->all));
+        env->all[env->count++] = strdup(given[i]);
+        ASSERT(env->all[env->count - 1] != NULL);
+    }
+    if (given == NULL) {
+        env_default(env);
+    }
+}
+
 /* Returns 0 and the file to run, or the errno that says why there is none. Errors that only exec
  * finds (a missing interpreter) go to the child's log: waiting for the exec would block the loop
  * until the child gets a CPU. */
@@ -233,18 +302,19 @@ static int spawn(struct process *p, const struct process_options *options, int o
     AUTO(paths_cleanup) struct paths paths = {0};
     AUTO(paths_cleanup) struct paths env = {0};
     paths_find(&paths, program);
-    env_default(&env);
+    env_make(&env, p, options->env);
     const char *path = NULL;
     int error = choose_path(&paths, options->cwd, &path);
     pid_t parent = getpid();
     pid_t pid = error == 0 ? fork() : -1;
     if (pid == 0) {
-        child_exec(options, options->env == NULL ? env.all : (char *const *)(uintptr_t)options->env,
-                   path, out_fd, parent);
+        child_exec(options, env.all, path, out_fd, parent);
     }
     if (pid < 0) {
-        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program,
-                       strerror(error != 0 ? error : errno));
+        return path == NULL && (error == ENOENT || error == ENOTDIR)
+                   ? err_set(err, ERR_PROCESS_MISSING, "%s", program)
+                   : err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program,
+                             strerror(error != 0 ? error : errno));
     }
     (void)setpgid(pid, pid); /* the child does so too; either may run first */
     p->pid = pid;
@@ -263,6 +333,9 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
     p->loop = loop;
     p->fn = options->fn;
     p->userdata = options->userdata;
+    /* Unique on this machine until it is booted again. */
+    (void)snprintf(p->mark, sizeof(p->mark), "NIGHTDESK_CHILD=%d-%lld", (int)getpid(),
+                   (long long)clock_mono_us(clock_real()) * 1000 + ++marks);
     p->output_fd = -1;
     p->log_fd = -1;
     p->log_max_bytes = options->log_max_bytes == 0 ? (size_t)1 << 20 : options->log_max_bytes;
@@ -319,6 +392,7 @@ void process_stop(struct process *process, int64_t grace_ms)
         return;
     }
     (void)kill(-process->pid, SIGTERM);
+    (void)signal_marked(process, SIGTERM);
     int64_t kill_mono_us = clock_mono_us(loop_clock(process->loop)) + grace_ms * USEC_PER_MSEC;
     if (!loop_timer_armed(process->kill_timer) || kill_mono_us < process->kill_mono_us) {
         process->kill_mono_us = kill_mono_us;
@@ -334,6 +408,7 @@ void process_free(struct process *process)
     if (process->running) {
         (void)kill(-process->pid, SIGKILL);
         while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {}
+        (void)signal_marked(process, SIGKILL);
     }
     loop_source_free(process->child);
     loop_source_free(process->kill_timer);

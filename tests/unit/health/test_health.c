@@ -284,6 +284,16 @@ static void any_2xx_is_healthy_unless_expect_status_is_set(void **state)
     UNTIL(rig, first(rig)->state == SERVICE_UP);
 }
 
+static void a_program_that_does_not_exist_is_the_reason(void **state)
+{
+    struct rig *rig = *state;
+    struct config_service *demo = add_service(rig, "demo");
+    demo->command = (struct config_texts){.count = 1, .items = {"/nowhere/nothing"}};
+    start(rig);
+    UNTIL(rig, first(rig)->checked_us > 0 && !first(rig)->checking);
+    assert_string_equal(first(rig)->detail, "the program does not exist: /nowhere/nothing");
+}
+
 static void a_refused_connection_is_down(void **state)
 {
     struct rig *rig = *state;
@@ -730,7 +740,9 @@ static void a_removed_child_is_stopped(void **state)
 }
 
 UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
-           RIGGED(fewer_failures_raise_no_alert), RIGGED(a_refused_connection_is_down),
+           RIGGED(fewer_failures_raise_no_alert),
+           RIGGED(a_program_that_does_not_exist_is_the_reason),
+           RIGGED(a_refused_connection_is_down),
            RIGGED(any_2xx_is_healthy_unless_expect_status_is_set),
            RIGGED(failures_after_a_start_are_not_counted),
            RIGGED(an_alert_of_an_earlier_process_is_resolved),

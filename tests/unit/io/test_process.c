@@ -4,9 +4,11 @@
 #include "unit/unit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The tests start a shell, because every system has one; nightdesk itself never uses one. */
 
@@ -123,6 +125,45 @@ static void the_child_gets_only_the_given_environment(void **state)
     (void)unsetenv("TELEGRAM_BOT_TOKEN");
 }
 
+static bool is_alive(const char *pid_file)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    int64_t pid = 0;
+    assert_int_equal(file_read(pid_file, &text, NULL), 0);
+    assert_true(str_to_i64(str_trim(buf_str(&text)), &pid));
+    return kill((pid_t)pid, 0) == 0;
+}
+
+/* What a program does that makes itself a daemon: it leaves the group, and its parent ends. */
+static void a_daemonised_grandchild_ends_with_the_child(void **state)
+{
+    (void)state;
+    for (int stopped = 0; stopped <= 1; stopped++) {
+        AUTO_SCRATCH struct scratch s = scratch_make();
+        char pid_file[256];
+        AUTO_BUF struct buf script = BUF_INIT(4096);
+        struct run run;
+        (void)snprintf(pid_file, sizeof(pid_file), "%s", scratch_path(&s, "pid"));
+        buf_addf(&script,
+                 "f=%s; export f; setsid sh -c 'echo $$ > $f.new; mv $f.new $f; trap : TERM; "
+                 "while :; do sleep 0.05; done' & while ! test -e $f; do sleep 0.01; done; %s",
+                 pid_file, stopped ? "sleep 100" : "exit 3");
+        assert_int_equal(start(&run, script.data, (struct process_options){0}, NULL), 0);
+        while (stopped && access(pid_file, F_OK) < 0) {
+            (void)loop_iterate(run.loop, 10);
+        }
+        if (stopped) {
+            process_stop(run.process, 2000);
+        }
+        wait_end(&run);
+        for (int i = 0; i < 200 && is_alive(pid_file); i++) {
+            (void)poll(NULL, 0, 10);
+        }
+        assert_false(is_alive(pid_file));
+        finish(&run);
+    }
+}
+
 static void a_failed_start_logs_the_reason(void **state)
 {
     (void)state;
@@ -130,7 +171,7 @@ static void a_failed_start_logs_the_reason(void **state)
     struct err err = {0};
     const char *const none[] = {"nightdesk-no-such-program", NULL};
     assert_int_equal(start(&run, NULL, (struct process_options){.argv = none}, &err),
-                     -ERR_PROCESS_SPAWN);
+                     -ERR_PROCESS_MISSING);
     assert_non_null(strstr(err.context, "nightdesk-no-such-program"));
     loop_free(run.loop);
     const char *const data[] = {"/etc/passwd", NULL};
@@ -315,6 +356,7 @@ static void a_moved_log_is_created_again(void **state)
 
 UNIT_GROUP(process, cmocka_unit_test(exit_code_and_output_are_reported),
            cmocka_unit_test(the_child_gets_only_the_given_environment),
+           cmocka_unit_test(a_daemonised_grandchild_ends_with_the_child),
            cmocka_unit_test(a_failed_start_logs_the_reason),
            cmocka_unit_test(stop_sends_sigterm_first),
            cmocka_unit_test(a_child_that_ignores_sigterm_is_killed),
