@@ -98,6 +98,7 @@ struct invocation {
     const char *args_json;
     const struct principal *who;
     int64_t chat_id;
+    int64_t thread_id;   /* the topic of a forum, to which replies go; 0: none */
     int64_t message_id;  /* with the pressed button, or of the command itself; 0: none */
     int64_t update_id;   /* the channel's, so that a repeated one has no effect; 0: none */
     int64_t sent_us;     /* when the user sent it (wall clock); 0: now */

@@ -50,6 +50,8 @@ const char *outbox_table_state_name(enum outbox_state state); /* "queued" … */
 struct outbox_new {
     const char *channel; /* "telegram" "console" */
     int64_t chat_id;
+    int64_t thread_id; /* the topic of a forum; 0: that of edit_of, or of the run's first message in
+                          this chat, or none */
     enum outbox_kind kind;
     enum outbox_priority priority;
     const char *payload; /* JSON of the reply value; at most OUTBOX_PAYLOAD_MAX. "{}" for delete,
@@ -63,6 +65,7 @@ struct outbox_row {
     int64_t id;
     char channel[32];
     int64_t chat_id;
+    int64_t thread_id; /* 0: none */
     enum outbox_kind kind;
     enum outbox_priority priority;
     char *payload; /* owned: outbox_row_release */

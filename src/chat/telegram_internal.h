@@ -83,5 +83,5 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
 bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
                                  int64_t edit_message_id, const struct reply *reply);
 /* Sends a catalogue error as a new message; bypasses the outbox if that cannot be written. */
-int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
-                        struct err *err);
+int telegram_send_error(struct telegram_send *send, int64_t chat_id, int64_t thread_id,
+                        const struct err *why, struct err *err);

@@ -137,6 +137,13 @@ static void strip_markup(struct str html, struct buf *out)
     }
 }
 
+static void add_topic(struct json_out *out, const struct delivery *d)
+{
+    if (d->thread_id != 0) {
+        json_out_i64(out, "message_thread_id", d->thread_id);
+    }
+}
+
 static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
@@ -163,6 +170,7 @@ static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
     if (edit) {
         json_out_i64(&out, "message_id", d->row.edit_message_id);
     } else {
+        add_topic(&out, d);
         if (reply_is_protected(d->reply)) {
             json_out_bool(&out, "protect_content", true);
         }
@@ -180,9 +188,10 @@ static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
 
 /* A multipart form; the buffers live until it is sent. */
 struct form_data {
-    struct http_part parts[8];
+    struct http_part parts[9];
     size_t count;
     struct buf chat;
+    struct buf topic;
     struct buf caption;
     struct buf markup;
     struct buf path;
@@ -191,12 +200,18 @@ struct form_data {
 static void form_init(struct form_data *form, const struct delivery *d)
 {
     *form = (struct form_data){.chat = BUF_INIT(32),
+                               .topic = BUF_INIT(32),
                                .caption = BUF_INIT(CAPTION_MAX_BYTES * 4),
                                .markup = BUF_INIT((size_t)64 * 1024),
                                .path = BUF_INIT(8192)};
     buf_addf(&form->chat, "%lld", (long long)d->chat_id);
     form->parts[form->count++] =
         (struct http_part){.name = "chat_id", .body = buf_str(&form->chat)};
+    if (d->thread_id != 0) {
+        buf_addf(&form->topic, "%lld", (long long)d->thread_id);
+        form->parts[form->count++] =
+            (struct http_part){.name = "message_thread_id", .body = buf_str(&form->topic)};
+    }
     if (reply_is_protected(d->reply)) {
         form->parts[form->count++] =
             (struct http_part){.name = "protect_content", .body = STR_LIT("true")};
@@ -229,6 +244,7 @@ static void form_send(struct form_data *form, struct delivery *d, const char *me
                                                            .timeout_ms = UPLOAD_TIMEOUT_MS},
                                 on_sent, d);
     buf_release(&form->chat);
+    buf_release(&form->topic);
     buf_release(&form->caption);
     buf_release(&form->markup);
     buf_release(&form->path);
@@ -287,6 +303,7 @@ static int send_file(struct delivery *d, telegram_api_fn on_sent, struct err *er
     }
     if (rc < 0) {
         buf_release(&form.chat);
+        buf_release(&form.topic);
         buf_release(&form.path);
         return rc;
     }
@@ -333,6 +350,7 @@ static void send_action(struct delivery *d, telegram_api_fn on_sent)
     struct json_object *params = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(params);
     json_out_text(&out, "action", "typing");
+    add_topic(&out, d);
     call_json(d, "sendChatAction", params, on_sent);
 }
 

@@ -31,7 +31,8 @@ struct delivery {
     const char *attachments; /* the folder */
     struct delivery *next_unstored;
     struct outbox_row row;
-    int64_t chat_id; /* after migrations */
+    int64_t chat_id;   /* after migrations */
+    int64_t thread_id; /* the topic of a forum; 0: none, or it takes no message any more */
     struct reply *reply;
     struct render_parts parts;
     size_t part;        /* the part being sent; == parts.count: the document */

@@ -343,7 +343,7 @@ static int submit(struct telegram_poll *poll, const struct principal *who, struc
     struct err why = {0};
     if (memchr(line.ptr, '\0', line.len) != NULL) {
         (void)err_set(&why, ERR_CHAT_LINE, "NUL in the message");
-        return telegram_send_error(t->send, in.chat_id, &why, err);
+        return telegram_send_error(t->send, in.chat_id, in.thread_id, &why, err);
     }
     in.line = line.ptr;
     in.who = who;
@@ -410,6 +410,15 @@ static bool is_forwarded(struct json_object *message)
     return false;
 }
 
+/* The topic of a forum; 0: the chat has none, or it is its general one. Without is_topic_message
+ * the id is only that of the message that a reply belongs to. */
+static int64_t topic_of(const struct json_object *message)
+{
+    return json_truth(message, "is_topic_message", false)
+               ? json_i64(message, "message_thread_id", 0)
+               : 0;
+}
+
 /* The text of a message, or the caption of its picture or file, which people type the same way. */
 static struct str text_of(const struct json_object *message)
 {
@@ -443,6 +452,7 @@ static int accept_message(struct telegram_poll *poll, const struct principal *wh
     int64_t age_us = fresh_message_age_us(date_us(message), &batch->now);
     return submit(poll, who, buf_str(&whole),
                   (struct invocation){.chat_id = chat_id,
+                                      .thread_id = topic_of(message),
                                       .message_id = json_i64(message, "message_id", 0),
                                       .update_id = update_id,
                                       .not_run = forwarded ? ERR_COMMAND_FORWARDED
@@ -465,6 +475,7 @@ static int accept_press(struct telegram_poll *poll, const struct principal *who,
         int64_t age_us = fresh_press_age_us(&batch->empty, &batch->now, date_us(message));
         rc = submit(poll, who, data,
                     (struct invocation){.chat_id = chat_id,
+                                        .thread_id = topic_of(message),
                                         .message_id = json_i64(message, "message_id", 0),
                                         .update_id = update_id,
                                         .sent_us = sent_us(&batch->now, age_us),

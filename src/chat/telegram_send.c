@@ -346,6 +346,13 @@ static bool chat_is_unreachable(const struct telegram_answer *answer)
     return false;
 }
 
+/* Closed or deleted: its chat still takes messages. */
+static bool topic_is_gone(const struct telegram_answer *answer)
+{
+    return mentions(answer, "thread not found") || mentions(answer, "TOPIC_CLOSED") ||
+           mentions(answer, "TOPIC_DELETED") || mentions(answer, "TOPIC_ID_INVALID");
+}
+
 static void next_part(struct delivery *d)
 {
     if (!telegram_message_is_text(d)) {
@@ -374,10 +381,12 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
     struct telegram_send *send = d->send;
     if (d->row.kind == OUTBOX_DELETE && mentions(answer, "message to delete not found")) {
         end_delivered(d);
-    } else if (is_minor(d) && answer->migrate_to_chat_id == 0) {
+    } else if (is_minor(d) && answer->migrate_to_chat_id == 0 &&
+               (d->thread_id == 0 || !topic_is_gone(answer))) {
         end_dead(d, &answer->err);
     } else if (d->row.kind == OUTBOX_PHOTO && !d->plain_file && answer->code == 400 &&
-               answer->migrate_to_chat_id == 0 && !chat_is_unreachable(answer)) {
+               answer->migrate_to_chat_id == 0 && !chat_is_unreachable(answer) &&
+               (d->thread_id == 0 || !topic_is_gone(answer))) {
         d->plain_file = true; /* its pixels do not please Telegram; its bytes can be sent */
         send_part(d);
     } else if (mentions(answer, "message is not modified")) {
@@ -389,7 +398,13 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
             (long long)answer->migrate_to_chat_id);
         set_chat_mark(send, "moved", d->chat_id, answer->migrate_to_chat_id);
         d->chat_id = answer->migrate_to_chat_id;
-        d->edit = false; /* message ids are not valid in the new chat */
+        d->edit = false; /* neither message ids nor topics are valid in the new chat */
+        d->thread_id = 0;
+        send_part(d);
+    } else if (d->thread_id != 0 && topic_is_gone(answer)) {
+        LOG(NOTICE, "telegram: topic %lld of chat %lld takes no message (%s): sending to the chat",
+            (long long)d->thread_id, (long long)d->chat_id, answer->description);
+        d->thread_id = 0;
         send_part(d);
     } else if (chat_is_unreachable(answer)) {
         struct err why;
@@ -569,6 +584,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     d->row = *row;
     send->deliveries[slot] = d;
     d->chat_id = moved_to(send, row->chat_id);
+    d->thread_id = d->chat_id == row->chat_id ? row->thread_id : 0;
     d->edit = row->kind == OUTBOX_EDIT && row->edit_message_id != 0 && d->chat_id == row->chat_id;
     d->repeated = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
     if (chat_is_dead(send, d->chat_id)) {
@@ -724,8 +740,8 @@ void telegram_send_open(struct telegram_send *send)
     telegram_send_wake(send);
 }
 
-int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
-                        struct err *err)
+int telegram_send_error(struct telegram_send *send, int64_t chat_id, int64_t thread_id,
+                        const struct err *why, struct err *err)
 {
     AUTO_REPLY struct reply *reply = reply_new();
     reply_error(reply, why);
@@ -735,6 +751,7 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struc
     int rc = outbox_table_add(send->t->options.store,
                               &(struct outbox_new){.channel = TELEGRAM_CHANNEL,
                                                    .chat_id = chat_id,
+                                                   .thread_id = thread_id,
                                                    .kind = OUTBOX_SEND,
                                                    .priority = OUTBOX_NORMAL,
                                                    .payload = text.data},

@@ -206,8 +206,8 @@ static void on_progress_timer(void *userdata)
     int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, &err);
     if (rc == 0) {
-        rc = run_write_post(run->runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
-                            &outbox_id, &err);
+        rc = run_write_post(run->runner, &run->who, run->chat_id, run->thread_id, reply, run->id,
+                            run->m->emergency, &outbox_id, &err);
         if (rc == 0) {
             rc = ops_store_commit(store, &err);
         } else {

@@ -92,6 +92,7 @@ struct run {
     bool locked;              /* it holds its locks, which run_free releases */
     struct principal who;
     int64_t chat_id;
+    int64_t thread_id;      /* of its first message; 0: none, or it has sent one */
     struct arg_value *args; /* owned; args[i] is the value of m->args[i] */
     int64_t started_mono_us;
 
@@ -208,8 +209,8 @@ bool run_write_is_due(const struct run *run); /* something has changed since the
 /* Adds a chat action to the outbox: an answer is coming. */
 int run_write_typing(const struct run *run, struct err *err);
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
-                   struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
-                   struct err *err);
+                   int64_t thread_id, struct reply *reply, int64_t run_id, bool urgent,
+                   int64_t *outbox_id, struct err *err);
 /* Adds a line about the run to the audit log, with the detail "run 12: restart prediction: more".
  */
 int run_write_audit(const struct run *run, const char *action, const char *more, const char *result,

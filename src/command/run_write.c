@@ -56,6 +56,7 @@ int run_write_typing(const struct run *run, struct err *err)
 {
     const struct outbox_new message = {.channel = channel_name(run->who.channel),
                                        .chat_id = run->chat_id,
+                                       .thread_id = run->thread_id,
                                        .kind = OUTBOX_ACTION,
                                        .priority = OUTBOX_NORMAL,
                                        .payload = "{}"};
@@ -65,8 +66,8 @@ int run_write_typing(const struct run *run, struct err *err)
 }
 
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
-                   struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
-                   struct err *err)
+                   int64_t thread_id, struct reply *reply, int64_t run_id, bool urgent,
+                   int64_t *outbox_id, struct err *err)
 {
     if (runner->o.decorate != NULL) {
         runner->o.decorate(reply, runner->o.decorate_userdata);
@@ -81,6 +82,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     }
     const struct outbox_new message = {.channel = channel_name(who->channel),
                                        .chat_id = chat_id,
+                                       .thread_id = thread_id,
                                        .kind = *outbox_id == 0 ? OUTBOX_SEND : OUTBOX_EDIT,
                                        .priority = urgent ? OUTBOX_CRITICAL : OUTBOX_NORMAL,
                                        .payload = payload.data,
@@ -225,8 +227,8 @@ static int write_finish(struct run *run, struct err *err)
                                    runner->o.scheduled_userdata, err)) < 0)) {
         return rc;
     }
-    return run_write_post(runner, &run->who, run->chat_id, run->result, run->id, run->m->emergency,
-                          &run->outbox_id, err);
+    return run_write_post(runner, &run->who, run->chat_id, run->thread_id, run->result, run->id,
+                          run->m->emergency, &run->outbox_id, err);
 }
 
 /* Uses the row that was stored for the prompt, if it still waits for its confirmation; otherwise

@@ -118,7 +118,8 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     if (m != NULL && runner->o.scheduled != NULL) { /* nobody sees the reply */
         return runner->o.scheduled(m, NULL, why, runner->o.scheduled_userdata, err);
     }
-    return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &a->outbox_id, err);
+    return run_write_post(runner, in->who, in->chat_id, in->thread_id, reply, 0, false,
+                          &a->outbox_id, err);
 }
 
 /* An error with the usage and an example below it. */
@@ -264,6 +265,7 @@ static int accept_command(struct runner *runner, const struct invocation *in,
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_RUN struct run *run = run_new(runner, m, in->who, in->chat_id);
+    run->thread_id = in->thread_id;
     int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
                                       : run_args_bind(run, line, &why);
     if (bound < 0) {
@@ -514,7 +516,7 @@ static int write_late(struct runner *runner, const struct run_row *row, struct r
         (rc = access_audit(runner->o.access, &who, "command.late", detail.data, "ok", err)) < 0) {
         return rc;
     }
-    return run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err);
+    return run_write_post(runner, &who, row->chat_id, 0, reply, row->id, false, &outbox_id, err);
 }
 
 int runner_late(struct runner *runner, int64_t run_id, struct reply *reply, struct err *err)

@@ -121,5 +121,6 @@ int runner_cancel(struct runner *runner, const struct invocation *in, const stru
     a->reply = cancel_reply(run);
     a->posted = run_write_is_chat(in->who->channel);
     a->cancel = run;
-    return run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);
+    return run_write_post(runner, in->who, in->chat_id, in->thread_id, a->reply, 0, false,
+                          &outbox_id, err);
 }

@@ -124,8 +124,8 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
     }
     (void)err_set(&a->err, ERR_CONFIRM_NEEDED, "%s", code);
     int64_t outbox_id = open == NULL ? 0 : open->outbox_id;
-    rc = run_write_post(runner, in->who, in->chat_id, reply, run->id, run->m->emergency, &outbox_id,
-                        err);
+    rc = run_write_post(runner, in->who, in->chat_id, in->thread_id, reply, run->id,
+                        run->m->emergency, &outbox_id, err);
     if (rc == 0 && open == NULL && outbox_id != 0) {
         rc = confirmation_table_set_outbox(runner->o.store, code, outbox_id, err);
     }
@@ -176,7 +176,7 @@ static int close_prompt(struct runner *runner, const struct confirmation *c,
     }
     AUTO_REPLY struct reply *reply = run_reply_closed(line.data, why);
     int64_t outbox_id = c->outbox_id;
-    rc = run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err);
+    rc = run_write_post(runner, &who, row->chat_id, 0, reply, row->id, false, &outbox_id, err);
     rc = rc < 0 ? rc : stage_close_copies(runner, c, reply, err);
     if (rc == 0) {
         *ret_reply = TAKE(reply);
@@ -228,7 +228,8 @@ static int post_elsewhere(struct runner *runner, const struct invocation *in,
         return 0;
     }
     AUTO_REPLY struct reply *copy = reply_copy(a->reply);
-    return run_write_post(runner, in->who, in->chat_id, copy, 0, false, &outbox_id, err);
+    return run_write_post(runner, in->who, in->chat_id, in->thread_id, copy, 0, false, &outbox_id,
+                          err);
 }
 
 /* Tells the person who approved, and all who could have; the person who asked sees progress and
@@ -282,8 +283,8 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     run->userdata = in->userdata;
     if (run->outbox_id != 0 && !run->over) { /* replace the prompt at once: its buttons disappear */
         AUTO_REPLY struct reply *reply = run_reply_progress(run);
-        rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
-                            &run->outbox_id, err);
+        rc = run_write_post(runner, &run->who, run->chat_id, run->thread_id, reply, run->id,
+                            run->m->emergency, &run->outbox_id, err);
         a->posted = true;
         run->notified_mono_us = clock_mono_us(runner->o.clock);
     }

@@ -99,6 +99,7 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
+    run->thread_id = in->thread_id;
     if (run_args_restore(run, h->args_json, true, &why) < 0) {
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
@@ -142,9 +143,9 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
     rc = rc < 0
              ? rc
              : access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
-    return rc < 0
-               ? rc
-               : run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);
+    return rc < 0 ? rc
+                  : run_write_post(runner, in->who, in->chat_id, in->thread_id, a->reply, 0, false,
+                                   &outbox_id, err);
 }
 
 /* ------------------------------------------------------------------------------ recording ---- */

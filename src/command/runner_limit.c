@@ -112,7 +112,7 @@ static int say(struct runner *runner, struct flood *f, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    rc = run_write_post(runner, &f->who, f->chat_id, reply, 0, false, &f->outbox_id, err);
+    rc = run_write_post(runner, &f->who, f->chat_id, 0, reply, 0, false, &f->outbox_id, err);
     if (rc < 0) {
         ops_store_rollback(runner->o.store);
         return rc;

@@ -33,8 +33,8 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
                                clock_wall_us(runner->o.clock), err)) < 0 ||
         (rc = access_audit(runner->o.access, &who, "command.finished", row->command, "COMMAND_LOST",
                            err)) < 0 ||
-        (rc = run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err)) <
-            0) {
+        (rc = run_write_post(runner, &who, row->chat_id, 0, reply, row->id, false, &outbox_id,
+                             err)) < 0) {
         ops_store_rollback(runner->o.store);
         return rc;
     }

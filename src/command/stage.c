@@ -226,7 +226,7 @@ int stage_ask_others(const struct run *run, const struct reply *prompt, struct e
         }
         AUTO_REPLY struct reply *copy = reply_copy(prompt);
         int64_t outbox_id = 0; /* Telegram: the id of a person is that of the private chat */
-        rc = run_write_post(run->runner, &who, who.id, copy, run->id, false, &outbox_id, err);
+        rc = run_write_post(run->runner, &who, who.id, 0, copy, run->id, false, &outbox_id, err);
     }
     return rc;
 }
@@ -249,8 +249,8 @@ int stage_close_copies(struct runner *runner, const struct confirmation *c,
     int rc = n < 0 ? n : 0;
     for (int i = 0; rc == 0 && i < n; i++) {
         AUTO_REPLY struct reply *copy = reply_copy(text);
-        rc =
-            run_write_post(runner, &anybody, copies[i].chat_id, copy, 0, false, &copies[i].id, err);
+        rc = run_write_post(runner, &anybody, copies[i].chat_id, 0, copy, 0, false, &copies[i].id,
+                            err);
     }
     return rc;
 }

@@ -126,6 +126,9 @@ static const char schema_stages[] =
     " failures INTEGER NOT NULL, window_us INTEGER NOT NULL, locked_until_us INTEGER NOT NULL)"
     " WITHOUT ROWID;";
 
+static const char schema_topics[] =
+    "ALTER TABLE outbox ADD COLUMN thread_id INTEGER NOT NULL DEFAULT 0;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -137,6 +140,7 @@ static const struct db_migration migrations[] = {
     {"outputs of steps, cancelled runs", schema_workflows},
     {"manifests of runs", schema_manifests},
     {"stages of prompts, second factors", schema_stages},
+    {"topics of forums", schema_topics},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

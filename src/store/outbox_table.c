@@ -85,11 +85,16 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     if (rc == 0 && id == 0) {
         rc = db_run(store->db,
                     "INSERT INTO outbox(channel, chat_id, kind, priority, payload, run_id,"
-                    " created_at_us, not_before_us, edit_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " created_at_us, not_before_us, edit_of, thread_id)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(nullif(?, 0),"
+                    " (SELECT thread_id FROM outbox WHERE id = ?),"
+                    " (SELECT thread_id FROM outbox WHERE run_id = ? AND run_id > 0"
+                    "  AND chat_id = ? ORDER BY id LIMIT 1), 0))",
                     DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->chat_id),
                               DB_TEXT_C(kind_words[m->kind]), DB_I64(m->priority),
                               DB_TEXT_C(m->payload), DB_I64(m->run_id), DB_I64(now_us),
-                              DB_I64(m->not_before_us), DB_I64(m->edit_of)),
+                              DB_I64(m->not_before_us), DB_I64(m->edit_of), DB_I64(m->thread_id),
+                              DB_I64(m->edit_of), DB_I64(m->run_id), DB_I64(m->chat_id)),
                     err);
         id = db_last_rowid(store->db);
     }
@@ -103,7 +108,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
 #define SELECT_ROW                                                                        \
     "SELECT o.id, o.channel, o.chat_id, o.kind, o.priority, o.payload, o.run_id,"         \
     " o.created_at_us, o.not_before_us, o.attempts, o.state, o.last_error, o.message_id," \
-    " o.edit_of, coalesce(t.message_id, 0) FROM outbox o LEFT JOIN outbox t"              \
+    " o.edit_of, coalesce(t.message_id, 0), o.thread_id FROM outbox o LEFT JOIN outbox t" \
     " ON t.id = o.edit_of"
 /* An edit, a delete or a pin waits until its message is in a final state. */
 #define EDIT_IS_READY \
@@ -130,6 +135,7 @@ static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *er
     ret->message_id = row_i64(&row);
     ret->edit_of = row_i64(&row);
     ret->edit_message_id = row_i64(&row);
+    ret->thread_id = row_i64(&row);
     int rc = row_check(&row, "outbox", ret->id, err);
     if (rc < 0) {
         outbox_row_release(ret);

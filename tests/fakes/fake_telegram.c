@@ -20,6 +20,7 @@
 #define UPDATES_MAX   256
 #define SENT_MAX      4096
 #define FAILURES_MAX  64
+#define TOPICS_MAX    8
 #define WAITS_MAX     64
 #define BODY_MAX      ((size_t)32 << 20)
 #define LARGE_BYTES   ((size_t)20 << 20)
@@ -44,7 +45,16 @@ struct wait { /* no call of this method for this chat is allowed before this tim
     int64_t until_us;
 };
 
+/* A topic of a forum. */
+struct topic {
+    int64_t chat;
+    int64_t thread;
+    const char *refusal; /* NULL: it is open */
+};
+
 struct fake_telegram {
+    struct topic topics[TOPICS_MAX];
+    size_t topic_count;
     struct web *web;
     pthread_t ticker; /* ends long polls and slow answers */
     pthread_cond_t wake;
@@ -318,6 +328,25 @@ static struct sent *record(struct fake_telegram *fake, const char *method, int64
     return s;
 }
 
+static struct topic *find_topic(struct fake_telegram *fake, int64_t chat, int64_t thread)
+{
+    for (size_t i = 0; i < fake->topic_count; i++) {
+        if (fake->topics[i].chat == chat && fake->topics[i].thread == thread) {
+            return &fake->topics[i];
+        }
+    }
+    return NULL;
+}
+
+/* NULL: a message to this topic is accepted. */
+static const char *refuse_topic(struct fake_telegram *fake, int64_t chat, int64_t thread)
+{
+    const struct topic *topic = find_topic(fake, chat, thread);
+    return thread == 0     ? NULL
+           : topic == NULL ? "Bad Request: message thread not found"
+                           : topic->refusal;
+}
+
 /* The entry with the current text of a message. */
 static struct sent *find_message(struct fake_telegram *fake, int64_t chat, int64_t message_id)
 {
@@ -375,6 +404,8 @@ static struct answer accept_text(struct fake_telegram *fake, const char *method,
     const char *refused = refuse_text(fake, params, &seen);
     s->public.html = strcmp(json_text(params, "parse_mode"), "HTML") == 0;
     s->public.is_protected = json_truth(params, "protect_content", false);
+    s->public.thread = json_i64(params, "message_thread_id", 0);
+    refused = refused != NULL ? refused : refuse_topic(fake, chat, s->public.thread);
     if (refused != NULL) {
         return failure(400, refused, 0, 0);
     }
@@ -440,6 +471,11 @@ static struct answer accept_file(struct fake_telegram *fake, const char *method,
     bool photo = strcmp(method, "sendPhoto") == 0;
     struct sent *s =
         record(fake, method, chat, photo ? json_text(params, "caption") : bytes.ptr, markup);
+    (void)str_to_i64(json_str(params, "message_thread_id"), &s->public.thread);
+    const char *refused = refuse_topic(fake, chat, s->public.thread);
+    if (refused != NULL) {
+        return failure(400, refused, 0, 0);
+    }
     if (photo && !is_png(bytes)) {
         return failure(400, "Bad Request: IMAGE_PROCESS_FAILED", 0, 0);
     }
@@ -630,8 +666,9 @@ static struct json_object *read_params(struct fake_telegram *fake, const char *m
                                        const struct web_request *request)
 {
     static const char *const form[] = {
-        "chat_id",    "document",        "photo",        "caption",
-        "parse_mode", "protect_content", "reply_markup", "disable_notification"};
+        "chat_id",          "document",        "photo",        "caption",
+        "parse_mode",       "protect_content", "reply_markup", "disable_notification",
+        "message_thread_id"};
     struct json_object *params = NULL;
     struct err err = {0};
     const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 32};
@@ -865,12 +902,38 @@ static struct json_object *user_json(int64_t id)
     return user;
 }
 
+static void add_topic(struct json_object *message, int64_t thread)
+{
+    if (thread != 0) {
+        add(message, "is_topic_message", json_object_new_boolean(true));
+        add(message, "message_thread_id", json_object_new_int64(thread));
+    }
+}
+
+void fake_telegram_end_topic(struct fake_telegram *fake, int64_t chat, int64_t thread, bool deleted)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    struct topic *topic = find_topic(fake, chat, thread);
+    ASSERT(topic != NULL);
+    topic->refusal =
+        deleted ? "Bad Request: message thread not found" : "Bad Request: TOPIC_CLOSED";
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
 int64_t fake_telegram_user_sends(struct fake_telegram *fake, const struct fake_telegram_message *m)
 {
     (void)pthread_mutex_lock(&fake->lock);
     int64_t id = fake->next_message++;
     struct json_object *message = message_json(m->chat == 0 ? m->from : m->chat, id, m->text);
     struct json_object *update = json_object_new_object();
+    if (m->thread != 0) {
+        add_topic(message, m->thread);
+        if (find_topic(fake, m->chat, m->thread) == NULL) {
+            ASSERT(fake->topic_count < TOPICS_MAX);
+            fake->topics[fake->topic_count++] =
+                (struct topic){.chat = m->chat, .thread = m->thread};
+        }
+    }
     add(message, "from", user_json(m->from));
     add(message, "date",
         json_object_new_int64(clock_wall_us(clock_real()) / USEC_PER_SEC - m->age_s));
@@ -912,6 +975,7 @@ bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat,
                 if (strcmp(json_text(button, "text"), label) == 0) {
                     struct json_object *message = message_json(chat, s->public.message_id, s->seen);
                     add(message, "date", json_object_new_int64(s->date_s));
+                    add_topic(message, s->public.thread);
                     press(fake, from, message, json_text(button, "callback_data"));
                     found = true;
                 }

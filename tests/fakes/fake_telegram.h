@@ -37,7 +37,8 @@ uint16_t fake_telegram_port(const struct fake_telegram *fake);
 
 struct fake_telegram_message {
     int64_t from;
-    int64_t chat; /* 0: the private chat with `from`; below 0: a group */
+    int64_t chat;   /* 0: the private chat with `from`; below 0: a group */
+    int64_t thread; /* the topic of a forum, which exists from then on; 0: none */
     const char *text;
     int64_t age_s; /* sent this long ago */
 };
@@ -46,6 +47,9 @@ int64_t fake_telegram_user_sends(struct fake_telegram *fake,
                                  const struct fake_telegram_message *message);
 /* Presses the newest button with this label in the chat. False if there is none at the moment. */
 bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat, const char *label);
+/* What becomes of a topic: messages to it are refused from now on. */
+void fake_telegram_end_topic(struct fake_telegram *fake, int64_t chat, int64_t thread,
+                             bool deleted);
 /* Makes existing messages this many seconds older. */
 void fake_telegram_age_messages(struct fake_telegram *fake, int64_t seconds);
 /* A press with forged data, under message 1, which is of 2023. */
@@ -91,6 +95,7 @@ void fake_telegram_set_webhook(struct fake_telegram *fake, const char *url);
 struct fake_telegram_sent {
     char method[32]; /* sendMessage, editMessageText, sendDocument, sendPhoto, deleteMessage, … */
     int64_t chat;
+    int64_t thread;     /* 0: none */
     int64_t message_id; /* 0 if it was refused */
     bool accepted;
     bool html;

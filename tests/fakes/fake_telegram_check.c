@@ -55,7 +55,8 @@ static const struct method {
       {"text", TEXT, false},
       {"show_alert", BOOL, false},
       {"cache_time", INT, false}}},
-    {"sendChatAction", {{"chat_id", CHAT, true}, {"action", TEXT, true}}},
+    {"sendChatAction",
+     {{"chat_id", CHAT, true}, {"action", TEXT, true}, {"message_thread_id", INT, false}}},
     {"getChat", {{"chat_id", CHAT, true}}},
     /* multipart: every field is a text */
     {"sendDocument",
@@ -65,6 +66,7 @@ static const struct method {
       {"parse_mode", TEXT, false},
       {"disable_notification", TEXT, false},
       {"protect_content", TEXT, false},
+      {"message_thread_id", TEXT, false},
       {"reply_markup", TEXT, false}}},
     {"sendPhoto",
      {{"chat_id", TEXT, true},
@@ -73,6 +75,7 @@ static const struct method {
       {"parse_mode", TEXT, false},
       {"disable_notification", TEXT, false},
       {"protect_content", TEXT, false},
+      {"message_thread_id", TEXT, false},
       {"reply_markup", TEXT, false}}},
 };
 

@@ -81,6 +81,7 @@ static bool do_send(struct scene *s, const struct yaml_node *step)
         s->telegram,
         &(struct fake_telegram_message){.from = from,
                                         .chat = chat,
+                                        .thread = number(yaml_get(step, "thread"), 0),
                                         .text = text.data,
                                         .age_s = number(yaml_get(step, "seconds_ago"), 0)});
     return true;
@@ -170,6 +171,18 @@ static bool do_fail(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "unknown fault");
 }
 
+/* {chat: group, thread: 7, deleted: true} */
+static bool do_end_topic(struct scene *s, const struct yaml_node *step)
+{
+    int64_t chat = 0;
+    if (!scene_person(s, yaml_get(step, "chat"), &chat)) {
+        return false;
+    }
+    fake_telegram_end_topic(s->telegram, chat, number(yaml_get(step, "thread"), 0),
+                            str_equal_c(yaml_text(yaml_get(step, "deleted")), "true"));
+    return true;
+}
+
 static bool do_webhook(struct scene *s, const struct yaml_node *step)
 {
     fake_telegram_set_webhook(s->telegram, yaml_text(step).ptr);
@@ -234,6 +247,8 @@ static bool fits(struct scene *s, const struct yaml_node *step,
         }
     }
     return sent->accepted && (method == NULL || str_equal_c(yaml_text(method), sent->method)) &&
+           (yaml_get(step, "thread") == NULL ||
+            number(yaml_get(step, "thread"), 0) == sent->thread) &&
            flag_fits(yaml_get(step, "html"), sent->html) &&
            flag_fits(yaml_get(step, "protected"), sent->is_protected) &&
            text_has(sent->text, yaml_get(step, "has")) &&
@@ -481,7 +496,7 @@ static const struct {
     {"expect", do_expect}, {"sent", do_sent},         {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},           {"daemon", do_daemon},
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
-    {"config", do_config}, {"commands", do_commands},
+    {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

@@ -68,8 +68,8 @@ static void sweep(const char *yaml, bool started, unsigned wanted_open)
 static void alerts_without_a_cause_are_closed(void **state)
 {
     (void)state;
-    static const char demo[] = "services:\n  - {name: demo, url: 'http://127.0.0.1:1'}\n";
-    static const char all[] = "services:\n  - {name: demo, url: 'http://127.0.0.1:1'}\n"
+    static const char demo[] = "services: {demo: {url: 'http://127.0.0.1:1'}}\n";
+    static const char all[] = "services: {demo: {url: 'http://127.0.0.1:1'}}\n"
                               "telegram: {bot_token: '123456:abc', chat_id: 1}\n"
                               "monitoring: {heartbeat_url: 'http://127.0.0.1:1/beat'}\n";
     sweep(demo, true, 1U << 1 | 1U << 7);
