@@ -709,7 +709,8 @@ static void the_report_holds_all_symbols_and_positions(void **state)
     for (int i = 0; i < SYMBOLS_LIMIT; i++) {
         struct snapshot_market *m = &markets[i];
         *m = (struct snapshot_market){.price = long_number, .refused = UINT32_MAX};
-        (void)snprintf(m->symbol.name, sizeof(m->symbol.name), "SYMBOL%03d-LONG", i);
+        (void)snprintf(m->symbol.name, sizeof(m->symbol.name), "SYMBOL%03u-LONG",
+                       (unsigned)i % 1000);
     }
     for (int i = 0; i < POSITIONS_LIMIT; i++) {
         struct position *p = &positions[i];

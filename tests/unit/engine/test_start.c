@@ -388,7 +388,7 @@ static void hold_others(struct driver_rig *rig, int count)
     struct position p[2 * CAPACITY_MIN] = {0};
     for (int i = 0; i < count; i++) {
         char name[SYMBOL_SIZE];
-        (void)snprintf(name, sizeof(name), "S%03d-USD", i);
+        (void)snprintf(name, sizeof(name), "S%03u-USD", (unsigned)i % 1000);
         assert_true(symbol_parse(str_c(name), &p[i].symbol));
         p[i].qty = p[i].entry_price = p[i].mark_price = dec_from_int(1);
     }
