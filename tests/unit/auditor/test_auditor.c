@@ -724,7 +724,7 @@ static void the_report_holds_all_symbols_and_positions(void **state)
                                .fees = long_number,
                                .opened_us = NOW_US,
                                .decision_id = INT64_MAX,
-                               .client_id = "nd-1234567890123-123456789012345"};
+                               .client_id = "nd-1234567890123-12345678901234"};
     }
     rig->snapshot.markets = markets;
     rig->snapshot.market_count = SYMBOLS_LIMIT;
