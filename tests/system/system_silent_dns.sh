@@ -52,7 +52,7 @@ tap_check "each within 2 s ($slowest ms)" test $slowest -lt 2000
 threads=$(find /proc/$daemon/task -mindepth 1 -maxdepth 1 | wc -l)
 tap_check "the number of threads is limited ($threads)" test "$threads" -le 16
 "$ND" do services --config "$WORK/config.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
-tap_check "a failed check reports the reason" contains "$WORK/out" "one: could not connect"
+tap_check "a failed check reports the reason" contains "$WORK/out" "one: could not resolve the host name"
 
 from=$(date +%s%N)
 kill -TERM $daemon
