@@ -27,6 +27,7 @@
 #define EMPTY_SAVE_US      (15 * USEC_PER_SEC)
 #define EMPTY_WALL         "telegram.heard_us"      /* by our clock */
 #define EMPTY_DATE         "telegram.heard_date_us" /* by Telegram's */
+#define TEXT_MAX           ((size_t)64 * 1024)      /* Telegram allows 4096 characters */
 #define ANSWERS_MAX        64
 #define ANSWER_ID_SIZE     64
 #define MENU_MAX           100
@@ -423,7 +424,9 @@ static int64_t topic_of(const struct json_object *message)
 static struct str text_of(const struct json_object *message)
 {
     struct str text = str_trim(json_str(message, "text"));
-    return text.len > 0 ? text : str_trim(json_str(message, "caption"));
+    text = text.len > 0 ? text : str_trim(json_str(message, "caption"));
+    /* A longer one is refused all the same, and copying megabytes would delay other people. */
+    return str_n(text.ptr, text.len > TEXT_MAX ? TEXT_MAX : text.len);
 }
 
 static int accept_message(struct telegram_poll *poll, const struct principal *who,
