@@ -425,7 +425,7 @@ static struct str text_of(const struct json_object *message)
 {
     struct str text = str_trim(json_str(message, "text"));
     text = text.len > 0 ? text : str_trim(json_str(message, "caption"));
-    /* A longer one is refused all the same, and copying megabytes would delay other people. */
+    /* A longer one is refused too, and copying megabytes would delay other people. */
     return str_n(text.ptr, text.len > TEXT_MAX ? TEXT_MAX : text.len);
 }
 
