@@ -178,13 +178,16 @@ static void note_origin(const struct place *place, const struct expand_used *use
     }
 }
 
-/* Whether a secret may stay without a value for now: it has a credential of its own, which is read
- * later, or nobody uses it. */
+/* Whether a secret may stay empty here: this subcommand uses none, or the secret has a credential of
+ * its own, which is read after the file. */
 static bool is_optional(const struct load *load, const struct place *place)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    if (load->without_secrets || load->credentials == NULL || load->credentials[0] == '\0') {
-        return load->without_secrets;
+    if (load->without_secrets) {
+        return true;
+    }
+    if (load->credentials == NULL || load->credentials[0] == '\0') {
+        return false;
     }
     buf_addf(&path, "%s/%s", load->credentials, place->path);
     return !buf_failed(&path) && file_exists(path.data);
