@@ -178,8 +178,8 @@ static void note_origin(const struct place *place, const struct expand_used *use
     }
 }
 
-/* Whether a secret may stay empty here: this subcommand uses none, or the secret has a credential of
- * its own, which is read after the file. */
+/* Whether a secret may stay empty here: this subcommand uses none, or the secret has a credential
+ * of its own, which is read after the file. */
 static bool is_optional(const struct load *load, const struct place *place)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
