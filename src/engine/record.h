@@ -12,7 +12,8 @@
  * Journals of versions 1 to 3 are read too, and replayed with the same results: their fields are
  * mapped to those of today, and the sums of a step's outputs are computed over their layout. The
  * events of version 1 are not compared when they contain errors, whose numbers differ between
- * builds. Version 3 added how an order is executed.
+ * builds. Version 3 added how an order is executed, version 4 the cash that is compared while a
+ * position is open.
  * Invariant: a payload is used only if its sum matches and all of it was decoded.
  * Thread: the engine's, or the owner of the reader.
  */
