@@ -68,6 +68,7 @@ struct http_response {
     enum http_outcome outcome;
     int status;                        /* 0 without a response */
     struct str body;                   /* empty unless HTTP_OK */
+    struct buf *memory;                /* of the body, for http_take_body */
     const struct http_header *headers; /* of the final response, at most 64 */
     size_t header_count;
     int64_t elapsed_us;
@@ -86,6 +87,9 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
 void http_cancel(struct http_call *call);
 size_t http_pending(const struct http *http);
 
+/* Moves the memory of the body into ret (buf_release frees it). Only in the callback, once; the
+ * response's body stays valid for as long as ret. */
+void http_take_body(const struct http_response *response, struct buf *ret);
 /* Value of a response header, name in lower case; NULL if absent. */
 const char *http_header(const struct http_response *response, const char *name);
 /* Retry-After in seconds, 0..86400; -1 if absent, invalid or given as a date. */

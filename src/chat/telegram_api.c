@@ -193,7 +193,7 @@ static void explain_http(struct telegram_answer *answer, const struct http_respo
 /* A body to parse; the only data that a helper thread touches. */
 struct parsing {
     struct str text;
-    char *copy; /* owned copy of text for a helper; NULL: text is borrowed */
+    struct buf memory; /* of text, if a helper parses it; empty: text is borrowed */
     struct json_limits limits;
     struct json_object *body;
     struct err why;
@@ -209,7 +209,7 @@ static void parse(void *data)
 static void parsing_release(struct parsing *p)
 {
     (void)json_object_put(p->body);
-    free(p->copy);
+    buf_release(&p->memory);
 }
 
 static void parsing_free(void *data)
@@ -281,15 +281,12 @@ static void on_parsed(void *data, void *userdata)
 }
 
 /* False if no helper is available: the caller parses it and blocks the loop. */
-static bool parse_elsewhere(struct telegram_call *call, const struct parsing *parsing)
+static bool parse_elsewhere(struct telegram_call *call, const struct parsing *parsing,
+                            const struct http_response *response)
 {
     struct parsing *own = malloc(sizeof(*own));
     ASSERT(own != NULL);
     *own = *parsing;
-    own->copy = malloc(parsing->text.len);
-    ASSERT(own->copy != NULL);
-    memcpy(own->copy, parsing->text.ptr, parsing->text.len);
-    own->text.ptr = own->copy;
     call->parsing = pool_start(
         call->api->helpers,
         &(struct pool_work){
@@ -297,8 +294,10 @@ static bool parse_elsewhere(struct telegram_call *call, const struct parsing *pa
         NULL);
     if (call->parsing == NULL) {
         parsing_free(own);
+        return false;
     }
-    return call->parsing != NULL;
+    http_take_body(response, &own->memory); /* copying megabytes would block the loop */
+    return true;
 }
 
 static void on_response(const struct http_response *response, void *userdata)
@@ -316,7 +315,7 @@ static void on_response(const struct http_response *response, void *userdata)
     if (response->outcome != HTTP_OK) {
         explain_http(&answer, response, call->method);
     } else if (response->body.len > PARSE_HERE_MAX && call->api->helpers != NULL &&
-               parse_elsewhere(call, &parsing)) {
+               parse_elsewhere(call, &parsing, response)) {
         return;
     } else {
         parse(&parsing);

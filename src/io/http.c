@@ -446,6 +446,7 @@ static void deliver(struct http_call *call)
     }
     /* The handle becomes invalid here; body and headers stay valid until the callback returns. */
     struct buf body = call->body;
+    response.memory = &body;
     struct buf header_text = call->header_text;
     http_fn fn = call->fn;
     void *userdata = call->userdata;
@@ -455,6 +456,12 @@ static void deliver(struct http_call *call)
     fn(&response, userdata);
     buf_release(&body);
     buf_release(&header_text);
+}
+
+void http_take_body(const struct http_response *response, struct buf *ret)
+{
+    *ret = *response->memory;
+    buf_init(response->memory, 0);
 }
 
 static void http_destroy(struct http *http);
