@@ -38,6 +38,10 @@ one() {
         fi
     } > "$LOGS/$name.report"
     grep -iE "$skip" "$log" | sed "s/^[a-z ]*ok [0-9]* *-* */  $label: /" > "$LOGS/$name.skips"
+    if [ "$f" -ne 0 ]; then
+        { grep -E '^not ok' "$log" || echo "exit status $rc"; } |
+            grep -viE "$skip" | sed "s/^/  $label: /" > "$LOGS/$name.failures"
+    fi
     echo "$p $f $s" > "$LOGS/$name.counts"
     cat "$LOGS/$name.report"
 }
@@ -51,7 +55,7 @@ fi
 cores=$(nproc 2> /dev/null || echo 1)
 : "${JOBS:=$((cores < 4 ? cores + 1 : 5))}"
 mkdir -p "$LOGS"
-rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.counts
+rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.failures "$LOGS"/*.counts
 started=0
 many=""
 for word in "$@"; do
@@ -75,6 +79,11 @@ done
 if [ -n "$(cat "$LOGS"/*.skips)" ]; then
     echo skipped:
     cat "$LOGS"/*.skips
+fi
+# Once more at the end, for a reader who sees only the last lines of a long log.
+if ls "$LOGS"/*.failures > /dev/null 2>&1; then
+    echo failed:
+    head -n 40 "$LOGS"/*.failures | grep -E '^  '
 fi
 # A program without counts did not start.
 cat "$LOGS"/*.counts | awk -v started="$started" '

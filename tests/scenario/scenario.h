@@ -54,8 +54,8 @@ struct scene {
 /* ---- scene.c ---- */
 bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root);
 void scene_close(struct scene *s); /* removes the folder if why is empty */
-/* Final checks: no secret in a log, no violation, no message to the unauthorised user, no absence
- * of an ops loop above ABSENCE_MAX_MS. */
+/* Final checks: no secret in a log, no violation, no message to the unauthorised user. Reads the
+ * longest absence of the ops loops, which the caller compares with ABSENCE_MAX_MS. */
 bool scene_check(struct scene *s);
 /* Writes own commands into the folder `commands` of the state folder; NULL: none. */
 bool scene_commands(struct scene *s, const struct yaml_node *own);
