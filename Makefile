@@ -47,10 +47,12 @@ DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      util-linux procps
-PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd cairo liboath
-HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
+PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd liboath
+# Only their headers: these are loaded at their first use (src/io/library.h).
+PKGS_LATE := libcurl cairo
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
 endif
 

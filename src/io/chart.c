@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "library.h"
 
 #include <cairo.h>
 #include <math.h>
@@ -14,6 +15,39 @@
 #define SUBTITLE_SIZE 22.0
 #define LABEL_SIZE    20.0
 #define MARGIN        24.0
+
+/* ------------------------------------------------------------------ the library */
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(arc) X(clip) X(close_path) X(create) \
+    X(destroy) X(fill) X(fill_preserve) X(image_surface_create) \
+    X(line_to) X(move_to) X(new_sub_path) X(paint) \
+    X(rectangle) X(restore) X(save) X(select_font_face) \
+    X(set_font_size) X(set_line_join) X(set_line_width) X(set_source_rgb) \
+    X(set_source_rgba) X(show_text) X(status) X(status_to_string) \
+    X(stroke) X(surface_destroy) X(surface_write_to_png_stream) X(text_extents)
+/* clang-format on */
+
+static struct {
+#define X(name) __typeof__(cairo_##name) *name;
+    FUNCTIONS(X)
+#undef X
+} cairo;
+
+static const struct library_function functions[] = {
+#define X(name) {"cairo_" #name, &cairo.name},
+    FUNCTIONS(X)
+#undef X
+};
+
+static struct library library = {.names = {"libcairo.so.2"},
+                                 .package = "libcairo2",
+                                 .error = ERR_LIBRARY,
+                                 .functions = functions,
+                                 .function_count = COUNT_OF(functions)};
+
+/* ------------------------------------------------------------------ drawing */
 
 struct colour {
     double red, green, blue;
@@ -47,7 +81,7 @@ struct frame {
 
 static void set_colour(cairo_t *cr, struct colour c, double opacity)
 {
-    cairo_set_source_rgba(cr, c.red, c.green, c.blue, opacity);
+    cairo.set_source_rgba(cr, c.red, c.green, c.blue, opacity);
 }
 
 /* ---------------------------------------------------------------- text */
@@ -56,15 +90,15 @@ enum align { ALIGN_LEFT, ALIGN_MIDDLE, ALIGN_RIGHT };
 
 static void set_font(const struct canvas *c, double size, bool bold)
 {
-    cairo_select_font_face(c->cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+    cairo.select_font_face(c->cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                            bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(c->cr, size * c->scale);
+    cairo.set_font_size(c->cr, size * c->scale);
 }
 
 static double text_width(const struct canvas *c, const char *text)
 {
     cairo_text_extents_t extents;
-    cairo_text_extents(c->cr, text, &extents);
+    cairo.text_extents(c->cr, text, &extents);
     return extents.x_advance;
 }
 
@@ -73,12 +107,12 @@ static void draw_text(const struct canvas *c, const char *text, double x, double
                       enum align align)
 {
     double width = text_width(c, text);
-    cairo_move_to(c->cr,
+    cairo.move_to(c->cr,
                   align == ALIGN_LEFT    ? x
                   : align == ALIGN_RIGHT ? x - width
                                          : x - width / 2,
                   y);
-    cairo_show_text(c->cr, text);
+    cairo.show_text(c->cr, text);
 }
 
 /* "-12,345.6": as many decimals as the step between ticks needs. */
@@ -176,10 +210,10 @@ static void draw_value_axis(const struct canvas *c, const struct chart_panel *pa
         char text[48];
         format_number(k * f->step, f->step, panel->unit, text);
         set_colour(c->cr, grid, 1);
-        cairo_set_line_width(c->cr, (k == 0 ? 2.5 : 1.5) * c->scale);
-        cairo_move_to(c->cr, c->left, y);
-        cairo_line_to(c->cr, c->right, y);
-        cairo_stroke(c->cr);
+        cairo.set_line_width(c->cr, (k == 0 ? 2.5 : 1.5) * c->scale);
+        cairo.move_to(c->cr, c->left, y);
+        cairo.line_to(c->cr, c->right, y);
+        cairo.stroke(c->cr);
         set_colour(c->cr, faint_ink, 1);
         draw_text(c, text, c->right + 10 * c->scale, y + LABEL_SIZE * 0.36 * c->scale, ALIGN_LEFT);
     }
@@ -250,12 +284,12 @@ static void draw_time_axis(const struct canvas *c, const struct frame *frames)
         char text[32];
         format_time(at_us, step_us, text);
         set_colour(c->cr, grid, 1);
-        cairo_set_line_width(c->cr, 1.5 * c->scale);
+        cairo.set_line_width(c->cr, 1.5 * c->scale);
         for (int p = 0; p < c->chart->panel_count; p++) {
-            cairo_move_to(c->cr, x, frames[p].top);
-            cairo_line_to(c->cr, x, frames[p].bottom);
+            cairo.move_to(c->cr, x, frames[p].top);
+            cairo.line_to(c->cr, x, frames[p].bottom);
         }
-        cairo_stroke(c->cr);
+        cairo.stroke(c->cr);
         double half = text_width(c, text) / 2;
         set_colour(c->cr, faint_ink, 1);
         if (x - half >= 0 && x + half <= c->chart->width) {
@@ -278,9 +312,9 @@ static void trace(const struct canvas *c, const struct frame *f, const double *v
         double x = place_x(c, c->chart->at_us[i]);
         double y = place_y(f, values[i]);
         if (pen_down) {
-            cairo_line_to(c->cr, x, y);
+            cairo.line_to(c->cr, x, y);
         } else {
-            cairo_move_to(c->cr, x, y);
+            cairo.move_to(c->cr, x, y);
         }
         pen_down = true;
     }
@@ -298,11 +332,11 @@ static void fill_line(const struct canvas *c, const struct frame *f, const struc
         last--;
     }
     trace(c, f, line->values);
-    cairo_line_to(c->cr, place_x(c, c->chart->at_us[last]), base);
-    cairo_line_to(c->cr, place_x(c, c->chart->at_us[first]), base);
-    cairo_close_path(c->cr);
+    cairo.line_to(c->cr, place_x(c, c->chart->at_us[last]), base);
+    cairo.line_to(c->cr, place_x(c, c->chart->at_us[first]), base);
+    cairo.close_path(c->cr);
     set_colour(c->cr, colours[line->colour], 0.16);
-    cairo_fill(c->cr);
+    cairo.fill(c->cr);
 }
 
 static void draw_line(const struct canvas *c, const struct frame *f, const struct chart_line *line)
@@ -312,8 +346,8 @@ static void draw_line(const struct canvas *c, const struct frame *f, const struc
     }
     trace(c, f, line->values);
     set_colour(c->cr, colours[line->colour], 1);
-    cairo_set_line_width(c->cr, 2.6 * c->scale);
-    cairo_stroke(c->cr);
+    cairo.set_line_width(c->cr, 2.6 * c->scale);
+    cairo.stroke(c->cr);
 }
 
 /* The more marks, the smaller they are, so that the line stays visible. */
@@ -335,22 +369,22 @@ static void draw_mark(const struct canvas *c, const struct frame *f, const struc
     case CHART_UP:
     case CHART_DOWN: {
         double tip = mark->shape == CHART_UP ? -1 : 1;
-        cairo_move_to(c->cr, x, y + tip * size);
-        cairo_line_to(c->cr, x - size * 0.9, y - tip * size * 0.7);
-        cairo_line_to(c->cr, x + size * 0.9, y - tip * size * 0.7);
-        cairo_close_path(c->cr);
+        cairo.move_to(c->cr, x, y + tip * size);
+        cairo.line_to(c->cr, x - size * 0.9, y - tip * size * 0.7);
+        cairo.line_to(c->cr, x + size * 0.9, y - tip * size * 0.7);
+        cairo.close_path(c->cr);
         break;
     }
     case CHART_DOT:
-        cairo_new_sub_path(c->cr);
-        cairo_arc(c->cr, x, y, size * 0.6, 0, 2 * acos(-1));
+        cairo.new_sub_path(c->cr);
+        cairo.arc(c->cr, x, y, size * 0.6, 0, 2 * acos(-1));
         break;
     }
     set_colour(c->cr, colours[mark->colour], 0.95);
-    cairo_fill_preserve(c->cr);
-    cairo_set_source_rgb(c->cr, 1, 1, 1);
-    cairo_set_line_width(c->cr, size * 0.12);
-    cairo_stroke(c->cr);
+    cairo.fill_preserve(c->cr);
+    cairo.set_source_rgb(c->cr, 1, 1, 1);
+    cairo.set_line_width(c->cr, size * 0.12);
+    cairo.stroke(c->cr);
 }
 
 static void draw_panel_title(const struct canvas *c, const struct chart_panel *panel, double y)
@@ -366,8 +400,8 @@ static void draw_panel_title(const struct canvas *c, const struct chart_panel *p
             continue;
         }
         set_colour(c->cr, colours[line->colour], 1);
-        cairo_rectangle(c->cr, x, y - LABEL_SIZE * 0.45 * c->scale, 22 * c->scale, 5 * c->scale);
-        cairo_fill(c->cr);
+        cairo.rectangle(c->cr, x, y - LABEL_SIZE * 0.45 * c->scale, 22 * c->scale, 5 * c->scale);
+        cairo.fill(c->cr);
         x += 30 * c->scale;
         set_colour(c->cr, faint_ink, 1);
         draw_text(c, line->name, x, y, ALIGN_LEFT);
@@ -379,18 +413,18 @@ static void draw_panel(const struct canvas *c, const struct chart_panel *panel,
                        const struct frame *f)
 {
     draw_value_axis(c, panel, f);
-    cairo_save(c->cr);
+    cairo.save(c->cr);
     double out = 10 * c->scale; /* so that marks on the edge are not clipped */
-    cairo_rectangle(c->cr, c->left - out, f->top - out, c->right - c->left + 2 * out,
+    cairo.rectangle(c->cr, c->left - out, f->top - out, c->right - c->left + 2 * out,
                     f->bottom - f->top + 2 * out);
-    cairo_clip(c->cr);
+    cairo.clip(c->cr);
     for (int l = 0; l < panel->line_count; l++) {
         draw_line(c, f, &panel->lines[l]);
     }
     for (int i = 0; i < panel->mark_count; i++) {
         draw_mark(c, f, &panel->marks[i], mark_size(c, panel->mark_count));
     }
-    cairo_restore(c->cr);
+    cairo.restore(c->cr);
 }
 
 /* ---------------------------------------------------------------- chart */
@@ -441,9 +475,9 @@ static void draw(cairo_t *cr, const struct chart *chart)
                        .from_us = chart->at_us[0],
                        .to_us = chart->at_us[chart->count - 1]};
     c.left = MARGIN * c.scale;
-    cairo_set_source_rgb(cr, 1, 1, 1);
-    cairo_paint(cr);
-    cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+    cairo.set_source_rgb(cr, 1, 1, 1);
+    cairo.paint(cr);
+    cairo.set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
 
     double head = draw_head(&c);
     double foot = chart->height - LABEL_SIZE * 2.2 * c.scale;
@@ -486,21 +520,25 @@ int chart_png(const struct chart *chart, struct buf *out, struct err *err)
     ASSERT(chart->width >= CHART_SIZE_MIN && chart->width <= CHART_SIZE_MAX &&
            chart->height >= CHART_SIZE_MIN && chart->height <= CHART_SIZE_MAX &&
            chart->count >= 1 && chart->panel_count >= 0 && chart->panel_count <= CHART_PANELS_MAX);
-    cairo_surface_t *surface =
-        cairo_image_surface_create(CAIRO_FORMAT_RGB24, chart->width, chart->height);
-    cairo_t *cr = cairo_create(surface);
-    draw(cr, chart);
-    cairo_status_t status = cairo_status(cr);
-    cairo_destroy(cr);
-    if (status == CAIRO_STATUS_SUCCESS) {
-        status = cairo_surface_write_to_png_stream(surface, add_bytes, out);
+    int rc = library_load(&library, err);
+    if (rc < 0) {
+        return rc;
     }
-    cairo_surface_destroy(surface);
+    cairo_surface_t *surface =
+        cairo.image_surface_create(CAIRO_FORMAT_RGB24, chart->width, chart->height);
+    cairo_t *cr = cairo.create(surface);
+    draw(cr, chart);
+    cairo_status_t status = cairo.status(cr);
+    cairo.destroy(cr);
+    if (status == CAIRO_STATUS_SUCCESS) {
+        status = cairo.surface_write_to_png_stream(surface, add_bytes, out);
+    }
+    cairo.surface_destroy(surface);
     if (out->failed) {
         return err_set(err, ERR_FILE_TOO_LARGE, "a picture of %d x %d", chart->width,
                        chart->height);
     }
     return status == CAIRO_STATUS_SUCCESS
                ? 0
-               : err_set(err, ERR_INTERNAL, "cairo: %s", cairo_status_to_string(status));
+               : err_set(err, ERR_INTERNAL, "cairo: %s", cairo.status_to_string(status));
 }

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/resolve.h"
+#include "library.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -16,6 +17,51 @@ enum {
     CONNECTIONS_MAX = 32,
     HOST_MAX = 253
 };
+
+/* ------------------------------------------------------------------ the library */
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_setopt) \
+    X(easy_strerror) X(free) X(global_init) X(mime_addpart) \
+    X(mime_data) X(mime_filedata) X(mime_filename) X(mime_free) \
+    X(mime_init) X(mime_name) X(mime_type) X(multi_add_handle) \
+    X(multi_assign) X(multi_cleanup) X(multi_info_read) X(multi_init) \
+    X(multi_remove_handle) X(multi_setopt) X(multi_socket_action) X(slist_append) \
+    X(slist_free_all) X(url) X(url_cleanup) X(url_get) \
+    X(url_set)
+/* clang-format on */
+
+static struct {
+#define X(name) __typeof__(curl_##name) *name;
+    FUNCTIONS(X)
+#undef X
+} curl;
+
+static const struct library_function functions[] = {
+#define X(name) {"curl_" #name, &curl.name},
+    FUNCTIONS(X)
+#undef X
+};
+
+static struct library library = {.names = {"libcurl.so.4"},
+                                 .package = "libcurl4",
+                                 .error = ERR_LIBRARY,
+                                 .functions = functions,
+                                 .function_count = COUNT_OF(functions)};
+
+/* Sets an option of a transfer. curl takes the value as a variable argument, so its type must be
+ * exact; the check in curl.h is for calls of curl_easy_setopt only. */
+#define VALUE_TYPE(value) __typeof__(1 ? (value) : (value)) /* an array's is a pointer */
+#define VALUE_FITS(option, value)                                                                  \
+    ((option) < CURLOPTTYPE_OBJECTPOINT ? __builtin_types_compatible_p(VALUE_TYPE(value), long)    \
+     : (option) >= CURLOPTTYPE_OFF_T ? __builtin_types_compatible_p(VALUE_TYPE(value), curl_off_t) \
+                                     : sizeof(VALUE_TYPE(value)) == sizeof(void *))
+#define easy_set(easy, option, value)                                                \
+    __extension__({                                                                  \
+        _Static_assert(VALUE_FITS(option, value), "type of the value for " #option); \
+        curl.easy_setopt(easy, option, value);                                       \
+    })
 
 struct http {
     struct loop *loop;
@@ -74,85 +120,6 @@ struct http_call {
     char why[96];                   /* replaces curl's text for code; or "" */
 };
 
-/* ------------------------------------------------------------------ URLs */
-
-static size_t span_until(struct str s, size_t from, const char *stops)
-{
-    while (from < s.len && strchr(stops, s.ptr[from]) == NULL) {
-        from++;
-    }
-    return from;
-}
-
-/* A path segment "bot<token>" becomes "bot***". So does any other segment that begins with "bot",
- * such as "bots": rather hide too much than leak a token. */
-static void redact_path(struct str path, struct buf *out)
-{
-    size_t at = 0;
-    while (at < path.len) {
-        size_t end = span_until(path, at + 1, "/");
-        struct str segment = str_n(path.ptr + at, end - at);
-        if (str_starts(segment, "/bot") && segment.len > 4) {
-            buf_add_c(out, "/bot***");
-        } else {
-            buf_add_str(out, segment);
-        }
-        at = end;
-    }
-}
-
-static void redact_query(struct str query, struct buf *out)
-{
-    struct str part;
-    char before = '?';
-    while (str_split(&query, '&', &part)) {
-        struct str rest = part;
-        struct str name;
-        buf_add_char(out, before);
-        before = '&';
-        if (str_split(&rest, '=', &name)) {
-            /* Without '=' the whole parameter may be a secret. */
-            buf_add_str(out, name.len < part.len ? name : str_c(""));
-        }
-        buf_add_c(out, name.len < part.len ? "=***" : "***");
-    }
-}
-
-void http_redact_url(struct str url, struct buf *out)
-{
-    size_t at = 0;
-    const char *scheme = memmem(url.ptr, url.len, "://", 3);
-    if (scheme != NULL) {
-        at = (size_t)(scheme - url.ptr) + 3;
-        buf_add(out, url.ptr, at);
-    }
-    size_t host_end = span_until(url, at, "/?#");
-    for (size_t i = at; i < host_end; i++) {
-        if (url.ptr[i] == '@') {
-            at = i + 1;
-        }
-    }
-    buf_add(out, url.ptr + at, host_end - at);
-    size_t path_end = span_until(url, host_end, "?#");
-    redact_path(str_n(url.ptr + host_end, path_end - host_end), out);
-    if (path_end < url.len && url.ptr[path_end] == '?') {
-        size_t query_end = span_until(url, path_end, "#");
-        redact_query(str_n(url.ptr + path_end + 1, query_end - path_end - 1), out);
-    }
-}
-
-void http_add_encoded(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 0x80 && (isalnum(c) != 0 || strchr("-._~", c) != NULL) && c != '\0') {
-            buf_add_char(out, (char)c);
-        } else {
-            buf_addf(out, "%%%02X", (unsigned)c);
-        }
-    }
-}
-
 /* ------------------------------------------------------------------ curl's callbacks */
 
 static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata)
@@ -210,10 +177,10 @@ static void collect(struct http *http)
 {
     int left = 0;
     CURLMsg *message = NULL;
-    while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+    while ((message = curl.multi_info_read(http->multi, &left)) != NULL) {
         struct http_call *call = NULL;
         if (message->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK) {
+            curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK) {
             call->done = true;
             call->code = message->data.result;
             loop_defer(http->deferred);
@@ -225,7 +192,7 @@ static void collect(struct http *http)
 static void act(struct http *http, int fd, int bits)
 {
     int running = 0;
-    if (curl_multi_socket_action(http->multi, fd, bits, &running) != CURLM_OK) {
+    if (curl.multi_socket_action(http->multi, fd, bits, &running) != CURLM_OK) {
         for (struct http_call *call = http->calls; call != NULL; call = call->next) {
             if (call->added && !call->done) {
                 call->done = true;
@@ -284,11 +251,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
     struct socket_watch *watch = socket_userdata;
     struct http_call *call = NULL;
     if ((what & CURL_POLL_IN) != 0 && easy != NULL &&
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call != NULL) {
+        curl.easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call != NULL) {
         call->connected = true;
     }
     if (what == CURL_POLL_REMOVE) {
-        (void)curl_multi_assign(http->multi, fd, NULL);
+        (void)curl.multi_assign(http->multi, fd, NULL);
         watch_free(watch);
         return 0;
     }
@@ -312,7 +279,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
         http->watches->previous = watch;
     }
     http->watches = watch;
-    (void)curl_multi_assign(http->multi, fd, watch);
+    (void)curl.multi_assign(http->multi, fd, watch);
     return 0;
 }
 
@@ -383,7 +350,7 @@ static void classify(const struct http_call *call, struct http_response *respons
         return;
     }
     long sent_bytes = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    (void)curl.easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     enum err_id id = error_of(call->code);
     /* curl rewinds a body only to resend it. */
     bool sent = sent_bytes > 0 || call->code == CURLE_SEND_FAIL_REWIND;
@@ -396,7 +363,7 @@ static void classify(const struct http_call *call, struct http_response *respons
     }
     /* CURLOPT_ERRORBUFFER may quote the URL, so it is not shown. */
     err_set(&response->err, id, "%s: %s", call->redacted,
-            call->why[0] != '\0' ? call->why : curl_easy_strerror(call->code));
+            call->why[0] != '\0' ? call->why : curl.easy_strerror(call->code));
 }
 
 static void call_free(struct http_call *call)
@@ -410,12 +377,12 @@ static void call_free(struct http_call *call)
     resolver_cancel(call->query);
     loop_source_free(call->lookup_timer);
     if (call->added) {
-        (void)curl_multi_remove_handle(http->multi, call->easy);
+        (void)curl.multi_remove_handle(http->multi, call->easy);
     }
-    curl_easy_cleanup(call->easy);
-    curl_mime_free(call->mime);
-    curl_slist_free_all(call->headers);
-    curl_slist_free_all(call->addresses);
+    curl.easy_cleanup(call->easy);
+    curl.mime_free(call->mime);
+    curl.slist_free_all(call->headers);
+    curl.slist_free_all(call->addresses);
     free(call->body_copy);
     buf_release(&call->body);
     buf_release(&call->header_text);
@@ -435,8 +402,8 @@ static void deliver(struct http_call *call)
     }
     long status = 0;
     curl_off_t elapsed_us = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
+    (void)curl.easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl.easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
     response.status = (int)status;
     response.elapsed_us = elapsed_us + call->lookup_us;
     if (call->code == CURLE_OK && !call->too_large) {
@@ -489,18 +456,21 @@ static void on_deferred(void *userdata)
 
 struct http *http_new(struct loop *loop, struct err *err)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (library_load(&library, err) < 0) {
+        return NULL;
+    }
+    if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         err_set(err, ERR_LOOP_SETUP, "libcurl");
         return NULL;
     }
     struct http *http = calloc(1, sizeof(*http));
     ASSERT(http != NULL);
     http->loop = loop;
-    http->multi = curl_multi_init();
+    http->multi = curl.multi_init();
     ASSERT(http->multi != NULL);
     http->resolver = resolver_new(loop, err);
     if (http->resolver == NULL) {
-        (void)curl_multi_cleanup(http->multi);
+        (void)curl.multi_cleanup(http->multi);
         free(http);
         return NULL;
     }
@@ -508,13 +478,13 @@ struct http *http_new(struct loop *loop, struct err *err)
     http->deferred = loop_add_deferred(loop, on_deferred, http);
     loop_source_name(http->timer, "http timer");
     loop_source_name(http->deferred, "http answers");
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
 #if LIBCURL_VERSION_NUM >= 0x081400
-    (void)curl_multi_setopt(http->multi, CURLMOPT_QUICK_EXIT, 1L);
+    (void)curl.multi_setopt(http->multi, CURLMOPT_QUICK_EXIT, 1L);
 #endif
     return http;
 }
@@ -525,7 +495,7 @@ static void http_destroy(struct http *http)
         call_free(http->calls);
     }
     resolver_free(http->resolver);
-    (void)curl_multi_cleanup(http->multi);
+    (void)curl.multi_cleanup(http->multi);
     while (http->watches != NULL) {
         watch_free(http->watches);
     }
@@ -556,10 +526,10 @@ static bool url_is_plain(const char *url)
     if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
         return false;
     }
-    CURLU *parts = curl_url();
+    CURLU *parts = curl.url();
     ASSERT(parts != NULL);
-    bool good = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
-    curl_url_cleanup(parts);
+    bool good = curl.url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    curl.url_cleanup(parts);
     return good;
 }
 
@@ -583,17 +553,17 @@ static bool set_headers(struct http_call *call, const struct http_request *reque
     if (request->content_type != NULL) {
         buf_addf(&type, "Content-Type: %s", request->content_type);
         good = !has_break(type.data) && !buf_failed(&type);
-        list = curl_slist_append(NULL, type.data);
+        list = curl.slist_append(NULL, type.data);
         ASSERT(list != NULL);
     }
     for (const char *const *h = request->headers; good && h != NULL && *h != NULL; h++) {
         good = !has_break(*h);
-        struct curl_slist *longer = curl_slist_append(list, *h);
+        struct curl_slist *longer = curl.slist_append(list, *h);
         ASSERT(longer != NULL);
         list = longer;
     }
     /* Disables "Expect: 100-continue": it costs a round trip and some servers never answer it. */
-    call->headers = curl_slist_append(list, "Expect:");
+    call->headers = curl.slist_append(list, "Expect:");
     ASSERT(call->headers != NULL);
     return good;
 }
@@ -621,31 +591,31 @@ static int on_curl_seek(void *userdata, curl_off_t offset, int origin)
 
 static void set_parts(struct http_call *call, const struct http_request *request)
 {
-    call->mime = curl_mime_init(call->easy);
+    call->mime = curl.mime_init(call->easy);
     ASSERT(call->mime != NULL);
     for (size_t i = 0; i < request->part_count; i++) {
         const struct http_part *from = &request->parts[i];
-        curl_mimepart *part = curl_mime_addpart(call->mime);
+        curl_mimepart *part = curl.mime_addpart(call->mime);
         ASSERT(part != NULL);
-        need_memory(curl_mime_name(part, from->name));
+        need_memory(curl.mime_name(part, from->name));
         if (from->path != NULL) {
             /* A file that cannot be read fails the transfer before a byte of it is sent. */
-            (void)curl_mime_filedata(part, from->path);
+            (void)curl.mime_filedata(part, from->path);
         } else {
-            need_memory(curl_mime_data(part, from->body.ptr, from->body.len));
+            need_memory(curl.mime_data(part, from->body.ptr, from->body.len));
         }
         if (from->filename != NULL) {
-            need_memory(curl_mime_filename(part, from->filename));
+            need_memory(curl.mime_filename(part, from->filename));
         }
         if (from->content_type != NULL || from->filename != NULL) {
-            need_memory(curl_mime_type(part, from->content_type == NULL ? "application/octet-stream"
+            need_memory(curl.mime_type(part, from->content_type == NULL ? "application/octet-stream"
                                                                         : from->content_type));
         }
     }
-    need_memory(curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime));
+    need_memory(easy_set(call->easy, CURLOPT_MIMEPOST, call->mime));
     /* libcurl can rewind these parts by itself (see on_curl_seek), so it must use a new connection,
      * on which it does not resend. */
-    (void)curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+    (void)easy_set(call->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 static void set_body(struct http_call *call, const struct http_request *request)
@@ -658,19 +628,19 @@ static void set_body(struct http_call *call, const struct http_request *request)
         call->body_copy = malloc(request->body.len + 1);
         ASSERT(call->body_copy != NULL);
         memcpy(call->body_copy, request->body.len > 0 ? request->body.ptr : "", request->body.len);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        (void)easy_set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         call->body_len = request->body.len;
-        (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_curl_read);
-        (void)curl_easy_setopt(easy, CURLOPT_READDATA, call);
-        (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_curl_seek);
-        (void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+        (void)easy_set(easy, CURLOPT_POST, 1L);
+        (void)easy_set(easy, CURLOPT_READFUNCTION, on_curl_read);
+        (void)easy_set(easy, CURLOPT_READDATA, call);
+        (void)easy_set(easy, CURLOPT_SEEKFUNCTION, on_curl_seek);
+        (void)easy_set(easy, CURLOPT_SEEKDATA, call);
     } else if (method != NULL && strcmp(method, "HEAD") == 0) {
-        (void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        (void)easy_set(easy, CURLOPT_NOBODY, 1L);
         return;
     }
     if (method != NULL && strcmp(method, "POST") != 0 && strcmp(method, "GET") != 0) {
-        need_memory(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method));
+        need_memory(easy_set(easy, CURLOPT_CUSTOMREQUEST, method));
     }
 }
 
@@ -682,29 +652,29 @@ static void set_options(struct http_call *call, const struct http_request *reque
     if (connect_ms <= 0) {
         connect_ms = timeout_ms < 10000 ? timeout_ms : 10000;
     }
-    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_why);
-    need_memory(curl_easy_setopt(easy, CURLOPT_URL, request->url));
-    need_memory(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
-    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)easy_set(easy, CURLOPT_PRIVATE, call);
+    (void)easy_set(easy, CURLOPT_ERRORBUFFER, call->curl_why);
+    need_memory(easy_set(easy, CURLOPT_URL, request->url));
+    need_memory(easy_set(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+    (void)easy_set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)easy_set(easy, CURLOPT_NOSIGNAL, 1L);
     call->timeout_ms = timeout_ms;
     call->connect_ms = connect_ms < timeout_ms ? connect_ms : timeout_ms;
 #if LIBCURL_VERSION_NUM >= 0x075700
     /* For the names that curl resolves itself (see find_host): without this option its cleanup
      * waits for the thread of a hanging look-up. */
-    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    (void)easy_set(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-    need_memory(curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION));
-    (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    need_memory(easy_set(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION));
+    (void)easy_set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)easy_set(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
+    (void)easy_set(easy, CURLOPT_WRITEFUNCTION, on_curl_body);
+    (void)easy_set(easy, CURLOPT_WRITEDATA, call);
+    (void)easy_set(easy, CURLOPT_HEADERFUNCTION, on_curl_header);
+    (void)easy_set(easy, CURLOPT_HEADERDATA, call);
+    (void)easy_set(easy, CURLOPT_HTTPHEADER, call->headers);
     if (request->unix_path != NULL) {
-        need_memory(curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path));
+        need_memory(easy_set(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path));
     }
 }
 
@@ -742,35 +712,34 @@ static bool needs_lookup(const char *host)
 static void find_host(struct http_call *call, const struct http_request *request)
 {
     const char *proxy = proxy_of(request->url);
-    CURLU *parts = curl_url();
+    CURLU *parts = curl.url();
     char *host = NULL, *port = NULL;
     ASSERT(parts != NULL);
     if (request->unix_path == NULL &&
-        curl_url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : request->url,
+        curl.url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : request->url,
                      proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && needs_lookup(host)) {
+        curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && needs_lookup(host)) {
         (void)str_copy(str_c(host), call->host, sizeof(call->host));
         bool secure = strncasecmp(proxy != NULL ? proxy : request->url, "https://", 8) == 0;
         int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
-        if (curl_url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK) {
+        if (curl.url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK) {
             (void)str_to_i64(str_c(port), &number);
         }
         call->port = (unsigned)number;
     }
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
+    curl.free(host);
+    curl.free(port);
+    curl.url_cleanup(parts);
 }
 
 static void call_start(struct http_call *call)
 {
     int64_t ms = call->lookup_us / USEC_PER_MSEC;
     int64_t timeout_ms = call->timeout_ms - ms, connect_ms = call->connect_ms - ms;
-    (void)curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 1 ? timeout_ms : 1));
-    (void)curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS,
-                           (long)(connect_ms > 1 ? connect_ms : 1));
+    (void)easy_set(call->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 1 ? timeout_ms : 1));
+    (void)easy_set(call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 1 ? connect_ms : 1));
     call->added = true;
-    CURLMcode code = curl_multi_add_handle(call->http->multi, call->easy);
+    CURLMcode code = curl.multi_add_handle(call->http->multi, call->easy);
     ASSERT(code == CURLM_OK);
 }
 
@@ -780,9 +749,9 @@ static void call_start_at(struct http_call *call, const char *addresses)
     AUTO_BUF struct buf entry = BUF_INIT(4096);
     buf_addf(&entry, "+%s:%u:%s", call->host, call->port, addresses);
     NEED_MEMORY(!buf_failed(&entry));
-    call->addresses = curl_slist_append(NULL, entry.data);
+    call->addresses = curl.slist_append(NULL, entry.data);
     ASSERT(call->addresses != NULL);
-    (void)curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);
+    (void)easy_set(call->easy, CURLOPT_RESOLVE, call->addresses);
     call_start(call);
 }
 
@@ -870,7 +839,7 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     (void)str_copy(buf_str(&redacted), call->redacted, sizeof(call->redacted));
     buf_init(&call->body, request->max_body_bytes > 0 ? request->max_body_bytes : (size_t)1 << 20);
     buf_init(&call->header_text, HEADER_BYTES_MAX);
-    call->easy = curl_easy_init();
+    call->easy = curl.easy_init();
     ASSERT(call->easy != NULL);
     if (!set_headers(call, request)) {
         call_free(call);

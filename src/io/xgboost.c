@@ -1,15 +1,13 @@
 #include "io/xgboost.h"
 
 #include "base/check.h"
+#include "library.h"
 
-#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <xgboost/c_api.h>
 
-/* The soname in Debian and Ubuntu, then the name that a build from source has. */
-static const char *const library_names[] = {"libxgboost.so.0", "libxgboost.so"};
 #define PACKAGE "libxgboost0 (Debian 12: apt install libxgboost0)"
 
 /* XGBoosterSaveModelToBuffer came with 1.6. */
@@ -32,102 +30,77 @@ static const char *const library_names[] = {"libxgboost.so.0", "libxgboost.so"};
     X(XGBoosterSetStrFeatureInfo)  \
     X(XGBoosterSaveModelToBuffer)
 
-struct library {
-    void *handle;
-    char version[32];
+static struct {
 #define X(name) __typeof__(name) *name;
+    FUNCTIONS(X)
+#undef X
+} xgb;
+
+static const struct library_function functions[] = {
+#define X(name) {#name, &xgb.name},
     FUNCTIONS(X)
 #undef X
 };
 
+/* The soname in Debian and Ubuntu, then the name that a build from source has. */
+static struct library library = {.names = {"libxgboost.so.0", "libxgboost.so"},
+                                 .package = PACKAGE,
+                                 .error = ERR_TRAIN_LIBRARY,
+                                 .functions = functions,
+                                 .function_count = COUNT_OF(functions)};
+static char version[32];
+
 struct xgboost_model {
-    const struct library *library;
     BoosterHandle handle;
 };
 
 struct matrix {
-    const struct library *library;
     DMatrixHandle handle;
 };
 
 static void matrix_release(struct matrix *matrix)
 {
     if (matrix->handle != NULL) {
-        (void)matrix->library->XGDMatrixFree(matrix->handle);
+        (void)xgb.XGDMatrixFree(matrix->handle);
     }
 }
 #define AUTO_MATRIX AUTO(matrix_release)
 
 /* ---------------------------------------------------------------- the library */
 
-static int library_load(struct library *library, struct err *err)
+static int library_open(struct err *err)
 {
-    for (size_t i = 0; i < COUNT_OF(library_names) && library->handle == NULL; i++) {
-        library->handle = dlopen(library_names[i], RTLD_NOW | RTLD_LOCAL);
-    }
-    if (library->handle == NULL) {
-        return err_set(err, ERR_TRAIN_LIBRARY, "%.160s; package %s", dlerror(), PACKAGE);
-    }
-    const char *missing = NULL;
-    /* ISO C has no cast from an object pointer to a function pointer; POSIX suggests this store. */
-#define X(name)                                               \
-    *(void **)&library->name = dlsym(library->handle, #name); \
-    missing = library->name == NULL && missing == NULL ? #name : missing;
-    FUNCTIONS(X)
-#undef X
-    if (missing != NULL) {
-        return err_set(err, ERR_TRAIN_LIBRARY, "the library lacks %s; package %s", missing,
-                       PACKAGE);
+    int rc = library_load(&library, err);
+    if (rc < 0) {
+        return rc;
     }
     int major = 0, minor = 0, patch = 0;
-    library->XGBoostVersion(&major, &minor, &patch);
-    (void)snprintf(library->version, sizeof(library->version), "%d.%d.%d", major, minor, patch);
+    xgb.XGBoostVersion(&major, &minor, &patch);
+    (void)snprintf(version, sizeof(version), "%d.%d.%d", major, minor, patch);
     if (major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN)) {
         return err_set(err, ERR_TRAIN_LIBRARY, "found version %s, %d.%d is required; package %s",
-                       library->version, MAJOR_MIN, MINOR_MIN, PACKAGE);
+                       version, MAJOR_MIN, MINOR_MIN, PACKAGE);
     }
-    return 0;
-}
-
-/* Never unloaded after success: a dlclose would crash the threads that the library has started. */
-static int library_open(const struct library **ret, struct err *err)
-{
-    static struct library library;
-    static bool ready;
-    if (!ready) {
-        struct library found = {0};
-        int rc = library_load(&found, err);
-        if (rc < 0) {
-            if (found.handle != NULL) {
-                (void)dlclose(found.handle);
-            }
-            return rc;
-        }
-        library = found;
-        ready = true;
-        (void)library.XGBSetGlobalConfig("{\"verbosity\":0}");
-    }
-    *ret = &library;
+    (void)xgb.XGBSetGlobalConfig("{\"verbosity\":0}");
     return 0;
 }
 
 /* Uses the first line of the library's message only; the others are a stack trace. */
-static int failed(const struct library *library, struct err *err)
+static int failed(struct err *err)
 {
-    const char *text = library->XGBGetLastError();
+    const char *text = xgb.XGBGetLastError();
     size_t len = strcspn(text, "\n");
     return err_set(err, ERR_TRAIN_FAILED, "%.*s", (int)(len > 200 ? 200 : len), text);
 }
 
-static int matrix_init(struct matrix *matrix, const struct library *library,
-                       const struct xgboost_data *data, struct err *err)
+static int matrix_init(struct matrix *matrix, const struct xgboost_data *data, struct err *err)
 {
-    *matrix = (struct matrix){.library = library};
-    if (library->XGDMatrixCreateFromMat_omp(data->rows, data->count, data->columns, NAN,
-                                            &matrix->handle, 1) != 0 ||
+    *matrix = (struct matrix){0};
+    if (xgb.XGDMatrixCreateFromMat_omp(data->rows, data->count, data->columns, NAN, &matrix->handle,
+                                       1) != 0 ||
         (data->labels != NULL &&
-         library->XGDMatrixSetFloatInfo(matrix->handle, "label", data->labels, data->count) != 0)) {
-        return failed(library, err);
+         xgb.XGDMatrixSetFloatInfo(matrix->handle, "label", data->labels, data->count) != 0)) {
+        return failed(err);
     }
     return 0;
 }
@@ -162,9 +135,8 @@ static int set_parameters(struct xgboost_model *b, const struct xgboost_options 
         {"seed", seed},
     };
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
-        if (b->library->XGBoosterSetParam(b->handle, parameters[i].name, parameters[i].value) !=
-            0) {
-            return failed(b->library, err);
+        if (xgb.XGBoosterSetParam(b->handle, parameters[i].name, parameters[i].value) != 0) {
+            return failed(err);
         }
     }
     return 0;
@@ -175,35 +147,33 @@ int xgboost_train(const struct xgboost_options *options, const struct xgboost_da
 {
     ASSERT(data->labels != NULL && data->count > 0 && data->columns > 0 && options->trees > 0 &&
            options->depth > 0 && options->base > 0 && options->base < 1);
-    const struct library *library;
-    int rc = library_open(&library, err);
+    int rc = library_open(err);
     if (rc < 0) {
         return rc;
     }
     AUTO_XGBOOST struct xgboost_model *b = calloc(1, sizeof(*b));
     ASSERT(b != NULL);
-    b->library = library;
     AUTO_MATRIX struct matrix matrix = {0};
-    if ((rc = matrix_init(&matrix, library, data, err)) < 0) {
+    if ((rc = matrix_init(&matrix, data, err)) < 0) {
         return rc;
     }
-    if (library->XGBoosterCreate(&matrix.handle, 1, &b->handle) != 0) {
-        return failed(library, err);
+    if (xgb.XGBoosterCreate(&matrix.handle, 1, &b->handle) != 0) {
+        return failed(err);
     }
     if ((rc = set_parameters(b, options, err)) < 0) {
         return rc;
     }
     for (int i = 0; i < options->trees; i++) {
-        if (library->XGBoosterUpdateOneIter(b->handle, i, matrix.handle) != 0) {
-            return failed(library, err);
+        if (xgb.XGBoosterUpdateOneIter(b->handle, i, matrix.handle) != 0) {
+            return failed(err);
         }
     }
     /* The parameter is not const, although the library copies the names. */
     AUTO_FREE const char **names = calloc(data->columns, sizeof(*names));
     ASSERT(names != NULL);
     memcpy(names, options->names, data->columns * sizeof(*names));
-    if (library->XGBoosterSetStrFeatureInfo(b->handle, "feature_name", names, data->columns) != 0) {
-        return failed(library, err);
+    if (xgb.XGBoosterSetStrFeatureInfo(b->handle, "feature_name", names, data->columns) != 0) {
+        return failed(err);
     }
     *ret = TAKE(b);
     return 0;
@@ -215,7 +185,7 @@ void xgboost_free(struct xgboost_model *model)
         return;
     }
     if (model->handle != NULL) {
-        (void)model->library->XGBoosterFree(model->handle);
+        (void)xgb.XGBoosterFree(model->handle);
     }
     free(model);
 }
@@ -228,16 +198,16 @@ int xgboost_predict(struct xgboost_model *model, const struct xgboost_data *data
     AUTO_MATRIX struct matrix matrix = {0};
     const struct xgboost_data rows = {
         .rows = data->rows, .count = data->count, .columns = data->columns};
-    int rc = matrix_init(&matrix, model->library, &rows, err);
+    int rc = matrix_init(&matrix, &rows, err);
     if (rc < 0) {
         return rc;
     }
     const bst_ulong *shape = NULL;
     bst_ulong dimensions = 0;
     const float *result = NULL;
-    if (model->library->XGBoosterPredictFromDMatrix(model->handle, matrix.handle, whole, &shape,
-                                                    &dimensions, &result) != 0) {
-        return failed(model->library, err);
+    if (xgb.XGBoosterPredictFromDMatrix(model->handle, matrix.handle, whole, &shape, &dimensions,
+                                        &result) != 0) {
+        return failed(err);
     }
     ASSERT(dimensions == 1 && shape[0] == data->count);
     memcpy(ret, result, data->count * sizeof(*ret));
@@ -247,18 +217,15 @@ int xgboost_predict(struct xgboost_model *model, const struct xgboost_data *data
 int xgboost_set_attribute(struct xgboost_model *model, const char *key, const char *value,
                           struct err *err)
 {
-    return model->library->XGBoosterSetAttr(model->handle, key, value) == 0
-               ? 0
-               : failed(model->library, err);
+    return xgb.XGBoosterSetAttr(model->handle, key, value) == 0 ? 0 : failed(err);
 }
 
 int xgboost_save(struct xgboost_model *model, struct buf *out, struct err *err)
 {
     bst_ulong len = 0;
     const char *bytes = NULL;
-    if (model->library->XGBoosterSaveModelToBuffer(model->handle, "{\"format\":\"json\"}", &len,
-                                                   &bytes) != 0) {
-        return failed(model->library, err);
+    if (xgb.XGBoosterSaveModelToBuffer(model->handle, "{\"format\":\"json\"}", &len, &bytes) != 0) {
+        return failed(err);
     }
     buf_add(out, bytes, len);
     if (buf_failed(out)) {
@@ -269,5 +236,6 @@ int xgboost_save(struct xgboost_model *model, struct buf *out, struct err *err)
 
 const char *xgboost_version(const struct xgboost_model *model)
 {
-    return model->library->version;
+    (void)model;
+    return version;
 }

@@ -33,7 +33,12 @@ printf '# Not for the archive, so there is no request for a package to close.\nn
     > "$root/usr/share/lintian/overrides/nightdesk"
 
 printf 'Source: nightdesk\n\nPackage: nightdesk\nArchitecture: any\n' > "$build/deb/debian/control"
-depends=$(cd "$build/deb" && dpkg-shlibdeps -O -eroot/usr/bin/nightdesk | sed 's/^shlibs:Depends=//')
+# Libraries that the program loads at their first use: a file that is linked with them needs the same
+# packages. libxgboost is not among them; its absence is an error of `nightdesk train`.
+late=$(strings -a "$root/usr/bin/nightdesk" | grep -E '^(curl|cairo)_[a-z_]+$' | sed 's/^/-Wl,-u,/')
+# shellcheck disable=SC2086
+cc -shared -o "$build/deb/late.so" -Wl,--no-as-needed $late -lcurl -lcairo
+depends=$(cd "$build/deb" && dpkg-shlibdeps -O -eroot/usr/bin/nightdesk -elate.so | sed 's/^shlibs:Depends=//')
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: nightdesk
 Version: $version
