@@ -167,8 +167,10 @@ static inline void config_cleanup(struct config **slot)
 const char *config_path(const struct config *config);
 /* Appends "nightdesk.yaml:12:3: risk.stop", or only the option path if the file does not set it. */
 void config_add_place(const struct config *config, const char *path, struct buf *out);
-/* Parses an item of market.files, "SYMBOL=path"; false if malformed. */
+/* Parses an item of market.files, "SYMBOL=path", with unit 1; false if malformed. */
 bool config_market_file(const char *text, struct market_file *ret);
+/* Parses an item of market.file_units, "SYMBOL=1000"; false if malformed. */
+bool config_market_unit(const char *text, struct symbol *ret, int *ret_unit);
 /* Fills the settings of the engine. */
 void config_settings(const struct config *config, struct settings *ret);
 /* The venue's part. */

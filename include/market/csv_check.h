@@ -23,9 +23,9 @@
 #define CSV_MAX_DROPPED_PCT 1
 
 struct csv_limits {
-    int max_dropped_pct; /* of the rows */
-    int unit;            /* as in struct csv_options */
-    bool exact;          /* rows whose candles do not fit struct dec count as dropped */
+    double max_dropped_pct; /* of the rows */
+    int unit;               /* as in struct csv_options */
+    bool exact;             /* rows whose candles do not fit struct dec count as dropped */
 };
 
 struct csv_check {

@@ -27,9 +27,9 @@
 
 struct csv_source_file {
     struct symbol symbol;
-    const char *path;    /* not needed after init */
-    int max_dropped_pct; /* of its rows */
-    int unit;            /* as in struct csv_options */
+    const char *path;       /* not needed after init */
+    double max_dropped_pct; /* of its rows */
+    int unit;               /* as in struct csv_options */
 };
 
 struct csv_source {

@@ -27,11 +27,13 @@ enum entry_order {
 };
 
 #define MARKET_PATH_MAX 255
+#define MARKET_UNIT_MAX 1000000000
 
 /* A candle file and its symbol. */
 struct market_file {
     struct symbol symbol;
     const char *path; /* owned by the configuration */
+    int unit;         /* coins per unit of its candles: 1, 10, 100 … */
 };
 
 /* Limits of one tier of symbols. */
@@ -49,8 +51,9 @@ struct settings {
     enum market_source market_source;
     int market_file_count; /* of MARKET_CSV: one for each symbol */
     struct market_file market_files[SYMBOLS_LIMIT];
-    uint64_t seed;        /* of the simulated market; 0 derives one from the clock */
-    int64_t market_speed; /* market seconds a real second; 1 is real time */
+    double market_max_dropped_pct; /* of the rows of a file */
+    uint64_t seed;                 /* of the simulated market; 0 derives one from the clock */
+    int64_t market_speed;          /* market seconds a real second; 1 is real time */
     /* decisions */
     double threshold; /* |score| from which the agents want an entry */
     enum entry_order entry_order;

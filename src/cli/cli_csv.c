@@ -8,7 +8,7 @@ int cli_csv_limits(const struct cli_args *args, bool exact, struct csv_limits *r
 {
     int64_t pct = CSV_MAX_DROPPED_PCT;
     int rc = cli_number(args, "--max-dropped", 0, 100, &pct, err);
-    *ret = (struct csv_limits){.max_dropped_pct = (int)pct, .exact = exact};
+    *ret = (struct csv_limits){.max_dropped_pct = (double)pct, .exact = exact};
     return rc;
 }
 

@@ -163,8 +163,36 @@ bool config_market_file(const char *text, struct market_file *ret)
         return false;
     }
     ret->path = path.ptr + strspn(path.ptr, " \t");
+    ret->unit = 1;
     size_t len = strlen(ret->path);
     return len > 0 && len <= MARKET_PATH_MAX;
+}
+
+bool config_market_unit(const char *text, struct symbol *ret, int *ret_unit)
+{
+    struct str name, rest = str_c(text);
+    int64_t unit = 0, power = 10;
+    if (!str_split(&rest, '=', &name) || !symbol_parse(str_trim(name), ret) ||
+        !str_to_i64(str_trim(rest), &unit)) {
+        return false;
+    }
+    while (power < unit && power < MARKET_UNIT_MAX) {
+        power *= 10;
+    }
+    *ret_unit = (int)unit;
+    return unit == 1 || unit == power;
+}
+
+static void set_unit(struct settings *settings, const char *text)
+{
+    struct symbol symbol;
+    int unit;
+    ASSERT(config_market_unit(text, &symbol, &unit));
+    for (int i = 0; i < settings->market_file_count; i++) {
+        if (symbol_equal(settings->market_files[i].symbol, symbol)) {
+            settings->market_files[i].unit = unit;
+        }
+    }
 }
 
 static void set_market(const struct config *config, struct settings *ret)
@@ -175,6 +203,10 @@ static void set_market(const struct config *config, struct settings *ret)
                                   &ret->market_files[ret->market_file_count]));
         ret->market_file_count++;
     }
+    for (int i = 0; i < config->market_file_units.count; i++) {
+        set_unit(ret, config->market_file_units.items[i]);
+    }
+    ret->market_max_dropped_pct = config->market_max_dropped_pct;
 }
 
 static enum entry_order entry_order_of(const char *word)

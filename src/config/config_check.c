@@ -45,6 +45,31 @@ static void check_file(struct load *load, const struct yaml_node *node, int at)
     }
 }
 
+/* A unit for each symbol once, and only for one that has a file. */
+static void check_unit(struct load *load, const struct yaml_node *node, int at)
+{
+    const struct config *config = load->config;
+    struct symbol symbol, before;
+    int unit;
+    if (!config_market_unit(config->market_file_units.items[at], &symbol, &unit)) {
+        detail_problem(load, ERR_CONFIG_TYPE, node,
+                       "market.file_units: expected SYMBOL=unit, the unit 1, 10, 100 … %d",
+                       MARKET_UNIT_MAX);
+        return;
+    }
+    if (find_file(config, config->market_files.count, symbol, NULL) < 0) {
+        detail_problem(load, ERR_CONFIG_MISSING, node, "market.file_units: %s has no file",
+                       symbol.name);
+    }
+    for (int i = 0; i < at; i++) {
+        if (config_market_unit(config->market_file_units.items[i], &before, &unit) &&
+            symbol_equal(before, symbol)) {
+            detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                           "market.file_units: %s already has a unit", symbol.name);
+        }
+    }
+}
+
 /* With market.source csv each symbol needs a file. */
 static void check_files(struct load *load, const struct yaml_node *root)
 {
@@ -52,6 +77,10 @@ static void check_files(struct load *load, const struct yaml_node *root)
     const struct yaml_node *list = node_of(root, "market", "files");
     for (int i = 0; i < config->market_files.count; i++) {
         check_file(load, yaml_at(list, (size_t)i), i);
+    }
+    const struct yaml_node *units = node_of(root, "market", "file_units");
+    for (int i = 0; i < config->market_file_units.count; i++) {
+        check_unit(load, yaml_at(units, (size_t)i), i);
     }
     if (strcmp(config->market_source, "csv") != 0) {
         return;

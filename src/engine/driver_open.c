@@ -72,7 +72,8 @@ int driver_open_files(const struct settings *settings, struct csv_source *ret, s
     for (int i = 0; i < settings->market_file_count; i++) {
         files[i] = (struct csv_source_file){.symbol = settings->market_files[i].symbol,
                                             .path = settings->market_files[i].path,
-                                            .max_dropped_pct = CSV_MAX_DROPPED_PCT};
+                                            .unit = settings->market_files[i].unit,
+                                            .max_dropped_pct = settings->market_max_dropped_pct};
     }
     ASSERT(settings->market_file_count >= 1);
     struct err why = {0};

@@ -118,7 +118,7 @@ static int check_dropped(const char *path, const struct csv_limits *limits,
 {
     int64_t rows = r->accepted + r->duplicates + r->refused;
     int64_t dropped = csv_dropped(r, limits->exact);
-    int64_t allowed = rows * limits->max_dropped_pct / 100;
+    int64_t allowed = (int64_t)((double)rows * limits->max_dropped_pct / 100);
     if (dropped <= allowed) {
         return 0;
     }
@@ -136,7 +136,7 @@ static int check_dropped(const char *path, const struct csv_limits *limits,
     }
     AUTO_BUF struct buf text = BUF_INIT(REASONS_MAX);
     csv_add_dropped(&text, r, limits->exact);
-    return err_set(err, ERR_MARKET_DROPPED, "%s: %lld of %lld rows, more than %d %%: %s", path,
+    return err_set(err, ERR_MARKET_DROPPED, "%s: %lld of %lld rows, more than %g %%: %s", path,
                    (long long)dropped, (long long)rows, limits->max_dropped_pct, text.data);
 }
 

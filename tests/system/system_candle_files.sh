@@ -118,6 +118,32 @@ tap_check "with the remedy" contains "$WORK/err" "--unit 1000 fits"
     > "$WORK/out" 2> "$WORK/err"
 tap_check "in a unit they are traded" test $? -eq 0
 tap_check "under a symbol that says so" contains "$WORK/out" "1000BONK-USD"
+# The daemon reads the same file in the unit that its configuration names.
+daemon() { # FILE UNITS MAX-DROPPED
+    cat > "$WORK/daemon.yaml" <<YAML
+api: {port: 0}
+services: {}
+state: {dir: $WORK/daemon}
+market:
+  source: csv
+  symbols: [1000BONK-USD]
+  files: ["1000BONK-USD=$d/$1"]
+  file_units: $2
+  max_dropped: $3
+YAML
+    printf '/version\n' | timeout 30 "$ND" run --config "$WORK/daemon.yaml" > "$WORK/out" 2>&1
+    daemon_rc=$?
+}
+daemon small.csv '[]' 1%
+tap_check "the daemon refuses them, too" test $daemon_rc -ne 0
+tap_check "and names the option" contains "$WORK/out" market.file_units
+daemon small.csv '[1000BONK-USD=1000]' 1%
+tap_check "in a unit it trades them" test $daemon_rc -eq 0
+sed '40,90s/,[^,]*$/,x/' "$d/small.csv" > "$d/holes.csv"
+daemon holes.csv '[1000BONK-USD=1000]' 1%
+tap_check "51 of 2880 rows are too many to drop" test $daemon_rc -ne 0
+daemon holes.csv '[1000BONK-USD=1000]' 2%
+tap_check "unless it is allowed" test $daemon_rc -eq 0
 awk -F, 'NR == 1 || ($1 - 1640995200) % 14400 == 0' "$d/plain.csv" > "$d/four.csv"
 "$ND" backtest --config "$WORK/quiet.yaml" --data "$d/four.csv" > "$WORK/out" 2> "$WORK/err"
 tap_check "candles of four hours are refused with the reason" contains "$WORK/err" \

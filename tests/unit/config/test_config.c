@@ -5,52 +5,12 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/yaml.h"
+#include "rigs/config_rig.h"
 #include "unit/unit.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char *const variables[] = {
-    "TELEGRAM_BOT_TOKEN",    "TELEGRAM_CHAT_ID",        "CLAUDE_API_KEY",
-    "ANTHROPIC_BASE_URL",    "NIGHTDESK_HEARTBEAT_URL", "NIGHTDESK_API_TOKEN",
-    "CREDENTIALS_DIRECTORY", "NIGHTDESK_TEST_VALUE",    "NIGHTDESK_TEST_OTHER"};
-
-/* Clears the environment variables that the options use, so that no test depends on them. */
-static int clean_environment(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(variables); i++) {
-        (void)unsetenv(variables[i]);
-    }
-    return 0;
-}
-
-static struct config *parse(const char *text)
-{
-    struct err err = {0};
-    struct config *config = NULL;
-    if (config_parse(str_c(text), "t.yaml", &config, NULL, &err) < 0) {
-        fail_msg("%s: %s", err_info(err.id)->code, err.context);
-    }
-    return config;
-}
-
-/* Expects exactly one problem, with this id and context. */
-static void expect_problem(const char *text, enum err_id id, const char *context)
-{
-    struct config_problems problems;
-    struct config *config = NULL;
-    struct err err = {0};
-    int rc = config_parse(str_c(text), "t.yaml", &config, &problems, &err);
-    assert_null(config);
-    if (problems.count != 1 || problems.items[0].id != (int)id || rc != -(int)id ||
-        strcmp(problems.items[0].context, context) != 0 || strcmp(err.context, context) != 0) {
-        fail_msg("%s\ngot %d problems, rc %d, %s: %s\nwanted %s: %s", text, problems.count, rc,
-                 err_info(problems.items[0].id)->code, problems.items[0].context,
-                 err_info((int)id)->code, context);
-    }
-}
 
 /* ------------------------------------------------------------------ reading */
 
@@ -107,27 +67,27 @@ static void every_type_is_read(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c =
-        parse("telegram:\n"
-              "  bot_token: \"123:abc\"\n"
-              "  chat_id: -1001234567890\n"
-              "  admin_users: [11, 12]\n"
-              "  api_url: http://127.0.0.1:8081/x\n"
-              "  users:\n"
-              "    - {id: 5, name: alice, role: operator, emergency: true}\n"
-              "    - {id: 6, name: bob}\n"
-              "services:\n"
-              "  prediction:\n"
-              "    unit: prediction.service\n"
-              "    url: http://127.0.0.1:9000\n"
-              "    timeout: 250ms\n"
-              "  feed: {command: [self, x]}\n"
-              "monitoring: {check_interval: 1m30s}\n"
-              "market: {symbols: [btc-usd], seed: 7}\n"
-              "trading: {threshold: 0.5}\n"
-              "risk: {stop: 1.5 %, target: 3, max_drawdown: 10%}\n"
-              "paper: {initial_cash: 99.5}\n"
-              "console: {enabled: false}\n"
-              "log: {level: debug}\n");
+        config_rig_parse("telegram:\n"
+                         "  bot_token: \"123:abc\"\n"
+                         "  chat_id: -1001234567890\n"
+                         "  admin_users: [11, 12]\n"
+                         "  api_url: http://127.0.0.1:8081/x\n"
+                         "  users:\n"
+                         "    - {id: 5, name: alice, role: operator, emergency: true}\n"
+                         "    - {id: 6, name: bob}\n"
+                         "services:\n"
+                         "  prediction:\n"
+                         "    unit: prediction.service\n"
+                         "    url: http://127.0.0.1:9000\n"
+                         "    timeout: 250ms\n"
+                         "  feed: {command: [self, x]}\n"
+                         "monitoring: {check_interval: 1m30s}\n"
+                         "market: {symbols: [btc-usd], seed: 7}\n"
+                         "trading: {threshold: 0.5}\n"
+                         "risk: {stop: 1.5 %, target: 3, max_drawdown: 10%}\n"
+                         "paper: {initial_cash: 99.5}\n"
+                         "console: {enabled: false}\n"
+                         "log: {level: debug}\n");
     assert_string_equal(config_path(c), "t.yaml");
     assert_string_equal(c->telegram_bot_token, "123:abc");
     assert_true(c->telegram_chat_id == -1001234567890);
@@ -166,10 +126,11 @@ static void every_type_is_read(void **state)
 static void an_empty_value_is_the_same_as_none(void **state)
 {
     (void)state;
-    AUTO_CONFIG struct config *c = parse("telegram:\nservices:\nmonitoring:\n  check_interval:\n");
+    AUTO_CONFIG struct config *c =
+        config_rig_parse("telegram:\nservices:\nmonitoring:\n  check_interval:\n");
     assert_int_equal(c->monitoring_check_interval_us, 30 * USEC_PER_SEC);
     assert_int_equal(c->service_count, 1);
-    AUTO_CONFIG struct config *none = parse("services: {}");
+    AUTO_CONFIG struct config *none = config_rig_parse("services: {}");
     assert_int_equal(none->service_count, 0); /* no services at all can be configured */
 }
 
@@ -178,310 +139,122 @@ static void an_empty_value_is_the_same_as_none(void **state)
 static void unknown_names_suggest_the_nearest_one(void **state)
 {
     (void)state;
-    expect_problem("telegram:\n  bot_tokn: x\n", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:2:3: telegram.bot_tokn: did you mean telegram.bot_token?");
-    expect_problem("telegrm:\n  bot_token: x\n", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:1:1: telegrm: did you mean telegram?");
-    expect_problem("check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:1:1: check_interval: did you mean monitoring.check_interval?");
-    expect_problem("risk:\n  check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:2:3: risk.check_interval: did you mean monitoring.check_interval?");
-    expect_problem("log:\n  colour: red\n", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:2:3: log.colour: expected one of level");
-    expect_problem("telegram: {user: []}", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:1:12: telegram.user: did you mean telegram.users?");
-    expect_problem("services:\n  a:\n    units: x.service\n    url: http://h\n",
-                   ERR_CONFIG_UNKNOWN_KEY, "t.yaml:3:5: services.a.units: did you mean unit?");
-    expect_problem("telegram:\n  users:\n    - {id: 1, name: a, rol: admin}\n",
-                   ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:3:24: telegram.users[0].rol: did you mean role?");
+    config_rig_problem("telegram:\n  bot_tokn: x\n", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:2:3: telegram.bot_tokn: did you mean telegram.bot_token?");
+    config_rig_problem("telegrm:\n  bot_token: x\n", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:1:1: telegrm: did you mean telegram?");
+    config_rig_problem("check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:1:1: check_interval: did you mean monitoring.check_interval?");
+    config_rig_problem("risk:\n  check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:2:3: risk.check_interval: did you mean monitoring.check_interval?");
+    config_rig_problem("log:\n  colour: red\n", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:2:3: log.colour: expected one of level");
+    config_rig_problem("telegram: {user: []}", ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:1:12: telegram.user: did you mean telegram.users?");
+    config_rig_problem("services:\n  a:\n    units: x.service\n    url: http://h\n",
+                       ERR_CONFIG_UNKNOWN_KEY, "t.yaml:3:5: services.a.units: did you mean unit?");
+    config_rig_problem("telegram:\n  users:\n    - {id: 1, name: a, rol: admin}\n",
+                       ERR_CONFIG_UNKNOWN_KEY,
+                       "t.yaml:3:24: telegram.users[0].rol: did you mean role?");
 }
 
 static void a_wrong_type_reports_what_was_expected(void **state)
 {
     (void)state;
-    expect_problem("monitoring:\n  check_interval: soon\n", ERR_CONFIG_TYPE,
-                   "t.yaml:2:19: monitoring.check_interval: expected a duration such as 500ms, 30s,"
-                   " 5m, 1h or 90d, found \"soon\"");
-    expect_problem("monitoring: {check_interval: 30}\n", ERR_CONFIG_TYPE,
-                   "t.yaml:1:30: monitoring.check_interval: expected a duration such as 500ms, 30s,"
-                   " 5m, 1h or 90d, found \"30\"");
-    expect_problem("claude: {max_tokens: many}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:22: claude.max_tokens: expected a whole number, found \"many\"");
-    expect_problem("console: {enabled: yes}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:20: console.enabled: expected true or false, found \"yes\"");
-    expect_problem("log: {level: loud}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:14: log.level: expected error, warning, notice, info or debug, found"
-                   " \"loud\"");
-    expect_problem("risk: {stop: wide}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:14: risk.stop: expected a percentage such as 2% or 0.5%, found"
-                   " \"wide\"");
-    expect_problem("trading: {threshold: nan}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:22: trading.threshold: expected a number, found \"nan\"");
-    expect_problem("paper: {initial_cash: 1e4}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:23: paper.initial_cash: expected an amount such as 10000 or 99.50,"
-                   " found \"1e4\"");
-    expect_problem("market: {symbols: [BTC-USD, \"BTC/USD\"]}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:29: market.symbols: expected a symbol such as BTC-USD, found"
-                   " \"BTC/USD\"");
-    expect_problem("market: {symbols: BTC-USD}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:19: market.symbols: expected list of symbols, found a single value");
-    expect_problem("claude: {model: [a]}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:17: claude.model: expected text, found a list");
-    expect_problem("telegram: 5", ERR_CONFIG_TYPE,
-                   "t.yaml:1:11: telegram: expected a group of options, found a single value");
-    expect_problem("[1]", ERR_CONFIG_TYPE,
-                   "t.yaml:1:1: the file: expected groups of options, found a list");
-    expect_problem("telegram: {users: [5]}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:20: telegram.users[0]: expected id, name, role and emergency, found a"
-                   " single value");
-    expect_problem("services: {Big: {unit: a}}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:12: services: expected a name of 1 to 31 of a-z, 0-9, - and _");
-    expect_problem("services: {a: {url: \"http://h\", health_endpoint: /a b}}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:15: services.a.health_endpoint: it contains a space; a URL holds one "
-                   "as %20");
-    expect_problem("services: {a: {url: \"http://h\", health_endpoint: health}}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:15: services.a.health_endpoint: expected a path that starts with /");
-}
-
-static void malformed_urls_and_urls_with_a_password_are_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"ftp://h",        "h",          "http://", "http:///x",
-                                      "https://u:p@h/", "http://h h", ""};
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        AUTO_BUF struct buf text = BUF_INIT(200);
-        struct config *c = NULL;
-        struct err err = {0};
-        buf_addf(&text, "claude: {api_url: \"%s\"}", bad[i]);
-        assert_int_equal(config_parse(buf_str(&text), "t.yaml", &c, NULL, &err), -ERR_CONFIG_TYPE);
-        assert_non_null(strstr(err.context, "t.yaml:1:19: claude.api_url: expected a URL that"));
-    }
+    config_rig_problem(
+        "monitoring:\n  check_interval: soon\n", ERR_CONFIG_TYPE,
+        "t.yaml:2:19: monitoring.check_interval: expected a duration such as 500ms, 30s,"
+        " 5m, 1h or 90d, found \"soon\"");
+    config_rig_problem(
+        "monitoring: {check_interval: 30}\n", ERR_CONFIG_TYPE,
+        "t.yaml:1:30: monitoring.check_interval: expected a duration such as 500ms, 30s,"
+        " 5m, 1h or 90d, found \"30\"");
+    config_rig_problem("claude: {max_tokens: many}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:22: claude.max_tokens: expected a whole number, found \"many\"");
+    config_rig_problem("console: {enabled: yes}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:20: console.enabled: expected true or false, found \"yes\"");
+    config_rig_problem(
+        "log: {level: loud}", ERR_CONFIG_TYPE,
+        "t.yaml:1:14: log.level: expected error, warning, notice, info or debug, found"
+        " \"loud\"");
+    config_rig_problem("risk: {stop: wide}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:14: risk.stop: expected a percentage such as 2% or 0.5%, found"
+                       " \"wide\"");
+    config_rig_problem("trading: {threshold: nan}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:22: trading.threshold: expected a number, found \"nan\"");
+    config_rig_problem("paper: {initial_cash: 1e4}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:23: paper.initial_cash: expected an amount such as 10000 or 99.50,"
+                       " found \"1e4\"");
+    config_rig_problem("market: {symbols: [BTC-USD, \"BTC/USD\"]}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:29: market.symbols: expected a symbol such as BTC-USD, found"
+                       " \"BTC/USD\"");
+    config_rig_problem(
+        "market: {symbols: BTC-USD}", ERR_CONFIG_TYPE,
+        "t.yaml:1:19: market.symbols: expected list of symbols, found a single value");
+    config_rig_problem("claude: {model: [a]}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:17: claude.model: expected text, found a list");
+    config_rig_problem("telegram: 5", ERR_CONFIG_TYPE,
+                       "t.yaml:1:11: telegram: expected a group of options, found a single value");
+    config_rig_problem("[1]", ERR_CONFIG_TYPE,
+                       "t.yaml:1:1: the file: expected groups of options, found a list");
+    config_rig_problem(
+        "telegram: {users: [5]}", ERR_CONFIG_TYPE,
+        "t.yaml:1:20: telegram.users[0]: expected id, name, role and emergency, found a"
+        " single value");
+    config_rig_problem("services: {Big: {unit: a}}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:12: services: expected a name of 1 to 31 of a-z, 0-9, - and _");
+    config_rig_problem(
+        "services: {a: {url: \"http://h\", health_endpoint: /a b}}", ERR_CONFIG_TYPE,
+        "t.yaml:1:15: services.a.health_endpoint: it contains a space; a URL holds one "
+        "as %20");
+    config_rig_problem(
+        "services: {a: {url: \"http://h\", health_endpoint: health}}", ERR_CONFIG_TYPE,
+        "t.yaml:1:15: services.a.health_endpoint: expected a path that starts with /");
 }
 
 static void values_out_of_range_are_refused(void **state)
 {
     (void)state;
-    expect_problem("claude: {max_tokens: 100}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:22: claude.max_tokens: expected 256 to 64000, found \"100\"");
-    expect_problem("monitoring: {check_interval: 2h}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:30: monitoring.check_interval: expected 1s to 1h, found \"2h\"");
-    expect_problem("risk: {max_drawdown: 101%}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:22: risk.max_drawdown: expected 0.1% to 100%, found \"101%\"");
-    expect_problem("trading: {threshold: 0}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:22: trading.threshold: expected 0.01 to 1, found \"0\"");
-    expect_problem("paper: {initial_cash: 0.5}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:23: paper.initial_cash: expected 1 to 1000000000, found \"0.5\"");
-    expect_problem("market: {symbols: []}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:19: market.symbols: expected 1 to 300 items, found 0");
-    expect_problem("claude: {model: \"\"}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:17: claude.model: expected 1 to 63 characters, found \"\"");
-    expect_problem("telegram: {users: [{id: 0, name: a}]}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:25: telegram.users[0].id: expected at least 1, found \"0\"");
-    expect_problem("telegram: {admin_users: [-5]}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:26: telegram.admin_users: expected a user id of at least 1");
-    expect_problem(
+    config_rig_problem("claude: {max_tokens: 100}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:22: claude.max_tokens: expected 256 to 64000, found \"100\"");
+    config_rig_problem("monitoring: {check_interval: 2h}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:30: monitoring.check_interval: expected 1s to 1h, found \"2h\"");
+    config_rig_problem("risk: {max_drawdown: 101%}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:22: risk.max_drawdown: expected 0.1% to 100%, found \"101%\"");
+    config_rig_problem("trading: {threshold: 0}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:22: trading.threshold: expected 0.01 to 1, found \"0\"");
+    config_rig_problem("paper: {initial_cash: 0.5}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:23: paper.initial_cash: expected 1 to 1000000000, found \"0.5\"");
+    config_rig_problem("market: {symbols: []}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:19: market.symbols: expected 1 to 300 items, found 0");
+    config_rig_problem("claude: {model: \"\"}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:17: claude.model: expected 1 to 63 characters, found \"\"");
+    config_rig_problem("telegram: {users: [{id: 0, name: a}]}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:25: telegram.users[0].id: expected at least 1, found \"0\"");
+    config_rig_problem("telegram: {admin_users: [-5]}", ERR_CONFIG_RANGE,
+                       "t.yaml:1:26: telegram.admin_users: expected a user id of at least 1");
+    config_rig_problem(
         "state: {dir: "
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaa}",
         ERR_CONFIG_RANGE,
         "t.yaml:1:14: state.dir: expected at most 92 characters, or set api.socket");
     /* the limits themselves are allowed */
-    AUTO_CONFIG struct config *c = parse("claude: {max_tokens: 256}\n"
-                                         "risk: {max_drawdown: 100%, max_positions: 100}\n"
-                                         "trading: {threshold: 1}\n");
+    AUTO_CONFIG struct config *c =
+        config_rig_parse("claude: {max_tokens: 256}\n"
+                         "risk: {max_drawdown: 100%, max_positions: 100}\n"
+                         "trading: {threshold: 1}\n");
     assert_int_equal(c->claude_max_tokens, 256);
-}
-
-static void inconsistent_users_and_services_are_refused(void **state)
-{
-    (void)state;
-    expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 5, name: b}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: telegram.users[1]: user id 5 is already used on line 3");
-    expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 6, name: a}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: telegram.users[1]: user name a is already used on line 3");
-    expect_problem("telegram:\n  admin_users: [5]\n  users:\n    - {id: 5, name: a}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:2:17: telegram.admin_users: user id 5 is already used on line 4");
-    expect_problem("telegram: {admin_users: [5, 6, 5]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:32: telegram.admin_users: 5 is already in the list");
-    expect_problem("services:\n  a: {unit: a.service}\n  b: {unit: a.service}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:3:13: services.b.unit: a.service is already the unit of services.a");
-    expect_problem("services: {a: {unit: \"a b\"}}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:22: services.a.unit: expected the name of a unit such as a.service, "
-                   "found \"a b\"");
-    expect_problem("telegram: {users: [{name: a}]}", ERR_CONFIG_MISSING,
-                   "t.yaml:1:20: telegram.users[0]: id is missing");
-    expect_problem("services: {a: {unit: a.service, command: [b]}}", ERR_CONFIG_CONFLICT,
-                   "t.yaml:1:15: services.a: expected unit or command, not both");
-    expect_problem("services: {a: {timeout: 1s}}", ERR_CONFIG_MISSING,
-                   "t.yaml:1:15: services.a: expected a unit, a command or a url");
-    expect_problem("services: {a: {url: \"http://h\", expect_status: 99}}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:15: services.a.expect_status: expected 100 to 599, or 0 for any from "
-                   "200 to 299");
-}
-
-static void the_heartbeat_url_is_checked_and_kept_secret(void **state)
-{
-    (void)state;
-    AUTO_CONFIG struct config *c =
-        parse("monitoring: {heartbeat_url: \"https://h/b0b1\", heartbeat_interval: 30s}");
-    assert_string_equal(c->monitoring_heartbeat_url, "https://h/b0b1");
-    assert_int_equal(c->monitoring_heartbeat_interval_us, 30 * USEC_PER_SEC);
-    AUTO_BUF struct buf dump = BUF_INIT(65536);
-    config_dump(c, &dump);
-    assert_null(strstr(dump.data, "b0b1"));
-    expect_problem("monitoring: {heartbeat_url: \"h/b0b1\"}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:29: monitoring.heartbeat_url: expected a URL that starts with http:// "
-                   "or https:// and contains no password");
-}
-
-static void inconsistent_local_users_are_refused(void **state)
-{
-    (void)state;
-    AUTO_CONFIG struct config *c =
-        parse("api:\n"
-              "  local_users:\n"
-              "    - {uid: 1000, name: alice, role: operator, emergency: true}\n"
-              "    - {uid: 1001, name: bob}\n");
-    assert_int_equal(c->local_count, 2);
-    assert_int_equal(c->locals[0].uid, 1000);
-    assert_string_equal(c->locals[0].name, "alice");
-    assert_string_equal(c->locals[0].role, "operator");
-    assert_true(c->locals[0].emergency);
-    assert_string_equal(c->locals[1].role, "read_only");
-    assert_int_equal(c->user_count, 0); /* a uid is not a Telegram id */
-    AUTO_BUF struct buf dump = BUF_INIT(65536);
-    config_dump(c, &dump);
-    assert_non_null(strstr(dump.data, "    - {uid: 1000, name: \"alice\", role: operator, "
-                                      "emergency: true, totp: \"\"}  # t.yaml:3\n"));
-    expect_problem("api: {local_users: [{uid: 0, name: a}]}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:27: api.local_users[0].uid: expected 1 to 4294967293, found \"0\"");
-    expect_problem("api: {local_users: [{uid: alice, name: a}]}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:27: api.local_users[0].uid: expected a whole number, found \"alice\"");
-    expect_problem("api: {local_users: [{name: a}]}", ERR_CONFIG_MISSING,
-                   "t.yaml:1:21: api.local_users[0]: uid is missing");
-    expect_problem("api: {local_users: [{uid: 5, name: a, role: root}]}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:45: api.local_users[0].role: expected read_only, operator or admin, "
-                   "found \"root\"");
-    expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 5, name: b}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: api.local_users[1]: uid 5 is already used on line 3");
-    expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 6, name: a}\n",
-                   ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: api.local_users[1]: user name a is already used on line 3");
-    expect_problem("api: {local_user: []}", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:1:7: api.local_user: did you mean api.local_users?");
-    expect_problem("api: {local_users: [{uid: 5, name: a, rol: admin}]}", ERR_CONFIG_UNKNOWN_KEY,
-                   "t.yaml:1:39: api.local_users[0].rol: did you mean role?");
-    expect_problem("api: {local_users: alice}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:20: api.local_users: expected a list of users, found a single value");
-}
-
-static void a_duplicate_symbol_is_refused(void **state)
-{
-    (void)state;
-    expect_problem("market:\n  symbols: [BTC-USD, ETH-USD, btc-usd]\n", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:2:31: market.symbols: BTC-USD is already in the list");
-    expect_problem("tiers: {tier3_symbols: [A-B, A-B]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:30: tiers.tier3_symbols: A-B is already in the list");
-    expect_problem("tiers: {tier1_symbols: [A-B], tier2_symbols: [C-D, A-B]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:52: tiers.tier2_symbols: A-B is also in tiers.tier1_symbols");
-    /* also compared with a list that keeps its default */
-    expect_problem("tiers: {tier1_symbols: [SOL-USD]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:24: tiers.tier2_symbols: SOL-USD is also in tiers.tier1_symbols");
-    expect_problem("market: {files: [A-B=1, C-D=1]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:25: market.files: 1 is already the file of A-B");
-}
-
-/* 300 symbols with a file each are accepted; one more of anything is reported with its place. */
-static void the_number_of_symbols_is_limited(void **state)
-{
-    (void)state;
-    AUTO_BUF struct buf text = BUF_INIT(65536);
-    buf_add_c(&text, "market:\n  source: csv\n  symbols:\n");
-    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
-        buf_addf(&text, "    - S%03d-USD\n", i);
-    }
-    buf_add_c(&text, "  files:\n");
-    for (int i = 0; i < SYMBOLS_LIMIT; i++) {
-        buf_addf(&text, "    - S%03d-USD=/data/market/candles/%d.csv\n", i, i);
-    }
-    buf_add_c(&text, "risk: {max_positions: 100}\n");
-    AUTO_CONFIG struct config *c = parse(text.data);
-    static struct settings s;
-    config_settings(c, &s);
-    assert_int_equal(s.symbol_count, SYMBOLS_LIMIT);
-    assert_string_equal(s.symbols[SYMBOLS_LIMIT - 1].name, "S299-USD");
-    assert_string_equal(s.market_files[SYMBOLS_LIMIT - 1].path, "/data/market/candles/299.csv");
-    assert_int_equal(s.max_positions, POSITIONS_LIMIT);
-
-    buf_clear(&text);
-    buf_add_c(&text, "market:\n  symbols: [");
-    for (int i = 0; i <= SYMBOLS_LIMIT; i++) {
-        buf_addf(&text, "%sS%03d", i > 0 ? ", " : "", i);
-    }
-    buf_add_c(&text, "]\n");
-    expect_problem(text.data, ERR_CONFIG_RANGE,
-                   "t.yaml:2:12: market.symbols: expected 1 to 300 items, found 301");
-    expect_problem("risk:\n  max_positions: 101\n", ERR_CONFIG_RANGE,
-                   "t.yaml:2:18: risk.max_positions: expected 1 to 100, found \"101\"");
-}
-
-/* At 100 % the target of a short would be a price of zero. */
-static void a_target_of_100_percent_is_refused(void **state)
-{
-    (void)state;
-    expect_problem("risk: {target: 100%}", ERR_CONFIG_RANGE,
-                   "t.yaml:1:16: risk.target: expected 0.1% to 99%, found \"100%\"");
 }
 
 static void the_place_of_an_option_is_reported(void **state)
 {
     (void)state;
-    AUTO_CONFIG struct config *c = parse("risk:\n  stop: 3%\n");
+    AUTO_CONFIG struct config *c = config_rig_parse("risk:\n  stop: 3%\n");
     AUTO_BUF struct buf place = BUF_INIT(200);
     config_add_place(c, "risk.stop", &place);
     config_add_place(c, "risk.target", &place);
     assert_string_equal(place.data, "t.yaml:2:9: risk.stoprisk.target");
-}
-
-static void a_csv_market_needs_a_file_for_each_symbol(void **state)
-{
-    (void)state;
-    AUTO_CONFIG struct config *c = parse("market:\n"
-                                         "  source: csv\n"
-                                         "  symbols: [btc-usd, ETH-USD]\n"
-                                         "  files: [BTC-USD=/data/a b.csv, \"eth-usd = e=1.csv\"]"
-                                         "\n");
-    struct settings s;
-    config_settings(c, &s);
-    assert_int_equal(s.market_source, MARKET_CSV);
-    assert_int_equal(s.market_file_count, 2);
-    assert_string_equal(s.market_files[0].symbol.name, "BTC-USD");
-    assert_string_equal(s.market_files[0].path, "/data/a b.csv");
-    assert_string_equal(s.market_files[1].symbol.name, "ETH-USD");
-    assert_string_equal(s.market_files[1].path, "e=1.csv");
-
-    static const char *const bad[] = {"a.csv", "BTC-USD=", "B/D=a.csv", "=a.csv"};
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        AUTO_BUF struct buf text = BUF_INIT(100);
-        buf_addf(&text, "market: {files: [\"%s\"]}", bad[i]);
-        expect_problem(text.data, ERR_CONFIG_TYPE,
-                       "t.yaml:1:18: market.files: expected SYMBOL=path, the path of at most 255 "
-                       "characters");
-    }
-    expect_problem("market: {files: [A-B=1, a-b=2]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:25: market.files: A-B already has a file");
-    expect_problem("market: {source: csv, symbols: [A-B, C-D], files: [A-B=1]}", ERR_CONFIG_MISSING,
-                   "t.yaml:1:51: market.files: expected C-D=path");
-    AUTO_BUF struct buf text = BUF_INIT(1000);
-    struct config *none = NULL;
-    buf_addf(&text, "market: {files: [A-B=%0256d]}", 1);
-    assert_int_equal(config_parse(buf_str(&text), "t.yaml", &none, NULL, NULL), -ERR_CONFIG_TYPE);
 }
 
 static void broken_yaml_is_reported_with_its_place(void **state)
@@ -534,36 +307,38 @@ static void variables_are_expanded(void **state)
     (void)setenv("NIGHTDESK_TEST_VALUE", "opus", 1);
     (void)setenv("NIGHTDESK_TEST_OTHER", "", 1);
     AUTO_CONFIG struct config *c =
-        parse("claude:\n"
-              "  model: claude-${NIGHTDESK_TEST_VALUE}-${NIGHTDESK_TEST_OTHER:-9}\n"
-              "  max_tokens: ${NIGHTDESK_TEST_NONE:-512}\n"
-              "state:\n"
-              "  dir: \"$${x} $HOME\"\n");
+        config_rig_parse("claude:\n"
+                         "  model: claude-${NIGHTDESK_TEST_VALUE}-${NIGHTDESK_TEST_OTHER:-9}\n"
+                         "  max_tokens: ${NIGHTDESK_TEST_NONE:-512}\n"
+                         "state:\n"
+                         "  dir: \"$${x} $HOME\"\n");
     assert_string_equal(c->claude_model, "claude-opus-9");
     assert_int_equal(c->claude_max_tokens, 512);
     assert_string_equal(c->state_dir, "${x} $HOME"); /* only ${…} is replaced */
 
-    expect_problem("claude:\n  model: a${NIGHTDESK_TEST_NONE}\n", ERR_CONFIG_ENV,
-                   "t.yaml:2:10: claude.model: $NIGHTDESK_TEST_NONE is not set and has no default");
-    expect_problem("claude: {model: \"${A\"}", ERR_CONFIG_ENV,
-                   "t.yaml:1:17: claude.model: ${ without }");
-    expect_problem("claude: {model: \"${A-b}\"}", ERR_CONFIG_ENV,
-                   "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
-    expect_problem(
+    config_rig_problem(
+        "claude:\n  model: a${NIGHTDESK_TEST_NONE}\n", ERR_CONFIG_ENV,
+        "t.yaml:2:10: claude.model: $NIGHTDESK_TEST_NONE is not set and has no default");
+    config_rig_problem("claude: {model: \"${A\"}", ERR_CONFIG_ENV,
+                       "t.yaml:1:17: claude.model: ${ without }");
+    config_rig_problem("claude: {model: \"${A-b}\"}", ERR_CONFIG_ENV,
+                       "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
+    config_rig_problem(
         "claude: {model: \"${HOME:-${B}}\"}", ERR_CONFIG_ENV,
         "t.yaml:1:17: claude.model: ${ inside of ${ } is not expanded: use one variable, "
         "or a plain text as its default");
-    expect_problem(
+    config_rig_problem(
         "claude: {model: \"a${A:-b${B:-c}}d\"}", ERR_CONFIG_ENV,
         "t.yaml:1:17: claude.model: ${ inside of ${ } is not expanded: use one variable, "
         "or a plain text as its default");
-    expect_problem("claude: {model: \"${}\"}", ERR_CONFIG_ENV,
-                   "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
+    config_rig_problem("claude: {model: \"${}\"}", ERR_CONFIG_ENV,
+                       "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
     /* no message shows a value from the environment */
-    expect_problem("claude: {max_tokens: \"${NIGHTDESK_TEST_VALUE}\"}", ERR_CONFIG_TYPE,
-                   "t.yaml:1:22: claude.max_tokens: expected a whole number");
+    config_rig_problem("claude: {max_tokens: \"${NIGHTDESK_TEST_VALUE}\"}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:22: claude.max_tokens: expected a whole number");
     (void)setenv("NIGHTDESK_TEST_VALUE", "${HOME}", 1);
-    AUTO_CONFIG struct config *once = parse("claude: {model: \"${NIGHTDESK_TEST_VALUE}\"}");
+    AUTO_CONFIG struct config *once =
+        config_rig_parse("claude: {model: \"${NIGHTDESK_TEST_VALUE}\"}");
     assert_string_equal(once->claude_model, "${HOME}"); /* not expanded again */
 }
 
@@ -583,8 +358,9 @@ static void the_well_known_variables_work_without_a_file(void **state)
     log_redact(line);
     assert_null(strstr(line, "from-environment"));
     (void)setenv("TELEGRAM_CHAT_ID", "seven", 1);
-    expect_problem("{}", ERR_CONFIG_TYPE,
-                   "environment: telegram.chat_id: expected a whole number in $TELEGRAM_CHAT_ID");
+    config_rig_problem(
+        "{}", ERR_CONFIG_TYPE,
+        "environment: telegram.chat_id: expected a whole number in $TELEGRAM_CHAT_ID");
 }
 
 struct folder {
@@ -624,8 +400,8 @@ static void credentials_take_precedence_and_are_not_shown(void **state)
     write_into(&f, "claude.api_key", "sk-credential-value\n");
     (void)setenv("CREDENTIALS_DIRECTORY", f.path, 1);
     (void)setenv("CLAUDE_API_KEY", "sk-environment-value", 1);
-    AUTO_CONFIG struct config *c = parse("claude: {api_key: sk-file-value}\n"
-                                         "telegram: {bot_token: 99:token-in-file}\n");
+    AUTO_CONFIG struct config *c = config_rig_parse("claude: {api_key: sk-file-value}\n"
+                                                    "telegram: {bot_token: 99:token-in-file}\n");
     assert_string_equal(c->claude_api_key, "sk-credential-value");
     AUTO_BUF struct buf dump = BUF_INIT(100000);
     config_dump(c, &dump);
@@ -652,12 +428,12 @@ static void a_credential_satisfies_a_variable(void **state)
     struct folder f = make_folder();
     (void)unsetenv("TELEGRAM_BOT_TOKEN");
     (void)setenv("CREDENTIALS_DIRECTORY", f.path, 1);
-    expect_problem(
+    config_rig_problem(
         yaml, ERR_CONFIG_ENV,
         "t.yaml:1:23: telegram.bot_token: $TELEGRAM_BOT_TOKEN is not set and has no default");
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         write_into(&f, names[i], "12345:from-credential\n");
-        AUTO_CONFIG struct config *c = parse(yaml);
+        AUTO_CONFIG struct config *c = config_rig_parse(yaml);
         assert_string_equal(c->telegram_bot_token, "12345:from-credential");
         AUTO_BUF struct buf path = BUF_INIT(512);
         buf_addf(&path, "%s/%s", f.path, names[i]);
@@ -665,8 +441,8 @@ static void a_credential_satisfies_a_variable(void **state)
     }
     /* only of secrets: other options are shown */
     write_into(&f, "MODEL", "a-secret");
-    expect_problem("claude: {model: \"${MODEL}\"}", ERR_CONFIG_ENV,
-                   "t.yaml:1:17: claude.model: $MODEL is not set and has no default");
+    config_rig_problem("claude: {model: \"${MODEL}\"}", ERR_CONFIG_ENV,
+                       "t.yaml:1:17: claude.model: $MODEL is not set and has no default");
     remove_folder(&f, "MODEL");
 }
 
@@ -748,8 +524,8 @@ static void a_malformed_secret_is_not_shown(void **state)
         buf_add_char(&text, 'x');
     }
     buf_add_c(&text, "\"}");
-    expect_problem(text.data, ERR_CONFIG_RANGE,
-                   "t.yaml:1:23: telegram.bot_token: expected at most 128 characters");
+    config_rig_problem(text.data, ERR_CONFIG_RANGE,
+                       "t.yaml:1:23: telegram.bot_token: expected at most 128 characters");
 }
 
 static void the_given_file_is_read(void **state)
@@ -803,25 +579,26 @@ static void the_example_is_the_defaults(void **state)
     AUTO_BUF struct buf example = BUF_INIT(100000);
     config_write_example(&example);
     assert_false(buf_failed(&example));
-    AUTO_CONFIG struct config *c = parse(example.data);
-    AUTO_CONFIG struct config *defaults = parse("");
+    AUTO_CONFIG struct config *c = config_rig_parse(example.data);
+    AUTO_CONFIG struct config *defaults = config_rig_parse("");
     same_values(c, defaults);
 }
 
 static void the_dump_can_be_loaded_again(void **state)
 {
     (void)state;
-    AUTO_CONFIG struct config *c = parse("telegram:\n"
-                                         "  users: [{id: 4, name: 'a \"b\" #c', role: admin}]\n"
-                                         "  admin_users: [8]\n"
-                                         "  poll_timeout: 1s500ms\n"
-                                         "risk: {stop: 0.30000000000000004%}\n"
-                                         "paper: {initial_cash: 1.00000001}\n"
-                                         "services: {a: {command: [x, \"y z\"]}}\n"
-                                         "state: {dir: \"$${x}\"}\n");
+    AUTO_CONFIG struct config *c =
+        config_rig_parse("telegram:\n"
+                         "  users: [{id: 4, name: 'a \"b\" #c', role: admin}]\n"
+                         "  admin_users: [8]\n"
+                         "  poll_timeout: 1s500ms\n"
+                         "risk: {stop: 0.30000000000000004%}\n"
+                         "paper: {initial_cash: 1.00000001}\n"
+                         "services: {a: {command: [x, \"y z\"]}}\n"
+                         "state: {dir: \"$${x}\"}\n");
     AUTO_BUF struct buf dump = BUF_INIT(100000);
     config_dump(c, &dump);
-    AUTO_CONFIG struct config *again = parse(dump.data);
+    AUTO_CONFIG struct config *again = config_rig_parse(dump.data);
     same_values(c, again);
     assert_true(again->risk_stop_pct == c->risk_stop_pct); /* exactly */
     assert_int_equal(again->telegram_poll_timeout_us, 1500 * USEC_PER_MSEC);
@@ -913,21 +690,17 @@ static void the_reference_contains_every_option(void **state)
     assert_non_null(strstr(text.data, "| `state.dir` | restart | text |"));
 }
 
-#define TEST(fn) cmocka_unit_test_setup(fn, clean_environment)
-UNIT_GROUP(
-    config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
-    TEST(an_empty_value_is_the_same_as_none), TEST(unknown_names_suggest_the_nearest_one),
-    TEST(a_wrong_type_reports_what_was_expected),
-    TEST(malformed_urls_and_urls_with_a_password_are_refused),
-    TEST(values_out_of_range_are_refused), TEST(inconsistent_users_and_services_are_refused),
-    TEST(inconsistent_local_users_are_refused), TEST(the_heartbeat_url_is_checked_and_kept_secret),
-    TEST(a_duplicate_symbol_is_refused), TEST(the_number_of_symbols_is_limited),
-    TEST(a_target_of_100_percent_is_refused), TEST(the_place_of_an_option_is_reported),
-    TEST(a_csv_market_needs_a_file_for_each_symbol), TEST(broken_yaml_is_reported_with_its_place),
-    TEST(all_problems_are_reported), TEST(a_credential_satisfies_a_variable),
-    TEST(who_uses_no_secret_needs_none), TEST(a_secret_in_the_wrong_place_is_not_shown),
-    TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),
-    TEST(credentials_take_precedence_and_are_not_shown), TEST(a_malformed_secret_is_not_shown),
-    TEST(the_given_file_is_read), TEST(the_example_is_the_defaults),
-    TEST(the_dump_can_be_loaded_again), TEST(every_prefix_of_a_file_loads_or_is_refused),
-    TEST(the_schema_is_json_and_contains_every_option), TEST(the_reference_contains_every_option))
+#define TEST(fn) cmocka_unit_test_setup(fn, config_rig_clean)
+UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
+           TEST(an_empty_value_is_the_same_as_none), TEST(unknown_names_suggest_the_nearest_one),
+           TEST(a_wrong_type_reports_what_was_expected), TEST(values_out_of_range_are_refused),
+           TEST(the_place_of_an_option_is_reported), TEST(broken_yaml_is_reported_with_its_place),
+           TEST(all_problems_are_reported), TEST(a_credential_satisfies_a_variable),
+           TEST(who_uses_no_secret_needs_none), TEST(a_secret_in_the_wrong_place_is_not_shown),
+           TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),
+           TEST(credentials_take_precedence_and_are_not_shown),
+           TEST(a_malformed_secret_is_not_shown), TEST(the_given_file_is_read),
+           TEST(the_example_is_the_defaults), TEST(the_dump_can_be_loaded_again),
+           TEST(every_prefix_of_a_file_loads_or_is_refused),
+           TEST(the_schema_is_json_and_contains_every_option),
+           TEST(the_reference_contains_every_option))
