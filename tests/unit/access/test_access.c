@@ -1,6 +1,8 @@
 #include "access/access.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/db.h"
 #include "io/loop.h"
 #include "io/otp.h"
 #include "io/pool.h"
@@ -12,6 +14,7 @@
 #include "unit/unit.h"
 
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +68,7 @@ static void users_are_identified_by_id(void **state)
     assert_int_equal(who.id, 7);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 8, &who), 0);
     assert_true(who.emergency);
+    add_user(&s->config, 0, "nobody", "admin", true); /* what a message without a sender has */
     static const int64_t unauthorised[] = {0, -7, 77, -1001234567890};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, unauthorised[i], &who),
@@ -144,10 +148,12 @@ static void http_is_operator_and_the_schedule_is_admin(void **state)
     struct principal who;
     assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 0, &who), 0);
     assert_int_equal(who.role, ROLE_OPERATOR);
+    assert_string_equal(who.name, "api");
     assert_false(who.emergency);
     assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 1, &who), -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_SCHEDULE, 0, &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
+    assert_string_equal(who.name, "schedule");
 }
 
 static void a_role_includes_the_roles_below(void **state)
@@ -200,6 +206,18 @@ static void log_lines_of_unauthorised_users_are_limited(void **state)
     assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5000, "message"));
     assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
     assert_non_null(strstr(rows[0].detail, "470 more from other unauthorised senders left out"));
+    assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5001, "message"));
+    assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
+    assert_string_equal(rows[0].detail, "message"); /* they are told once */
+
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    for (int i = 0; i < 31; i++) {
+        (void)access_unauthorised(s->access, CHANNEL_TELEGRAM, 6000 + i, "message");
+    }
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 7000, "message"));
+    assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
+    assert_non_null(strstr(rows[0].detail, "1 more from other unauthorised senders left out"));
 }
 
 static bool sent(struct scene *s, enum channel channel, int64_t id)
@@ -296,6 +314,16 @@ static void the_sender_silent_longest_is_forgotten(void **state)
     /* 24 of 3 to 64 were written (30 lines an hour); 38 and 65 were not; and the two of 2. */
     assert_string_equal(last_detail(s), "message (3 more from this sender left out)"
                                         " (41 more from other unauthorised senders left out)");
+}
+
+static void a_name_of_one_letter_is_a_name(void **state)
+{
+    struct scene *s = *state;
+    struct audit_row row;
+    const struct principal who = {.channel = CHANNEL_TELEGRAM, .id = 5, .name = "b"};
+    assert_int_equal(access_audit(s->access, &who, "command.received", "status", "ok", NULL), 0);
+    assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
+    assert_string_equal(row.user, "b");
 }
 
 static void audit_lines_are_redacted(void **state)
@@ -404,6 +432,11 @@ static void a_configuration_with_an_unknown_role_is_refused(void **state)
     struct scene *s = *state;
     struct access *access = NULL;
     struct err err = {0};
+    s->config.users[0].role = "owner";
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &access, &err),
+                     -ERR_INTERNAL);
+    assert_string_equal(err.context, "role of user alice");
+    s->config.users[0].role = "operator";
     s->config.users[2].role = "owner";
     assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &access, &err),
                      -ERR_INTERNAL);
@@ -568,6 +601,18 @@ static void the_name_of_root_is_learned(void **state)
     assert_false(access_learns_names(s->access));
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 0, &who), 0);
     assert_string_equal(who.name, name_of(0, root_name));
+    /* Without room for a lookup its memory is freed. */
+    struct pool *full = pool_new(
+        loop, &(struct pool_options){.name = "unit", .threads_max = 1, .queue_max = 1}, NULL);
+    struct access *others[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &others[i], NULL), 0);
+        access_learn_names(others[i], full);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        access_free(others[i]);
+    }
+    pool_free(full);
     pool_free(pool);
     loop_free(loop);
 }
@@ -613,6 +658,11 @@ static void a_code_belongs_to_one_person(void **state)
     assert_true(access_has_factor(s->access, &web));
     (void)snprintf(web.name, sizeof(web.name), "alice");
     assert_true(access_has_factor(s->access, &web));
+    /* On this machine the uid counts, whatever name NSS has for it. */
+    const struct principal daemon = {.channel = CHANNEL_CONSOLE, .id = 54321, .name = "desk"};
+    assert_true(access_has_factor(s->access, &daemon));
+    const struct principal schedule = {.channel = CHANNEL_SCHEDULE, .name = "schedule"};
+    assert_false(access_has_factor(s->access, &schedule));
     /* An id of Telegram is not a uid. */
     const struct principal other = {.channel = CHANNEL_SOCKET, .id = 7, .name = "bob"};
     assert_false(access_has_factor(s->access, &other));
@@ -630,6 +680,10 @@ static void a_code_works_once(void **state)
     assert_int_equal(verify(s, &alice, ALICE_SECRET, 1), ERR_NONE);
     clock_fake_advance(&s->clock, 60 * USEC_PER_SEC);
     assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
+    for (int i = 0; i < 5; i++) { /* who replays a code is guessing, too */
+        assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    }
+    assert_int_equal(verify(s, &alice, ALICE_SECRET, 1), ERR_ACCESS_FACTOR_LOCKED);
 }
 
 /* Five wrong codes within ten minutes lock the factor for fifteen. */
@@ -672,7 +726,7 @@ static void a_wrong_code_is_explained(void **state)
     }
     assert_int_equal(access_verify_code(s->access, &alice, "000000", &why, &err), 0);
     assert_int_equal(why.id, ERR_ACCESS_FACTOR_LOCKED);
-    assert_non_null(strstr(why.context, "alice, until "));
+    assert_string_equal(why.context, "alice, until 11:21:40 UTC");
     /* A secret that is no secret is not the person's failure. */
     add_local(&s->config, 54321, "olga", "operator", false);
     s->config.locals[0].totp = "not base 32!";
@@ -688,6 +742,56 @@ static void a_wrong_code_is_explained(void **state)
     assert_int_equal(access_verify_code(s->access, &rita, "000000", &why, &err), 0);
     assert_int_equal(why.id, ERR_ACCESS_NO_FACTOR);
     assert_string_equal(why.context, "rita");
+}
+
+/* The reason is that of this code, not of one before. */
+static void the_reason_of_a_code_is_its_own(void **state)
+{
+    struct scene *s = *state;
+    struct principal alice;
+    char code[OTP_DIGITS + 1];
+    struct err why = {.id = ERR_ACCESS_FACTOR_LOCKED}, err = {0};
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    int64_t step = clock_wall_us(&s->clock.clock) / (30 * USEC_PER_SEC);
+    assert_int_equal(otp_code(ALICE_SECRET, step, code, &err), 0);
+    assert_int_equal(access_verify_code(s->access, &alice, code, &why, &err), 0);
+    assert_int_equal(why.id, ERR_NONE);
+}
+
+static void without_its_row_no_code_is_accepted(void **state)
+{
+    struct scene *s = *state;
+    char folder[] = "/tmp/nightdesk-access-XXXXXX", path[64];
+    struct principal alice;
+    struct db *db = NULL;
+    struct err why = {0}, err = {0};
+    assert_non_null(mkdtemp(folder));
+    access_free(s->access);
+    ops_store_free(s->store);
+    assert_int_equal(ops_store_open(folder, OPS_STORE_WRITE, &s->store, NULL), 0);
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
+    s->config.users[0].totp = ALICE_SECRET;
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
+    (void)snprintf(path, sizeof(path), "%s/ops.db", folder);
+    assert_int_equal(db_open(&(struct db_options){.path = path}, &db, NULL), 0);
+    assert_int_equal(db_exec(db, "DROP TABLE second_factors", NULL), 0);
+    db_free(db);
+    char code[OTP_DIGITS + 1];
+    int64_t step = clock_wall_us(&s->clock.clock) / (30 * USEC_PER_SEC);
+    assert_int_equal(otp_code(ALICE_SECRET, step, code, &err), 0);
+    assert_true(access_verify_code(s->access, &alice, code, &why, &err) < 0);
+    access_free(s->access);
+    ops_store_free(s->store);
+    s->access = NULL;
+    s->store = NULL;
+    static const char *const files[] = {"ops.db", "ops.db-wal", "ops.db-shm", "audit.key"};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
 }
 
 /* The window of failures begins again if the clock was set back before it. */
@@ -711,23 +815,23 @@ static void failures_of_the_future_do_not_count(void **state)
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
-           SCENE_TEST(an_empty_user_list_admits_nobody), SCENE_TEST(uids_map_to_roles),
-           SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
-           SCENE_TEST(http_is_operator_and_the_schedule_is_admin),
-           cmocka_unit_test(a_role_includes_the_roles_below),
-           SCENE_TEST(log_lines_of_unauthorised_users_are_limited),
-           SCENE_TEST(all_listed_users_are_named), SCENE_TEST(a_code_belongs_to_one_person),
-           SCENE_TEST(a_code_works_once), SCENE_TEST(wrong_codes_lock_the_factor),
-           SCENE_TEST(a_wrong_code_is_explained), SCENE_TEST(failures_of_the_future_do_not_count),
-           SCENE_TEST(a_configuration_with_an_unknown_role_is_refused),
-           SCENE_TEST(the_role_none_admits_nobody),
-           SCENE_TEST(a_new_configuration_replaces_the_users),
-           SCENE_TEST(the_user_of_the_daemon_is_an_admin), SCENE_TEST(the_name_of_root_is_learned),
-           SCENE_TEST(senders_are_told_apart_by_channel_and_id),
-           SCENE_TEST(a_clock_that_goes_back_does_not_silence_the_log),
-           SCENE_TEST(long_messages_are_cut), SCENE_TEST(a_line_that_cannot_be_written_is_counted),
-           SCENE_TEST(the_sender_silent_longest_is_forgotten),
-           SCENE_TEST(the_detail_of_a_line_is_cut_to_its_size),
-           SCENE_TEST(reads_are_counted_by_person_and_command),
-           SCENE_TEST(audit_lines_are_redacted), cmocka_unit_test(names_round_trip))
+UNIT_GROUP(
+    access, SCENE_TEST(users_are_identified_by_id), SCENE_TEST(an_empty_user_list_admits_nobody),
+    SCENE_TEST(uids_map_to_roles), SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
+    SCENE_TEST(http_is_operator_and_the_schedule_is_admin),
+    cmocka_unit_test(a_role_includes_the_roles_below),
+    SCENE_TEST(log_lines_of_unauthorised_users_are_limited), SCENE_TEST(all_listed_users_are_named),
+    SCENE_TEST(a_code_belongs_to_one_person), SCENE_TEST(a_code_works_once),
+    SCENE_TEST(wrong_codes_lock_the_factor), SCENE_TEST(a_wrong_code_is_explained),
+    SCENE_TEST(the_reason_of_a_code_is_its_own), SCENE_TEST(without_its_row_no_code_is_accepted),
+    SCENE_TEST(failures_of_the_future_do_not_count),
+    SCENE_TEST(a_configuration_with_an_unknown_role_is_refused),
+    SCENE_TEST(the_role_none_admits_nobody), SCENE_TEST(a_new_configuration_replaces_the_users),
+    SCENE_TEST(the_user_of_the_daemon_is_an_admin), SCENE_TEST(the_name_of_root_is_learned),
+    SCENE_TEST(senders_are_told_apart_by_channel_and_id),
+    SCENE_TEST(a_clock_that_goes_back_does_not_silence_the_log), SCENE_TEST(long_messages_are_cut),
+    SCENE_TEST(a_line_that_cannot_be_written_is_counted),
+    SCENE_TEST(the_sender_silent_longest_is_forgotten),
+    SCENE_TEST(the_detail_of_a_line_is_cut_to_its_size),
+    SCENE_TEST(reads_are_counted_by_person_and_command), SCENE_TEST(audit_lines_are_redacted),
+    SCENE_TEST(a_name_of_one_letter_is_a_name), cmocka_unit_test(names_round_trip))

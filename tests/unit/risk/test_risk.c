@@ -106,6 +106,7 @@ static void each_rule_refuses(void **state)
     REFUSED(o.stop = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
     REFUSED(o.stop = dec_from_int(101), "RISK_STOP_MANDATORY", "long at 100 has its stop at 101");
     REFUSED(o.target = DEC_ZERO, "RISK_STOP_MANDATORY", "long at 100 has its stop at none");
+    REFUSED(o.target.e8 = 1, "RISK_STOP_MANDATORY", "long at 100 has its stop at 98");
     REFUSED(o.side = SIDE_SHORT, "RISK_STOP_MANDATORY", "short at 100 has its stop at 98");
     REFUSED(o.target = dec_from_int(100), "RISK_STOP_MANDATORY", "long at 100 has its stop at 98");
     REFUSED(o.stop = dec_from_int(100), "RISK_STOP_MANDATORY", "long at 100 has its stop at 100");
