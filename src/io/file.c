@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define SETTLED_TRIES 3
@@ -197,6 +199,16 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+/* errno of making a folder in a view of the kernel, which access() allows to root; 0: no view. */
+static int error_of_view(const char *folder)
+{
+    struct statfs fs;
+    if (statfs(folder, &fs) < 0) {
+        return errno;
+    }
+    return fs.f_type == PROC_SUPER_MAGIC ? ENOENT : fs.f_type == SYSFS_MAGIC ? EPERM : 0;
+}
+
 int file_check_folder(const char *path, struct err *err)
 {
     char folder[PATH_MAX];
@@ -217,6 +229,10 @@ int file_check_folder(const char *path, struct err *err)
     }
     if (!S_ISDIR(st.st_mode)) {
         return file_error(err, ENOTDIR, "create", path);
+    }
+    int error = error_of_view(folder);
+    if (error != 0) {
+        return file_error(err, error, "create", path);
     }
     return access(folder, W_OK | X_OK) < 0 ? file_error(err, errno, "write to", folder) : 0;
 }

@@ -23,6 +23,8 @@ market: {source: csv, symbols: [A-B], files: [A-B=empty.csv]}|-
 market: {source: csv, symbols: [A-B], files: [A-B=head.csv]}|-
 market: {source: csv, symbols: [A-B], files: [A-B=daily.csv]}|-
 |echo x > st
+|ln -s /proc/self st
+|ln -s /sys/kernel st
 |mkdir st; : > st/trading.db; : > st/ops.db
 |mkdir st; echo this is not a database at all > st/trading.db
 |mkdir st; echo this is not a database at all > st/ops.db

@@ -84,6 +84,8 @@ static void folders_are_created_with_their_parents(void **state)
     struct err err = {0};
     assert_int_equal(file_make_folder("/dev/null/x", 0750, &err), -ERR_FILE_MISSING);
     assert_int_equal(file_make_folder("/dev/null", 0750, &err), -ERR_FILE_MISSING);
+    assert_int_equal(file_check_folder("/proc/state", &err), -ERR_FILE_MISSING);
+    assert_int_equal(file_check_folder(scratch_path(&s, "a/b/c/d/e"), &err), 0);
     (void)rmdir(deep);
     (void)rmdir(scratch_path(&s, "a/b"));
     (void)rmdir(scratch_path(&s, "a"));
