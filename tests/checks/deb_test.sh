@@ -47,9 +47,15 @@ tap_check "no file is in /usr/local" sh -c "! find '$root/usr/local' -type f | g
 mkdir -p "$root/etc/nightdesk" "$root/var/lib/nightdesk"
 echo 'api: {port: 0}' > "$root/etc/nightdesk/nightdesk.yaml"
 inside chown nightdesk: /var/lib/nightdesk
+state() { # SHELL-COMMAND: as the user of the package, who owns the state
+    inside setpriv --reuid nightdesk --regid nightdesk --clear-groups sh -c "$1" > "$WORK/out" 2>&1
+}
+tap_check "its user makes the state" state "printf '/pause\n' | timeout 60 nightdesk run --config /etc/nightdesk/nightdesk.yaml --state /var/lib/nightdesk"
 tap_check "it upgrades" inside dpkg -i /tmp/nd-2.deb
 tap_check "to the newer revision" sh -c "chroot '$root' dpkg-query -W -f '\${Version}' nightdesk | grep -qx '$version-2'"
 tap_check "an upgrade keeps the configuration" grep -q "port: 0" "$root/etc/nightdesk/nightdesk.yaml"
+tap_check "and the databases" sh -c "test -s '$root/var/lib/nightdesk/ops.db' -a -s '$root/var/lib/nightdesk/trading.db'"
+tap_check "the audit log of before is valid" state "nightdesk auditlog verify --config /etc/nightdesk/nightdesk.yaml --state /var/lib/nightdesk"
 tap_check "it is removed" inside dpkg -r nightdesk
 tap_check "configuration and state are kept" test -e "$root/etc/nightdesk/nightdesk.yaml" -a -d "$root/var/lib/nightdesk"
 tap_check "it is purged" inside dpkg -P nightdesk
