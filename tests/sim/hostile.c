@@ -1,7 +1,6 @@
-#include "sim/hostile.h"
-
 #include "base/check.h"
 #include "risk/risk.h"
+#include "sim/hostile_private.h"
 #include "store/order_table.h"
 #include "store/trade_table.h"
 #include "venue/paper.h"
@@ -21,8 +20,7 @@ static struct hostile *of(struct venue *venue)
     return (struct hostile *)((char *)venue - offsetof(struct hostile, venue));
 }
 
-__attribute__((format(printf, 2, 3))) static void report_violation(struct hostile *h,
-                                                                   const char *format, ...)
+void hostile_violation(struct hostile *h, const char *format, ...)
 {
     if (h->violation[0] != '\0') {
         return;
@@ -33,7 +31,7 @@ __attribute__((format(printf, 2, 3))) static void report_violation(struct hostil
     va_end(args);
 }
 
-static bool chance(struct hostile *h, double probability)
+bool hostile_chance(struct hostile *h, double probability)
 {
     return rng_chance(h->rng, probability * h->fault_scale);
 }
@@ -83,7 +81,7 @@ static void lag_listing(struct hostile *h, struct venue_report *r)
 {
     struct venue_report now = *r;
     if (h->has_listing && h->clock->now_mono_us - h->listed_mono_us <= HOSTILE_LAG_US &&
-        chance(h, 0.2)) {
+        hostile_chance(h, 0.2)) {
         *r = h->listing;
         r->ask_id = now.ask_id;
         r->funding_id = now.funding_id;
@@ -122,7 +120,7 @@ static void scramble_fills(struct venue_report *r)
 /* The fills of an order lag too: its filled quantity is known before their prices. */
 static void lag_fills(struct hostile *h, struct venue_report *r)
 {
-    if (r->fill_count > 0 && chance(h, 0.1)) {
+    if (r->fill_count > 0 && hostile_chance(h, 0.1)) {
         r->fill_count = (int)rng_below(h->rng, (uint64_t)r->fill_count);
         r->more = true;
         h->outdated++;
@@ -132,11 +130,11 @@ static void lag_fills(struct hostile *h, struct venue_report *r)
 /* A report on its way to the engine: lost, late or doubled. */
 static void deliver(struct hostile *h, const struct venue_report *r)
 {
-    if (chance(h, 0.15)) {
+    if (hostile_chance(h, 0.15)) {
         return; /* lost on the way back */
     }
     queue(h, r, delay(h, 5 * USEC_PER_SEC));
-    if (chance(h, 0.15)) {
+    if (hostile_chance(h, 0.15)) {
         queue(h, r, delay(h, 20 * USEC_PER_SEC));
     }
 }
@@ -144,7 +142,7 @@ static void deliver(struct hostile *h, const struct venue_report *r)
 /* A listing, sometimes in pages of one position and one order, last page first. */
 static void deliver_listing(struct hostile *h, const struct venue_report *r)
 {
-    if (!chance(h, 0.2)) {
+    if (!hostile_chance(h, 0.2)) {
         deliver(h, r);
         return;
     }
@@ -376,7 +374,7 @@ static void unprotect(struct order *o)
 static void arrive(struct hostile *h, const struct hostile_call *call)
 {
     const struct order *o = &call->order;
-    if (!call->amends && chance(h, 0.15)) {
+    if (!call->amends && hostile_chance(h, 0.15)) {
         hide(h, o->client_id);
     }
     if (call->amends) {
@@ -402,7 +400,7 @@ static void read_limit(struct hostile *h, const struct venue_limit *limit)
         limit->used >= limit->most * 8 / 10 ? h->clock->now_mono_us + limit->reset_us : 0;
 }
 
-static int find_refused(const struct hostile *h, struct symbol symbol)
+int hostile_find_refused(const struct hostile *h, struct symbol symbol)
 {
     for (int i = 0; i < h->refused_count; i++) {
         if (symbol_equal(h->refused[i], symbol)) {
@@ -414,7 +412,7 @@ static int find_refused(const struct hostile *h, struct symbol symbol)
 
 static void read_instrument(struct hostile *h, const struct instrument *rules)
 {
-    int index = find_refused(h, rules->symbol);
+    int index = hostile_find_refused(h, rules->symbol);
     if (index >= 0 && rules->status == INSTRUMENT_TRADING) {
         h->refused[index] = h->refused[--h->refused_count];
     } else if (index < 0 && rules->status != INSTRUMENT_TRADING) {
@@ -460,214 +458,33 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 
 /* ---------------------------------------------------------------- calls */
 
-/* The exposure: of all symbols, and of those of one tier. */
-struct stakes {
-    double all;
-    double tier;
-};
-
-static void add_stake(const struct hostile *h, struct symbol symbol, double notional, int tier,
-                      struct stakes *ret)
-{
-    ret->all += notional;
-    ret->tier += risk_tier(h->settings, symbol) == tier ? notional : 0;
-}
-
-/* The highest of the decision price, the current price and the best ask. */
-static double price_of_entry(struct hostile *h, const struct order *o)
-{
-    double price = dec_to_double(
-        dec_max(o->reference_price, engine_price(driver_engine(h->driver), o->symbol)));
-    struct quote quote;
-    bool shown = o->state == ORDER_PREPARED && venue_quote(h->inner, o->symbol, &quote);
-    return shown && dec_to_double(quote.ask) > price ? dec_to_double(quote.ask) : price;
-}
-
-/* Positions at the prices of the step, the rest of entries that are alive (this one is on disk
- * already), and known foreign positions. */
-static struct stakes count_stakes(struct hostile *h, int tier)
-{
-    struct stakes ret = {0, 0};
-    const struct engine *engine = driver_engine(h->driver);
-    int count;
-    const struct position *positions = engine_positions(engine, &count);
-    for (int i = 0; i < count; i++) {
-        add_stake(h, positions[i].symbol,
-                  dec_to_double(positions[i].qty) * dec_to_double(positions[i].mark_price), tier,
-                  &ret);
-    }
-    struct order alive[ORDERS_LIMIT];
-    struct err err = {0};
-    count = order_table_open(h->store, alive, COUNT_OF(alive), &err);
-    for (int i = 0; i < count; i++) {
-        const struct order *o = &alive[i];
-        if (o->kind == ORDER_ENTRY) {
-            add_stake(h, o->symbol,
-                      dec_to_double(dec_sub(o->qty, o->filled_qty)) * price_of_entry(h, o), tier,
-                      &ret);
-        }
-    }
-    for (int i = 0; i < h->snapshot->foreign_count; i++) {
-        const struct snapshot_foreign *f = &h->snapshot->foreign[i];
-        add_stake(h, f->symbol,
-                  dec_to_double(f->qty) * dec_to_double(engine_price(engine, f->symbol)), tier,
-                  &ret);
-    }
-    return ret;
-}
-
-/* Checks that the breaker's limits were respected when an entry was made. */
-static void check_losses(struct hostile *h, const struct order *o, double equity)
-{
-    const struct settings *limits = h->settings;
-    const struct engine_state *s = engine_state(driver_engine(h->driver));
-    if (s->consecutive_losses >= limits->max_consecutive_losses) {
-        report_violation(h, "%s opens after %d losses in a row", o->client_id,
-                         (int)s->consecutive_losses);
-    }
-    if (equity < dec_to_double(s->equity_peak) * (1 - limits->max_drawdown_pct / 100) ||
-        equity < dec_to_double(s->day_start_equity) * (1 - limits->max_daily_loss_pct / 100)) {
-        report_violation(h, "%s opens beyond the loss limit: equity %.2f", o->client_id, equity);
-    }
-}
-
-static void check_entry(struct hostile *h, const struct order *o)
-{
-    if (h->refuses_entries || h->clock->now_mono_us < h->banned_mono_us) {
-        report_violation(h, "%s opens while the venue is down or has banned us", o->client_id);
-    }
-    if (h->clock->now_mono_us < h->held_mono_us || find_refused(h, o->symbol) >= 0) {
-        report_violation(h, "%s opens although the venue %s", o->client_id,
-                         find_refused(h, o->symbol) >= 0 ? "does not trade its symbol"
-                                                         : "has few requests left");
-    }
-    if (h->entries_forbidden) {
-        report_violation(h, "%s opens while entries are forbidden", o->client_id);
-    }
-    const struct settings *limits = h->settings;
-    double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
-    /* As the step left it: the order was decided at these prices. */
-    const struct engine *engine = driver_engine(h->driver);
-    struct engine_now now = {.wall_us = h->clock->now_wall_us};
-    engine_snapshot(engine, &now, h->snapshot);
-    double equity = dec_to_double(h->snapshot->equity) * (1 + 1e-9);
-    int tier = risk_tier(limits, o->symbol);
-    struct stakes stakes = count_stakes(h, tier);
-    check_losses(h, o, equity);
-    if (notional > equity * limits->max_position_pct / 100) {
-        report_violation(h, "%s has a notional of %.2f at an equity of %.2f", o->client_id,
-                         notional, equity);
-    }
-    if (stakes.all > equity * limits->max_exposure_pct / 100 ||
-        stakes.all > equity * limits->max_leverage) {
-        report_violation(h, "%s raises the exposure to %.2f at an equity of %.2f", o->client_id,
-                         stakes.all, equity);
-    }
-    if (stakes.tier > equity * limits->tiers[tier].max_exposure_pct / 100) {
-        report_violation(h, "%s raises the exposure of tier %d to %.2f at an equity of %.2f",
-                         o->client_id, tier + 1, stakes.tier, equity);
-    }
-    for (int i = 0; i < h->snapshot->foreign_count; i++) {
-        if (symbol_equal(h->snapshot->foreign[i].symbol, o->symbol)) {
-            report_violation(h, "%s opens beside a foreign position", o->client_id);
-        }
-    }
-    int recent = 0;
-    h->entries_us[h->entry_count++] = o->created_us;
-    for (int i = 0; i < h->entry_count; i++) {
-        recent += o->created_us - h->entries_us[i] < USEC_PER_MIN;
-    }
-    if (recent > limits->max_orders_per_minute) {
-        report_violation(h, "%s is entry %d within a minute", o->client_id, recent);
-    }
-    double loss = dec_to_double(o->qty) * dec_to_double(o->stop_away);
-    if (loss <= 0 || loss > equity * limits->risk_per_trade_pct / 100) {
-        report_violation(h, "%s risks %.2f at its stop with an equity of %.2f", o->client_id, loss,
-                         equity);
-    }
-    const struct dec low = o->side == SIDE_LONG ? o->stop : o->target;
-    const struct dec high = o->side == SIDE_LONG ? o->target : o->stop;
-    if (low.e8 <= 0 || low.e8 >= o->reference_price.e8 || high.e8 <= o->reference_price.e8) {
-        report_violation(h, "%s has no valid stop and target", o->client_id);
-    }
-    struct trade newest;
-    struct err err = {0};
-    if (trade_table_list(h->store, &(struct trade_query){.symbol = o->symbol}, &newest, 1, &err) ==
-            1 &&
-        newest.closed_us + limits->cooldown_us > o->created_us) {
-        report_violation(h, "%s opens during the cooldown of %s", o->client_id, o->symbol.name);
-    }
-}
-
-/* Whether the file, not the engine, holds the order. Only orders that close may depend on it. */
-static bool is_in_reserve(struct hostile *h, const struct order *order)
-{
-    struct reserve *file = reserve_view(h->reserve);
-    bool found = false;
-    for (int i = 0; i < reserve_count(file); i++) {
-        struct reserve_note note;
-        found = found ||
-                (reserve_read(file, i, &note) && note.kind == RESERVE_ORDER &&
-                 order->kind == ORDER_CLOSE && strcmp(note.order.client_id, order->client_id) == 0);
-    }
-    reserve_free(file);
-    return found;
-}
-
-static void check_send(struct hostile *h, const struct order *order)
-{
-    struct order row;
-    struct err err = {0};
-    if (order_table_get(h->store, order->client_id, &row, &err) < 0) {
-        if (!is_in_reserve(h, order)) {
-            report_violation(h, "%s was sent without an intent on disk", order->client_id);
-        }
-    } else if (row.state != ORDER_PREPARED) {
-        report_violation(h, "%s was sent in state %s", order->client_id,
-                         order_state_name(row.state));
-    }
-    for (int i = 0; i < h->sent_count; i++) {
-        if (strcmp(h->sent[i], order->client_id) == 0) {
-            report_violation(h, "%s was sent twice", order->client_id);
-        }
-    }
-    ASSERT(h->sent_count < HOSTILE_SENT_MAX);
-    memcpy(h->sent[h->sent_count++], order->client_id, CLIENT_ID_SIZE);
-    if (order->kind == ORDER_ENTRY) {
-        check_entry(h, order);
-    } else if (order->decision_id != 0 &&
-               engine_state(driver_engine(h->driver))->state == TRADING_EMERGENCY) {
-        report_violation(h, "%s closes on a signal during an emergency stop", order->client_id);
-    }
-}
-
 static void hostile_send(struct venue *venue, const struct order *order)
 {
     struct hostile *h = of(venue);
     if (h->dead) {
         return;
     }
-    check_send(h, order);
+    hostile_check_send(h, order);
     if (hostile_is_halted(h)) {
         if (rng_chance(h->rng, 0.5)) {
             answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
         }
         return;
     }
-    if (chance(h, 0.05)) {
+    if (hostile_chance(h, 0.05)) {
         if (rng_chance(h->rng, 0.5)) {
             answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
         }
         return; /* never arrives */
     }
-    if (chance(h, 0.05)) {
+    if (hostile_chance(h, 0.05)) {
         struct venue_report r = {.kind = VENUE_ORDER, .state = ORDER_REJECTED};
         memcpy(r.client_id, order->client_id, sizeof(r.client_id));
         (void)str_copy(STR_LIT("rate limit"), r.reason, sizeof(r.reason));
         queue(h, &r, delay(h, USEC_PER_SEC));
         return;
     }
-    if (chance(h, 0.1)) {
+    if (hostile_chance(h, 0.1)) {
         answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND,
                order->client_id); /* arrives without an answer */
     }
@@ -687,7 +504,7 @@ static bool is_lost(struct hostile *h, double probability, enum venue_call asked
     if (h->dead) {
         return true;
     }
-    if (hostile_is_halted(h) || chance(h, probability)) {
+    if (hostile_is_halted(h) || hostile_chance(h, probability)) {
         answer(h, VENUE_NO_ANSWER, asked, client_id);
         return true;
     }
@@ -756,31 +573,6 @@ static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_fund
     }
 }
 
-static void check_amend(struct hostile *h, const char *client_id, struct dec stop,
-                        struct dec target)
-{
-    struct order row;
-    struct err err = {0};
-    if (order_table_get(h->store, client_id, &row, &err) < 0 || dec_cmp(row.stop, stop) != 0 ||
-        dec_cmp(row.target, target) != 0) {
-        report_violation(h, "an amendment of %s is not on disk", client_id);
-    }
-    const struct instrument rules = {.digits = 6}; /* of the simulation's paper venue */
-    if (instrument_round(&rules, stop, false).e8 != stop.e8 ||
-        instrument_round(&rules, target, false).e8 != target.e8) {
-        report_violation(h, "an amendment of %s is not in ticks", client_id);
-    }
-    if (!h->can.brackets) {
-        report_violation(h, "an amendment of %s at a venue without brackets", client_id);
-    }
-    if (stop.e8 <= 0 || target.e8 <= 0) {
-        report_violation(h, "an amendment removes the stop of %s", client_id);
-    }
-    struct hostile_amend *a = &h->amends[h->amendments++ % HOSTILE_AMENDS_MAX];
-    *a = (struct hostile_amend){.stop = stop, .target = target};
-    (void)str_copy(str_c(client_id), a->client_id, sizeof(a->client_id));
-}
-
 bool hostile_was_asked(const struct hostile *h, const char *client_id, struct dec stop,
                        struct dec target)
 {
@@ -799,9 +591,9 @@ static void hostile_amend(struct venue *venue, const char *client_id, struct dec
 {
     struct hostile *h = of(venue);
     if (!h->dead) {
-        check_amend(h, client_id, stop, target);
+        hostile_check_amend(h, client_id, stop, target);
     }
-    if (is_lost(h, 0.15, VENUE_CALL_AMEND, client_id) || chance(h, 0.15)) {
+    if (is_lost(h, 0.15, VENUE_CALL_AMEND, client_id) || hostile_chance(h, 0.15)) {
         return; /* answered or not */
     }
     struct hostile_call call = {.amends = true, .order = {.stop = stop, .target = target}};
@@ -864,94 +656,6 @@ static const struct venue_ops hostile_ops = {
     .fd = hostile_fd,
     .due_us = hostile_due_us,
     .set_leverage = hostile_set_leverage,
-};
-
-/* ---------------------------------------------------------------- the feed */
-
-static struct hostile *of_source(const struct source *source)
-{
-    return (struct hostile *)((uintptr_t)source - offsetof(struct hostile, source));
-}
-
-static void spoil(struct hostile *h, struct source_bar *bar)
-{
-    struct candle *c = &bar->candle;
-    switch (rng_below(h->rng, 6)) {
-    case 0:
-        c->high = dec_sub(c->low, (struct dec){1});
-        break;
-    case 1:
-        c->low = DEC_ZERO;
-        break;
-    case 2:
-        c->close = DEC_INVALID; /* as a feed would convert NaN */
-        break;
-    case 3:
-        c->open_us -= 10 * USEC_PER_MIN;
-        break;
-    case 4:
-        c->open_us += USEC_PER_DAY;
-        break;
-    default:
-        c->volume = dec_neg(dec_from_int(1));
-        break;
-    }
-}
-
-/* From now on the symbol's price is multiplied by a factor. */
-static void shift(struct hostile *h, struct candle *c, int index)
-{
-    if (chance(h, 0.0005)) {
-        h->gap[index] = dec_mul(
-            h->gap[index], dec_from_double(0.92 + 0.16 * (double)rng_below(h->rng, 101) / 100));
-        h->gaps++;
-    }
-    struct dec *const prices[] = {&c->open, &c->high, &c->low, &c->close};
-    for (size_t i = 0; i < COUNT_OF(prices); i++) {
-        *prices[i] = dec_mul(*prices[i], h->gap[index]);
-    }
-}
-
-static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_LIMIT])
-{
-    struct hostile *h = of_source(source);
-    int count = source_next(h->inner_source, ret);
-    int kept = 0;
-    for (int i = 0; i < count; i++) {
-        ret[kept] = ret[i];
-        shift(h, &ret[kept].candle, i);
-        if (chance(h, 0.02) || hostile_is_halted(h)) {
-            continue; /* this minute is never sent */
-        }
-        if (chance(h, 0.02)) {
-            spoil(h, &ret[kept]);
-        }
-        kept++;
-    }
-    return kept;
-}
-
-static int64_t hostile_next_us(const struct source *source)
-{
-    return source_next_us(of_source(source)->inner_source);
-}
-
-static size_t hostile_save(const struct source *source, void *dst, size_t dst_size)
-{
-    return source_save(of_source(source)->inner_source, dst, dst_size);
-}
-
-static bool hostile_load(struct source *source, const void *bytes, size_t size)
-{
-    return source_load(of_source(source)->inner_source, bytes, size);
-}
-
-static const struct source_ops hostile_source_ops = {
-    .name = "hostile",
-    .next_us = hostile_next_us,
-    .next = hostile_next,
-    .save = hostile_save,
-    .load = hostile_load,
 };
 
 /* ---------------------------------------------------------------- lifecycle */
