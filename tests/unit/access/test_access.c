@@ -208,7 +208,7 @@ static void log_lines_of_unauthorised_users_are_limited(void **state)
     assert_non_null(strstr(rows[0].detail, "470 more from other unauthorised senders left out"));
     assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5001, "message"));
     assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
-    assert_string_equal(rows[0].detail, "message"); /* they are told once */
+    assert_string_equal(rows[0].detail, "message"); /* they are reported once */
 
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     for (int i = 0; i < 31; i++) {
