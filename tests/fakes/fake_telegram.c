@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "fakes/bot_api.h"
 #include "fakes/fake_telegram_check.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -60,7 +61,6 @@ struct fake_telegram {
     pthread_cond_t wake;
     pthread_mutex_t lock; /* protects everything below */
     bool stopping;
-    struct json_object *spec;
 
     struct json_object *updates[UPDATES_MAX];
     size_t update_count;
@@ -661,6 +661,11 @@ static void count_call(struct fake_telegram *fake, const char *method)
     }
 }
 
+static bool is_multipart(const char *method)
+{
+    return strcmp(method, "sendDocument") == 0 || strcmp(method, "sendPhoto") == 0;
+}
+
 /* The fields of a request as an object; multipart fields are texts. NULL: a violation. */
 static struct json_object *read_params(struct fake_telegram *fake, const char *method,
                                        const struct web_request *request)
@@ -675,7 +680,7 @@ static struct json_object *read_params(struct fake_telegram *fake, const char *m
     if (!str_equal_c(web_method(request), "POST")) {
         violate(fake, "%s: method %.*s", method, STR_ARG(web_method(request)));
     }
-    if (strcmp(method, "sendDocument") == 0 || strcmp(method, "sendPhoto") == 0) {
+    if (is_multipart(method)) {
         params = json_object_new_object();
         for (size_t i = 0; i < COUNT_OF(form); i++) {
             struct str value = web_form(request, form[i]);
@@ -709,14 +714,14 @@ static int64_t chat_of(const struct json_object *params)
 static void serve(struct fake_telegram *fake, const char *method, struct web_request *request)
 {
     const struct fake_telegram_check check = {
-        .spec = fake->spec, .complain = complain, .userdata = fake};
+        .multipart = is_multipart(method), .complain = complain, .userdata = fake};
     count_call(fake, method);
     AUTO_JSON struct json_object *params = read_params(fake, method, request);
     if (params == NULL) {
         send_json(request, failure(400, "Bad Request: can't parse request", 0, 0));
         return;
     }
-    if (!fake_telegram_check_method(method)) {
+    if (!bot_api_has(method)) {
         violate(fake, "unknown method %s", method);
         send_json(request, failure(404, "Not Found: method not found", 0, 0));
         return;
@@ -786,21 +791,6 @@ static void *tick(void *userdata)
     return NULL;
 }
 
-static void load_spec(struct fake_telegram *fake)
-{
-    const char *path = getenv("NIGHTDESK_TELEGRAM_SPEC");
-    AUTO_BUF struct buf text = BUF_INIT((size_t)8 << 20);
-    struct err err = {0};
-    const struct json_limits limits = {.max_bytes = (size_t)8 << 20, .max_depth = 32};
-    if (path == NULL || path[0] == '\0') {
-        return;
-    }
-    if (file_read(path, &text, &err) < 0 ||
-        json_parse(buf_str(&text), &limits, &fake->spec, &err) < 0) {
-        violate(fake, "NIGHTDESK_TELEGRAM_SPEC: %s", err.context);
-    }
-}
-
 int fake_telegram_start(struct fake_telegram **ret)
 {
     struct fake_telegram *fake = calloc(1, sizeof(*fake));
@@ -815,7 +805,6 @@ int fake_telegram_start(struct fake_telegram **ret)
     fake->violations_copy = copy("");
     ASSERT(pthread_mutex_init(&fake->lock, NULL) == 0);
     ASSERT(pthread_cond_init(&fake->wake, NULL) == 0);
-    load_spec(fake);
     struct err err = {0};
     int rc = web_start(&(struct web_options){.max_body_bytes = BODY_MAX,
                                              .idle_timeout_s = 120,
@@ -870,7 +859,6 @@ void fake_telegram_stop(struct fake_telegram *fake)
     free(fake->webhook);
     free(fake->violations_copy);
     buf_release(&fake->violations);
-    (void)json_object_put(fake->spec);
     (void)pthread_mutex_destroy(&fake->lock);
     (void)pthread_cond_destroy(&fake->wake);
     free(fake);

@@ -9,12 +9,11 @@
  *     assert_string_equal(fake_telegram_violations(tg), "");
  *     fake_telegram_stop(tg);
  *
- * It checks of every request: path and token, a known method, JSON (multipart for sendDocument),
- * known fields of the right type, required fields, texts of 1 to 4096 UTF-16 units, HTML that
- * Telegram would parse, keyboards (one action per button, callback_data of 1 to 64 bytes), no call
- * before the end of a retry_after, no poll in a busy loop, edits only of existing messages. If
- * NIGHTDESK_TELEGRAM_SPEC names a machine-readable Bot API specification, fields are checked
- * against it as well. It keeps updates until a higher offset confirms them, holds long polls open,
+ * It checks of every request: path and token, JSON (multipart for files), method, fields and the
+ * objects in them by the published description of the Bot API (bot_api.h), texts of 1 to 4096
+ * UTF-16 units, HTML that Telegram would parse, keyboards (one action per button, callback_data of
+ * 1 to 64 bytes), no call before the end of a retry_after, no poll in a busy loop, edits only of
+ * existing messages. It keeps updates until a higher offset confirms them, holds long polls open,
  * ends the older of two polls with 409, and keeps the text of every accepted message. Thread: all
  * functions on the test's thread; answers are sent on threads of its own.
  */

@@ -14,13 +14,12 @@
 #include <stdbool.h>
 
 struct fake_telegram_check {
-    struct json_object *spec; /* NULL: only the table in fake_telegram_check.c */
+    bool multipart; /* the request is multipart/form-data: every value is a text */
     void (*complain)(const char *text, void *userdata);
     void *userdata;
 };
 
-bool fake_telegram_check_method(const char *method);
-/* Checks the fields of a JSON request. */
+/* Of a method that bot_api_has. */
 void fake_telegram_check_request(const struct fake_telegram_check *check, const char *method,
                                  const struct json_object *params);
 /* False if Telegram would answer "can't parse entities", or if a line of <pre> is wider than a
