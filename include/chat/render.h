@@ -39,6 +39,8 @@ void render_parts_release(struct render_parts *parts);
 
 /* Buttons, pages and attachments are not included: see reply_get_button. */
 void render_html(const struct reply *reply, struct render_parts *ret);
+/* Leaves the times as texts, in UTC, for a server that does not know <tg-time>. */
+void render_html_plain_times(struct render_parts *parts);
 
 struct render_text_options {
     bool buttons; /* show each button as the command to type */

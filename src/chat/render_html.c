@@ -160,6 +160,12 @@ static void add_span(struct buf *markup, const struct render_span *span, struct 
         buf_add_html(markup, text);
         buf_add_c(markup, "</code>");
         break;
+    case RENDER_TIME:
+        buf_addf(markup, "<tg-time unix=\"%lld\" format=\"%s\">", (long long)span->unix_s,
+                 span->form);
+        buf_add_html(markup, text);
+        buf_add_c(markup, "</tg-time>");
+        break;
     case RENDER_LINK:
         buf_add_c(markup, "<a href=\"");
         buf_add_html(markup, str_c(span->url));
@@ -236,6 +242,7 @@ static void on_line(const struct render_line *line, void *userdata)
         const struct render_span *span = &line->spans[i];
         /* The tags of many spans cost more than the reserve. */
         size_t tag = span->style == RENDER_PLAIN ? 0 : 16;
+        tag += span->style == RENDER_TIME ? 64 : 0;
         tag += span->url == NULL ? 0 : units_of(str_c(span->url)) * 6;
         struct str rest = span->text;
         while (rest.len > 0 && !h->parts->overflow) {
@@ -258,6 +265,27 @@ static void on_line(const struct render_line *line, void *userdata)
         line_out(h, line, &own);
     }
     buf_release(&own.markup);
+}
+
+void render_html_plain_times(struct render_parts *parts)
+{
+    static const char open[] = "<tg-time ", close[] = "</tg-time>";
+    for (size_t i = 0; i < parts->count; i++) {
+        struct buf out = BUF_INIT(HTML_MAX_BYTES);
+        const char *rest = parts->part[i].data;
+        for (const char *tag = strstr(rest, open); tag != NULL; tag = strstr(rest, open)) {
+            const char *text = strchr(tag, '>');
+            const char *end = strstr(tag, close);
+            ASSERT(text != NULL && end != NULL);
+            buf_add(&out, rest, (size_t)(tag - rest));
+            buf_add(&out, text + 1, (size_t)(end - text - 1));
+            rest = end + strlen(close);
+        }
+        buf_add_c(&out, rest);
+        ASSERT(!buf_failed(&out));
+        buf_release(&parts->part[i]);
+        parts->part[i] = out;
+    }
 }
 
 void render_html(const struct reply *reply, struct render_parts *ret)

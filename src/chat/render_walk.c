@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "chat/render.h"
 #include "command/reply_walk.h"
 
@@ -17,6 +18,8 @@
 struct piece {
     enum render_style style;
     const char *url;
+    int64_t unix_s;
+    const char *form;
     size_t from;
     size_t to;
 };
@@ -55,8 +58,8 @@ static void write_line(struct lines *l)
     struct render_span spans[SPANS_MAX];
     for (size_t i = 0; i < l->count; i++) {
         const struct piece *p = &l->pieces[i];
-        spans[i] =
-            (struct render_span){p->style, str_n(l->text.data + p->from, p->to - p->from), p->url};
+        spans[i] = (struct render_span){p->style, str_n(l->text.data + p->from, p->to - p->from),
+                                        p->url, p->unix_s, p->form};
     }
     l->fn(&(struct render_line){l->kind, l->block, spans, l->count}, l->userdata);
     buf_clear(&l->text);
@@ -92,10 +95,12 @@ static void add_piece(struct lines *l, enum render_style style, struct str text,
         return;
     }
     buf_add_str(&l->text, text);
-    if (last != NULL && url == NULL && (last->style == style || l->count == SPANS_MAX)) {
+    if (last != NULL && url == NULL &&
+        ((last->style == style && style != RENDER_TIME) || l->count == SPANS_MAX)) {
         last->to = l->text.len;
     } else if (l->count < SPANS_MAX) {
-        l->pieces[l->count++] = (struct piece){style, url, from, l->text.len};
+        l->pieces[l->count++] =
+            (struct piece){.style = style, .url = url, .from = from, .to = l->text.len};
     }
 }
 
@@ -117,9 +122,29 @@ static void add(struct lines *l, enum render_style style, const char *text)
     }
 }
 
+static void add_time(struct lines *l, const struct cell *cell)
+{
+    static const char *const forms[] = {
+        [CELL_FORM_SECOND] = "T", [CELL_FORM_MINUTE] = "dt", [CELL_FORM_CLOCK] = "t",
+        [CELL_FORM_DAY] = "d",    [CELL_FORM_EXACT] = "dT",  [CELL_FORM_TENTH] = "dT"};
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    size_t count = l->count;
+    cell_add_text(&text, *cell);
+    buf_add_c(&text, cell->form == CELL_FORM_DAY ? "" : " UTC");
+    add_piece(l, RENDER_TIME, buf_str(&text), NULL);
+    if (l->count > count) {
+        l->pieces[l->count - 1].unix_s = cell->integer / USEC_PER_SEC;
+        l->pieces[l->count - 1].form = forms[cell->form];
+    }
+}
+
 static void add_cell(struct lines *l, const struct cell *cell)
 {
     AUTO_BUF struct buf text = BUF_INIT(LINE_MAX_BYTES);
+    if (cell->kind == CELL_TIME) {
+        add_time(l, cell);
+        return;
+    }
     cell_add_text(&text, *cell);
     add(l, cell->kind == CELL_CODE ? RENDER_CODE : RENDER_PLAIN, text.data);
 }

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct reply;
 
@@ -35,13 +36,16 @@ enum render_style {
     RENDER_BOLD,
     RENDER_LABEL, /* of the text behind it: bold, or followed by a colon */
     RENDER_CODE,
-    RENDER_LINK
+    RENDER_LINK,
+    RENDER_TIME /* in UTC; a channel may show it in the reader's zone */
 };
 
 struct render_span {
     enum render_style style;
     struct str text;
-    const char *url; /* link */
+    const char *url;  /* link */
+    int64_t unix_s;   /* time; 0 for others */
+    const char *form; /* time: "T" "dt" "t" "d", as <tg-time format> has them */
 };
 
 struct render_line {

@@ -37,6 +37,7 @@ struct telegram {
     struct rng rng;
     enum telegram_state state;
     bool poll_stalled;
+    bool plain_times; /* the server does not know <tg-time> */
     char username[33];
     int64_t last_poll_wall_us;
     int64_t started_wall_us;

@@ -41,6 +41,7 @@ struct delivery {
     enum form form;     /* of the part being sent */
     bool edit;          /* part 0 replaces the message row.edit_message_id */
     bool repeated;      /* may have arrived already */
+    bool plain_times;   /* without <tg-time> */
     int64_t message_id; /* of part 0, after it was delivered */
     int migrations;
     struct telegram_call *call;

@@ -375,6 +375,12 @@ static void next_part(struct delivery *d)
     end_delivered(d);
 }
 
+static void make_times_plain(struct delivery *d)
+{
+    d->plain_times = true;
+    render_html_plain_times(&d->parts);
+}
+
 /* 400, 403, …: Telegram does not accept the message in this form. */
 static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 {
@@ -422,6 +428,11 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
                 mentions(answer, "text is too long")) &&
                !d->document) {
         telegram_message_become_document(d);
+        send_part(d);
+    } else if (mentions(answer, "tg-time") && !d->plain_times) {
+        LOG(NOTICE, "telegram: the server does not know <tg-time>: times are sent in UTC");
+        send->t->plain_times = true;
+        make_times_plain(d);
         send_part(d);
     } else if (d->form == FORM_HTML && answer->code == 400 && telegram_message_is_text(d)) {
         /* "can't parse entities", or another error in markup or buttons. */
@@ -557,6 +568,9 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     d->edit = edit_message_id != 0 && d->chat_id == chat_id;
     d->reply = reply_copy(reply);
     render_html(d->reply, &d->parts);
+    if (send->t->plain_times) {
+        make_times_plain(d);
+    }
     if (d->parts.overflow) {
         telegram_message_become_document(d);
     }
@@ -612,6 +626,9 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     d->row.attempts++;
     if (telegram_message_is_text(d)) {
         render_html(d->reply, &d->parts);
+        if (send->t->plain_times) {
+            make_times_plain(d);
+        }
     }
     if (d->parts.overflow) {
         telegram_message_become_document(d);

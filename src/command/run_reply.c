@@ -409,7 +409,7 @@ void run_reply_add_unwritable(struct reply *r, const struct err *why)
 
 void run_reply_add_recorded(struct reply *r, const struct run *run)
 {
-    reply_para(r, "Recorded now. It ran at {} UTC, while ops.db could not be written ({}).",
+    reply_para(r, "Recorded now. It ran at {}, while ops.db could not be written ({}).",
                cell_time(run->asked_wall_us, clock_wall_us(run->runner->o.clock)),
                cell_text(err_info(run->unrecorded.id)->code));
     add_record_data(r, true, &run->unrecorded);

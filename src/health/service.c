@@ -438,7 +438,7 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
         return;
     }
     reply_para(action_reply(call),
-               "nightdesk was restarted in the meantime. {} has been {} ({}) since {} UTC.",
+               "nightdesk was restarted in the meantime. {} has been {} ({}) since {}.",
                cell_text(unit), cell_text(state->active), cell_text(state->sub),
                cell_time(state->since_wall_us, 0));
     action_finish(call, NULL);

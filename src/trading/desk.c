@@ -670,7 +670,7 @@ void desk_market_line(struct reply *r, const struct snapshot *s)
     if (s->market_speed == 1) {
         return;
     }
-    reply_para(r, "Market time {} UTC ({}× real time)", cell_time(s->market_us, 0),
+    reply_para(r, "Market time {} ({}× real time)", cell_time(s->market_us, 0),
                cell_count(s->market_speed));
 }
 

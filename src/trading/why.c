@@ -168,7 +168,7 @@ void why_head(struct reply *r, const struct decision *d)
     cell_add_text(&score, cell_number_signed(d->score, 2));
     reply_title(r, TONE_PLAIN, "%s · %s · score %s of %.2f · %s", d->symbol.name,
                 direction_name(d->direction), score.data, d->threshold, outcome_name(d->outcome));
-    reply_para(r, "Decision {} at {} UTC, price {}, market {}", cell_count(d->id),
+    reply_para(r, "Decision {} at {}, price {}, market {}", cell_count(d->id),
                cell_time(d->at_us, 0), cell_price(d->price, d->symbol.name),
                cell_text(regime_name(d->regime)));
     why_votes(r, d);

@@ -158,6 +158,18 @@ static size_t entity(struct str s, char *ret)
     return 0;
 }
 
+/* tg-time unix="1647531900" format="dt" */
+static bool is_time(struct str tag)
+{
+    long long unix_s = 0;
+    char format[8] = "", after = 0;
+    char text[96];
+    return str_copy(tag, text, sizeof(text)) &&
+           sscanf(text, "tg-time unix=\"%lld\" format=\"%7[rwdDtT]\"%c", &unix_s, format, &after) ==
+               2 &&
+           unix_s > 0 && strlen(format) <= 3;
+}
+
 /* Whether a line of a <pre> block is wider than a phone. `text` begins with the block. */
 static bool is_too_wide(struct str text)
 {
@@ -225,6 +237,10 @@ bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret
         }
         if (found == NULL || depth == DEPTH_MAX) {
             *ret_why = "unsupported start tag";
+            return false;
+        }
+        if (strcmp(found, "tg-time") == 0 && !is_time(tag)) {
+            *ret_why = "bad attributes of tg-time";
             return false;
         }
         bool inside_pre = depth > 0 && (strcmp(stack[depth - 1], "pre") == 0 ||

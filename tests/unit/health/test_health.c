@@ -435,7 +435,7 @@ static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
     assert_int_equal(f.times, 1);
     assert_int_equal(f.err_id, ERR_NONE);
     assert_non_null(
-        strstr(reply_text(reply, 1), "pred.service has been active (running) since 00:00:05 UTC"));
+        strstr(reply_text(reply, 1), "pred.service has been active (running) since 00:00:05"));
     call.begun_us = 6000000;
     pred->recovering = &call;
     service_looked_up(&unit, NULL, pred);
