@@ -24,8 +24,7 @@ static enum tone tone_of(enum severity severity)
 static void add_times(struct reply *r, const struct alert *alert, int64_t now_us)
 {
     int64_t age_us = now_us > alert->created_us ? now_us - alert->created_us : 0;
-    reply_para(r, "Since {} ({} ago)", cell_time(alert->created_us, now_us),
-               cell_duration(age_us));
+    reply_para(r, "Since {} ({} ago)", cell_time(alert->created_us, now_us), cell_duration(age_us));
     if (alert->count > 1) {
         reply_more(r, ", seen {} times, last {}", cell_count(alert->count),
                    cell_time(alert->last_seen_us, now_us));
