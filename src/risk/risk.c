@@ -562,8 +562,25 @@ static struct dec largest_qty(const struct inputs *in, double limit)
     return (struct dec){qty};
 }
 
-bool risk_check(const struct risk_account *account, const struct order *order,
-                struct risk_result *ret)
+/* Inlined with a constant id, the rule is a constant, too, and its functions are inlined:
+ * three fifths of the time of a loop over the table. */
+__attribute__((always_inline)) static inline void
+check_rule(enum risk_rule_id id, const struct inputs *inputs, int *first, double *most)
+{
+    const struct rule *rule = &rules[id];
+    bool passes = rule->passes == NULL || rule->passes(inputs);
+    if (rule->limit == NULL) {
+        *most = passes ? *most : 0;
+    } else {
+        double limit = rule->limit(inputs);
+        passes = passes && inputs->notional <= limit;
+        *most = limit < *most ? limit : isnan(limit) ? 0 : *most;
+    }
+    *first = passes || *first < RISK_RULE_COUNT ? *first : (int)id;
+}
+
+__attribute__((flatten)) bool risk_check(const struct risk_account *account,
+                                         const struct order *order, struct risk_result *ret)
 {
     ret->pass = true;
     ret->code = "";
@@ -575,21 +592,9 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     struct inputs inputs = inputs_of(account, order);
     int first = RISK_RULE_COUNT;
     double most = (double)INFINITY;
-    /* Unrolled, the table's rules are constants and are inlined: half the time. */
-#pragma GCC unroll 32
-    for (int i = RISK_RULE_COUNT - 1; i >= 0; i--) {
-        bool passes;
-        if (rules[i].limit == NULL) {
-            passes = rules[i].passes(&inputs);
-            most = passes ? most : 0;
-        } else {
-            double limit = rules[i].limit(&inputs);
-            passes =
-                inputs.notional <= limit && (rules[i].passes == NULL || rules[i].passes(&inputs));
-            most = limit < most ? limit : isnan(limit) ? 0 : most;
-        }
-        first = passes ? first : i;
-    }
+#define RULE(code, option, help) check_rule(RISK_RULE_##code, &inputs, &first, &most);
+#include "model/risk_rules.def"
+#undef RULE
     if (first == RISK_RULE_COUNT) {
         return true;
     }
