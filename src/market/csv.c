@@ -7,6 +7,7 @@
 #include "json_candles.h"
 #include "utf16.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 
@@ -16,6 +17,8 @@
 #define VOLUME_MAX 1e18
 
 _Static_assert(BUFFER_SIZE > CSV_LINE_MAX, "a line fits");
+/* Behind the buffer, since digits are read eight at a time. */
+#define PADDING   16
 
 #define STEPS_MAX 16
 #define RAW_SIZE  ((size_t)16 * 1024)
@@ -32,6 +35,7 @@ struct csv {
     bool after_cr; /* the last byte was CR: an LF that follows belongs to it */
     bool closed;   /* the array of a JSON file */
     bool is_utf16;
+    bool usual; /* the form that read_usual reads: a decimal point, no date of its own */
     struct utf16 utf16;
     struct csv_report report;
     int steps; /* known distances of rows */
@@ -47,7 +51,7 @@ struct csv {
     size_t beginning_len;
     size_t start; /* of the unread part of the buffer */
     size_t end;
-    char buffer[BUFFER_SIZE];
+    char buffer[BUFFER_SIZE + PADDING];
 };
 
 const char *csv_fault_name(enum csv_fault fault)
@@ -254,6 +258,59 @@ static bool read_number(const struct csv_format *format, struct str s, double *r
            read_loose(format, s, ret, ret_exact);
 }
 
+/* Reads up to eight digits; returns their number. Eight bytes must be readable. All at once, since
+ * the end of a loop would be mispredicted: the numbers of digits vary. */
+static inline size_t read_digits(const char *text, int64_t *ret)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
+    /* The upper half of each byte that is no digit; of the bytes behind such a one, too, perhaps.
+     */
+    uint64_t others = (word | (word + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0);
+    size_t count = others == 0 ? 8 : (size_t)__builtin_ctzll(others) / 8;
+    /* Zeros come before the digits; then they are put together to pairs, fours and eight. */
+    word = count == 0 ? 0 : word << (64 - 8 * count);
+    word = (word * 10 + (word >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    word = (word * 100 + (word >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    *ret = (int64_t)((word * 10000 + (word >> 32)) & UINT64_C(0xffffffff));
+    return count;
+}
+
+/* Reads a decimal from the front of a line in the buffer, if at most eight digits are before and
+ * behind the point, and at most 15 in all, and the field ends behind it. Exact, as read_plain. */
+static inline bool read_short(struct str *rest, char separator, double *ret, struct dec *ret_exact,
+                              bool *ret_last)
+{
+    static const int64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+    const char *text = rest->ptr;
+    int64_t digits, behind = 0;
+    size_t decimals = 0;
+    if (rest->len == 0) {
+        return false; /* and perhaps not in the buffer */
+    }
+    size_t at = read_digits(text, &digits);
+    if (at > 0 && text[at] == '.') {
+        decimals = read_digits(text + at + 1, &behind);
+        at += 1 + decimals;
+        if (decimals == 0 || at > 16) {
+            return false;
+        }
+    }
+    bool last = at == rest->len;
+    if (at == 0 || at > rest->len || (!last && text[at] != separator)) {
+        return false;
+    }
+    digits = digits * tens[decimals] + behind;
+    *ret = (double)digits / powers[decimals];
+    *ret_exact = (struct dec){digits * tens[8 - decimals]};
+    *ret_last = last;
+    at += !last;
+    *rest = (struct str){text + at, rest->len - at};
+    return true;
+}
+
 static bool two_digits(const char *text, int limit, int *ret)
 {
     if (!is_number(text[0]) || !is_number(text[1])) {
@@ -409,30 +466,78 @@ static void count_unfit(struct csv_report *r, const struct csv_row *row)
     r->unfit_volume = row->bar.volume > r->unfit_volume ? row->bar.volume : r->unfit_volume;
 }
 
+struct numbers {
+    int64_t open_us;
+    double value[FIELD_COUNT];
+    struct dec exact[FIELD_COUNT];
+    bool no_volume;
+};
+
 /* False: the row was refused and counted. */
-static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
+static bool read_fields(struct csv *csv, struct str line, struct numbers *ret)
 {
     struct str fields[FIELD_COUNT] = {0};
     if (!split_row(csv, line, fields)) {
         return false;
     }
     struct str time = fields[FIELD_TIME];
-    if (csv->format.has_date ? !read_date_and_time(csv, fields[FIELD_DATE], time, &ret->bar.open_us)
-                             : !read_time_of_day(csv, time, &ret->bar.open_us) &&
-                                   !read_time(csv, time, &ret->bar.open_us)) {
+    if (csv->format.has_date
+            ? !read_date_and_time(csv, fields[FIELD_DATE], time, &ret->open_us)
+            : !read_time_of_day(csv, time, &ret->open_us) && !read_time(csv, time, &ret->open_us)) {
         return refuse(csv, CSV_FAULT_TIME, time);
     }
-    double numbers[FIELD_COUNT];
-    struct dec exact[FIELD_COUNT];
-    bool no_volume = is_empty(fields[FIELD_VOLUME]);
+    ret->no_volume = is_empty(fields[FIELD_VOLUME]);
     for (int f = FIELD_OPEN; f <= FIELD_VOLUME; f++) {
-        if (f == FIELD_VOLUME && no_volume) {
-            numbers[f] = 0;
-            exact[f] = DEC_ZERO;
-        } else if (!read_number(&csv->format, fields[f], &numbers[f], &exact[f])) {
+        if (f == FIELD_VOLUME && ret->no_volume) {
+            ret->value[f] = 0;
+            ret->exact[f] = DEC_ZERO;
+        } else if (!read_number(&csv->format, fields[f], &ret->value[f], &ret->exact[f])) {
             return refuse(csv, CSV_FAULT_NUMBER, fields[f]);
         }
     }
+    return true;
+}
+
+/* The same in one pass, for the usual form of a row. False: it has another form, or is not usable,
+ * which read_fields finds out. */
+static bool read_usual(struct csv *csv, struct str line, struct numbers *ret)
+{
+    const struct csv_format *format = &csv->format;
+    struct str rest = line, field;
+    bool last = false;
+    int column = 0;
+    ret->no_volume = !format->has_volume;
+    ret->value[FIELD_VOLUME] = 0;
+    ret->exact[FIELD_VOLUME] = DEC_ZERO;
+    for (; column < format->columns && !last; column++) {
+        int f = format->field_of[column];
+        if (f >= FIELD_OPEN && f <= FIELD_VOLUME) {
+            if (read_short(&rest, format->separator, &ret->value[f], &ret->exact[f], &last)) {
+                continue;
+            }
+            if (!csv_field_next(&rest, format->separator, &field, &last) ||
+                !read_number(format, field, &ret->value[f], &ret->exact[f])) {
+                return false;
+            }
+        } else if (!csv_field_next(&rest, format->separator, &field, &last) ||
+                   (f == FIELD_TIME && !read_time_of_day(csv, field, &ret->open_us) &&
+                    !read_time(csv, field, &ret->open_us))) {
+            return false;
+        }
+    }
+    return last && column == format->columns;
+}
+
+/* False: the row was refused and counted. */
+static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
+{
+    AUTO_UNCLEARED struct numbers n;
+    if (!(csv->usual && read_usual(csv, line, &n)) && !read_fields(csv, line, &n)) {
+        return false;
+    }
+    double *numbers = n.value;
+    struct dec *exact = n.exact;
+    ret->bar.open_us = n.open_us;
     if (csv->unit > 1) {
         scale(csv->unit, numbers, exact);
     }
@@ -454,7 +559,7 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
         is_rounded_away(numbers[FIELD_VOLUME], exact[FIELD_VOLUME])) {
         ret->candle.low = DEC_INVALID;
     }
-    csv->report.no_volume += csv->format.has_volume && no_volume;
+    csv->report.no_volume += csv->format.has_volume && n.no_volume;
     return true;
 }
 
@@ -605,6 +710,7 @@ static int read_form(struct csv *csv, struct err *err)
     if (csv->is_utf16 && rc >= 0) {
         csv_format_note(csv->format.note, "UTF-16");
     }
+    csv->usual = csv->format.decimal == '.' && !csv->format.has_date;
     csv->start = csv->format.header_size;
     csv->report.lines = csv->format.header_lines;
     return rc;

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/rng.h"
 #include "market/csv.h"
 #include "market/indicators.h"
 #include "market/resample.h"
@@ -159,6 +160,50 @@ static void numbers_are_read_exactly(void **state)
         }
         assert_true(r.rows[0].bar.volume == numbers[i].value);
         assert_int_equal(r.rows[0].candle.volume.e8, numbers[i].e8);
+    }
+}
+
+/* Each number of digits before and behind the point gives what strtod and dec_parse give, wherever
+ * the field is, and whatever comes behind it. */
+static void numbers_of_any_length_are_read_exactly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *behind;
+    } forms[] = {{HEADER "1,1,1,1,1,", "\n"},
+                 {HEADER "1,1,1,1,1,", ""},
+                 {HEADER "1,1,1,1,1,", "\r\n2,3,4,2,3,7"},
+                 {"time,volume,open,high,low,close\n1,", ",1,1,1,1"},
+                 {"time;volume;open;high;low;close\n1;", ";1;1;1;1"},
+                 {"time|volume|open|high|low|close\n1|", "|1|1|1|1"}};
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (int i = 0; i < 10 * 11 * 30; i++) {
+        char number[32];
+        char *at = number;
+        for (int k = 0; k <= i % 10; k++) {
+            *at++ = (char)('0' + rng_below(&rng, 10));
+        }
+        for (int k = 0; k < i / 10 % 11; k++) {
+            *at++ = k == 0 ? '.' : (char)('0' + rng_below(&rng, 10));
+        }
+        *at = '\0';
+        struct reading r;
+        struct dec exact;
+        AUTO_BUF struct buf text = BUF_INIT(1024);
+        size_t form = rng_below(&rng, COUNT_OF(forms));
+        buf_addf(&text, "%s%s%s", forms[form].before, number, forms[form].behind);
+        read_text(text.data, &r);
+        assert_true(r.count >= 1);
+        double value = strtod(number, NULL);
+        if (!dec_parse(str_c(number), &exact)) {
+            exact = dec_from_double(value);
+        }
+        if (memcmp(&r.rows[0].bar.volume, &value, sizeof(value)) != 0 ||
+            r.rows[0].candle.volume.e8 != exact.e8) {
+            fail_msg("%s: %.17g %lld", number, r.rows[0].bar.volume,
+                     (long long)r.rows[0].candle.volume.e8);
+        }
     }
 }
 
@@ -518,7 +563,9 @@ static void a_real_month(void **state)
 UNIT_GROUP(csv, cmocka_unit_test(columns_are_found_by_name_in_any_order),
            cmocka_unit_test(the_exact_time_wins_over_the_date_beside_it),
            cmocka_unit_test(time_formats_are_distinguished),
-           cmocka_unit_test(numbers_are_read_exactly), cmocka_unit_test(line_ends_may_be_mixed),
+           cmocka_unit_test(numbers_are_read_exactly),
+           cmocka_unit_test(numbers_of_any_length_are_read_exactly),
+           cmocka_unit_test(line_ends_may_be_mixed),
            cmocka_unit_test(a_line_end_split_by_the_buffer_is_one_line_end),
            cmocka_unit_test(each_bad_row_is_refused_with_its_line),
            cmocka_unit_test(each_fault_has_its_own_text),
