@@ -26,11 +26,22 @@ static unsigned hash_of(struct symbol symbol)
     return (unsigned)(mixed >> 40);
 }
 
+/* Comparing a few names takes less time than a hash. */
+#define COMPARED_MAX 4
+
 int engine_place(const struct engine *engine, struct symbol symbol)
 {
+    if (engine->symbol_count <= COMPARED_MAX) {
+        for (int i = 0; i < engine->symbol_count; i++) {
+            if (symbol_equal(engine->names[i], symbol)) {
+                return i;
+            }
+        }
+        return -1;
+    }
     for (unsigned at = hash_of(symbol);; at++) {
         int place = engine->places[at & engine->place_mask];
-        if (place == 0 || symbol_equal(engine->series[place - 1].symbol, symbol)) {
+        if (place == 0 || symbol_equal(engine->names[place - 1], symbol)) {
             return place - 1;
         }
     }
@@ -114,6 +125,7 @@ static void make_room(struct engine *engine)
     int positions = capacity_positions(symbols);
     int orders = capacity_orders(symbols);
     engine->series = rows(symbols, sizeof(*engine->series));
+    engine->names = rows(symbols, sizeof(*engine->names));
     engine->tiers = rows(symbols, sizeof(*engine->tiers));
     returns_init(&engine->returns, capacity_symbols(symbols));
     engine->position_capacity = positions;
@@ -140,7 +152,7 @@ static void make_places(struct engine *engine)
     engine->place_mask = places - 1;
     engine->places = rows((int)places, sizeof(*engine->places));
     for (int i = 0; i < engine->symbol_count; i++) {
-        unsigned at = hash_of(engine->series[i].symbol);
+        unsigned at = hash_of(engine->names[i]);
         while (engine->places[at & engine->place_mask] != 0) {
             at++;
         }
@@ -168,6 +180,7 @@ struct engine *engine_new(const struct settings *settings, const struct symbol *
     make_room(engine);
     for (int i = 0; i < count; i++) {
         series_init(&engine->series[i], symbols[i], timeframe_us(TF_1M));
+        engine->names[i] = symbols[i];
     }
     make_places(engine);
     use_settings(engine, settings);
@@ -189,6 +202,7 @@ void engine_free(struct engine *engine)
     }
     struct engine_exposure *x = &engine->exposure;
     free(engine->series);
+    free(engine->names);
     free(engine->tiers);
     free(engine->places);
     returns_release(&engine->returns);

@@ -119,6 +119,7 @@ struct engine {
     int traded_count;          /* symbols from this index on are only held, not traded */
     int symbol_count;
     struct series *series;  /* per symbol */
+    struct symbol *names;   /* of the series, close together */
     int *tiers;             /* per symbol, by the settings */
     unsigned place_mask;    /* of places: a hash table of all symbols */
     uint16_t *places;       /* index of a symbol + 1; 0: free */

@@ -1,3 +1,4 @@
+#include "base/auto.h"
 #include "base/check.h"
 #include "engine_private.h"
 
@@ -128,8 +129,8 @@ static int seen_before(const struct engine_exposure *x, struct symbol symbol)
 static void find_foreign(struct engine *engine, const struct engine_listing *listing)
 {
     struct engine_exposure *x = &engine->exposure;
-    struct snapshot_foreign found[POSITIONS_LIMIT];
-    int seen[POSITIONS_LIMIT];
+    AUTO_UNCLEARED struct snapshot_foreign found[POSITIONS_LIMIT];
+    AUTO_UNCLEARED int seen[POSITIONS_LIMIT];
     int count = 0;
     for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];

@@ -1,5 +1,6 @@
 #include "market/coarse.h"
 
+#include "base/auto.h"
 #include "base/check.h"
 
 static const struct coarse *of(const struct source *source)
@@ -38,7 +39,8 @@ static int next(struct source *source, struct source_bar *ret)
         return 0;
     }
     for (int64_t open_us; (open_us = finer_open_us(c)) < end_us;) {
-        struct source_bar fine[SYMBOLS_LIMIT];
+        AUTO_UNCLEARED struct source_bar
+            fine[SYMBOLS_LIMIT]; /* clearing it would take most of the time */
         int taken = source_next(c->finer, fine);
         seen_us = open_us + source_step_us(c->finer);
         for (int i = 0; i < taken; i++) {

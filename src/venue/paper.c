@@ -59,7 +59,7 @@ static int oldest_fills(struct paper *paper, const char *client_id, int64_t afte
 static int newest_fills(struct paper *paper, const char *client_id, struct fill *ret,
                         struct err *err)
 {
-    struct fill late[FILLS_LOOKED_UP];
+    AUTO_UNCLEARED struct fill late[FILLS_LOOKED_UP];
     int late_count = paper_memory_newest_fills(paper_memory_find(paper->memory, client_id), late,
                                                FILLS_LOOKED_UP);
     int count = 0;
@@ -132,7 +132,7 @@ static void report_order(struct paper *paper, const char *client_id, enum venue_
         (void)new_report(paper, VENUE_NOT_FOUND, client_id);
         return;
     }
-    struct fill fills[FILLS_LOOKED_UP];
+    AUTO_UNCLEARED struct fill fills[FILLS_LOOKED_UP];
     int count = rc < 0      ? rc
                 : after < 0 ? newest_fills(paper, client_id, fills, &err)
                             : oldest_fills(paper, client_id, after, fills, &err);
