@@ -9,6 +9,8 @@
  *     }
  *     rc = access_permit(&who, ROLE_OPERATOR, false, err);
  *
+ * People are those of the configuration and those who were granted a role by command (/grant,
+ * pairing); the configuration wins.
  * Rules: deny by default. A person is identified by the numeric user id of a channel, never by the
  * chat. An empty user list admits nobody. An unauthorised user gets no reply, so that they cannot
  * tell whether the bot is running; their messages are logged, with a limit on the log lines. A role
@@ -59,7 +61,11 @@ void access_learn_names(struct access *access, struct pool *helpers);
 bool access_learns_names(const struct access *access); /* a lookup is still running */
 
 /* Fills *ret and returns 0, or returns -ERR_ACCESS_UNAUTHORISED. */
-int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret);
+int access_identify(const struct access *access, enum channel channel, int64_t id,
+                    struct principal *ret);
+
+/* Root, or the uid that runs the daemon, in a terminal of this machine. */
+bool access_is_local_owner(const struct access *access, const struct principal *who);
 
 /* Calls fn with everyone who may have a role: the users of telegram.users and api.local_users, and
  * the uids that are admins anyway, if their names are known. */
@@ -78,8 +84,52 @@ bool access_has_factor(const struct access *access, const struct principal *who)
  * ACCESS_FACTOR_LOCKED. Fails only if the database fails. */
 int access_verify_code(struct access *access, const struct principal *who, const char *code,
                        struct err *ret_why, struct err *err);
-/* The people of telegram.users, in order; false past the end. */
+/* People on Telegram: those of telegram.users, then those who were granted a role by command. A
+ * person of both is one of the configuration. */
+struct access_person {
+    int64_t id;
+    char name[32];
+    enum role role;
+    bool emergency;
+    bool is_configured;
+    char granted_by[64]; /* "" for a person of the configuration */
+    int64_t granted_us;
+};
+/* In this order; false past the end. */
+bool access_person_at(const struct access *access, int index, struct access_person *ret);
 bool access_telegram_user(const struct access *access, int index, struct principal *ret);
+int access_telegram_admins(const struct access *access); /* their number */
+/* Gives a person a role, in place of the one before, or takes it away; durable when it returns, and
+ * in the audit log. Only for people who are not in the configuration, never for the caller, and
+ * never for the last admin. The check alone changes nothing. Errors: USER_…. */
+int access_check_grant(const struct access *access, const struct principal *by,
+                       const struct access_person *grant, struct err *err);
+int access_grant(struct access *access, const struct principal *by,
+                 const struct access_person *grant, struct err *err);
+int access_check_revoke(const struct access *access, const struct principal *by, int64_t id,
+                        struct err *err);
+int access_revoke(struct access *access, const struct principal *by, int64_t id, struct err *err);
+
+/* Pairing: a person who sends the one-time code that the terminal has shown becomes an owner: admin
+ * with the emergency grant. Nobody becomes an owner by writing first. */
+#define PAIR_CODE_CHARS 10
+/* True while Telegram is configured and nobody there is an admin. */
+bool access_lacks_owner(const struct access *access);
+/* Makes a new code, which replaces the one before. It works once, for fifteen minutes, also over a
+ * restart; ten wrong ones, or three of one sender, end it. Only its keyed hash is stored. */
+int access_pair_open(struct access *access, const struct principal *by,
+                     char ret_code[PAIR_CODE_CHARS + 1], int64_t *ret_expires_us, struct err *err);
+/* Whether a code is open that has not expired. */
+int access_pair_is_open(struct access *access, bool *ret, struct err *err);
+/* Compares a text that has the form of a code; *ret_right is false for any other. A wrong one is
+ * counted, and nothing more is done about it. */
+int access_pair_try(struct access *access, int64_t id, struct str text, bool *ret_right,
+                    struct err *err);
+/* Makes the person an owner and ends the code, in the caller's transaction. name: as Telegram shows
+ * it; *ret: the person. access_pair_done follows the commit. */
+int access_pair_accept(struct access *access, int64_t id, const char *name, struct principal *ret,
+                       struct err *err);
+int access_pair_done(struct access *access, struct err *err);
 
 /* Writes an unauthorised user's message into the audit log: at most 3 lines an hour for each id and
  * 30 in all. The next line gives the number of those that were left out. Raises no alert. Returns

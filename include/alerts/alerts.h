@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 struct config;
+struct access;
 struct ops_store;
 struct alerts;
 struct reply;
@@ -52,6 +53,7 @@ struct alert_spec {
 struct alerts_options {
     const struct clock *clock;
     const struct config *config;
+    const struct access *access; /* people with a role by command; NULL: none */
     struct ops_store *store;
     bool headless; /* no console is attached: messages queued for it would wait for ever */
     void (*outbox_changed)(void *userdata);

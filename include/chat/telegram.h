@@ -101,6 +101,8 @@ void telegram_wake(struct telegram *telegram);
 bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
                             const struct reply *reply);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
+/* "" until getMe is answered. */
+const char *telegram_bot_name(const struct telegram *telegram);
 /* Whether the channel reaches people; *ret_since_us: the start of the outage (wall), or 0. Cheap.
  */
 enum chat_state telegram_reach(const struct telegram *telegram, int64_t *ret_since_us);

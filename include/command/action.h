@@ -130,6 +130,14 @@ bool action_run_has(const struct action_call *call, const char *action);
 int action_step(const struct action_call *call);
 /* When the step began (wall clock); in recover(), when the interrupted call began. */
 int64_t action_begun_us(const struct action_call *call);
+/* For preview(): the prompt shows this price, or this fact (a service, a position, a role), and its
+ * answer counts only while the price has not moved by more than commands.confirm_band and the fact
+ * is the same. Otherwise the prompt asks again with what is so then. Does nothing elsewhere. */
+void action_depends_price(struct action_call *call, const char *what, struct dec price);
+__attribute__((format(printf, 3, 4))) void
+action_depends(struct action_call *call, const char *what, const char *format, ...);
+/* The chat of the run; on Telegram, a private chat has the id of its person. */
+int64_t action_chat_id(const struct action_call *call);
 /* Stores a short text (such as an id, at most 200 bytes) in the row of the step. Call it before
  * sending anything outside the process: recover() reads the text with action_remembered (NULL: none
  * was stored). For a run without a row the text is kept in memory until the run is recorded. */

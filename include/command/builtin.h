@@ -22,9 +22,16 @@ struct builtin {
     struct ops_store *store;
     const struct clock *clock;
     const struct manifest_list *manifests;
-    const struct access *access;        /* NULL if the actions are only described */
+    struct access *access;              /* NULL if the actions are only described */
     const struct action_table *actions; /* set by builtin_actions */
+    /* Called after roles were granted or revoked; may be NULL. */
+    void (*people_changed)(const char *by, void *userdata);
+    void *people_userdata;
+    /* The bot's name, for links to it; "" until it is known. May be NULL. */
+    const char *(*bot_name)(void *userdata);
 };
 
+/* Fills a reply with a code of access_pair_open. bot: its name; "" if that is not known. */
+void builtin_show_pairing(const char *code, int64_t expires_us, const char *bot, struct reply *r);
 /* Also registers what is known about users. */
 void builtin_actions(struct builtin *builtin, struct action_table *table);

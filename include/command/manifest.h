@@ -12,7 +12,8 @@
  * role of the manifest is at least the lowest role of each of its actions; command names and
  * aliases match [a-z][a-z0-9_]{0,31} and are unique; the list is sorted by group, then by name. A
  * manifest that breaks a rule is refused with file:line:column. A file of the user cannot replace
- * an embedded command, and is read only if nobody else can change it.
+ * an embedded command, but one that begins with `restrict:` adds rules to it, which only demand
+ * more; a file is read only if nobody else can change it.
  * Ownership: a manifest is counted; a pointer from manifest_find or manifest_at is valid until the
  * next reload, a reference from manifest_ref until manifest_unref.
  * Thread: ops.
@@ -72,6 +73,40 @@ struct manifest_step {
     int retries;
 };
 
+enum manifest_factor {
+    MANIFEST_FACTOR_NO,
+    MANIFEST_FACTOR_IF_SET, /* only of a person who has one */
+    MANIFEST_FACTOR_ALWAYS
+};
+
+/* What somebody needs to run a command with certain arguments. */
+struct manifest_demand {
+    enum role role;
+    bool emergency; /* the emergency grant */
+    bool confirm;
+    enum manifest_factor second_factor;
+    bool four_eyes;        /* another person with the role approves it */
+    const char *denied_by; /* "x.yaml:3:5": the rule that forbids it; NULL: none */
+};
+
+#define MANIFEST_RULES_MAX  16
+#define MANIFEST_WHEN_MAX   4  /* arguments of one rule */
+#define MANIFEST_VALUES_MAX 16 /* of one of these, and people of one rule */
+
+/* A row of `rules`: it demands more of some people, or for some arguments. */
+struct manifest_rule {
+    struct manifest_demand demand;
+    int when_count;
+    struct manifest_when {
+        int arg;
+        int value_count;
+        const char *values[MANIFEST_VALUES_MAX]; /* as bound values are written */
+    } when[MANIFEST_WHEN_MAX];
+    int user_count; /* 0: everybody */
+    const char *users[MANIFEST_VALUES_MAX];
+    const char *where; /* "x.yaml:3:5" */
+};
+
 /* When a command runs by itself; at most one of the two is set. */
 struct manifest_schedule {
     int64_t every_us; /* 0: not set. Divides a day: 1h is at each full hour, UTC */
@@ -89,12 +124,16 @@ struct manifest {
     char group[24];
     char summary[128];
     enum role role;
-    bool emergency;     /* requires the emergency grant */
-    bool confirm;       /* asks for a confirmation */
-    bool second_factor; /* asks for a code of the person's authenticator app */
-    bool four_eyes;     /* asks another person with the role for approval */
-    bool changes;       /* at least one step changes something: refused when stale, and audited */
-    bool safe_side;     /* changes something, and every step that does is safe_side (action.h) */
+    bool emergency;                     /* requires the emergency grant */
+    bool confirm;                       /* asks for a confirmation */
+    enum manifest_factor second_factor; /* asks for a code of the person's authenticator app */
+    bool four_eyes;                     /* asks another person with the role for approval */
+    struct manifest_rule *rules; /* owned; at most MANIFEST_RULES_MAX. What they demand of everybody
+                                    for all arguments is in the fields above already */
+    int rule_count;
+    int64_t rate;   /* runs of one person in a minute; 0: no limit of its own */
+    bool changes;   /* at least one step changes something: refused when stale, and audited */
+    bool safe_side; /* changes something, and every step that does is safe_side (action.h) */
     struct manifest_arg *args;
     int arg_count;
     struct manifest_step *steps; /* owned; at most MANIFEST_STEPS_MAX */
@@ -152,6 +191,13 @@ int manifest_find_step(const struct manifest *m, struct str id);  /* its index; 
 int manifest_find_arg(const struct manifest *m, struct str name); /* its index; -1: none */
 /* The bytes of "$arg" or "$step.output" at the start of text, which begins with $. */
 size_t manifest_name_size(const struct manifest *m, struct str text);
+/* What this person needs for these arguments (args[i] is the value of m->args[i]); args NULL:
+ * whatever the arguments. */
+struct manifest_demand manifest_demand(const struct manifest *m, const struct principal *who,
+                                       const struct arg_value *args);
+/* 0, or -ERR_ACCESS_DENIED. */
+int manifest_permit(const struct manifest *m, const struct principal *who,
+                    const struct arg_value *args, struct err *err);
 bool manifest_is_visible(const struct manifest *m, enum channel channel);
 /* The most similar command name of a channel, for "did you mean"; NULL if none is similar or if
  * that command changes something: a suggestion is pressed without a second thought. */
@@ -165,5 +211,8 @@ void manifest_usage(const struct manifest *m, struct buf *out);
 void manifest_add_schedule(const struct manifest *m, struct buf *out);
 /* "int 1 to 50, default 10"; "service"; "text, optional". */
 void manifest_arg_describe(const struct manifest_arg *arg, struct buf *out);
+/* "for symbol all: role admin, approval of a second person" */
+void manifest_rule_describe(const struct manifest *m, const struct manifest_rule *rule,
+                            struct buf *out);
 /* docs/commands.md */
 void manifest_markdown(const struct manifest_list *list, struct buf *out);

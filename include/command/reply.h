@@ -132,6 +132,11 @@ void reply_button_row(struct reply *r);
 /* Marks the reply as confidential (balances, keys, log excerpts): Telegram then sends it with
  * protect_content, so that it cannot be forwarded. */
 void reply_protect(struct reply *r);
+/* The reply shows a secret, such as that of a second factor: it is never stored, goes only to the
+ * person who asked, and Telegram deletes it after this time. */
+void reply_conceal(struct reply *r, int64_t delete_after_us);
+/* A picture of such a reply, which is never a file. The reply keeps a copy. */
+void reply_conceal_png(struct reply *r, struct str png);
 /* Turns the reply into an error. Unless a title is set, the title is the catalogue's message. The
  * tone is BAD, or WARN for info and low severity; blocks are kept. A renderer shows the title, the
  * code, cause, impact, remedy and context from reply_get_error, and the blocks. */
@@ -168,6 +173,8 @@ struct reply_cells {
 const char *reply_get_title(const struct reply *r); /* "" if it has none */
 enum tone reply_get_tone(const struct reply *r);
 const char *reply_get_footer(const struct reply *r);
+int64_t reply_concealed_us(const struct reply *r); /* 0: it holds no secret */
+struct str reply_concealed_png(const struct reply *r);
 bool reply_is_protected(const struct reply *r);
 const struct err *reply_get_error(const struct reply *r); /* NULL if it has none */
 const char *button_style_name(enum button_style style);   /* "plain" "primary" "danger" */

@@ -85,6 +85,10 @@ struct runner_options {
     int (*scheduled)(const struct manifest *m, const struct reply *result,
                      const struct err *failure, void *userdata, struct err *err);
     void *scheduled_userdata;
+    bool has_console; /* it shows when an owner was paired */
+    /* The people who have a role have changed; may be NULL. */
+    void (*people_changed)(void *userdata);
+    void *people_userdata;
     /* A stored run or confirmation is inconsistent and was set aside; may be NULL. */
     void (*odd_row)(const struct err *why, void *userdata);
     void *odd_row_userdata;
@@ -128,6 +132,23 @@ int runner_recover(struct runner *runner, struct err *err);
  * user gets the refusal as a reply. Returns a negative err id only if it could neither be stored
  * nor answered without the database; the channel must then not confirm the update to its server. */
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
+
+/* A message of somebody who is no user, which may hold the code of access_pair_open. */
+struct pairing {
+    int64_t user_id;
+    int64_t chat_id; /* the private chat of this user */
+    int64_t update_id;
+    const char *name; /* as the channel shows it */
+    struct str text;
+};
+/* If the text is the open code, makes the sender an owner, greets them, tells the other owners and
+ * the console, and sets *ret_paired. A wrong code, and any other text, has no visible effect.
+ * Negative if that could not be stored: the update must not be confirmed then. */
+int runner_pair(struct runner *runner, const struct pairing *pairing, bool *ret_paired,
+                struct err *err);
+/* Call after roles have changed: closes the prompts and cancels the runs of people who may not run
+ * their command any more. by: who changed it. */
+void runner_recheck(struct runner *runner, const char *by);
 
 /* Reports the late outcome of a run that has ended: replaces the message of the run, and adds a
  * line to the audit log. Fails if they cannot be stored. */

@@ -11,7 +11,9 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "store/ops.h"
 
 #include <stdbool.h>
@@ -26,7 +28,7 @@ struct confirmation {
     int64_t outbox_id; /* of the prompt, so that it can be edited; 0: none */
     int64_t expires_us;
     bool used;
-    char stage[16]; /* what is asked for: "confirm", "code", "approve" */
+    char stage[16]; /* what is asked for: "stale", "confirm", "code", "approve" */
 };
 
 int confirmation_table_add(struct ops_store *store, const struct confirmation *confirmation,
@@ -38,6 +40,11 @@ int confirmation_table_of_run(struct ops_store *store, int64_t run_id, struct co
                               struct err *err);
 int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, int64_t outbox_id,
                                   struct err *err);
+/* What the prompt showed that may change until it is answered; "" if nothing is stored. */
+int confirmation_table_set_basis(struct ops_store *store, const char *nonce, struct str basis,
+                                 struct err *err);
+int confirmation_table_get_basis(struct ops_store *store, const char *nonce, struct buf *ret,
+                                 struct err *err);
 /* The prompt was answered and the next one follows: another nonce, stage and expiry. Like use, true
  * exactly once for a nonce. */
 int confirmation_table_move(struct ops_store *store, const char *nonce,

@@ -1,12 +1,9 @@
-#include "access/access.h"
-
+#include "access_internal.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "io/otp.h"
 #include "io/pool.h"
 #include "store/audit_chain.h"
-#include "store/factor_table.h"
 #include "store/read_table.h"
 
 #include <pwd.h>
@@ -18,38 +15,7 @@
 #define UNAUTHORISED_LINES_EACH 3
 #define UNAUTHORISED_LINES_ALL  30
 #define UNAUTHORISED_WINDOW_US  USEC_PER_HOUR
-/* Tracked senders. A new one replaces the least recent; UNAUTHORISED_LINES_ALL still applies. */
-#define UNAUTHORISED_MAX 64
-#define DETAIL_MAX       1023
-#define FACTOR_FAILURES  5 /* wrong codes within the window lock the second factor */
-#define FACTOR_WINDOW_US (10 * USEC_PER_MIN)
-#define FACTOR_LOCK_US   (15 * USEC_PER_MIN)
-#define NAME_SIZE        32
-
-struct unauthorised {
-    enum channel channel;
-    int64_t id;
-    int64_t window_us; /* wall; time of the first message of this window */
-    int64_t seen_us;
-    int lines;
-    int64_t left_out;
-};
-
-/* The two uids that are admins without being configured. Their names come from NSS. */
-enum own { OWN_ROOT, OWN_DAEMON, OWN_COUNT };
-
-struct access {
-    const struct config *config;
-    char own_names[OWN_COUNT][NAME_SIZE]; /* "": unknown, or the lookup has not finished */
-    struct pool_job *lookups[OWN_COUNT];
-    struct ops_store *store;
-    const struct clock *clock;
-    int64_t own_uid;
-    struct unauthorised unauthorised[UNAUTHORISED_MAX];
-    int64_t all_window_us;
-    int all_lines;
-    int64_t all_left_out;
-};
+#define DETAIL_MAX              1023
 
 static const char *const channel_names[] = {
     [CHANNEL_CONSOLE] = "console", [CHANNEL_TELEGRAM] = "telegram", [CHANNEL_SOCKET] = "socket",
@@ -121,6 +87,11 @@ int access_new(const struct config *config, struct ops_store *store, const struc
     access->store = store;
     access->clock = clock;
     access->own_uid = (int64_t)getuid();
+    int rc = access_people_load(access, err);
+    if (rc < 0) {
+        access_free(access);
+        return rc;
+    }
     *ret = access;
     return 0;
 }
@@ -208,7 +179,7 @@ static void name_of_uid(const struct access *access, int64_t uid, char dst[NAME_
 
 /* ------------------------------------------------------------------ identification */
 
-static const struct config_local *find_local(const struct access *access, int64_t uid)
+const struct config_local *access_find_local(const struct access *access, int64_t uid)
 {
     for (int i = 0; i < access->config->local_count; i++) {
         if (access->config->locals[i].uid == uid) {
@@ -222,7 +193,7 @@ static bool identify_uid(const struct access *access, enum channel channel, int6
                          struct principal *ret)
 {
     bool owner = uid == 0 || uid == access->own_uid;
-    const struct config_local *local = find_local(access, uid);
+    const struct config_local *local = access_find_local(access, uid);
     if (uid < 0 || (!owner && (channel == CHANNEL_CONSOLE || local == NULL))) {
         return false;
     }
@@ -253,10 +224,11 @@ static bool identify_user(const struct access *access, int64_t id, struct princi
             return role_parse(str_c(user->role), &ret->role) && ret->role != ROLE_NONE;
         }
     }
-    return false;
+    return access_people_identify(access, id, ret);
 }
 
-int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret)
+int access_identify(const struct access *access, enum channel channel, int64_t id,
+                    struct principal *ret)
 {
     struct principal who = {.channel = channel, .id = id};
     bool known = false;
@@ -286,106 +258,32 @@ int access_identify(struct access *access, enum channel channel, int64_t id, str
     return 0;
 }
 
+bool access_is_local_owner(const struct access *access, const struct principal *who)
+{
+    bool local = who->channel == CHANNEL_CONSOLE || who->channel == CHANNEL_SOCKET;
+    return local && (who->id == 0 || who->id == access->own_uid);
+}
+
 void access_each_user(const struct access *access,
                       void (*fn)(int64_t id, const char *name, void *userdata), void *userdata)
 {
     for (int i = 0; i < access->config->user_count; i++) {
         fn(access->config->users[i].id, access->config->users[i].name, userdata);
     }
+    for (int i = 0; i < access->person_count; i++) {
+        if (!access_is_configured(access, access->people[i].id)) {
+            fn(access->people[i].id, access->people[i].name, userdata);
+        }
+    }
     for (int i = 0; i < access->config->local_count; i++) {
         fn(access->config->locals[i].uid, access->config->locals[i].name, userdata);
     }
     for (int i = 0; i < OWN_COUNT; i++) {
         int64_t uid = i == OWN_ROOT ? 0 : access->own_uid;
-        if (access->own_names[i][0] != '\0' && find_local(access, uid) == NULL) {
+        if (access->own_names[i][0] != '\0' && access_find_local(access, uid) == NULL) {
             fn(uid, access->own_names[i], userdata);
         }
     }
-}
-
-/* ------------------------------------------------------------------ second factor */
-
-/* The secret of this person; "" if there is none. */
-static const char *factor_secret(const struct access *access, const struct principal *who)
-{
-    const struct config *c = access->config;
-    bool by_id = who->channel == CHANNEL_TELEGRAM;
-    bool by_uid = who->channel == CHANNEL_SOCKET || who->channel == CHANNEL_CONSOLE;
-    for (int i = 0; i < c->user_count; i++) {
-        if (by_id ? c->users[i].id == who->id : strcmp(c->users[i].name, who->name) == 0) {
-            return c->users[i].totp == NULL ? "" : c->users[i].totp;
-        }
-    }
-    for (int i = 0; i < c->local_count; i++) {
-        if (by_uid ? c->locals[i].uid == who->id : strcmp(c->locals[i].name, who->name) == 0) {
-            return c->locals[i].totp == NULL ? "" : c->locals[i].totp;
-        }
-    }
-    return "";
-}
-
-bool access_has_factor(const struct access *access, const struct principal *who)
-{
-    return factor_secret(access, who)[0] != '\0';
-}
-
-static void count_failure(struct factor *f, int64_t now_us)
-{
-    if (now_us - f->window_us >= FACTOR_WINDOW_US || now_us < f->window_us) {
-        f->window_us = now_us;
-        f->failures = 0;
-    }
-    f->failures++;
-    if (f->failures >= FACTOR_FAILURES) {
-        f->locked_until_us = now_us + FACTOR_LOCK_US;
-        _Static_assert(FACTOR_LOCK_US >= FACTOR_WINDOW_US, "the window has ended by then");
-    }
-}
-
-int access_verify_code(struct access *access, const struct principal *who, const char *code,
-                       struct err *ret_why, struct err *err)
-{
-    const char *secret = factor_secret(access, who);
-    int64_t now_us = clock_wall_us(access->clock);
-    struct factor f;
-    int64_t step = 0;
-    *ret_why = (struct err){0};
-    if (secret[0] == '\0') {
-        (void)err_set(ret_why, ERR_ACCESS_NO_FACTOR, "%s", who->name);
-        return 0;
-    }
-    int rc = factor_table_get(access->store, who->name, &f, err);
-    if (rc < 0) {
-        return rc;
-    }
-    if (now_us < f.locked_until_us) {
-        AUTO_BUF struct buf until = BUF_INIT(64);
-        clock_add_when(&until, f.locked_until_us, now_us);
-        (void)err_set(ret_why, ERR_ACCESS_FACTOR_LOCKED, "%s, until %s UTC", who->name, until.data);
-        return 0;
-    }
-    if (otp_match(secret, code, now_us, &step, ret_why) < 0) {
-        if (ret_why->id != ERR_OTP_WRONG) {
-            return 0; /* the secret itself cannot be used */
-        }
-        (void)err_set(ret_why, ERR_ACCESS_FACTOR_WRONG, "%s", who->name);
-        count_failure(&f, now_us);
-    } else if (step <= f.last_step) {
-        (void)err_set(ret_why, ERR_ACCESS_FACTOR_WRONG, "%s: used before", who->name);
-        count_failure(&f, now_us);
-    } else {
-        f = (struct factor){.last_step = step};
-    }
-    return factor_table_save(access->store, who->name, &f, err);
-}
-
-bool access_telegram_user(const struct access *access, int index, struct principal *ret)
-{
-    if (index >= access->config->user_count) {
-        return false;
-    }
-    *ret = (struct principal){.channel = CHANNEL_TELEGRAM, .id = access->config->users[index].id};
-    return identify_user(access, ret->id, ret);
 }
 
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,

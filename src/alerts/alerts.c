@@ -44,6 +44,14 @@ void alerts_apply(struct alerts *alerts, const struct config *config)
                 add_target(alerts, "telegram", config->users[i].id);
             }
         }
+        struct access_person p;
+        for (int i = 0; alerts->o.access != NULL && alerts->target_count < TARGETS_MAX - 1 &&
+                        access_person_at(alerts->o.access, i, &p);
+             i++) {
+            if (p.role == ROLE_ADMIN && !p.is_configured) {
+                add_target(alerts, "telegram", p.id);
+            }
+        }
     }
     if (config->console_enabled && !alerts->o.headless) {
         add_target(alerts, "console", 0);
@@ -135,7 +143,9 @@ static bool may_receive(const struct alerts *alerts, const struct alert_message 
             return true;
         }
     }
-    return false;
+    struct principal who;
+    return alerts->o.access != NULL && strcmp(message->channel, "telegram") == 0 &&
+           access_identify(alerts->o.access, CHANNEL_TELEGRAM, message->chat_id, &who) == 0;
 }
 
 /* Edits the messages already in the chats to show the current state, and sends `notice` to the same

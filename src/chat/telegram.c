@@ -128,6 +128,11 @@ bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t 
            telegram_send_post_unstored(telegram->send, chat_id, edit_message_id, reply);
 }
 
+const char *telegram_bot_name(const struct telegram *telegram)
+{
+    return telegram->username;
+}
+
 void telegram_status(struct telegram *telegram, struct telegram_status *ret)
 {
     *ret = (struct telegram_status){

@@ -1,6 +1,6 @@
 /*
  * telegram_internal.h: shared by the parts of the Telegram channel: telegram.c (life cycle, status,
- * faults), telegram_poll.c (updates in), telegram_send.c (outbox out).
+ * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out).
  *
  *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
  *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
@@ -68,6 +68,7 @@ void telegram_poll_free(struct telegram_poll *poll);
 void telegram_poll_start(struct telegram_poll *poll); /* begins with getMe */
 void telegram_poll_menu(struct telegram_poll *poll);  /* sets the command menu again */
 void telegram_poll_stop(struct telegram_poll *poll);
+void telegram_poll_answer(struct telegram_poll *poll, const char *id); /* to a button press */
 void telegram_poll_refused(struct telegram_poll *poll); /* stops polling and retries getMe slowly */
 
 /* telegram_send.c */

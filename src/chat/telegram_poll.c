@@ -1,13 +1,12 @@
-#include "access/access.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "command/manifest.h"
-#include "command/runner.h"
 #include "config/config.h"
 #include "fresh.h"
 #include "io/json_out.h"
 #include "store/ops.h"
 #include "telegram_internal.h"
+#include "telegram_update.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,6 @@
 #define EMPTY_SAVE_US      (15 * USEC_PER_SEC)
 #define EMPTY_WALL         "telegram.heard_us"      /* by our clock */
 #define EMPTY_DATE         "telegram.heard_date_us" /* by Telegram's */
-#define TEXT_MAX           ((size_t)64 * 1024)      /* Telegram allows 4096 characters */
 #define ANSWERS_MAX        64
 #define ANSWER_ID_SIZE     64
 #define MENU_MAX           100
@@ -310,7 +308,7 @@ static void answer_next(void *userdata)
         on_answered, poll);
 }
 
-static void answer_press(struct telegram_poll *poll, const char *id)
+void telegram_poll_answer(struct telegram_poll *poll, const char *id)
 {
     if (poll->answer_count == ANSWERS_MAX ||
         !str_copy(str_c(id), poll->answers[poll->answer_count], sizeof(poll->answers[0]))) {
@@ -323,222 +321,13 @@ static void answer_press(struct telegram_poll *poll, const char *id)
 
 /* ------------------------------------------------------------------------------- updates ---- */
 
-/* The member that holds the update's content; its key is the kind. NULL if there is none. */
-static struct json_object *update_content(struct json_object *update, const char **ret_kind)
-{
-    json_object_object_foreach(update, key, value)
-    {
-        if (json_is_object(value)) {
-            *ret_kind = key;
-            return value;
-        }
-    }
-    *ret_kind = "unknown";
-    return NULL;
-}
-
-static int submit(struct telegram_poll *poll, const struct principal *who, struct str line,
-                  struct invocation in, struct err *err)
-{
-    struct telegram *t = poll->t;
-    struct err why = {0};
-    if (memchr(line.ptr, '\0', line.len) != NULL) {
-        (void)err_set(&why, ERR_CHAT_LINE, "NUL in the message");
-        return telegram_send_error(t->send, in.chat_id, in.thread_id, &why, err);
-    }
-    in.line = line.ptr;
-    in.who = who;
-    return runner_submit(t->options.runner, &in, err);
-}
-
-/* True for "/status@our_bot now", false for "/status@another now". Removes the suffix from *text.
- */
-static bool strip_mention(const struct telegram_poll *poll, struct str *text, struct buf *buf)
-{
-    struct str rest = *text, word;
-    if (!str_word(&rest, &word) || word.ptr[0] != '/') {
-        return true;
-    }
-    const char *at = memchr(word.ptr, '@', word.len);
-    if (at == NULL) {
-        return true;
-    }
-    struct str name = str_n(at + 1, word.len - (size_t)(at + 1 - word.ptr));
-    if (!str_equal_nocase(name, poll->t->username)) {
-        return false;
-    }
-    buf_add(buf, word.ptr, (size_t)(at - word.ptr));
-    buf_add_char(buf, ' ');
-    buf_add_str(buf, rest);
-    *text = buf_str(buf);
-    return true;
-}
-
-/* 0 if the date is missing or out of range. */
-static int64_t date_us(const struct json_object *message)
-{
-    int64_t date_s = json_i64(message, "date", 0);
-    return date_s > 0 && date_s < INT64_C(100000000000) ? date_s * USEC_PER_SEC : 0;
-}
-
-/* Converts an age to the time of our wall clock that the runner expects. 1 is the oldest; 0 would
- * mean now. */
-static int64_t sent_us(const struct fresh *now, int64_t age_us)
-{
-    return age_us < now->wall_us ? now->wall_us - age_us : 1;
-}
-
 /* One answer of getUpdates. */
 struct batch {
-    struct fresh now;
-    struct fresh empty; /* when our queue was last empty */
-    size_t asked;       /* the limit of the request */
+    struct telegram_moment moment;
+    size_t asked; /* the limit of the request */
     size_t count;
     size_t news; /* updates that this process had not seen */
 };
-
-/* Members that begin so have marked a forwarded message in every version of the Bot API:
- * forward_origin, before that forward_date, forward_from, forward_from_chat, forward_sender_name.
- */
-static bool is_forwarded(struct json_object *message)
-{
-    json_object_object_foreach(message, key, value)
-    {
-        if (strncmp(key, "forward_", strlen("forward_")) == 0 && value != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The topic of a forum; 0: the chat has none, or it is its general one. Without is_topic_message
- * the id is only that of the message that a reply belongs to. */
-static int64_t topic_of(const struct json_object *message)
-{
-    return json_truth(message, "is_topic_message", false)
-               ? json_i64(message, "message_thread_id", 0)
-               : 0;
-}
-
-/* The text of a message, or the caption of its picture or file, which people type the same way. */
-static struct str text_of(const struct json_object *message)
-{
-    struct str text = str_trim(json_str(message, "text"));
-    text = text.len > 0 ? text : str_trim(json_str(message, "caption"));
-    /* A longer one is refused too, and copying megabytes would delay other people. */
-    return str_n(text.ptr, text.len > TEXT_MAX ? TEXT_MAX : text.len);
-}
-
-static int accept_message(struct telegram_poll *poll, const struct principal *who,
-                          struct json_object *message, int64_t update_id, const struct batch *batch,
-                          bool edited, struct err *err)
-{
-    int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
-    struct str text = text_of(message);
-    bool forwarded = is_forwarded(message);
-    bool is_private = strcmp(json_text(json_get(message, "chat"), "type"), "private") == 0;
-    if (chat_id == 0) {
-        return 0;
-    }
-    telegram_send_chat_alive(poll->t->send, chat_id);
-    /* In a group only commands are meant for the bot. A forwarded message is not the sender's own
-     * text: one that looks like a command is answered, but not run. */
-    if (text.len == 0 || ((!is_private || forwarded) && text.ptr[0] != '/')) {
-        return 0;
-    }
-    AUTO_BUF struct buf stripped = BUF_INIT(POLL_BODY_MAX);
-    AUTO_BUF struct buf whole = BUF_INIT(POLL_BODY_MAX);
-    if (!strip_mention(poll, &text, &stripped)) {
-        return 0;
-    }
-    buf_add_str(&whole, text); /* a NUL-terminated copy of the trimmed view */
-    int64_t age_us = fresh_message_age_us(date_us(message), &batch->now);
-    return submit(poll, who, buf_str(&whole),
-                  (struct invocation){.chat_id = chat_id,
-                                      .thread_id = topic_of(message),
-                                      .message_id = json_i64(message, "message_id", 0),
-                                      .update_id = update_id,
-                                      .not_run = forwarded ? ERR_COMMAND_FORWARDED
-                                                 : edited  ? ERR_COMMAND_EDITED
-                                                           : ERR_NONE,
-                                      .sent_us = sent_us(&batch->now, age_us)},
-                  err);
-}
-
-static int accept_press(struct telegram_poll *poll, const struct principal *who,
-                        const struct json_object *press, int64_t update_id,
-                        const struct batch *batch, struct err *err)
-{
-    const struct json_object *message = json_get(press, "message");
-    struct str data = json_str(press, "data");
-    int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
-    int rc = 0;
-    if (chat_id != 0 && data.len > 0) {
-        telegram_send_chat_alive(poll->t->send, chat_id);
-        int64_t age_us = fresh_press_age_us(&batch->empty, &batch->now, date_us(message));
-        rc = submit(poll, who, data,
-                    (struct invocation){.chat_id = chat_id,
-                                        .thread_id = topic_of(message),
-                                        .message_id = json_i64(message, "message_id", 0),
-                                        .update_id = update_id,
-                                        .sent_us = sent_us(&batch->now, age_us),
-                                        .undated = true},
-                    err);
-    }
-    if (rc == 0) {
-        answer_press(poll, json_text(press, "id"));
-    }
-    return rc;
-}
-
-static void accept_membership(struct telegram_poll *poll, const struct json_object *change)
-{
-    int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
-    const char *status = json_text(json_get(change, "new_chat_member"), "status");
-    if (chat_id == 0) {
-        return;
-    }
-    if (strcmp(status, "kicked") == 0 || strcmp(status, "left") == 0) {
-        telegram_send_chat_dead(poll->t->send, chat_id, "the bot was removed or blocked");
-    } else {
-        telegram_send_chat_alive(poll->t->send, chat_id);
-    }
-}
-
-/* Checks the sender first, for every kind of update. Negative: the update could not be stored. */
-static int accept_update(struct telegram_poll *poll, struct json_object *update,
-                         const struct batch *batch, struct err *err)
-{
-    struct access *access = poll->t->options.access;
-    const char *kind = "";
-    int64_t update_id = json_i64(update, "update_id", 0);
-    struct json_object *content = update_content(update, &kind);
-    int64_t from_id = json_i64(json_get(content, "from"), "id", 0);
-    struct principal who;
-    if (content == NULL || from_id == 0) {
-        LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
-        return 0;
-    }
-    if (access_identify(access, CHANNEL_TELEGRAM, from_id, &who) < 0) {
-        (void)access_unauthorised(access, CHANNEL_TELEGRAM, from_id, kind);
-        return 0;
-    }
-    if (strcmp(kind, "message") == 0) {
-        return accept_message(poll, &who, content, update_id, batch, false, err);
-    }
-    if (strcmp(kind, "edited_message") == 0) {
-        return accept_message(poll, &who, content, update_id, batch, true, err);
-    }
-    if (strcmp(kind, "callback_query") == 0) {
-        return accept_press(poll, &who, content, update_id, batch, err);
-    }
-    if (strcmp(kind, "my_chat_member") == 0) {
-        accept_membership(poll, content);
-    } else {
-        LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
-    }
-    return 0;
-}
 
 static int accept_batch(struct telegram_poll *poll, const struct json_object *updates,
                         struct batch *batch, struct err *err)
@@ -554,7 +343,7 @@ static int accept_batch(struct telegram_poll *poll, const struct json_object *up
         if (poll->offset > 0 && id < poll->offset) {
             continue; /* already confirmed, but the server sent it again */
         }
-        int rc = accept_update(poll, update, batch, err);
+        int rc = telegram_update_accept(poll->t, update, &batch->moment, err);
         if (rc < 0) {
             return rc;
         }
@@ -705,7 +494,7 @@ static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us
 static struct fresh empty_moment(const struct telegram_poll *poll, const struct batch *batch,
                                  int64_t elapsed_us)
 {
-    struct fresh at = batch->now;
+    struct fresh at = batch->moment.now;
     int64_t late_us = elapsed_us - poll->timeout_s * USEC_PER_SEC;
     if (batch->count == 0 && late_us > 0) {
         at.wall_us -= late_us;
@@ -732,9 +521,9 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
         retry_after_failure(poll, &failed, "poll");
         return;
     }
-    struct batch batch = {.now = fresh_now(poll->t->options.clock, answer->date_us),
-                          .empty = poll->empty,
-                          .asked = (size_t)poll->limit};
+    struct batch batch = {
+        .moment = {.now = fresh_now(poll->t->options.clock, answer->date_us), .empty = poll->empty},
+        .asked = (size_t)poll->limit};
     struct err err = {0};
     note_completed(poll);
     poll->limit = POLL_LIMIT;
@@ -779,8 +568,6 @@ static void poll_now(void *userdata)
         poll->timeout_s = configured_timeout_s(poll);
         loop_timer_every(poll->poll_stalled_timer, poll->timeout_s * USEC_PER_SEC);
     }
-    static const char *const kinds[] = {"message", "edited_message", "callback_query",
-                                        "my_chat_member"};
     struct json_object *params = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(params);
     if (poll->offset > 0) {
@@ -789,8 +576,9 @@ static void poll_now(void *userdata)
     json_out_i64(&out, "limit", poll->limit);
     json_out_i64(&out, "timeout", poll->timeout_s);
     json_out_array(&out, "allowed_updates");
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        json_out_text(&out, NULL, kinds[i]);
+    const char *kind = NULL;
+    for (size_t i = 0; (kind = telegram_update_kind(i)) != NULL; i++) {
+        json_out_text(&out, NULL, kind);
     }
     json_out_end(&out);
     poll->call = telegram_api_call(

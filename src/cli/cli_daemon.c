@@ -71,12 +71,11 @@ static void print_channels(const struct config *config, bool terminal)
 {
     bool token = config->telegram_bot_token[0] != '\0';
     if (!token) {
-        print_start(terminal, "Telegram is off: set TELEGRAM_BOT_TOKEN (from @BotFather) and list "
-                              "yourself in telegram.users to use your phone.");
-    } else if (config->user_count == 0) {
         print_start(terminal,
-                    "Telegram has a token and no users: it answers nobody. Send the bot a "
-                    "message, read your id in /auditlog, and list it in telegram.users.");
+                    "Telegram is off: set TELEGRAM_BOT_TOKEN (from @BotFather) to use your "
+                    "phone.");
+    } else if (config->user_count == 0) {
+        print_start(terminal, "telegram.users is empty: people get a role by pairing and /grant.");
     }
     if (config->claude_api_key[0] == '\0') {
         print_start(terminal,

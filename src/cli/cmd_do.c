@@ -46,13 +46,25 @@ static int ask_and_show(const struct cli_args *args, const struct config *config
     return failed == NULL || failed->id == ERR_NONE ? CLI_FINE : CLI_REFUSED;
 }
 
-static int run(const struct cli_args *args)
+int cli_do_line(const struct cli_args *args, const char *line)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct err err = {0};
     if (cli_load_config_without_secrets(args, &config, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
+    bool asks = false; /* for a confirmation */
+    int code = ask_and_show(args, config, line, cli_flag(args, "--yes"), &asks);
+    bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (asks && person && person_confirms()) {
+        code = ask_and_show(args, config, line, true, &asks);
+    }
+    return code;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct err err = {0};
     AUTO_BUF struct buf line = BUF_INIT(CLI_LINE_MAX);
     /* A single word is a whole line, as in the chat; of several words, each is one value. */
     buf_add_c(&line, args->word[0]);
@@ -67,13 +79,7 @@ static int run(const struct cli_args *args)
             return cli_fail(args, &err, CLI_CRITICAL);
         }
     }
-    bool asks = false; /* for a confirmation */
-    int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &asks);
-    bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (asks && person && person_confirms()) {
-        code = ask_and_show(args, config, line.data, true, &asks);
-    }
-    return code;
+    return cli_do_line(args, line.data);
 }
 
 const struct cli_command cmd_do = {

@@ -1,6 +1,7 @@
 #include "command/action.h"
 
 #include "base/check.h"
+#include "basis.h"
 #include "call.h"
 #include "command/manifest.h"
 #include "value_internal.h"
@@ -253,6 +254,31 @@ struct dec action_price(const struct action_call *call, const char *name)
 int64_t action_run_id(const struct action_call *call)
 {
     return call->run_id;
+}
+
+int64_t action_chat_id(const struct action_call *call)
+{
+    return call->chat_id;
+}
+
+void action_depends_price(struct action_call *call, const char *what, struct dec price)
+{
+    if (call->basis != NULL) {
+        basis_add_price(call->basis, what, price);
+    }
+}
+
+void action_depends(struct action_call *call, const char *what, const char *format, ...)
+{
+    if (call->basis == NULL) {
+        return;
+    }
+    AUTO_BUF struct buf text = BUF_INIT(1000);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    basis_add_fact(call->basis, what, text.data);
 }
 
 bool action_run_has(const struct action_call *call, const char *action)

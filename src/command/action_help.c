@@ -6,8 +6,7 @@
 
 static bool may_run(const struct principal *who, const struct manifest *m)
 {
-    return manifest_is_visible(m, who->channel) &&
-           access_permit(who, m->role, m->emergency, NULL) == 0;
+    return manifest_is_visible(m, who->channel) && manifest_permit(m, who, NULL, NULL) == 0;
 }
 
 /* What the manifest says about an argument; the same rules bind it. */
@@ -89,6 +88,29 @@ static void show_schedule(const struct manifest *m, struct reply *r)
     }
 }
 
+/* What is demanded beyond the role; not what concerns other people. */
+static void show_rules(const struct manifest *m, const struct principal *who, struct reply *r)
+{
+    if (m->rate > 0) {
+        reply_para(r, "At most {} a minute.", cell_count(m->rate));
+    }
+    for (int i = 0; i < m->rule_count; i++) {
+        const struct manifest_rule *rule = &m->rules[i];
+        bool concerns = rule->user_count == 0;
+        for (int u = 0; u < rule->user_count; u++) {
+            concerns = concerns || strcmp(rule->users[u], who->name) == 0;
+        }
+        if (concerns) {
+            AUTO_BUF struct buf text = BUF_INIT(4096);
+            manifest_rule_describe(m, rule, &text);
+            text.data[0] =
+                (char)(text.data[0] >= 'a' && text.data[0] <= 'z' ? text.data[0] - 'a' + 'A'
+                                                                  : text.data[0]);
+            reply_line(r, "%s.", text.data);
+        }
+    }
+}
+
 #define CANDIDATES_MAX 200 /* bytes */
 
 static void add_candidate(const char *candidate, void *userdata)
@@ -141,6 +163,7 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
     reply_line(r, "Role %s%s%s.", role_name(m->role),
                m->emergency ? " with the emergency grant" : "",
                m->confirm ? "; asks for a confirmation" : "");
+    show_rules(m, who, r);
     for (int i = 0; i < m->arg_count; i++) {
         show_arg(builtin, &m->args[i], r);
     }

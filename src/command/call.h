@@ -14,6 +14,7 @@
 
 #include "command/action.h"
 
+struct basis;
 struct manifest;
 
 struct action_call {
@@ -24,6 +25,8 @@ struct action_call {
     struct reply *reply;
     const struct arg_value *args; /* NULL only if the action has no parameters */
     int64_t run_id;
+    int64_t chat_id;
+    struct basis *basis; /* of the prompt; NULL: not in a preview */
     int step;
     int64_t begun_us;
     void *state;

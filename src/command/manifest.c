@@ -211,7 +211,7 @@ static int read_head(const struct manifest_reader *r, const struct yaml_node *ro
         (rc = manifest_read_text(r, root, "role", true, role, sizeof(role))) < 0 ||
         (rc = manifest_read_bool(r, root, "emergency", &m->emergency)) < 0 ||
         (rc = manifest_read_bool(r, root, "confirm", &m->confirm)) < 0 ||
-        (rc = manifest_read_bool(r, root, "second_factor", &m->second_factor)) < 0 ||
+        (rc = manifest_read_factor(r, root, &m->second_factor)) < 0 ||
         (rc = manifest_read_bool(r, root, "four_eyes", &m->four_eyes)) < 0) {
         return rc;
     }
@@ -311,7 +311,7 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
     static const char *const keys[] = {
         "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
         "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
-        "deliver", "always",   "second_factor", "four_eyes", NULL};
+        "deliver", "always",   "second_factor", "four_eyes", "rules",    "rate",      NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -328,6 +328,9 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
         return manifest_complain(r, root, "steps are missing");
     }
     manifest_steps_summarise(m);
+    if ((rc = manifest_rules_read(r, root)) < 0 || (rc = manifest_rate_read(r, root)) < 0) {
+        return rc;
+    }
     if (m->safe_side && (m->second_factor || m->four_eyes)) {
         return manifest_complain(r, root,
                                  "a command that stops or pauses trading cannot wait for a "
@@ -395,6 +398,43 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
     }
     make_digest(m, yaml_root(doc));
     *ret = m;
+    return 0;
+}
+
+void manifest_restricted_name(const char *path, struct str text, char ret[MANIFEST_NAME_SIZE])
+{
+    AUTO_YAML struct yaml *doc = NULL;
+    ret[0] = '\0';
+    if (yaml_parse(text, path, &doc, NULL) == 0) {
+        (void)str_copy(yaml_text(yaml_get(yaml_root(doc), "restrict")), ret, MANIFEST_NAME_SIZE);
+    }
+}
+
+int manifest_restrict(const char *path, struct str text, struct manifest *m, struct err *err)
+{
+    static const char *const keys[] = {"restrict", "rules", "rate", NULL};
+    AUTO_YAML struct yaml *doc = NULL;
+    char before[MANIFEST_DIGEST_SIZE];
+    int rc = yaml_parse(text, path, &doc, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const struct yaml_node *root = yaml_root(doc);
+    const struct manifest_reader r = {.path = path, .m = m, .root = root, .err = err};
+    if ((rc = manifest_check_keys(&r, root, keys)) < 0 ||
+        (rc = manifest_rules_read(&r, root)) < 0 || (rc = manifest_rate_read(&r, root)) < 0) {
+        return rc;
+    }
+    if (yaml_get(root, "rules") == NULL && yaml_get(root, "rate") == NULL) {
+        return manifest_complain(&r, root, "rules or rate are missing");
+    }
+    memcpy(before, m->digest, sizeof(before)); /* prompts from before must be asked again */
+    make_digest(m, root);
+    AUTO_BUF struct buf both = BUF_INIT(4 * MANIFEST_DIGEST_SIZE);
+    char hex[SECRET_HASH_HEX_SIZE];
+    buf_addf(&both, "%s%s", before, m->digest);
+    secret_hash(NULL, buf_str(&both), hex);
+    (void)str_copy(str_n(hex, MANIFEST_DIGEST_SIZE - 1), m->digest, sizeof(m->digest));
     return 0;
 }
 

@@ -10,8 +10,7 @@
 #define BOUND_SIZE   64
 #define LITERAL_SIZE (VALUE_TEXT_MAX + 1)
 
-/* A copy that the manifest owns. */
-static const char *keep(struct manifest *m, const char *text)
+const char *manifest_keep(struct manifest *m, const char *text)
 {
     m->texts = reallocarray(m->texts, m->text_count + 1, sizeof(m->texts[0]));
     ASSERT(m->texts != NULL);
@@ -27,7 +26,7 @@ static int read_kept(const struct manifest_reader *r, const struct yaml_node *ma
 {
     char text[CHOICES_SIZE] = "";
     int rc = manifest_read_text(r, map, key, false, text, size);
-    *ret = rc < 0 || yaml_is_null(yaml_get(map, key)) ? NULL : keep(r->m, text);
+    *ret = rc < 0 || yaml_is_null(yaml_get(map, key)) ? NULL : manifest_keep(r->m, text);
     return rc;
 }
 
@@ -56,7 +55,7 @@ static int read_choices(const struct manifest_reader *r, const struct yaml_node 
         return manifest_complain(r, item, "type choice needs choices: a list of at most %d bytes",
                                  CHOICES_SIZE - 1);
     }
-    rule->choices = keep(r->m, text.data);
+    rule->choices = manifest_keep(r->m, text.data);
     return 0;
 }
 
@@ -95,8 +94,8 @@ static int read_rule(const struct manifest_reader *r, const struct yaml_node *it
         (rc = read_kept(r, item, "maximum", BOUND_SIZE, &rule->maximum)) < 0) {
         return rc;
     }
-    rule->name = keep(r->m, name);
-    rule->help = keep(r->m, help);
+    rule->name = manifest_keep(r->m, name);
+    rule->help = manifest_keep(r->m, help);
     return read_choices(r, item, rule);
 }
 
@@ -297,7 +296,7 @@ static int read_one(const struct manifest_reader *r, const struct yaml_node *key
     if (!str_copy(value->text, text, sizeof(text))) {
         return manifest_complain(r, value, "longer than %d bytes", VALUE_TEXT_MAX);
     }
-    with->text = keep(r->m, text);
+    with->text = manifest_keep(r->m, text);
     step->with_count++;
     int rc = find_args(r, value, step, with);
     if (rc < 0) {
@@ -419,4 +418,5 @@ void manifest_args_release(struct manifest *m)
     }
     free(m->texts);
     free(m->args);
+    free(m->rules);
 }

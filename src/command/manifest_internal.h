@@ -19,6 +19,12 @@
 int manifest_parse(const struct action_table *actions, const char *path, struct str text,
                    struct manifest **ret, struct err *err);
 
+/* Reads a file that begins with `restrict: NAME`: adds its rules and its rate to the manifest
+ * of that command. */
+int manifest_restrict(const char *path, struct str text, struct manifest *m, struct err *err);
+/* The command that the file restricts; "" if it is a manifest, or not readable. */
+void manifest_restricted_name(const char *path, struct str text, char ret[MANIFEST_NAME_SIZE]);
+
 /* The manifest being read. */
 struct manifest_reader {
     const char *path;
@@ -53,7 +59,19 @@ void manifest_steps_summarise(struct manifest *m);
 int manifest_steps_check_name(const struct manifest *m, const struct manifest_step *user,
                               struct str name, int *ret_arg, struct err *why);
 
+/* manifest_rules.c: `rules`, after the arguments and the steps. They are added to those that the
+ * manifest has. */
+int manifest_rules_read(const struct manifest_reader *r, const struct yaml_node *root);
+/* After a mistake in the file at this path: nobody may run the command, unless it is on the safe
+ * side. */
+void manifest_deny_all(struct manifest *m, const char *path);
+int manifest_rate_read(const struct manifest_reader *r, const struct yaml_node *root);
+int manifest_read_factor(const struct manifest_reader *r, const struct yaml_node *map,
+                         enum manifest_factor *ret);
+
 /* manifest_args.c */
+/* A copy that the manifest owns. */
+const char *manifest_keep(struct manifest *m, const char *text);
 int manifest_args_read(const struct manifest_reader *r, const struct yaml_node *root);
 /* The `with` of a step, whose action is set. */
 int manifest_args_read_with(const struct manifest_reader *r, const struct yaml_node *step_node,

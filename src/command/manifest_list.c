@@ -20,7 +20,8 @@ struct generation {
 
 struct manifest_list {
     const struct action_table *actions;
-    struct generation embedded; /* read once: they cannot change */
+    const struct embedded_file *files; /* a command that is restricted is read from them again */
+    struct generation embedded;        /* read once: they cannot change */
     struct generation now;
 };
 
@@ -78,6 +79,13 @@ static struct manifest *generation_find(const struct generation *g, struct str n
         }
     }
     return NULL;
+}
+
+/* By its name alone. */
+static struct manifest *generation_find_name(const struct generation *g, const char *name)
+{
+    struct manifest *m = generation_find(g, str_c(name));
+    return m != NULL && strcmp(m->name, name) == 0 ? m : NULL;
 }
 
 static void generation_sort(struct generation *g)
@@ -143,6 +151,56 @@ static void share_embedded(const struct manifest_list *list, struct generation *
 /* ----------------------------------------------------------------- the user's own manifests ----
  */
 
+/* A manifest of its own for this generation, in place of the shared one. */
+static struct manifest *own_copy(const struct manifest_list *list, struct generation *g,
+                                 const char *name)
+{
+    size_t at = 0;
+    while (at < g->count && strcmp(g->items[at]->name, name) != 0) {
+        at++;
+    }
+    if (at == g->count || generation_find_name(&list->embedded, name) == NULL) {
+        return NULL;
+    }
+    if (g->items[at] != generation_find_name(&list->embedded, name)) {
+        return g->items[at]; /* another file restricts it, too */
+    }
+    for (const struct embedded_file *f = list->files; f->path != NULL; f++) {
+        struct manifest *m = NULL;
+        if (!str_starts(str_c(f->path), EMBEDDED)) {
+            continue;
+        }
+        int rc = manifest_parse(list->actions, f->path, str_n(f->data, f->size), &m, NULL);
+        ASSERT(rc == 0); /* it was read at the start */
+        if (strcmp(m->name, name) == 0) {
+            manifest_unref(g->items[at]);
+            g->items[at] = m;
+            return m;
+        }
+        manifest_unref(m);
+    }
+    return NULL;
+}
+
+/* A file that cannot be used leaves the command as it is, but then the owner's rule would silently
+ * not apply: nobody may run the command until the file is mended. */
+static int restrict_command(const struct manifest_list *list, struct generation *g,
+                            const char *name, const char *path, struct str text, struct err *err)
+{
+    struct manifest *m = own_copy(list, g, name);
+    if (m == NULL) {
+        return err_set(err, ERR_MANIFEST_FORMAT,
+                       "%s:1:1: restrict: %s is no command of the program; rules of your own "
+                       "command belong into its own file",
+                       path, name);
+    }
+    int rc = manifest_restrict(path, text, m, err);
+    if (rc < 0) {
+        manifest_deny_all(m, path);
+    }
+    return rc;
+}
+
 static int read_file(const struct manifest_list *list, struct generation *g, const char *path,
                      struct err *err)
 {
@@ -150,6 +208,13 @@ static int read_file(const struct manifest_list *list, struct generation *g, con
     int rc = file_check_trusted(path, false, err);
     if (rc == 0) {
         rc = file_read(path, &text, err);
+    }
+    char restricted[MANIFEST_NAME_SIZE] = "";
+    if (rc == 0) {
+        manifest_restricted_name(path, buf_str(&text), restricted);
+    }
+    if (restricted[0] != '\0') {
+        return restrict_command(list, g, restricted, path, buf_str(&text), err);
     }
     return rc < 0 ? rc : read_one(list, g, path, buf_str(&text), err);
 }
@@ -214,6 +279,7 @@ int manifest_list_read(const struct action_table *actions, const struct embedded
     struct manifest_list *list = calloc(1, sizeof(*list));
     ASSERT(list != NULL);
     list->actions = actions;
+    list->files = files;
     int rc = read_embedded(list, files, err);
     if (rc < 0) {
         manifest_list_free(list);

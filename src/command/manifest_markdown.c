@@ -86,9 +86,17 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
         buf_addf(out, "\n\n%s. Role: %s%s.%s%s%s%s\n", m->summary, role_name(m->role),
                  m->emergency ? " with the emergency grant" : "",
                  m->confirm ? " Asks for a confirmation." : "",
-                 m->second_factor ? " Asks for a second factor." : "",
+                 m->second_factor == MANIFEST_FACTOR_ALWAYS ? " Asks for a second factor."
+                 : m->second_factor == MANIFEST_FACTOR_IF_SET
+                     ? " Asks for a second factor, if you have one."
+                     : "",
                  m->four_eyes ? " Asks a second person for approval." : "",
-                 m->changes ? " Changes something: refused when stale." : "");
+                 m->changes ? " Changes something: asks first when stale." : "");
+        for (int k = 0; k < m->rule_count; k++) {
+            buf_add_c(out, "\nRule: ");
+            manifest_rule_describe(m, &m->rules[k], out);
+            buf_add_c(out, ".\n");
+        }
         add_names(m, out);
         for (int a = 0; a < m->arg_count; a++) {
             buf_addf(out, "%s- `%s` (", a == 0 ? "\n" : "", m->args[a].rule.name);

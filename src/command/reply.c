@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "command/reply_json.h"
 #include "io/json_out.h"
+#include "io/secret.h"
 #include "reply_internal.h"
 #include "reply_make.h"
 
@@ -102,6 +103,15 @@ static void block_release(struct block *b)
     }
 }
 
+static void free_png(struct reply *r)
+{
+    if (r->png != NULL) {
+        secret_wipe(r->png, r->png_size);
+        free(r->png);
+        r->png = NULL;
+    }
+}
+
 void reply_free(struct reply *r)
 {
     if (r == NULL) {
@@ -117,6 +127,7 @@ void reply_free(struct reply *r)
             free(r->button_rows[row].buttons[i].command);
         }
     }
+    free_png(r);
     free(r->title);
     free(r->footer);
     free(r->page[0]);
@@ -641,6 +652,32 @@ void reply_protect(struct reply *r)
     r->is_protected = true;
 }
 
+void reply_conceal(struct reply *r, int64_t delete_after_us)
+{
+    r->conceal_us = delete_after_us;
+    r->is_protected = true;
+}
+
+void reply_conceal_png(struct reply *r, struct str png)
+{
+    free_png(r);
+    r->png = malloc(png.len + 1);
+    NEED_MEMORY(r->png != NULL);
+    memcpy(r->png, png.ptr, png.len);
+    r->png_size = png.len;
+}
+
+/* What is not part of the JSON text of a reply. */
+static void copy_concealed(struct reply *r, const struct reply *from)
+{
+    if (from->conceal_us != 0) {
+        r->conceal_us = from->conceal_us;
+    }
+    if (from->png != NULL) {
+        reply_conceal_png(r, str_n(from->png, from->png_size));
+    }
+}
+
 void reply_error(struct reply *r, const struct err *err)
 {
     const struct err_info *info = err_info(err->id);
@@ -733,6 +770,7 @@ void reply_append(struct reply *r, const struct reply *from)
         }
     }
     r->is_protected = r->is_protected || from->is_protected;
+    copy_concealed(r, from);
     struct json_out data = JSON_OUT_TREE(r->data);
     json_object_object_foreach(from->data, key, value)
     {
@@ -752,6 +790,7 @@ struct reply *reply_copy(const struct reply *r)
     reply_json_text(r, &text);
     int rc = reply_json_read(text.data, text.len, &copy, NULL);
     NEED_MEMORY(rc == 0); /* reply_json wrote it */
+    copy_concealed(copy, r);
     return copy;
 }
 

@@ -31,6 +31,16 @@ const char *reply_get_footer(const struct reply *r)
     return r->footer == NULL ? "" : r->footer;
 }
 
+int64_t reply_concealed_us(const struct reply *r)
+{
+    return r->conceal_us;
+}
+
+struct str reply_concealed_png(const struct reply *r)
+{
+    return str_n(r->png, r->png == NULL ? 0 : r->png_size);
+}
+
 bool reply_is_protected(const struct reply *r)
 {
     return r->is_protected;

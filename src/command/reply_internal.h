@@ -41,6 +41,9 @@ struct reply {
     char *footer;
     char *page[2]; /* previous, next */
     bool is_protected;
+    int64_t conceal_us; /* 0: it holds no secret */
+    char *png;          /* owned; of a concealed reply */
+    size_t png_size;
     bool has_alarm; /* the title was set by reply_alarm */
     bool has_error;
     bool in_fold;

@@ -516,6 +516,8 @@ void run_go_on(struct run *run)
     if (run->id == 0) { /* it only read, and is never recorded */
         run_reply_add_unwritable(run->result, &run->unrecorded);
         run_deliver(run, run->result);
+    } else if (reply_concealed_us(run->result) != 0) { /* it is stored nowhere */
+        run_deliver(run, run->result);
     }
     leave(run);
 }

@@ -57,6 +57,13 @@ struct flood {
     int64_t said;
 };
 
+/* How often each person ran a command that has a limit of its own. */
+struct command_rate {
+    struct command_rate *next;
+    char command[MANIFEST_NAME_SIZE];
+    struct rate rate;
+};
+
 struct runner {
     struct runner_options o;
     struct run *runs;
@@ -70,10 +77,19 @@ struct runner {
     struct held_prompt held[HELD_MAX];
     struct lock_table locks;
     struct rate rate;
+    struct command_rate *command_rates; /* owned; of the commands with a limit of their own */
     struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open prompt */
     struct flood floods[FLOODS_MAX];
+    struct loop_source *recheck; /* deferred: roles have changed */
+    char rechecked_by[32];       /* who changed them */
     size_t next_flood;           /* the slot to be used next */
     struct loop_source *flooded; /* timer: says how many messages were refused */
+};
+
+/* How long ago an update was sent. */
+struct stale_age {
+    int64_t us;
+    bool at_most; /* an upper limit: Telegram sends no time with a button press */
 };
 
 struct run {
@@ -92,8 +108,11 @@ struct run {
     bool locked;              /* it holds its locks, which run_free releases */
     struct principal who;
     int64_t chat_id;
-    int64_t thread_id;      /* of its first message; 0: none, or it has sent one */
-    struct arg_value *args; /* owned; args[i] is the value of m->args[i] */
+    int64_t thread_id;             /* of its first message; 0: none, or it has sent one */
+    struct arg_value *args;        /* owned; args[i] is the value of m->args[i] */
+    struct manifest_demand demand; /* of `who` for these arguments, once they are bound */
+    struct stale_age age;          /* of the message that asked for it, if that was too old */
+    char changed[600];             /* lines of what is not as its prompt showed it; "": nothing */
     int64_t started_mono_us;
 
     struct step *steps;    /* owned; run_step_total of them */
@@ -172,6 +191,8 @@ int run_args_bind(struct run *run, const struct line *line, struct err *err);
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err);
 /* The same from what run_args_json wrote, in this or an earlier version. */
 int run_args_restore(struct run *run, const char *args_json, bool look_up, struct err *err);
+/* What `who` needs for the arguments, after either has changed. */
+void run_args_demand(struct run *run);
 void run_args_json(const struct run *run, struct buf *out);
 /* Adds "restart prediction". Returns false if sending this line again would not give the same
  * arguments (quote.h). */

@@ -10,10 +10,17 @@ struct value_context run_args_context(const struct runner *runner)
                                   .now_us = clock_wall_us(runner->o.clock)};
 }
 
+void run_args_demand(struct run *run)
+{
+    run->demand = manifest_demand(run->m, &run->who, run->args);
+}
+
 int run_args_bind(struct run *run, const struct line *line, struct err *err)
 {
     const struct value_context context = run_args_context(run->runner);
-    return bind_line(run->m, line, &context, run->args, err);
+    int rc = bind_line(run->m, line, &context, run->args, err);
+    run_args_demand(run);
+    return rc;
 }
 
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err)
@@ -21,7 +28,9 @@ int run_args_bind_json(struct run *run, const char *args_json, struct err *err)
     const struct value_context context = run_args_context(run->runner);
     AUTO_JSON struct json_object *args = NULL;
     int rc = json_parse(str_c(args_json), &JSON_LIMITS_DEFAULT, &args, err);
-    return rc < 0 ? rc : bind_json(run->m, args, &context, run->args, err);
+    rc = rc < 0 ? rc : bind_json(run->m, args, &context, run->args, err);
+    run_args_demand(run);
+    return rc;
 }
 
 int run_args_restore(struct run *run, const char *args_json, bool look_up, struct err *err)
@@ -30,7 +39,9 @@ int run_args_restore(struct run *run, const char *args_json, bool look_up, struc
     AUTO_JSON struct json_object *args = NULL;
     context.domains = look_up ? context.domains : NULL;
     int rc = json_parse(str_c(args_json), &JSON_LIMITS_DEFAULT, &args, err);
-    return rc < 0 ? rc : bind_stored(run->m, args, &context, run->args, err);
+    rc = rc < 0 ? rc : bind_stored(run->m, args, &context, run->args, err);
+    run_args_demand(run);
+    return rc;
 }
 
 void run_args_json(const struct run *run, struct buf *out)

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define BUTTON_LINE_MAX 60 /* Telegram takes 64 bytes of button data */
-
 /* "1.2 s": with tenths below ten seconds, so that durations of steps can be compared. */
 static void add_took(struct buf *out, int64_t took_us)
 {
@@ -15,7 +13,8 @@ static void add_took(struct buf *out, int64_t took_us)
 }
 
 /* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
-static int describe_step(struct run *run, int index, struct reply *r, struct err *err)
+static int describe_step(struct run *run, int index, struct reply *r, struct basis *basis,
+                         struct err *err)
 {
     const struct manifest_step *step = run_step(run, index);
     struct arg_value *values = NULL;
@@ -35,6 +34,8 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
                                    .reply = r,
                                    .args = values,
                                    .run_id = run->id,
+                                   .chat_id = run->chat_id,
+                                   .basis = basis,
                                    .step = index};
         rc = step->action->preview(&call, err);
     }
@@ -54,6 +55,12 @@ static void add_answer(struct reply *r, const char *text, const char *prefix, co
 static void add_question(struct reply *r, enum stage_id stage, const char *code, const char *expiry)
 {
     switch (stage) {
+    case STAGE_STALE:
+        reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry, code,
+                   code);
+        add_answer(r, "Run now", RUN_REPLY_CONFIRM, code, BUTTON_DANGER);
+        add_answer(r, "Drop", RUN_REPLY_CANCEL, code, BUTTON_PLAIN);
+        break;
     case STAGE_CONFIRM:
         reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry, code,
                    code);
@@ -78,25 +85,79 @@ static void add_question(struct reply *r, enum stage_id stage, const char *code,
     }
 }
 
-struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
-                               int64_t expires_in_us, struct err *err)
+/* "sent 5 min ago", "pressed up to 5 min ago", "pressed at an unknown time" */
+static void add_sent(struct buf *out, const struct stale_age *age)
 {
-    static const char *const titles[] = {"Confirm", "Second factor", "Approve"};
-    static const char *const names[] = {"confirm", "code", "approve"};
+    const char *verb = age->at_most ? "pressed" : "sent";
+    if (age->us > STALE_AGE_KNOWN_MAX_US) {
+        buf_addf(out, "%s at an unknown time", verb);
+        return;
+    }
+    buf_addf(out, "%s %s", verb, age->at_most ? "up to " : "");
+    clock_add_duration(out, age->us);
+    buf_add_c(out, " ago");
+}
+
+static void explain_undated(struct reply *r, const struct stale_age *age)
+{
+    if (age->at_most) {
+        reply_line(r, "Telegram does not report when a button was pressed, and nightdesk had "
+                      "received nothing from Telegram for that long.");
+    }
+}
+
+static int describe_steps(struct run *run, struct reply *r, struct basis *basis, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < run->m->step_count; i++) {
+        rc = describe_step(run, i, r, basis, err);
+    }
+    return rc;
+}
+
+int run_reply_basis(struct run *run, struct basis *basis, struct err *err)
+{
+    AUTO_REPLY struct reply *scratch = reply_new();
+    return describe_steps(run, scratch, basis, err);
+}
+
+/* Why it is asked, in front of what will be done. */
+static void add_reason(struct reply *r, const struct run *run, enum stage_id stage)
+{
+    if (stage == STAGE_STALE) {
+        AUTO_BUF struct buf sent = BUF_INIT(64);
+        add_sent(&sent, &run->age);
+        sent.data[0] = (char)(sent.data[0] - 'a' + 'A');
+        reply_line(r, "%s. It is too old to be run by itself.", sent.data);
+        explain_undated(r, &run->age);
+    } else if (stage == STAGE_APPROVE) {
+        reply_line(r, "Asked for by %s.", run->who.name);
+    }
+    if (run->changed[0] != '\0') {
+        struct str rest = str_c(run->changed), line;
+        reply_line(r, "⚠ Not done: it has changed since it was shown.");
+        while (str_split(&rest, '\n', &line)) {
+            if (line.len > 0) {
+                reply_line(r, "%.*s", STR_ARG(line));
+            }
+        }
+    }
+}
+
+struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
+                               int64_t expires_in_us, struct basis *basis, struct err *err)
+{
+    static const char *const titles[] = {"Run now?", "Confirm", "Second factor", "Approve"};
     AUTO_REPLY struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     AUTO_BUF struct buf expiry = BUF_INIT(64);
     (void)run_args_line(run, &line);
     clock_add_duration(&expiry, expires_in_us);
-    reply_title(r, TONE_WARN, "%s: %s", titles[stage], line.data);
-    if (stage == STAGE_APPROVE) {
-        reply_line(r, "Asked for by %s.", run->who.name);
-    }
+    reply_title(r, TONE_WARN, stage == STAGE_STALE ? "%s %s" : "%s: %s", titles[stage], line.data);
+    add_reason(r, run, stage);
     reply_line(r, "This will:");
-    for (int i = 0; i < run->m->step_count; i++) {
-        if (describe_step(run, i, r, err) < 0) {
-            return NULL;
-        }
+    if (describe_steps(run, r, basis, err) < 0) {
+        return NULL;
     }
     reply_gap(r);
     if (stage == STAGE_APPROVE) {
@@ -106,9 +167,12 @@ struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char 
 
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_text(&data, "confirm", code);
-    json_out_text(&data, "stage", names[stage]);
+    json_out_text(&data, "stage", stage_name(stage));
     json_out_i64(&data, "expires_in_s", expires_in_us / USEC_PER_SEC);
     json_out_i64(&data, "run_id", run->id);
+    if (run->changed[0] != '\0') {
+        json_out_text(&data, "changed", run->changed);
+    }
     return TAKE(r);
 }
 
@@ -296,49 +360,6 @@ struct reply *run_reply_result(struct run *run)
     if (why != NULL) {
         reply_error(r, why);
     }
-    return r;
-}
-
-/* "sent 5 min ago", "pressed up to 5 min ago", "pressed at an unknown time" */
-static void add_sent(struct buf *out, const struct stale_age *age)
-{
-    const char *verb = age->at_most ? "pressed" : "sent";
-    if (age->us > STALE_AGE_KNOWN_MAX_US) {
-        buf_addf(out, "%s at an unknown time", verb);
-        return;
-    }
-    buf_addf(out, "%s %s", verb, age->at_most ? "up to " : "");
-    clock_add_duration(out, age->us);
-    buf_add_c(out, " ago");
-}
-
-static void explain_undated(struct reply *r, const struct stale_age *age)
-{
-    if (age->at_most) {
-        reply_line(r, "Telegram does not report when a button was pressed, and nightdesk had "
-                      "received nothing from Telegram for that long.");
-    }
-}
-
-struct reply *run_reply_stale(const struct run *run, const struct stale_age *age)
-{
-    struct reply *r = reply_new();
-    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    AUTO_BUF struct buf sent = BUF_INIT(64);
-    AUTO_BUF struct buf command = BUF_INIT(LINE_BYTES_MAX + 64);
-    bool exact = run_args_line(run, &line);
-    add_sent(&sent, age);
-    reply_title(r, TONE_WARN, "Not run: %s", sent.data);
-    explain_undated(r, age);
-    reply_line(r, "To run it now, send it again: /%s", line.data);
-    buf_addf(&command, "/%s", line.data);
-    if (exact && command.len <= BUTTON_LINE_MAX) {
-        reply_button(r, "Send again", command.data, BUTTON_PLAIN);
-    }
-    reply_button(r, "Status", "/status", BUTTON_PLAIN);
-    struct err err = {0};
-    (void)err_set(&err, ERR_COMMAND_STALE, "%s, %s", line.data, sent.data);
-    reply_error(r, &err);
     return r;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "basis.h"
 #include "command/reply.h"
 #include "run.h"
 
@@ -22,22 +23,17 @@
 /* Telegram keeps an update for one day, so an age above two days means that it is unknown. */
 #define STALE_AGE_KNOWN_MAX_US (2 * USEC_PER_DAY)
 
-struct stale_age {
-    int64_t us;
-    bool at_most; /* an upper limit: Telegram sends no time with a button press */
-};
-
 /* What a prompt asks for, in this order (stage.h). */
-enum stage_id { STAGE_CONFIRM, STAGE_CODE, STAGE_APPROVE, STAGE_COUNT };
+enum stage_id { STAGE_STALE, STAGE_CONFIRM, STAGE_CODE, STAGE_APPROVE, STAGE_COUNT };
 
-/* NULL and *err if an action's preview refuses. */
+/* NULL and *err if an action's preview refuses. basis: gets what the prompt depends on. */
 struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
-                               int64_t expires_in_us, struct err *err);
+                               int64_t expires_in_us, struct basis *basis, struct err *err);
+/* What the prompt would depend on now. Error: an action's preview refuses. */
+int run_reply_basis(struct run *run, struct basis *basis, struct err *err);
 struct reply *run_reply_progress(const struct run *run);
 /* Call it once: it may hand over the reply of the only step. */
 struct reply *run_reply_result(struct run *run);
-/* "Not run: sent 14 min ago", and how to send it again. */
-struct reply *run_reply_stale(const struct run *run, const struct stale_age *age);
 /* "Not confirmed: pressed up to 14 min ago", with the buttons of the prompt for `line`. */
 struct reply *run_reply_stale_answer(const char *line, const char *code,
                                      const struct stale_age *age);

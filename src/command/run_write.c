@@ -101,7 +101,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
  * refusals, and commands for admins. */
 static bool is_counted(const struct run *run)
 {
-    return !run->m->changes && !run->m->confirm && run->m->role < ROLE_ADMIN;
+    return !run->m->changes && !run->demand.confirm && run->demand.role < ROLE_ADMIN;
 }
 
 int run_write_received(const struct run *run, struct err *err)
@@ -214,10 +214,13 @@ static int write_finish(struct run *run, struct err *err)
         run_reply_add_recorded(run->result, run);
         run->noted = true;
     }
-    json_add_text(&data, reply_data(run->result));
-    int rc =
-        run_table_finish(runner->o.store, run->id, state, why == NULL ? ERR_NONE : why->id,
-                         buf_failed(&data) ? NULL : data.data, clock_wall_us(runner->o.clock), err);
+    bool concealed = reply_concealed_us(run->result) != 0;
+    if (!concealed) {
+        json_add_text(&data, reply_data(run->result));
+    }
+    int rc = run_table_finish(runner->o.store, run->id, state, why == NULL ? ERR_NONE : why->id,
+                              concealed || buf_failed(&data) ? NULL : data.data,
+                              clock_wall_us(runner->o.clock), err);
     if (rc < 0) {
         return rc;
     }
@@ -227,8 +230,9 @@ static int write_finish(struct run *run, struct err *err)
                                    runner->o.scheduled_userdata, err)) < 0)) {
         return rc;
     }
-    return run_write_post(runner, &run->who, run->chat_id, run->thread_id, run->result, run->id,
-                          run->m->emergency, &run->outbox_id, err);
+    return concealed ? 0 /* run.c shows it without the outbox */
+                     : run_write_post(runner, &run->who, run->chat_id, run->thread_id, run->result,
+                                      run->id, run->m->emergency, &run->outbox_id, err);
 }
 
 /* Uses the row that was stored for the prompt, if it still waits for its confirmation; otherwise
@@ -260,7 +264,7 @@ int run_write_adopt(struct run *run, struct err *err)
     if (rc < 0 || (rc = run_write_audit(run, "command.received", more.data, "ok", err)) < 0) {
         return rc;
     }
-    return run->m->confirm ? run_write_audit(run, "confirm.given", "in memory", "ok", err) : 0;
+    return run->demand.confirm ? run_write_audit(run, "confirm.given", "in memory", "ok", err) : 0;
 }
 
 /* Whether the row of a step lacks its start, or its end. */

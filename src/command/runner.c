@@ -32,6 +32,8 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     loop_source_name(runner->flooded, "refused commands to count");
     runner->record = loop_add_timer(options->loop, runner_on_record, runner);
     loop_source_name(runner->record, "runs to record");
+    runner->recheck = loop_add_deferred(options->loop, runner_on_recheck, runner);
+    loop_source_name(runner->recheck, "roles that changed");
     *ret = runner;
     return 0;
 }
@@ -59,6 +61,8 @@ void runner_free(struct runner *runner)
     loop_source_free(runner->recover);
     runner_held_release(runner);
     lock_table_release(&runner->locks);
+    runner_limit_release(runner);
+    loop_source_free(runner->recheck);
     free(runner);
 }
 
@@ -224,7 +228,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
         return rc;
     }
     run_lock_take(run, run->asked_wall_us);
-    if (run->m->confirm &&
+    if (run->demand.confirm &&
         (rc = run_write_audit(run, "confirm.given", "together with the command", "ok", err)) < 0) {
         return rc;
     }
@@ -261,8 +265,12 @@ static int accept_command(struct runner *runner, const struct invocation *in,
                           struct err *err)
 {
     struct err why = {0};
-    if (access_permit(in->who, m->role, m->emergency, &why) < 0) {
+    if (manifest_permit(m, in->who, NULL, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
+    }
+    int limited = 0;
+    if (runner_over_command_limit(runner, m, in, a, &limited, err)) {
+        return limited;
     }
     AUTO_RUN struct run *run = run_new(runner, m, in->who, in->chat_id);
     run->thread_id = in->thread_id;
@@ -271,11 +279,8 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     if (bound < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), a, err);
     }
-    struct stale_age age;
-    if (m->changes && runner_is_stale(runner, in, &age)) {
-        struct reply *reply = run_reply_stale(run, &age);
-        why = *reply_get_error(reply);
-        return runner_refuse(runner, in, "command.stale", &why, reply, a, err);
+    if (manifest_permit(m, in->who, run->args, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     size_t active = count_runs(runner, in->who);
     if (active >= RUNS_MAX && !m->emergency && !m->safe_side) {
@@ -289,7 +294,7 @@ static int accept_command(struct runner *runner, const struct invocation *in,
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
     bool passed = false;
-    int rc = stage_walk(run, in, STAGE_CONFIRM, NULL, a, &passed, err);
+    int rc = stage_walk(run, in, STAGE_STALE, NULL, a, &passed, err);
     if (rc < 0 || !passed) {
         return rc;
     }
@@ -433,7 +438,7 @@ static int accept_stored(struct runner *runner, const struct invocation *in, str
     if (rc < 0) {
         run_free(a->start);
         reply_free(a->reply);
-        *a = (struct admission){.rated = a->rated};
+        *a = (struct admission){.rated = a->rated, .command_rated = a->command_rated};
     }
     return rc;
 }
@@ -479,7 +484,8 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         a.answered->used = true;
     }
     runner_limit_noticed(runner, in, &a);
-    if (a.err.id == ERR_CONFIRM_NEEDED && a.unrecorded.id == ERR_NONE) {
+    if ((a.err.id == ERR_CONFIRM_NEEDED || a.err.id == ERR_CONFIRM_CHANGED) &&
+        a.unrecorded.id == ERR_NONE) {
         runner_confirm_schedule(runner);
     }
     if (a.posted && runner->o.outbox_changed != NULL) {

@@ -56,7 +56,7 @@ static int check_permission(const struct invocation *in, const struct run *run, 
 {
     bool own = run->who.id == in->who->id && run->who.channel == in->who->channel &&
                strcmp(run->who.name, in->who->name) == 0;
-    return own ? 0 : access_permit(in->who, run->m->role, run->m->emergency, err);
+    return own ? 0 : manifest_permit(run->m, in->who, run->args, err);
 }
 
 static struct reply *cancel_reply(const struct run *run)

@@ -68,15 +68,17 @@ static void arm_expiry(struct runner *runner, int64_t in_us)
 }
 
 /* Asks while ops.db cannot be written: the prompt is kept in memory only. */
-static int ask_unrecorded(struct run *run, const struct invocation *in, struct admission *a,
-                          struct err *err)
+static int ask_unrecorded(struct run *run, const struct invocation *in, enum stage_id stage,
+                          struct admission *a, struct err *err)
 {
     struct runner *runner = run->runner;
     int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
     struct err why = {0};
     char code[CODE_CHARS + 1];
     secret_nonce(code, CODE_CHARS);
-    a->reply = run_reply_prompt(run, STAGE_CONFIRM, code, wait_us, &why);
+    struct basis ignored = BASIS_INIT; /* only what is on the safe side is asked for here */
+    a->reply = run_reply_prompt(run, stage, code, wait_us, &ignored, &why);
+    buf_release(&ignored.text);
     if (a->reply == NULL) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
@@ -98,31 +100,51 @@ static int refuse_prompt(struct run *run, const struct invocation *in, const cha
     return rc < 0 ? rc : runner_refuse(runner, in, "command.refused", why, NULL, a, err);
 }
 
+/* The prompt, in a->reply as well; what it depends on is stored with it. NULL: the run was refused,
+ * or *ret_rc is negative. */
+static struct reply *prompt_with_basis(struct run *run, const struct invocation *in,
+                                       enum stage_id stage, const char *code, struct admission *a,
+                                       int *ret_rc, struct err *err)
+{
+    struct runner *runner = run->runner;
+    struct basis basis = BASIS_INIT;
+    struct err why = {0};
+    struct reply *reply = run_reply_prompt(
+        run, stage, code, runner->o.config->commands_confirm_expiry_us, &basis, &why);
+    if (reply == NULL) {
+        *ret_rc = refuse_prompt(run, in, code, &why, a, err);
+    } else {
+        ASSERT(!buf_failed(&basis.text)); /* sized for all positions */
+        a->reply = reply;
+        *ret_rc = confirmation_table_set_basis(runner->o.store, code, buf_str(&basis.text), err);
+    }
+    buf_release(&basis.text);
+    return reply;
+}
+
 int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_id stage,
                        const struct confirmation *open, struct admission *a, struct err *err)
 {
     struct runner *runner = run->runner;
-    int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
     char code[CODE_CHARS + 1];
     if (a->unrecorded.id != ERR_NONE) {
-        return ask_unrecorded(run, in, a, err);
+        return ask_unrecorded(run, in, stage, a, err);
     }
     int rc = runner_open(runner, in, a, err);
     rc = rc < 0 || open != NULL ? rc : runner_store_run(run, RUN_CONFIRMING, err);
     if (rc < 0 || (rc = store_prompt(run, stage, open, code, err)) < 0) {
         return rc;
     }
-    struct err why = {0};
-    struct reply *reply = run_reply_prompt(run, stage, code, wait_us, &why);
-    if (reply == NULL) {
-        return refuse_prompt(run, in, code, &why, a, err);
+    struct reply *reply = prompt_with_basis(run, in, stage, code, a, &rc, err);
+    if (reply == NULL || rc < 0) {
+        return rc;
     }
-    a->reply = reply;
     a->posted = run_write_is_chat(in->who->channel);
     if (run->m->safe_side) { /* also kept in memory: its answer must not need the disk */
         runner_held_add(runner, run, code, run->id);
     }
-    (void)err_set(&a->err, ERR_CONFIRM_NEEDED, "%s", code);
+    bool changed = run->changed[0] != '\0';
+    (void)err_set(&a->err, changed ? ERR_CONFIRM_CHANGED : ERR_CONFIRM_NEEDED, "%s", code);
     int64_t outbox_id = open == NULL ? 0 : open->outbox_id;
     rc = run_write_post(runner, in->who, in->chat_id, in->thread_id, reply, run->id,
                         run->m->emergency, &outbox_id, err);
@@ -133,7 +155,9 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
         rc = stage_ask_others(run, reply, err);
         a->posted = true;
     }
-    return rc < 0 ? rc : run_write_audit(run, "confirm.asked", stage_name(stage), "ok", err);
+    return rc < 0 ? rc
+                  : run_write_audit(run, changed ? "confirm.changed" : "confirm.asked",
+                                    stage_name(stage), "ok", err);
 }
 
 /* The command line of a prompt. */
@@ -148,11 +172,9 @@ static void prompt_line(struct runner *runner, const struct run_row *row, struct
     }
 }
 
-/* Closes a prompt without running its command: updates the run's row and the message, and audits
- * it. why NULL: the user cancelled it. */
-static int close_prompt(struct runner *runner, const struct confirmation *c,
-                        const struct run_row *row, enum run_state state, const char *audit_action,
-                        const struct err *why, struct reply **ret_reply, struct err *err)
+int runner_confirm_close(struct runner *runner, const struct confirmation *c,
+                         const struct run_row *row, enum run_state state, const char *audit_action,
+                         const struct err *why, struct reply **ret_reply, struct err *err)
 {
     bool won = false;
     int64_t now_us = clock_wall_us(runner->o.clock);
@@ -191,7 +213,8 @@ static int expire(struct runner *runner, const struct confirmation *c, const str
     AUTO_BUF struct buf after = BUF_INIT(64);
     clock_add_duration(&after, runner->o.config->commands_confirm_expiry_us);
     (void)err_set(ret_why, ERR_CONFIRM_EXPIRED, "%s, after %s", c->nonce, after.data);
-    return close_prompt(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_reply, err);
+    return runner_confirm_close(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_reply,
+                                err);
 }
 
 /* Who runs it: the person who sent it, with the current role. After an approval that is not the one
@@ -204,7 +227,8 @@ static int current_person(struct runner *runner, const struct invocation *in,
     } else if (access_identify(runner->o.access, run->who.channel, run->who.id, &run->who) < 0) {
         return err_set(why, ERR_ACCESS_DENIED, "%s is no user any more", run->who.name);
     }
-    return access_permit(&run->who, run->m->role, run->m->emergency, why);
+    run_args_demand(run);
+    return manifest_permit(run->m, &run->who, run->args, why);
 }
 
 static bool belongs_to(const struct confirmation *c, const struct invocation *in)
@@ -297,6 +321,61 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     return rc;
 }
 
+/* The command cannot be run any more; or not now, and then the prompt stays open. */
+static int refuse_gone(struct runner *runner, const struct invocation *in,
+                       const struct confirmation *c, const struct run_row *row,
+                       const struct err *why, struct admission *a, struct err *err)
+{
+    if (err_info(why->id)->retry == ERR_RETRY_LATER) {
+        return runner_refuse(runner, in, "confirm.refused", why, NULL, a, err);
+    }
+    int rc = runner_open(runner, in, a, err);
+    a->posted = run_write_is_chat(in->who->channel);
+    a->err = *why;
+    rc = rc < 0 ? rc
+                : runner_confirm_close(runner, c, row, RUN_REFUSED, "confirm.refused", why,
+                                       &a->reply, err);
+    return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
+}
+
+/* Compares what the prompt showed with what is so now, and describes the differences in
+ * run->changed. Stopping never waits for another answer. Returns 1 if *ret_why refuses it. */
+static int compare_basis(struct run *run, const struct confirmation *c, struct err *ret_why,
+                         struct err *err)
+{
+    struct runner *runner = run->runner;
+    AUTO_BUF struct buf shown = BUF_INIT(BASIS_MAX);
+    AUTO_BUF struct buf lines = BUF_INIT(2 * BASIS_MAX);
+    struct basis now = BASIS_INIT;
+    int rc = confirmation_table_get_basis(runner->o.store, c->nonce, &shown, err);
+    if (rc < 0 || shown.len == 0 || run->m->safe_side) {
+        return rc;
+    }
+    rc = run_reply_basis(run, &now, ret_why) < 0 ? 1 : 0;
+    if (rc == 0 && basis_compare(buf_str(&shown), buf_str(&now.text),
+                                 runner->o.config->commands_confirm_band_pct, &lines) > 0) {
+        str_cut(buf_str(&lines), run->changed, sizeof(run->changed));
+    }
+    buf_release(&now.text);
+    return rc;
+}
+
+/* Asks again, with the new numbers. The age of a stale command was seen before. */
+static int ask_again(struct run *run, const struct invocation *in, const struct confirmation *c,
+                     enum stage_id stage, struct admission *a, struct err *err)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    AUTO_REPLY struct reply *note = reply_new();
+    (void)run_args_line(run, &line);
+    reply_title(note, TONE_WARN, "It has changed: %s", line.data);
+    reply_line(note, "A new prompt follows.");
+    int rc = runner_open(run->runner, in, a, err);
+    rc = rc < 0 ? rc : stage_close_copies(run->runner, c, note, err);
+    return rc < 0 ? rc
+                  : runner_confirm_ask(run, in, stage == STAGE_STALE ? STAGE_CONFIRM : stage, c, a,
+                                       err);
+}
+
 /* The answer yes to an open prompt: passes its stage, and asks at the next or starts the run. */
 static int accept_answer(struct runner *runner, const struct invocation *in,
                          const struct confirmation *c, const struct run_row *row,
@@ -306,27 +385,25 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
     enum stage_id stage = STAGE_CONFIRM;
     bool passed = false;
     AUTO_RUN struct run *run = run_load(runner, row, true, &why);
-    if (run == NULL && err_info(why.id)->retry == ERR_RETRY_LATER) { /* the prompt stays open */
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, a, err);
-    }
     if (run == NULL) {
-        int rc = runner_open(runner, in, a, err);
-        a->posted = run_write_is_chat(in->who->channel);
-        a->err = why;
-        rc = rc < 0 ? rc
-                    : close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &a->reply,
-                                   err);
-        return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
+        return refuse_gone(runner, in, c, row, &why, a, err);
     }
     if (current_person(runner, in, c, run, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
-    int rc = stage_answer(run, in, c, a, &passed, err);
-    if (rc < 0 || !passed) {
+    (void)stage_parse(c->stage, &stage);
+    int rc = compare_basis(run, c, &why, err);
+    if (rc > 0) {
+        return refuse_gone(runner, in, c, row, &why, a, err);
+    }
+    if (rc < 0 || run->changed[0] != '\0') {
+        return rc < 0 ? rc : ask_again(run, in, c, stage, a, err);
+    }
+    if ((rc = stage_answer(run, in, c, a, &passed, err)) < 0 || !passed) {
         return rc;
     }
-    (void)stage_parse(c->stage, &stage);
-    rc = stage_walk(run, in, stage + 1, c, a, &passed, err);
+    /* "Run now" confirms what it shows. */
+    rc = stage_walk(run, in, stage == STAGE_STALE ? STAGE_CODE : stage + 1, c, a, &passed, err);
     return rc < 0 || !passed ? rc : start_confirmed(runner, in, c, &run, a, err);
 }
 
@@ -363,7 +440,7 @@ static bool may_approve(struct runner *runner, const struct confirmation *c,
         return false;
     }
     const struct manifest *m = manifest_find(runner->o.manifests, row.command);
-    return m != NULL && access_permit(in->who, m->role, m->emergency, NULL) == 0;
+    return m != NULL && manifest_permit(m, in->who, NULL, NULL) == 0;
 }
 
 int runner_confirm_answer(struct runner *runner, const struct invocation *in, const char *code,
@@ -414,8 +491,8 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
         rc = runner_open(runner, in, a, err);
         a->posted = true;
         rc = rc < 0 ? rc
-                    : close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
-                                   &a->reply, err);
+                    : runner_confirm_close(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled",
+                                           NULL, &a->reply, err);
         return rc < 0 || belongs_to(&c, in) ? rc : post_denied(runner, in, &c, &row, a, err);
     }
     return accept_answer(runner, in, &c, &row, a, err);

@@ -95,13 +95,13 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
                       struct admission *a, struct err *err)
 {
     struct err why = {0};
-    if (access_permit(in->who, h->m->role, h->m->emergency, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
-    }
     AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
     run->thread_id = in->thread_id;
     if (run_args_restore(run, h->args_json, true, &why) < 0) {
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
+    }
+    if (manifest_permit(h->m, in->who, run->args, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));
     run->asked_run_id = h->run_id;

@@ -34,6 +34,7 @@ struct admission {
     int64_t outbox_id;            /* of the refusal; 0: not posted */
     const struct rate *limit;     /* the limit that the first refused message exceeded */
     bool rated;                   /* the rate limit has already counted this invocation */
+    bool command_rated;           /* and so has the limit of the command */
     struct err unrecorded; /* why ops.db cannot be written. Then no transaction is open, nothing is
                             * stored, and replies go to `deliver`. ERR_NONE: the normal case */
 };
@@ -66,10 +67,15 @@ void runner_act_first(const struct run *run);
  */
 bool runner_over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
                        struct admission *a, int *ret_rc, struct err *err);
+/* The same for the limit of a command (`rate` of its manifest), if it has one. */
+bool runner_over_command_limit(struct runner *runner, const struct manifest *m,
+                               const struct invocation *in, struct admission *a, int *ret_rc,
+                               struct err *err);
 /* The refusal of the first message above a limit is stored: later ones are counted in it. */
 void runner_limit_noticed(struct runner *runner, const struct invocation *in,
                           const struct admission *a);
 void runner_on_flooded(void *runner);
+void runner_limit_release(struct runner *runner);
 
 /* runner_confirm.c: prompts and the answers to them. */
 /* Asks at a stage. open: the prompt before, which was answered and becomes this one; NULL: none. */
@@ -87,6 +93,11 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
 /* Answers the prompt of a code. */
 int runner_confirm_answer(struct runner *runner, const struct invocation *in, const char *code,
                           bool yes, struct admission *a, struct err *err);
+/* Closes a prompt without running its command: ends its run, updates its messages, audits it. why
+ * NULL: the user cancelled it. */
+int runner_confirm_close(struct runner *runner, const struct confirmation *c,
+                         const struct run_row *row, enum run_state state, const char *audit_action,
+                         const struct err *why, struct reply **ret_reply, struct err *err);
 /* Sets the timer for the prompt that expires next. */
 void runner_confirm_schedule(struct runner *runner);
 int runner_confirm_expire_due(struct runner *runner, struct err *err);
@@ -110,6 +121,9 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
                        bool yes, struct admission *a, struct err *err);
 void runner_record_schedule(struct runner *runner);
 void runner_on_record(void *runner);
+
+/* runner_recheck.c */
+void runner_on_recheck(void *runner);
 
 /* runner_recover.c */
 void runner_on_recover(void *runner);

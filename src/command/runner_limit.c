@@ -3,6 +3,9 @@
 #include "runner_internal.h"
 #include "store/ops.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* How often the message about refused commands is brought up to date while more are refused. */
 #define COUNT_US (3 * USEC_PER_SEC)
 
@@ -26,7 +29,14 @@ static bool is_limited(const struct principal *who)
 static void explain(const struct runner *runner, const struct flood *f, const struct rate *rate,
                     struct err *ret)
 {
+    AUTO_BUF struct buf of_command = BUF_INIT(64);
     const char *what = rate == &runner->wrong_answers ? " answers that fit no open prompt" : "";
+    for (const struct command_rate *c = runner->command_rates; c != NULL; c = c->next) {
+        if (rate == &c->rate) {
+            buf_addf(&of_command, " of /%s", c->command);
+            what = of_command.data;
+        }
+    }
     if (f == NULL || f->refused < 2) {
         (void)err_set(ret, ERR_ACCESS_RATE_LIMITED, "more than %lld%s", (long long)rate->per_minute,
                       what);
@@ -48,13 +58,9 @@ static struct flood *find_flood(struct runner *runner, const struct principal *w
     return NULL;
 }
 
-bool runner_over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
-                       struct admission *a, int *ret_rc, struct err *err)
+static bool is_over(struct runner *runner, struct rate *rate, const struct invocation *in,
+                    struct admission *a, int *ret_rc, struct err *err)
 {
-    if (!is_limited(in->who) || a->rated) {
-        return false;
-    }
-    a->rated = true;
     struct err why = {0};
     explain(runner, NULL, rate, &why);
     switch (rate_accept(rate, in->who, clock_mono_us(runner->o.clock))) {
@@ -80,6 +86,53 @@ bool runner_over_limit(struct runner *runner, struct rate *rate, const struct in
     }
     }
     return false;
+}
+
+bool runner_over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
+                       struct admission *a, int *ret_rc, struct err *err)
+{
+    if (!is_limited(in->who) || a->rated) {
+        return false;
+    }
+    a->rated = true;
+    return is_over(runner, rate, in, a, ret_rc, err);
+}
+
+static struct rate *rate_of(struct runner *runner, const struct manifest *m)
+{
+    struct command_rate *c = runner->command_rates;
+    while (c != NULL && strcmp(c->command, m->name) != 0) {
+        c = c->next;
+    }
+    if (c == NULL) {
+        c = calloc(1, sizeof(*c));
+        ASSERT(c != NULL);
+        (void)str_copy(str_c(m->name), c->command, sizeof(c->command));
+        c->next = runner->command_rates;
+        runner->command_rates = c;
+    }
+    c->rate.per_minute = m->rate;
+    return &c->rate;
+}
+
+bool runner_over_command_limit(struct runner *runner, const struct manifest *m,
+                               const struct invocation *in, struct admission *a, int *ret_rc,
+                               struct err *err)
+{
+    if (m->rate == 0 || !is_limited(in->who) || a->command_rated) {
+        return false;
+    }
+    a->command_rated = true;
+    return is_over(runner, rate_of(runner, m), in, a, ret_rc, err);
+}
+
+void runner_limit_release(struct runner *runner)
+{
+    while (runner->command_rates != NULL) {
+        struct command_rate *c = runner->command_rates;
+        runner->command_rates = c->next;
+        free(c);
+    }
 }
 
 void runner_limit_noticed(struct runner *runner, const struct invocation *in,

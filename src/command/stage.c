@@ -13,23 +13,39 @@ typedef int (*stage_try_fn)(struct run *run, const struct invocation *in, struct
 
 struct stage {
     const char *name;
-    bool (*applies)(const struct manifest *m);
+    bool (*applies)(const struct run *run);
     stage_try_fn try;
 };
 
-static bool asks_confirmation(const struct manifest *m)
+static bool asks_confirmation(const struct run *run)
 {
-    return m->confirm;
+    return run->demand.confirm;
 }
 
-static bool asks_code(const struct manifest *m)
+static bool asks_code(const struct run *run)
 {
-    return m->second_factor;
+    return run->demand.second_factor == MANIFEST_FACTOR_ALWAYS ||
+           (run->demand.second_factor == MANIFEST_FACTOR_IF_SET &&
+            access_has_factor(run->runner->o.access, &run->who));
 }
 
-static bool asks_approval(const struct manifest *m)
+static bool asks_approval(const struct run *run)
 {
-    return m->four_eyes;
+    return run->demand.four_eyes;
+}
+
+static bool asks_if_stale(const struct run *run)
+{
+    return run->m->changes;
+}
+
+/* Never run by itself: it is shown with its age, and its person decides. */
+static int try_stale(struct run *run, const struct invocation *in, struct admission *a,
+                     bool *ret_passed, struct err *err)
+{
+    (void)a, (void)err;
+    *ret_passed = !runner_is_stale(run->runner, in, &run->age);
+    return 0;
 }
 
 static int try_confirmation(struct run *run, const struct invocation *in, struct admission *a,
@@ -77,6 +93,7 @@ static int try_approval(struct run *run, const struct invocation *in, struct adm
 }
 
 static const struct stage stages[STAGE_COUNT] = {
+    [STAGE_STALE] = {"stale", asks_if_stale, try_stale},
     [STAGE_CONFIRM] = {"confirm", asks_confirmation, try_confirmation},
     [STAGE_CODE] = {"code", asks_code, try_code},
     [STAGE_APPROVE] = {"approve", asks_approval, try_approval},
@@ -103,14 +120,14 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
                struct err *err)
 {
     *ret_passed = false;
-    if (from == STAGE_CONFIRM && run->m->second_factor &&
+    if (from <= STAGE_CONFIRM && run->demand.second_factor == MANIFEST_FACTOR_ALWAYS &&
         !access_has_factor(run->runner->o.access, in->who)) {
         bool ignored = false; /* refused now, not after the confirmation */
         return try_code(run, in, a, &ignored, err);
     }
     for (int i = (int)from; i < STAGE_COUNT; i++) {
         bool passed = false;
-        if (!stages[i].applies(run->m)) {
+        if (!stages[i].applies(run)) {
             continue;
         }
         int rc = stages[i].try(run, in, a, &passed, err);
@@ -146,7 +163,7 @@ static int answer_approval(struct run *run, const struct invocation *in,
                       run->who.name);
         return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
-    if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
+    if (manifest_permit(run->m, in->who, run->args, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_BUF struct buf detail = BUF_INIT(LINE_BYTES_MAX + 128);
@@ -170,6 +187,7 @@ int stage_answer(struct run *run, const struct invocation *in, const struct conf
                        (long long)open->run_id);
     }
     switch (stage) {
+    case STAGE_STALE:
     case STAGE_CONFIRM:
         *ret_passed = true;
         return 0;
@@ -193,7 +211,7 @@ static bool next_other(const struct run *run, int i, struct principal *ret, bool
 {
     bool more = access_telegram_user(run->runner->o.access, i, ret);
     *ret_may = more && strcmp(ret->name, run->who.name) != 0 &&
-               access_permit(ret, run->m->role, run->m->emergency, NULL) == 0;
+               manifest_permit(run->m, ret, run->args, NULL) == 0;
     return more;
 }
 

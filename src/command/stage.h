@@ -1,6 +1,7 @@
 /*
- * stage.h: what has to happen between the arguments and the run: the confirmation, the second
- * factor, the approval of a second person. One table, in this order. Private to this module.
+ * stage.h: what has to happen between the arguments and the run: whether to run a command that is
+ * old, the confirmation, the second factor, the approval of a second person. One table, in this
+ * order. Private to this module.
  *
  *     bool passed = false;
  *     rc = stage_walk(run, in, 0, NULL, a, &passed, err);
@@ -17,7 +18,7 @@
 
 #include "runner_internal.h"
 
-/* As stored with a prompt: "confirm" "code" "approve". */
+/* As stored with a prompt: "stale" "confirm" "code" "approve". */
 const char *stage_name(enum stage_id stage);
 bool stage_parse(const char *name, enum stage_id *ret);
 

@@ -161,6 +161,26 @@ static void check_units(struct load *load, const struct yaml_node *root)
     }
 }
 
+/* A misspelt name would keep a prompt from saying what depends on a service. */
+static void check_dependencies(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct yaml_node *services = yaml_get(root, "services");
+    for (int i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+        const struct yaml_node *node = yaml_get(yaml_get(services, s->name), "depends_on");
+        for (int k = 0; k < s->depends_on.count; k++) {
+            const char *name = s->depends_on.items[k];
+            if (config_service(config, str_c(name)) == NULL || strcmp(name, s->name) == 0) {
+                detail_problem(load, ERR_CONFIG_TYPE, node,
+                               "services.%s.depends_on: expected the name of another service, "
+                               "found \"%.40s\"",
+                               s->name, name);
+            }
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- all checks */
 
 void config_check(struct load *load, const struct yaml_node *root)
@@ -169,6 +189,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_files(load, root);
     check_tiers(load, root);
     check_units(load, root);
+    check_dependencies(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&
         strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {

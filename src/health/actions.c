@@ -87,6 +87,23 @@ static int restart_service(struct action_call *call, struct err *err)
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
+/* What else is affected while the service is away. */
+static void show_dependents(const struct service *s, struct reply *reply)
+{
+    const struct config *config = s->health->options.config;
+    AUTO_BUF struct buf names = BUF_INIT(2048);
+    for (int i = 0; i < config->service_count; i++) {
+        for (int k = 0; k < config->services[i].depends_on.count; k++) {
+            if (strcmp(config->services[i].depends_on.items[k], s->config->name) == 0) {
+                buf_addf(&names, "%s%s", names.len == 0 ? "" : ", ", config->services[i].name);
+            }
+        }
+    }
+    if (names.len > 0) {
+        reply_line(reply, "Depends on it: %s", names.data);
+    }
+}
+
 /* Describes the restart for the prompt; refuses a service that cannot be restarted. */
 static int preview_restart(struct action_call *call, struct err *err)
 {
@@ -105,6 +122,8 @@ static int preview_restart(struct action_call *call, struct err *err)
     } else {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
+    action_depends(call, s->config->name, "%s", s->config->unit);
+    show_dependents(s, reply);
     reply_para(reply, "{}: {}. Now {}", cell_text(s->config->name), cell_text(how.data),
                cell_text(service_state_name(s->state)));
     if (s->since_us != 0) {

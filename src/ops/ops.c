@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/pool.h"
+#include "io/secret.h"
 #include "io/units.h"
 #include "ops/reload.h"
 #include "ops_alerts.h"
@@ -114,6 +115,25 @@ static void log_odd_row(const struct err *why, void *userdata)
     int64_t id;
     struct err ignored = {0}; /* the runner has logged the row */
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
+}
+
+/* Roles were granted or revoked, by a command or by pairing. */
+static void on_people_changed(const char *by, void *userdata)
+{
+    struct ops *ops = userdata;
+    alerts_apply(ops->alerts, ops_config(ops));
+    runner_recheck(ops->runner, by);
+}
+
+static void on_paired(void *userdata)
+{
+    on_people_changed("pairing", userdata);
+}
+
+static const char *bot_name(void *userdata)
+{
+    const struct ops *ops = userdata;
+    return ops->telegram == NULL ? "" : telegram_bot_name(ops->telegram);
 }
 
 static unsigned report_late(const struct desk_late *late, void *userdata)
@@ -435,6 +455,38 @@ void ops_sweep_alerts(struct ops *ops, const struct config *config, bool started
                                           .started = started});
 }
 
+/* Telegram is configured, but nobody may command there. The code is shown in the terminal only:
+ * neither the log nor ops.db holds it. */
+static void offer_pairing(struct ops *ops)
+{
+    const struct principal daemon = {.channel = CHANNEL_CONSOLE, .name = "nightdesk"};
+    char code[PAIR_CODE_CHARS + 1];
+    int64_t expires_us = 0;
+    bool open = false;
+    struct err err = {0};
+    if (!access_lacks_owner(ops->access)) {
+        return;
+    }
+    if (access_pair_is_open(ops->access, &open, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not read the pairing code");
+    }
+    LOG(NOTICE,
+        "nobody may use Telegram yet%s: run `nightdesk pair` for a code that makes its "
+        "sender an owner",
+        open ? " (a code shown before is still valid)" : "");
+    if (ops->console == NULL || open) {
+        return;
+    }
+    if (access_pair_open(ops->access, &daemon, code, &expires_us, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not make a pairing code");
+        return;
+    }
+    AUTO_REPLY struct reply *r = reply_new();
+    builtin_show_pairing(code, expires_us, bot_name(ops), r);
+    console_print_unstored(ops->console, r);
+    secret_wipe(code, sizeof(code));
+}
+
 static void open_channels(struct ops *ops)
 {
     ops->channels_open = true;
@@ -446,6 +498,7 @@ static void open_channels(struct ops *ops)
     }
     health_start(ops->health);
     auditor_start(ops->auditor);
+    offer_pairing(ops);
 }
 
 /* READY means that both threads run: the engine has published a snapshot and this loop runs. */
@@ -505,16 +558,18 @@ static int open_stores(struct ops *ops, struct err *err)
 static int build_modules(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
-    int rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
-                                                 .config = o->config,
-                                                 .store = ops->store,
-                                                 .headless = !o->console,
-                                                 .outbox_changed = wake_channels,
-                                                 .userdata = ops},
-                        &ops->alerts, err);
-    if (rc == 0) {
-        rc = access_new(o->config, ops->store, ops->clock, &ops->access, err);
+    int rc = access_new(o->config, ops->store, ops->clock, &ops->access, err);
+    if (rc < 0) {
+        return rc;
     }
+    rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
+                                             .config = o->config,
+                                             .store = ops->store,
+                                             .access = ops->access,
+                                             .headless = !o->console,
+                                             .outbox_changed = wake_channels,
+                                             .userdata = ops},
+                    &ops->alerts, err);
     if (rc < 0) {
         return rc;
     }
@@ -567,8 +622,12 @@ static int build_modules(struct ops *ops, struct err *err)
 
 static int build_commands(struct ops *ops, struct err *err)
 {
-    ops->builtin =
-        (struct builtin){.store = ops->store, .clock = ops->clock, .access = ops->access};
+    ops->builtin = (struct builtin){.store = ops->store,
+                                    .clock = ops->clock,
+                                    .access = ops->access,
+                                    .people_changed = on_people_changed,
+                                    .people_userdata = ops,
+                                    .bot_name = bot_name};
     ops->actions = action_table_new();
     builtin_actions(&ops->builtin, ops->actions);
     desk_actions(ops->desk, ops->actions);
@@ -612,6 +671,9 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .ended_userdata = ops->desk,
                                              .scheduled = ops_commands_scheduled,
                                              .scheduled_userdata = &ops->commands,
+                                             .has_console = ops->options.console,
+                                             .people_changed = on_paired,
+                                             .people_userdata = ops,
                                              .odd_row = log_odd_row,
                                              .odd_row_userdata = ops},
                     &ops->runner, err);

@@ -131,23 +131,15 @@ static void apply_heartbeat(struct ops *ops, const struct config *before,
 
 /* ---------------------------------------------------------------- people who were removed */
 
-static bool is_user(const struct config *config, int64_t id)
-{
-    for (int i = 0; i < config->user_count; i++) {
-        if (config->users[i].id == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What still waits for them, for example while Telegram does not answer, is not sent. */
 static void drop_messages(struct ops *ops, const struct config *before, const struct config *config)
 {
     for (int i = 0; i < before->user_count; i++) {
         int64_t id = before->users[i].id; /* also that of the private chat */
         struct err err = {0};
-        if (!is_user(config, id) && id != config->telegram_chat_id &&
+        struct principal who;
+        bool listed = access_identify(ops->access, CHANNEL_TELEGRAM, id, &who) == 0;
+        if (!listed && id != config->telegram_chat_id &&
             outbox_table_drop_chat(ops->store, "telegram", id, "the user was removed", &err) < 0) {
             log_err(LOG_LEVEL_WARNING, &err, "could not drop the messages to a removed user");
         }
@@ -200,6 +192,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);
     drop_messages(ops, before, config);
+    runner_recheck(ops->runner, "reload");
     api_apply(ops->api, config);
     apply_heartbeat(ops, before, config);
     apply_settings(ops, before, config);

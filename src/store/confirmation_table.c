@@ -63,6 +63,25 @@ int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, in
                       "confirmation with message", outbox_id, err);
 }
 
+int confirmation_table_set_basis(struct ops_store *store, const char *nonce, struct str basis,
+                                 struct err *err)
+{
+    return db_run(store->db, "UPDATE confirmations SET basis = ? WHERE nonce = ?",
+                  DB_VALUES(DB_TEXT(basis), DB_TEXT_C(nonce)), err);
+}
+
+int confirmation_table_get_basis(struct ops_store *store, const char *nonce, struct buf *ret,
+                                 struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db, "SELECT basis FROM confirmations WHERE nonce = ?",
+                           DB_VALUES(DB_TEXT_C(nonce)), &row, err);
+    if (rc > 0) {
+        buf_add_str(ret, row_str(&row));
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int confirmation_table_move(struct ops_store *store, const char *nonce,
                             const struct confirmation *next, bool *ret_won, struct err *err)
 {

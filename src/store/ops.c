@@ -129,6 +129,16 @@ static const char schema_stages[] =
 static const char schema_topics[] =
     "ALTER TABLE outbox ADD COLUMN thread_id INTEGER NOT NULL DEFAULT 0;";
 
+/* basis: what a prompt showed, to be compared when it is answered. */
+static const char schema_people[] =
+    "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL,"
+    " emergency INTEGER NOT NULL, granted_by TEXT NOT NULL, granted_us INTEGER NOT NULL);"
+    "CREATE TABLE factor_secrets(user TEXT PRIMARY KEY, sealed TEXT NOT NULL,"
+    " active INTEGER NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE recovery_codes(user TEXT NOT NULL, hash TEXT NOT NULL,"
+    " used_us INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(user, hash)) WITHOUT ROWID;"
+    "ALTER TABLE confirmations ADD COLUMN basis TEXT NOT NULL DEFAULT '';";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -141,6 +151,7 @@ static const struct db_migration migrations[] = {
     {"manifests of runs", schema_manifests},
     {"stages of prompts, second factors", schema_stages},
     {"topics of forums", schema_topics},
+    {"people, enrolled second factors, what prompts showed", schema_people},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

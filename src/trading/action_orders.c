@@ -138,6 +138,8 @@ static int preview_amend(struct action_call *call, struct err *err)
         return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s", draft.symbol.name);
     }
     view_position(r, p);
+    action_depends_price(call, p->symbol.name, p->mark_price);
+    action_depends(call, "side", "%s", side_name(p->side));
     for (int stop = 1; stop >= 0; stop--) {
         struct dec wanted = stop == 1 ? draft.stop : draft.target;
         const char *what = stop == 1 ? "stop" : "target";

@@ -83,6 +83,50 @@ static void list_open(struct reply *r, const struct snapshot *s, const struct sy
     }
 }
 
+static void depend_on(struct action_call *call, struct symbol symbol, enum side side,
+                      struct dec qty)
+{
+    AUTO_BUF struct buf what = BUF_INIT(64);
+    AUTO_BUF struct buf value = BUF_INIT(64);
+    buf_addf(&what, "position %s", symbol.name);
+    buf_addf(&value, "%s ", side_name(side));
+    dec_add_text(&value, qty);
+    action_depends(call, what.data, "%s", value.data);
+}
+
+/* What would be closed, at which price, and the result. The answer counts only while that is
+ * so. */
+static void show_exits(struct action_call *call, const struct snapshot *s,
+                       const struct symbol *scope)
+{
+    struct reply *r = action_reply(call);
+    struct dec value = DEC_ZERO, result = DEC_ZERO;
+    int count = 0;
+    for (int i = 0; i < s->position_count; i++) {
+        const struct position *p = &s->positions[i];
+        if (!desk_in_scope(*scope, p->symbol)) {
+            continue;
+        }
+        view_exit(r, p);
+        depend_on(call, p->symbol, p->side, p->qty);
+        action_depends_price(call, p->symbol.name, p->mark_price);
+        value = dec_add(value, dec_mul(p->qty, p->mark_price));
+        result = dec_add(result, p->unrealised);
+        count++;
+    }
+    for (int i = 0; i < s->foreign_count; i++) {
+        const struct snapshot_foreign *f = &s->foreign[i];
+        if (desk_in_scope(*scope, f->symbol)) {
+            view_foreign(r, f);
+            depend_on(call, f->symbol, f->side, f->qty);
+        }
+    }
+    if (count > 1) {
+        reply_para(r, "{} positions, value {}, unrealised {}", cell_count(count), cell_money(value),
+                   cell_money_signed(result));
+    }
+}
+
 static int preview_close(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
@@ -95,7 +139,7 @@ static int preview_close(struct action_call *call, struct err *err)
         return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s",
                        scope.name[0] == '\0' ? "all symbols" : scope.name);
     }
-    list_open(action_reply(call), s, &scope);
+    show_exits(call, s, &scope);
     return 0;
 }
 

@@ -21,6 +21,17 @@ void view_position(struct reply *r, const struct position *p)
                cell_price(p->target, symbol));
 }
 
+void view_exit(struct reply *r, const struct position *p)
+{
+    const char *symbol = p->symbol.name;
+    struct dec cost = dec_mul(p->qty, p->entry_price);
+    reply_para(r, "{} {} {} @ {}\n  now {}, value {}\n  {} ({})", cell_symbol(symbol),
+               cell_text(side_name(p->side)), cell_qty(p->qty, symbol),
+               cell_price(p->entry_price, symbol), cell_price(p->mark_price, symbol),
+               cell_money(dec_mul(p->qty, p->mark_price)), cell_money_signed(p->unrealised),
+               cell_pct_signed(cell_ratio_pct(p->unrealised, cost), 1));
+}
+
 void view_foreign(struct reply *r, const struct snapshot_foreign *f)
 {
     reply_para(r, "⚠ {} {} {} @ {}, not opened by the bot", cell_symbol(f->symbol.name),

@@ -17,6 +17,8 @@
  *       SL 62,838.1  TP 66,685.3 */
 void view_position(struct reply *r, const struct position *position);
 /* "⚠ SOL-USD long 3 @ 150.21, not opened by the bot" */
+/* What closing it at the price of this moment would give. */
+void view_exit(struct reply *r, const struct position *p);
 void view_foreign(struct reply *r, const struct snapshot_foreign *foreign);
 /* One of several buttons of a list, three in a row. */
 void view_button(struct reply *r, int index, const char *text, const char *command);

@@ -426,6 +426,7 @@ void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happene
     assert_int_equal(secret_init(NULL), 0);
     (void)snprintf(rig->folder, sizeof(rig->folder), "%s", folder);
     rig->config.commands_confirm_expiry_us = 120 * USEC_PER_SEC;
+    rig->config.commands_confirm_band_pct = 1;
     rig->config.telegram_stale_after_us = 120 * USEC_PER_SEC;
     rig->config.commands_rate = 1000;
     rig->config.risk_risk_per_trade_pct = 2;

@@ -42,6 +42,7 @@ struct scene {
     char log[192];            /* stdout and stderr of the daemon */
     uint16_t port;            /* of the demo service */
     pid_t pid;                /* 0: not running */
+    char kept[256];           /* a word that a step has kept, for "@kept" in a text */
     struct ops_store *locker; /* holds the lock of ops.db; NULL: not locked */
     size_t mark;              /* index of the first message after the last action of a person */
     bool marked;              /* no message was expected since that action */

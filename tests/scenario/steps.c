@@ -57,6 +57,40 @@ static void mark(struct scene *s)
 
 #define SCENARIO_TOTP "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" /* of the users in the files */
 
+/* Keeps the word that follows a text, {keep: "Pairing code: "}, for later steps. */
+static bool keep(struct scene *s, const struct yaml_node *step, const char *text)
+{
+    const struct yaml_node *before = yaml_get(step, "keep");
+    const char *at = before == NULL ? NULL : strstr(text, yaml_text(before).ptr);
+    if (at != NULL) {
+        at += yaml_text(before).len;
+        (void)str_copy(str_n(at, strcspn(at, " \n<")), s->kept, sizeof(s->kept));
+    }
+    return before == NULL || at != NULL || scene_fail(s, "nothing to keep in: %s", text);
+}
+
+/* "@otp" is the code of this moment, "@kept_otp" that of the secret that was kept, "@kept" the word
+ * that was kept. */
+static void add_text(const struct scene *s, struct buf *out, struct str text)
+{
+    static const char *const words[] = {"@kept_otp", "@kept", "@otp"};
+    for (size_t i = 0; i < text.len; i++) {
+        struct str rest = str_n(text.ptr + i, text.len - i);
+        size_t w = 0;
+        while (w < COUNT_OF(words) && !str_starts(rest, words[w])) {
+            w++;
+        }
+        if (w == COUNT_OF(words)) {
+            buf_add_char(out, text.ptr[i]);
+            continue;
+        }
+        char code[OTP_DIGITS + 1] = "";
+        (void)otp_code(w == 0 ? s->kept : SCENARIO_TOTP, (int64_t)time(NULL) / 30, code, NULL);
+        buf_add_c(out, w == 1 ? s->kept : code);
+        i += strlen(words[w]) - 1;
+    }
+}
+
 static bool do_send(struct scene *s, const struct yaml_node *step)
 {
     int64_t from = 0, chat = 0;
@@ -66,14 +100,7 @@ static bool do_send(struct scene *s, const struct yaml_node *step)
     }
     mark(s);
     AUTO_BUF struct buf text = BUF_INIT((size_t)16 << 20);
-    if (str_equal_c(yaml_text(yaml_get(step, "text")), "@otp")) { /* the code of this moment */
-        char code[OTP_DIGITS + 1] = "";
-        int64_t step_30s = (int64_t)time(NULL) / 30;
-        (void)otp_code(SCENARIO_TOTP, step_30s, code, NULL);
-        buf_add_c(&text, code);
-    } else {
-        buf_add_str(&text, yaml_text(yaml_get(step, "text")));
-    }
+    add_text(s, &text, yaml_text(yaml_get(step, "text")));
     for (int64_t i = number(yaml_get(step, "then_bytes"), 0); i > 0; i -= 16) {
         buf_add_c(&text, " 0123456789abcde");
     }
@@ -273,6 +300,19 @@ static bool try_expect(struct scene *s, const struct yaml_node *step)
     return count_fitting(s, step, s->mark) > 0;
 }
 
+/* Of the first message that fits. */
+static bool keep_sent(struct scene *s, const struct yaml_node *step)
+{
+    for (size_t i = s->mark; i < fake_telegram_sent_count(s->telegram); i++) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        if (fits(s, step, &sent)) {
+            return keep(s, step, sent.text);
+        }
+    }
+    return true;
+}
+
 /* Adds the messages to the failure report. */
 static void list_sent(struct scene *s, size_t from)
 {
@@ -288,7 +328,7 @@ static bool do_expect(struct scene *s, const struct yaml_node *step)
 {
     s->marked = false;
     if (until(s, step, try_expect)) {
-        return true;
+        return keep_sent(s, step);
     }
     scene_fail(s, "not sent; messages since the last action:");
     list_sent(s, s->mark);
@@ -481,6 +521,9 @@ static bool do_run(struct scene *s, const struct yaml_node *step)
     }
     if (code != (int)number(yaml_get(step, "exit"), 0)) {
         return scene_fail(s, "exit status %d: %s", code, out.data);
+    }
+    if (!keep(s, step, out.data)) {
+        return false;
     }
     return (text_has(out.data, yaml_get(step, "has")) &&
             !text_has_any(out.data, yaml_get(step, "has_not"))) ||

@@ -330,7 +330,7 @@ static void a_press_made_during_an_outage_is_stale(void **state)
     close_for(rig, 300);
     fake_telegram_press_data(rig->tg, ALICE, ALICE, "/touch");
     open_channel(rig);
-    until_sent(rig, "COMMAND_STALE");
+    until_sent(rig, "Run now? touch");
     channels_run_for(&rig->channels, 50 * USEC_PER_MSEC); /* a poll is waiting */
     fake_telegram_press_data(rig->tg, ALICE, ALICE, "/touch");
     until_sent(rig, "Confirm: touch");
@@ -355,8 +355,8 @@ static void an_old_press_is_stale_even_if_the_first_poll_is_slow(void **state)
                                                                 .fault = FAKE_TELEGRAM_SLOW,
                                                                 .delay_ms = 1500});
     open_channel(rig);
-    until_sent(rig, "COMMAND_STALE");
-    until_sent(rig, "pressed up to 5 min");
+    until_sent(rig, "Run now? touch");
+    until_sent(rig, "Pressed up to 5 min");
     assert_int_equal(count_with(rig, "Confirm: touch"), 0);
     assert_no_violations(rig);
 }
@@ -371,7 +371,7 @@ static void presses_after_a_full_answer_are_stale_too(void **state)
     fake_telegram_press_data(rig->tg, ALICE, ALICE, "/touch");
     fake_telegram_press_data(rig->tg, ALICE, ALICE, "/touch");
     open_channel(rig);
-    rig->text = "COMMAND_STALE";
+    rig->text = "Run now? touch";
     rig->wanted = 2;
     assert_true(channels_until(&rig->channels, has_sent_enough, rig));
     assert_int_equal(count_with(rig, "Confirm: touch"), 0);

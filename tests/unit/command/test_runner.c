@@ -166,19 +166,27 @@ static int send_with_age(struct runner_rig *rig, const char *line, int64_t age_u
     return runner_submit(rig->runner, &in, NULL);
 }
 
-static void stale_changes_are_not_run(void **state)
+static void stale_changes_run_only_when_their_person_says_so(void **state)
 {
     struct runner_rig *rig = *state;
+    char press[40];
     assert_int_equal(send_with_age(rig, "change demo", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->runs, 0);
-    assert_has(runner_rig_last(rig), "Not run: sent 14 min");
-    assert_has(runner_rig_last(rig), "COMMAND_STALE");
-    assert_has(runner_rig_last(rig), "/change demo");
-    assert_int_equal(runner_rig_audited(rig, "command.stale"), 1);
+    assert_has(runner_rig_last(rig), "Run now? change demo");
+    assert_has(runner_rig_last(rig), "Sent 14 min");
+    assert_has(runner_rig_last(rig), "\"text\":\"Run now\"");
+    assert_has(runner_rig_last(rig), "\"text\":\"Drop\"");
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    runner_rig_crash(rig);
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(runner_rig_send(rig, press), 0); /* once */
+    assert_int_equal(rig->runs, 1);
     assert_int_equal(send_with_age(rig, "look", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->reads, 1);
     assert_int_equal(send_with_age(rig, "change demo", 119 * USEC_PER_SEC), 0);
-    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig->runs, 2);
 }
 
 static void a_repeated_update_has_no_effect(void **state)
@@ -860,7 +868,8 @@ UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
            RIG_TEST(command_names_ignore_case_slash_and_bot_name),
            RIG_TEST(an_action_may_finish_before_it_returns), RIG_TEST(arguments_reach_the_action),
            RIG_TEST(bad_arguments_show_usage), RIG_TEST(roles_are_enforced),
-           RIG_TEST(stale_changes_are_not_run), RIG_TEST(a_repeated_update_has_no_effect),
+           RIG_TEST(stale_changes_run_only_when_their_person_says_so),
+           RIG_TEST(a_repeated_update_has_no_effect),
            RIG_TEST(a_change_that_cannot_be_stored_does_not_run),
            RIG_TEST(floods_are_answered_once), RIG_TEST(codes_cannot_be_guessed),
            RIG_TEST(hidden_characters_in_values_are_refused),

@@ -241,6 +241,10 @@ static const struct live_row {
     {"services.<name>.url", "services: {w: {url: 'http://127.0.0.1:8'}}\n", in_services, NULL},
     {"services.<name>.health_endpoint",
      "services: {w: {url: 'http://127.0.0.1:9', health_endpoint: /x}}\n", in_services, NULL},
+    {"services.<name>.depends_on",
+     "services: {w: {url: 'http://127.0.0.1:9', depends_on: [v]}, v: {url: "
+     "'http://127.0.0.1:8'}}\n",
+     in_health, NULL},
     {"services.<name>.expect_status",
      "services: {w: {url: 'http://127.0.0.1:9', expect_status: 204}}\n", in_services, NULL},
     {"services.<name>.timeout", "services: {w: {url: 'http://127.0.0.1:9', timeout: 1s}}\n",
@@ -294,6 +298,7 @@ static const struct live_row {
     {"api.local_users[].totp",
      "api: {port: 0, local_users: [{uid: 5, name: lo, totp: JBSWY3DPEHPK3PXPJBSW}]}\n",
      in_local_totp, NULL},
+    {"commands.confirm_band", "commands: {confirm_band: 2%}\n", in_runner, NULL},
     {"commands.confirm_expiry", "commands: {confirm_expiry: 9s}\n", in_runner, NULL},
     {"commands.rate", "commands: {rate: 5}\n", in_rate, NULL},
     {"commands.folder", NULL, NULL, "scenario own_commands_reload.yaml"},

@@ -348,6 +348,8 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE run_steps DROP COLUMN outputs;"
            " ALTER TABLE confirmations DROP COLUMN stage; DROP TABLE second_factors;"
            " ALTER TABLE outbox DROP COLUMN thread_id;"
+           " DROP TABLE people; DROP TABLE factor_secrets; DROP TABLE recovery_codes;"
+           " ALTER TABLE confirmations DROP COLUMN basis;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

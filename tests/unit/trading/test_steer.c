@@ -313,7 +313,7 @@ static void a_price_in_percent_is_fixed_when_the_command_arrives(void **state)
     assert_has(runner_rig_last(&s->rig), "Stop  62,838.1 → 63,593.7 (2.0 % below the price)");
     struct snapshot *n = steer_rig_draft(s);
     steer_rig_add_position(n);
-    n->positions[0].mark_price = steer_rig_dec("64000");
+    n->positions[0].mark_price = steer_rig_dec("64500"); /* within commands.confirm_band */
     steer_rig_publish(s);
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);

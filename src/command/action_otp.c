@@ -1,0 +1,3 @@
+#include "builtin.h"
+
+const struct action action_otp_rows[] = {{0}};
