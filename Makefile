@@ -46,7 +46,7 @@ DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite
                 liboath-dev \
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
-                     util-linux procps zsh mandoc
+                     util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd liboath
 # Only their headers: these are loaded at their first use (src/io/library.h).
 PKGS_LATE := libcurl cairo

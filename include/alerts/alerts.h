@@ -9,11 +9,15 @@
  *
  * Rules: at most one open row for each fingerprint. A repeat increments the count and edits the
  * message already in the chat; a new message is sent only if the severity rises. Resolving edits
- * that message and sends a new one. An alert of low or info severity is stored but not sent. The
- * alert row and its outbox row are committed in one transaction, so a raised alert is either
- * delivered or visible as undelivered. Without any chat an alert is only listed by /alerts; it is
- * sent if it is raised again once there is a chat.
- * Buttons on an alert: Ack, Explain (the command /alerts <id>).
+ * that message and sends a new one. The alert row and its outbox row are committed in one
+ * transaction, so a raised alert is either delivered or visible as undelivered. Without any chat an
+ * alert is only listed by /alerts; it is sent if it is raised again once there is a chat.
+ * Before a message about an alert, or a notification (alerts_notify), is sent: its kind may be off
+ * or silent (notify.*), muted (/mute), held back by quiet hours, or part of a storm, whose alerts
+ * share one message that is edited. Critical alerts pass all of these but a storm of their own.
+ * alerts_tick copies important messages to mail and webhook when Telegram does not deliver them, or
+ * when nobody acknowledges a critical alert; each message once, across restarts.
+ * Buttons on an alert: Ack, Mute 1 h, Explain (the command /alerts <id>).
  * Thread: ops.
  */
 #pragma once
@@ -24,6 +28,8 @@
 #include "command/action.h"
 #include "io/json.h"
 #include "model/alert.h"
+#include "model/notice.h"
+#include "model/symbol.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +38,7 @@ struct config;
 struct access;
 struct ops_store;
 struct alerts;
+struct loop;
 struct reply;
 
 struct alert_spec {
@@ -55,7 +62,8 @@ struct alerts_options {
     const struct config *config;
     const struct access *access; /* people with a role by command; NULL: none */
     struct ops_store *store;
-    bool headless; /* no console is attached: messages queued for it would wait for ever */
+    struct loop *loop; /* for /test_alert; NULL: it does not wait for the outcome */
+    bool headless;     /* no console is attached: messages queued for it would wait for ever */
     void (*outbox_changed)(void *userdata);
     void *userdata;
 };
@@ -71,9 +79,23 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
 /* Marks the open or acknowledged alert of this fingerprint as fixed; 0 also if there is none. */
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why,
                    struct err *err);
-/* Sends a reply that is no alert, such as a report, to the chats that receive alerts. */
-int alerts_send(struct alerts *alerts, const struct reply *reply, struct err *err);
+/* A notification that is no alert. */
+struct alert_notice {
+    enum notice_kind kind;
+    const struct reply *reply;
+    struct symbol symbol;   /* for mutes; empty: none */
+    int64_t except_chat_id; /* the chat of who caused it, and knows; 0: none */
+};
+/* Sends it to everybody who gets its kind. As part of an open transaction, or as one of its own. */
+int alerts_notify(struct alerts *alerts, const struct alert_notice *notice, struct err *err);
+/* Once a second: digests, ends of quiet hours and mutes, second channels. telegram_refused: the bot
+ * token is refused, so that waiting for a delivery is pointless. */
+void alerts_tick(struct alerts *alerts, bool telegram_refused);
+/* Parts of /status: "2 messages undelivered", "Muted: exit". */
+void alerts_undelivered_line(struct buf *out, struct json_object *data, void *userdata);
+void alerts_mutes_line(struct buf *out, struct json_object *data, void *userdata);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
-/* Registers alert.list, alert.show, alert.ack, alert.raise. */
+/* Registers alert.list, alert.show, alert.ack, alert.raise, alert.mute, alert.unmute, alert.test.
+ */
 void alerts_actions(struct alerts *alerts, struct action_table *table);

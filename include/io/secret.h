@@ -38,6 +38,8 @@ struct secret_key {
 void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
 /* SipHash-2-4, salted: a 64-bit checksum that detects damage, not tampering. */
 uint64_t secret_checksum(struct str data, uint64_t salt);
+/* HMAC-SHA256 (RFC 2104), for signatures that other programs check; the key may have any length. */
+void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
 bool secret_equal(struct str a, struct str b);
 /* Zeroes memory; the compiler cannot optimise it away. */
 void secret_wipe(void *bytes, size_t size);

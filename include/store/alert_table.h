@@ -79,6 +79,9 @@ int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_statu
  * raised. ERR_STORE_DUPLICATE if a newer row of the fingerprint is not closed. */
 int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int alert_table_set_notified(struct ops_store *store, int64_t id, struct err *err);
+/* Alerts of medium severity or higher that were first raised at or after since_us. */
+int alert_table_count_since(struct ops_store *store, int64_t since_us, int64_t *ret,
+                            struct err *err);
 /* Open and acknowledged alerts by severity (index: enum severity). */
 int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY_CRITICAL + 1],
                        struct err *err);

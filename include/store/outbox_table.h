@@ -48,7 +48,7 @@ enum outbox_state {
 const char *outbox_table_state_name(enum outbox_state state); /* "queued" … */
 
 struct outbox_new {
-    const char *channel; /* "telegram" "console" */
+    const char *channel; /* "telegram" "console" "mail" "webhook" */
     int64_t chat_id;
     int64_t thread_id; /* the topic of a forum; 0: that of edit_of, or of the run's first message in
                           this chat, or none */
@@ -123,6 +123,35 @@ int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, st
 /* All queued messages to one chat become dead: its person may not receive them any more. */
 int outbox_table_drop_chat(struct ops_store *store, const char *channel, int64_t chat_id,
                            const char *error, struct err *err);
+
+/* Important messages (critical and high, of kind send) that this channel has not delivered: the
+ * dead ones, then those added at or before late_us, each oldest first; only those added after
+ * since_us, and none that was copied to a second channel. Returns their number, at most max;
+ * release each. */
+int outbox_table_uncopied(struct ops_store *store, const char *channel, int64_t late_us,
+                          int64_t since_us, struct outbox_row *ret, size_t max, struct err *err);
+/* The message was copied to the second channels. */
+int outbox_table_copied(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
+/* Queued messages of a channel added before this time become dead. */
+int outbox_table_expire(struct ops_store *store, const char *channel, int64_t before_us,
+                        const char *error, int64_t *ret_count, struct err *err);
+
+/* Why the channel's first queued message with an error was not delivered; "" if there is none. */
+int outbox_table_fault(struct ops_store *store, const char *channel, char *ret, size_t size,
+                       struct err *err);
+
+/* Messages (not edits and the like) that nobody may have seen: dead and uncertain ones added after
+ * since_us, and those that have waited since late_us or longer. */
+struct outbox_undelivered {
+    int64_t dead;
+    int64_t uncertain;
+    int64_t waiting;
+};
+int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t late_us,
+                             struct outbox_undelivered *ret, struct err *err);
+
+/* The id of the newest message of kind send; 0: there is none. */
+int outbox_table_newest(struct ops_store *store, int64_t *ret_id, struct err *err);
 
 /* Call at start. Changes sending to uncertain. *ret_count: the number of messages. */
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err);

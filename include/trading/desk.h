@@ -96,7 +96,7 @@ const struct snapshot *desk_read(struct desk *desk, struct reply *reply);
  * *data (the machine-readable part). If it appends no words, nothing is shown. */
 typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *userdata);
 /* The parts are shown in the order of registration; at most DESK_STATUS_LINES_MAX (ASSERT). */
-#define DESK_STATUS_LINES_MAX 8
+#define DESK_STATUS_LINES_MAX 16
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
 
 /* The runner's decorate callback; userdata is the desk. Adds a footer while trading is paused,

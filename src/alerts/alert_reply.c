@@ -58,6 +58,9 @@ static void add_buttons(struct reply *r, const struct alert *alert)
         buf_addf(&command, "/ack %lld", (long long)alert->id);
         reply_button(r, "Ack", command.data, BUTTON_PRIMARY);
         buf_clear(&command);
+        buf_addf(&command, "/mute %lld 1h", (long long)alert->id);
+        reply_button(r, "Mute 1 h", command.data, BUTTON_PLAIN);
+        buf_clear(&command);
     }
     if (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED) {
         buf_addf(&command, "/alerts %lld", (long long)alert->id);

@@ -32,7 +32,7 @@ struct origin {
 };
 
 #define DETAIL_TEXT_MAX    ((size_t)1 << 20)
-#define DETAIL_OPTIONS_MAX 96
+#define DETAIL_OPTIONS_MAX 192
 #define DETAIL_SECRETS_MAX 256
 
 struct config_detail {

@@ -8,6 +8,7 @@
 /* <sodium.h> cannot be included: its randombytes.h has a field `random`, which banned.h poisons.
  * Its randombytes functions use getrandom(2) on Linux, as this file does. */
 #include <sodium/core.h>
+#include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/crypto_generichash.h>
 #include <sodium/crypto_shorthash.h>
 #include <sodium/utils.h>
@@ -78,6 +79,18 @@ uint64_t secret_checksum(struct str data, uint64_t salt)
         sum |= (uint64_t)hash[i] << (8 * i);
     }
     return sum;
+}
+
+void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE])
+{
+    crypto_auth_hmacsha256_state state;
+    unsigned char tag[crypto_auth_hmacsha256_BYTES];
+    _Static_assert(sizeof(tag) * 2 + 1 == SECRET_HASH_HEX_SIZE, "a tag in hex");
+    (void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.ptr, key.len);
+    (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)data.ptr, data.len);
+    (void)crypto_auth_hmacsha256_final(&state, tag);
+    (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, tag, sizeof(tag));
+    sodium_memzero(&state, sizeof(state));
 }
 
 bool secret_equal(struct str a, struct str b)

@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/console.h"
+#include "chat/mailer.h"
 #include "chat/telegram.h"
+#include "chat/webhook.h"
 #include "command/manifest.h"
 #include "command/runner.h"
 #include "health/health.h"
@@ -51,6 +53,8 @@
 #define HELPERS_MAX        3
 #define HELPERS_QUEUE      32
 #define SOCKET_PATH_MAX    107
+#define STOP_MESSAGE_US    (1500 * USEC_PER_MSEC)
+#define STOP_LOOK_US       (10 * USEC_PER_MSEC)
 
 /* ---------------------------------------------------------------- helpers and callbacks */
 
@@ -84,6 +88,8 @@ static void wake_channels(void *userdata)
     if (ops->console != NULL) {
         console_wake(ops->console);
     }
+    mailer_wake(ops->mailer);
+    webhook_wake(ops->webhook);
 }
 
 /* Sends a reply without the outbox; used while ops.db cannot be written. */
@@ -169,12 +175,14 @@ static void read_events(struct ops *ops)
         for (size_t i = 0; i < count; i++) {
             desk_on_event(ops->desk, &batch[i]);
             ops_watch_event(&ops->watch, &batch[i]);
+            notices_event(&ops->notices, &batch[i]);
         }
     } while (count == EVENTS_BATCH);
     if (missed > 0) {
         LOG(NOTICE, "%s missed %llu events; reading the snapshot and trading.db instead",
             shared_reader_name(ops->reader), (unsigned long long)missed);
         desk_resync(ops->desk);
+        ops->notices.look = true;
     }
 }
 
@@ -338,6 +346,11 @@ static void on_tick(void *userdata)
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     publish_telegram(ops);
+    if (ops->channels_open && !ops->file_lost) {
+        notices_tick(&ops->notices, desk_snapshot(ops->desk));
+        int64_t since_us;
+        alerts_tick(ops->alerts, telegram_reach(ops->telegram, &since_us) == CHAT_REFUSED);
+    }
     int64_t now_us = mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
         ops->status_next_mono_us = now_us + STATUS_US;
@@ -359,10 +372,48 @@ static void on_tick(void *userdata)
 
 /* ---------------------------------------------------------------- signals and channels */
 
-static void stop(void *userdata)
+static void on_leaving(void *userdata)
 {
     struct ops *ops = userdata;
-    loop_exit(ops->loop, 0);
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    bool waits = outbox_table_get(ops->store, ops->stop_message, &row, NULL) == 0 &&
+                 (row.state == OUTBOX_QUEUED || row.state == OUTBOX_SENDING);
+    if (!waits || mono_us(ops) - ops->stop_mono_us >= STOP_MESSAGE_US) {
+        loop_exit(ops->loop, 0);
+    }
+}
+
+/* Leaves the loop once the message about it is delivered; it is not worth a long wait, nor any if
+ * Telegram is out of reach. */
+static void stop(struct ops *ops, const char *why)
+{
+    int64_t since_us = 0;
+    if (ops->stop_mono_us != 0) {
+        loop_exit(ops->loop, 0); /* asked again */
+        return;
+    }
+    ops->stop_mono_us = mono_us(ops);
+    ops->stop_message = notices_stopping(&ops->notices, desk_snapshot(ops->desk), why);
+    if (ops->stop_message == 0 || telegram_reach(ops->telegram, &since_us) != CHAT_UP) {
+        loop_exit(ops->loop, 0);
+        return;
+    }
+    loop_timer_every(ops->leaving, STOP_LOOK_US);
+}
+
+static void on_sigterm(void *userdata)
+{
+    stop(userdata, "by SIGTERM");
+}
+
+static void on_sigint(void *userdata)
+{
+    stop(userdata, "by SIGINT");
+}
+
+static void on_console_end(void *userdata)
+{
+    stop(userdata, "the console has ended");
 }
 
 static void on_sighup(void *userdata)
@@ -493,6 +544,8 @@ static void open_channels(struct ops *ops)
     ops_sweep_alerts(ops, ops_config(ops), true);
     open_api(ops);
     telegram_start(ops->telegram);
+    mailer_start(ops->mailer);
+    webhook_start(ops->webhook);
     if (ops->console != NULL) {
         console_start(ops->console);
     }
@@ -565,6 +618,7 @@ static int build_modules(struct ops *ops, struct err *err)
     rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
                                              .config = o->config,
                                              .store = ops->store,
+                                             .loop = ops->loop,
                                              .access = ops->access,
                                              .headless = !o->console,
                                              .outbox_changed = wake_channels,
@@ -616,6 +670,8 @@ static int build_modules(struct ops *ops, struct err *err)
     }
     desk_add_status_line(ops->desk, health_status, ops->health);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
+    desk_add_status_line(ops->desk, alerts_mutes_line, ops->alerts);
+    desk_add_status_line(ops->desk, alerts_undelivered_line, ops->alerts);
     desk_add_status_line(ops->desk, auditor_status, ops->auditor);
     return 0;
 }
@@ -698,6 +754,20 @@ static int build_channels(struct ops *ops, struct err *err)
     if (rc == 0) {
         desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);
     }
+    if (rc == 0) {
+        ops->mailer = mailer_new(&(struct mailer_options){.loop = ops->loop,
+                                                          .http = ops->http,
+                                                          .clock = ops->clock,
+                                                          .config = o->config,
+                                                          .store = ops->store,
+                                                          .alerts = ops->alerts});
+        ops->webhook = webhook_new(&(struct webhook_options){.loop = ops->loop,
+                                                             .http = ops->http,
+                                                             .clock = ops->clock,
+                                                             .config = o->config,
+                                                             .store = ops->store,
+                                                             .alerts = ops->alerts});
+    }
     if (rc == 0 && o->console) {
         rc = console_new(&(struct console_options){.loop = ops->loop,
                                                    .clock = ops->clock,
@@ -707,7 +777,7 @@ static int build_channels(struct ops *ops, struct err *err)
                                                    .attachments = ops->attachments,
                                                    .in_fd = STDIN_FILENO,
                                                    .out_fd = STDOUT_FILENO,
-                                                   .on_end = stop,
+                                                   .on_end = on_console_end,
                                                    .userdata = ops},
                          &ops->console, err);
     }
@@ -730,12 +800,20 @@ static int build_sources(struct ops *ops, struct err *err)
                                                             .shared = shared,
                                                             .alerts = ops->alerts,
                                                             .store = ops->store});
+    notices_init(&ops->notices, &(struct notices_options){.clock = ops->clock,
+                                                          .config = ops_config(ops),
+                                                          .store = ops->store,
+                                                          .trading = ops->trading,
+                                                          .alerts = ops->alerts,
+                                                          .state_dir = ops->options.state_dir});
     ops_apply_heartbeat(ops);
     desk_add_status_line(ops->desk, heartbeat_line, ops);
     desk_add_status_line(ops->desk, reload_status, ops->reload);
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
     ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
+    ops->leaving = loop_add_timer(ops->loop, on_leaving, ops);
+    loop_source_name(ops->leaving, "stop");
     loop_on_absence(ops->loop, ops_watch_absence, &ops->watch);
     loop_source_name(ops->tick, "ops tick");
     loop_source_name(ops->watchdog, "watchdog");
@@ -752,8 +830,9 @@ static int build_sources(struct ops *ops, struct err *err)
 /* Before any thread is started: threads inherit the blocked signals, so only the loop gets them. */
 static int build_signals(struct ops *ops, struct err *err)
 {
-    ops->sigterm = loop_add_signal(ops->loop, SIGTERM, stop, ops, err);
-    ops->sigint = ops->sigterm == NULL ? NULL : loop_add_signal(ops->loop, SIGINT, stop, ops, err);
+    ops->sigterm = loop_add_signal(ops->loop, SIGTERM, on_sigterm, ops, err);
+    ops->sigint =
+        ops->sigterm == NULL ? NULL : loop_add_signal(ops->loop, SIGINT, on_sigint, ops, err);
     ops->sighup =
         ops->sigint == NULL ? NULL : loop_add_signal(ops->loop, SIGHUP, on_sighup, ops, err);
     return ops->sighup == NULL ? -err->id : 0;
@@ -814,6 +893,8 @@ int ops_run(struct ops *ops)
     api_stop(ops->api);
     ops->api = NULL;
     telegram_stop(ops->telegram);
+    mailer_stop(ops->mailer);
+    webhook_stop(ops->webhook);
     if (ops->console != NULL) {
         console_stop(ops->console);
     }
@@ -834,8 +915,12 @@ void ops_free(struct ops *ops)
     api_stop(ops->api);
     console_free(ops->console);
     telegram_free(ops->telegram);
+    mailer_free(ops->mailer);
+    webhook_free(ops->webhook);
     ops->console = NULL;
     ops->telegram = NULL;
+    ops->mailer = NULL;
+    ops->webhook = NULL;
     heartbeat_free(ops->heartbeat);
     runner_free(ops->runner);
     ops_commands_release(&ops->commands);
@@ -856,6 +941,8 @@ void ops_free(struct ops *ops)
     loop_source_free(ops->tick);
     loop_source_free(ops->watchdog);
     loop_source_free(ops->starting);
+    loop_source_free(ops->leaving);
+    notices_release(&ops->notices);
     loop_source_free(ops->sigterm);
     loop_source_free(ops->sigint);
     loop_source_free(ops->sighup);

@@ -47,6 +47,12 @@ static const char *why_over(const struct ops_alerts *sweep, const char *fingerpr
     if (name != NULL) {
         return is_scheduled(sweep->manifests, name) ? NULL : "the command has no schedule any more";
     }
+    if (after(fingerprint, "mail:") != NULL) {
+        return config->mail_server[0] != '\0' ? NULL : "mail is off";
+    }
+    if (after(fingerprint, "webhook:") != NULL) {
+        return config->webhook_url[0] != '\0' ? NULL : "the webhook is off";
+    }
     if (after(fingerprint, "telegram:") != NULL) {
         return config->telegram_bot_token[0] != '\0' ? NULL : "Telegram is off";
     }

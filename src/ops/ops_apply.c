@@ -5,7 +5,9 @@
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "chat/mailer.h"
 #include "chat/telegram.h"
+#include "chat/webhook.h"
 #include "command/runner.h"
 #include "health/health.h"
 #include "heartbeat.h"
@@ -186,11 +188,14 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     make_claude(ops, config);
     access_apply(ops->access, config);
     alerts_apply(ops->alerts, config);
+    notices_apply(&ops->notices, config);
     desk_apply(ops->desk, config);
     health_apply(ops->health, config, ops->units);
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);
+    mailer_apply(ops->mailer, config);
+    webhook_apply(ops->webhook, config);
     drop_messages(ops, before, config);
     runner_recheck(ops->runner, "reload");
     api_apply(ops->api, config);

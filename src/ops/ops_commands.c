@@ -117,7 +117,11 @@ int ops_commands_scheduled(const struct manifest *m, const struct reply *result,
     }
     if (failure->id == ERR_NONE) {
         int rc = alerts_resolve(commands->alerts, fingerprint, "the command succeeded", err);
-        return rc < 0 || !m->deliver ? rc : alerts_send(commands->alerts, result, err);
+        return rc < 0 || !m->deliver
+                   ? rc
+                   : alerts_notify(commands->alerts,
+                                   &(struct alert_notice){.kind = NOTICE_REPORT, .reply = result},
+                                   err);
     }
     AUTO_BUF struct buf text = BUF_INIT(1024);
     const struct err_info *info = err_info(failure->id);

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "model/llm_request.h"
 #include "model/shared.h"
+#include "notices.h"
 #include "ops/ops.h"
 #include "ops_commands.h"
 #include "ops_watch.h"
@@ -42,6 +43,8 @@ struct ops {
     struct ops_commands commands;
     struct runner *runner;
     struct telegram *telegram;
+    struct mailer *mailer;
+    struct webhook *webhook;
     struct console *console;
     struct api *api;
 
@@ -54,6 +57,10 @@ struct ops {
     struct shared_reader *socket_reader; /* of the API's threads */
     struct shared_reader *tcp_reader;
     struct ops_watch watch;
+    struct notices notices;
+    struct loop_source *leaving; /* waits for the message about the stop */
+    int64_t stop_message;        /* its outbox id; 0: none */
+    int64_t stop_mono_us;        /* 0: not stopping */
     struct heartbeat *heartbeat; /* NULL without a URL */
     struct reload *reload;
     struct loop_source *events_source;

@@ -405,3 +405,14 @@ int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY
     }
     return rc < 0 ? rc : 0;
 }
+
+int alert_table_count_since(struct ops_store *store, int64_t since_us, int64_t *ret,
+                            struct err *err)
+{
+    AUTO_BUF struct buf iso = BUF_INIT(40);
+    clock_add_iso(&iso, since_us, false);
+    return db_get_i64(store->db,
+                      "SELECT count(*) FROM monitoring_alerts WHERE created_at >= ?"
+                      " AND severity IN ('medium', 'high', 'critical') AND status <> 'rejected'",
+                      DB_VALUES(DB_TEXT(buf_str(&iso))), 0, ret, err);
+}

@@ -138,6 +138,30 @@ static const char schema_people[] =
     "CREATE TABLE recovery_codes(user TEXT NOT NULL, hash TEXT NOT NULL,"
     " used_us INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(user, hash)) WITHOUT ROWID;"
     "ALTER TABLE confirmations ADD COLUMN basis TEXT NOT NULL DEFAULT '';";
+/* Second channels, digests, mutes, and what quiet hours hold back. An old message is not copied to
+ * a second channel, so it counts as copied. */
+static const char schema_second_channel[] =
+    "ALTER TABLE outbox ADD COLUMN copied_us INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE outbox SET copied_us = 1;"
+    "CREATE INDEX outbox_uncopied ON outbox(channel, created_at_us) WHERE copied_us = 0"
+    " AND kind = 'send' AND priority <= 1 AND state <> 'delivered';"
+    "CREATE INDEX outbox_dead_uncopied ON outbox(created_at_us) WHERE copied_us = 0"
+    " AND kind = 'send' AND priority <= 1 AND state = 'dead';"
+    "CREATE INDEX outbox_chats ON outbox(channel, chat_id, priority, id) WHERE state = 'queued';"
+    "CREATE INDEX outbox_next ON outbox(channel, not_before_us) WHERE state = 'queued';"
+    "CREATE INDEX outbox_runs ON outbox(run_id) WHERE run_id > 0;"
+    "CREATE INDEX outbox_undelivered ON outbox(created_at_us) WHERE state IN ('dead',"
+    " 'uncertain');"
+    "CREATE INDEX outbox_waiting ON outbox(created_at_us) WHERE state IN ('queued',"
+    " 'sending');"
+    "CREATE INDEX outbox_edits ON outbox(edit_of) WHERE state = 'queued' AND kind = 'edit';"
+    "ALTER TABLE alert_messages ADD COLUMN form TEXT NOT NULL DEFAULT 'own';"
+    "CREATE INDEX alert_messages_of ON alert_messages(outbox_id);"
+    "CREATE TABLE mutes(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " value TEXT NOT NULL, until_us INTEGER NOT NULL, user TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, UNIQUE(kind, value));"
+    "CREATE TABLE held_notices(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, title TEXT NOT NULL, alert_id INTEGER NOT NULL);";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -152,6 +176,7 @@ static const struct db_migration migrations[] = {
     {"stages of prompts, second factors", schema_stages},
     {"topics of forums", schema_topics},
     {"people, enrolled second factors, what prompts showed", schema_people},
+    {"second channels, digests, mutes, held notices", schema_second_channel},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

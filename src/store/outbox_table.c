@@ -173,7 +173,9 @@ int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_u
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
-/* The chats are bound as one JSON array, because SQL texts must be constants (io/db.h). */
+/* The first message of each chat that may be sent now, by hops from chat to chat in an index:
+ * however many messages wait for one chat, those of another are found at once. The chats are bound
+ * as one JSON array, because SQL texts must be constants (io/db.h). */
 int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err)
@@ -185,13 +187,18 @@ int outbox_table_due_except(struct ops_store *store, const char *channel, int64_
     buf_add_c(&list, chat_count == 0 ? "[]" : "]");
     ASSERT(!buf_failed(&list));
     AUTO_ROW struct row row = {0};
-    int rc = row_query_one(store->db,
-                           SELECT_ROW " WHERE o.channel = ? AND o.state = 'queued'"
-                                      " AND o.not_before_us <= ? AND " EDIT_IS_READY
-                                      " AND o.chat_id NOT IN (SELECT value FROM json_each(?))"
-                                      " ORDER BY o.priority, o.id LIMIT 1",
-                           DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us), DB_TEXT(buf_str(&list))),
-                           &row, err);
+    int rc = row_query_one(
+        store->db,
+        "WITH RECURSIVE c(chat) AS (SELECT min(chat_id) FROM outbox WHERE channel = ?1"
+        "  AND state = 'queued' UNION ALL SELECT (SELECT min(chat_id) FROM outbox"
+        "  WHERE channel = ?1 AND state = 'queued' AND chat_id > c.chat) FROM c"
+        "  WHERE c.chat IS NOT NULL),"
+        " first(id) AS (SELECT (SELECT o.id FROM outbox o LEFT JOIN outbox t ON t.id = o.edit_of"
+        "  WHERE o.channel = ?1 AND o.state = 'queued' AND o.chat_id = c.chat"
+        "  AND o.not_before_us <= ?2 AND " EDIT_IS_READY " ORDER BY o.priority, o.id LIMIT 1)"
+        "  FROM c WHERE c.chat IS NOT NULL AND c.chat NOT IN (SELECT value FROM json_each(?3)))"
+        " " SELECT_ROW " WHERE o.id IN (SELECT id FROM first) ORDER BY o.priority, o.id LIMIT 1",
+        DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us), DB_TEXT(buf_str(&list))), &row, err);
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
@@ -210,9 +217,9 @@ int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64
                              struct err *err)
 {
     return db_get_i64(store->db,
-                      "SELECT min(o.not_before_us) FROM outbox o LEFT JOIN outbox t"
+                      "SELECT o.not_before_us FROM outbox o LEFT JOIN outbox t"
                       " ON t.id = o.edit_of WHERE o.channel = ? AND o.state = 'queued'"
-                      " AND " EDIT_IS_READY,
+                      " AND " EDIT_IS_READY " ORDER BY o.not_before_us LIMIT 1",
                       DB_VALUES(DB_TEXT_C(channel)), INT64_MAX, ret, err);
 }
 
@@ -229,8 +236,9 @@ int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret
 
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err)
 {
-    return db_get_i64(store->db, "SELECT min(id) FROM outbox WHERE run_id = ? AND kind = 'send'",
-                      DB_VALUES(DB_I64(run_id)), 0, ret_id, err);
+    return db_get_i64(
+        store->db, "SELECT min(id) FROM outbox WHERE run_id = ? AND run_id > 0 AND kind = 'send'",
+        DB_VALUES(DB_I64(run_id)), 0, ret_id, err);
 }
 
 int outbox_table_copies(struct ops_store *store, const char *channel, int64_t run_id,
@@ -239,7 +247,7 @@ int outbox_table_copies(struct ops_store *store, const char *channel, int64_t ru
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(
         store->db,
-        "SELECT id, chat_id FROM outbox WHERE run_id = ? AND kind = 'send'"
+        "SELECT id, chat_id FROM outbox WHERE run_id = ? AND run_id > 0 AND kind = 'send'"
         " AND channel = ? AND id <> ? ORDER BY id LIMIT ?",
         DB_VALUES(DB_I64(run_id), DB_TEXT_C(channel), DB_I64(prompt_id), DB_I64((int64_t)max)),
         &rows, err);
@@ -312,6 +320,122 @@ int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err
         *ret_count = db_changes(store->db);
     }
     return rc;
+}
+
+/* Reads the rows of a query into ret; unreadable ones are skipped, and dead from now on. */
+static int read_rows(struct ops_store *store, struct db_rows *rows, struct outbox_row *ret,
+                     size_t max, size_t *count, struct err *err)
+{
+    int rc = 0;
+    while (*count < max && (rc = db_next(rows, err)) > 0) {
+        rc = read_or_mark_dead(store, rows, &ret[*count], err);
+        if (rc < 0 && rc != -ERR_STORE_DAMAGED) {
+            return rc;
+        }
+        *count += rc > 0 ? 1 : 0;
+    }
+    return rc < 0 && rc != -ERR_STORE_DAMAGED ? rc : 0;
+}
+
+int outbox_table_uncopied(struct ops_store *store, const char *channel, int64_t late_us,
+                          int64_t since_us, struct outbox_row *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *dead = NULL;
+    AUTO_DB_ROWS struct db_rows *late = NULL;
+    size_t count = 0;
+    int rc =
+        db_query(store->db,
+                 SELECT_ROW " WHERE o.copied_us = 0 AND o.kind = 'send' AND o.priority <= 1"
+                            " AND o.state = 'dead' AND o.created_at_us > ? AND o.channel = ?"
+                            " ORDER BY o.created_at_us LIMIT ?",
+                 DB_VALUES(DB_I64(since_us), DB_TEXT_C(channel), DB_I64((int64_t)max)), &dead, err);
+    if (rc >= 0) {
+        rc = read_rows(store, dead, ret, max, &count, err);
+    }
+    if (rc >= 0) {
+        rc = db_query(store->db,
+                      SELECT_ROW " WHERE o.channel = ? AND o.copied_us = 0 AND o.kind = 'send'"
+                                 " AND o.priority <= 1 AND o.state <> 'delivered'"
+                                 " AND o.state <> 'dead' AND o.created_at_us > ?"
+                                 " AND o.created_at_us <= ? ORDER BY o.created_at_us LIMIT ?",
+                      DB_VALUES(DB_TEXT_C(channel), DB_I64(since_us), DB_I64(late_us),
+                                DB_I64((int64_t)(max - count))),
+                      &late, err);
+    }
+    if (rc >= 0 && count < max) {
+        rc = read_rows(store, late, ret, max, &count, err);
+    }
+    if (rc < 0) {
+        for (size_t i = 0; i < count; i++) {
+            outbox_row_release(&ret[i]);
+        }
+        return rc;
+    }
+    return (int)count;
+}
+
+int outbox_table_copied(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)
+{
+    return row_update(store->db, "UPDATE outbox SET copied_us = ? WHERE id = ?",
+                      DB_VALUES(DB_I64(now_us), DB_I64(id)), ERR_STORE_NOT_FOUND, "message", id,
+                      err);
+}
+
+int outbox_table_expire(struct ops_store *store, const char *channel, int64_t before_us,
+                        const char *error, int64_t *ret_count, struct err *err)
+{
+    int rc =
+        db_run(store->db,
+               "UPDATE outbox SET state = 'dead', last_error = ? WHERE channel = ?"
+               " AND state = 'queued' AND created_at_us < ?",
+               DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_TEXT_C(channel), DB_I64(before_us)), err);
+    *ret_count = rc < 0 ? 0 : db_changes(store->db);
+    return rc;
+}
+
+int outbox_table_newest(struct ops_store *store, int64_t *ret_id, struct err *err)
+{
+    return db_get_i64(store->db,
+                      "SELECT id FROM outbox WHERE kind = 'send' ORDER BY id DESC LIMIT 1",
+                      DB_NO_VALUES, 0, ret_id, err);
+}
+
+int outbox_table_fault(struct ops_store *store, const char *channel, char *ret, size_t size,
+                       struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT last_error FROM outbox WHERE channel = ? AND state = 'queued'"
+                           " AND last_error <> '' ORDER BY priority, id LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(channel)), &row, err);
+    ret[0] = '\0';
+    if (rc > 0) {
+        row_text(&row, ret, size);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t late_us,
+                             struct outbox_undelivered *ret, struct err *err)
+{
+    static const char count_ended[] =
+        "SELECT count(*) FROM outbox WHERE state IN ('dead', 'uncertain') AND state = ?"
+        " AND created_at_us > ? AND kind IN ('send', 'answer', 'photo', 'document')";
+    *ret = (struct outbox_undelivered){0};
+    int rc = db_get_i64(store->db, count_ended, DB_VALUES(DB_TEXT_C("dead"), DB_I64(since_us)), 0,
+                        &ret->dead, err);
+    if (rc >= 0) {
+        rc = db_get_i64(store->db, count_ended, DB_VALUES(DB_TEXT_C("uncertain"), DB_I64(since_us)),
+                        0, &ret->uncertain, err);
+    }
+    if (rc >= 0) {
+        rc = db_get_i64(store->db,
+                        "SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')"
+                        " AND created_at_us <= ? AND kind IN ('send', 'answer', 'photo',"
+                        " 'document')",
+                        DB_VALUES(DB_I64(late_us)), 0, &ret->waiting, err);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int outbox_table_counts(struct ops_store *store, const char *channel,

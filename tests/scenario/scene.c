@@ -69,6 +69,13 @@ static const struct {
     {"monitoring", "check_interval", "1s"},
     {"monitoring", "alert_threshold", "2"},
     {"monitoring", "audit_first_after", "1h"},
+    /* A scenario expects the messages that it is about. */
+    {"notify", "start", "off"},
+    {"notify", "entry", "off"},
+    {"notify", "exit", "off"},
+    {"notify", "veto", "off"},
+    {"notify", "pause", "off"},
+    {"notify", "daily", "off"},
 };
 
 /* Writes flow style, so that each node fits on one line. */

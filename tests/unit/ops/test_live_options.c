@@ -1,5 +1,6 @@
 /* Every option that is marked CONFIG_LIVE takes effect after a reload: the engine's settings follow
  * it, or a module that the real ops thread has made does. */
+#include "../../../src/alerts/alerts_internal.h"
 #include "../../../src/chat/telegram_internal.h"
 #include "../../../src/command/run.h"
 #include "../../../src/config/option.h"
@@ -161,6 +162,11 @@ static bool in_recipients(struct rig *rig)
     }
 }
 
+static bool in_alerts(struct rig *rig)
+{
+    return is_new(rig, rig->ops->alerts->o.config);
+}
+
 static bool in_telegram(struct rig *rig)
 {
     return is_new(rig, rig->ops->telegram->options.config);
@@ -258,6 +264,37 @@ static const struct live_row {
     {"monitoring.heartbeat_url", "monitoring: {heartbeat_url: 'http://127.0.0.1:9/b'}\n",
      in_heartbeat, NULL},
     {"monitoring.heartbeat_interval", NULL, NULL, "test_live_options.c another_heartbeat_is_made"},
+    {"alerts.second_channel_after", "alerts: {second_channel_after: 9s}\n", in_alerts, NULL},
+    {"alerts.unacknowledged_after", "alerts: {unacknowledged_after: 9s}\n", in_alerts, NULL},
+    {"alerts.storm", "alerts: {storm: 3}\n", in_alerts, NULL},
+    {"alerts.timezone", "alerts: {timezone: UTC}\n", in_alerts, NULL},
+    {"alerts.quiet_hours", "alerts: {quiet_hours: '22:00-07:00'}\n", in_alerts, NULL},
+    {"alerts.routes", "alerts: {routes: ['exit to 9']}\n", in_alerts, NULL},
+    {"notify.entry", "notify: {entry: off}\n", in_alerts, NULL},
+    {"notify.exit", "notify: {exit: off}\n", in_alerts, NULL},
+    {"notify.veto", "notify: {veto: off}\n", in_alerts, NULL},
+    {"notify.pause", "notify: {pause: off}\n", in_alerts, NULL},
+    {"notify.start", "notify: {start: off}\n", in_alerts, NULL},
+    {"notify.daily", "notify: {daily: off}\n", in_alerts, NULL},
+    {"notify.info", "notify: {info: silent}\n", in_alerts, NULL},
+    {"notify.low", "notify: {low: silent}\n", in_alerts, NULL},
+    {"notify.medium", "notify: {medium: off}\n", in_alerts, NULL},
+    {"notify.high", "notify: {high: off}\n", in_alerts, NULL},
+    {"notify.report", "notify: {report: off}\n", in_alerts, NULL},
+    {"notify.daily_at", "notify: {daily_at: '09:00'}\n", in_alerts, NULL},
+    {"telegram.alerts_topic", "telegram: {chat_id: -8, alerts_topic: 3}\n", in_alerts, NULL},
+    {"mail.server", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.port", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.tls", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.ca_file", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.user", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.password", NULL, NULL,
+     "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.from", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"mail.to", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"webhook.url", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"webhook.secret", NULL, NULL,
+     "chat/test_second_channels.c a_new_configuration_applies_at_once"},
     {"market.speed", "market: {speed: 7}\n", in_settings, NULL},
     {"trading.threshold", "trading: {threshold: 0.5}\n", in_settings, NULL},
     {"trading.entry_order", "trading: {entry_order: limit}\n", in_settings, NULL},

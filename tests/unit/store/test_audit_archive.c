@@ -350,6 +350,12 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE outbox DROP COLUMN thread_id;"
            " DROP TABLE people; DROP TABLE factor_secrets; DROP TABLE recovery_codes;"
            " ALTER TABLE confirmations DROP COLUMN basis;"
+           " DROP INDEX outbox_uncopied;"
+           " DROP INDEX outbox_dead_uncopied; DROP INDEX outbox_chats; DROP INDEX outbox_next;"
+           " DROP INDEX outbox_runs; DROP INDEX outbox_undelivered; DROP INDEX outbox_waiting;"
+           " DROP INDEX outbox_edits; ALTER TABLE outbox DROP COLUMN copied_us;"
+           " DROP INDEX alert_messages_of; ALTER TABLE alert_messages DROP COLUMN form;"
+           " DROP TABLE mutes; DROP TABLE held_notices;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

@@ -1,0 +1,34 @@
+/*
+ * zone.h: time zones of the system's database (tzdata), without touching the zone of the process.
+ *
+ *     struct zone *zone = NULL;
+ *     rc = zone_load("Europe/Berlin", &zone, err);          // "": that of this machine
+ *     struct zone_time local = zone_local(zone, clock_wall_us(clock));
+ *     if (local.minute_of_day >= 22 * 60) ...
+ *     zone_free(zone);
+ *
+ * Always true: a loaded zone knows every instant: after the last transition of its file the rule at
+ * the end of the file applies (RFC 9636). Thread: load anywhere (it reads a small file); then
+ * read-only from any.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct zone;
+
+struct zone_time {
+    int64_t day; /* since 1970-01-01, of the local calendar */
+    int minute_of_day;
+    int offset_s; /* local time minus UTC */
+};
+
+/* ERR_ZONE_UNKNOWN. */
+int zone_load(const char *name, struct zone **ret, struct err *err);
+void zone_free(struct zone *zone);
+struct zone_time zone_local(const struct zone *zone, int64_t wall_us); /* zone NULL: UTC */
+
+/* "HH:MM" as a minute of the day, 0 to 1439; -1 if it is something else. */
+int zone_parse_minute(const char *text);

@@ -1,0 +1,137 @@
+/*
+ * alerts_internal.h: the state of the alerts, and what their parts call of each other: alerts.c
+ * (raise, resolve), alert_gate.c (kinds, mutes, quiet hours, recipients), alert_digest.c (storms,
+ * quiet hours), alert_copy.c (second channels), alert_mute.c and alert_test.c (their commands).
+ *
+ *     switch (alert_gate(alerts, kind, alert, NULL)) ...
+ *     size_t n = alert_targets(alerts, kind, targets);
+ *
+ * Thread: ops.
+ */
+#pragma once
+
+#include "alerts/alerts.h"
+#include "command/reply.h"
+#include "config/config.h"
+#include "config/route.h"
+#include "io/zone.h"
+#include "store/alert_message_table.h"
+#include "store/mute_table.h"
+#include "store/outbox_table.h"
+
+#define ALERT_ROUTES_MAX  32
+#define ALERT_TARGETS_MAX (2 * CONFIG_USERS_MAX + ALERT_ROUTES_MAX + 3)
+#define ALERT_STORM_MAX   1000 /* the maximum of alerts.storm */
+#define ALERT_DIRTY_MAX   32
+
+struct alert_target {
+    const char *channel;
+    int64_t chat_id;
+    int64_t thread_id;
+};
+
+enum alert_gate {
+    ALERT_GATE_SEND,
+    ALERT_GATE_SILENT, /* without a sound */
+    ALERT_GATE_OFF,
+    ALERT_GATE_MUTED,
+    ALERT_GATE_HOLD, /* until the end of the quiet hours */
+    ALERT_GATE_STORM
+};
+
+/* The times of the last new messages: of critical alerts, and of the others. */
+struct alert_rate {
+    int64_t mono_us[ALERT_STORM_MAX];
+    uint64_t count;
+};
+
+struct alert_dirty {
+    char channel[32];
+    int64_t chat_id;
+    int64_t thread_id;
+    int64_t outbox_id;
+};
+
+struct alert_test; /* a /test_alert that waits for its outcome */
+
+struct alerts {
+    struct alerts_options o;
+    struct config_route routes[ALERT_ROUTES_MAX];
+    size_t route_count;
+    struct zone *zone;
+    int quiet_from; /* minutes of the day; -1: no quiet hours */
+    int quiet_to;
+    bool was_quiet;
+    bool started; /* the first tick has run */
+    struct mute mutes[MUTES_MAX];
+    size_t mute_count;
+    size_t mutes_active; /* at the last tick */
+    struct alert_rate rates[2];
+    struct alert_dirty dirty[ALERT_DIRTY_MAX];
+    size_t dirty_count;
+    int64_t copied_mono_us; /* of the last message to a second channel; 0: none */
+    struct alert_test *test;
+};
+
+/* A body to run in one transaction; the channels are woken after the commit. */
+struct alert_change {
+    struct alerts *alerts;
+    int (*body)(struct alert_change *change, struct err *err);
+    const struct alert_spec *spec;
+    const char *fingerprint;
+    const char *words;   /* the reason for resolving, or the name of the acknowledging user */
+    struct alert *alert; /* scratch on the heap: a row is large */
+    const struct alert_notice *notice;
+    void *userdata;
+};
+
+/* ---- alerts.c ---- */
+int alert_run(struct alert_change *change, struct err *err);
+enum outbox_priority alert_priority(enum severity severity);
+/* edit_of 0: a new message. */
+int alert_post(struct alerts *alerts, const struct alert_target *target, const struct reply *reply,
+               enum outbox_priority priority, int64_t edit_of, int64_t *ret_outbox_id,
+               struct err *err);
+/* Sends the first message about an alert, unless something holds it back. */
+int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err *err);
+/* Edits the messages about an alert. */
+int alert_changed(struct alerts *alerts, const struct alert *alert, struct err *err);
+
+/* ---- alert_gate.c ---- */
+void alert_gate_apply(struct alerts *alerts, const struct config *config);
+int alert_gate_load(struct alerts *alerts, struct err *err); /* the mutes */
+/* alert NULL: a notification; symbol NULL: it is about none. */
+enum alert_gate alert_gate(struct alerts *alerts, enum notice_kind kind, const struct alert *alert,
+                           const struct symbol *symbol);
+/* ret has ALERT_TARGETS_MAX places. */
+size_t alert_targets(const struct alerts *alerts, enum notice_kind kind, struct alert_target *ret);
+bool alert_is_quiet(const struct alerts *alerts);
+bool alert_is_muted(const struct alerts *alerts, enum notice_kind kind, const struct alert *alert,
+                    const struct symbol *symbol);
+bool alert_is_second_channel(const char *channel);
+bool alert_channel_on(const struct config *config, const char *channel);
+int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title, int64_t alert_id,
+               struct err *err);
+
+/* ---- alert_digest.c ---- */
+/* Counts a new message; true if it is one too many. */
+bool alert_storm_begins(struct alerts *alerts, enum severity severity);
+/* Adds the alert to the list in this chat; fills the rest of *message. */
+int alert_storm_add(struct alerts *alerts, const struct alert_target *target,
+                    const struct alert *alert, struct alert_message *message, struct err *err);
+void alert_storm_changed(struct alerts *alerts, const struct alert_target *target,
+                         int64_t outbox_id);
+void alert_digest_tick(struct alerts *alerts);
+
+/* ---- alert_copy.c ---- */
+void alert_copy_tick(struct alerts *alerts, bool telegram_refused);
+
+/* ---- alert_mute.c ---- */
+void alert_mute_list(const struct alerts *alerts, struct reply *r);
+void alert_mute_actions(struct alerts *alerts, struct action_table *table);
+/* Sends the open alerts that were muted and are no more. */
+void alert_mute_tick(struct alerts *alerts);
+
+/* ---- alert_test.c ---- */
+void alert_test_actions(struct alerts *alerts, struct action_table *table);
+void alert_test_stop(struct alerts *alerts);

@@ -1,0 +1,560 @@
+#include "notices.h"
+
+#include "alerts/alerts.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/file.h"
+#include "io/zone.h"
+#include "notice_reply.h"
+#include "store/alert_table.h"
+#include "store/decision_table.h"
+#include "store/ops.h"
+#include "store/trade_table.h"
+#include "store/trading.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BATCH_MAX       5 /* entries and exits as messages of their own */
+#define PAGE            50
+#define DAY_TRADES      1000
+#define RATE            6 /* messages about trades in a minute; then the next ones wait */
+#define VETO_AGAIN_US   USEC_PER_HOUR
+#define START_LATE_US   (60 * USEC_PER_SEC) /* told then, though the engine has not finished */
+#define ALIVE_US        (5 * USEC_PER_SEC)
+#define ALIVE_NAME      "alive"
+#define TOLD_MAX        ((size_t)POSITIONS_LIMIT * (CLIENT_ID_SIZE + 1) + 1)
+
+#define VALUE_TRADE     "notices.trade_id"
+#define VALUE_POSITIONS "notices.positions"
+#define VALUE_STATE     "notices.state"
+#define VALUE_RUNNING   "notices.running" /* 1: a process runs, or has crashed */
+#define VALUE_STOPPED   "notices.stopped_us"
+#define VALUE_DAY       "notices.daily_day"
+#define VALUE_DAY_TRADE "notices.daily_trade_id"
+#define VALUE_DAY_VALUE "notices.daily_equity"
+#define VALUE_DAY_AT    "notices.daily_us"
+
+/* ---------------------------------------------------------------- helpers */
+
+static int64_t now_mono(const struct notices *n)
+{
+    return clock_mono_us(n->o.clock);
+}
+
+static int64_t now_wall(const struct notices *n)
+{
+    return clock_wall_us(n->o.clock);
+}
+
+static int write_i64(struct notices *n, const char *name, int64_t value, struct err *err)
+{
+    return ops_store_write_i64(n->o.store, name, value, err);
+}
+
+static int read_i64(struct notices *n, const char *name, int64_t fallback, int64_t *ret,
+                    struct err *err)
+{
+    return ops_store_get_i64(n->o.store, name, fallback, ret, err);
+}
+
+/* Sends and frees the reply. */
+static int tell(struct notices *n, enum notice_kind kind, const struct symbol *symbol,
+                int64_t except_chat_id, struct reply *reply, struct err *err)
+{
+    struct alert_notice notice = {.kind = kind, .reply = reply, .except_chat_id = except_chat_id};
+    if (symbol != NULL) {
+        notice.symbol = *symbol;
+    }
+    int rc = alerts_notify(n->o.alerts, &notice, err);
+    reply_free(reply);
+    return rc;
+}
+
+typedef int (*body_fn)(struct notices *n, const struct snapshot *s, void *userdata,
+                       struct err *err);
+
+/* The messages and what was reported last, in one transaction. */
+static bool in_one(struct notices *n, const struct snapshot *s, body_fn body, void *userdata)
+{
+    struct err err = {0};
+    struct ops_store_change change;
+    int rc = ops_store_change_begin(n->o.store, &change, &err);
+    if (rc >= 0) {
+        rc = body(n, s, userdata, &err);
+        if (rc < 0) {
+            ops_store_change_rollback(&change);
+        } else {
+            rc = ops_store_change_commit(&change, &err);
+        }
+    }
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not store a notification; trying again");
+    }
+    return rc >= 0;
+}
+
+static void alive_path(const struct notices *n, struct buf *out)
+{
+    buf_addf(out, "%s/" ALIVE_NAME, n->o.state_dir);
+}
+
+/* Its time is that of the last sign of life, without a disk sync each time. */
+static void touch_alive(struct notices *n)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    if (now_mono(n) - n->alive_mono_us < ALIVE_US && n->alive_mono_us != 0) {
+        return;
+    }
+    n->alive_mono_us = now_mono(n);
+    alive_path(n, &path);
+    if (utimensat(AT_FDCWD, path.data, NULL, 0) < 0) {
+        int fd = open(path.data, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+        (void)(fd >= 0 && close(fd));
+    }
+}
+
+/* ---------------------------------------------------------------- entries and exits */
+
+/* The client ids of the positions that were reported, each followed by a space. */
+static bool was_told(const struct buf *told, const char *client_id)
+{
+    size_t len = strlen(client_id);
+    const char *at = told->data;
+    while (len > 0 && (at = strstr(at, client_id)) != NULL) {
+        if ((at == told->data || at[-1] == ' ') && at[len] == ' ') {
+            return true;
+        }
+        at += len;
+    }
+    return false;
+}
+
+struct news {
+    const struct position *entries[POSITIONS_LIMIT];
+    size_t entry_count;
+    struct trade exits[PAGE]; /* newest first */
+    size_t exit_count;
+    int64_t exit_total;
+    int64_t newest_id;
+};
+
+static int collect(struct notices *n, const struct snapshot *s, struct news *news,
+                   const struct buf *told, int64_t last_id, struct err *err)
+{
+    for (int i = 0; i < s->position_count; i++) {
+        if (!was_told(told, s->positions[i].client_id)) {
+            news->entries[news->entry_count++] = &s->positions[i];
+        }
+    }
+    int count = trade_table_list(n->o.trading, &(struct trade_query){0}, news->exits, PAGE, err);
+    if (count < 0) {
+        return count;
+    }
+    news->newest_id = last_id;
+    for (int i = 0; i < count && news->exits[i].id > last_id; i++) {
+        news->exit_count++;
+        news->newest_id = news->exits[i].id > news->newest_id ? news->exits[i].id : news->newest_id;
+    }
+    bool full = news->exit_count == PAGE;
+    news->exit_total = full ? news->newest_id - last_id : (int64_t)news->exit_count;
+    return 0;
+}
+
+/* Whether another message about trades may go out now. */
+static bool has_room(const struct notices *n)
+{
+    return n->sent_count < RATE ||
+           now_mono(n) - n->sent_mono_us[(n->sent_count - RATE) % 8] >= USEC_PER_MIN;
+}
+
+static void count_sent(struct notices *n)
+{
+    n->sent_mono_us[n->sent_count++ % 8] = now_mono(n);
+}
+
+static int tell_batch(struct notices *n, const struct news *news, struct err *err)
+{
+    struct position *entries = calloc(POSITIONS_LIMIT, sizeof(*entries));
+    AUTO_FREE struct position *memory = entries;
+    ASSERT(entries != NULL);
+    for (size_t i = 0; i < news->entry_count; i++) {
+        entries[i] = *news->entries[i];
+    }
+    count_sent(n);
+    return tell(
+        n, news->exit_count > 0 ? NOTICE_EXIT : NOTICE_ENTRY, NULL, 0,
+        notice_trades(entries, news->entry_count, news->exits, news->exit_count, news->exit_total),
+        err);
+}
+
+static int tell_each(struct notices *n, const struct news *news, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = news->exit_count; i > 0 && rc >= 0; i--) {
+        const struct trade *t = &news->exits[i - 1];
+        count_sent(n);
+        rc = tell(n, NOTICE_EXIT, &t->symbol, 0, notice_exit(t), err);
+    }
+    for (size_t i = 0; i < news->entry_count && rc >= 0; i++) {
+        count_sent(n);
+        rc = tell(n, NOTICE_ENTRY, &news->entries[i]->symbol, 0, notice_entry(news->entries[i]),
+                  err);
+    }
+    return rc;
+}
+
+static int trades_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    struct news *news = userdata;
+    AUTO_BUF struct buf told = BUF_INIT(TOLD_MAX);
+    int64_t last_id = -1;
+    int rc = read_i64(n, VALUE_TRADE, -1, &last_id, err);
+    if (rc >= 0) {
+        rc = ops_store_get_text(n->o.store, VALUE_POSITIONS, &told, err);
+    }
+    if (rc < 0 || (rc = collect(n, s, news, &told, last_id, err)) < 0) {
+        return rc;
+    }
+    bool first = last_id < 0; /* history is not news */
+    if (!first && news->exit_count + news->entry_count == 0) {
+        return 0;
+    }
+    if (!first) {
+        rc = news->exit_count + news->entry_count > BATCH_MAX ? tell_batch(n, news, err)
+                                                              : tell_each(n, news, err);
+    }
+    buf_clear(&told);
+    for (int i = 0; i < s->position_count; i++) {
+        buf_addf(&told, "%s ", s->positions[i].client_id);
+    }
+    if (rc >= 0) {
+        rc = write_i64(n, VALUE_TRADE, news->newest_id < 0 ? 0 : news->newest_id, err);
+    }
+    return rc < 0 ? rc : ops_store_write_text(n->o.store, VALUE_POSITIONS, buf_str(&told), err);
+}
+
+static void look_at_trades(struct notices *n, const struct snapshot *s)
+{
+    if ((!n->look && s->trades == n->trades) || !has_room(n)) {
+        return;
+    }
+    struct news *news = calloc(1, sizeof(*news));
+    AUTO_FREE struct news *memory = news;
+    ASSERT(news != NULL);
+    if (in_one(n, s, trades_body, news)) {
+        n->look = false;
+        n->trades = s->trades;
+    }
+}
+
+/* ---------------------------------------------------------------- vetoes */
+
+/* A limit that protects the account; the others, such as a cooldown, are everyday. */
+static bool is_of_note(const char *code)
+{
+    static const char *const codes[] = {
+        "RISK_DAILY_LOSS",     "RISK_DRAWDOWN", "RISK_LOSSES_IN_A_ROW", "RISK_TIER_EXPOSURE",
+        "RISK_TOTAL_EXPOSURE", "RISK_LEVERAGE", "RISK_MARGIN",          "RISK_LIQUIDATION"};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        if (strcmp(code, codes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False if the same veto was reported in the last hour. */
+static bool is_fresh_veto(struct notices *n, const struct decision *d)
+{
+    struct notices_veto *oldest = &n->vetoes[0];
+    for (size_t i = 0; i < NOTICES_VETOES_MAX; i++) {
+        struct notices_veto *veto = &n->vetoes[i];
+        if (symbol_equal(veto->symbol, d->symbol) && strcmp(veto->code, d->veto_code) == 0) {
+            bool again = now_mono(n) - veto->mono_us >= VETO_AGAIN_US;
+            veto->mono_us = again ? now_mono(n) : veto->mono_us;
+            return again;
+        }
+        oldest = veto->mono_us < oldest->mono_us ? veto : oldest;
+    }
+    *oldest = (struct notices_veto){.symbol = d->symbol, .mono_us = now_mono(n)};
+    (void)str_copy(str_c(d->veto_code), oldest->code, sizeof(oldest->code));
+    return true;
+}
+
+static void tell_veto(struct notices *n, int64_t decision_id)
+{
+    AUTO_FREE struct decision *d = calloc(1, sizeof(*d));
+    ASSERT(d != NULL);
+    struct err err = {0};
+    if (decision_table_get(n->o.trading, decision_id, d, &err) < 0 ||
+        d->outcome != OUTCOME_VETOED || !is_of_note(d->veto_code) || !is_fresh_veto(n, d)) {
+        return;
+    }
+    if (tell(n, NOTICE_VETO, &d->symbol, 0,
+             notice_veto(&d->symbol, direction_name(d->direction), d->veto_code, d->veto_text),
+             &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not store a notification");
+    }
+}
+
+/* ---------------------------------------------------------------- pause and resume */
+
+/* The private chat of who did it: "paused by alice, run 12". 0: unknown. */
+static int64_t chat_of_reason(const struct config *config, const char *reason)
+{
+    const char *by = strstr(reason, " by ");
+    for (int i = 0; by != NULL && i < config->user_count; i++) {
+        size_t len = strlen(config->users[i].name);
+        char end = strncmp(by + 4, config->users[i].name, len) == 0 ? by[4 + len] : 'x';
+        if (end == '\0' || end == ',' || end == ' ' || end == ':') {
+            return config->users[i].id;
+        }
+    }
+    return 0;
+}
+
+static int state_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    (void)userdata;
+    int64_t before = -1;
+    int rc = read_i64(n, VALUE_STATE, -1, &before, err);
+    if (rc < 0 || before == (int64_t)s->state) {
+        return rc;
+    }
+    /* The circuit breaker has an alert. */
+    bool breaker =
+        s->state == TRADING_BREAKER || (before == TRADING_BREAKER && s->state == TRADING_ACTIVE);
+    if (before >= 0 && !breaker) {
+        rc = tell(n, NOTICE_PAUSE, NULL, chat_of_reason(n->o.config, s->state_reason),
+                  notice_state(s), err);
+    }
+    return rc < 0 ? rc : write_i64(n, VALUE_STATE, (int64_t)s->state, err);
+}
+
+static void look_at_state(struct notices *n, const struct snapshot *s)
+{
+    if (n->state_known && n->state == s->state) {
+        return;
+    }
+    if (in_one(n, s, state_body, NULL)) {
+        n->state_known = true;
+        n->state = s->state;
+    }
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+static int start_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    (void)userdata;
+    int64_t running = -1, stopped_us = 0, now_us = now_wall(n);
+    struct outbox_undelivered undelivered = {0};
+    int rc = read_i64(n, VALUE_RUNNING, -1, &running, err);
+    if (rc >= 0) {
+        rc = read_i64(n, VALUE_STOPPED, 0, &stopped_us, err);
+    }
+    if (rc >= 0) {
+        rc = outbox_table_undelivered(n->o.store, now_us - USEC_PER_DAY, 0, &undelivered, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    enum notice_start how = running < 0    ? NOTICE_START_FIRST
+                            : running != 0 ? NOTICE_START_CRASH
+                                           : NOTICE_START_CLEAN;
+    int64_t since_us = how == NOTICE_START_CRASH ? n->last_alive_us : stopped_us;
+    int64_t begun_us = now_us - (now_mono(n) - n->begun_mono_us);
+    int64_t away_us = since_us > 0 && begun_us > since_us ? begun_us - since_us : 0;
+    rc = tell(n, NOTICE_START, NULL, 0, notice_started(how, away_us, s, &undelivered), err);
+    return rc < 0 ? rc : write_i64(n, VALUE_RUNNING, 1, err);
+}
+
+static int stop_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    int rc = tell(n, NOTICE_START, NULL, 0, notice_stopped(userdata, s), err);
+    if (rc >= 0) {
+        rc = write_i64(n, VALUE_RUNNING, 0, err);
+    }
+    return rc < 0 ? rc : write_i64(n, VALUE_STOPPED, now_wall(n), err);
+}
+
+int64_t notices_stopping(struct notices *n, const struct snapshot *s, const char *why)
+{
+    int64_t before = 0, after = 0;
+    char words[64];
+    (void)snprintf(words, sizeof(words), "%s", why);
+    if (!n->started || outbox_table_newest(n->o.store, &before, NULL) < 0 ||
+        !in_one(n, s, stop_body, words) || outbox_table_newest(n->o.store, &after, NULL) < 0) {
+        return 0;
+    }
+    return after > before ? after : 0;
+}
+
+/* ---------------------------------------------------------------- the daily report */
+
+static void add_trade(struct notice_day *day, const struct trade *t)
+{
+    if (day->trades == 0 || dec_cmp(t->pnl, day->best.pnl) > 0) {
+        day->best = *t;
+    }
+    if (day->trades == 0 || dec_cmp(t->pnl, day->worst.pnl) < 0) {
+        day->worst = *t;
+    }
+    day->trades++;
+    day->wins += dec_cmp(t->pnl, DEC_ZERO) > 0 ? 1 : 0;
+    day->pnl = dec_add(day->pnl, t->pnl);
+    day->fees = dec_add(day->fees, t->fees);
+}
+
+static int sum_trades(struct notices *n, int64_t last_id, struct notice_day *day,
+                      int64_t *ret_newest, struct err *err)
+{
+    struct trade *page = calloc(PAGE, sizeof(*page));
+    AUTO_FREE struct trade *memory = page;
+    ASSERT(page != NULL);
+    int64_t before_id = 0;
+    *ret_newest = last_id;
+    while (day->trades < DAY_TRADES) {
+        const struct trade_query query = {.before_id = before_id};
+        int count = trade_table_list(n->o.trading, &query, page, PAGE, err);
+        if (count < 0) {
+            return count;
+        }
+        for (int i = 0; i < count; i++) {
+            if (page[i].id <= last_id) {
+                return 0;
+            }
+            *ret_newest = page[i].id > *ret_newest ? page[i].id : *ret_newest;
+            add_trade(day, &page[i]);
+            before_id = page[i].id;
+        }
+        if (count < PAGE) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static int count_alerts(struct notices *n, int64_t since_us, struct notice_day *day,
+                        struct err *err)
+{
+    int64_t counts[SEVERITY_CRITICAL + 1] = {0};
+    int rc = alert_table_counts(n->o.store, counts, err);
+    for (int i = SEVERITY_MEDIUM; i <= SEVERITY_CRITICAL; i++) {
+        day->open_alerts += counts[i];
+    }
+    return rc < 0 ? rc : alert_table_count_since(n->o.store, since_us, &day->new_alerts, err);
+}
+
+static int daily_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    int64_t today = *(const int64_t *)userdata;
+    int64_t last_day = -1, last_trade = -1, equity = 0, at_us = 0, newest = 0;
+    struct notice_day day = {0};
+    int rc = read_i64(n, VALUE_DAY, -1, &last_day, err);
+    if (rc >= 0) {
+        rc = read_i64(n, VALUE_DAY_TRADE, -1, &last_trade, err);
+    }
+    if (rc >= 0) {
+        rc = read_i64(n, VALUE_DAY_VALUE, 0, &equity, err);
+    }
+    if (rc >= 0) {
+        rc = read_i64(n, VALUE_DAY_AT, 0, &at_us, err);
+    }
+    if (rc < 0 || last_day >= today) {
+        return rc;
+    }
+    bool first = last_day < 0; /* the first start begins the first day */
+    day.equity_before.e8 = equity;
+    rc = sum_trades(n, last_trade, &day, &newest, err);
+    if (rc >= 0 && !first) {
+        rc = count_alerts(n, at_us, &day, err);
+    }
+    if (rc >= 0 && !first) {
+        rc = tell(n, NOTICE_DAILY, NULL, 0, notice_daily(&day, s), err);
+    }
+    if (rc >= 0) {
+        rc = write_i64(n, VALUE_DAY, today, err);
+    }
+    if (rc >= 0) {
+        rc = write_i64(n, VALUE_DAY_TRADE, newest, err);
+    }
+    if (rc >= 0) {
+        rc = write_i64(n, VALUE_DAY_VALUE, s->equity.e8, err);
+    }
+    return rc < 0 ? rc : write_i64(n, VALUE_DAY_AT, now_wall(n), err);
+}
+
+static void look_at_day(struct notices *n, const struct snapshot *s)
+{
+    struct zone_time local = zone_local(n->zone, now_wall(n));
+    int at = zone_parse_minute(n->o.config->notify_daily_at);
+    int64_t known = -1;
+    /* The day of the last report whose time has come. */
+    int64_t today = at >= 0 && local.minute_of_day >= at ? local.day : local.day - 1;
+    if (read_i64(n, VALUE_DAY, -1, &known, NULL) == 0 && known < today) {
+        (void)in_one(n, s, daily_body, &today);
+    }
+}
+
+/* ---------------------------------------------------------------- life */
+
+void notices_init(struct notices *n, const struct notices_options *options)
+{
+    *n = (struct notices){.o = *options, .look = true};
+    n->begun_mono_us = now_mono(n);
+    for (size_t i = 0; i < NOTICES_VETOES_MAX; i++) {
+        n->vetoes[i].mono_us = n->begun_mono_us - VETO_AGAIN_US;
+    }
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct stat st;
+    alive_path(n, &path);
+    if (stat(path.data, &st) == 0) {
+        n->last_alive_us = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+    }
+    notices_apply(n, options->config);
+}
+
+void notices_release(struct notices *n)
+{
+    zone_free(n->zone);
+    n->zone = NULL;
+}
+
+void notices_apply(struct notices *n, const struct config *config)
+{
+    n->o.config = config;
+    zone_free(n->zone);
+    n->zone = NULL;
+    (void)zone_load(config->alerts_timezone, &n->zone, NULL); /* the alerts log a failure */
+}
+
+void notices_event(struct notices *n, const struct event *event)
+{
+    if (event->topic == TOPIC_DECISION) {
+        if (event->code == OUTCOME_VETOED && n->started) {
+            tell_veto(n, event->id);
+        }
+    } else if (event->topic == TOPIC_TRADE || event->topic == TOPIC_FILL) {
+        n->look = true;
+    }
+}
+
+void notices_tick(struct notices *n, const struct snapshot *s)
+{
+    bool ready = s->version > 0 && s->state != TRADING_STARTING;
+    bool late = s->version > 0 && now_mono(n) - n->begun_mono_us >= START_LATE_US;
+    touch_alive(n);
+    if (!n->started) {
+        n->started = (ready || late) && in_one(n, s, start_body, NULL);
+        return;
+    }
+    if (ready) {
+        look_at_state(n, s);
+        look_at_trades(n, s);
+        look_at_day(n, s);
+    }
+}

@@ -1,0 +1,60 @@
+#include "store/held_table.h"
+
+#include "base/check.h"
+#include "row.h"
+
+#include <string.h>
+
+int held_table_add(struct ops_store *store, const struct held_notice *held, struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT INTO held_notices(kind, at_us, title, alert_id) SELECT ?1, ?2, ?3, ?4"
+                  " WHERE ?4 = 0 OR NOT EXISTS (SELECT 1 FROM held_notices WHERE alert_id = ?4)",
+                  DB_VALUES(DB_TEXT_C(notice_kind_name(held->kind)), DB_I64(held->at_us),
+                            DB_TEXT_C(held->title), DB_I64(held->alert_id)),
+                  err);
+}
+
+int held_table_list(struct ops_store *store, uint32_t kinds, struct held_notice *ret, size_t max,
+                    int64_t *ret_total, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    size_t n = 0;
+    *ret_total = 0;
+    int rc =
+        db_query(store->db, "SELECT id, kind, at_us, title, alert_id FROM held_notices ORDER BY id",
+                 DB_NO_VALUES, &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct held_notice held = {0};
+        int64_t id = row_i64(&row);
+        ROW_WORD(&row, notice_kind, &held.kind);
+        held.at_us = row_i64(&row);
+        row_text(&row, held.title, sizeof(held.title));
+        held.alert_id = row_i64(&row);
+        if (row_check(&row, "held_notices", id, NULL) < 0 ||
+            (kinds & UINT32_C(1) << held.kind) == 0) {
+            continue;
+        }
+        if (n == max) { /* the newest ones are worth more */
+            memmove(ret, ret + 1, (max - 1) * sizeof(*ret));
+            n--;
+        }
+        ret[n++] = held;
+        (*ret_total)++;
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int held_table_clear(struct ops_store *store, struct err *err)
+{
+    return db_run(store->db, "DELETE FROM held_notices", DB_NO_VALUES, err);
+}
+
+int held_table_any(struct ops_store *store, bool *ret, struct err *err)
+{
+    int64_t id = 0;
+    int rc = db_get_i64(store->db, "SELECT min(id) FROM held_notices", DB_NO_VALUES, 0, &id, err);
+    *ret = id != 0;
+    return rc;
+}
