@@ -18,7 +18,7 @@ struct mail_call {
     void *userdata;
     char host[TRANSFER_HOST_MAX + 8];
     char answer[120];    /* the server's last line */
-    char complaint[120]; /* its last line that begins with 5 */
+    char complaint[120]; /* its last refusal, of now (4…) or for good (5…) */
 };
 
 static size_t on_curl_read(char *to, size_t size, size_t count, void *userdata)
@@ -50,7 +50,9 @@ static size_t on_curl_line(char *bytes, size_t size, size_t count, void *userdat
         call->answer[n++] = c < ' ' || c >= 0x7f ? '?' : (char)c;
     }
     call->answer[n] = '\0';
-    if (call->answer[0] == '5') {
+    /* 500 and 502: a command that this server does not know; curl has others. */
+    if ((call->answer[0] == '4' || call->answer[0] == '5') &&
+        strncmp(call->answer, "500", 3) != 0 && strncmp(call->answer, "502", 3) != 0) {
         memcpy(call->complaint, call->answer, n + 1);
     }
     return size * count;
@@ -81,26 +83,24 @@ static void set_failure(struct mail_result *result, const struct mail_call *call
                         enum mail_outcome outcome, enum err_id id)
 {
     const char *why = call->t.why[0] != '\0' ? call->t.why : curl.easy_strerror(call->t.code);
-    bool answered = call->answer[0] == '4' || call->answer[0] == '5';
     result->outcome = outcome;
-    (void)err_set(&result->err, id, "%.80s: %s", call->host, answered ? call->answer : why);
+    (void)err_set(&result->err, id, "%.80s: %s", call->host,
+                  call->complaint[0] != '\0' ? call->complaint : why);
 }
 
 static void classify(const struct mail_call *call, struct mail_result *result)
 {
-    long answer = 0;
-    (void)curl.easy_getinfo(call->t.easy, CURLINFO_RESPONSE_CODE, &answer);
+    char refusal = call->complaint[0]; /* '4', '5', or none */
     CURLcode code = call->t.code;
     if (code == CURLE_OK) {
         result->outcome = MAIL_ACCEPTED;
     } else if (is_tls(code)) {
         set_failure(result, call, MAIL_NOT_SENT, ERR_MAIL_TLS);
     } else if (code == CURLE_LOGIN_DENIED) {
-        bool later = answer >= 400 && answer < 500;
-        set_failure(result, call, MAIL_NOT_SENT, later ? ERR_MAIL_SERVER : ERR_MAIL_LOGIN);
-    } else if (answer >= 500 && answer < 600 && code != CURLE_OPERATION_TIMEDOUT) {
+        set_failure(result, call, MAIL_NOT_SENT, refusal == '4' ? ERR_MAIL_SERVER : ERR_MAIL_LOGIN);
+    } else if (refusal == '5' && code != CURLE_OPERATION_TIMEDOUT) {
         set_failure(result, call, MAIL_REFUSED, ERR_MAIL_REFUSED);
-    } else if (call->ended && (answer < 400 || code == CURLE_OPERATION_TIMEDOUT)) {
+    } else if (call->ended && (refusal != '4' || code == CURLE_OPERATION_TIMEDOUT)) {
         set_failure(result, call, MAIL_UNKNOWN, ERR_MAIL_LOST);
     } else {
         set_failure(result, call, MAIL_NOT_SENT, ERR_MAIL_SERVER);
