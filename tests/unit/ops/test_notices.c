@@ -1,0 +1,370 @@
+/* The notifications of a trading day: each is sent once, across restarts and kill -9 between any
+ * two writes. */
+#include "../../../src/ops/notices.h"
+#include "alerts/alerts.h"
+#include "base/log.h"
+#include "command/reply_json.h"
+#include "config/config.h"
+#include "io/secret.h"
+#include "rigs/reply_text.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+#include "store/trade_table.h"
+#include "store/trading.h"
+#include "unit/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START INT64_C(1795000000000000) /* 2026-11-18 11:06:40 UTC */
+
+struct rig {
+    struct clock_fake clock;
+    struct config *config;
+    struct ops_store *store;
+    struct trading_store *trading;
+    struct alerts *alerts;
+    struct notices notices;
+    struct snapshot *snapshot;
+    char folder[64];
+    int64_t seen;
+    int64_t trades;
+};
+
+static void open_rig(struct rig *rig)
+{
+    struct err err = {0};
+    assert_int_equal(ops_store_open(rig->folder, OPS_STORE_WRITE, &rig->store, &err), 0);
+    assert_int_equal(alerts_new(&(struct alerts_options){.clock = &rig->clock.clock,
+                                                         .config = rig->config,
+                                                         .store = rig->store,
+                                                         .headless = true},
+                                &rig->alerts, NULL),
+                     0);
+    notices_init(&rig->notices, &(struct notices_options){.clock = &rig->clock.clock,
+                                                          .config = rig->config,
+                                                          .store = rig->store,
+                                                          .trading = rig->trading,
+                                                          .alerts = rig->alerts,
+                                                          .state_dir = rig->folder});
+}
+
+static void close_rig(struct rig *rig)
+{
+    notices_release(&rig->notices);
+    alerts_free(rig->alerts);
+    ops_store_free(rig->store);
+}
+
+static int setup(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    struct err err = {0};
+    assert_non_null(rig);
+    log_set_level(LOG_LEVEL_ERROR);
+    clock_fake_init(&rig->clock, START);
+    assert_int_equal(secret_init(NULL), 0);
+    (void)snprintf(rig->folder, sizeof(rig->folder), "/dev/shm/nightdesk-notices-XXXXXX");
+    assert_non_null(mkdtemp(rig->folder));
+    if (config_parse(str_c("telegram: {bot_token: '1:a', chat_id: -42, users: [{id: 5, name: al, "
+                           "role: admin}]}\nconsole: {enabled: false}\n"
+                           "alerts: {timezone: UTC}\nnotify: {daily_at: '12:00'}\n"),
+                     "t.yaml", &rig->config, NULL, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &rig->trading, NULL), 0);
+    rig->snapshot = snapshot_new(4);
+    rig->snapshot->version = 1;
+    rig->snapshot->state = TRADING_ACTIVE;
+    rig->snapshot->equity = dec_from_int(10000);
+    open_rig(rig);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct rig *rig = *state;
+    char command[128];
+    close_rig(rig);
+    trading_store_free(rig->trading);
+    config_free(rig->config);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", rig->folder);
+    assert_int_equal(system(command), 0);
+    free(rig->snapshot);
+    free(rig);
+    return 0;
+}
+
+static void tick(struct rig *rig, int64_t later_us)
+{
+    clock_fake_advance(&rig->clock, later_us);
+    notices_tick(&rig->notices, rig->snapshot);
+}
+
+static const char *next(struct rig *rig)
+{
+    static char text[65536];
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    if (outbox_table_get(rig->store, rig->seen + 1, &row, NULL) < 0) {
+        return "";
+    }
+    rig->seen++;
+    AUTO_REPLY struct reply *reply = NULL;
+    assert_int_equal(reply_json_read(row.payload, strlen(row.payload), &reply, NULL), 0);
+    reply_text_all(reply, text, sizeof(text));
+    return text;
+}
+
+static void expect(struct rig *rig, const char *has)
+{
+    const char *text = next(rig);
+    if (strstr(text, has) == NULL) {
+        fail_msg("expected \"%s\", found \"%s\"", has, text);
+    }
+}
+
+static void expect_nothing(struct rig *rig)
+{
+    assert_string_equal(next(rig), "");
+}
+
+static void open_position(struct rig *rig, const char *symbol)
+{
+    struct position *p = &rig->snapshot->positions[rig->snapshot->position_count++];
+    *p = (struct position){.side = SIDE_LONG,
+                           .qty = dec_from_int(2),
+                           .entry_price = dec_from_int(100),
+                           .stop = dec_from_int(98),
+                           .target = dec_from_int(104)};
+    (void)str_copy(str_c(symbol), p->symbol.name, sizeof(p->symbol.name));
+    (void)snprintf(p->client_id, sizeof(p->client_id), "nd-%s-%lld", symbol,
+                   (long long)rig->trades);
+}
+
+static void close_position(struct rig *rig, int pnl)
+{
+    const struct position *p = &rig->snapshot->positions[--rig->snapshot->position_count];
+    struct trade t = {.id = ++rig->trades,
+                      .symbol = p->symbol,
+                      .side = p->side,
+                      .qty = p->qty,
+                      .entry_price = p->entry_price,
+                      .exit_price = dec_from_int(101),
+                      .pnl = dec_from_int(pnl),
+                      .fees = dec_from_int(1),
+                      .opened_us = START,
+                      .closed_us = START + 15 * USEC_PER_MIN,
+                      .exit_reason = "target"};
+    (void)str_copy(str_c(p->client_id), t.client_id, sizeof(t.client_id));
+    assert_int_equal(trade_table_add(rig->trading, &t, NULL), 0);
+    rig->snapshot->trades++;
+}
+
+static void look(struct rig *rig)
+{
+    notices_event(&rig->notices, &(struct event){.topic = TOPIC_FILL});
+    tick(rig, USEC_PER_SEC);
+}
+
+static void entries_and_exits_are_reported_once(void **state)
+{
+    struct rig *rig = *state;
+    open_position(rig, "BTC-USD");
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    tick(rig, USEC_PER_SEC); /* what was there before the first start is no news */
+    expect_nothing(rig);
+    open_position(rig, "ETH-USD");
+    look(rig);
+    expect(rig, "ETH-USD long opened");
+    look(rig);
+    expect_nothing(rig);
+    close_position(rig, 2);
+    tick(rig, USEC_PER_SEC); /* the event was missed: the snapshot shows it */
+    expect(rig, "ETH-USD long closed: target");
+    close_rig(rig);
+    open_rig(rig);
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "nightdesk stopped unexpectedly");
+    tick(rig, USEC_PER_SEC);
+    tick(rig, USEC_PER_SEC);
+    expect_nothing(rig);
+}
+
+static void many_at_once_are_one_message(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    tick(rig, USEC_PER_SEC);
+    for (int i = 0; i < 7; i++) {
+        open_position(rig, "BTC-USD");
+        close_position(rig, 1);
+    }
+    look(rig);
+    expect(rig, "0 opened, 7 closed");
+    expect_nothing(rig);
+    for (int i = 0; i < 30; i++) { /* a market at sixty times the speed */
+        open_position(rig, "BTC-USD");
+        close_position(rig, 1);
+        look(rig);
+    }
+    int count = 0;
+    while (next(rig)[0] != '\0') {
+        count++;
+    }
+    assert_true(count <= 6);
+    tick(rig, 2 * USEC_PER_MIN);
+    expect(rig, "closed"); /* and what waited follows as one */
+    expect_nothing(rig);
+}
+
+static void pauses_by_others_are_reported(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC);
+    rig->seen = 1;
+    rig->snapshot->state = TRADING_PAUSED;
+    (void)str_copy(str_c("paused by bo, run 7"), rig->snapshot->state_reason,
+                   sizeof(rig->snapshot->state_reason));
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "paused by bo");
+    rig->snapshot->state = TRADING_BREAKER; /* has an alert of its own */
+    tick(rig, USEC_PER_SEC);
+    rig->snapshot->state = TRADING_ACTIVE;
+    tick(rig, USEC_PER_SEC);
+    expect_nothing(rig);
+}
+
+static void start_and_stop_say_how_long(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    tick(rig, USEC_PER_SEC);
+    open_position(rig, "BTC-USD");
+    look(rig);
+    expect(rig, "BTC-USD long opened");
+    assert_true(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM") > 0);
+    expect(rig, "by SIGTERM");
+    close_rig(rig);
+    clock_fake_advance(&rig->clock, 252 * USEC_PER_SEC);
+    open_rig(rig);
+    tick(rig, 0);
+    const char *text = next(rig);
+    assert_non_null(strstr(text, "It was stopped for"));
+    assert_non_null(strstr(text, "stops in place"));
+    rig->snapshot->positions[0].stop = DEC_ZERO;
+    close_rig(rig); /* without notices_stopping: a crash */
+    open_rig(rig);
+    rig->notices.last_alive_us = clock_wall_us(&rig->clock.clock) - 252 * USEC_PER_SEC;
+    tick(rig, 0);
+    text = next(rig);
+    assert_non_null(strstr(text, "nightdesk stopped unexpectedly"));
+    assert_non_null(strstr(text, "It was away"));
+    assert_non_null(strstr(text, "without a stop"));
+}
+
+static void the_daily_report_comes_once_a_day_at_its_hour(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC); /* 11:06: the first day begins */
+    rig->seen = 1;
+    open_position(rig, "BTC-USD");
+    close_position(rig, 7);
+    open_position(rig, "ETH-USD");
+    close_position(rig, -3);
+    look(rig);
+    rig->seen += 2;
+    rig->snapshot->equity = dec_from_int(10004);
+    tick(rig, 52 * USEC_PER_MIN); /* 11:59 */
+    expect_nothing(rig);
+    close_rig(rig);
+    open_rig(rig);
+    tick(rig, 0);
+    expect(rig, "nightdesk stopped unexpectedly");
+    tick(rig, 3 * USEC_PER_MIN); /* 12:02 */
+    const char *text = next(rig);
+    assert_non_null(strstr(text, "daily report"));
+    assert_non_null(strstr(text, "10,004"));
+    assert_non_null(strstr(text, "BTC-USD"));
+    assert_non_null(strstr(text, "ETH-USD"));
+    tick(rig, USEC_PER_HOUR);
+    expect_nothing(rig);
+    tick(rig, 23 * USEC_PER_HOUR);
+    expect(rig, "daily report");
+}
+
+/* ---------------------------------------------------------------- kill -9 */
+
+struct killer {
+    int left;
+};
+
+static int on_write(const char *what, void *userdata)
+{
+    struct killer *killer = userdata;
+    (void)what;
+    if (killer->left > 0 && --killer->left == 0) {
+        (void)kill(getpid(), SIGKILL);
+    }
+    return 0;
+}
+
+static int in_child(struct rig *rig, int kill_at)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct killer killer = {.left = kill_at};
+        open_rig(rig);
+        ops_store_set_fault(rig->store, on_write, &killer);
+        rig->notices.started = true;
+        look(rig);
+        tick(rig, USEC_PER_SEC);
+        close_rig(rig);
+        _exit(0);
+    }
+    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+    return status;
+}
+
+static void an_exit_is_reported_once_across_kill_9(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC);
+    rig->seen = 1;
+    int kills = 0;
+    bool killed = true;
+    for (int n = 1; killed; n++) {
+        open_position(rig, "BTC-USD");
+        close_position(rig, 1);
+        close_rig(rig);
+        int status = in_child(rig, n);
+        killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        kills += killed ? 1 : 0;
+        assert_true(killed || status == 0);
+        if (killed) {
+            assert_int_equal(in_child(rig, 0), 0);
+        }
+        open_rig(rig);
+        rig->notices.started = true;
+        expect(rig, "BTC-USD long closed");
+        expect_nothing(rig);
+    }
+    assert_true(kills >= 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once_are_one_message),
+           TEST(pauses_by_others_are_reported), TEST(start_and_stop_say_how_long),
+           TEST(the_daily_report_comes_once_a_day_at_its_hour),
+           TEST(an_exit_is_reported_once_across_kill_9))
