@@ -75,6 +75,14 @@ int64_t rate_limiter_ready_mono_us(const struct rate_limiter *rate_limiter, int6
     return chat == NULL ? ready : later(ready, chat_ready(chat));
 }
 
+int64_t rate_limiter_steady_mono_us(const struct rate_limiter *rate_limiter, int64_t chat_id,
+                                    int64_t now_mono_us)
+{
+    int64_t ready = rate_limiter_ready_mono_us(rate_limiter, chat_id, now_mono_us);
+    const struct rate_limiter_chat *chat = find(rate_limiter, chat_id);
+    return chat == NULL ? ready : later(ready, chat->next_mono_us);
+}
+
 void rate_limiter_spend(struct rate_limiter *rate_limiter, int64_t chat_id, int64_t now_mono_us)
 {
     struct rate_limiter_chat *chat = claim(rate_limiter, chat_id);

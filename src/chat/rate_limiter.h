@@ -8,8 +8,8 @@
  *
  * Limits (core.telegram.org/bots/faq, "My bot is hitting limits"): about one message a second in a
  * chat, 20 a minute in a group, 30 a second overall. Telegram does not guarantee these numbers; a
- * 429 overrides them. Each limit is a token bucket kept as a theoretical arrival time (GCRA,
- * ITU-T I.371).
+ * 429 overrides them. Replies may use a burst of three in a chat. Each limit is a token bucket kept
+ * as a theoretical arrival time (GCRA, ITU-T I.371).
  * Always true: at most RATE_LIMITER_CHATS chats are remembered; the one that was idle longest is
  * evicted, never a blocked one. Thread: one at a time per rate limiter.
  */
@@ -37,6 +37,9 @@ void rate_limiter_init(struct rate_limiter *rate_limiter);
 /* The earliest time at which the next message may be sent to this chat; a past time means now. */
 int64_t rate_limiter_ready_mono_us(const struct rate_limiter *rate_limiter, int64_t chat_id,
                                    int64_t now_mono_us);
+/* The same without the short burst that a chat is allowed: for messages that nobody waits for. */
+int64_t rate_limiter_steady_mono_us(const struct rate_limiter *rate_limiter, int64_t chat_id,
+                                    int64_t now_mono_us);
 void rate_limiter_spend(struct rate_limiter *rate_limiter, int64_t chat_id, int64_t now_mono_us);
 void rate_limiter_block(struct rate_limiter *rate_limiter, int64_t chat_id, int64_t until_mono_us);
 /* Writes the chats that have to wait, at most max, and returns their number; *ret_until_mono_us is

@@ -713,6 +713,15 @@ static void pump(void *userdata)
         if (rc == 0) {
             break;
         }
+        int64_t steady_us =
+            rate_limiter_steady_mono_us(&send->rate_limiter, moved_to(send, row.chat_id), now);
+        /* An alert does not use up a reply's burst. */
+        if (row.run_id == 0 && row.kind != OUTBOX_ACTION && steady_us > now) {
+            rate_limiter_block(&send->rate_limiter, row.chat_id, steady_us);
+            outbox_row_release(&row);
+            slot--;
+            continue;
+        }
         start_delivery(send, slot, &row);
     }
     if (send->open) {

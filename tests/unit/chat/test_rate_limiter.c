@@ -30,6 +30,22 @@ static void a_chat_gets_about_one_a_second(void **state)
                      12); /* a burst of 3, then 1/s */
 }
 
+/* What nobody waits for comes at exactly one a second, also after a burst of replies. */
+static void without_a_burst_a_chat_gets_one_a_second(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    rate_limiter_init(&rate_limiter);
+    assert_int_equal(sent_within(&rate_limiter, 42, USEC_PER_MSEC), 3);
+    int64_t now = START;
+    for (int i = 0; i < 5; i++) {
+        int64_t at = rate_limiter_steady_mono_us(&rate_limiter, 42, now);
+        assert_true(at - now >= USEC_PER_SEC - USEC_PER_MSEC);
+        rate_limiter_spend(&rate_limiter, 42, at);
+        now = at;
+    }
+}
+
 static void a_group_never_gets_more_than_twenty_a_minute(void **state)
 {
     (void)state;
@@ -93,6 +109,7 @@ static void a_blocked_chat_is_never_evicted(void **state)
 }
 
 UNIT_GROUP(chat_rate_limiter, cmocka_unit_test(a_chat_gets_about_one_a_second),
+           cmocka_unit_test(without_a_burst_a_chat_gets_one_a_second),
            cmocka_unit_test(a_group_never_gets_more_than_twenty_a_minute),
            cmocka_unit_test(all_chats_share_thirty_a_second),
            cmocka_unit_test(a_blocked_chat_waits_and_others_do_not),
