@@ -79,11 +79,41 @@ int access_permit(const struct principal *who, enum role lowest, bool needs_emer
 /* The second factor: a code of the person's authenticator app (io/otp.h), whose secret is `totp` of
  * telegram.users or api.local_users; over other channels, of the entry with the same name. */
 bool access_has_factor(const struct access *access, const struct principal *who);
-/* Accepts a code once, in the caller's transaction. Five wrong codes within ten minutes lock it for
- * fifteen, also over a restart. *ret_why: ERR_NONE, ACCESS_NO_FACTOR, ACCESS_FACTOR_WRONG or
- * ACCESS_FACTOR_LOCKED. Fails only if the database fails. */
+/* Accepts a code of the app, or a recovery code, once, in the caller's transaction. Five wrong
+ * codes within ten minutes lock it for fifteen, also over a restart. *ret_why: ERR_NONE,
+ * ACCESS_NO_FACTOR, ACCESS_FACTOR_WRONG or ACCESS_FACTOR_LOCKED. Fails only if the database fails.
+ */
 int access_verify_code(struct access *access, const struct principal *who, const char *code,
                        struct err *ret_why, struct err *err);
+/* Setting up a second factor by command: begin makes a secret, which the app takes over, and its
+ * first code confirms it; only then it is asked for. A person whose configuration has totp cannot.
+ */
+#define FACTOR_SECRET_SIZE  33
+#define RECOVERY_CODES      10
+#define RECOVERY_CODE_CHARS 10
+struct access_factor {
+    bool is_configured; /* totp of the configuration */
+    bool is_active;
+    bool is_begun;
+    int64_t recovery_left; /* unused recovery codes */
+};
+int access_factor_get(struct access *access, const struct principal *who, struct access_factor *ret,
+                      struct err *err);
+/* A secret that was begun before and not confirmed is replaced. Errors: FACTOR_CONFIGURED,
+ * FACTOR_EXISTS. */
+int access_factor_begin(struct access *access, const struct principal *who,
+                        char ret_secret[FACTOR_SECRET_SIZE], struct err *err);
+/* Makes the recovery codes; each works once, in place of a code of the app. Errors:
+ * FACTOR_NOT_BEGUN, ACCESS_FACTOR_WRONG. */
+int access_factor_confirm(struct access *access, const struct principal *who, const char *code,
+                          char ret_codes[RECOVERY_CODES][RECOVERY_CODE_CHARS + 1], struct err *err);
+/* New recovery codes, in place of those before. */
+int access_factor_codes(struct access *access, const struct principal *who,
+                        char ret_codes[RECOVERY_CODES][RECOVERY_CODE_CHARS + 1], struct err *err);
+/* Takes the second factor of a person away; by: that person, or an admin. */
+int access_factor_remove(struct access *access, const struct principal *by, const char *name,
+                         struct err *err);
+
 /* People on Telegram: those of telegram.users, then those who were granted a role by command. A
  * person of both is one of the configuration. */
 struct access_person {

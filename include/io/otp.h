@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define OTP_DIGITS 6
@@ -22,5 +23,7 @@
  * OTP_WRONG. */
 int otp_match(const char *secret, const char *code, int64_t now_us, int64_t *ret_step,
               struct err *err);
+/* A new secret of 20 bytes: 32 characters and a NUL. */
+int otp_new_secret(char *ret, size_t size, struct err *err);
 /* The code of a step, for tests and for the set-up of an app: digits and a NUL. */
 int otp_code(const char *secret, int64_t step, char ret_code[OTP_DIGITS + 1], struct err *err);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -40,6 +41,12 @@ void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SEC
 uint64_t secret_checksum(struct str data, uint64_t salt);
 /* HMAC-SHA256 (RFC 2104), for signatures that other programs check; the key may have any length. */
 void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
+/* A key for one purpose: BLAKE2b of the label, keyed. */
+void secret_derive(const struct secret_key *key, const char *label, struct secret_key *ret);
+/* Encrypts and authenticates (XSalsa20-Poly1305, a random nonce), as hex; at most 256 bytes. */
+void secret_box(const struct secret_key *key, struct str plain, struct buf *ret_hex);
+/* False if it was not sealed with this key, or was changed. */
+bool secret_unbox(const struct secret_key *key, struct str hex, struct buf *ret_plain);
 bool secret_equal(struct str a, struct str b);
 /* Zeroes memory; the compiler cannot optimise it away. */
 void secret_wipe(void *bytes, size_t size);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "io/pool.h"
+#include "io/secret.h"
 #include "store/audit_chain.h"
 #include "store/read_table.h"
 
@@ -88,6 +89,7 @@ int access_new(const struct config *config, struct ops_store *store, const struc
     access->clock = clock;
     access->own_uid = (int64_t)getuid();
     int rc = access_people_load(access, err);
+    rc = rc < 0 ? rc : access_factor_load(access, err);
     if (rc < 0) {
         access_free(access);
         return rc;
@@ -104,6 +106,7 @@ void access_free(struct access *access)
     for (int i = 0; i < OWN_COUNT; i++) {
         pool_cancel(access->lookups[i]);
     }
+    secret_wipe(access->factors, sizeof(access->factors));
     free(access);
 }
 

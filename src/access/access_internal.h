@@ -10,6 +10,7 @@
 #pragma once
 
 #include "access/access.h"
+#include "store/factor_table.h"
 #include "store/person_table.h"
 
 #define NAME_SIZE        32
@@ -38,6 +39,8 @@ struct access {
     struct ops_store *store;
     struct person people[PEOPLE_MAX]; /* those of the database */
     int person_count;
+    struct factor_secret factors[FACTOR_SECRETS_MAX]; /* set up by command */
+    int factor_count;
     const struct clock *clock;
     int64_t own_uid;
     struct pair_sender {
@@ -51,6 +54,9 @@ struct access {
 };
 
 const struct config_local *access_find_local(const struct access *access, int64_t uid);
+
+/* factor.c */
+int access_factor_load(struct access *access, struct err *err);
 
 /* people.c */
 /* Reads the people of the database into memory. */

@@ -245,6 +245,7 @@ int access_revoke(struct access *access, const struct principal *by, int64_t id,
         rc = outbox_table_drop_chat(access->store, channel_name(CHANNEL_TELEGRAM), id,
                                     "the user was removed", err);
     }
+    rc = rc < 0 ? rc : factor_secret_remove(access->store, p->name, err);
     rc = rc < 0 ? rc : access_audit(access, by, "access.revoked", detail.data, "ok", err);
     return access_people_end(access, rc, err);
 }
@@ -256,5 +257,6 @@ int access_people_end(struct access *access, int rc, struct err *err)
         return rc;
     }
     rc = ops_store_commit(access->store, err);
+    rc = rc < 0 ? rc : access_factor_load(access, err); /* that of a revoked person is gone */
     return rc < 0 ? rc : access_people_load(access, err);
 }

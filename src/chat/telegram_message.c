@@ -287,12 +287,28 @@ static const struct reply_file *file_of(const struct reply *reply)
     return NULL;
 }
 
+/* From memory: no file holds the picture. */
+static void send_concealed(struct delivery *d, telegram_api_fn on_sent)
+{
+    struct form_data form;
+    form_init(&form, d);
+    form.parts[form.count++] = (struct http_part){.name = d->plain_file ? "document" : "photo",
+                                                  .filename = "code.png",
+                                                  .content_type = "image/png",
+                                                  .body = reply_concealed_png(d->reply)};
+    form_send(&form, d, d->plain_file ? "sendDocument" : "sendPhoto", on_sent);
+}
+
 static int send_file(struct delivery *d, telegram_api_fn on_sent, struct err *err)
 {
     const struct reply_file *file = file_of(d->reply);
     bool photo = d->row.kind == OUTBOX_PHOTO && !d->plain_file;
     struct form_data form;
     int64_t size = 0;
+    if (reply_concealed_png(d->reply).len > 0) {
+        send_concealed(d, on_sent);
+        return 0;
+    }
     if (file == NULL) {
         return err_set(err, ERR_OUTBOX_PAYLOAD, "outbox %lld: no attachment", (long long)d->row.id);
     }

@@ -242,10 +242,43 @@ static void end_dead(struct delivery *d, const struct err *why)
     telegram_send_wake(send);
 }
 
+/* The message shows a secret: it is deleted later, also after a restart. Its row holds nothing of
+ * it. */
+static int delete_later(const struct delivery *d, struct err *err)
+{
+    struct ops_store *store = d->send->t->options.store;
+    int64_t now_us = now_wall(d->send), id = 0;
+    struct outbox_new m = {.channel = TELEGRAM_CHANNEL,
+                           .chat_id = d->chat_id,
+                           .kind = OUTBOX_SEND,
+                           .priority = OUTBOX_NORMAL,
+                           .payload = "{}"};
+    int rc = ops_store_begin(store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if ((rc = outbox_table_add(store, &m, now_us, &id, err)) == 0 &&
+        (rc = outbox_table_sending(store, id, err)) == 0 &&
+        (rc = outbox_table_delivered(store, id, d->message_id, err)) == 0) {
+        m.kind = OUTBOX_DELETE;
+        m.edit_of = id;
+        m.not_before_us = now_us + reply_concealed_us(d->reply);
+        rc = outbox_table_add(store, &m, now_us, &id, err);
+    }
+    if (rc < 0) {
+        ops_store_rollback(store);
+        return rc;
+    }
+    return ops_store_commit(store, err);
+}
+
 static void end_delivered(struct delivery *d)
 {
     struct telegram_send *send = d->send;
     struct err err = {0};
+    if (d->reply != NULL && reply_concealed_us(d->reply) != 0 && d->message_id != 0) {
+        log_store(delete_later(d, &err), &err);
+    }
     if (d->row.id != 0) {
         log_store(outbox_table_delivered(send->t->options.store, d->row.id, d->message_id, &err),
                   &err);
@@ -550,12 +583,9 @@ static void start_unstored(struct telegram_send *send)
     }
 }
 
-bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
-                                 int64_t edit_message_id, const struct reply *reply)
+static void post_unstored(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
+                          enum outbox_kind kind, const struct reply *reply)
 {
-    if (!send->open || send->unstored_count >= UNSTORED_MAX) {
-        return false;
-    }
     struct delivery *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->send = send;
@@ -567,7 +597,10 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     d->chat_id = moved_to(send, chat_id);
     d->edit = edit_message_id != 0 && d->chat_id == chat_id;
     d->reply = reply_copy(reply);
-    render_html(d->reply, &d->parts);
+    d->row.kind = kind;
+    if (telegram_message_is_text(d)) {
+        render_html(d->reply, &d->parts);
+    }
     if (send->t->plain_times) {
         make_times_plain(d);
     }
@@ -581,6 +614,18 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     *at = d;
     send->unstored_count++;
     telegram_send_wake(send);
+}
+
+bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
+                                 int64_t edit_message_id, const struct reply *reply)
+{
+    if (!send->open || send->unstored_count >= UNSTORED_MAX) {
+        return false;
+    }
+    if (reply_concealed_png(reply).len > 0) {
+        post_unstored(send, chat_id, 0, OUTBOX_PHOTO, reply);
+    }
+    post_unstored(send, chat_id, edit_message_id, OUTBOX_SEND, reply);
     return true;
 }
 

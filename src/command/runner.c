@@ -338,6 +338,19 @@ static int refuse_not_run(struct runner *runner, const struct invocation *in, st
     return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
 }
 
+/* Six digits of the app, or a recovery code: "7Q4ZK-0M2XA". Whether a prompt waits for it is
+ * another question. */
+static bool looks_like_code(const char *line)
+{
+    size_t digits = strspn(line, "0123456789");
+    size_t half = RECOVERY_CODE_CHARS / 2;
+    const char *rest = line + strcspn(line, "-");
+    bool recovery =
+        rest == line + half && strlen(rest) == half + 1 &&
+        strspn(rest + 1, "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz") == half;
+    return (digits == OTP_DIGITS && line[digits] == '\0') || recovery;
+}
+
 static int accept_line(struct runner *runner, const struct invocation *in, struct admission *a,
                        struct err *err)
 {
@@ -348,7 +361,7 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     if (str_starts(text, RUN_REPLY_CONFIRM) || str_starts(text, RUN_REPLY_CANCEL)) {
         return runner_confirm_press(runner, in, a, err);
     }
-    if (text.len == OTP_DIGITS && strspn(in->line, "0123456789") == OTP_DIGITS) {
+    if (looks_like_code(in->line)) {
         bool taken = false;
         int answered = runner_confirm_digits(runner, in, in->line, a, &taken, err);
         if (taken) {

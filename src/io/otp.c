@@ -56,3 +56,20 @@ int otp_match(const char *secret, const char *code, int64_t now_us, int64_t *ret
     *ret_step = found;
     return found >= 0 ? 0 : err_set(err, ERR_OTP_WRONG, "the code does not match");
 }
+
+int otp_new_secret(char *ret, size_t size, struct err *err)
+{
+    char bytes[20];
+    char *text = NULL;
+    size_t len = 0;
+    secret_random(bytes, sizeof(bytes));
+    int made = oath_base32_encode(bytes, sizeof(bytes), &text, &len);
+    secret_wipe(bytes, sizeof(bytes));
+    if (made != OATH_OK) {
+        return err_set(err, ERR_OTP_SECRET, "%s", oath_strerror(made));
+    }
+    bool fits = str_copy(str_n(text, len), ret, size);
+    secret_wipe(text, len);
+    free(text);
+    return fits ? 0 : err_set(err, ERR_OTP_SECRET, "%zu characters", len);
+}

@@ -10,6 +10,7 @@
 #include <sodium/core.h>
 #include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/crypto_generichash.h>
+#include <sodium/crypto_secretbox.h>
 #include <sodium/crypto_shorthash.h>
 #include <sodium/utils.h>
 #include <string.h>
@@ -91,6 +92,46 @@ void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HAS
     (void)crypto_auth_hmacsha256_final(&state, tag);
     (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, tag, sizeof(tag));
     sodium_memzero(&state, sizeof(state));
+}
+
+void secret_derive(const struct secret_key *key, const char *label, struct secret_key *ret)
+{
+    int rc = crypto_generichash(ret->bytes, sizeof(ret->bytes), (const unsigned char *)label,
+                                strlen(label), key->bytes, SECRET_KEY_SIZE);
+    ASSERT(rc == 0);
+}
+
+enum { BOX_HEAD = crypto_secretbox_NONCEBYTES, BOX_PLAIN_MAX = 256 };
+_Static_assert(crypto_secretbox_KEYBYTES == SECRET_KEY_SIZE, "one kind of key");
+
+void secret_box(const struct secret_key *key, struct str plain, struct buf *ret_hex)
+{
+    unsigned char box[BOX_HEAD + crypto_secretbox_MACBYTES + BOX_PLAIN_MAX];
+    char hex[2 * sizeof(box) + 1];
+    size_t size = BOX_HEAD + crypto_secretbox_MACBYTES + plain.len;
+    ASSERT(plain.len <= BOX_PLAIN_MAX);
+    secret_random(box, BOX_HEAD);
+    int rc = crypto_secretbox_easy(box + BOX_HEAD, (const unsigned char *)plain.ptr, plain.len, box,
+                                   key->bytes);
+    ASSERT(rc == 0);
+    (void)sodium_bin2hex(hex, sizeof(hex), box, size);
+    buf_add_c(ret_hex, hex);
+}
+
+bool secret_unbox(const struct secret_key *key, struct str hex, struct buf *ret_plain)
+{
+    unsigned char box[BOX_HEAD + crypto_secretbox_MACBYTES + BOX_PLAIN_MAX];
+    unsigned char plain[BOX_PLAIN_MAX];
+    size_t size = 0;
+    bool good =
+        sodium_hex2bin(box, sizeof(box), hex.ptr, hex.len, NULL, &size, NULL) == 0 &&
+        size >= BOX_HEAD + crypto_secretbox_MACBYTES &&
+        crypto_secretbox_open_easy(plain, box + BOX_HEAD, size - BOX_HEAD, box, key->bytes) == 0;
+    if (good) {
+        buf_add(ret_plain, (const char *)plain, size - BOX_HEAD - crypto_secretbox_MACBYTES);
+    }
+    sodium_memzero(plain, sizeof(plain));
+    return good;
 }
 
 bool secret_equal(struct str a, struct str b)
