@@ -12,7 +12,8 @@
  * last hash are stored outside the table with a keyed hash of their own, so that deleted last rows
  * are detected. If the key was lost or replaced, the log continues under the new key, and verify
  * reports that.
- * Not detected: changes by someone who has the key, and an old copy of the whole file.
+ * Not detected by the chain alone: changes by someone who has the key, and an old copy of the whole
+ * file. Seals (audit_seal.h) and what was kept of them elsewhere find these, within limits.
  * Old rows can move to an archive, a file in <state_dir>/audit that a row of the chain names with
  * its hash. The log consists of its archives and the table, and verify reads both. Archives are
  * never deleted.
@@ -57,6 +58,12 @@ struct audit_chain_result {
     char why[160];    /* "its content was changed", "the row is missing", "audit.key is not …" */
     int64_t archives; /* checked so far */
     char last_hash[65];
+    /* audit_chain_verify_kept: */
+    int64_t seals;       /* valid ones */
+    int64_t sealed_rows; /* rows that the newest of them covers */
+    int64_t sealed_us;   /* when it was made, by the clock of then */
+    int64_t unsealed;    /* rows after the newest seal */
+    int64_t kept;        /* kept seals that fit */
 };
 
 int audit_chain_append(struct ops_store *store, const struct audit_entry *entry, int64_t *ret_id,

@@ -8,48 +8,137 @@
 #include "io/secret.h"
 #include "ops/ops.h"
 #include "store/audit_chain.h"
+#include "store/audit_seal.h"
 #include "store/ops.h"
 #include "store/read_table.h"
 
 #define SHOW_DEFAULT 20
 #define SHOW_MAX     1000
 #define OUT_MAX      ((size_t)4 << 20)
+#define WITNESS_MAX  ((size_t)256 << 10)
+
+/* --key and --seal: what was kept elsewhere. */
+static int read_witness(const struct cli_args *args, struct audit_witness *ret, struct err *err)
+{
+    const char *key = cli_value(args, "--key");
+    const char *seal = cli_value(args, "--seal");
+    int rc = 0;
+    if (key != NULL && sign_is_public(str_c(key))) {
+        rc = audit_witness_add_key(ret, str_c(key), err);
+    } else if (key != NULL) {
+        AUTO_BUF struct buf text = BUF_INIT(WITNESS_MAX);
+        rc = file_read(strcmp(key, "-") == 0 ? "/dev/stdin" : key, &text, err);
+        rc = rc < 0 ? rc : audit_witness_read(buf_str(&text), ret, err);
+    }
+    return rc < 0 || seal == NULL ? rc : audit_witness_add_seal(ret, str_c(seal), err);
+}
+
+static void add_result_json(const struct audit_chain_result *result, struct buf *out)
+{
+    struct json_out json = JSON_OUT(out);
+    json_out_document(&json, "nightdesk.auditlog_verify/1");
+    json_out_bool(&json, "ok", result->ok);
+    json_out_i64(&json, "rows", result->rows);
+    json_out_i64(&json, "archives", result->archives);
+    if (result->ok) {
+        json_out_null(&json, "bad_row");
+    } else {
+        json_out_i64(&json, "bad_row", result->bad_id);
+    }
+    json_out_text(&json, "why", result->ok ? "" : result->why);
+    json_out_text(&json, "last_hash", result->last_hash);
+    json_out_i64(&json, "seals", result->seals);
+    json_out_i64(&json, "sealed_rows", result->sealed_rows);
+    if (result->seals > 0) {
+        json_out_time(&json, "sealed_at", result->sealed_us);
+    } else {
+        json_out_null(&json, "sealed_at");
+    }
+    json_out_i64(&json, "unsealed_rows", result->unsealed);
+    json_out_i64(&json, "kept_seals", result->kept);
+    json_out_end(&json);
+    buf_add_char(out, '\n');
+}
+
+static void add_result_text(const struct audit_chain_result *result, struct buf *out)
+{
+    if (!result->ok) {
+        buf_addf(out, "BROKEN at row %lld: %s\n", (long long)result->bad_id, result->why);
+        return;
+    }
+    buf_addf(out, "ok: %lld rows, none changed", (long long)result->rows);
+    if (result->archives > 0) {
+        buf_addf(out, ", including those of %lld archive%s", (long long)result->archives,
+                 result->archives == 1 ? "" : "s");
+    }
+    buf_addf(out, "; last hash %s\n", result->last_hash);
+    if (result->seals == 0) {
+        buf_addf(out, "no seal yet\n");
+        return;
+    }
+    buf_addf(out, "sealed: rows 1 to %lld, at ", (long long)result->sealed_rows);
+    clock_add_iso(out, result->sealed_us, false);
+    buf_addf(out, "; %lld row%s not sealed yet\n", (long long)result->unsealed,
+             result->unsealed == 1 ? "" : "s");
+    if (result->kept > 0) {
+        buf_addf(out, "%lld kept seal%s found in it\n", (long long)result->kept,
+                 result->kept == 1 ? "" : "s");
+    }
+}
 
 static int verify(const struct cli_args *args, struct ops_store *store)
 {
+    AUTO_FREE struct audit_witness *witness = calloc(1, sizeof(*witness));
+    AUTO_BUF struct buf out = BUF_INIT(2048);
     struct audit_chain_result result;
     struct err err = {0};
-    if (audit_chain_verify(store, 1, &result, &err) < 0) {
+    ASSERT(witness != NULL);
+    if (read_witness(args, witness, &err) < 0 ||
+        audit_chain_verify_kept(store, witness, &result, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    AUTO_BUF struct buf out = BUF_INIT(2048);
-    if (cli_flag(args, "--json")) {
-        struct json_out json = JSON_OUT(&out);
-        json_out_document(&json, "nightdesk.auditlog_verify/1");
-        json_out_bool(&json, "ok", result.ok);
-        json_out_i64(&json, "rows", result.rows);
-        json_out_i64(&json, "archives", result.archives);
-        if (result.ok) {
-            json_out_null(&json, "bad_row");
-        } else {
-            json_out_i64(&json, "bad_row", result.bad_id);
-        }
-        json_out_text(&json, "why", result.ok ? "" : result.why);
-        json_out_text(&json, "last_hash", result.last_hash);
-        json_out_end(&json);
-        buf_add_char(&out, '\n');
-    } else if (result.ok) {
-        buf_addf(&out, "ok: %lld rows, none changed", (long long)result.rows);
-        if (result.archives > 0) {
-            buf_addf(&out, ", including those of %lld archive%s", (long long)result.archives,
-                     result.archives == 1 ? "" : "s");
-        }
-        buf_addf(&out, "; last hash %s\n", result.last_hash);
-    } else {
-        buf_addf(&out, "BROKEN at row %lld: %s\n", (long long)result.bad_id, result.why);
-    }
+    (cli_flag(args, "--json") ? add_result_json : add_result_text)(&result, &out);
     cli_print(buf_str(&out));
     return result.ok ? CLI_FINE : CLI_REFUSED;
+}
+
+/* What the owner keeps elsewhere, in the form that verify --key reads. */
+static int show_key(const struct cli_args *args, struct ops_store *store)
+{
+    AUTO_BUF struct buf out = BUF_INIT(2048);
+    char key[SIGN_PUBLIC_SIZE];
+    struct audit_seal seal = {.rows = 0};
+    struct err err = {0};
+    int rc = audit_seal_public_key(store, key, &err);
+    rc = rc < 0 ? rc : audit_seal_newest(store, &seal, &err);
+    if (rc < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    AUTO_BUF struct buf text = BUF_INIT(128);
+    buf_addf(&text, "%lld:%s", (long long)seal.rows, seal.last_hash);
+    if (cli_flag(args, "--json")) {
+        struct json_out json = JSON_OUT(&out);
+        json_out_document(&json, "nightdesk.auditlog_key/1");
+        json_out_text(&json, "key", key);
+        if (seal.rows > 0) {
+            json_out_text(&json, "seal", text.data);
+            json_out_time(&json, "sealed_at", seal.at_us);
+        } else {
+            json_out_null(&json, "seal");
+            json_out_null(&json, "sealed_at");
+        }
+        json_out_end(&json);
+        buf_add_char(&out, '\n');
+    } else {
+        buf_addf(&out, "key %s\n", key);
+        if (seal.rows > 0) {
+            buf_addf(&out, "seal %s ", text.data);
+            clock_add_iso(&out, seal.at_us, false);
+            buf_add_char(&out, '\n');
+        }
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
 }
 
 /* "door" is the name of 0.1.0, kept for programs that read it. */
@@ -244,8 +333,8 @@ static int run(const struct cli_args *args)
     const char *word = args->word[0];
     bool writes = strcmp(word, "archive") == 0;
     if (!writes && strcmp(word, "verify") != 0 && strcmp(word, "show") != 0 &&
-        strcmp(word, "reads") != 0) {
-        (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify, show, reads or archive");
+        strcmp(word, "reads") != 0 && strcmp(word, "key") != 0) {
+        (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify, show, reads, key or archive");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config_without_secrets(args, &config, &err) < 0 || secret_init(&err) < 0) {
@@ -261,18 +350,23 @@ static int run(const struct cli_args *args)
     if (ops_store_open(state_dir, OPS_STORE_READ, &store, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
+    if (strcmp(word, "key") == 0) {
+        return show_key(args, store);
+    }
     return strcmp(word, "verify") == 0 ? verify(args, store) : show(args, store);
 }
 
 const struct cli_command cmd_auditlog = {
     .name = "auditlog",
-    .summary = "Verify, show or archive the audit log, a chain of keyed hashes",
-    .words = "verify|show|reads|archive",
+    .summary = "Verify, show or archive the audit log, a sealed chain of keyed hashes",
+    .words = "verify|show|reads|key|archive",
     .words_min = 1,
     .words_max = 1,
     .options = {{"--last", "N", "show, reads: how many rows (default 20, at most 1000)"},
                 {"--older-than", "DAYS",
                  "archive: rows that are older (default: monitoring.audit_log_archive)"},
+                {"--key", "HEX|FILE", "verify: the public key, or a file with what key printed"},
+                {"--seal", "ROWS:HASH", "verify: a seal that was kept elsewhere"},
                 CLI_OPTION_JSON,
                 {"--ndjson", NULL, "show, reads: print a JSON document per row"},
                 CLI_OPTION_CONFIG,
@@ -283,7 +377,11 @@ const struct cli_command cmd_auditlog = {
         "that only read are counted by person and hour; reads shows the counts.\n"
         "archive moves old rows, except the newest 50, into files in the folder audit of the\n"
         "state folder. The daemon archives automatically; to run archive, stop the daemon.\n"
-        "verify reads the archives too, so keep them where they are.",
+        "verify reads the archives too, so keep them where they are.\n"
+        "The daemon seals the log with an Ed25519 signature every hour and at stop. key prints "
+        "the\n"
+        "public key and the newest seal. Keep them on another machine, and pass them to verify:\n"
+        "then it fails for a log that was rewritten, or that ends before a seal you kept.",
     .exits = "  0  shown or archived; or no row was changed\n"
              "  1  a row or an archive was changed, removed or added; it is named\n"
              "  2  the database or its key cannot be read, or archive found a running daemon\n",

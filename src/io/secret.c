@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "io/file.h"
+#include "io/sign.h"
 
 #include <errno.h>
 /* <sodium.h> cannot be included: its randombytes.h has a field `random`, which banned.h poisons.
@@ -12,6 +13,7 @@
 #include <sodium/crypto_generichash.h>
 #include <sodium/crypto_secretbox.h>
 #include <sodium/crypto_shorthash.h>
+#include <sodium/crypto_sign.h>
 #include <sodium/utils.h>
 #include <string.h>
 #include <sys/random.h>
@@ -208,4 +210,61 @@ const char *secret_text(const struct secret *secret)
 bool secret_is_empty(const struct secret *secret)
 {
     return secret_text(secret)[0] == '\0';
+}
+
+/* ------------------------------------------------------------------ sign.h */
+
+_Static_assert(crypto_sign_SEEDBYTES == SECRET_KEY_SIZE, "a key file holds a seed");
+
+static void make_pair(const struct secret_key *seed,
+                      unsigned char public_key[crypto_sign_PUBLICKEYBYTES],
+                      unsigned char private_key[crypto_sign_SECRETKEYBYTES])
+{
+    int rc = crypto_sign_seed_keypair(public_key, private_key, seed->bytes);
+    ASSERT(rc == 0);
+}
+
+void sign_public(const struct secret_key *seed, char ret_hex[SIGN_PUBLIC_SIZE])
+{
+    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+    unsigned char private_key[crypto_sign_SECRETKEYBYTES];
+    make_pair(seed, public_key, private_key);
+    secret_wipe(private_key, sizeof(private_key));
+    (void)sodium_bin2hex(ret_hex, SIGN_PUBLIC_SIZE, public_key, sizeof(public_key));
+}
+
+void sign_make(const struct secret_key *seed, struct str message, char ret_hex[SIGN_SIZE])
+{
+    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+    unsigned char private_key[crypto_sign_SECRETKEYBYTES];
+    unsigned char signature[crypto_sign_BYTES];
+    make_pair(seed, public_key, private_key);
+    int rc = crypto_sign_detached(signature, NULL, (const unsigned char *)message.ptr, message.len,
+                                  private_key);
+    secret_wipe(private_key, sizeof(private_key));
+    ASSERT(rc == 0);
+    (void)sodium_bin2hex(ret_hex, SIGN_SIZE, signature, sizeof(signature));
+}
+
+static bool read_hex(struct str hex, unsigned char *ret, size_t size)
+{
+    size_t len = 0;
+    return hex.len == 2 * size &&
+           sodium_hex2bin(ret, size, hex.ptr, hex.len, NULL, &len, NULL) == 0 && len == size;
+}
+
+bool sign_is_public(struct str hex)
+{
+    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+    return read_hex(hex, public_key, sizeof(public_key));
+}
+
+bool sign_check(struct str public_hex, struct str message, struct str signature_hex)
+{
+    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+    unsigned char signature[crypto_sign_BYTES];
+    return read_hex(public_hex, public_key, sizeof(public_key)) &&
+           read_hex(signature_hex, signature, sizeof(signature)) &&
+           crypto_sign_verify_detached(signature, (const unsigned char *)message.ptr, message.len,
+                                       public_key) == 0;
 }

@@ -24,10 +24,10 @@
 #include "io/units.h"
 #include "ops/reload.h"
 #include "ops_alerts.h"
+#include "ops_audit.h"
 #include "ops_internal.h"
 #include "ops_late.h"
 #include "store/attachment.h"
-#include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trading.h"
@@ -47,8 +47,6 @@
 #define PRUNE_FIRST_US     USEC_PER_MIN
 #define PRUNE_ROWS         500 /* rows per tick, so that the loop is not blocked */
 #define PRUNE_VALUE        "prune_last_us"
-#define ARCHIVE_ROWS_MIN   1000               /* avoids many small files */
-#define ARCHIVE_AGAIN_US   (5 * USEC_PER_SEC) /* while there is more to archive */
 #define EVENTS_BATCH       64
 #define HELPERS_MAX        3
 #define HELPERS_QUEUE      32
@@ -234,25 +232,6 @@ static void prune(struct ops *ops)
     (void)ops_store_write_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
-/* Moves old rows of the audit log to files, one archive per call. */
-static void archive_audit_log(struct ops *ops)
-{
-    int64_t now_us = clock_wall_us(ops->clock), rows = 0;
-    struct err err = {0};
-    const struct audit_archive_options options = {
-        .before_us = now_us - ops_config(ops)->monitoring_audit_log_archive_us,
-        .now_us = now_us,
-        .min_rows = ARCHIVE_ROWS_MIN,
-        .user = "nightdesk",
-        .channel = channel_name(CHANNEL_SCHEDULE),
-    };
-    int rc = audit_chain_archive(ops->store, &options, &rows, &err);
-    if (rc < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "could not archive old rows of the audit log");
-    }
-    ops->archive_next_mono_us = mono_us(ops) + (rows > 0 ? ARCHIVE_AGAIN_US : USEC_PER_HOUR);
-}
-
 /* Checkpoints ops.db between commands, not during one, and rarely, because each checkpoint blocks
  * the loop for two disk syncs. A failure also appears at the next write. */
 static void tidy_store(struct ops *ops)
@@ -364,9 +343,7 @@ static void on_tick(void *userdata)
     if (ops->ready && ops_watch_trusts_clock(&ops->watch)) {
         ops_commands_tick(&ops->commands, clock_wall_us(ops->clock), now_us);
     }
-    if (now_us >= ops->archive_next_mono_us && runner_active(ops->runner) == 0) {
-        archive_audit_log(ops);
-    }
+    ops_audit_tick(ops, now_us);
     tidy_store(ops);
 }
 
@@ -876,7 +853,7 @@ int ops_run(struct ops *ops)
     ops->run_mono_us = mono_us(ops);
     reload_started(ops->reload);
     ops->prune_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
-    ops->archive_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
+    ops_audit_start(ops, ops->run_mono_us);
     ops->watchdog_us = notify_watchdog_us() / 2;
     loop_timer_every(ops->tick, TICK_US);
     heartbeat_start(ops->heartbeat);
@@ -898,6 +875,7 @@ int ops_run(struct ops *ops)
     if (ops->console != NULL) {
         console_stop(ops->console);
     }
+    ops_audit_seal(ops);
     (void)notify_flush();
     return code;
 }

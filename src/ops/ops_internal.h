@@ -17,6 +17,7 @@
 #include "ops/ops.h"
 #include "ops_commands.h"
 #include "ops_watch.h"
+#include "store/audit_seal.h"
 
 struct ops {
     struct ops_options options; /* config: of the start; see ops_config */
@@ -79,6 +80,8 @@ struct ops {
     int64_t prune_next_mono_us;
     int64_t checkpoint_next_mono_us;
     int64_t archive_next_mono_us;
+    int64_t seal_next_mono_us;
+    struct audit_seal sealed; /* the last one of this process; rows 0: none */
 };
 
 /* The configuration that runs now. */

@@ -13,6 +13,7 @@
 
 #include "row.h"
 #include "store/audit_chain.h"
+#include "store/audit_seal.h"
 
 /* Far more than the sizes in audit_chain.h need. A row that does not fit was not written by us; its
  * encoding is cut and does not match the stored hash. */
@@ -66,6 +67,19 @@ bool audit_head_parse(const struct ops_store *store, struct str text, struct aud
 /* 1: the log was begun with this key, or is empty. 0: with another key. This only explains a broken
  * chain and protects nothing: the row hashes do not depend on it. */
 int audit_key_fits(struct ops_store *store, struct err *err);
+
+/* audit_seal.c */
+/* Follows the rows of a whole log and checks the seals among them. */
+struct audit_seal_check {
+    const struct audit_witness *witness; /* NULL: seals are not checked */
+    bool *fits;                          /* of each kept seal; owned by the caller */
+};
+/* After audit_row_follows. False: *result says why. */
+bool audit_seal_look(const struct audit_seal_check *check, const struct audit_raw *row,
+                     struct audit_chain_result *result);
+/* After the last row, if all were valid. */
+void audit_seal_conclude(const struct audit_seal_check *check, int64_t last_id,
+                         struct audit_chain_result *result);
 
 /* audit_archive.c */
 /* False if the detail of a row does not name an archive. */

@@ -5,6 +5,19 @@
 
 #define ATTEMPTS_MAX 3 /* the daemon may archive rows while another process verifies */
 
+/* Where the check has arrived. */
+struct walk {
+    struct audit_hash last; /* of the row before the next one */
+    struct audit_seal_check seals;
+};
+
+static bool next_row(const struct ops_store *store, const struct audit_raw *row, int64_t wanted_id,
+                     struct walk *walk, struct audit_chain_result *result)
+{
+    return audit_row_follows(store, row, wanted_id, &walk->last, result) &&
+           audit_seal_look(&walk->seals, row, result);
+}
+
 /* Archives in the order in which they were found. */
 struct archives {
     struct audit_archive *items;
@@ -140,8 +153,7 @@ static int find_archives(struct ops_store *store, int64_t table_first, struct ar
 
 /* Checks row by row, so that the first bad one is named, then the file as a whole. */
 static bool verify_archive(const struct ops_store *store, const struct audit_archive *archive,
-                           struct str bytes, struct audit_hash *last,
-                           struct audit_chain_result *result)
+                           struct str bytes, struct walk *walk, struct audit_chain_result *result)
 {
     struct audit_hash whole = audit_hash_bytes(store, bytes);
     bool untouched = strcmp(whole.hex, archive->bytes.hex) == 0;
@@ -157,14 +169,15 @@ static bool verify_archive(const struct ops_store *store, const struct audit_arc
             set_whyf(result, id, "its archive %s was cut off or damaged there", archive->file);
             return false;
         }
-        struct audit_chain_result bad = {.ok = true};
-        if (!audit_row_follows(store, &row, id, last, &bad)) {
+        struct audit_chain_result bad = *result;
+        if (!next_row(store, &row, id, walk, &bad)) {
             set_whyf(result, bad.bad_id, "%.60s (in archive %s)", bad.why, archive->file);
             return false;
         }
+        *result = bad;
         result->rows++;
     }
-    if (rest.len > 0 || !untouched || strcmp(last->hex, archive->last.hex) != 0) {
+    if (rest.len > 0 || !untouched || strcmp(walk->last.hex, archive->last.hex) != 0) {
         set_whyf(result, archive->last_id, "its archive %s is not the one that was written",
                  archive->file);
         return false;
@@ -173,9 +186,9 @@ static bool verify_archive(const struct ops_store *store, const struct audit_arc
     return true;
 }
 
-/* 1: all rows before the table's first row are valid, and *last is the hash of the last of them.
+/* 1: all rows before the table's first row are valid, and the walk has passed them.
  * 0: the result says which is not. */
-static int verify_archives(struct ops_store *store, int64_t table_first, struct audit_hash *last,
+static int verify_archives(struct ops_store *store, int64_t table_first, struct walk *walk,
                            struct audit_chain_result *result, struct err *err)
 {
     AUTO_ARCHIVES struct archives chain = {0};
@@ -183,7 +196,7 @@ static int verify_archives(struct ops_store *store, int64_t table_first, struct 
     for (size_t i = chain.count; rc > 0 && i > 0; i--) {
         AUTO_BUF struct buf bytes = BUF_INIT(AUDIT_ARCHIVE_MAX);
         rc = load(store, &chain.items[i - 1], &bytes, result, err);
-        if (rc > 0 && !verify_archive(store, &chain.items[i - 1], buf_str(&bytes), last, result)) {
+        if (rc > 0 && !verify_archive(store, &chain.items[i - 1], buf_str(&bytes), walk, result)) {
             return 0;
         }
     }
@@ -218,9 +231,9 @@ static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_fi
     return rc < 0 ? rc : 1;
 }
 
-/* Checks the rows of the table from from_id on, which follow *last. *ret_moved: the first rows have
- * been archived meanwhile. */
-static int verify_table(struct ops_store *store, int64_t from_id, struct audit_hash *last,
+/* Checks the rows of the table from from_id on, which follow walk->last. *ret_moved: the first rows
+ * have been archived meanwhile. */
+static int verify_table(struct ops_store *store, int64_t from_id, struct walk *walk,
                         bool *ret_moved, struct audit_chain_result *ret, struct err *err)
 {
     /* One statement, so that rows and head are consistent while the writer continues. */
@@ -244,13 +257,14 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
         has_head = audit_head_parse(store, db_text(rows, 0), &head);
         if (db_is_null(rows, 2)) { /* no rows from from_id on */
             if (db_is_null(rows, 0)) {
+                audit_seal_conclude(&walk->seals, next_id - 1, ret);
                 return 0; /* no head either: the log is empty */
             }
             break;
         }
         struct audit_raw row;
         audit_row_read(rows, 2, &row);
-        if (!audit_row_follows(store, &row, next_id, last, ret)) {
+        if (!next_row(store, &row, next_id, walk, ret)) {
             return 0;
         }
         next_id++;
@@ -260,7 +274,7 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
     if (rc < 0) {
         return rc;
     }
-    memcpy(ret->last_hash, last->hex, sizeof(ret->last_hash));
+    memcpy(ret->last_hash, walk->last.hex, sizeof(ret->last_hash));
     if (!has_head) {
         audit_chain_result_describe(ret, next_id - 1,
                                     "the record of the last row is missing or was changed");
@@ -268,18 +282,21 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
         audit_chain_result_describe(ret, next_id,
                                     "the row is missing: the end of the log was cut off");
     } else if (checked > 0 &&
-               (head.count != next_id - 1 || strcmp(head.last.hex, last->hex) != 0)) {
+               (head.count != next_id - 1 || strcmp(head.last.hex, walk->last.hex) != 0)) {
         audit_chain_result_describe(ret, head.count + 1, "the row was not added by nightdesk");
+    } else {
+        audit_seal_conclude(&walk->seals, next_id - 1, ret);
     }
     return 0;
 }
 
 /* One attempt. *ret_moved: rows were archived meanwhile, so the result is invalid. */
-static int verify_once(struct ops_store *store, int64_t from_id, bool *ret_moved,
+static int verify_once(struct ops_store *store, int64_t from_id,
+                       const struct audit_seal_check *seals, bool *ret_moved,
                        struct audit_chain_result *ret, struct err *err)
 {
     int64_t table_first = 1;
-    struct audit_hash last = {{0}};
+    struct walk walk = {.seals = *seals};
     *ret = (struct audit_chain_result){.ok = true};
     *ret_moved = false;
     int rc = first_id(store, &table_first, err);
@@ -288,8 +305,8 @@ static int verify_once(struct ops_store *store, int64_t from_id, bool *ret_moved
     }
     bool all = from_id == 1;
     from_id = from_id < table_first ? table_first : from_id;
-    rc = all && table_first > 1 ? verify_archives(store, table_first, &last, ret, err)
-                                : start_hash(store, from_id, table_first, &last, ret, err);
+    rc = all && table_first > 1 ? verify_archives(store, table_first, &walk, ret, err)
+                                : start_hash(store, from_id, table_first, &walk.last, ret, err);
     if (rc <= 0) {
         /* The missing rows may have been archived meanwhile. */
         int64_t again = table_first;
@@ -297,11 +314,11 @@ static int verify_once(struct ops_store *store, int64_t from_id, bool *ret_moved
         *ret_moved = moved == 0 && again != table_first;
         return rc < 0 ? rc : moved;
     }
-    return verify_table(store, from_id, &last, ret_moved, ret, err);
+    return verify_table(store, from_id, &walk, ret_moved, ret, err);
 }
 
-int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_chain_result *ret,
-                       struct err *err)
+static int verify(struct ops_store *store, int64_t from_id, const struct audit_seal_check *seals,
+                  struct audit_chain_result *ret, struct err *err)
 {
     ASSERT(from_id >= 1);
     struct err local = {0};
@@ -321,12 +338,37 @@ int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_ch
     }
     bool moved = true;
     for (int i = 0; moved && i < ATTEMPTS_MAX; i++) {
-        rc = verify_once(store, from_id, &moved, ret, err);
+        rc = verify_once(store, from_id, seals, &moved, ret, err);
         if (rc < 0) {
             return rc;
         }
     }
     return 0;
+}
+
+int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_chain_result *ret,
+                       struct err *err)
+{
+    return verify(store, from_id, &(struct audit_seal_check){.witness = NULL}, ret, err);
+}
+
+int audit_chain_verify_kept(struct ops_store *store, const struct audit_witness *witness,
+                            struct audit_chain_result *ret, struct err *err)
+{
+    AUTO_FREE struct audit_witness *used = malloc(sizeof(*used));
+    AUTO_FREE bool *fits = calloc(witness->seal_count + 1, sizeof(*fits));
+    ASSERT(used != NULL && fits != NULL);
+    *used = *witness;
+    if (used->key_count == 0) {
+        struct err missing = {0}; /* then every seal is one of another key */
+        int rc = audit_seal_public_key(store, used->keys[0], &missing);
+        if (rc < 0 && rc != -ERR_FILE_MISSING) {
+            *err = missing;
+            return rc;
+        }
+        used->key_count = rc == 0 ? 1 : 0;
+    }
+    return verify(store, 1, &(struct audit_seal_check){.witness = used, .fits = fits}, ret, err);
 }
 
 int audit_chain_verify_recent(struct ops_store *store, struct audit_chain_result *ret,

@@ -16,6 +16,65 @@ tap_check "and prints the number of rows" contains "$WORK/out" "rows"
 "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$state" > "$WORK/rows" 2>&1
 tap_check "show prints the commands" contains "$WORK/rows" "pause"
 
+# ---- seals: what was kept elsewhere finds what the folder alone does not
+key() {
+    "$ND" auditlog key --config "$WORK/quiet.yaml" --state "$state"
+}
+verify
+tap_check "the stop has sealed all rows" \
+    grep -qE "^sealed: rows 1 to [0-9]+, at .*; 0 rows not sealed yet" "$WORK/out"
+tap_check "the private key is for its owner alone" \
+    test "$(stat -c %a "$state/audit_seal.key")" = 600
+key > "$WORK/kept"
+tap_check "key prints the public key" grep -qE "^key [0-9a-f]{64}$" "$WORK/kept"
+tap_check "and the seal" grep -qE "^seal [0-9]+:[0-9a-f]{64} 20" "$WORK/kept"
+tap_check "the private key is not printed" lacks "$WORK/kept" "$(cat "$state/audit_seal.key")"
+cp -r "$state" "$WORK/early"
+mkfifo "$WORK/sealed-in"
+"$ND" run --config "$WORK/quiet.yaml" --state "$state" < "$WORK/sealed-in" > "$WORK/replies" 2>&1 &
+daemon=$!
+kill_at_exit $daemon
+exec 9> "$WORK/sealed-in"
+printf '/pause\n/resume\n' >&9
+wait_for 10 grep -q "Trading resumed" "$WORK/replies"
+kill -9 $daemon
+wait $daemon 2> /dev/null
+exec 9>&-
+verify --key "$WORK/kept"
+tap_check "after kill -9 the log is intact" test $? -eq 0
+tap_check "with rows that are not sealed yet" grep -qE "[1-9][0-9]* rows not sealed yet" "$WORK/out"
+tap_check "and the kept seal is found in it" contains "$WORK/out" "1 kept seal found in it"
+printf '/whoami\n' | timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$state" \
+    > "$WORK/replies" 2>&1
+verify --key "$WORK/kept"
+tap_check "the next stop seals them" contains "$WORK/out" "; 0 rows not sealed yet"
+tap_check "and logs the seal" contains "$state/nightdesk.log" "sealed the audit log"
+key >> "$WORK/kept"
+verify --key - < "$WORK/kept"
+tap_check "kept keys and seals are read from standard input" \
+    contains "$WORK/out" "2 kept seals found in it"
+mv "$state" "$WORK/late"
+cp -r "$WORK/early" "$state"
+verify
+tap_check "an early copy of the folder is intact in itself" test $? -eq 0
+verify --key "$WORK/kept"
+tap_check "but ends before a kept seal: 1" test $? -eq 1
+tap_check "and says so" contains "$WORK/out" "of a seal that was kept"
+verify --seal "$(sed -n 's/^seal \([0-9]*:.\{16\}\).*/\1/p' "$WORK/kept" | tail -n 1)"
+tap_check "so does a seal with 16 digits" test $? -eq 1
+verify --key "$(printf '%064d' 7)"
+tap_check "a foreign key: 1" test $? -eq 1
+tap_check "and it is named" contains "$WORK/out" "not signed with the kept key"
+verify --key nonsense
+tap_check "a key that cannot be read: 2" test $? -eq 2
+verify --seal 5
+tap_check "a seal that cannot be read: 2" contains "$WORK/out" "AUDIT_WITNESS"
+chmod 0644 "$state/audit_seal.key"
+key > "$WORK/out" 2>&1
+tap_check "a key file that others can read is refused" contains "$WORK/out" "SECRET_KEY"
+rm -rf "$state"
+mv "$WORK/late" "$state"
+
 if ! command -v sqlite3 > /dev/null; then
     tap_skip "one byte edited" "no sqlite3 on this machine"
     tap_end

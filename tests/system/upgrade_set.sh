@@ -215,6 +215,8 @@ sed 's/^/# /' "$dir/wrong"
 
 verify
 tap_check "the audit log still verifies" test $? -eq 0
+tap_check "its old rows and the new ones are sealed" \
+    grep -qE "^sealed: rows 1 to [0-9]+, at .*; 0 rows not sealed yet" "$dir/out"
 tap_check "with the old archive" contains "$dir/out" "including those of 1 archive"
 rows=$(sed -n 's/^ok: \([0-9]*\) rows.*/\1/p' "$dir/out")
 tap_check "and has grown from its 156 rows ($rows)" test "${rows:-0}" -gt 160
