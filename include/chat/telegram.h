@@ -95,11 +95,16 @@ void telegram_start(struct telegram *telegram);
 void telegram_stop(struct telegram *telegram);
 /* The outbox has changed. Cheap; several calls in one loop iteration count as one. */
 void telegram_wake(struct telegram *telegram);
-/* Sends a reply that is not in the outbox; used when ops.db cannot be written. It replaces the
- * message edit_message_id, or is a new message (0). It is kept in memory and retried until it is
- * delivered, refused or the process ends. False: not connected, or too many are waiting. */
-bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
-                            const struct reply *reply);
+struct telegram_unstored {
+    int64_t chat_id;
+    int64_t thread_id;       /* the topic of a forum; 0: none */
+    int64_t edit_message_id; /* the reply replaces this message; 0: it is a new one */
+    const struct reply *reply;
+};
+/* Sends a reply that is not in the outbox; used when ops.db cannot be written. It is kept in memory
+ * and retried until it is delivered, refused or the process ends. False: not connected, or too many
+ * are waiting. */
+bool telegram_send_unstored(struct telegram *telegram, const struct telegram_unstored *unstored);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
 /* "" until getMe is answered. */
 const char *telegram_bot_name(const struct telegram *telegram);

@@ -54,6 +54,14 @@ struct loop;
 struct ops_store;
 struct runner;
 
+struct runner_unstored {
+    enum channel channel;
+    int64_t chat_id;
+    int64_t thread_id;       /* the topic of a forum; 0: none */
+    int64_t edit_message_id; /* of the channel: the reply replaces this message; 0: a new one */
+    const struct reply *reply;
+};
+
 struct runner_options {
     struct loop *loop;
     const struct clock *clock;
@@ -68,11 +76,9 @@ struct runner_options {
     /* Called after rows were added to the outbox, to wake the channels; may be NULL. */
     void (*outbox_changed)(void *userdata);
     void *outbox_userdata;
-    /* Sends a reply without the outbox while ops.db cannot be written. It replaces the message
-     * edit_message_id of the channel, or is a new message (0). Returns false if the channel cannot
-     * send now. May be NULL. */
-    bool (*deliver)(enum channel channel, int64_t chat_id, int64_t edit_message_id,
-                    const struct reply *reply, void *userdata);
+    /* Sends a reply without the outbox while ops.db cannot be written. Returns false if the channel
+     * cannot send now. May be NULL. */
+    bool (*deliver)(const struct runner_unstored *unstored, void *userdata);
     void *deliver_userdata;
     /* A run has ended and its end is stored as run_id (0: a run that only reads, without a row).
      * `call` identifies the run: it is the call that its actions were given. May be NULL. */

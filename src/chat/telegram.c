@@ -121,11 +121,10 @@ void telegram_wake(struct telegram *telegram)
     }
 }
 
-bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
-                            const struct reply *reply)
+bool telegram_send_unstored(struct telegram *telegram, const struct telegram_unstored *unstored)
 {
     return telegram != NULL && telegram->send != NULL &&
-           telegram_send_post_unstored(telegram->send, chat_id, edit_message_id, reply);
+           telegram_send_post_unstored(telegram->send, unstored);
 }
 
 const char *telegram_bot_name(const struct telegram *telegram)

@@ -82,8 +82,8 @@ void telegram_send_wake(struct telegram_send *send);
 void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);
 void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why);
 /* Bypasses the outbox; see telegram_send_unstored. */
-bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
-                                 int64_t edit_message_id, const struct reply *reply);
+bool telegram_send_post_unstored(struct telegram_send *send,
+                                 const struct telegram_unstored *unstored);
 /* Sends a catalogue error as a new message; bypasses the outbox if that cannot be written. */
 int telegram_send_error(struct telegram_send *send, int64_t chat_id, int64_t thread_id,
                         const struct err *why, struct err *err);

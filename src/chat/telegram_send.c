@@ -583,20 +583,21 @@ static void start_unstored(struct telegram_send *send)
     }
 }
 
-static void post_unstored(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
-                          enum outbox_kind kind, const struct reply *reply)
+static void post_unstored(struct telegram_send *send, const struct telegram_unstored *unstored,
+                          enum outbox_kind kind)
 {
     struct delivery *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->send = send;
     d->send_api = send->t->api;
     d->attachments = send->t->options.attachments;
-    d->row.chat_id = chat_id;
+    d->row.chat_id = unstored->chat_id;
     d->row.priority = OUTBOX_CRITICAL; /* repeated if its answer is lost */
-    d->row.edit_message_id = edit_message_id;
-    d->chat_id = moved_to(send, chat_id);
-    d->edit = edit_message_id != 0 && d->chat_id == chat_id;
-    d->reply = reply_copy(reply);
+    d->row.edit_message_id = unstored->edit_message_id;
+    d->chat_id = moved_to(send, unstored->chat_id);
+    d->thread_id = d->chat_id == unstored->chat_id ? unstored->thread_id : 0;
+    d->edit = unstored->edit_message_id != 0 && d->chat_id == unstored->chat_id;
+    d->reply = reply_copy(unstored->reply);
     d->row.kind = kind;
     if (telegram_message_is_text(d)) {
         render_html(d->reply, &d->parts);
@@ -616,16 +617,18 @@ static void post_unstored(struct telegram_send *send, int64_t chat_id, int64_t e
     telegram_send_wake(send);
 }
 
-bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
-                                 int64_t edit_message_id, const struct reply *reply)
+bool telegram_send_post_unstored(struct telegram_send *send,
+                                 const struct telegram_unstored *unstored)
 {
     if (!send->open || send->unstored_count >= UNSTORED_MAX) {
         return false;
     }
-    if (reply_concealed_png(reply).len > 0) {
-        post_unstored(send, chat_id, 0, OUTBOX_PHOTO, reply);
+    if (reply_concealed_png(unstored->reply).len > 0) {
+        struct telegram_unstored photo = *unstored;
+        photo.edit_message_id = 0;
+        post_unstored(send, &photo, OUTBOX_PHOTO);
     }
-    post_unstored(send, chat_id, edit_message_id, OUTBOX_SEND, reply);
+    post_unstored(send, unstored, OUTBOX_SEND);
     return true;
 }
 
@@ -829,7 +832,9 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, int64_t thr
                               now_wall(send), &id, err);
     if (rc == 0) {
         telegram_send_wake(send);
-    } else if (telegram_send_post_unstored(send, chat_id, 0, reply)) {
+    } else if (telegram_send_post_unstored(send, &(struct telegram_unstored){.chat_id = chat_id,
+                                                                             .thread_id = thread_id,
+                                                                             .reply = reply})) {
         rc = 0;
     }
     return rc;

@@ -183,8 +183,12 @@ static void run_deliver(const struct run *run, struct reply *reply)
         o->decorate(reply, o->decorate_userdata);
     }
     if (run_write_is_chat(run->who.channel) && o->deliver != NULL) {
-        (void)o->deliver(run->who.channel, run->chat_id, run->edit_message_id, reply,
-                         o->deliver_userdata);
+        const struct runner_unstored unstored = {.channel = run->who.channel,
+                                                 .chat_id = run->chat_id,
+                                                 .thread_id = run->thread_id,
+                                                 .edit_message_id = run->edit_message_id,
+                                                 .reply = reply};
+        (void)o->deliver(&unstored, o->deliver_userdata);
     }
 }
 

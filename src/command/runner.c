@@ -472,8 +472,12 @@ static void deliver(const struct runner *runner, const struct invocation *in,
         runner->o.decorate(a->reply, runner->o.decorate_userdata);
     }
     if (run_write_is_chat(in->who->channel) && runner->o.deliver != NULL) {
-        (void)runner->o.deliver(in->who->channel, in->chat_id, a->edit ? in->message_id : 0,
-                                a->reply, runner->o.deliver_userdata);
+        const struct runner_unstored unstored = {.channel = in->who->channel,
+                                                 .chat_id = in->chat_id,
+                                                 .thread_id = in->thread_id,
+                                                 .edit_message_id = a->edit ? in->message_id : 0,
+                                                 .reply = a->reply};
+        (void)runner->o.deliver(&unstored, runner->o.deliver_userdata);
     }
 }
 

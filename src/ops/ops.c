@@ -91,16 +91,19 @@ static void wake_channels(void *userdata)
 }
 
 /* Sends a reply without the outbox; used while ops.db cannot be written. */
-static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
-                    const struct reply *reply, void *userdata)
+static bool deliver(const struct runner_unstored *unstored, void *userdata)
 {
     struct ops *ops = userdata;
-    if (channel == CHANNEL_CONSOLE && ops->console != NULL) {
-        console_print_unstored(ops->console, reply);
+    if (unstored->channel == CHANNEL_CONSOLE && ops->console != NULL) {
+        console_print_unstored(ops->console, unstored->reply);
         return true;
     }
-    return channel == CHANNEL_TELEGRAM &&
-           telegram_send_unstored(ops->telegram, chat_id, edit_message_id, reply);
+    return unstored->channel == CHANNEL_TELEGRAM &&
+           telegram_send_unstored(ops->telegram, &(struct telegram_unstored){
+                                                     .chat_id = unstored->chat_id,
+                                                     .thread_id = unstored->thread_id,
+                                                     .edit_message_id = unstored->edit_message_id,
+                                                     .reply = unstored->reply});
 }
 
 static void log_odd_row(const struct err *why, void *userdata)

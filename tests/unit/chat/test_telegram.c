@@ -507,7 +507,8 @@ static void an_unstored_reply_survives_a_refused_token(void **state)
     refuse(rig, "getMe", 401, "Unauthorized", 1);
     AUTO_REPLY struct reply *reply = reply_new();
     reply_title(reply, TONE_PLAIN, "kept in memory");
-    assert_true(telegram_send_unstored(rig->telegram, ALICE, 0, reply));
+    assert_true(telegram_send_unstored(
+        rig->telegram, &(struct telegram_unstored){.chat_id = ALICE, .reply = reply}));
     rig->telegram_state = TELEGRAM_REFUSED;
     assert_true(channels_until(&rig->channels, channel_in_state, rig));
     assert_int_equal(count_with(rig, "kept in memory"), 0);

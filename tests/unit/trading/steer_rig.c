@@ -35,15 +35,14 @@ static const struct action above[] = {
     {0},
 };
 
-static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
-                    const struct reply *reply, void *userdata)
+static bool deliver(const struct runner_unstored *unstored, void *userdata)
 {
     struct steer_rig *s = userdata;
-    assert_int_equal(channel, CHANNEL_TELEGRAM);
-    assert_int_equal(chat_id, s->rig.chat_id);
+    assert_int_equal(unstored->channel, CHANNEL_TELEGRAM);
+    assert_int_equal(unstored->chat_id, s->rig.chat_id);
     s->delivered++;
-    s->delivered_edit = edit_message_id;
-    reply_text_all(reply, s->delivered_text, sizeof(s->delivered_text));
+    s->delivered_edit = unstored->edit_message_id;
+    reply_text_all(unstored->reply, s->delivered_text, sizeof(s->delivered_text));
     return true;
 }
 

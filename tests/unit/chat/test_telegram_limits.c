@@ -11,7 +11,7 @@
 #define ALERTS 10000
 #define CHATS  200
 
-struct pace_rig {
+struct limit_rig {
     struct channels channels;
     struct fake_telegram *tg;
     struct telegram *telegram;
@@ -20,13 +20,13 @@ struct pace_rig {
 
 static void wake(void *userdata)
 {
-    struct pace_rig *rig = userdata;
+    struct limit_rig *rig = userdata;
     telegram_wake(rig->telegram);
 }
 
 static int setup(void **state)
 {
-    struct pace_rig *rig = calloc(1, sizeof(*rig));
+    struct limit_rig *rig = calloc(1, sizeof(*rig));
     struct err err = {0};
     char url[64];
     assert_non_null(rig);
@@ -52,7 +52,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    struct pace_rig *rig = *state;
+    struct limit_rig *rig = *state;
     telegram_stop(rig->telegram);
     telegram_free(rig->telegram);
     channels_close(&rig->channels);
@@ -63,7 +63,7 @@ static int teardown(void **state)
 }
 
 /* Ten thousand alerts; chat(i) is that of the i-th. */
-static void queue(struct pace_rig *rig, int64_t (*chat)(int i))
+static void queue(struct limit_rig *rig, int64_t (*chat)(int i))
 {
     struct ops_store *store = rig->channels.store;
     AUTO_REPLY struct reply *r = reply_new();
@@ -105,12 +105,12 @@ static int64_t many_chats(int i)
 
 static bool has_begun(void *userdata)
 {
-    struct pace_rig *rig = userdata;
+    struct limit_rig *rig = userdata;
     return fake_telegram_sent_count(rig->tg) > 0;
 }
 
 /* The messages in each second from the first one on. */
-static void count(struct pace_rig *rig, int seconds, size_t per_second)
+static void count(struct limit_rig *rig, int seconds, size_t per_second)
 {
     assert_true(channels_until(&rig->channels, has_begun, rig));
     size_t before = fake_telegram_sent_count(rig->tg) - 1;
@@ -134,7 +134,7 @@ static void a_chat_gets_one_alert_a_second(void **state)
 
 static void a_group_gets_no_more_than_twenty_a_minute(void **state)
 {
-    struct pace_rig *rig = *state;
+    struct limit_rig *rig = *state;
     queue(rig, a_group);
     assert_true(channels_until(&rig->channels, has_begun, rig));
     channels_run_for(&rig->channels, 8 * USEC_PER_SEC);
@@ -149,7 +149,7 @@ static void all_chats_get_no_more_than_thirty_a_second(void **state)
 
 static bool has_answered(void *userdata)
 {
-    struct pace_rig *rig = userdata;
+    struct limit_rig *rig = userdata;
     struct fake_telegram_sent sent;
     for (size_t i = fake_telegram_sent_count(rig->tg); i > 0; i--) {
         fake_telegram_get_sent(rig->tg, i - 1, &sent);
@@ -163,7 +163,7 @@ static bool has_answered(void *userdata)
 /* The alerts wait for a group; a command in another chat does not wait for them. */
 static void a_reply_does_not_wait_for_queued_alerts(void **state)
 {
-    struct pace_rig *rig = *state;
+    struct limit_rig *rig = *state;
     queue(rig, a_group);
     assert_true(channels_until(&rig->channels, has_begun, rig));
     channels_run_for(&rig->channels, USEC_PER_SEC);
@@ -176,7 +176,7 @@ static void a_reply_does_not_wait_for_queued_alerts(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-UNIT_GROUP(telegram_pace, TEST(a_chat_gets_one_alert_a_second),
+UNIT_GROUP(telegram_limits, TEST(a_chat_gets_one_alert_a_second),
            TEST(a_group_gets_no_more_than_twenty_a_minute),
            TEST(all_chats_get_no_more_than_thirty_a_second),
            TEST(a_reply_does_not_wait_for_queued_alerts))
