@@ -230,7 +230,8 @@ mutants_unit_ledger := engine
 mutants_unit_runner := trading
 mutants_unit = $(or $(mutants_unit_$(1)),$(1))
 mutants_groups_ledger := ledger
-mutants_groups_runner := when rate locks bind runner stages steps invalid_rows unrecorded
+mutants_groups_runner := when rate locks bind runner floods full_disk stages steps invalid_rows \
+    unrecorded
 # The tests of the runner that need trading actions are there; both are linked into one program.
 mutants_tests_runner := command
 mutants_limit_runner := 60

@@ -519,8 +519,8 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
                                  a, err);
 }
 
-/* The code of the newest open prompt of this user in this chat, of one stage if it is not NULL; ""
- * if there is none. */
+/* Finds the newest open prompt of this user in this chat, of one stage if it is not NULL. Returns 1
+ * if there is one. While ops.db cannot be written, it may still be read. */
 static int newest_code(struct runner *runner, const struct invocation *in,
                        const struct admission *a, const char *stage, char ret_code[32],
                        struct err *err)
@@ -528,13 +528,9 @@ static int newest_code(struct runner *runner, const struct invocation *in,
     struct confirmation newest;
     struct confirmation like = {.user_id = in->who->id, .chat_id = in->chat_id};
     const struct held_prompt *held = runner_held_newest(runner, in);
-    ret_code[0] = '\0';
     if (stage == NULL && held != NULL && (held->run_id == 0 || a->unrecorded.id != ERR_NONE)) {
         (void)str_copy(str_c(held->code), ret_code, 32);
-        return 0;
-    }
-    if (a->unrecorded.id != ERR_NONE) {
-        return 0;
+        return 1;
     }
     (void)str_copy(str_c(channel_name(in->who->channel)), like.channel, sizeof(like.channel));
     (void)str_copy(str_c(stage), like.stage, sizeof(like.stage));
@@ -543,10 +539,20 @@ static int newest_code(struct runner *runner, const struct invocation *in,
         err_clear(err);
         return 0;
     }
-    if (rc == 0) {
-        (void)str_copy(str_c(newest.nonce), ret_code, 32);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    (void)str_copy(str_c(newest.nonce), ret_code, 32);
+    return 1;
+}
+
+/* Returns rc, or says why nothing can be stored. */
+static int refuse_unread(struct runner *runner, const struct invocation *in, int rc,
+                         struct admission *a, struct err *err)
+{
+    return a->unrecorded.id == ERR_NONE
+               ? rc
+               : runner_refuse(runner, in, "confirm.refused", &a->unrecorded, NULL, a, err);
 }
 
 int runner_confirm_digits(struct runner *runner, const struct invocation *in, const char *digits,
@@ -555,10 +561,12 @@ int runner_confirm_digits(struct runner *runner, const struct invocation *in, co
     char code[32];
     struct invocation with_code = *in;
     int rc = newest_code(runner, in, a, stage_name(STAGE_CODE), code, err);
-    *ret_taken = rc < 0 || code[0] != '\0';
+    *ret_taken = rc != 0;
     with_code.otp = digits;
-    return rc < 0 || !*ret_taken ? rc
-                                 : runner_confirm_answer(runner, &with_code, code, true, a, err);
+    if (rc < 0) {
+        return refuse_unread(runner, in, rc, a, err);
+    }
+    return rc == 0 ? 0 : runner_confirm_answer(runner, &with_code, code, true, a, err);
 }
 
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
@@ -581,9 +589,9 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
     } else {
         int rc = newest_code(runner, in, a, NULL, code, err);
         if (rc < 0) {
-            return rc;
+            return refuse_unread(runner, in, rc, a, err);
         }
-        if (code[0] == '\0') {
+        if (rc == 0) {
             (void)err_set(&why, ERR_CONFIRM_UNKNOWN,
                           "nothing waits for your answer here; /cancel <number> cancels a command "
                           "that runs, and /runs lists them");

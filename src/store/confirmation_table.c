@@ -145,6 +145,7 @@ int confirmation_table_set_aside(struct ops_store *store, struct err *err)
     int rc = db_run(store->db,
                     "UPDATE confirmations SET used = 1 WHERE used = 0 AND (nonce IS NULL OR"
                     " length(nonce) NOT BETWEEN 1 AND 31 OR length(channel) > 31 OR"
+                    " length(stage) > 15 OR"
                     " typeof(expires_us) <> 'integer' OR typeof(user_id) <> 'integer' OR"
                     " run_id NOT IN (SELECT id FROM command_runs WHERE state = 'confirming'))",
                     DB_NO_VALUES, err);

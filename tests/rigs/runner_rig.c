@@ -78,7 +78,7 @@ static int act_hang(struct action_call *call, struct err *err)
     struct runner_rig *rig = runner_rig_of(call);
     rig->runs++;
     add_pending(rig, call);
-    return action_remember(call, "id 77", err) < 0 ? -err->id : ACTION_PENDING;
+    return action_remember(call, rig->note, err) < 0 ? -err->id : ACTION_PENDING;
 }
 
 static void act_cancel(struct action_call *call)
@@ -97,6 +97,7 @@ static int act_recover(struct action_call *call, bool *ret_happened, struct err 
     rig->begun_us = action_begun_us(call);
     if (rig->must_ask) {
         add_pending(rig, call);
+        action_progress(call, "asking");
         return ACTION_PENDING;
     }
     *ret_happened = rig->happened;
@@ -222,6 +223,14 @@ static const struct action actions[] = {
      .safe_side = true,
      .run = act_money,
      .preview = act_preview},
+    {.name = "test.rest",
+     .summary = "Pause slowly",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .safe_side = true,
+     .run = act_hang,
+     .cancel = act_cancel,
+     .recover = act_recover},
     {.name = "test.stop",
      .summary = "Stop all",
      .effect = ACTION_CHANGES,
@@ -421,8 +430,11 @@ void runner_rig_open(struct runner_rig *rig)
 
 void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happened)
 {
-    *rig = (struct runner_rig){
-        .chat_id = 100, .count = 3, .fail_with = ERR_HTTP_CONNECT, .happened = happened};
+    *rig = (struct runner_rig){.chat_id = 100,
+                               .count = 3,
+                               .fail_with = ERR_HTTP_CONNECT,
+                               .note = "id 77",
+                               .happened = happened};
     assert_int_equal(secret_init(NULL), 0);
     (void)snprintf(rig->folder, sizeof(rig->folder), "%s", folder);
     rig->config.commands_confirm_expiry_us = 120 * USEC_PER_SEC;
@@ -602,6 +614,15 @@ const char *runner_rig_last(struct runner_rig *rig)
     return count == 0 ? "" : runner_rig_message(rig, count);
 }
 
+bool runner_rig_sent(struct runner_rig *rig, const char *words)
+{
+    bool sent = false;
+    for (int64_t i = runner_rig_messages(rig); i > 0 && !sent; i--) {
+        sent = strstr(runner_rig_message(rig, i), words) != NULL;
+    }
+    return sent;
+}
+
 enum outbox_kind runner_rig_last_kind(struct runner_rig *rig)
 {
     struct outbox_row row;
@@ -639,4 +660,17 @@ int runner_rig_audited(struct runner_rig *rig, const char *action)
         count += strcmp(rows[i].action, action) == 0 ? 1 : 0;
     }
     return count;
+}
+
+const char *runner_rig_audit_detail(struct runner_rig *rig, const char *action)
+{
+    static struct audit_row rows[200];
+    int n = audit_chain_list(rig->store, 0, rows, COUNT_OF(rows), NULL);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(rows[i].action, action) == 0) {
+            return rows[i].detail;
+        }
+    }
+    fail_msg("%s is not in the audit log", action);
+    return "";
 }

@@ -52,8 +52,9 @@ struct runner_rig {
     struct action_call *calls[8]; /* the last pending calls, newest first */
     char seen[256];               /* parameters of the last call */
     char remembered[64];
-    char notes[512]; /* of test.note: "[text number]" for each call */
-    int count;       /* the output of test.read */
+    const char *note; /* what a hanging change remembers */
+    char notes[512];  /* of test.note: "[text number]" for each call */
+    int count;        /* the output of test.read */
     int outbox_wakes;
 
     /* the hook `scheduled` */
@@ -96,8 +97,11 @@ int64_t runner_rig_messages(struct runner_rig *rig); /* rows of the outbox */
 /* JSON of outbox row `id`, or of the newest; static memory. */
 const char *runner_rig_message(struct runner_rig *rig, int64_t id);
 const char *runner_rig_last(struct runner_rig *rig);
+bool runner_rig_sent(struct runner_rig *rig, const char *words); /* in any message */
 enum outbox_kind runner_rig_last_kind(struct runner_rig *rig);
 /* The code of the newest prompt. */
 const char *runner_rig_code(struct runner_rig *rig);
 enum run_state runner_rig_state(struct runner_rig *rig, int64_t run_id);
 int runner_rig_audited(struct runner_rig *rig, const char *action); /* how many rows */
+/* The detail of the newest row of an action; static memory. */
+const char *runner_rig_audit_detail(struct runner_rig *rig, const char *action);

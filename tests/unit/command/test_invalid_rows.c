@@ -151,6 +151,100 @@ static void a_run_that_does_not_fit_its_command_ends_as_unknown(void **state)
     }
 }
 
+/* A step has at most eight outputs. */
+static void the_outputs_of_a_step_are_restored_unless_there_are_too_many(void **state)
+{
+    struct runner_rig *rig = *state;
+    static const char *const more[] = {"", ", \"h\": \"8\""};
+    runner_rig_add(rig, "long",
+                   "role: operator\nsteps:\n  - {id: look, run: test.read}\n"
+                   "  - {run: test.known}\n  - {run: test.note, with: {number: $look.count}}\n"
+                   "examples: [long]\n");
+    rig->happened = true;
+    for (int i = 0; i < 2; i++) {
+        char sql[256];
+        rig->notes[0] = '\0';
+        assert_int_equal(runner_rig_send(rig, "long"), 0);
+        (void)snprintf(sql, sizeof(sql),
+                       "UPDATE run_steps SET outputs = '{\"a\": \"1\", \"b\": \"2\", \"c\": \"3\", "
+                       "\"d\": \"4\", \"e\": \"5\", \"f\": \"6\", \"count\": \"7\"%s, \"g\": "
+                       "\"9\"}' WHERE idx = 0",
+                       more[i]);
+        run_sql(rig, sql);
+        runner_rig_crash(rig);
+        assert_int_equal(runner_rig_state(rig, i + 1), i == 0 ? RUN_DONE : RUN_UNKNOWN);
+        assert_string_equal(rig->notes, i == 0 ? "[- 7]" : "");
+    }
+}
+
+/* The answer fails as a whole, so that its channel reports or repeats it. */
+static void an_answer_about_an_unreadable_row_fails(void **state)
+{
+    struct runner_rig *rig = *state;
+    const struct invocation cancel = {
+        .line = "/cancel", .who = &rig->alice, .chat_id = rig->chat_id};
+    assert_int_equal(runner_rig_send(rig, "restart demo"), 0);
+    run_sql(rig, "UPDATE confirmations SET stage = printf('%.60c', 'x')");
+    assert_true(runner_submit(rig->runner, &cancel, NULL) < 0);
+    assert_int_equal(runner_rig_messages(rig), 1);
+    struct principal alice = rig->alice;
+    assert_int_equal(runner_rig_call(rig, &alice, "restart demo", false), 0);
+    run_sql(rig, "UPDATE confirmations SET stage = printf('%.60c', 'x')");
+    assert_int_equal(runner_rig_call(rig, &alice, "cancel", false), 0);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_STORE_DAMAGED);
+
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
+    run_sql(rig, "UPDATE command_runs SET state = 'weird'");
+    assert_int_equal(runner_rig_call(rig, &alice, "cancel 3", false), 0);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_STORE_DAMAGED);
+}
+
+/* The codes of the open prompts cannot be read, so there is no code for another one. */
+static void a_prompt_without_a_code_is_not_shown(void **state)
+{
+    struct runner_rig *rig = *state;
+    run_sql(rig, "ALTER TABLE confirmations RENAME COLUMN expires_us TO gone");
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "restart demo", false), 0);
+    assert_int_equal(rig->reply_err, ERR_DB_FAILED);
+    run_sql(rig, "ALTER TABLE confirmations RENAME COLUMN gone TO expires_us");
+    assert_int_equal(count(rig, "SELECT count(*) FROM command_runs"), 0);
+}
+
+static struct runner_rig *damaged_by;
+
+/* In the transaction that closes a prompt, another one becomes unreadable. */
+static int damage_at_commit(const char *what, void *userdata)
+{
+    bool *armed = userdata;
+    if (*armed && strcmp(what, "COMMIT") == 0) {
+        *armed = false;
+        run_sql(damaged_by, "UPDATE confirmations SET stage = printf('%.60c', 'x') WHERE used = 0");
+    }
+    return 0;
+}
+
+/* The prompts cannot be read for a while: the next one expires nevertheless. */
+static void a_prompt_expires_although_it_could_not_be_read_before(void **state)
+{
+    struct runner_rig *rig = *state;
+    bool armed = true;
+    damaged_by = rig;
+    assert_int_equal(runner_rig_send(rig, "restart demo"), 0);
+    loop_advance(rig->loop, USEC_PER_MIN);
+    assert_int_equal(runner_rig_send(rig, "restart prediction"), 0);
+    ops_store_set_fault(rig->store, damage_at_commit, &armed);
+    loop_advance(rig->loop, 61 * USEC_PER_SEC);
+    assert_false(armed);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    run_sql(rig, "UPDATE confirmations SET stage = 'confirm'");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_EXPIRED);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_CONFIRMING);
+    loop_advance(rig->loop, 61 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_EXPIRED);
+}
+
 /* Fails what sets a run aside, and no other statement. */
 static int fail_set_aside(const char *what, void *userdata)
 {
@@ -198,6 +292,8 @@ static void inconsistent_confirmations_are_set_aside(void **state)
         "UPDATE confirmations SET nonce = printf('%.60c', 'x')",
         "UPDATE confirmations SET channel = printf('%.60c', 'x')",
         "UPDATE confirmations SET channel = 'nowhere'",
+        "UPDATE confirmations SET stage = printf('%.60c', 'x')",
+        "UPDATE confirmations SET stage = 'weird'",
         "UPDATE confirmations SET expires_us = 'soon'",
         "UPDATE confirmations SET user_id = 'me', chat_id = 'here', outbox_id = 'it'",
         "PRAGMA foreign_keys = OFF; UPDATE confirmations SET run_id = 4711",
@@ -249,6 +345,10 @@ static void an_inconsistent_message_does_not_block_others(void **state)
 UNIT_GROUP(invalid_rows, RIG_TEST(many_runs_are_recovered),
            RIG_TEST(inconsistent_runs_are_set_aside), RIG_TEST(inconsistent_steps_are_set_aside),
            RIG_TEST(inconsistent_confirmations_are_set_aside),
+           RIG_TEST(the_outputs_of_a_step_are_restored_unless_there_are_too_many),
+           RIG_TEST(an_answer_about_an_unreadable_row_fails),
+           RIG_TEST(a_prompt_without_a_code_is_not_shown),
+           RIG_TEST(a_prompt_expires_although_it_could_not_be_read_before),
            RIG_TEST(a_run_that_does_not_fit_its_command_ends_as_unknown),
            RIG_TEST(a_run_that_cannot_be_set_aside_is_tried_again),
            RIG_TEST(a_prompt_of_a_changed_command_is_closed),

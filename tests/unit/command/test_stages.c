@@ -111,6 +111,52 @@ static void the_digits_follow_the_confirmation(void **state)
     assert_int_equal(runner_rig_audited(rig, "factor.refused"), 1);
 }
 
+static int fail_move(const char *what, void *userdata)
+{
+    (void)userdata;
+    return strstr(what, "UPDATE confirmations SET nonce") != NULL ? -(int)ERR_DB_FULL : 0;
+}
+
+/* The prompt of the next stage cannot be stored: nobody is asked for it, and the first stays open.
+ */
+static void a_prompt_that_is_not_stored_is_not_shown(void **state)
+{
+    struct runner_rig *rig = *state;
+    char line[32];
+    assert_int_equal(runner_rig_send(rig, "guarded"), 0);
+    (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
+    const struct invocation in = {.line = line, .who = &rig->alice, .chat_id = rig->chat_id};
+    ops_store_set_fault(rig->store, fail_move, NULL);
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), -ERR_DB_FULL);
+    assert_int_equal(runner_rig_messages(rig), 1);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_has(runner_rig_last(rig), "Second factor: guarded");
+}
+
+static int fail_writes(const char *what, void *userdata)
+{
+    (void)what, (void)userdata;
+    return -ERR_DB_FULL;
+}
+
+/* They are no unknown command, although the attempt cannot be stored. */
+static void digits_on_a_full_disk_are_told_apart_from_a_command(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
+    rig->config.locals[rig->config.local_count++] =
+        (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = SECRET};
+    assert_int_equal(runner_rig_call(rig, &olga, "coded", false), 0);
+    assert_has(rig->reply_text, "Second factor: coded");
+    ops_store_set_fault(rig->store, fail_writes, NULL);
+    assert_int_equal(runner_rig_call(rig, &olga, code_now(rig), false), 0);
+    assert_int_equal(rig->reply_err, ERR_DB_FULL);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    assert_int_equal(runner_rig_call(rig, &olga, code_now(rig), false), 0);
+    assert_int_equal(rig->runs, 1);
+}
+
 static void a_code_works_once(void **state)
 {
     struct runner_rig *rig = *state;
@@ -213,6 +259,7 @@ static void a_second_person_approves(void **state)
     assert_string_equal(rig->notes, "[hello -1]");
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
     assert_int_equal(runner_rig_audited(rig, "confirm.approved"), 1);
+    assert_has(runner_rig_audit_detail(rig, "confirm.approved"), "run 1 of alice: both hello");
     assert_int_equal(runner_rig_audited(rig, "command.finished"), 1);
     assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
     assert_has(runner_rig_last(rig), "CONFIRM_USED");
@@ -253,6 +300,7 @@ static void the_copies_of_an_approval_are_closed_with_it(void **state)
         assert_int_equal(outbox_table_get(rig->store, id, &row, NULL), 0);
         if (row.edit_of == 2 || row.edit_of == 3) {
             assert_int_equal(row.chat_id, row.edit_of == 2 ? 9 : 20);
+            assert_int_equal(row.thread_id, 0);
             assert_has(row.payload, "Approved by adam: pair of alice");
             assert_lacks(row.payload, "\"y:");
             edits++;
@@ -293,6 +341,25 @@ static void who_answers_elsewhere_gets_a_reply(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
+static void who_approves_elsewhere_gets_a_reply(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    rig->chat_id = -55; /* a group */
+    press(rig, &rig->adam, "y");
+    assert_int_equal(rig->runs, 1);
+    int replies = 0;
+    struct outbox_row row;
+    for (int64_t id = 1; outbox_table_get(rig->store, id, &row, NULL) == 0; id++) {
+        if (row.chat_id == -55) {
+            assert_has(row.payload, "Approved by adam: pair of alice");
+            replies++;
+        }
+        outbox_row_release(&row);
+    }
+    assert_int_equal(replies, 1);
+}
+
 static void a_prompt_says_if_nobody_else_may_approve(void **state)
 {
     struct runner_rig *rig = *state;
@@ -328,17 +395,6 @@ static void the_role_of_the_requester_is_checked_at_the_approval(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
-static bool was_sent(struct runner_rig *rig, const char *words)
-{
-    int64_t count = runner_rig_messages(rig);
-    for (int64_t i = 1; i <= count; i++) {
-        if (strstr(runner_rig_message(rig, i), words) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The person who approved gets an answer, and who asked gets the result. */
 static void both_people_learn_of_an_approval(void **state)
 {
@@ -348,9 +404,9 @@ static void both_people_learn_of_an_approval(void **state)
     (void)snprintf(line, sizeof(line), "y:%s", runner_rig_code(rig));
     rig->chat_id = 9;
     assert_int_equal(runner_rig_submit(rig, &rig->adam, line), 0);
-    assert_true(was_sent(rig, "Approved by adam: pair of alice"));
-    assert_true(was_sent(rig, "/runs 1 shows how it goes."));
-    assert_true(was_sent(rig, "pair: done"));
+    assert_true(runner_rig_sent(rig, "Approved by adam: pair of alice"));
+    assert_true(runner_rig_sent(rig, "/runs 1 shows how it goes."));
+    assert_true(runner_rig_sent(rig, "pair: done"));
     assert_int_equal(rig->runs, 1);
 }
 
@@ -361,7 +417,9 @@ static void an_approval_is_asked_for_in_telegram(void **state)
     struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
     rig->config.locals[rig->config.local_count++] =
         (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = ""};
+    int wakes = rig->outbox_wakes;
     assert_int_equal(runner_rig_call(rig, &olga, "pair", false), 0);
+    assert_true(rig->outbox_wakes > wakes); /* they are sent at once */
     assert_int_equal(rig->reply_err, ERR_CONFIRM_NEEDED);
     assert_has(rig->reply_text, "Approve: pair");
     assert_int_equal(runner_rig_messages(rig), 3); /* the rig lists alice twice */
@@ -412,17 +470,17 @@ static void a_crash_at_any_write_of_an_approval_never_runs_twice(void **state)
 
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(stages, cmocka_unit_test(codes_of_rfc_6238),
-           RIG_TEST(the_digits_follow_the_confirmation), RIG_TEST(a_code_works_once),
-           RIG_TEST(one_message_passes_two_stages),
-           RIG_TEST(five_wrong_codes_lock_it_also_over_a_restart),
-           RIG_TEST(without_a_secret_the_command_is_refused_at_once),
-           RIG_TEST(a_second_person_approves), RIG_TEST(an_approval_can_be_refused_and_expires),
-           RIG_TEST(the_copies_of_an_approval_are_closed_with_it),
-           RIG_TEST(who_answers_elsewhere_gets_a_reply),
-           RIG_TEST(a_prompt_says_if_nobody_else_may_approve),
-           RIG_TEST(the_digits_find_the_own_prompt_among_many),
-           RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
-           RIG_TEST(both_people_learn_of_an_approval),
-           RIG_TEST(an_approval_is_asked_for_in_telegram),
-           RIG_TEST(a_crash_at_any_write_of_an_approval_never_runs_twice))
+UNIT_GROUP(
+    stages, cmocka_unit_test(codes_of_rfc_6238), RIG_TEST(the_digits_follow_the_confirmation),
+    RIG_TEST(a_code_works_once), RIG_TEST(a_prompt_that_is_not_stored_is_not_shown),
+    RIG_TEST(digits_on_a_full_disk_are_told_apart_from_a_command),
+    RIG_TEST(one_message_passes_two_stages), RIG_TEST(five_wrong_codes_lock_it_also_over_a_restart),
+    RIG_TEST(without_a_secret_the_command_is_refused_at_once), RIG_TEST(a_second_person_approves),
+    RIG_TEST(an_approval_can_be_refused_and_expires),
+    RIG_TEST(the_copies_of_an_approval_are_closed_with_it),
+    RIG_TEST(who_answers_elsewhere_gets_a_reply), RIG_TEST(who_approves_elsewhere_gets_a_reply),
+    RIG_TEST(a_prompt_says_if_nobody_else_may_approve),
+    RIG_TEST(the_digits_find_the_own_prompt_among_many),
+    RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
+    RIG_TEST(both_people_learn_of_an_approval), RIG_TEST(an_approval_is_asked_for_in_telegram),
+    RIG_TEST(a_crash_at_any_write_of_an_approval_never_runs_twice))

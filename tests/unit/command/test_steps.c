@@ -52,6 +52,9 @@ static void later_steps_use_the_outputs_of_earlier_ones(void **state)
     assert_int_equal(runner_rig_send(rig, "flow"), 0);
     assert_string_equal(rig->notes, "[saw 3 in demo. 3][few -1]");
     assert_int_equal(step_state(rig, 1, 2), RUN_STEP_SKIPPED);
+    struct run_step rows[4];
+    assert_int_equal(run_table_steps(rig->store, 1, rows, 4, NULL), 4);
+    assert_int_equal(rows[2].started_us, rig->clock.now_wall_us); /* when it was passed over */
     assert_has(runner_rig_last(rig), "skipped, not $look.count > 5 or $force == yes");
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
     rig->notes[0] = '\0';
@@ -213,6 +216,7 @@ static void always_runs_however_the_run_ends(void **state)
     assert_int_equal(runner_rig_send(rig, "tidy"), 0);
     assert_int_equal(runner_rig_send(rig, "cancel 4"), 0);
     assert_string_equal(rig->notes, "[one -1][last -1]");
+    assert_true(runner_rig_sent(rig, "The steps that always run are run now."));
     assert_int_equal(runner_rig_state(rig, 4), RUN_CANCELLED);
 
     rig->notes[0] = '\0'; /* a crash in a step that had no effect */
@@ -221,6 +225,21 @@ static void always_runs_however_the_run_ends(void **state)
     assert_string_equal(rig->notes, "[one -1][last -1]");
     assert_int_equal(runner_rig_state(rig, 5), RUN_FAILED);
     assert_has(runner_rig_last(rig), "COMMAND_NOT_DONE");
+}
+
+/* The action found out that the interrupted call had failed: that is as if there had been no crash.
+ */
+static void a_failure_found_after_a_crash_runs_on_failure(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "tidy", tidy);
+    assert_int_equal(runner_rig_send(rig, "tidy"), 0);
+    rig->must_ask = true;
+    runner_rig_crash(rig);
+    runner_rig_finish(rig, ERR_HTTP_TLS);
+    assert_string_equal(rig->notes, "[one -1][failed -1][last -1]");
+    assert_has(runner_rig_last(rig), "tidy: failed after");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
 }
 
 /* ---- cancel ---- */
@@ -244,7 +263,9 @@ static void a_running_run_is_cancelled(void **state)
     assert_int_equal(step_state(rig, 1, 1), RUN_STEP_CANCELLED);
     assert_int_equal(runner_rig_audited(rig, "command.cancelled"), 1);
     assert_int_equal(runner_rig_audited(rig, "step.failed"), 0);
-    int reads = rig->reads; /* on_failure did not run */
+    assert_has(runner_rig_audit_detail(rig, "command.finished"), "restart demo: cancelled");
+    assert_false(runner_rig_sent(rig, "cannot be cancelled any more")); /* the first step is done */
+    int reads = rig->reads;                                             /* on_failure did not run */
     assert_int_equal(reads, 1);
     const char *edited = runner_rig_message(rig, 2); /* the run's own message */
     assert_has(edited, "restart demo: cancelled by adam after 2.0 s");
@@ -255,6 +276,21 @@ static void a_running_run_is_cancelled(void **state)
     assert_has(runner_rig_last(rig), "COMMAND_NOT_RUNNING");
     assert_int_equal(runner_rig_call(rig, &rig->alice, "restart demo", true), 0); /* unlocked */
     assert_int_equal(rig->runs, 2);
+}
+
+static void a_cancelled_change_is_recorded_with_its_person(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct run_step row;
+    assert_int_equal(runner_rig_send(rig, "hang"), 0);
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, "/cancel 1"), 0);
+    assert_int_equal(run_table_steps(rig->store, 1, &row, 1, NULL), 1);
+    assert_string_equal(row.result, "by adam");
+    assert_int_equal(runner_rig_audited(rig, "step.cancelled"), 1);
+    assert_int_equal(runner_rig_audited(rig, "step.done"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo"), 0);
+    assert_int_equal(runner_rig_audited(rig, "step.cancelled"), 1);
+    assert_int_equal(runner_rig_audited(rig, "step.done"), 1);
 }
 
 static void a_waiting_client_learns_of_the_cancel(void **state)
@@ -296,6 +332,9 @@ static void a_cancelled_run_stays_cancelled_after_a_crash(void **state)
     assert_int_equal(runner_rig_send(rig, "slowly"), 0);
     assert_int_equal(runner_rig_send(rig, "/cancel 1"), 0);
     assert_int_equal(runner_active(rig->runner), 1); /* in always */
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_has(runner_rig_last(rig), "⏳ Read slowly: looking");
+    assert_lacks(runner_rig_last(rig), "\"/cancel 1\""); /* it cannot be cancelled twice */
     runner_rig_crash(rig);
     runner_rig_finish(rig, ERR_NONE);
     assert_string_equal(rig->notes, "[last -1]");
@@ -382,6 +421,52 @@ static void retries_wait_longer_each_time(void **state)
                         longest_s[i] * USEC_PER_SEC);
     }
     assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
+}
+
+/* What a step said about itself does not outlive its attempt. */
+static void a_retry_begins_without_progress(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "again",
+                   "role: operator\nsteps: [{run: test.hang, timeout: 60s, retries: 1, backoff: "
+                   "{initial: 5s}}]\nexamples: [again]\n");
+    assert_int_equal(runner_rig_send(rig, "again"), 0);
+    runner_rig_finish(rig, ERR_HTTP_CONNECT);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_has(runner_rig_last(rig), "without recover: ");
+    assert_has(runner_rig_last(rig), "; retrying");
+    loop_advance(rig->loop, 6 * USEC_PER_SEC);
+    assert_int_equal(rig->runs, 2);
+    assert_has(runner_rig_last(rig), "⏳ Change slowly, without recover");
+    assert_lacks(runner_rig_last(rig), "without recover: ");
+}
+
+/* A step of on_failure that a crash kept from happening is a new call, with its retries. */
+static void a_follow_up_that_runs_after_a_crash_is_retried(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "mend",
+                   "role: operator\nsteps: [{run: test.flaky}]\n"
+                   "on_failure: [{run: test.known, timeout: 60s, retries: 1}]\nexamples: [mend]\n");
+    rig->failures = 1;
+    assert_int_equal(runner_rig_send(rig, "mend"), 0);
+    assert_int_equal(rig->runs, 2);
+    rig->must_ask = true;
+    runner_rig_crash(rig);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_has(runner_rig_last(rig), "⏳ Change slowly, can be looked up: asking");
+    runner_rig_finish(rig, ERR_COMMAND_NOT_DONE);
+    assert_int_equal(rig->runs, 3);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_has(runner_rig_last(rig), "⏳ Change slowly, can be looked up");
+    assert_lacks(runner_rig_last(rig), "looked up: ");
+    runner_rig_finish(rig, ERR_HTTP_CONNECT);
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(rig->runs, 4);
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "❌ Fail for a while"); /* before the crash */
+    assert_has(runner_rig_last(rig), "✅ Change slowly, can be looked up");
 }
 
 /* ---- the list of runs ---- */
@@ -496,8 +581,12 @@ UNIT_GROUP(steps, RIG_TEST(later_steps_use_the_outputs_of_earlier_ones),
            RIG_TEST(a_condition_compares_a_decimal_argument), RIG_TEST(outputs_survive_a_crash),
            RIG_TEST(durations_survive_a_crash), RIG_TEST(an_output_that_is_missing_fails_the_step),
            RIG_TEST(bad_workflows_are_refused_with_their_place),
-           RIG_TEST(always_runs_however_the_run_ends), RIG_TEST(a_running_run_is_cancelled),
-           RIG_TEST(a_waiting_client_learns_of_the_cancel),
+           RIG_TEST(always_runs_however_the_run_ends),
+           RIG_TEST(a_failure_found_after_a_crash_runs_on_failure),
+           RIG_TEST(a_cancelled_change_is_recorded_with_its_person),
+           RIG_TEST(a_retry_begins_without_progress),
+           RIG_TEST(a_follow_up_that_runs_after_a_crash_is_retried),
+           RIG_TEST(a_running_run_is_cancelled), RIG_TEST(a_waiting_client_learns_of_the_cancel),
            RIG_TEST(cancel_without_a_number_still_answers_the_prompt),
            RIG_TEST(a_cancelled_run_stays_cancelled_after_a_crash),
            RIG_TEST(a_group_ends_when_all_its_steps_have),

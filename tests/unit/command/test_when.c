@@ -200,6 +200,17 @@ static void mistakes_are_found_with_their_place(void **state)
     }
 }
 
+/* The text is part of a longer one. */
+static void nothing_is_read_past_the_end(void **state)
+{
+    (void)state;
+    static const char text[] = "yes == yesterday";
+    bool holds = false;
+    assert_int_equal(when_eval(str_n(text, strlen("yes == yes")), &values, &holds, NULL), 0);
+    assert_true(holds);
+}
+
 UNIT_GROUP(when, cmocka_unit_test(conditions_hold_or_not),
            cmocka_unit_test(only_numbers_are_compared_by_size),
-           cmocka_unit_test(mistakes_are_found_with_their_place))
+           cmocka_unit_test(mistakes_are_found_with_their_place),
+           cmocka_unit_test(nothing_is_read_past_the_end))

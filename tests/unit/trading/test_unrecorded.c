@@ -269,6 +269,53 @@ static void pause_works_while_ops_db_cannot_be_written(void **state)
     assert_true(steer_rig_next_request(s).id > second.id);
 }
 
+static int fail_commit(const char *what, void *userdata)
+{
+    (void)userdata;
+    return strcmp(what, "COMMIT") == 0 ? -(int)ERR_DB_FULL : 0;
+}
+
+/* However often it could not be stored before. */
+static void a_result_says_once_that_it_is_recorded_now(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    begin_fault(s, FULL);
+    steer_rig_send(s, &s->rig.adam, "/pause");
+    struct request r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    ops_store_set_fault(s->rig.store, fail_commit, NULL);
+    loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_messages(&s->rig), 0);
+    end_fault(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    const char *said = strstr(runner_rig_last(&s->rig), "\nRecorded now");
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "\nRecorded now"));
+}
+
+/* One message says that the next step waits; after it comes the result. */
+static void a_second_outage_is_not_reported_again(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/swap");
+    struct request r = steer_rig_next_request(s);
+    begin_fault(s, FULL);
+    steer_rig_answer(s, &r, ERR_NONE);
+    assert_int_equal(s->delivered, 1);
+    assert_has(s->delivered_text, "The next step waits until it can be recorded");
+    end_fault(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    r = steer_rig_next_request(s);
+    begin_fault(s, FULL);
+    steer_rig_answer(s, &r, ERR_NONE);
+    assert_int_equal(s->delivered, 1);
+    end_fault(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+}
+
 static void assert_reported_late(struct steer_rig *s, const char *words)
 {
     assert_int_equal(s->lates, 1);
@@ -586,6 +633,8 @@ UNIT_GROUP(unrecorded, STEER_RIG_TEST(an_old_clear_does_not_erase_a_newer_stop),
            STEER_RIG_TEST(a_prompt_in_memory_expires_or_is_cancelled),
            STEER_RIG_TEST(only_read_only_commands_run_without_ops_db),
            STEER_RIG_TEST(pause_works_while_ops_db_cannot_be_written),
+           STEER_RIG_TEST(a_result_says_once_that_it_is_recorded_now),
+           STEER_RIG_TEST(a_second_outage_is_not_reported_again),
            STEER_RIG_TEST(a_stop_verified_before_its_record_is_reported_after_it),
            STEER_RIG_TEST(a_stop_recorded_before_it_failed_is_reported_late),
            STEER_RIG_TEST(a_pause_without_a_record_is_reported_late),
