@@ -488,7 +488,7 @@ static bool store(struct run *run)
         return false;
     }
     run->unstored = false;
-    if (!run->over && run->notified_mono_us != 0) {
+    if (!run->over) {
         run_want_progress(run);
     }
     return true;

@@ -246,7 +246,7 @@ static int adopt_row(struct run *run, struct err *err)
         int rc = confirmation_table_use(store, run->asked_code, &won, err);
         rc = rc < 0 ? rc : run_table_start(store, run->asked_run_id, now_us, err);
         if (rc != -ERR_STORE_CONFLICT) {
-            run->id = rc < 0 ? 0 : run->asked_run_id;
+            run->id = run->asked_run_id; /* if rc is negative, the caller takes it back */
             return rc;
         }
         err_clear(err); /* it has expired in the meantime */

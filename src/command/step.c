@@ -57,7 +57,6 @@ static void release_call(struct step *s)
         s->call.args = NULL;
     }
     s->pending = false;
-    s->finished = false;
     s->progress[0] = '\0';
 }
 
