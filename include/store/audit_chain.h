@@ -81,10 +81,6 @@ int audit_chain_verify_recent(struct ops_store *store, struct audit_chain_result
 /* Newest first; returns the number or a negative error id. */
 int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
                      struct err *err);
-/* The same, only of this user ("": of all) and not older than since_us (0: of any age). Looks at
- * every row of the table if few match. */
-int audit_chain_search(struct ops_store *store, const char *user, int64_t since_us,
-                       struct audit_row *ret, size_t max, struct err *err);
 
 /* The most rows of one archive, so that writing it takes little time; and the number of newest rows
  * that always stay in the table. */

@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "chat/render.h"
 #include "cli_internal.h"
+#include "command/value.h"
 #include "io/file.h"
 #include "io/json_out.h"
 #include "io/secret.h"
 #include "ops/ops.h"
 #include "store/audit_chain.h"
 #include "store/audit_seal.h"
+#include "store/audit_search.h"
 #include "store/ops.h"
 #include "store/read_table.h"
 
@@ -244,12 +246,147 @@ static void add_listing(const struct cli_args *args, const struct listing *list,
     }
 }
 
+/* --since takes a UTC time, or "-2h": before now. */
+static int read_since(const struct cli_args *args, int64_t *ret_us, struct err *err)
+{
+    const char *text = cli_value(args, "--since");
+    int64_t back_us = 0;
+    if (text == NULL || (clock_parse_iso(str_c(text), ret_us) && *ret_us > 0)) {
+        return 0;
+    }
+    if (text[0] == '-' && value_parse_duration(str_c(text + 1), &back_us)) {
+        *ret_us = clock_wall_us(clock_real()) - back_us;
+        return 0;
+    }
+    return err_set(err, ERR_CLI_USAGE,
+                   "--since takes a UTC time such as 2026-01-05T14:30, or -2h, not \"%.40s\"",
+                   text);
+}
+
+static int read_filter(const struct cli_args *args, struct audit_filter *ret, struct err *err)
+{
+    *ret = (struct audit_filter){.user = cli_value(args, "--user"),
+                                 .command = cli_value(args, "--command"),
+                                 .result = cli_value(args, "--result")};
+    if (ret->command != NULL && ret->command[0] == '/') {
+        ret->command++;
+    }
+    int rc = read_since(args, &ret->since_us, err);
+    return rc < 0 ? rc : cli_number(args, "--run", 1, INT64_MAX, &ret->run_id, err);
+}
+
+/* A text of unauthorised users may begin with what a spreadsheet takes for a formula. */
+static void add_csv(const char *text, struct buf *out)
+{
+    AUTO_BUF struct buf clean = BUF_INIT(8192);
+    render_clean(str_c(text), false, &clean);
+    buf_add_char(out, '"');
+    if (clean.len > 0 && strchr("=+-@", clean.data[0]) != NULL) {
+        buf_add_char(out, '\'');
+    }
+    for (size_t i = 0; i < clean.len; i++) {
+        if (clean.data[i] == '"') {
+            buf_add_char(out, '"');
+        }
+        buf_add_char(out, clean.data[i]);
+    }
+    buf_add_char(out, '"');
+}
+
+static void add_row_csv(const struct audit_row *row, struct buf *out)
+{
+    const char *const texts[] = {row->user, row->channel, row->action, row->detail, row->result};
+    buf_addf(out, "%lld,", (long long)row->id);
+    clock_add_iso(out, row->at_us, true);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        buf_add_char(out, ',');
+        add_csv(texts[i], out);
+    }
+    buf_addf(out, ",%s\n", row->hash);
+}
+
+struct export_job {
+    bool csv;
+    bool lines;
+    struct buf out;       /* what is not printed yet */
+    struct json_out json; /* of the document, if it is one */
+};
+
+static int print_exported(const struct audit_row *row, void *userdata, struct err *err)
+{
+    struct export_job *job = userdata;
+    if (job->csv) {
+        add_row_csv(row, &job->out);
+    } else if (job->lines) {
+        struct json_out line = JSON_OUT(&job->out);
+        json_out_document(&line, "nightdesk.auditlog_row/1");
+        add_row_members(row, &line);
+        json_out_end(&line);
+        buf_add_char(&job->out, '\n');
+    } else {
+        json_out_object(&job->json, NULL);
+        add_row_members(row, &job->json);
+        json_out_end(&job->json);
+    }
+    if (buf_failed(&job->out)) {
+        return err_set(err, ERR_BUF_FULL, "row %lld", (long long)row->id);
+    }
+    cli_print(buf_str(&job->out));
+    buf_clear(&job->out);
+    return 0;
+}
+
+/* Row by row, since the log may be larger than memory. */
+static int export_with(const struct cli_args *args, struct ops_store *store, struct export_job *job)
+{
+    bool document = !job->csv && !job->lines;
+    struct audit_filter filter;
+    struct err err = {0};
+    int rc = read_filter(args, &filter, &err);
+    if (rc == 0 && document && !cli_flag(args, "--json")) {
+        rc = err_set(&err, ERR_CLI_USAGE, "export takes --csv, --json or --ndjson");
+    }
+    if (rc < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (document) {
+        json_out_document(&job->json, "nightdesk.auditlog_rows/1");
+        json_out_array(&job->json, "rows");
+    } else if (job->csv) {
+        buf_add_c(&job->out, "id,at,user,channel,action,detail,result,hash\n");
+    }
+    rc = audit_export(store, &filter, print_exported, job, &err);
+    if (rc < 0) {
+        return cli_fail(args, &err, rc == -ERR_AUDIT_CHAIN ? CLI_REFUSED : CLI_CRITICAL);
+    }
+    if (document) {
+        json_out_end(&job->json);
+        json_out_end(&job->json);
+        buf_add_char(&job->out, '\n');
+    }
+    cli_print(buf_str(&job->out));
+    return CLI_FINE;
+}
+
+static int export(const struct cli_args *args, struct ops_store *store)
+{
+    struct export_job job = {.csv = cli_flag(args, "--csv"),
+                             .lines = cli_flag(args, "--ndjson"),
+                             .out = BUF_INIT(65536)};
+    job.json = (struct json_out)JSON_OUT(&job.out);
+    int code = export_with(args, store, &job);
+    buf_release(&job.out);
+    return code;
+}
+
 static int show(const struct cli_args *args, struct ops_store *store)
 {
+    struct audit_filter filter;
     bool reads = strcmp(args->word[0], "reads") == 0;
     int64_t last = SHOW_DEFAULT;
     struct err err = {0};
-    if (cli_number(args, "--last", 1, SHOW_MAX, &last, &err) < 0) {
+    if (cli_number(args, "--last", 1, SHOW_MAX, &last, &err) < 0 ||
+        read_filter(args, &filter, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_FREE void *items =
@@ -257,7 +394,7 @@ static int show(const struct cli_args *args, struct ops_store *store)
     ASSERT(items != NULL);
     struct listing list = {.rows = reads ? NULL : items, .reads = reads ? items : NULL};
     list.count = reads ? read_table_list(store, 0, 0, list.reads, (size_t)last, &err)
-                       : audit_chain_list(store, 0, list.rows, (size_t)last, &err);
+                       : audit_search(store, &filter, list.rows, (size_t)last, &err);
     if (list.count < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
@@ -333,8 +470,9 @@ static int run(const struct cli_args *args)
     const char *word = args->word[0];
     bool writes = strcmp(word, "archive") == 0;
     if (!writes && strcmp(word, "verify") != 0 && strcmp(word, "show") != 0 &&
-        strcmp(word, "reads") != 0 && strcmp(word, "key") != 0) {
-        (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify, show, reads, key or archive");
+        strcmp(word, "reads") != 0 && strcmp(word, "key") != 0 && strcmp(word, "export") != 0) {
+        (void)err_set(&err, ERR_CLI_USAGE,
+                      "auditlog takes verify, show, export, reads, key or archive");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config_without_secrets(args, &config, &err) < 0 || secret_init(&err) < 0) {
@@ -353,13 +491,16 @@ static int run(const struct cli_args *args)
     if (strcmp(word, "key") == 0) {
         return show_key(args, store);
     }
+    if (strcmp(word, "export") == 0) {
+        return export(args, store);
+    }
     return strcmp(word, "verify") == 0 ? verify(args, store) : show(args, store);
 }
 
 const struct cli_command cmd_auditlog = {
     .name = "auditlog",
     .summary = "Verify, show or archive the audit log, a sealed chain of keyed hashes",
-    .words = "verify|show|reads|key|archive",
+    .words = "verify|show|export|reads|key|archive",
     .words_min = 1,
     .words_max = 1,
     .options = {{"--last", "N", "show, reads: how many rows (default 20, at most 1000)"},
@@ -367,14 +508,22 @@ const struct cli_command cmd_auditlog = {
                  "archive: rows that are older (default: monitoring.audit_log_archive)"},
                 {"--key", "HEX|FILE", "verify: the public key, or a file with what key printed"},
                 {"--seal", "ROWS:HASH", "verify: a seal that was kept elsewhere"},
+                {"--since", "TIME", "show, export: not older than this UTC time, or -2h"},
+                {"--user", "NAME", "show, export: only of this user"},
+                {"--command", "NAME", "show, export: only of this command"},
+                {"--result", "WORD", "show, export: ok, failed, or an error code"},
+                {"--run", "N", "show, export: only of this run of a command"},
+                {"--csv", NULL, "export: print CSV"},
                 CLI_OPTION_JSON,
-                {"--ndjson", NULL, "show, reads: print a JSON document per row"},
+                {"--ndjson", NULL, "show, export, reads: print a JSON document per row"},
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more =
         "verify, show and reads read the database with or without a running daemon.\n"
         "The log has commands that change something, refusals and unauthorised users. Commands\n"
         "that only read are counted by person and hour; reads shows the counts.\n"
+        "show prints the newest rows of the database; export prints all that match, oldest first,\n"
+        "those in the archives too.\n"
         "archive moves old rows, except the newest 50, into files in the folder audit of the\n"
         "state folder. The daemon archives automatically; to run archive, stop the daemon.\n"
         "verify reads the archives too, so keep them where they are.\n"

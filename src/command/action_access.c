@@ -1,7 +1,8 @@
 #include "base/check.h"
 #include "builtin.h"
 #include "io/json_out.h"
-#include "store/audit_chain.h"
+#include "store/audit_seal.h"
+#include "store/audit_search.h"
 #include "store/read_table.h"
 
 #include <string.h>
@@ -63,18 +64,105 @@ static void add_truncated(struct buf *out, const char *text)
     }
 }
 
+static const char *text_or_empty(const struct action_call *call, const char *name)
+{
+    const struct arg_value *value = action_value(call, name);
+    return value == NULL ? "" : value->text;
+}
+
+static void read_filter(const struct action_call *call, struct audit_filter *ret)
+{
+    const struct arg_value *user = action_value(call, "user");
+    const struct arg_value *since = action_value(call, "since");
+    const char *command = text_or_empty(call, "command");
+    *ret = (struct audit_filter){.user = user == NULL ? "" : user->user.name,
+                                 .command = command[0] == '/' ? command + 1 : command,
+                                 .result = text_or_empty(call, "result"),
+                                 .since_us = since == NULL ? 0 : since->time_us,
+                                 .run_id = action_int(call, "run"),
+                                 .before_id = action_int(call, "before")};
+}
+
+/* A word without blanks needs no quotes; any other filter gets no button. */
+static bool add_word(struct buf *line, const char *name, const char *text)
+{
+    if (text[0] != '\0') {
+        buf_addf(line, " %s=%s", name, text);
+    }
+    return strpbrk(text, " \t\n\"'\\=") == NULL;
+}
+
+/* The command line of the page with rows before this id. */
+static void add_next_page(struct reply *r, const struct audit_filter *f, int64_t count,
+                          int64_t before_id)
+{
+    AUTO_BUF struct buf line = BUF_INIT(512);
+    buf_addf(&line, "/auditlog count=%lld", (long long)count);
+    bool fits = add_word(&line, "user", f->user);
+    fits = add_word(&line, "command", f->command) && fits;
+    fits = add_word(&line, "result", f->result) && fits;
+    if (f->since_us != 0) {
+        buf_add_c(&line, " since=");
+        clock_add_iso(&line, f->since_us, false);
+    }
+    if (f->run_id != 0) {
+        buf_addf(&line, " run=%lld", (long long)f->run_id);
+    }
+    buf_addf(&line, " before=%lld", (long long)before_id);
+    if (fits && !buf_failed(&line)) {
+        reply_page(r, NULL, line.data);
+    }
+}
+
+/* How far the log is sealed, in the form that `auditlog verify --seal` reads. */
+static int add_seal(const struct builtin *builtin, struct reply *r, struct json_out *data,
+                    struct err *err)
+{
+    struct audit_seal seal = {.rows = 0};
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    int rc = audit_seal_newest(builtin->store, &seal, err);
+    if (rc < 0) {
+        return rc;
+    }
+    buf_addf(&text, "%lld:%.*s", (long long)seal.rows, AUDIT_SEAL_HASH_CHARS, seal.last_hash);
+    if (seal.rows > 0) {
+        reply_para(r, "Newest seal {}", cell_code(text.data));
+        json_out_text(data, "seal", text.data);
+    } else {
+        json_out_null(data, "seal");
+    }
+    return 0;
+}
+
+static void add_rows(struct reply *r, const struct builtin *builtin, const struct audit_row *rows,
+                     int n, struct json_out *data)
+{
+    json_out_array(data, "rows");
+    reply_columns(r, "#", "time (UTC)", "who", "what", "detail", "result");
+    for (int i = 0; i < n; i++) {
+        const struct audit_row *row = &rows[i];
+        AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
+        add_truncated(&detail, row->detail);
+        reply_cells(r, cell_count(row->id), cell_time(row->at_us, clock_wall_us(builtin->clock)),
+                    cell_text(row->user), cell_text(row->action), cell_text(detail.data),
+                    cell_text(row->result));
+        add_row(data, row);
+    }
+    json_out_end(data);
+}
+
 static int show_auditlog(struct action_call *call, struct err *err)
 {
     const struct builtin *builtin = action_userdata(call);
     struct reply *r = action_reply(call);
     int64_t count = action_int(call, "count");
-    struct audit_row rows[ROWS_MAX];
+    AUTO_FREE struct audit_row *rows = calloc(ROWS_MAX + 1, sizeof(*rows));
     struct audit_chain_result chain;
+    struct audit_filter filter;
     int64_t all = 0;
-    const struct arg_value *user = action_value(call, "user");
-    const struct arg_value *since = action_value(call, "since");
-    int n = audit_chain_search(builtin->store, user == NULL ? "" : user->user.name,
-                               since == NULL ? 0 : since->time_us, rows, (size_t)count, err);
+    ASSERT(rows != NULL);
+    read_filter(call, &filter);
+    int n = audit_search(builtin->store, &filter, rows, (size_t)count + 1, err);
     int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &chain, &all, err);
     if (rc < 0) {
         return rc;
@@ -97,18 +185,18 @@ static int show_auditlog(struct action_call *call, struct err *err)
     reply_para(r, "{} read-only command{} in the last day: counted, not listed.", cell_count(reads),
                cell_text(reads == 1 ? "" : "s"));
     struct json_out data = JSON_OUT_TREE(reply_data(r));
-    json_out_array(&data, "rows");
-    reply_columns(r, "#", "time (UTC)", "who", "what", "detail", "result");
-    for (int i = 0; i < n; i++) {
-        const struct audit_row *row = &rows[i];
-        AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
-        add_truncated(&detail, row->detail);
-        reply_cells(r, cell_count(row->id), cell_time(row->at_us, clock_wall_us(builtin->clock)),
-                    cell_text(row->user), cell_text(row->action), cell_text(detail.data),
-                    cell_text(row->result));
-        add_row(&data, row);
+    if ((rc = add_seal(builtin, r, &data, err)) < 0) {
+        return rc;
     }
-    json_out_end(&data);
+    bool more = n > count;
+    n = more ? (int)count : n;
+    if (n == 0) {
+        reply_line(r, "No row matches.");
+    }
+    if (more) {
+        add_next_page(r, &filter, count, rows[n - 1].id);
+    }
+    add_rows(r, builtin, rows, n, &data);
     json_out_i64(&data, "reads_of_a_day", reads);
     json_out_bool(&data, "whole", chain.ok);
     reply_protect(r);
@@ -195,7 +283,21 @@ const struct action action_access_rows[] = {
           .maximum = PARAM_BOUND(ROWS_MAX),
           .help = "how many"},
          {.name = "user", .type = PARAM_USER, .help = "only of this user"},
-         {.name = "since", .type = PARAM_TIME, .maximum = "now", .help = "not older than this"}),
+         {.name = "since", .type = PARAM_TIME, .maximum = "now", .help = "not older than this"},
+         {.name = "command", .type = PARAM_TEXT, .help = "only of this command"},
+         {.name = "result",
+          .type = PARAM_TEXT,
+          .help = "only with this result: ok, failed or an error code"},
+         {.name = "run",
+          .type = PARAM_INT,
+          .default_text = "0",
+          .minimum = "0",
+          .help = "only of the run with this number"},
+         {.name = "before",
+          .type = PARAM_INT,
+          .default_text = "0",
+          .minimum = "0",
+          .help = "only older ones than this number"}),
      .run = show_auditlog},
     {0},
 };

@@ -210,14 +210,3 @@ int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *r
                       DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
     return read_rows(rows, rc, ret, max, err);
 }
-
-int audit_chain_search(struct ops_store *store, const char *user, int64_t since_us,
-                       struct audit_row *ret, size_t max, struct err *err)
-{
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(
-        store->db, ROWS_OF " WHERE at_us >= ? AND (? = '' OR user = ?) ORDER BY id DESC LIMIT ?",
-        DB_VALUES(DB_I64(since_us), DB_TEXT_C(user), DB_TEXT_C(user), DB_I64((int64_t)max)), &rows,
-        err);
-    return read_rows(rows, rc, ret, max, err);
-}

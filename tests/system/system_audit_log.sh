@@ -16,6 +16,37 @@ tap_check "and prints the number of rows" contains "$WORK/out" "rows"
 "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$state" > "$WORK/rows" 2>&1
 tap_check "show prints the commands" contains "$WORK/rows" "pause"
 
+# ---- filters and export
+list() {
+    "$ND" auditlog "$@" --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
+}
+list show --command pause
+tap_check "one command" contains "$WORK/out" ": pause"
+tap_check "and no other" lacks "$WORK/out" "resume"
+run=$(sed -n 's/.*run \([0-9]*\): pause.*/\1/p' "$WORK/out" | head -n 1)
+list show --run "$run"
+tap_check "all rows of a run" test "$(grep -c "run $run: pause" "$WORK/out")" -ge 3
+tap_check "and no others" test "$(grep -vc "run $run: pause" "$WORK/out")" -eq 0
+list show --result failed
+tap_check "what failed" contains "$WORK/out" "nonsense-one"
+tap_check "and nothing that did not" lacks "$WORK/out" "[ok]"
+list show --user nobody
+tap_check "nobody's rows" test ! -s "$WORK/out"
+list export --csv
+tap_check "export as CSV has a header" \
+    test "$(head -n 1 "$WORK/out")" = "id,at,user,channel,action,detail,result,hash"
+exported=$(wc -l < "$WORK/out")
+list show --last 1000
+tap_check "and each row" test "$exported" -eq "$(($(wc -l < "$WORK/out") + 1))"
+list export --ndjson --command /pause --since -1h
+tap_check "export takes the filters" test "$(grep -c '"detail":"run' "$WORK/out")" -ge 3
+list export --json
+tap_check "export as JSON" grep -qE '^\{"schema":"nightdesk.auditlog_rows/1","rows":\[\{"id":1,.*\}\]\}$' "$WORK/out"
+list export
+tap_check "export without a form: 2" test $? -eq 2
+list show --since yesterday
+tap_check "a time that cannot be read: 2" contains "$WORK/out" CLI_USAGE
+
 # ---- seals: what was kept elsewhere finds what the folder alone does not
 key() {
     "$ND" auditlog key --config "$WORK/quiet.yaml" --state "$state"
@@ -151,6 +182,8 @@ tap_check "then it archives the rest" test $? -eq 0
 verify
 tap_check "verify reads the archives" grep -qE "including those of [0-9]+ archives" "$WORK/out"
 left=$(sqlite3 "$state/ops.db" "SELECT count(*) FROM audit_log WHERE action != 'audit.archived'")
+list export --csv
+tap_check "export has the archived rows, too" test "$(wc -l < "$WORK/out")" -gt 4500
 tap_check "the newest 50 rows remain, besides those that name archives ($left)" test "$left" -le 50
 first=$(ls "$state/audit" | head -n 1)
 mv "$state/audit/$first" "$WORK/taken"

@@ -93,6 +93,7 @@ subcommand replay --config "$conf" --state "$state" --json
 subcommand replay --config "$conf" --state "$state" --json --why
 subcommand auditlog show --config "$conf" --state "$state" --json
 subcommand auditlog reads --config "$conf" --state "$state" --json
+subcommand auditlog export --config "$conf" --state "$state" --json
 subcommand auditlog key --config "$conf" --state "$state" --json
 subcommand auditlog verify --config "$conf" --state "$state" --json
 subcommand auditlog archive --older-than 0 --config "$conf" --state "$state" --json
