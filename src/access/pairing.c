@@ -154,8 +154,8 @@ static void choose_name(const struct access *access, int64_t id, const char *sho
     }
     base[len] = '\0';
     (void)str_copy(str_c(len == 0 ? "owner" : base), ret, NAME_SIZE);
-    for (int i = 2; access_name_is_taken(access, ret, id); i++) {
-        (void)snprintf(ret, NAME_SIZE, "%s%d", len == 0 ? "owner" : base, i);
+    for (unsigned i = 2; i < 1000 && access_name_is_taken(access, ret, id); i++) {
+        (void)snprintf(ret, NAME_SIZE, "%s%u", len == 0 ? "owner" : base, i % 1000);
     }
 }
 

@@ -269,8 +269,12 @@ cd "$dir" || exit 1
 "$ND" check-config nightdesk.yaml > "$dir/out" 2>&1
 tap_check "its configuration is accepted" test $? -eq 0
 "$ND" config --config nightdesk.yaml > "$dir/out" 2>&1
-# All but those that were added since.
-tap_check "each option is read" test "$(grep '# default' "$dir/out" | grep -vcE ' (folder|entry_order|file_units|max_dropped|confirm_band|depends_on):')" -eq 0
+# "group.option" of each option that the file sets, and of each that is said to be a default.
+options() { awk '/^[a-z_]+:/ { sub(/:.*/, ""); group = $0 } /^  [a-z_]+:/ { sub(/:.*/, ""); print group "." $1 }' | sort -u; }
+options < nightdesk.yaml > "$dir/set"
+grep -E '^[a-z_]+:|# default' "$dir/out" | options > "$dir/defaults"
+tap_check "the file sets options" test "$(wc -l < "$dir/set")" -ge 50
+tap_check "each option is read" test "$(comm -12 "$dir/set" "$dir/defaults" | wc -l)" -eq 0
 for option in "cooldown: 45m" "max_drawdown: 12%" "confirm_expiry: 90s" "tick_digits: 5" \
     "poll_timeout: 20s" "audit_log_archive: 60d" "source: csv" "level: debug"; do
     tap_check "$option" contains "$dir/out" "$option"
