@@ -132,7 +132,8 @@ $(B)/obj/gen/embedded.o: $(B)/gen/embedded.c $(B)/flags
 $(BIN): $(OBJ) $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
--include $(OBJ:.o=.d) $(B)/obj/gen/embedded.d
+# All of them: MODULES may name only some (make mutants).
+-include $(wildcard $(B)/obj/*/*.d)
 
 # ---------------------------------------------------------------- tests
 # tests/unit/<module>/test_<thing>.c: one binary per module, linked with the modules it may use.
