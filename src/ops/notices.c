@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define RETRY_US        (3 * USEC_PER_SEC)
 #define BATCH_MAX       5 /* entries and exits as messages of their own */
 #define PAGE            50
 #define DAY_TRADES      1000
@@ -81,6 +82,9 @@ static bool in_one(struct notices *n, const struct snapshot *s, body_fn body, vo
 {
     struct err err = {0};
     struct ops_store_change change;
+    if (now_mono(n) < n->retry_mono_us) {
+        return false;
+    }
     int rc = ops_store_change_begin(n->o.store, &change, &err);
     if (rc >= 0) {
         rc = body(n, s, userdata, &err);
@@ -91,6 +95,7 @@ static bool in_one(struct notices *n, const struct snapshot *s, body_fn body, vo
         }
     }
     if (rc < 0) {
+        n->retry_mono_us = now_mono(n) + RETRY_US;
         log_err(LOG_LEVEL_WARNING, &err, "could not store a notification; trying again");
     }
     return rc >= 0;

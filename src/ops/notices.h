@@ -55,6 +55,7 @@ struct notices {
     int64_t begun_mono_us;
     int64_t last_alive_us; /* of the last process; 0: unknown */
     int64_t alive_mono_us; /* the file was touched */
+    int64_t retry_mono_us; /* nothing is stored before: each attempt on a locked database blocks */
     bool look;             /* something may be new */
     uint64_t trades;       /* of the snapshot when it was last looked at */
     bool state_known;

@@ -319,6 +319,17 @@ static void publish_telegram(struct ops *ops)
     atomic_store_explicit(&shared->telegram, state, memory_order_relaxed);
 }
 
+/* Apart from the tick, because each write to a locked database waits for a moment. */
+static void on_notices(void *userdata)
+{
+    struct ops *ops = userdata;
+    if (ops->channels_open && !ops->file_lost) {
+        notices_tick(&ops->notices, desk_snapshot(ops->desk));
+        int64_t since_us;
+        alerts_tick(ops->alerts, telegram_reach(ops->telegram, &since_us) == CHAT_REFUSED);
+    }
+}
+
 static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
@@ -328,11 +339,6 @@ static void on_tick(void *userdata)
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     publish_telegram(ops);
-    if (ops->channels_open && !ops->file_lost) {
-        notices_tick(&ops->notices, desk_snapshot(ops->desk));
-        int64_t since_us;
-        alerts_tick(ops->alerts, telegram_reach(ops->telegram, &since_us) == CHAT_REFUSED);
-    }
     int64_t now_us = mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
         ops->status_next_mono_us = now_us + STATUS_US;
@@ -790,12 +796,14 @@ static int build_sources(struct ops *ops, struct err *err)
     desk_add_status_line(ops->desk, heartbeat_line, ops);
     desk_add_status_line(ops->desk, reload_status, ops->reload);
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
+    ops->notice_tick = loop_add_timer(ops->loop, on_notices, ops);
     ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
     ops->leaving = loop_add_timer(ops->loop, on_leaving, ops);
     loop_source_name(ops->leaving, "stop");
     loop_on_absence(ops->loop, ops_watch_absence, &ops->watch);
     loop_source_name(ops->tick, "ops tick");
+    loop_source_name(ops->notice_tick, "notifications");
     loop_source_name(ops->watchdog, "watchdog");
     loop_source_name(ops->starting, "start");
     ops->events_source =
@@ -859,6 +867,7 @@ int ops_run(struct ops *ops)
     ops_audit_start(ops, ops->run_mono_us);
     ops->watchdog_us = notify_watchdog_us() / 2;
     loop_timer_every(ops->tick, TICK_US);
+    loop_timer_every(ops->notice_tick, TICK_US);
     heartbeat_start(ops->heartbeat);
     if (ops->watchdog_us > 0) {
         loop_timer_in(ops->watchdog, 0);
@@ -920,6 +929,7 @@ void ops_free(struct ops *ops)
     ops_store_free(ops->store);
     loop_source_free(ops->events_source);
     loop_source_free(ops->tick);
+    loop_source_free(ops->notice_tick);
     loop_source_free(ops->watchdog);
     loop_source_free(ops->starting);
     loop_source_free(ops->leaving);

@@ -66,6 +66,7 @@ struct ops {
     struct reload *reload;
     struct loop_source *events_source;
     struct loop_source *tick;
+    struct loop_source *notice_tick;
     struct loop_source *watchdog; /* armed if systemd has a watchdog for us */
     struct loop_source *starting;
     struct loop_source *sigterm;
