@@ -388,6 +388,7 @@ static int stop_body(struct notices *n, const struct snapshot *s, void *userdata
 
 int64_t notices_stopping(struct notices *n, const struct snapshot *s, const char *why)
 {
+    n->retry_mono_us = 0; /* there is no later attempt */
     int64_t before = 0, after = 0;
     char words[64];
     (void)snprintf(words, sizeof(words), "%s", why);
