@@ -17,20 +17,6 @@ struct incoming {
     const struct telegram_moment *moment;
 };
 
-/* The member that holds the update's content; its key is the kind. NULL if there is none. */
-static struct json_object *update_content(struct json_object *update, const char **ret_kind)
-{
-    json_object_object_foreach(update, key, value)
-    {
-        if (json_is_object(value)) {
-            *ret_kind = key;
-            return value;
-        }
-    }
-    *ret_kind = "unknown";
-    return NULL;
-}
-
 static int submit(struct telegram *t, const struct principal *who, struct str line,
                   struct invocation in, struct err *err)
 {
@@ -113,21 +99,31 @@ static struct str text_of(const struct json_object *message)
     return str_n(text.ptr, text.len > TEXT_MAX ? TEXT_MAX : text.len);
 }
 
+/* Why a command is answered, but not run: it is not the sender's own new text. Another bot chooses
+ * the text of a message that is sent through it. */
+static enum err_id not_run(struct json_object *message, bool edited)
+{
+    return is_forwarded(message)                  ? ERR_COMMAND_FORWARDED
+           : json_get(message, "via_bot") != NULL ? ERR_COMMAND_VIA_BOT
+           : edited                               ? ERR_COMMAND_EDITED
+                                                  : ERR_NONE;
+}
+
 static int accept_text(struct telegram *t, const struct principal *who, struct incoming *in,
                        bool edited, struct err *err)
 {
     struct json_object *message = in->content;
     int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
     struct str text = text_of(message);
-    bool forwarded = is_forwarded(message);
+    enum err_id reason = not_run(message, edited);
+    bool others = reason != ERR_NONE && reason != ERR_COMMAND_EDITED; /* somebody else's text */
     bool is_private = strcmp(json_text(json_get(message, "chat"), "type"), "private") == 0;
     if (chat_id == 0) {
         return 0;
     }
     telegram_send_chat_alive(t->send, chat_id);
-    /* In a group only commands are meant for the bot. A forwarded message is not the sender's own
-     * text: one that looks like a command is answered, but not run. */
-    if (text.len == 0 || ((!is_private || forwarded) && text.ptr[0] != '/')) {
+    /* In a group only commands are meant for the bot. */
+    if (text.len == 0 || ((!is_private || others) && text.ptr[0] != '/')) {
         return 0;
     }
     AUTO_BUF struct buf stripped = BUF_INIT(LINE_MAX_BYTES);
@@ -142,9 +138,7 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
                                       .thread_id = topic_of(message),
                                       .message_id = json_i64(message, "message_id", 0),
                                       .update_id = in->update_id,
-                                      .not_run = forwarded ? ERR_COMMAND_FORWARDED
-                                                 : edited  ? ERR_COMMAND_EDITED
-                                                           : ERR_NONE,
+                                      .not_run = reason,
                                       .sent_us = sent_us(&in->moment->now, age_us)},
                   err);
 }
@@ -223,6 +217,36 @@ const char *telegram_update_kind(size_t index)
     return index < COUNT_OF(kinds) ? kinds[index].name : NULL;
 }
 
+/* The member that holds the update's content; its key is the kind. One that we know is preferred:
+ * members of a later version of the Bot API may come before it. NULL if there is none. */
+static struct json_object *update_content(struct json_object *update, const char **ret_kind)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct json_object *content = json_get(update, kinds[i].name);
+        if (json_is_object(content)) {
+            *ret_kind = kinds[i].name;
+            return content;
+        }
+    }
+    json_object_object_foreach(update, key, value)
+    {
+        if (json_is_object(value)) {
+            *ret_kind = key;
+            return value;
+        }
+    }
+    *ret_kind = "unknown";
+    return NULL;
+}
+
+/* The person who sent it; 0: none. With sender_chat it is sent in the name of a chat, by an
+ * anonymous admin or a channel: `from` then holds an id that many people share. */
+static int64_t sender_of(const struct json_object *content)
+{
+    return json_get(content, "sender_chat") != NULL ? 0
+                                                    : json_i64(json_get(content, "from"), "id", 0);
+}
+
 /* Somebody who is no user sent a new message in a private chat: it may be the code that makes them
  * an owner. Whatever else it is gets no answer. */
 static int try_pairing(struct telegram *t, const char *kind, const struct incoming *in,
@@ -254,7 +278,7 @@ int telegram_update_accept(struct telegram *t, struct json_object *update,
     struct incoming in = {.content = update_content(update, &kind),
                           .update_id = json_i64(update, "update_id", 0),
                           .moment = moment};
-    int64_t from_id = json_i64(json_get(in.content, "from"), "id", 0);
+    int64_t from_id = sender_of(in.content);
     struct principal who;
     if (in.content == NULL || from_id == 0) {
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);

@@ -197,6 +197,40 @@ static const struct object types[] = {
 };
 /* clang-format on */
 
+/* The members of Update but update_id: the kinds of updates, in the order of the description. */
+static const char *const updates[] = {
+    "message",
+    "edited_message",
+    "channel_post",
+    "edited_channel_post",
+    "business_connection",
+    "business_message",
+    "edited_business_message",
+    "deleted_business_messages",
+    "guest_message",
+    "message_reaction",
+    "message_reaction_count",
+    "inline_query",
+    "chosen_inline_result",
+    "callback_query",
+    "shipping_query",
+    "pre_checkout_query",
+    "purchased_paid_media",
+    "poll",
+    "poll_answer",
+    "my_chat_member",
+    "chat_member",
+    "chat_join_request",
+    "chat_boost",
+    "removed_chat_boost",
+    "managed_bot",
+};
+
+const char *bot_api_update_kind(size_t index)
+{
+    return index < COUNT_OF(updates) ? updates[index] : NULL;
+}
+
 static const struct object *find(const struct object *list, struct str name)
 {
     for (; list->name != NULL; list++) {

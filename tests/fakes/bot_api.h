@@ -12,9 +12,12 @@
 #include "io/json.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define BOT_API_FIELD_SIZE 64
 
+/* The kinds of updates: "message", "edited_message", …; NULL past the end. */
+const char *bot_api_update_kind(size_t index);
 bool bot_api_has(const char *method);
 /* NULL: none; else what is wrong with `ret_field`. In a multipart request every value is a text,
  * and those that should be something else are JSON in it. */
