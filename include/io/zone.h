@@ -30,5 +30,15 @@ int zone_load(const char *name, struct zone **ret, struct err *err);
 void zone_free(struct zone *zone);
 struct zone_time zone_local(const struct zone *zone, int64_t wall_us); /* zone NULL: UTC */
 
+/* A date of the Gregorian calendar. */
+struct zone_date {
+    int64_t year;
+    int month; /* from 1 */
+    int day;   /* from 1 */
+};
+struct zone_date zone_date(int64_t day);                      /* of a day since 1970-01-01 */
+int64_t zone_day(int64_t year, int month, int day);           /* the reverse */
+int64_t zone_day_start(const struct zone *zone, int64_t day); /* wall µs; zone NULL: UTC */
+
 /* "HH:MM" as a minute of the day, 0 to 1439; -1 if it is something else. */
 int zone_parse_minute(const char *text);

@@ -331,6 +331,36 @@ struct zone_time zone_local(const struct zone *zone, int64_t wall_us)
         .day = day, .minute_of_day = (int)((local_s - day * DAY_S) / 60), .offset_s = offset_s};
 }
 
+struct zone_date zone_date(int64_t day)
+{
+    int64_t year = year_of(day);
+    int month = 12;
+    while (month > 1 && day_of(year, month, 1) > day) {
+        month--;
+    }
+    return (struct zone_date){
+        .year = year, .month = month, .day = (int)(day - day_of(year, month, 1)) + 1};
+}
+
+int64_t zone_day(int64_t year, int month, int day)
+{
+    return day_of(year, month, day);
+}
+
+int64_t zone_day_start(const struct zone *zone, int64_t day)
+{
+    int64_t before_s = (day - 2) * DAY_S, start_s = (day + 2) * DAY_S;
+    while (start_s - before_s > 1) {
+        int64_t mid_s = before_s + (start_s - before_s) / 2;
+        if (zone_local(zone, mid_s * USEC_PER_SEC).day >= day) {
+            start_s = mid_s;
+        } else {
+            before_s = mid_s;
+        }
+    }
+    return start_s * USEC_PER_SEC;
+}
+
 int zone_parse_minute(const char *text)
 {
     struct str s = str_c(text);

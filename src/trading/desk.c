@@ -223,12 +223,18 @@ struct desk *desk_new(const struct desk_options *options)
     if (options->state_dir != NULL) {
         (void)open_stop_file(desk);
     }
+    desk_apply(desk, options->config);
     return desk;
 }
 
 void desk_apply(struct desk *desk, const struct config *config)
 {
+    const char *name = config == NULL ? NULL : config->alerts_timezone;
     desk->o.config = config;
+    zone_free(TAKE(desk->zone));
+    /* The alerts log a failure; the days of reports are then those of UTC. */
+    bool good = name != NULL && zone_load(name, &desk->zone, NULL) == 0;
+    (void)str_copy(str_c(good ? name : "UTC"), desk->zone_name, sizeof(desk->zone_name));
 }
 
 void desk_free(struct desk *desk)
@@ -239,6 +245,7 @@ void desk_free(struct desk *desk)
         loop_source_free(desk->save);
         pool_cancel(desk->sync);
         stop_file_free(desk->stop_file);
+        zone_free(desk->zone);
         free(desk);
     }
 }
@@ -672,6 +679,12 @@ void desk_market_line(struct reply *r, const struct snapshot *s)
     }
     reply_para(r, "Market time {} ({}× real time)", cell_time(s->market_us, 0),
                cell_count(s->market_speed));
+}
+
+int64_t desk_market_us(struct desk *desk)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    return s->version > 0 ? s->market_us : clock_wall_us(desk->o.clock);
 }
 
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err)

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "io/zone.h"
 #include "trading/desk.h"
 
 #define DESK_PENDING_MAX 64
@@ -64,6 +65,8 @@ struct desk {
     struct loop_source *look;
     struct loop_source *late; /* timer */
     int64_t last_id;          /* of a request */
+    struct zone *zone;        /* of the days of reports; NULL: UTC */
+    char zone_name[64];       /* "": that of this machine */
 
     struct stop_file *stop_file; /* emergency.stop; NULL: not open */
     struct loop_source *save;    /* timer: retries a failed write or sync of the file */
@@ -114,6 +117,12 @@ int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
 void desk_disk_line(struct buf *out, const struct snapshot *s);
 /* Adds the market's time to the reply, unless the market runs in real time. */
 void desk_market_line(struct reply *r, const struct snapshot *s);
+/* The market's clock; before the engine has reported, this machine's. */
+int64_t desk_market_us(struct desk *desk);
+/* When the last so many days began, today included, in the time zone of reports. */
+int64_t desk_days_ago_us(struct desk *desk, int64_t days);
+/* Adds the time zone of these days to the reply and its data. */
+void desk_zone_line(struct desk *desk, struct reply *r);
 /* For actions that read trading.db: ERR_ENGINE_SILENT if it cannot be read yet. Also adds the age
  * of the snapshot to the reply (desk_read). */
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err);
@@ -129,6 +138,8 @@ void desk_on_late(void *desk);
 /* domain.c: what this module knows about values: symbols, positions, orders, current prices. */
 void domain_register(struct desk *desk, struct action_table *table);
 
+extern const struct action action_profit_rows[];
+extern const struct action action_performance_rows[];
 extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];
 extern const struct action action_decisions_rows[];

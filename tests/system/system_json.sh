@@ -48,6 +48,15 @@ get /api/v1/nothing
 ask status
 ask positions
 ask trades
+ask balance
+ask profit
+ask profit 7
+ask daily
+ask weekly 2
+ask monthly 2
+ask performance
+ask performance agent
+ask performance hour 30
 ask decisions
 ask why
 id=$("$ND" do --config "$conf" --state "$state" --json trades |

@@ -15,7 +15,8 @@ static const char *const wanted[] = {
     "why",           "pause",         "resume",         "close",           "whoami",
     "version",       "auditlog",      "emergency_stop", "clear_emergency", "decisions",
     "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
-    "rule_activate", "rule_test",     "rule_retire"};
+    "rule_activate", "rule_test",     "rule_retire",    "balance",         "profit",
+    "daily",         "weekly",        "monthly",        "performance"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {

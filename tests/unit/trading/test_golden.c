@@ -75,10 +75,21 @@ static void replies_match_the_golden_files(void **state)
         const char *line;
         const char *name;
     } cases[] = {
-        {"/status", "account"},    {"/positions", "positions"}, {"/trades", "trades"},
-        {"/risk", "risk"},         {"/why d2", "why"},          {"/decisions", "decisions"},
-        {"/rules words", "rules"}, {"/whoami", "whoami"},       {"/version", "version"},
-        {"/help why", "help_why"}, {"/auditlog", "auditlog"},
+        {"/status", "account"},
+        {"/positions", "positions"},
+        {"/trades", "trades"},
+        {"/risk", "risk"},
+        {"/why d2", "why"},
+        {"/decisions", "decisions"},
+        {"/rules words", "rules"},
+        {"/whoami", "whoami"},
+        {"/version", "version"},
+        {"/help why", "help_why"},
+        {"/auditlog", "auditlog"},
+        {"/balance", "balance"},
+        {"/profit", "profit"},
+        {"/daily 3", "daily"},
+        {"/performance exit", "performance"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         check(s, cases[i].line, cases[i].name);
