@@ -11,9 +11,9 @@
  *     rc = db_run(tx, "INSERT INTO fills(id) VALUES (?)", DB_VALUES(DB_I64(id)), err);
  *     return rc < 0 ? rc : db_commit(TAKE(tx), err);
  *
- * Always true: WAL, foreign keys on, synchronous=FULL. Values are always bound, never formatted
- * into SQL. Errors are DB_… of the catalogue. Statements are cached by their text, so SQL texts
- * must be constants. Rows must be freed before the database.
+ * Always true: WAL, foreign keys on, synchronous=FULL but for db_run_unsynced. Values are always
+ * bound, never formatted into SQL. Errors are DB_… of the catalogue. Statements are cached by their
+ * text, so SQL texts must be constants. Rows must be freed before the database.
  * Only SQLite opens and closes a database file. Any other close() in this process would drop
  * SQLite's locks on the file, and another program could then delete the WAL.
  * One writer per file; any number of read-only connections, each on its own thread.
@@ -95,6 +95,10 @@ static inline struct db_value db_value_text_or_null(const char *text)
 /* Runs one statement to completion and ignores its rows. */
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
            struct err *err);
+/* The same without waiting for the disk: a crash of the program does not lose the change, a power
+ * cut may, until the next synced commit. Inside a transaction it is db_run. */
+int db_run_unsynced(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                    struct err *err);
 /* Runs any number of statements without values: schema, pragmas, tests. Not cached. */
 int db_exec(struct db *db, const char *sql, struct err *err);
 /* First column of the first row; *ret = fallback if there is no row or the column is NULL. */

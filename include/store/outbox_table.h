@@ -112,7 +112,10 @@ struct outbox_copy {
 int outbox_table_copies(struct ops_store *store, const char *channel, int64_t run_id,
                         int64_t prompt_id, struct outbox_copy *ret, size_t max, struct err *err);
 
-int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err); /* attempts + 1 */
+/* attempts + 1. may_repeat: the same message twice does no harm, so the change is not synced, and a
+ * power cut may leave the message queued. */
+int outbox_table_sending(struct ops_store *store, int64_t id, bool may_repeat, struct err *err);
+/* Not synced: after a power cut it is a message that may have arrived. */
 int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id,
                            struct err *err);
 /* Back to queued. */

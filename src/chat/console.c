@@ -219,7 +219,7 @@ static void print_row(struct console *console, const struct outbox_row *row)
         (void)outbox_table_dead(store, row->id, err_info(why.id)->code, &err);
         return;
     }
-    if (outbox_table_sending(store, row->id, &err) < 0) {
+    if (outbox_table_sending(store, row->id, false, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "console: could not mark a reply as being sent");
         console->held_mono_us = clock_mono_us(console->options.clock) + RETRY_US;
         loop_timer_in(console->settle, RETRY_US);

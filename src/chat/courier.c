@@ -188,7 +188,7 @@ static void begin(struct courier *courier)
         courier_wake(courier);
         return;
     }
-    if (outbox_table_sending(courier->o.store, row->id, &err) < 0) {
+    if (outbox_table_sending(courier->o.store, row->id, false, &err) < 0) {
         /* Not sent: without a stored state it could be sent twice. */
         drop(courier);
         fails(courier, &err);

@@ -258,7 +258,7 @@ static int delete_later(const struct delivery *d, struct err *err)
         return rc;
     }
     if ((rc = outbox_table_add(store, &m, now_us, &id, err)) == 0 &&
-        (rc = outbox_table_sending(store, id, err)) == 0 &&
+        (rc = outbox_table_sending(store, id, false, err)) == 0 &&
         (rc = outbox_table_delivered(store, id, d->message_id, err)) == 0) {
         m.kind = OUTBOX_DELETE;
         m.edit_of = id;
@@ -479,11 +479,11 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 }
 
 /* Whether the message answers a command that only reads: the same text twice cannot mislead. */
-static bool answers_reading(const struct delivery *d)
+static bool answers_reading(const struct telegram_send *send, const struct outbox_row *row)
 {
-    const struct telegram_options *o = &d->send->t->options;
+    const struct telegram_options *o = &send->t->options;
     AUTO_RUN_ROW struct run_row run = {0};
-    if (d->row.run_id == 0 || run_table_get(o->store, d->row.run_id, &run, NULL) < 0) {
+    if (row->run_id == 0 || run_table_get(o->store, row->run_id, &run, NULL) < 0) {
         return false;
     }
     const struct manifest *m = manifest_find(o->manifests, run.command);
@@ -496,12 +496,12 @@ static bool answers_reading(const struct delivery *d)
 static void on_lost(struct delivery *d, const struct telegram_answer *answer)
 {
     AUTO_BUF struct buf why = BUF_INIT(512);
+    struct telegram_send *send = d->send;
     /* Repeating an edit, a delete or a pin is harmless. */
     bool is_edit = (d->edit && d->part == 0) || is_minor(d);
     bool is_alert = d->row.priority <= OUTBOX_HIGH;
-    bool is_plain = is_edit || (!is_alert && answers_reading(d));
-    bool is_late = now_wall(d->send) - d->row.created_us > REPEAT_US;
-    struct telegram_send *send = d->send;
+    bool is_plain = is_edit || (!is_alert && answers_reading(send, &d->row));
+    bool is_late = now_wall(send) - d->row.created_us > REPEAT_US;
     int64_t delay_us = telegram_fault(send->t, &send->fault, &answer->err, "send");
     send->held_mono_us = now_mono(send) + delay_us;
     buf_addf(&why, "%s%s", is_plain ? "" : LOST_MARK, err_info(answer->err.id)->code);
@@ -664,7 +664,8 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         end_dead(d, &why);
         return;
     }
-    if (outbox_table_sending(send->t->options.store, row->id, &err) < 0) {
+    if (outbox_table_sending(send->t->options.store, row->id, answers_reading(send, row), &err) <
+        0) {
         /* Not sent: without a stored state it could be sent twice. */
         int64_t delay_us = telegram_fault(send->t, &send->fault, &err, "outbox");
         send->held_mono_us = now_mono(send) + delay_us;
@@ -778,8 +779,9 @@ static void pump(void *userdata)
 }
 
 /* Messages that the last process was sending may have arrived. Urgent ones are sent again with the
- * mark "possibly repeated"; the others stay uncertain, because the user can repeat the command. */
-static void repeat_uncertain_alerts(struct telegram_send *send)
+ * mark "possibly repeated", fresh answers of commands that only read without; the others stay
+ * uncertain, because the user can repeat the command. */
+static void repeat_uncertain(struct telegram_send *send)
 {
     struct ops_store *store = send->t->options.store;
     int64_t after = 0;
@@ -795,13 +797,15 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
             return;
         }
         after = row.id;
+        int64_t now_us = now_wall(send);
         bool harmless =
             row.kind == OUTBOX_EDIT || row.kind == OUTBOX_DELETE || row.kind == OUTBOX_PIN;
         if (harmless || row.priority <= OUTBOX_HIGH) {
-            log_store(outbox_table_retry(store, row.id, now_wall(send),
-                                         LOST_MARK "nightdesk was stopped", &err),
-                      &err);
+            rc = outbox_table_retry(store, row.id, now_us, LOST_MARK "nightdesk was stopped", &err);
+        } else if (now_us - row.created_us <= REPEAT_US && answers_reading(send, &row)) {
+            rc = outbox_table_retry(store, row.id, now_us, "nightdesk was stopped", &err);
         }
+        log_store(rc, &err);
     }
 }
 
@@ -809,7 +813,7 @@ void telegram_send_open(struct telegram_send *send)
 {
     if (!send->open) {
         send->open = true;
-        repeat_uncertain_alerts(send);
+        repeat_uncertain(send);
     }
     telegram_send_wake(send);
 }

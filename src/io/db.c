@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -281,6 +282,18 @@ int db_run(struct db *db, const char *sql, const struct db_value *values, size_t
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(db, sql, values, count, &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {}
+    return rc;
+}
+
+int db_run_unsynced(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                    struct err *err)
+{
+    if (db_in_transaction(db)) {
+        return db_run(db, sql, values, count, err);
+    }
+    (void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+    int rc = db_run(db, sql, values, count, err);
+    (void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
     return rc;
 }
 
@@ -681,8 +694,18 @@ static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
     return 0;
 }
 
+/* Without this, SQLite fills a cache of twenty pages for each temporary table of each query, which
+ * costs more than the query. */
+static void set_up_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int db_open(const struct db_options *options, struct db **ret, struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_up_library);
     struct db *db = calloc(1, sizeof(*db));
     ASSERT(db != NULL && options->path != NULL);
     const char *slash = strrchr(options->path, '/');

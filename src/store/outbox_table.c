@@ -173,32 +173,92 @@ int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_u
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
-/* The first message of each chat that may be sent now, by hops from chat to chat in an index:
- * however many messages wait for one chat, those of another are found at once. The chats are bound
- * as one JSON array, because SQL texts must be constants (io/db.h). */
+/* The chat after after_id that has a message queued; 1, 0 (there is none) or negative. */
+static int next_chat(struct ops_store *store, const char *channel, int64_t after_id,
+                     int64_t *ret_id, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT chat_id FROM outbox WHERE channel = ? AND state = 'queued'"
+                           " AND chat_id > ? ORDER BY chat_id LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(channel), DB_I64(after_id)), &row, err);
+    if (rc <= 0) {
+        return rc;
+    }
+    *ret_id = row_i64(&row);
+    return *ret_id > after_id ? 1 : -ERR_STORE_DAMAGED; /* a text is above each number, read as 0 */
+}
+
+/* The chat's first message that is due. */
+static int first_of_chat(struct ops_store *store, const char *channel, int64_t now_us,
+                         int64_t chat_id, int64_t *ret_id, int64_t *ret_priority, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(
+        store->db,
+        "SELECT o.id, o.priority FROM outbox o LEFT JOIN outbox t ON t.id = o.edit_of"
+        " WHERE o.channel = ? AND o.state = 'queued' AND o.chat_id = ?"
+        " AND o.not_before_us <= ? AND " EDIT_IS_READY " ORDER BY o.priority, o.id LIMIT 1",
+        DB_VALUES(DB_TEXT_C(channel), DB_I64(chat_id), DB_I64(now_us)), &row, err);
+    if (rc > 0) {
+        *ret_id = row_i64(&row);
+        *ret_priority = row_i64(&row);
+    }
+    return rc;
+}
+
+static int drop_damaged_chats(struct ops_store *store, const char *channel, struct err *err)
+{
+    return db_run(store->db,
+                  "UPDATE outbox SET state = 'dead', last_error = 'STORE_DAMAGED' WHERE channel = ?"
+                  " AND state = 'queued' AND typeof(chat_id) <> 'integer'",
+                  DB_VALUES(DB_TEXT_C(channel)), err);
+}
+
+static bool contains(const int64_t *chats, size_t count, int64_t chat_id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (chats[i] == chat_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Goes from chat to chat in an index: however many messages wait for one chat, those of another are
+ * found at once. One statement with a recursive part would need temporary tables, which cost more
+ * than all that is looked up. */
 int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err)
 {
-    AUTO_BUF struct buf list = BUF_INIT(chat_count * 24 + 8);
-    for (size_t i = 0; i < chat_count; i++) {
-        buf_addf(&list, "%s%lld", i == 0 ? "[" : ",", (long long)chats[i]);
+    int64_t chat_id = INT64_MIN, best_id = 0, best_priority = INT64_MAX;
+    int rc;
+    while ((rc = next_chat(store, channel, chat_id, &chat_id, err)) > 0) {
+        int64_t id = 0, priority = 0;
+        if (contains(chats, chat_count, chat_id)) {
+            continue;
+        }
+        rc = first_of_chat(store, channel, now_us, chat_id, &id, &priority, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (rc > 0 && (best_id == 0 || priority < best_priority ||
+                       (priority == best_priority && id < best_id))) {
+            best_id = id;
+            best_priority = priority;
+        }
     }
-    buf_add_c(&list, chat_count == 0 ? "[]" : "]");
-    ASSERT(!buf_failed(&list));
+    if (rc == -ERR_STORE_DAMAGED) {
+        rc = drop_damaged_chats(store, channel, err);
+        return rc < 0 ? rc : err_set(err, ERR_STORE_DAMAGED, "outbox: a chat that is no number");
+    }
+    if (rc < 0 || best_id == 0) {
+        return rc;
+    }
     AUTO_ROW struct row row = {0};
-    int rc = row_query_one(
-        store->db,
-        "WITH RECURSIVE c(chat) AS (SELECT min(chat_id) FROM outbox WHERE channel = ?1"
-        "  AND state = 'queued' UNION ALL SELECT (SELECT min(chat_id) FROM outbox"
-        "  WHERE channel = ?1 AND state = 'queued' AND chat_id > c.chat) FROM c"
-        "  WHERE c.chat IS NOT NULL),"
-        " first(id) AS (SELECT (SELECT o.id FROM outbox o LEFT JOIN outbox t ON t.id = o.edit_of"
-        "  WHERE o.channel = ?1 AND o.state = 'queued' AND o.chat_id = c.chat"
-        "  AND o.not_before_us <= ?2 AND " EDIT_IS_READY " ORDER BY o.priority, o.id LIMIT 1)"
-        "  FROM c WHERE c.chat IS NOT NULL AND c.chat NOT IN (SELECT value FROM json_each(?3)))"
-        " " SELECT_ROW " WHERE o.id IN (SELECT id FROM first) ORDER BY o.priority, o.id LIMIT 1",
-        DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us), DB_TEXT(buf_str(&list))), &row, err);
+    rc = row_query_one(store->db, SELECT_ROW " WHERE o.id = ?", DB_VALUES(DB_I64(best_id)), &row,
+                       err);
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
@@ -258,20 +318,31 @@ int outbox_table_copies(struct ops_store *store, const char *channel, int64_t ru
     return rc < 0 ? rc : (int)n;
 }
 
-int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err)
+static int change_unsynced(struct ops_store *store, const char *sql, const struct db_value *values,
+                           size_t count, int64_t id, struct err *err)
 {
-    return row_update(store->db,
-                      "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?",
-                      DB_VALUES(DB_I64(id)), ERR_STORE_NOT_FOUND, "message", id, err);
+    int rc = db_run_unsynced(store->db, sql, values, count, err);
+    if (rc == 0 && db_changes(store->db) == 0) {
+        return err_set(err, ERR_STORE_NOT_FOUND, "message %lld", (long long)id);
+    }
+    return rc;
+}
+
+int outbox_table_sending(struct ops_store *store, int64_t id, bool may_repeat, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?";
+    return may_repeat ? change_unsynced(store, sql, DB_VALUES(DB_I64(id)), id, err)
+                      : row_update(store->db, sql, DB_VALUES(DB_I64(id)), ERR_STORE_NOT_FOUND,
+                                   "message", id, err);
 }
 
 int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id, struct err *err)
 {
-    return row_update(store->db,
-                      "UPDATE outbox SET state = 'delivered', message_id = ?, last_error = ''"
-                      " WHERE id = ?",
-                      DB_VALUES(DB_I64(message_id), DB_I64(id)), ERR_STORE_NOT_FOUND, "message", id,
-                      err);
+    return change_unsynced(store,
+                           "UPDATE outbox SET state = 'delivered', message_id = ?, last_error = ''"
+                           " WHERE id = ?",
+                           DB_VALUES(DB_I64(message_id), DB_I64(id)), id, err);
 }
 
 int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_us,
@@ -415,24 +486,27 @@ int outbox_table_fault(struct ops_store *store, const char *channel, char *ret, 
     return rc < 0 ? rc : 0;
 }
 
+/* The states are constants: a bound one that chooses an index is planned at each call. */
+#define IS_MESSAGE " AND kind IN ('send', 'answer', 'photo', 'document')"
+
 int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t late_us,
                              struct outbox_undelivered *ret, struct err *err)
 {
-    static const char count_ended[] =
-        "SELECT count(*) FROM outbox WHERE state IN ('dead', 'uncertain') AND state = ?"
-        " AND created_at_us > ? AND kind IN ('send', 'answer', 'photo', 'document')";
     *ret = (struct outbox_undelivered){0};
-    int rc = db_get_i64(store->db, count_ended, DB_VALUES(DB_TEXT_C("dead"), DB_I64(since_us)), 0,
-                        &ret->dead, err);
+    int rc = db_get_i64(store->db,
+                        "SELECT count(*) FROM outbox WHERE state IN ('dead', 'uncertain')"
+                        " AND state = 'dead' AND created_at_us > ?" IS_MESSAGE,
+                        DB_VALUES(DB_I64(since_us)), 0, &ret->dead, err);
     if (rc >= 0) {
-        rc = db_get_i64(store->db, count_ended, DB_VALUES(DB_TEXT_C("uncertain"), DB_I64(since_us)),
-                        0, &ret->uncertain, err);
+        rc = db_get_i64(store->db,
+                        "SELECT count(*) FROM outbox WHERE state IN ('dead', 'uncertain')"
+                        " AND state = 'uncertain' AND created_at_us > ?" IS_MESSAGE,
+                        DB_VALUES(DB_I64(since_us)), 0, &ret->uncertain, err);
     }
     if (rc >= 0) {
         rc = db_get_i64(store->db,
                         "SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')"
-                        " AND created_at_us <= ? AND kind IN ('send', 'answer', 'photo',"
-                        " 'document')",
+                        " AND created_at_us <= ?" IS_MESSAGE,
                         DB_VALUES(DB_I64(late_us)), 0, &ret->waiting, err);
     }
     return rc < 0 ? rc : 0;

@@ -147,7 +147,7 @@ static void expect_nothing(struct rig *rig)
 
 static void set_state(struct rig *rig, int64_t id, bool delivered)
 {
-    assert_int_equal(outbox_table_sending(rig->store, id, NULL), 0);
+    assert_int_equal(outbox_table_sending(rig->store, id, false, NULL), 0);
     assert_int_equal(delivered ? outbox_table_delivered(rig->store, id, 900 + id, NULL)
                                : outbox_table_dead(rig->store, id, "chat not found", NULL),
                      0);

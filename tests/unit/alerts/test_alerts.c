@@ -164,7 +164,7 @@ static void deliver(struct scene *s)
     struct outbox_row row;
     int64_t now_us = clock_wall_us(&s->clock.clock);
     while (outbox_table_due(s->store, "telegram", now_us, &row, NULL) > 0) {
-        assert_int_equal(outbox_table_sending(s->store, row.id, NULL), 0);
+        assert_int_equal(outbox_table_sending(s->store, row.id, false, NULL), 0);
         assert_int_equal(outbox_table_delivered(s->store, row.id, 900 + row.id, NULL), 0);
         outbox_row_release(&row);
     }

@@ -109,7 +109,8 @@ static void must(int rc, const struct err *err)
     }
 }
 
-void channels_open(struct channels *d, const char *telegram_url, const char *extra)
+static void open_all(struct channels *d, const char *folder, const char *telegram_url,
+                     const char *extra)
 {
     struct err err = {0};
     AUTO_BUF struct buf text = BUF_INIT(8192);
@@ -128,7 +129,7 @@ void channels_open(struct channels *d, const char *telegram_url, const char *ext
              telegram_url[0] == '\0' ? "" : FAKE_TELEGRAM_TOKEN,
              telegram_url[0] == '\0' ? "http://127.0.0.1:1" : telegram_url, extra);
     must(config_parse(buf_str(&text), "test.yaml", &d->config, NULL, &err), &err);
-    must(ops_store_open(":memory:", OPS_STORE_WRITE, &d->store, &err), &err);
+    must(ops_store_open(folder, OPS_STORE_WRITE, &d->store, &err), &err);
     d->loop = loop_new(&err);
     assert_non_null(d->loop);
     must(access_new(d->config, d->store, clock_real(), &d->access, &err), &err);
@@ -153,6 +154,16 @@ void channels_open(struct channels *d, const char *telegram_url, const char *ext
                                              .outbox_userdata = d},
                     &d->runner, &err),
          &err);
+}
+
+void channels_open(struct channels *d, const char *telegram_url, const char *extra)
+{
+    open_all(d, ":memory:", telegram_url, extra);
+}
+
+void channels_open_in(struct channels *d, const char *folder, const char *telegram_url)
+{
+    open_all(d, folder, telegram_url, "");
 }
 
 void channels_close(struct channels *d)

@@ -48,6 +48,8 @@ struct channels {
 
 /* extra: further lines of configuration, or "". */
 void channels_open(struct channels *d, const char *telegram_url, const char *extra);
+/* With the database in this folder instead of memory. */
+void channels_open_in(struct channels *d, const char *folder, const char *telegram_url);
 void channels_close(struct channels *d);
 /* Runs the loop until the condition is true; returns false after ten seconds. */
 bool channels_until(struct channels *d, bool (*condition)(void *userdata), void *userdata);

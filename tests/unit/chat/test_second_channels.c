@@ -476,7 +476,7 @@ static void live(struct rig *rig, const char *folder, int kill_at)
     }
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     while (outbox_table_due(rig->store, "telegram", INT64_MAX, &row, NULL) > 0) {
-        assert_int_equal(outbox_table_sending(rig->store, row.id, NULL), 0);
+        assert_int_equal(outbox_table_sending(rig->store, row.id, false, NULL), 0);
         assert_int_equal(outbox_table_dead(rig->store, row.id, "401", NULL), 0);
         outbox_row_release(&row);
     }

@@ -723,8 +723,8 @@ static void messages_in_flight_at_a_crash_are_recovered(void **state)
     int64_t alert = post(rig, OUTBOX_CRITICAL, "an alert");
     int64_t reply = post(rig, OUTBOX_NORMAL, "a reply");
     int64_t waiting = post(rig, OUTBOX_NORMAL, "not begun");
-    assert_int_equal(outbox_table_sending(rig->channels.store, alert, &err), 0);
-    assert_int_equal(outbox_table_sending(rig->channels.store, reply, &err), 0);
+    assert_int_equal(outbox_table_sending(rig->channels.store, alert, false, &err), 0);
+    assert_int_equal(outbox_table_sending(rig->channels.store, reply, false, &err), 0);
     assert_int_equal(outbox_table_recover(rig->channels.store, &count, &err), 0);
     assert_int_equal(count, 2);
     open_channel(rig);

@@ -206,7 +206,8 @@ static void a_photo_whose_answer_is_lost_is_uncertain(void **state)
     until(rig, killed, OUTBOX_DELIVERED);
     telegram_stop(rig->telegram);
     telegram_free(rig->telegram);
-    assert_int_equal(outbox_table_sending(rig->channels.store, killed, NULL), 0); /* as if killed */
+    assert_int_equal(outbox_table_sending(rig->channels.store, killed, false, NULL),
+                     0); /* as if killed */
     int64_t count = 0;
     assert_int_equal(outbox_table_recover(rig->channels.store, &count, NULL), 0);
     assert_int_equal(count, 1);

@@ -198,6 +198,28 @@ static void file_is_wal_full_and_private(void **state)
     db_free(db);
 }
 
+static void an_unsynced_write_leaves_the_next_one_synced(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    struct db *db = open_good(scratch_path(&s, "a.db"));
+    int64_t n = 0;
+    assert_int_equal(db_exec(db, "CREATE TABLE t(x)", NULL), 0);
+    assert_int_equal(db_run_unsynced(db, "INSERT INTO t VALUES (?)", DB_VALUES(DB_I64(1)), NULL),
+                     0);
+    assert_int_equal(db_get_i64(db, "PRAGMA synchronous", DB_NO_VALUES, 0, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    assert_true(db_run_unsynced(db, "INSERT INTO absent VALUES (1)", DB_NO_VALUES, NULL) < 0);
+    assert_int_equal(db_get_i64(db, "PRAGMA synchronous", DB_NO_VALUES, 0, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(db_begin(db, NULL), 0);
+    assert_int_equal(db_run_unsynced(db, "INSERT INTO t VALUES (2)", DB_NO_VALUES, NULL), 0);
+    assert_int_equal(db_commit(db, NULL), 0);
+    assert_int_equal(db_get_i64(db, "SELECT count(*) FROM t", DB_NO_VALUES, 0, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    db_free(db);
+}
+
 static void migrations_continue_at_the_stored_version(void **state)
 {
     (void)state;
@@ -464,6 +486,7 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(transaction_rolls_back_unless_committed),
            cmocka_unit_test(a_violated_constraint_has_its_own_error),
            cmocka_unit_test(file_is_wal_full_and_private),
+           cmocka_unit_test(an_unsynced_write_leaves_the_next_one_synced),
            cmocka_unit_test(migrations_continue_at_the_stored_version),
            cmocka_unit_test(a_failed_migration_changes_nothing),
            cmocka_unit_test(future_and_foreign_databases_are_refused),

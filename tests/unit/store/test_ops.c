@@ -296,14 +296,14 @@ static void critical_messages_are_first_and_retries_wait(void **state)
     int64_t normal2 = send(store, OUTBOX_NORMAL, "{}");
     int64_t critical = send(store, OUTBOX_CRITICAL, "{}");
     assert_int_equal(due(store, T0), critical);
-    assert_int_equal(outbox_table_sending(store, critical, NULL), 0);
+    assert_int_equal(outbox_table_sending(store, critical, false, NULL), 0);
     assert_int_equal(due(store, T0), normal1);
     assert_int_equal(outbox_table_retry(store, critical, T0 + 100, "429", NULL), 0);
     assert_int_equal(due(store, T0), normal1); /* other messages do not wait */
     assert_int_equal(due(store, T0 + 100), critical);
     assert_int_equal(outbox_table_delivered(store, critical, 77, NULL), 0);
     assert_int_equal(outbox_table_dead(store, normal1, "400", NULL), 0);
-    assert_int_equal(outbox_table_sending(store, normal2, NULL), 0);
+    assert_int_equal(outbox_table_sending(store, normal2, false, NULL), 0);
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     assert_int_equal(outbox_table_due(store, "telegram", T0, &row, NULL), 1);
     assert_int_equal(row.id, info);
@@ -354,7 +354,7 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     int64_t first = edit(store, message, "1");
     assert_int_equal(edit(store, message, "2"), first);
     assert_int_equal(due(store, T0), message);
-    assert_int_equal(outbox_table_sending(store, message, NULL), 0);
+    assert_int_equal(outbox_table_sending(store, message, false, NULL), 0);
     assert_int_equal(due(store, T0), 0);
     int64_t next = 0;
     assert_int_equal(outbox_table_next_due_us(store, "telegram", &next, NULL), 0);
@@ -366,7 +366,7 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     assert_string_equal(row.payload, "2");
     assert_int_equal(row.edit_of, message);
     assert_int_equal(row.edit_message_id, 1234);
-    assert_int_equal(outbox_table_sending(store, first, NULL), 0);
+    assert_int_equal(outbox_table_sending(store, first, false, NULL), 0);
     assert_int_not_equal(edit(store, message, "3"), first); /* the first one is being sent */
 }
 
@@ -402,6 +402,22 @@ static void channels_skip_waiting_chats_and_find_uncertain_messages(void **state
     assert_int_equal(outbox_table_next_uncertain(store, "telegram", ids[0], &row, NULL), 1);
     assert_int_equal(row.id, ids[2]);
     assert_string_equal(row.last_error, "lost");
+}
+
+static void a_damaged_chat_is_dead_and_the_next_one_is_found(void **state)
+{
+    AUTO_OPS_STORE struct ops_store *store = open_store(*state);
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    int64_t bad = send(store, OUTBOX_CRITICAL, "{}"), good = send(store, OUTBOX_INFO, "{}");
+    struct db *db = open_raw(*state);
+    assert_int_equal(
+        db_run(db, "UPDATE outbox SET chat_id = 'x' WHERE id = ?", DB_VALUES(DB_I64(bad)), NULL),
+        0);
+    db_free(db);
+    assert_int_equal(outbox_table_due_except(store, "telegram", T0, NULL, 0, &row, NULL),
+                     -ERR_STORE_DAMAGED);
+    assert_int_equal(outbox_table_due_except(store, "telegram", T0, NULL, 0, &row, NULL), 1);
+    assert_int_equal(row.id, good);
 }
 
 /* ------------------------------------------------------------------ runs */
@@ -853,6 +869,7 @@ UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns),
            TEST(long_texts_are_cut_and_long_json_refused),
            TEST(critical_messages_are_first_and_retries_wait),
            TEST(edits_wait_for_their_message_and_replace_each_other),
+           TEST(a_damaged_chat_is_dead_and_the_next_one_is_found),
            TEST(channels_skip_waiting_chats_and_find_uncertain_messages),
            TEST(a_step_is_stored_as_running_before_it_ends), TEST(a_confirmation_is_used_once),
            TEST(an_update_and_its_run_are_stored_together), TEST(request_ids_are_unique),
