@@ -138,6 +138,8 @@ __attribute__((format(printf, 3, 4))) void
 action_depends(struct action_call *call, const char *what, const char *format, ...);
 /* The chat of the run; on Telegram, a private chat has the id of its person. */
 int64_t action_chat_id(const struct action_call *call);
+/* The topic of a forum; 0: none, or the run has sent its first message. */
+int64_t action_thread_id(const struct action_call *call);
 /* Stores a short text (such as an id, at most 200 bytes) in the row of the step. Call it before
  * sending anything outside the process: recover() reads the text with action_remembered (NULL: none
  * was stored). For a run without a row the text is kept in memory until the run is recorded. */

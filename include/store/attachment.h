@@ -41,6 +41,27 @@ struct attachment {
 /* dir: the attachment folder; it is created if it does not exist. */
 int attachment_add(const char *dir, const struct attachment_new *file, struct attachment *ret,
                    struct err *err);
+
+/* The same in pieces, for a file that is larger than memory should hold: begin, append any number
+ * of times, then commit or abort. `bytes` of the file is not used. A process that dies leaves a
+ * part behind, which is deleted as the oldest files are. After an error only abort may follow. */
+struct attachment_writer {
+    const char *name;
+    int64_t max_bytes;
+    int64_t size_bytes;
+    int fd; /* -1: not open */
+    char id[ATTACHMENT_ID_SIZE];
+    char dir[4096];
+    struct buf pending;
+};
+int attachment_begin(const char *dir, const struct attachment_new *file,
+                     struct attachment_writer *ret, struct err *err);
+int attachment_append(struct attachment_writer *writer, struct str bytes, struct err *err);
+/* The file is there. */
+int attachment_commit(struct attachment_writer *writer, struct attachment *ret, struct err *err);
+/* Deletes what was written; does nothing after commit, or for {.fd = -1}. */
+void attachment_abort(struct attachment_writer *writer);
+
 /* Appends the path of an existing file. ERR_ATTACHMENT_GONE if there is none. *ret_size may be
  * NULL. */
 int attachment_path(const char *dir, const char *id, struct buf *out, int64_t *ret_size,

@@ -49,5 +49,9 @@ int decision_table_of_order(struct trading_store *store, const char *client_id,
 /* Newest first; returns the number or a negative error id. */
 int decision_table_list(struct trading_store *store, const struct decision_query *query,
                         struct decision *ret, size_t max, struct err *err);
+/* Calls fn with each decision, oldest first. A negative result of fn ends it and is returned. */
+typedef int (*decision_row_fn)(const struct decision *decision, void *userdata, struct err *err);
+int decision_table_each(struct trading_store *store, int64_t since_us, decision_row_fn fn,
+                        void *userdata, struct err *err);
 int decision_table_counts(struct trading_store *store, int64_t since_us,
                           struct decision_counts *ret, struct err *err);

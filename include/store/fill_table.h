@@ -26,6 +26,11 @@ int fill_table_of_order(struct trading_store *store, const char *client_id, stru
  */
 int fill_table_newest_ids(struct trading_store *store, const char *client_id,
                           char (*ret)[FILL_ID_SIZE], int max, struct err *err);
+/* Calls fn with each fill, in the order in which they were booked. A negative result of fn ends it
+ * and is returned. */
+typedef int (*fill_row_fn)(const struct fill *fill, void *userdata, struct err *err);
+int fill_table_each(struct trading_store *store, int64_t since_us, fill_row_fn fn, void *userdata,
+                    struct err *err);
 /* Sums over all fills: their number and the fees paid. */
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err);

@@ -261,6 +261,11 @@ int64_t action_chat_id(const struct action_call *call)
     return call->chat_id;
 }
 
+int64_t action_thread_id(const struct action_call *call)
+{
+    return call->thread_id;
+}
+
 void action_depends_price(struct action_call *call, const char *what, struct dec price)
 {
     if (call->basis != NULL) {

@@ -26,6 +26,7 @@ struct action_call {
     const struct arg_value *args; /* NULL only if the action has no parameters */
     int64_t run_id;
     int64_t chat_id;
+    int64_t thread_id;   /* the topic of a forum from which it came; 0: none */
     struct basis *basis; /* of the prompt; NULL: not in a preview */
     int step;
     int64_t begun_us;

@@ -270,6 +270,7 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
                              .reply = reply_new(),
                              .run_id = run->id,
                              .chat_id = run->chat_id,
+                             .thread_id = run->thread_id,
                              .step = s->index,
                              .begun_us = begun_us,
                              .progress = call_progress,

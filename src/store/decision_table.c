@@ -196,6 +196,20 @@ int decision_table_list(struct trading_store *store, const struct decision_query
     return rc < 0 ? rc : (int)n;
 }
 
+int decision_table_each(struct trading_store *store, int64_t since_us, decision_row_fn fn,
+                        void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    struct decision decision;
+    int rc = db_query(store->db, "SELECT " COLUMNS " FROM decisions WHERE at_us >= ? ORDER BY id",
+                      DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        rc = read_decision(rows, &decision, err);
+        rc = rc < 0 ? rc : fn(&decision, userdata, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int decision_table_counts(struct trading_store *store, int64_t since_us,
                           struct decision_counts *ret, struct err *err)
 {

@@ -29,3 +29,21 @@ int equity_table_list(struct trading_store *store, int64_t since_us, struct equi
     }
     return rc < 0 ? rc : (int)n;
 }
+
+int equity_table_each(struct trading_store *store, int64_t since_us, equity_row_fn fn,
+                      void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT at_us, equity, cash, realised FROM equity WHERE at_us >= ?"
+                      " ORDER BY at_us",
+                      DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        const struct equity_point point = {.at_us = db_i64(rows, 0),
+                                           .equity = db_dec(rows, 1),
+                                           .cash = db_dec(rows, 2),
+                                           .realised = db_dec(rows, 3)};
+        rc = fn(&point, userdata, err);
+    }
+    return rc < 0 ? rc : 0;
+}

@@ -32,6 +32,12 @@ int fill_table_newest_ids(struct trading_store *store, const char *client_id,
     return rc < 0 ? rc : n;
 }
 
+int fill_table_each(struct trading_store *store, int64_t since_us, fill_row_fn fn, void *userdata,
+                    struct err *err)
+{
+    return order_rows_each_fill(store->db, FILL_ROWS_SINCE("fills"), since_us, fn, userdata, err);
+}
+
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err)
 {

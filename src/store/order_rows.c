@@ -115,6 +115,20 @@ int order_rows_fills(struct db *db, const char *sql, const struct db_value *valu
     return rc < 0 ? rc : (int)n;
 }
 
+int order_rows_each_fill(struct db *db, const char *sql, int64_t since_us,
+                         int (*fn)(const struct fill *fill, void *userdata, struct err *err),
+                         void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    struct fill fill;
+    int rc = db_query(db, sql, DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        rc = read_fill(rows, &fill, err);
+        rc = rc < 0 ? rc : fn(&fill, userdata, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int order_rows_add_funding(struct db *db, const char *sql, const struct funding *f, struct err *err)
 {
     return db_run(

@@ -47,6 +47,9 @@
 #define FILL_ROWS_OF(table) \
     "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE client_id = ? ORDER BY id LIMIT ?"
 
+#define FILL_ROWS_SINCE(table) \
+    "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE at_us >= ? ORDER BY id"
+
 #define FUNDING_ROWS_ADD(table) \
     "INSERT INTO " table "(funding_id, symbol, payment, at_us) VALUES (?, ?, ?, ?)"
 
@@ -69,6 +72,9 @@ int order_rows_add_fill(struct db *db, const char *sql, const struct fill *fill,
                         struct err *err);
 int order_rows_fills(struct db *db, const char *sql, const struct db_value *values, size_t count,
                      struct fill *ret, size_t max, struct err *err);
+int order_rows_each_fill(struct db *db, const char *sql, int64_t since_us,
+                         int (*fn)(const struct fill *fill, void *userdata, struct err *err),
+                         void *userdata, struct err *err);
 int order_rows_add_funding(struct db *db, const char *sql, const struct funding *funding,
                            struct err *err);
 int order_rows_replace_positions(struct db *db, const char *clear_sql, const char *add_sql,

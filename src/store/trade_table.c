@@ -69,6 +69,20 @@ int trade_table_list(struct trading_store *store, const struct trade_query *quer
     return rc < 0 ? rc : (int)n;
 }
 
+int trade_table_each(struct trading_store *store, int64_t since_us, trade_row_fn fn, void *userdata,
+                     struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    struct trade trade;
+    int rc = db_query(store->db, "SELECT " COLUMNS " FROM trades WHERE closed_us >= ? ORDER BY id",
+                      DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        rc = read_trade(rows, &trade, err);
+        rc = rc < 0 ? rc : fn(&trade, userdata, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static int read_groups(struct trading_store *store, const char *sql, int64_t since_us,
                        struct trade_group *ret, int *ret_count, struct err *err)
 {

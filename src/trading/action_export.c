@@ -1,233 +1,124 @@
 #include "base/check.h"
-#include "desk_internal.h"
-#include "io/chart.h"
-#include "io/pool.h"
-#include "store/attachment.h"
-#include "store/equity_table.h"
-#include "store/trade_table.h"
+#include "export.h"
+#include "file_job.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define TRADES_MAX   5000
-#define POINTS_MAX   2000
-#define DAYS_MAX     90
-#define CSV_MAX      ((size_t)2 * 1024 * 1024) /* TRADES_MAX lines are shorter */
-#define CHART_WIDTH  1080
-#define CHART_HEIGHT 720
-
-/* A file for a reply: a helper writes it, because the disk may be slow and a picture takes time. */
 struct export_job {
-    char dir[4096];
-    struct attachment_new file;
-    struct attachment added;
-    char caption[128];
-    struct equity_point *points; /* of a chart; NULL: `bytes` is complete already */
-    int count;
-    struct buf bytes;
-    struct err err;
-    int rc;
+    struct file_job job; /* first */
+    struct export export;
+    int64_t period_us; /* 0: all */
 };
 
-static void export_free(void *data)
+static int write_rows(struct file_job *job, struct err *err)
 {
-    struct export_job *e = data;
-    free(e->points);
-    buf_release(&e->bytes);
-    free(e);
-}
-
-static struct export_job *export_new(const struct desk *desk, const char *name,
-                                     const char *media_type, size_t max_bytes)
-{
-    struct export_job *e = calloc(1, sizeof(*e));
-    ASSERT(e != NULL);
-    AUTO_BUF struct buf dir = BUF_INIT(sizeof(e->dir) - 1);
-    attachment_dir(desk->o.state_dir, &dir);
-    (void)str_copy(buf_str(&dir), e->dir, sizeof(e->dir));
-    e->file.name = name;
-    e->file.media_type = media_type;
-    buf_init(&e->bytes, max_bytes);
-    return e;
-}
-
-static int draw(struct export_job *e)
-{
-    AUTO_FREE int64_t *times = calloc((size_t)e->count, sizeof(*times));
-    AUTO_FREE double *values = calloc((size_t)e->count, sizeof(*values));
-    ASSERT(times != NULL && values != NULL);
-    for (int i = 0; i < e->count; i++) {
-        times[i] = e->points[i].at_us;
-        values[i] = dec_to_double(e->points[i].equity);
+    struct export_job *e = (struct export_job *)job;
+    struct attachment_writer writer;
+    int rc = attachment_begin(job->dir, &job->file, &writer, err);
+    rc = rc < 0 ? rc : export_write(&e->export, job->state_dir, &writer, err);
+    if (rc == 0 && e->export.rows > 0) {
+        rc = attachment_commit(&writer, &job->added, err);
+        rc = rc < 0 ? rc : 1;
     }
-    const struct chart chart = {
-        .title = e->caption,
-        .width = CHART_WIDTH,
-        .height = CHART_HEIGHT,
-        .count = e->count,
-        .at_us = times,
-        .panel_count = 1,
-        .panels = {{.title = "equity",
-                    .unit = "$",
-                    .weight = 1,
-                    .line_count = 1,
-                    .lines = {{.colour = CHART_BLUE, .filled = true, .values = values}}}}};
-    return chart_png(&chart, &e->bytes, &e->err);
+    attachment_abort(&writer);
+    (void)snprintf(job->caption, sizeof(job->caption), "%s: %lld rows, oldest first",
+                   export_name(e->export.what), (long long)e->export.rows);
+    return rc;
 }
 
-static void write_file(void *data)
+static void show_rows(const struct file_job *job, struct reply *r)
 {
-    struct export_job *e = data;
-    e->rc = e->points == NULL ? 0 : draw(e);
-    e->file.bytes = buf_str(&e->bytes);
-    if (e->rc == 0) {
-        e->rc = attachment_add(e->dir, &e->file, &e->added, &e->err);
+    const struct export_job *e = (const struct export_job *)job;
+    const char *name = export_name(e->export.what);
+    const char *form = e->export.json ? "JSON" : "CSV";
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "export");
+    json_out_text(&data, "what", name);
+    json_out_text(&data, "format", e->export.json ? "json" : "csv");
+    json_out_i64(&data, "rows", e->export.rows);
+    json_out_end(&data);
+    if (job->rc == 0) {
+        reply_title(r, TONE_PLAIN, "Nothing to export");
+        reply_line(r, "There is no row of: %s.", name);
+    } else {
+        reply_title(r, TONE_PLAIN, "Export of %s as %s", name, form);
+        reply_para(r, "{} rows, oldest first", cell_count(e->export.rows));
+    }
+    if (e->period_us > 0) {
+        reply_more(r, "{}", cell_text(" Of the last "));
+        reply_more(r, "{}.", cell_duration(e->period_us));
     }
 }
 
-static void on_written(void *data, void *userdata)
+static bool what_parse(const char *text, enum export_what *ret)
 {
-    const struct export_job *e = data;
-    struct action_call *call = userdata;
-    action_set_state(call, NULL);
-    if (e->rc == 0) {
-        const struct reply_file file = {.id = e->added.id,
-                                        .name = e->file.name,
-                                        .media_type = e->file.media_type,
-                                        .size_bytes = e->added.size_bytes,
-                                        .caption = e->caption};
-        (e->file.image ? reply_image : reply_document)(action_reply(call), &file);
+    for (unsigned i = 0; i < EXPORT_WHATS; i++) {
+        if (strcmp(text, export_name((enum export_what)i)) == 0) {
+            *ret = (enum export_what)i;
+            return true;
+        }
     }
-    action_finish(call, e->rc == 0 ? NULL : &e->err);
+    return false;
 }
 
-/* Takes ownership of e. */
-static int start(struct desk *desk, struct action_call *call, struct export_job *e, struct err *err)
-{
-    struct pool_job *job = pool_start(desk->o.helpers,
-                                      &(struct pool_work){.data = e,
-                                                          .work = write_file,
-                                                          .done = on_written,
-                                                          .drop = export_free,
-                                                          .userdata = call},
-                                      err);
-    if (job == NULL) {
-        export_free(e);
-        return -ERR_POOL_BUSY;
-    }
-    reply_protect(action_reply(call));
-    action_set_state(call, job);
-    return ACTION_PENDING;
-}
-
-static void cancel_export(struct action_call *call)
-{
-    pool_cancel(action_state(call));
-}
-
-/* --------------------------------------------------------------------------------- trades ---- */
-
-static void add_dec(struct buf *out, struct dec value)
-{
-    buf_add_char(out, ',');
-    dec_add_text(out, value);
-}
-
-/* Symbols, sides and reasons have no comma and no quotation mark, so nothing is quoted. */
-static void add_trade(struct buf *out, const struct trade *t)
-{
-    buf_addf(out, "%lld,", (long long)t->id);
-    clock_add_iso(out, t->opened_us, false);
-    buf_add_char(out, ',');
-    clock_add_iso(out, t->closed_us, false);
-    buf_addf(out, ",%s,%s", t->symbol.name, side_name(t->side));
-    add_dec(out, t->qty);
-    add_dec(out, t->entry_price);
-    add_dec(out, t->exit_price);
-    add_dec(out, t->pnl);
-    add_dec(out, t->fees);
-    buf_addf(out, ",%s\r\n", t->exit_reason);
-}
-
-static int export_trades(struct action_call *call, struct err *err)
+static int export_rows(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
+    const struct arg_value *period = action_value(call, "period");
+    struct export e = {.json = strcmp(action_text(call, "format"), "json") == 0};
+    if (period != NULL && period->type == PARAM_CHOICE) { /* "/export trades json" */
+        e.json = strcmp(period->text, "json") == 0;
+        period = NULL;
+    }
+    ASSERT(what_parse(action_text(call, "what"), &e.what));
+    if (e.what == EXPORT_AUDIT && action_who(call)->role < ROLE_ADMIN) {
+        return err_set(err, ERR_ACCESS_DENIED, "the audit log is for the role admin");
+    }
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
-    AUTO_FREE struct trade *trades = calloc(TRADES_MAX, sizeof(*trades));
-    ASSERT(trades != NULL);
-    int n = trade_table_list(desk->o.trading, &(struct trade_query){0}, trades, TRADES_MAX, err);
-    if (n < 0) {
-        return n;
-    }
-    reply_title(action_reply(call), TONE_PLAIN, n == 0 ? "No trades yet" : "Trades as CSV");
-    if (n == 0) {
-        return ACTION_DONE;
-    }
-    struct export_job *e = export_new(desk, "trades.csv", "text/csv", CSV_MAX);
-    (void)snprintf(e->caption, sizeof(e->caption), "%d trades, newest first", n);
-    buf_add_c(&e->bytes, "id,opened_at,closed_at,symbol,side,qty,entry_price,exit_price,pnl,fees,"
-                         "exit_reason\r\n");
-    for (int i = 0; i < n; i++) {
-        add_trade(&e->bytes, &trades[i]);
-    }
-    ASSERT(!buf_failed(&e->bytes));
-    reply_para(action_reply(call), "{} trades, newest first", cell_count(n));
-    return start(desk, call, e, err);
+    int64_t period_us = period == NULL ? 0 : period->duration_us;
+    int64_t now_us = e.what == EXPORT_AUDIT ? clock_wall_us(desk->o.clock)
+                                            : desk_read(desk, action_reply(call))->market_us;
+    e.since_us = period == NULL ? 0 : now_us - period_us;
+    struct export_job *job = calloc(1, sizeof(*job));
+    ASSERT(job != NULL);
+    job->export = e;
+    job->period_us = period_us;
+    job->job.make = write_rows;
+    job->job.show = show_rows;
+    job->job.file = (struct attachment_new){.name = export_file_name(e.what, e.json),
+                                            .media_type = e.json ? "application/json" : "text/csv"};
+    action_progress(call, "writing %s", job->job.file.name);
+    return file_job_start(desk, call, &job->job, err);
 }
 
-/* ---------------------------------------------------------------------------------- chart ---- */
-
-static int chart_equity(struct action_call *call, struct err *err)
-{
-    struct desk *desk = action_userdata(call);
-    struct reply *r = action_reply(call);
-    int64_t days = action_int(call, "days");
-    int rc = desk_need_store(desk, r, err);
-    if (rc < 0) {
-        return rc;
-    }
-    const struct snapshot *s = desk_read(desk, r);
-    struct export_job *e = export_new(desk, "equity.png", "image/png", CHART_PNG_MAX);
-    e->file.image = true;
-    e->points = calloc(POINTS_MAX, sizeof(*e->points));
-    ASSERT(e->points != NULL);
-    e->count = equity_table_list(desk->o.trading, s->market_us - days * USEC_PER_DAY, e->points,
-                                 POINTS_MAX, err);
-    if (e->count <= 0) {
-        rc = e->count;
-        export_free(e);
-        reply_title(r, TONE_PLAIN, "No equity recorded yet");
-        return rc < 0 ? rc : ACTION_DONE;
-    }
-    (void)snprintf(e->caption, sizeof(e->caption), "Equity of %lld day%s", (long long)days,
-                   days == 1 ? "" : "s");
-    reply_title(r, TONE_PLAIN, "%s", e->caption);
-    reply_para(r, "{} → {}", cell_money(e->points[0].equity),
-               cell_money(e->points[e->count - 1].equity));
-    desk_market_line(r, s);
-    return start(desk, call, e, err);
-}
+static const struct action_param or_format = {.type = PARAM_CHOICE, .choices = "csv|json"};
 
 const struct action action_export_rows[] = {
-    {.name = "trading.export_trades",
-     .summary = "Closed trades as a CSV file",
+    {.name = "trading.export",
+     .summary = "Trades, fills, decisions, equity or the audit log as a CSV or JSON file",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .run = export_trades,
-     .cancel = cancel_export},
-    {.name = "trading.chart",
-     .summary = "Equity as a picture",
-     .effect = ACTION_READS,
-     .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS({.name = "days",
-                              .type = PARAM_INT,
-                              .default_text = "7",
-                              .minimum = "1",
-                              .maximum = PARAM_BOUND(DAYS_MAX),
-                              .help = "how many days of market time"}),
-     .run = chart_equity,
-     .cancel = cancel_export},
+     .params = ACTION_PARAMS({.name = "what",
+                              .type = PARAM_CHOICE,
+                              .choices = "trades|fills|decisions|equity|audit",
+                              .default_text = "trades",
+                              .help = "which rows; the audit log only for the role admin"},
+                             {.name = "period",
+                              .type = PARAM_DURATION,
+                              .minimum = "1m",
+                              .otherwise = &or_format,
+                              .noun = "a period such as 30d, or csv or json",
+                              .help = "only the last such time, as 30d; all if left out"},
+                             {.name = "format",
+                              .type = PARAM_CHOICE,
+                              .choices = "csv|json",
+                              .default_text = "csv",
+                              .help = "csv, or json: one document"}),
+     .run = export_rows,
+     .cancel = file_job_cancel},
     {0},
 };

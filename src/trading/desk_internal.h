@@ -146,4 +146,5 @@ extern const struct action action_decisions_rows[];
 extern const struct action action_steer_rows[];
 extern const struct action action_orders_rows[];
 extern const struct action action_rules_rows[];
+extern const struct action action_chart_rows[];
 extern const struct action action_export_rows[];

@@ -37,7 +37,7 @@ printf 'Source: nightdesk\n\nPackage: nightdesk\nArchitecture: any\n' > "$build/
 # packages. libxgboost is not among them; its absence is an error of `nightdesk train`.
 late=$(strings -a "$root/usr/bin/nightdesk" | grep -E '^(curl|cairo)_[a-z_]+$' | sed 's/^/-Wl,-u,/')
 # shellcheck disable=SC2086
-cc -shared -o "$build/deb/late.so" -Wl,--no-as-needed $late -lcurl -lcairo
+cc -shared -o "$build/deb/late.so" -Wl,--no-as-needed $late -Wl,-u,deflate -lcurl -lcairo -lz
 depends=$(cd "$build/deb" && dpkg-shlibdeps -O -eroot/usr/bin/nightdesk -elate.so | sed 's/^shlibs:Depends=//')
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: nightdesk

@@ -52,7 +52,8 @@ check "every operator command that a page names exists" "$(
     in_pages '(`|^nightdesk> )/[a-z_]+/?' | grep -v '/$' | sed 's,:.*/,:,' | sort -u |
         while IFS=: read -r page name; do
             case $name in confirm | cancel | start | newbot | metrics | health | healthz | api) continue ;; esac
-            [ -e "commands/$name.yaml" ] || echo "$page: /$name"
+            [ -e "commands/$name.yaml" ] ||
+                grep -qE "^aliases: \[(.*, )?$name[],]" commands/*.yaml || echo "$page: /$name"
         done
 )"
 # An action has a dot in its name too; it stands in its table as a string.

@@ -84,7 +84,11 @@ ask runs 1
 ask audit 24
 ask logs
 ask chart
-ask export_trades
+ask chart price
+ask chart profit
+ask chart exposure
+ask export
+ask export decisions json
 ask nonsense
 ask restart nothing
 sed 's/seed: 5, speed: 600/seed: 5, speed: 60/' "$conf" > "$conf.new"
