@@ -96,6 +96,7 @@ void alerts_undelivered_line(struct buf *out, struct json_object *data, void *us
 void alerts_mutes_line(struct buf *out, struct json_object *data, void *userdata);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
-/* Registers alert.list, alert.show, alert.ack, alert.raise, alert.mute, alert.unmute, alert.test.
+/* Registers alert.list, alert.show, alert.ack, alert.raise, alert.mute, alert.unmute, alert.test,
+ * alert.findings, alert.fixed, alert.wontfix, alert.learnings.
  */
 void alerts_actions(struct alerts *alerts, struct action_table *table);

@@ -41,6 +41,7 @@ bool alert_status_parse(struct str s, enum alert_status *ret);
 #define ALERT_TEXT_SIZE        2048
 #define ALERT_EVIDENCE_SIZE    6144
 #define ALERT_CHECK_SIZE       512
+#define ALERT_NOTE_SIZE        256
 #define ALERT_FINGERPRINT_SIZE 128
 
 struct alert {
@@ -63,4 +64,6 @@ struct alert {
     char check_json[ALERT_CHECK_SIZE]; /* "": none */
     int64_t reopened;                  /* how many times */
     bool notified;                     /* a message about it was added to the outbox */
+    char note[ALERT_NOTE_SIZE];        /* what the person wrote who closed it last; "": nothing */
+    char closed_by[64];                /* who marked it as fixed or won't fix last; "": nobody */
 };

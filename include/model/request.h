@@ -28,23 +28,26 @@ enum request_kind {
     REQUEST_CANCEL,          /* cancel resting entries of one symbol, or all if symbol is empty */
     REQUEST_AMEND,           /* new stop and/or target of the position in symbol */
     REQUEST_RULE_ADD,        /* a trading rule, status testing: text is rule_write() (rule.h) */
-    REQUEST_RULE_STATUS /* sets rule `number` to the status in text: testing, active, retired */
+    REQUEST_RULE_STATUS, /* sets rule `number` to the status in text: testing, active, retired */
+    REQUEST_COOLDOWN /* no entries in symbol for `number` µs of market time; a cooldown that lasts
+                      * longer stays. 0: lifts that of symbol, or all if symbol is empty */
 };
 
-#define REQUEST_TEXT_SIZE 512
+#define REQUEST_TEXT_SIZE       512
+#define REQUEST_COOLDOWN_MAX_US (7 * INT64_C(86400000000)) /* as risk.cooldown */
 
 const char *request_kind_name(enum request_kind kind); /* "pause" "resume" "close" … */
 
 struct request {
     int64_t id; /* > 0: never reused in one ops.db; < 0: a request of the engine's own driver */
     enum request_kind kind;
-    struct symbol symbol;     /* empty: all */
-    char by[32];              /* the requester, for the records: "alice", "console" */
-    struct dec stop;          /* AMEND: zero keeps the current one */
-    struct dec target;        /* AMEND: the same */
-    int64_t number;           /* RULE_STATUS: which rule. PAUSE, MAINTENANCE: the run that pauses
-                               * only until its RESUME with the same number; 0: until anybody
-                               * resumes */
-    int64_t deadline_mono_us; /* 0: none */
+    struct symbol symbol; /* empty: all */
+    char by[32];          /* the requester, for the records: "alice", "console" */
+    struct dec stop;      /* AMEND: zero keeps the current one */
+    struct dec target;    /* AMEND: the same */
+    int64_t
+        number; /* RULE_STATUS: which rule. COOLDOWN: how long. PAUSE, MAINTENANCE: the run that
+                 * pauses only until its RESUME with the same number; 0: until anybody resumes */
+    int64_t deadline_mono_us;     /* 0: none */
     char text[REQUEST_TEXT_SIZE]; /* RULE_ADD, RULE_STATUS */
 };

@@ -75,6 +75,17 @@ int alert_table_list(struct ops_store *store, const struct alert_query *query, s
  * nothing. ERR_STORE_NOT_FOUND. */
 int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_status status,
                            const char *by, int64_t now_us, struct err *err);
+/* By a person. ERR_STORE_NOT_FOUND. */
+struct alert_closing {
+    enum alert_status status; /* ALERT_FIXED or ALERT_WONTFIX */
+    const char *by;
+    const char *note; /* "" or NULL: that of before stays */
+};
+int alert_table_close(struct ops_store *store, int64_t id, const struct alert_closing *how,
+                      int64_t now_us, struct err *err);
+/* Findings of the auditor that are fixed or won't be, the last closed first; returns the number. */
+int alert_table_closed_findings(struct ops_store *store, size_t offset, struct alert *ret,
+                                size_t max, struct err *err);
 /* Changes fixed to open, increments reopened and clears notified; the count changes only when it is
  * raised. ERR_STORE_DUPLICATE if a newer row of the fingerprint is not closed. */
 int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);

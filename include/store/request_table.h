@@ -15,6 +15,7 @@
 #include "store/trading.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct request_result {
@@ -30,5 +31,16 @@ int request_table_add(struct trading_store *store, const struct request *request
 /* The id of the newest request of a kind that was carried out; 0: none. */
 int request_table_last_done(struct trading_store *store, enum request_kind kind, int64_t *ret_id,
                             struct err *err);
+/* A request that was carried out. */
+struct request_done {
+    struct symbol symbol;
+    char by[32];
+    int64_t at_us; /* market time */
+};
+/* Those of one kind among the newest REQUEST_TABLE_RECENT requests, newest first; returns the
+ * number. */
+#define REQUEST_TABLE_RECENT 5000
+int request_table_newest_done(struct trading_store *store, enum request_kind kind,
+                              struct request_done *ret, size_t max, struct err *err);
 int request_table_result(struct trading_store *store, int64_t id, struct request_result *ret,
                          struct err *err);

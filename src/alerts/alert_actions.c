@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static int find_alert(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err)
+int alert_find(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err)
 {
     int rc = alert_table_get(alerts->o.store, id, ret, err);
     return rc == -ERR_STORE_NOT_FOUND ? err_set(err, ERR_ALERT_UNKNOWN, "%lld", (long long)id) : rc;
@@ -16,7 +16,7 @@ static int show_alert(struct action_call *call, struct err *err)
     struct alerts *alerts = action_userdata(call);
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = find_alert(alerts, action_int(call, "id"), alert, err);
+    int rc = alert_find(alerts, action_int(call, "id"), alert, err);
     if (rc == 0) {
         alert_reply_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
     }
@@ -64,7 +64,7 @@ static int ack_body(struct alert_change *change, struct err *err)
 static int ack_one(struct action_call *call, int64_t id, struct alert *alert, struct err *err)
 {
     struct alerts *alerts = action_userdata(call);
-    int rc = find_alert(alerts, id, alert, err);
+    int rc = alert_find(alerts, id, alert, err);
     struct alert_change change = {
         .alerts = alerts, .body = ack_body, .words = action_who(call)->name, .alert = alert};
     return rc < 0 ? rc : alert_run(&change, err);
@@ -105,7 +105,7 @@ static int recover_ack(struct action_call *call, bool *ret_happened, struct err 
     ASSERT(alert != NULL);
     *ret_happened = true;
     for (size_t i = 0; i < ids->list.count; i++) {
-        int rc = find_alert(action_userdata(call), ids->list.items[i].number, alert, err);
+        int rc = alert_find(action_userdata(call), ids->list.items[i].number, alert, err);
         *ret_happened = *ret_happened && rc == 0 && alert->status == ALERT_ACKNOWLEDGED;
         if (rc < 0) {
             return rc;
@@ -211,4 +211,5 @@ void alerts_actions(struct alerts *alerts, struct action_table *table)
     action_table_add(table, actions, alerts);
     alert_mute_actions(alerts, table);
     alert_test_actions(alerts, table);
+    alert_findings_actions(alerts, table);
 }

@@ -41,6 +41,9 @@ static void add_status(struct reply *r, const struct alert *alert)
         break;
     case ALERT_FIXED:
         reply_para(r, "Resolved after {}", cell_duration(alert->fixed_us - alert->created_us));
+        if (alert->closed_by[0] != '\0') {
+            reply_more(r, ", by {}", cell_text(alert->closed_by));
+        }
         break;
     case ALERT_WONTFIX:
         reply_line(r, "Marked as won't fix by %s", alert->acked_by);
@@ -78,6 +81,9 @@ static void add_head(struct reply *r, const struct alert *alert, int64_t now_us)
     }
     add_times(r, alert, now_us);
     add_status(r, alert);
+    if (alert->note[0] != '\0') {
+        reply_quote(r, str_c(alert->note));
+    }
     if (alert->recommendation[0] != '\0' && !fixed) {
         reply_line(r, "To do: %s", alert->recommendation);
     }

@@ -1,7 +1,8 @@
 /*
  * alerts_internal.h: the state of the alerts, and what their parts call of each other: alerts.c
  * (raise, resolve), alert_gate.c (kinds, mutes, quiet hours, recipients), alert_digest.c (storms,
- * quiet hours), alert_copy.c (second channels), alert_mute.c and alert_test.c (their commands).
+ * quiet hours), alert_copy.c (second channels), alert_mute.c, alert_test.c
+ * and alert_findings.c (their commands).
  *
  *     switch (alert_gate(alerts, kind, alert, NULL)) ...
  *     size_t n = alert_targets(alerts, kind, targets);
@@ -131,6 +132,12 @@ void alert_mute_list(const struct alerts *alerts, struct reply *r);
 void alert_mute_actions(struct alerts *alerts, struct action_table *table);
 /* Sends the open alerts that were muted and are no more. */
 void alert_mute_tick(struct alerts *alerts);
+
+/* ---- alert_actions.c ---- */
+int alert_find(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err);
+
+/* ---- alert_findings.c ---- */
+void alert_findings_actions(struct alerts *alerts, struct action_table *table);
 
 /* ---- alert_test.c ---- */
 void alert_test_actions(struct alerts *alerts, struct action_table *table);

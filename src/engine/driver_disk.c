@@ -207,6 +207,7 @@ bool driver_request_works_behind(enum request_kind kind)
     case REQUEST_AMEND:
     case REQUEST_RULE_ADD:
     case REQUEST_RULE_STATUS:
+    case REQUEST_COOLDOWN:
         break;
     }
     return false;

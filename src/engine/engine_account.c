@@ -76,6 +76,27 @@ static void collect(const struct engine *engine, struct symbol about, struct sta
 
 /* ---------------------------------------------------------------- the account */
 
+/* Drops the cooldowns that are over, and that of `symbol` (empty: of all). Returns how many of
+ * those dropped were not over. */
+static int drop_cooldowns(struct engine *engine, struct symbol symbol)
+{
+    struct engine_state *s = &engine->state;
+    int kept = 0, dropped = 0;
+    for (int i = 0; i < s->cooldown_count; i++) {
+        const struct engine_cooldown c = s->cooldowns[i];
+        if (c.until_us <= engine->now->market_us) {
+            continue;
+        }
+        if (symbol.name[0] == '\0' || symbol_equal(c.symbol, symbol)) {
+            dropped++;
+        } else {
+            s->cooldowns[kept++] = c;
+        }
+    }
+    s->cooldown_count = kept;
+    return dropped;
+}
+
 static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
 {
     for (int i = 0; i < engine->state.cooldown_count; i++) {
@@ -84,6 +105,22 @@ static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
         }
     }
     return 0;
+}
+
+void engine_account_cool(struct engine *engine, struct symbol symbol, int64_t until_us)
+{
+    struct engine_state *s = &engine->state;
+    int64_t before_us = cooldown_until(engine, symbol);
+    until_us = before_us > until_us ? before_us : until_us;
+    (void)drop_cooldowns(engine, symbol);
+    if (until_us > engine->now->market_us && s->cooldown_count < SYMBOLS_LIMIT) {
+        s->cooldowns[s->cooldown_count++] = (struct engine_cooldown){symbol, until_us};
+    }
+}
+
+int engine_account_lift(struct engine *engine, struct symbol symbol)
+{
+    return drop_cooldowns(engine, symbol);
 }
 
 static int64_t recent_entries(const struct engine *engine)

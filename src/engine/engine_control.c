@@ -121,6 +121,21 @@ static int amend(struct engine *engine, const struct request *r)
                      : engine_orders_amend(engine, &engine->positions[index], r->stop, r->target);
 }
 
+/* Sets or, with a duration of zero, lifts a cooldown. */
+static int cooldown(struct engine *engine, const struct request *r)
+{
+    engine->out->write = true;
+    if (r->number == 0) {
+        return engine_account_lift(engine, r->symbol) > 0 ? ERR_NONE : ERR_ENGINE_NO_COOLDOWN;
+    }
+    if (r->number < 0 || r->number > REQUEST_COOLDOWN_MAX_US ||
+        engine_place(engine, r->symbol) < 0) {
+        return ERR_ENGINE_REFUSED;
+    }
+    engine_account_cool(engine, r->symbol, engine->now->market_us + r->number);
+    return ERR_NONE;
+}
+
 static const char by_kill_switch[] = "emergency stop by kill switch";
 
 static void enter_stop(struct engine *engine, const char *by)
@@ -208,6 +223,8 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return engine_rules_add(engine, request);
     case REQUEST_RULE_STATUS:
         return engine_rules_set(engine, request);
+    case REQUEST_COOLDOWN:
+        return cooldown(engine, request);
     }
     return ERR_INTERNAL;
 }

@@ -222,6 +222,10 @@ void engine_account_watch(struct engine *engine);
 /* Notional of all positions at mark, foreign ones included. */
 struct dec engine_account_held(const struct engine *engine);
 void engine_account_entry(struct engine *engine, int64_t at_us); /* an entry was made */
+/* No entry in the symbol before until_us; a later end stays. */
+void engine_account_cool(struct engine *engine, struct symbol symbol, int64_t until_us);
+/* Ends the cooldown of a symbol (empty: of all); returns how many were not over. */
+int engine_account_lift(struct engine *engine, struct symbol symbol);
 void engine_account_snapshot(const struct engine *engine, struct snapshot *ret);
 
 /* engine_liquidation.c */

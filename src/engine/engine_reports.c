@@ -26,19 +26,7 @@ static const char *exit_reason_of(const struct engine_slot *slot, const struct f
 static void start_cooldown(struct engine *engine, struct symbol symbol, int64_t closed_us)
 {
     int64_t from_us = closed_us > engine->now->market_us ? closed_us : engine->now->market_us;
-    struct engine_state *s = &engine->state;
-    int kept = 0;
-    for (int i = 0; i < s->cooldown_count; i++) {
-        if (!symbol_equal(s->cooldowns[i].symbol, symbol) &&
-            s->cooldowns[i].until_us > engine->now->market_us) {
-            s->cooldowns[kept++] = s->cooldowns[i];
-        }
-    }
-    s->cooldown_count = kept;
-    if (engine->settings.cooldown_us > 0 && kept < SYMBOLS_LIMIT) {
-        s->cooldowns[s->cooldown_count++] =
-            (struct engine_cooldown){symbol, from_us + engine->settings.cooldown_us};
-    }
+    engine_account_cool(engine, symbol, from_us + engine->settings.cooldown_us);
 }
 
 void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade)

@@ -13,6 +13,7 @@ static const char *const kind_words[] = {
     [REQUEST_AMEND] = "amend",
     [REQUEST_RULE_ADD] = "rule_add",
     [REQUEST_RULE_STATUS] = "rule_status",
+    [REQUEST_COOLDOWN] = "cooldown",
 };
 
 NAMES_PRINT(request_kind, enum request_kind, kind_words)

@@ -10,7 +10,7 @@
 #define COLUMNS                                                                         \
     "id, alert_type, severity, title, description, evidence, recommendation, status,"   \
     " created_at, acknowledged_at, fixed_at, fingerprint, source, count, last_seen_at," \
-    " acked_by, check_json, reopened, notified"
+    " acked_by, check_json, reopened, notified, note, closed_by"
 #define SEVERITY_RANK                                                              \
     "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2" \
     " WHEN 'low' THEN 1 ELSE 0 END"
@@ -51,6 +51,8 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
     row_text(&row, ret->check_json, sizeof(ret->check_json));
     ret->reopened = row_i64(&row);
     ret->notified = row_bool(&row);
+    row_text(&row, ret->note, sizeof(ret->note));
+    row_text(&row, ret->closed_by, sizeof(ret->closed_by));
     return row_check(&row, "monitoring_alerts", ret->id, err);
 }
 
@@ -353,6 +355,44 @@ int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_statu
         rc = update_status(store, id, status, by, now.text, err);
     }
     return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int alert_table_close(struct ops_store *store, int64_t id, const struct alert_closing *how,
+                      int64_t now_us, struct err *err)
+{
+    ASSERT(how->status == ALERT_FIXED || how->status == ALERT_WONTFIX);
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0) {
+        rc = alert_table_set_status(store, id, how->status, how->by, now_us, err);
+    }
+    if (rc == 0) {
+        rc = db_run(store->db,
+                    "UPDATE monitoring_alerts SET closed_by = ?, note = CASE ?2 WHEN '' THEN note"
+                    " ELSE ?2 END WHERE id = ?3",
+                    DB_VALUES(DB_TEXT(row_cut(how->by, 64)),
+                              DB_TEXT(row_cut(how->note, ALERT_NOTE_SIZE)), DB_I64(id)),
+                    err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int alert_table_closed_findings(struct ops_store *store, size_t offset, struct alert *ret,
+                                size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      SELECT_ALERTS "source = 'auditor' AND status IN ('fixed', 'wontfix')"
+                                    " ORDER BY coalesce(fixed_at, acknowledged_at) DESC, id DESC"
+                                    " LIMIT ? OFFSET ?",
+                      DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct err why = {0};
+        rc = read_alert(rows, &ret[n], &why);
+        n += left_out(&rc, &why, err) ? 0 : 1;
+    }
+    return rc < 0 ? rc : (int)n;
 }
 
 int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)

@@ -163,6 +163,13 @@ static const char schema_second_channel[] =
     "CREATE TABLE held_notices(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
     " at_us INTEGER NOT NULL, title TEXT NOT NULL, alert_id INTEGER NOT NULL);";
 
+/* What people wrote about an alert that they marked as fixed or won't fix. */
+static const char schema_closed[] =
+    "ALTER TABLE monitoring_alerts ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE monitoring_alerts ADD COLUMN closed_by TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX alerts_closed ON monitoring_alerts(coalesce(fixed_at, acknowledged_at), id)"
+    " WHERE source = 'auditor' AND status IN ('fixed', 'wontfix');";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -177,6 +184,7 @@ static const struct db_migration migrations[] = {
     {"topics of forums", schema_topics},
     {"people, enrolled second factors, what prompts showed", schema_people},
     {"second channels, digests, mutes, held notices", schema_second_channel},
+    {"notes about closed alerts", schema_closed},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

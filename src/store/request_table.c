@@ -49,3 +49,26 @@ int request_table_last_done(struct trading_store *store, enum request_kind kind,
                       "SELECT max(id) FROM engine_requests WHERE kind = ? AND error_code = ''",
                       DB_VALUES(DB_TEXT_C(request_kind_name(kind))), 0, ret_id, err);
 }
+
+int request_table_newest_done(struct trading_store *store, enum request_kind kind,
+                              struct request_done *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT symbol, asked_by, at_us FROM (SELECT * FROM engine_requests"
+                      " ORDER BY id DESC LIMIT ?) WHERE kind = ? AND error_code = ''"
+                      " ORDER BY id DESC LIMIT ?",
+                      DB_VALUES(DB_I64(REQUEST_TABLE_RECENT), DB_TEXT_C(request_kind_name(kind)),
+                                DB_I64((int64_t)max)),
+                      &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct request_done *out = &ret[n++];
+        out->symbol = row_symbol(&row);
+        row_text(&row, out->by, sizeof(out->by));
+        out->at_us = row_i64(&row);
+        rc = row_check(&row, "engine_requests", 0, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}

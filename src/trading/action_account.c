@@ -351,6 +351,7 @@ void desk_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, actions, desk);
     action_table_add(table, action_profit_rows, desk);
     action_table_add(table, action_performance_rows, desk);
+    action_table_add(table, action_cooldown_rows, desk);
     action_table_add(table, action_risk_rows, desk);
     action_table_add(table, action_why_rows, desk);
     action_table_add(table, action_decisions_rows, desk);

@@ -1,104 +1,31 @@
+#include "base/check.h"
 #include "desk_internal.h"
+#include "gauge.h"
 #include "model/model_json.h"
 #include "model/risk_rule.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FAR_PCT 100.0 /* no price falls by more, and few double: no action is needed */
+#define FAR_PCT  100.0 /* no price falls by more, and few double: no action is needed */
+#define NEAR_PCT 80.0  /* of a limit */
 
-enum unit { UNIT_PERCENT, UNIT_TIMES, UNIT_PLAIN, UNIT_COUNT };
-
-/* One limit and its current use. */
-struct gauge {
-    const char *key;   /* for programs: must not change */
-    const char *label; /* for people */
-    double use;
-    double limit;
-    enum unit unit;
-    bool at_least; /* the limit is a minimum; else a maximum */
-    bool unused;   /* no use to show, for example because no position is open */
-};
-
-static struct cell amount(double value, enum unit unit)
+static void show_gauges(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
-    switch (unit) {
-    case UNIT_PERCENT:
-        return cell_pct(value, 1);
-    case UNIT_TIMES:
-        return cell_times(value);
-    case UNIT_PLAIN:
-        return cell_number(value, 2);
-    case UNIT_COUNT:
-        return cell_count((int64_t)value);
+    struct gauge gauges[GAUGES_MAX];
+    int count = gauge_list(s, gauges);
+    json_out_array(data, "limits");
+    reply_columns(r, "", "now", "limit");
+    for (int i = 0; i < count; i++) {
+        const struct gauge *g = &gauges[i];
+        reply_cells(r, cell_text(g->label), gauge_use(g),
+                    cell_limit(gauge_limit(g, 0), g->at_least));
+        json_out_object(data, NULL);
+        gauge_json(data, g);
+        json_out_end(data);
     }
-    return cell_none();
-}
-
-static void show_gauge(struct reply *r, struct json_out *data, const struct gauge *g)
-{
-    reply_cells(r, cell_text(g->label), g->unused ? cell_none() : amount(g->use, g->unit),
-                cell_limit(amount(g->limit, g->unit), g->at_least));
-
-    json_out_object(data, NULL);
-    json_out_text(data, "name", g->key);
-    json_out_rounded(data, "use", g->unused ? (double)NAN : g->use, 6);
-    json_out_rounded(data, "limit", g->limit, 6);
-    json_out_bool(data, "at_least", g->at_least);
     json_out_end(data);
-}
-
-static void show_exposures(struct reply *r, struct json_out *data, const struct snapshot_risk *k)
-{
-    show_gauge(r, data,
-               &(struct gauge){.key = "exposure",
-                               .label = "exposure",
-                               .use = k->exposure_pct,
-                               .limit = k->max_exposure_pct});
-    for (int t = 0; t < TIERS; t++) {
-        char name[24];
-        (void)snprintf(name, sizeof(name), "tier %d", t + 1);
-        show_gauge(r, data,
-                   &(struct gauge){.key = name,
-                                   .label = name,
-                                   .use = k->tiers[t].exposure_pct,
-                                   .limit = k->tiers[t].max_exposure_pct});
-    }
-    for (int i = 0; i < k->symbol_count; i++) {
-        const struct snapshot_symbol *s = &k->symbols[i];
-        double of_tier = k->tiers[s->tier].max_position_pct;
-        show_gauge(r, data,
-                   &(struct gauge){.key = s->symbol.name,
-                                   .label = s->symbol.name,
-                                   .use = s->exposure_pct,
-                                   .limit = of_tier < k->max_position_pct ? of_tier
-                                                                          : k->max_position_pct});
-    }
-}
-
-static void show_limits(struct reply *r, struct json_out *data, const struct snapshot *s)
-{
-    const struct snapshot_risk *k = &s->risk;
-    bool flat = s->position_count == 0;
-    const struct gauge gauges[] = {
-        {"leverage", "leverage", k->leverage, k->max_leverage, UNIT_TIMES, false, false},
-        {"initial_margin", "margin", k->initial_margin_pct, 100, UNIT_PERCENT, false, false},
-        {"liquidation_distance", "liquidation", s->liquidation_distance_pct,
-         k->min_liquidation_distance_pct, UNIT_PERCENT, true, flat},
-        {"correlation", "correlation", k->correlation, k->max_correlation, UNIT_PLAIN, false,
-         s->position_count < 2},
-        {"drawdown", "drawdown", s->drawdown_pct, s->max_drawdown_pct, UNIT_PERCENT, false, false},
-        {"daily_loss", "daily loss", s->daily_loss_pct > 0 ? s->daily_loss_pct : 0,
-         s->max_daily_loss_pct, UNIT_PERCENT, false, false},
-        {"losses_in_a_row", "losses in row", (double)k->losses_in_a_row,
-         (double)k->max_consecutive_losses, UNIT_COUNT, false, false},
-        {"positions", "positions", s->position_count, s->max_positions, UNIT_COUNT, false, false},
-        {"orders_per_minute", "entries/min", (double)k->orders_lately,
-         (double)k->max_orders_per_minute, UNIT_COUNT, false, false},
-    };
-    for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
-        show_gauge(r, data, &gauges[i]);
-    }
 }
 
 /* The distance of each position to liquidation, and the thresholds of the liquidation guard. */
@@ -217,11 +144,7 @@ static int show_risk(struct action_call *call, struct err *err)
     }
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     show_state(r, &data, s);
-    json_out_array(&data, "limits");
-    reply_columns(r, "", "now", "limit");
-    show_exposures(r, &data, &s->risk);
-    show_limits(r, &data, s);
-    json_out_end(&data);
+    show_gauges(r, &data, s);
     show_distances(r, &data, s);
     show_cooldowns(r, &data, s);
     show_foreign(r, &data, s);
@@ -236,7 +159,78 @@ static int show_risk(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+/* ------------------------------------------------------------------------------------- limits */
+
+/* What is not used comes last. */
+static double rank(const struct gauge *g)
+{
+    double used = gauge_used_pct(g);
+    return isnan(used) ? -1 : used;
+}
+
+static int by_use(const void *a, const void *b)
+{
+    double x = rank(a), y = rank(b);
+    if (x != y) {
+        return x < y ? 1 : -1;
+    }
+    return strcmp(((const struct gauge *)a)->label, ((const struct gauge *)b)->label);
+}
+
+static int show_limits(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    struct reply *r = action_reply(call);
+    const struct snapshot *s = desk_read(desk, r);
+    struct gauge gauges[GAUGES_MAX];
+    if (s->version == 0) {
+        return err_set(err, ERR_ENGINE_SILENT, "limits");
+    }
+    int count = gauge_list(s, gauges);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "limits");
+    for (int i = 0; i < count; i++) {
+        json_out_object(&data, NULL);
+        gauge_json(&data, &gauges[i]);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
+    qsort(gauges, (size_t)count, sizeof(gauges[0]), by_use);
+    double most = rank(&gauges[0]);
+    if (most >= 100) {
+        reply_title(r, TONE_BAD, "Limits: %s is at its limit", gauges[0].label);
+    } else if (most >= NEAR_PCT) {
+        reply_title(r, TONE_WARN, "Limits: %s is near its limit", gauges[0].label);
+    } else {
+        reply_title(r, TONE_GOOD, "Limits");
+    }
+    reply_columns(r, "", "now", "limit", "used");
+    for (int i = 0; i < count; i++) {
+        const struct gauge *g = &gauges[i];
+        double used = gauge_used_pct(g);
+        struct cell limit = gauge_limit(g, CELL_PLACES_SHORT);
+        if (g->is_symbol && g->use <= 0) {
+            continue; /* there may be hundreds */
+        }
+        bool far = g->at_least && g->use >= FAR_PCT;
+        reply_cells(r, cell_text(g->label), far ? cell_none() : gauge_use(g),
+                    g->at_least ? cell_limit(limit, true) : limit,
+                    isnan(used) ? cell_none() : cell_pct(used, 0));
+    }
+    reply_line(r, "Closest to its limit first. The options risk.* and tiers.* set them.");
+    desk_market_line(r, s);
+    reply_button(r, "Risk", "/risk", BUTTON_PLAIN);
+    reply_button(r, "Cooldowns", "/cooldown", BUTTON_PLAIN);
+    reply_protect(r);
+    return ACTION_DONE;
+}
+
 const struct action action_risk_rows[] = {
+    {.name = "trading.limits",
+     .summary = "Each risk limit with its use, the closest first",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = show_limits},
     {.name = "trading.risk",
      .summary = "Risk limits with their current use, cooldowns, and what is still allowed",
      .effect = ACTION_READS,

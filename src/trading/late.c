@@ -24,6 +24,7 @@ static desk_done_fn done_of(enum request_kind kind)
     case REQUEST_MAINTENANCE:
     case REQUEST_RULE_ADD:
     case REQUEST_RULE_STATUS:
+    case REQUEST_COOLDOWN:
         return NULL;
     }
     return NULL;

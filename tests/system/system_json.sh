@@ -57,6 +57,10 @@ ask monthly 2
 ask performance
 ask performance agent
 ask performance hour 30
+ask limits
+ask cooldown_set BTC-USD 2h
+ask cooldown
+ask cooldown_lift BTC-USD --yes
 ask decisions
 ask why
 id=$("$ND" do --config "$conf" --state "$state" --json trades |
@@ -82,6 +86,10 @@ ask close BTC-USD
 ask runs
 ask runs 1
 ask audit 24
+ask findings
+ask findings all
+ask fixed 1 "known"
+ask learnings
 ask logs
 ask chart
 ask chart price

@@ -356,6 +356,8 @@ static void an_older_database_is_upgraded(void **state)
            " DROP INDEX outbox_edits; ALTER TABLE outbox DROP COLUMN copied_us;"
            " DROP INDEX alert_messages_of; ALTER TABLE alert_messages DROP COLUMN form;"
            " DROP TABLE mutes; DROP TABLE held_notices;"
+           " DROP INDEX alerts_closed; ALTER TABLE monitoring_alerts DROP COLUMN note;"
+           " ALTER TABLE monitoring_alerts DROP COLUMN closed_by;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

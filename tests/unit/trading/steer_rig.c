@@ -16,7 +16,8 @@ static const char *const wanted[] = {
     "version",       "auditlog",      "emergency_stop", "clear_emergency", "decisions",
     "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
     "rule_activate", "rule_test",     "rule_retire",    "balance",         "profit",
-    "daily",         "weekly",        "monthly",        "performance"};
+    "daily",         "weekly",        "monthly",        "performance",     "limits",
+    "cooldown",      "cooldown_set",  "cooldown_lift"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {

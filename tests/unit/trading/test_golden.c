@@ -90,6 +90,8 @@ static void replies_match_the_golden_files(void **state)
         {"/profit", "profit"},
         {"/daily 3", "daily"},
         {"/performance exit", "performance"},
+        {"/limits", "limits"},
+        {"/cooldown", "cooldown"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         check(s, cases[i].line, cases[i].name);
