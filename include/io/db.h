@@ -11,7 +11,7 @@
  *     rc = db_run(tx, "INSERT INTO fills(id) VALUES (?)", DB_VALUES(DB_I64(id)), err);
  *     return rc < 0 ? rc : db_commit(TAKE(tx), err);
  *
- * Always true: WAL, foreign keys on, synchronous=FULL but for db_run_unsynced. Values are always
+ * Always true: WAL, foreign keys on, synchronous=FULL but for what says unsynced. Values are always
  * bound, never formatted into SQL. Errors are DB_… of the catalogue. Statements are cached by their
  * text, so SQL texts must be constants. Rows must be freed before the database.
  * Only SQLite opens and closes a database file. Any other close() in this process would drop
@@ -96,7 +96,7 @@ static inline struct db_value db_value_text_or_null(const char *text)
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
            struct err *err);
 /* The same without waiting for the disk: a crash of the program does not lose the change, a power
- * cut may, until the next synced commit. Inside a transaction it is db_run. */
+ * cut may, until the next synced commit or db_sync. Inside a transaction it is db_run. */
 int db_run_unsynced(struct db *db, const char *sql, const struct db_value *values, size_t count,
                     struct err *err);
 /* Runs any number of statements without values: schema, pragmas, tests. Not cached. */
@@ -144,8 +144,10 @@ int64_t db_last_rowid(struct db *db);
 
 /* BEGIN IMMEDIATE; transactions do not nest (ASSERT). A failed commit rolls back. */
 int db_begin(struct db *db, struct err *err);
+int db_begin_unsynced(struct db *db, struct err *err); /* its commit is like db_run_unsynced */
 int db_commit(struct db *db, struct err *err);
-void db_rollback(struct db *db); /* no-op for NULL and without an open transaction */
+int db_sync(struct db *db, struct err *err); /* waits for the disk if something is unsynced */
+void db_rollback(struct db *db);             /* no-op for NULL and without an open transaction */
 bool db_in_transaction(const struct db *db);
 /* A part of an open transaction that can be rolled back alone. Savepoints do not nest. The rollback
  * is a no-op if SQLite has already rolled back the whole transaction (disk full, for example). */

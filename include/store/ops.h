@@ -8,10 +8,11 @@
  *     rc = ops_store_commit(store, err);
  *
  * The typed reads and writes are in <table>_table.h and audit_chain.h; all take the same store.
- * Always true: a call outside begin/commit is atomic and durable (synchronous=FULL) by itself. If a
- * write inside begin/commit fails, roll back. The ops thread has the only writing connection; other
- * threads open a read-only one each. Times are wall time in microseconds; monitoring_alerts stores
- * them as ISO text. Thread: a connection belongs to one thread.
+ * Always true: a call outside begin/commit is atomic and, unless it says unsynced, durable
+ * (synchronous=FULL) by itself. If a write inside begin/commit fails, roll back. The ops thread has
+ * the only writing connection; other threads open a read-only one each. Times are wall time in
+ * microseconds; monitoring_alerts stores them as ISO text. Thread: a connection belongs to one
+ * thread.
  */
 #pragma once
 
@@ -45,6 +46,9 @@ static inline void ops_store_cleanup(struct ops_store **slot)
 
 /* Transactions do not nest (ASSERT). A failed commit rolls back. */
 int ops_store_begin(struct ops_store *store, struct err *err);
+/* For what may be lost by a power cut until ops_store_sync or the next synced commit. */
+int ops_store_begin_unsynced(struct ops_store *store, struct err *err);
+int ops_store_sync(struct ops_store *store, struct err *err); /* quick if there is nothing to do */
 int ops_store_commit(struct ops_store *store, struct err *err);
 void ops_store_rollback(struct ops_store *store); /* no-op without an open transaction */
 

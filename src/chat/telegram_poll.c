@@ -21,6 +21,8 @@
 #define FORGET_OFFSET_US   (2 * USEC_PER_DAY)
 #define QUICK_US           USEC_PER_SEC /* a faster empty answer was not a long poll */
 #define QUICK_DOUBLINGS    5
+#define SLICE_US           (10 * USEC_PER_MSEC)
+#define REPLY_FIRST_US     (2 * USEC_PER_MSEC) /* the next poll waits for the disk, replies do not */
 #define CONFLICT_CALM_US   (10 * USEC_PER_MIN)
 #define CONFLICT_WAIT_US   (3 * USEC_PER_SEC)
 #define EMPTY_SAVE_US      (15 * USEC_PER_SEC)
@@ -33,6 +35,8 @@
 #define ALERT_POLL_STALLED "telegram:poll-stalled"
 #define ALERT_CONFLICT     "telegram:conflict"
 #define ALERT_TOKEN        "telegram:token"
+
+struct batch;
 
 struct telegram_poll {
     struct telegram *t;
@@ -49,6 +53,8 @@ struct telegram_poll {
     int64_t offset;       /* confirms everything below; 0: nothing to confirm */
     int64_t news_mono_us; /* when the last new update arrived */
     int limit;
+    struct batch *batch;       /* what is left of the last answer; NULL: nothing */
+    unsigned stops;            /* calls of telegram_poll_stop */
     unsigned quick;            /* consecutive empty answers that were faster than QUICK_US */
     int64_t completed_mono_us; /* last completed getUpdates, or the start */
     struct fresh empty;        /* when our queue was last empty; at first from the last process */
@@ -69,6 +75,7 @@ struct telegram_poll {
     struct telegram_call *webhook_call;
 };
 
+static void batch_free(struct batch *batch);
 static void poll_now(void *userdata);
 static void ask_me(void *userdata);
 static void answer_next(void *userdata);
@@ -159,6 +166,8 @@ void telegram_poll_stop(struct telegram_poll *poll)
     cancel(&poll->answer_call);
     cancel(&poll->menu_call);
     cancel(&poll->webhook_call);
+    batch_free(TAKE(poll->batch));
+    poll->stops++;
     loop_timer_stop(poll->timer);
     loop_timer_stop(poll->me_timer);
     loop_timer_stop(poll->poll_stalled_timer);
@@ -322,19 +331,31 @@ void telegram_poll_answer(struct telegram_poll *poll, const char *id)
 /* ------------------------------------------------------------------------------- updates ---- */
 
 /* One answer of getUpdates. */
+/* An answer of getUpdates. It is accepted in slices, so that a full one does not keep the loop. */
 struct batch {
+    struct json_object *updates;
     struct telegram_moment moment;
-    size_t asked; /* the limit of the request */
+    int64_t elapsed_us; /* of the request */
+    size_t asked;       /* the limit of the request */
     size_t count;
+    size_t next; /* to be accepted */
     size_t news; /* updates that this process had not seen */
 };
 
-static int accept_batch(struct telegram_poll *poll, const struct json_object *updates,
-                        struct batch *batch, struct err *err)
+static void batch_free(struct batch *batch)
 {
-    batch->count = json_len(updates);
-    for (size_t i = 0; i < batch->count; i++) {
-        struct json_object *update = json_item(updates, i);
+    if (batch != NULL) {
+        json_object_put(batch->updates);
+        free(batch);
+    }
+}
+
+/* Until the end or for a slice of time; batch->next says how far. */
+static int accept_slice(struct telegram_poll *poll, struct batch *batch, struct err *err)
+{
+    int64_t until_us = now_mono(poll) + SLICE_US;
+    while (batch->next < batch->count && now_mono(poll) < until_us) {
+        struct json_object *update = json_item(batch->updates, batch->next++);
         int64_t id = json_i64(update, "update_id", -1);
         if (!json_is_object(update) || id < 0) {
             LOG(WARNING, "telegram: skipped an update without an id");
@@ -503,6 +524,47 @@ static struct fresh empty_moment(const struct telegram_poll *poll, const struct 
     return at;
 }
 
+static void end_batch(struct telegram_poll *poll, const struct batch *batch)
+{
+    if (batch->count < batch->asked) {
+        /* After a full answer the queue may not be empty: the next answer has the rest. */
+        struct fresh empty = empty_moment(poll, batch, batch->elapsed_us);
+        note_empty(poll, &empty);
+    }
+    if (batch->news > 0) {
+        poll->news_mono_us = now_mono(poll);
+    } else if (now_mono(poll) - poll->news_mono_us > FORGET_OFFSET_US) {
+        /* Telegram no longer keeps any update that we confirmed, and after a quiet week new ids may
+         * be lower: an offset above them would discard them unread. */
+        poll->offset = 0;
+    }
+    int64_t gap = gap_us(poll, batch->news, batch->elapsed_us);
+    loop_timer_in(poll->timer, gap > REPLY_FIRST_US || batch->news == 0 ? gap : REPLY_FIRST_US);
+}
+
+/* Accepts the next slice of the batch. */
+static void go_on(struct telegram_poll *poll)
+{
+    struct err err = {0};
+    struct batch *batch = TAKE(poll->batch);
+    unsigned stops = poll->stops;
+    int rc = accept_slice(poll, batch, &err);
+    if (poll->stops != stops) { /* a command has stopped us; Telegram keeps the rest */
+        batch_free(batch);
+    } else if (rc < 0) {
+        /* The offset is after the last stored update; Telegram keeps the rest. */
+        batch_free(batch);
+        loop_timer_in(poll->timer,
+                      telegram_fault(poll->t, &poll->fault, &err, "an update could not be stored"));
+    } else if (batch->next < batch->count) {
+        poll->batch = batch;
+        loop_timer_in(poll->timer, 0);
+    } else {
+        end_batch(poll, batch);
+        batch_free(batch);
+    }
+}
+
 static void on_updates(const struct telegram_answer *answer, void *userdata)
 {
     struct telegram_poll *poll = userdata;
@@ -521,36 +583,18 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
         retry_after_failure(poll, &failed, "poll");
         return;
     }
-    struct batch batch = {
-        .moment = {.now = fresh_now(poll->t->options.clock, answer->date_us), .empty = poll->empty},
-        .asked = (size_t)poll->limit};
-    struct err err = {0};
     note_completed(poll);
+    struct batch *batch = calloc(1, sizeof(*batch));
+    ASSERT(batch != NULL);
+    *batch = (struct batch){
+        .updates = json_object_get(answer->value),
+        .moment = {.now = fresh_now(poll->t->options.clock, answer->date_us), .empty = poll->empty},
+        .elapsed_us = answer->elapsed_us,
+        .asked = (size_t)poll->limit,
+        .count = json_len(answer->value)};
     poll->limit = POLL_LIMIT;
-    if (accept_batch(poll, answer->value, &batch, &err) < 0) {
-        /* The offset is after the last stored update; Telegram keeps the rest. */
-        loop_timer_in(poll->timer,
-                      telegram_fault(poll->t, &poll->fault, &err, "an update could not be stored"));
-        return;
-    }
-    if (batch.count < batch.asked) {
-        /* After a full answer the queue may not be empty: the next answer has the rest. */
-        struct fresh empty = empty_moment(poll, &batch, answer->elapsed_us);
-        note_empty(poll, &empty);
-    }
-    if (batch.news > 0) {
-        poll->news_mono_us = now_mono(poll);
-    } else if (now_mono(poll) - poll->news_mono_us > FORGET_OFFSET_US) {
-        /* Telegram no longer keeps any update that we confirmed, and after a quiet week new ids may
-         * be lower: an offset above them would discard them unread. */
-        poll->offset = 0;
-    }
-    int64_t delay_us = gap_us(poll, batch.news, answer->elapsed_us);
-    if (delay_us > 0) {
-        loop_timer_in(poll->timer, delay_us);
-    } else {
-        poll_now(poll);
-    }
+    poll->batch = batch;
+    go_on(poll);
 }
 
 static void poll_now(void *userdata)
@@ -558,6 +602,17 @@ static void poll_now(void *userdata)
     struct telegram_poll *poll = userdata;
     struct telegram *t = poll->t;
     if (poll->call != NULL) {
+        return;
+    }
+    if (poll->batch != NULL) {
+        go_on(poll);
+        return;
+    }
+    struct err err = {0};
+    if (poll->offset > 0 && ops_store_sync(t->options.store, &err) < 0) {
+        /* The request would confirm updates that a power cut could still take from us. */
+        loop_timer_in(poll->timer,
+                      telegram_fault(t, &poll->fault, &err, "updates could not be stored"));
         return;
     }
     if (poll->accepted && !poll->menu_done && poll->menu_call == NULL &&

@@ -222,6 +222,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     if (!a->open) {
         run_read(run);
     }
+    a->reads = !run->m->changes;
     int rc = runner_open(run->runner, in, a, err);
     if (rc < 0 || (rc = runner_store_run(run, RUN_RUNNING, err)) < 0 ||
         (rc = run_write_received(run, err)) < 0) {
@@ -400,7 +401,8 @@ int runner_open(struct runner *runner, const struct invocation *in, struct admis
     if (a->open) {
         return 0;
     }
-    int rc = ops_store_begin(runner->o.store, err);
+    int rc = a->reads ? ops_store_begin_unsynced(runner->o.store, err)
+                      : ops_store_begin(runner->o.store, err);
     if (rc < 0) {
         return rc;
     }

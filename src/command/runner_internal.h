@@ -30,6 +30,7 @@ struct admission {
     struct run *start;            /* a run whose first step is stored as running */
     struct held_prompt *answered; /* to be marked as used */
     bool open;                    /* the transaction has begun */
+    bool reads;                   /* a run that changes nothing: it need not be synced */
     bool edit;                    /* the reply replaces the message with the pressed button */
     int64_t outbox_id;            /* of the refusal; 0: not posted */
     const struct rate *limit;     /* the limit that the first refused message exceeded */

@@ -45,8 +45,10 @@ struct db {
     struct db_options options; /* path is NULL */
     struct db_file file;       /* the open files */
     struct db_work work;
-    bool begun;  /* between db_begin and db_commit or db_rollback */
-    bool sealed; /* no writes: a copy replaces this file but is not at path yet */
+    bool begun;    /* between db_begin and db_commit or db_rollback */
+    bool relaxed;  /* synchronous = NORMAL at the moment */
+    bool unsynced; /* something was committed since the last sync */
+    bool sealed;   /* no writes: a copy replaces this file but is not at path yet */
 };
 
 static int db_error(struct db *db, const char *what, struct err *err)
@@ -285,16 +287,43 @@ int db_run(struct db *db, const char *sql, const struct db_value *values, size_t
     return rc;
 }
 
+/* Only outside a transaction. */
+static void set_synced(struct db *db, bool synced)
+{
+    (void)sqlite3_exec(db->sqlite,
+                       synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL,
+                       NULL, NULL);
+    db->relaxed = !synced;
+}
+
 int db_run_unsynced(struct db *db, const char *sql, const struct db_value *values, size_t count,
                     struct err *err)
 {
     if (db_in_transaction(db)) {
         return db_run(db, sql, values, count, err);
     }
-    (void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+    set_synced(db, false);
     int rc = db_run(db, sql, values, count, err);
-    (void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+    db->unsynced = db->unsynced || rc >= 0;
+    set_synced(db, true);
     return rc;
+}
+
+int db_sync(struct db *db, struct err *err)
+{
+    sqlite3_file *wal = NULL;
+    if (!db->unsynced) {
+        return 0;
+    }
+    int code = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (code == SQLITE_OK && wal != NULL && wal->pMethods != NULL) {
+        code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+    }
+    if (code != SQLITE_OK) {
+        return err_set(err, ERR_DB_FAILED, "%s: sync: %s", db->name, sqlite3_errstr(code));
+    }
+    db->unsynced = false;
+    return 0;
 }
 
 int db_exec(struct db *db, const char *sql, struct err *err)
@@ -454,6 +483,26 @@ int db_begin(struct db *db, struct err *err)
     return rc;
 }
 
+int db_begin_unsynced(struct db *db, struct err *err)
+{
+    ASSERT(!db_in_transaction(db));
+    set_synced(db, false);
+    int rc = db_begin(db, err);
+    if (rc < 0) {
+        set_synced(db, true);
+    }
+    return rc;
+}
+
+/* After a transaction. */
+static void end(struct db *db)
+{
+    db->begun = false;
+    if (db->relaxed) {
+        set_synced(db, true);
+    }
+}
+
 static void roll_back(struct db *db)
 {
     /* SQLite may have rolled back already (disk full, for example). */
@@ -475,8 +524,10 @@ int db_commit(struct db *db, struct err *err)
     }
     if (rc < 0) {
         roll_back(db);
+    } else {
+        db->unsynced = db->relaxed;
     }
-    db->begun = false;
+    end(db);
     return rc;
 }
 
@@ -505,7 +556,7 @@ void db_rollback(struct db *db)
 {
     if (db != NULL) {
         roll_back(db);
-        db->begun = false;
+        end(db);
     }
 }
 

@@ -235,6 +235,15 @@ static void prune(struct ops *ops)
     (void)ops_store_write_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
+/* The records of commands that only read are at most a tick old when the power is cut. */
+static void sync_store(struct ops *ops)
+{
+    struct err err = {0};
+    if (ops_store_sync(ops->store, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not sync ops.db");
+    }
+}
+
 /* Checkpoints ops.db between commands, not during one, and rarely, because each checkpoint blocks
  * the loop for two disk syncs. A failure also appears at the next write. */
 static void tidy_store(struct ops *ops)
@@ -353,6 +362,7 @@ static void on_tick(void *userdata)
         ops_commands_tick(&ops->commands, clock_wall_us(ops->clock), now_us);
     }
     ops_audit_tick(ops, now_us);
+    sync_store(ops);
     tidy_store(ops);
 }
 

@@ -257,6 +257,16 @@ int ops_store_begin(struct ops_store *store, struct err *err)
     return db_begin(store->db, err);
 }
 
+int ops_store_begin_unsynced(struct ops_store *store, struct err *err)
+{
+    return db_begin_unsynced(store->db, err);
+}
+
+int ops_store_sync(struct ops_store *store, struct err *err)
+{
+    return db_sync(store->db, err);
+}
+
 int ops_store_commit(struct ops_store *store, struct err *err)
 {
     return db_commit(store->db, err);

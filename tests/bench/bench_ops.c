@@ -5,17 +5,24 @@
  * "exec to ready" is the time from before exec to READY=1 of sd_notify, with an existing state
  * folder. "update to reply" is the time from an update in the fake Bot API (with a waiting long
  * poll) to sendMessage; 50 users in turn, because Telegram accepts one message per second in a
- * chat. It includes two commits, because an update and its reply are on disk (synchronous=FULL)
- * before the reply is sent. "two plain SQLite commits" is the peer: one INSERT each, alternating
- * with the updates on the same disk, that of /var/tmp. "socket command" is one POST on a new
- * connection. "longest absence" is the longest time during all this in which the ops loop was busy
- * or blocked (io/loop.h), including the disk; the peer column names the callback.
+ * chat. It includes two commits, which survive a crash of the program; the disk is waited for
+ * before the update is confirmed, and for a command that changes something before it runs. "two
+ * plain SQLite commits" is the peer: one INSERT each, alternating with the updates on the same
+ * disk, that of /var/tmp, and waiting for it. "with 10,000 alerts queued" is the same while they
+ * wait for another chat. "1,000 updates" are all there when the daemon starts to poll; it ends when
+ * Telegram has none left. "socket command" is one POST on a new connection. "longest absence" is
+ * the longest time during all this in which the ops loop was busy or blocked (io/loop.h), including
+ * the disk; the peer column names the callback.
  */
 #include "base/check.h"
+#include "base/clock.h"
 #include "bench/bench.h"
+#include "command/reply_json.h"
 #include "fakes/fake_telegram.h"
 #include "io/file.h"
 #include "model/capacity.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -26,18 +33,23 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#define STARTS        20
-#define PEOPLE        50
-#define UPDATES       520
-#define COMMANDS      1000
-#define UPDATE_GAP_MS 75 /* Telegram accepts about 15 messages per second from a bot */
-#define IDLE_S        3
-#define FIRST_PERSON  1000
-#define ANSWER_MAX_MS 5000
-#define NS_PER_MS     1e6
+#define STARTS         20
+#define PEOPLE         50
+#define UPDATES        520
+#define QUEUED_UPDATES 260
+#define QUEUED_ALERTS  10000
+#define QUEUED_CHAT    (-100500)
+#define BACKLOGS       3
+#define BACKLOG        1000
+#define COMMANDS       1000
+#define UPDATE_GAP_MS  75 /* Telegram accepts about 15 messages per second from a bot */
+#define IDLE_S         3
+#define FIRST_PERSON   1000
+#define ANSWER_MAX_MS  5000
+#define NS_PER_MS      1e6
 
 static double ready_ms[STARTS], update_ms[UPDATES], bare_ms[UPDATES], command_ms[COMMANDS],
-    rss_mb[1];
+    queued_ms[QUEUED_UPDATES], backlog_s[BACKLOGS], rss_mb[1];
 
 struct daemon {
     char binary[PATH_MAX];
@@ -161,30 +173,106 @@ static sqlite3 *bare_open(const struct daemon *d)
     return db;
 }
 
+static void ask(struct fake_telegram *telegram, int i)
+{
+    (void)fake_telegram_user_sends(
+        telegram,
+        &(struct fake_telegram_message){.from = FIRST_PERSON + i % PEOPLE, .text = "/status"});
+}
+
+/* From the message of one person to the reply in their chat. *seen: messages sent so far. */
+static double one_update_ms(struct fake_telegram *telegram, int i, size_t *seen)
+{
+    int64_t from_ns = bench_now_ns();
+    ask(telegram, i);
+    for (;;) {
+        ASSERT((double)(bench_now_ns() - from_ns) < ANSWER_MAX_MS * NS_PER_MS);
+        while (*seen < fake_telegram_sent_count(telegram)) {
+            struct fake_telegram_sent sent;
+            fake_telegram_get_sent(telegram, (*seen)++, &sent);
+            if (sent.chat == FIRST_PERSON + i % PEOPLE) {
+                return (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+            }
+        }
+        const struct timespec moment = {.tv_nsec = 20000};
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
 /* Each message waits for its reply before the next one is sent. */
 static void measure_updates(const struct daemon *d, struct fake_telegram *telegram)
 {
     sqlite3 *bare = bare_open(d);
+    size_t seen = fake_telegram_sent_count(telegram);
     for (int i = 0; i < UPDATES; i++) {
-        size_t before = fake_telegram_sent_count(telegram);
-        int64_t from_ns = bench_now_ns();
-        (void)fake_telegram_user_sends(
-            telegram,
-            &(struct fake_telegram_message){.from = FIRST_PERSON + i % PEOPLE, .text = "/status"});
-        while (fake_telegram_sent_count(telegram) == before) {
-            ASSERT((double)(bench_now_ns() - from_ns) < ANSWER_MAX_MS * NS_PER_MS);
-            const struct timespec moment = {.tv_nsec = 20000};
-            (void)nanosleep(&moment, NULL);
-        }
-        update_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+        update_ms[i] = one_update_ms(telegram, i, &seen);
         sleep_ms(UPDATE_GAP_MS / 2);
-        from_ns = bench_now_ns();
+        int64_t from_ns = bench_now_ns();
         bare_run(bare, "INSERT INTO messages(text) VALUES ('/status')");
         bare_run(bare, "INSERT INTO messages(text) VALUES ('a reply')");
         bare_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
         sleep_ms(UPDATE_GAP_MS / 2);
     }
     ASSERT(sqlite3_close(bare) == SQLITE_OK);
+}
+
+/* Alerts for one chat, which gets one a second; the replies go to other chats. */
+static void queue_alerts(const struct daemon *d)
+{
+    struct ops_store *store = NULL;
+    AUTO_REPLY struct reply *reply = reply_new();
+    AUTO_BUF struct buf text = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    reply_title(reply, TONE_BAD, "an alert");
+    reply_json_message(reply, &text);
+    ASSERT(ops_store_open(d->state, OPS_STORE_WRITE, &store, NULL) == 0);
+    ASSERT(ops_store_begin(store, NULL) == 0);
+    for (int i = 0; i < QUEUED_ALERTS; i++) {
+        const struct outbox_new m = {.channel = "telegram",
+                                     .chat_id = QUEUED_CHAT,
+                                     .kind = OUTBOX_SEND,
+                                     .priority = OUTBOX_HIGH,
+                                     .payload = text.data};
+        int64_t id = 0;
+        ASSERT(outbox_table_add(store, &m, clock_wall_us(clock_real()), &id, NULL) == 0);
+    }
+    ASSERT(ops_store_commit(store, NULL) == 0);
+    ops_store_free(store);
+}
+
+static void measure_queued(struct daemon *d, struct fake_telegram *telegram)
+{
+    queue_alerts(d);
+    start(d);
+    sleep_ms(IDLE_S * 1000);
+    size_t seen = fake_telegram_sent_count(telegram);
+    for (int i = 0; i < QUEUED_UPDATES; i++) {
+        queued_ms[i] = one_update_ms(telegram, i, &seen);
+        sleep_ms(UPDATE_GAP_MS);
+    }
+    stop(d);
+}
+
+/* In an account of its own: most replies still wait for their turn at the end. */
+static void measure_backlogs(struct daemon *d, struct fake_telegram *telegram)
+{
+    (void)snprintf(d->state, sizeof(d->state), "%s/backlog", d->folder);
+    for (int n = 0; n < BACKLOGS; n++) {
+        for (int i = 0; i < BACKLOG; i++) {
+            ask(telegram, i);
+        }
+        size_t polls = fake_telegram_calls(telegram, "getUpdates");
+        start(d);
+        while (fake_telegram_calls(telegram, "getUpdates") == polls) {
+            sleep_ms(1);
+        }
+        int64_t from_ns = bench_now_ns();
+        while (fake_telegram_pending(telegram) > 0) {
+            ASSERT((double)(bench_now_ns() - from_ns) < 60e9);
+            sleep_ms(1);
+        }
+        backlog_s[n] = (double)(bench_now_ns() - from_ns) / 1e9;
+        stop(d);
+    }
 }
 
 static void measure_commands(const struct daemon *d)
@@ -292,6 +380,8 @@ int main(int argc, char **argv)
     char source[64];
     double away_ms[1] = {longest_absence(&d, source, sizeof(source))};
     stop(&d);
+    measure_queued(&d, telegram);
+    measure_backlogs(&d, telegram);
     double many_mb[1] = {many_symbols_mb(&d, fake_telegram_port(telegram))};
 
     bench_table_head();
@@ -301,7 +391,10 @@ int main(int argc, char **argv)
     bench_table_row("idle memory, 300 symbols, RSS (limit 60 MB)", many_mb, 1, "MB", NULL);
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
+    bench_table_row("the same with 10,000 alerts queued (limit p99 10 ms)", queued_ms,
+                    QUEUED_UPDATES, "ms", NULL);
     bench_table_row("two plain SQLite commits", bare_ms, UPDATES, "ms", "share of the disk");
+    bench_table_row("1,000 updates in one backlog (limit 2 s)", backlog_s, BACKLOGS, "s", NULL);
     bench_table_row("socket command to answer", command_ms, COMMANDS, "ms", NULL);
     bench_table_row("longest absence of the ops loop", away_ms, 1, "ms", source);
 
