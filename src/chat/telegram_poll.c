@@ -22,7 +22,7 @@
 #define QUICK_US           USEC_PER_SEC /* a faster empty answer was not a long poll */
 #define QUICK_DOUBLINGS    5
 #define SLICE_US           (10 * USEC_PER_MSEC)
-#define REPLY_FIRST_US     (2 * USEC_PER_MSEC) /* the next poll waits for the disk, replies do not */
+#define REPLY_FIRST_US     (2 * USEC_PER_MSEC) /* the next poll waits for the disk, a reply not */
 #define CONFLICT_CALM_US   (10 * USEC_PER_MIN)
 #define CONFLICT_WAIT_US   (3 * USEC_PER_SEC)
 #define EMPTY_SAVE_US      (15 * USEC_PER_SEC)

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define UPDATES_MAX   256
+#define UPDATES_MAX   2048
 #define SENT_MAX      4096
 #define FAILURES_MAX  64
 #define TOPICS_MAX    8

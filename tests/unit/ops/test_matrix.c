@@ -290,7 +290,7 @@ struct demand {
     enum rank rank;
     bool emergency;
     bool asks;   /* a confirmation, or another person's approval */
-    bool factor; /* whoever has none is refused */
+    bool factor; /* a person who has none is refused */
     bool if_set;
     bool denied;
 };
