@@ -179,7 +179,8 @@ static int next_chat(struct ops_store *store, const char *channel, int64_t after
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
-                           "SELECT chat_id FROM outbox WHERE channel = ? AND state = 'queued'"
+                           "SELECT chat_id FROM outbox INDEXED BY outbox_chats"
+                           " WHERE channel = ? AND state = 'queued'"
                            " AND chat_id > ? ORDER BY chat_id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(channel), DB_I64(after_id)), &row, err);
     if (rc <= 0) {
@@ -189,14 +190,16 @@ static int next_chat(struct ops_store *store, const char *channel, int64_t after
     return *ret_id > after_id ? 1 : -ERR_STORE_DAMAGED; /* a text is above each number, read as 0 */
 }
 
-/* The chat's first message that is due. */
+/* The chat's first message that is due. Left to itself SQLite goes through those of all chats in
+ * the order of priority. */
 static int first_of_chat(struct ops_store *store, const char *channel, int64_t now_us,
                          int64_t chat_id, int64_t *ret_id, int64_t *ret_priority, struct err *err)
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(
         store->db,
-        "SELECT o.id, o.priority FROM outbox o LEFT JOIN outbox t ON t.id = o.edit_of"
+        "SELECT o.id, o.priority FROM outbox o INDEXED BY outbox_chats"
+        " LEFT JOIN outbox t ON t.id = o.edit_of"
         " WHERE o.channel = ? AND o.state = 'queued' AND o.chat_id = ?"
         " AND o.not_before_us <= ? AND " EDIT_IS_READY " ORDER BY o.priority, o.id LIMIT 1",
         DB_VALUES(DB_TEXT_C(channel), DB_I64(chat_id), DB_I64(now_us)), &row, err);
