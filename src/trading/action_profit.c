@@ -230,7 +230,6 @@ static void show_periods(struct action_call *call, void *userdata)
                     figures_result(figures_net(one)));
         figure_sum_add(&sum, one);
         json_out_object(&data, NULL);
-        json_out_text(&data, "name", p->list[i].name);
         json_out_time(&data, "from", p->list[i].from_us);
         json_out_time(&data, "to", p->list[i].to_us);
         figures_json(&data, one);

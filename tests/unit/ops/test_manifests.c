@@ -113,7 +113,7 @@ static void the_embedded_commands_load(void **state)
     assert_false(manifest_find(list, "status")->changes);
     assert_int_equal(manifest_find(list, "auditlog")->role, ROLE_ADMIN);
 
-    assert_string_equal(manifest_nearest(list, CHANNEL_CONSOLE, str_c("statsu")), "status");
+    assert_string_equal(manifest_nearest(list, CHANNEL_CONSOLE, str_c("statuss")), "status");
     assert_null(manifest_nearest(list, CHANNEL_CONSOLE, str_c("retsart")));
     assert_null(manifest_nearest(list, CHANNEL_CONSOLE, str_c("puase")));
     assert_false(manifest_find(list, "start")->changes);
