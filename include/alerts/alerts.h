@@ -65,6 +65,10 @@ struct alerts_options {
     struct loop *loop; /* for /test_alert; NULL: it does not wait for the outcome */
     bool headless;     /* no console is attached: messages queued for it would wait for ever */
     void (*outbox_changed)(void *userdata);
+    /* For consoles that are attached over the API: each new alert, each that is resolved, and each
+     * notification, once it is stored, also without any chat; not what is off or muted. May be
+     * NULL. */
+    void (*told)(const struct reply *reply, void *userdata);
     void *userdata;
 };
 

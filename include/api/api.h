@@ -10,9 +10,11 @@
  *
  * Endpoints: GET /healthz; GET /api/v1/state; GET
  * /api/v1/{positions,trades,orders,decisions,alerts,runs} with limit, offset and for trades and
- * decisions symbol; POST /api/v1/commands/{name} with the body
+ * decisions symbol, for decisions votes=true; POST /api/v1/commands/{name} with the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
- * of a typed command line. Errors are catalogue rows as JSON.
+ * of a typed command line; POST /api/v1/complete with {"line": "restart pre"} (command/complete.h);
+ * GET /api/v1/events?after=N, which is answered as soon as there is an alert or a notification
+ * newer than N, and after 25 s in any case. Errors are catalogue rows as JSON.
  * Always true: a listener's own thread answers every GET by itself, from the snapshot, the
  * heartbeats and read-only connections; it renders the state at most a hundred times a second
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
@@ -37,6 +39,7 @@ struct config;
 struct shared;
 struct shared_reader;
 struct loop;
+struct reply;
 struct runner;
 
 struct api_options {
@@ -61,6 +64,8 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
 /* Commands under way are answered with 503, or not at all if their connection closes first. Takes
  * NULL. */
 void api_stop(struct api *api);
+/* Passes an alert or a notification to the readers of /api/v1/events. Takes a NULL api. */
+void api_publish(struct api *api, const struct reply *reply);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
 /* Applies api.token and api.local_users to all later requests. Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);

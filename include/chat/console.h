@@ -9,8 +9,9 @@
  *     console_wake(console);                 // a row was added to the outbox
  *     console_stop(console), console_free(console);
  *
- * Input may be a terminal, a pipe or a file. On a terminal each line is submitted at once; the
- * input line is redrawn below any message that arrives in between. From a pipe or file the next
+ * Input may be a terminal, a pipe or a file. On a terminal each line is edited (prompt.h) and
+ * submitted at once; the input line is redrawn below any message that arrives in between; buttons
+ * are numbers to type. From a pipe or file the next
  * line is read only after the replies to the previous one are printed, so the output is in the
  * order of the input. At the end of the input (on a terminal: ^D) on_end is called after the last
  * reply.
@@ -42,6 +43,7 @@ struct console_options {
     struct ops_store *store;
     struct access *access;
     struct runner *runner;
+    const char *state_dir;   /* of the history; NULL: none is kept */
     const char *attachments; /* the folder of attachment.h; NULL: the ids of files are shown */
     int in_fd;               /* -1: output only */
     int out_fd;              /* the caller keeps both descriptors; their flags are not changed */

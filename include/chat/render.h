@@ -46,7 +46,9 @@ struct render_text_options {
     bool buttons; /* show each button as the command to type */
     size_t width; /* of the terminal in columns: longer lines are wrapped at a space, wider tables
                      are stacked; 0: as long as they are */
+    bool colour;  /* with the colours of a terminal */
     const char *attachment_dir; /* for the path of an attachment; NULL: its id is shown */
+    struct choices *choices;    /* with `buttons`: each gets a number to type instead (choices.h) */
 };
 /* Appends to out; the text ends with a line feed. */
 void render_text(const struct reply *reply, const struct render_text_options *options,

@@ -65,6 +65,7 @@ struct action_param {
     enum param_type type;
     bool required;
     bool unlisted;            /* the value need not be one that the domain lists */
+    bool secret;              /* a code or a key: no history of a console keeps the line */
     const char *default_text; /* NULL: none */
     const char *minimum;      /* int, decimal, duration, time: as text; NULL: none */
     const char *maximum;

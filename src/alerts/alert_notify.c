@@ -5,6 +5,40 @@
 
 #define LATE_US USEC_PER_MIN /* a message that waits longer is shown in /status */
 
+static struct reply *storm_reply(void)
+{
+    struct reply *r = reply_new();
+    reply_title(r, TONE_WARN, "many alerts at once");
+    reply_para(r, "{} lists them.", cell_code("/alerts"));
+    return r;
+}
+
+/* Of a storm only its beginning. */
+void alert_tell(struct alerts *alerts, enum alert_gate gate, const struct reply *reply)
+{
+    int64_t now_us = clock_mono_us(alerts->o.clock);
+    bool storm = gate == ALERT_GATE_STORM;
+    bool again =
+        storm && alerts->storm_mono_us != 0 && now_us - alerts->storm_mono_us < USEC_PER_MIN;
+    if (alerts->o.told == NULL || alerts->news_count == ALERT_NEWS_MAX || again ||
+        gate == ALERT_GATE_OFF || gate == ALERT_GATE_MUTED) {
+        return;
+    }
+    alerts->storm_mono_us = storm ? now_us : alerts->storm_mono_us;
+    alerts->news[alerts->news_count++] = storm ? storm_reply() : reply_copy(reply);
+}
+
+void alert_tell_end(struct alerts *alerts, bool committed)
+{
+    for (size_t i = 0; i < alerts->news_count; i++) {
+        if (committed) {
+            alerts->o.told(alerts->news[i], alerts->o.userdata);
+        }
+        reply_free(alerts->news[i]);
+    }
+    alerts->news_count = 0;
+}
+
 static int notify_body(struct alert_change *change, struct err *err)
 {
     struct alerts *alerts = change->alerts;
@@ -12,6 +46,7 @@ static int notify_body(struct alert_change *change, struct err *err)
     const struct symbol *symbol = notice->symbol.name[0] == '\0' ? NULL : &notice->symbol;
     struct alert_target targets[ALERT_TARGETS_MAX];
     enum alert_gate gate = alert_gate(alerts, notice->kind, NULL, symbol);
+    alert_tell(alerts, gate, notice->reply);
     if (gate == ALERT_GATE_HOLD) {
         return alert_hold(alerts, notice->kind, reply_get_title(notice->reply), 0, err);
     }

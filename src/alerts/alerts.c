@@ -89,6 +89,7 @@ static int send_messages(struct alerts *alerts, const struct alert *alert, enum 
 {
     AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
     struct alert_target targets[ALERT_TARGETS_MAX];
+    alert_tell(alerts, gate, reply);
     size_t count = alert_targets(alerts, notice_of_severity(alert->severity), targets);
     for (size_t i = 0; i < count; i++) {
         struct alert_message message = {.alert_id = alert->id, .chat_id = targets[i].chat_id};
@@ -104,6 +105,12 @@ static int send_messages(struct alerts *alerts, const struct alert *alert, enum 
     return count == 0 ? 0 : alert_table_set_notified(alerts->o.store, alert->id, err);
 }
 
+static void tell_alert(struct alerts *alerts, const struct alert *alert)
+{
+    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
+    alert_tell(alerts, ALERT_GATE_HOLD, reply);
+}
+
 int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err *err)
 {
     enum alert_gate gate = alert_gate(alerts, notice_of_severity(alert->severity), alert, NULL);
@@ -112,6 +119,7 @@ int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err 
     case ALERT_GATE_MUTED:
         return 0;
     case ALERT_GATE_HOLD:
+        tell_alert(alerts, alert);
         return alert_hold(alerts, notice_of_severity(alert->severity), alert->title, alert->id,
                           err);
     case ALERT_GATE_SEND:
@@ -160,6 +168,7 @@ static int notice_gate(struct alerts *alerts, const struct alert *alert, const s
 {
     enum notice_kind kind = notice_of_severity(alert->severity);
     *ret = notice == NULL ? ALERT_GATE_OFF : alert_gate(alerts, kind, alert, NULL);
+    alert_tell(alerts, *ret, notice);
     if (*ret == ALERT_GATE_HOLD && alert->notified) {
         return alert_hold(alerts, kind, reply_get_title(notice), 0, err);
     }
@@ -217,9 +226,11 @@ int alert_run(struct alert_change *change, struct err *err)
     rc = change->body(change, err);
     if (rc < 0) {
         ops_store_change_rollback(&tx);
+        alert_tell_end(change->alerts, false);
         return rc;
     }
     rc = ops_store_change_commit(&tx, err);
+    alert_tell_end(change->alerts, rc == 0);
     if (rc == 0 && change->alerts->o.outbox_changed != NULL) {
         change->alerts->o.outbox_changed(change->alerts->o.userdata);
     }

@@ -24,6 +24,7 @@
 #define ALERT_TARGETS_MAX (2 * CONFIG_USERS_MAX + ALERT_ROUTES_MAX + 3)
 #define ALERT_STORM_MAX   1000 /* the maximum of alerts.storm */
 #define ALERT_DIRTY_MAX   32
+#define ALERT_NEWS_MAX    16 /* in one transaction */
 
 struct alert_target {
     const char *channel;
@@ -72,6 +73,9 @@ struct alerts {
     size_t dirty_count;
     int64_t copied_mono_us; /* of the last message to a second channel; 0: none */
     struct alert_test *test;
+    struct reply *news[ALERT_NEWS_MAX]; /* owned: for o.told, after the commit */
+    size_t news_count;
+    int64_t storm_mono_us; /* when a storm was last passed to o.told; 0: never */
 };
 
 /* A body to run in one transaction; the channels are woken after the commit. */
@@ -97,6 +101,11 @@ int alert_post(struct alerts *alerts, const struct alert_target *target, const s
 int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err *err);
 /* Edits the messages about an alert. */
 int alert_changed(struct alerts *alerts, const struct alert *alert, struct err *err);
+
+/* ---- alert_notify.c ---- */
+/* Passes the reply to o.told once the transaction is committed. */
+void alert_tell(struct alerts *alerts, enum alert_gate gate, const struct reply *reply);
+void alert_tell_end(struct alerts *alerts, bool committed);
 
 /* ---- alert_gate.c ---- */
 void alert_gate_apply(struct alerts *alerts, const struct config *config);

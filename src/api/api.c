@@ -20,7 +20,7 @@ static int listener_start(struct api *api, struct listener *listener, enum chann
     listener->api = api;
     listener->channel = channel;
     listener->reader = reader;
-    listener->jobs = ring_new(API_JOBS_MAX, sizeof(struct api_job *));
+    listener->jobs = ring_new(2 * API_JOBS_MAX, sizeof(struct api_job *));
     listener->wake = loop_add_wake(api->loop, api_command_accept, listener, err);
     if (listener->wake == NULL) {
         return -ERR_LOOP_SETUP;
@@ -80,6 +80,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
         free(api);
         return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);
     }
+    api_events_start(api);
     api->socket.readers = mailbox_new(sizeof(struct api_readers));
     api->tcp.readers = mailbox_new(sizeof(struct api_readers));
     publish_readers(api->socket.readers, options->config);
@@ -119,6 +120,7 @@ void api_stop(struct api *api)
     (void)api_command_end(api);
     listener_release(&api->socket);
     listener_release(&api->tcp);
+    api_events_release(api);
     free(api);
 }
 

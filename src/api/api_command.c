@@ -158,41 +158,54 @@ void api_command_release(struct api_command *command)
 
 /* ---------------------------------------------------------------- from the listener to ops */
 
-static void job_free(struct api_job *job)
+static atomic_int *count_of(const struct api_job *job)
 {
-    (void)atomic_fetch_sub_explicit(&job->listener->under_way, 1, memory_order_relaxed);
+    return job->kind == API_JOB_EVENTS ? &job->listener->watching : &job->listener->under_way;
+}
+
+void api_job_free(struct api_job *job)
+{
+    (void)atomic_fetch_sub_explicit(count_of(job), 1, memory_order_relaxed);
     free(job->line);
     free(job->args_json);
     free(job);
 }
 
+void api_job_submit(struct listener *listener, struct web_request *request,
+                    const struct api_job *job)
+{
+    struct err err = {0};
+    struct api_job *copy = calloc(1, sizeof(*copy));
+    ASSERT(copy != NULL);
+    *copy = *job;
+    copy->listener = listener;
+    copy->request = request;
+    copy->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
+    int max = job->kind == API_JOB_EVENTS ? API_WATCHES_MAX : API_JOBS_MAX;
+    if (atomic_fetch_add_explicit(count_of(copy), 1, memory_order_relaxed) >= max) {
+        (void)err_set(&err, ERR_API_BUSY, "%d %s", max,
+                      job->kind == API_JOB_EVENTS ? "readers wait for events"
+                                                  : "commands are under way");
+        api_answer_err(request, &err);
+        api_job_free(copy);
+        return;
+    }
+    web_hold(request);
+    /* The ring has space for every job that the two counts admit. */
+    ASSERT(ring_push(listener->jobs, &copy));
+    loop_wake(listener->wake);
+}
+
 void api_command_submit(struct listener *listener, struct web_request *request,
                         const struct api_command *command)
 {
-    struct err err = {0};
-    if (atomic_fetch_add_explicit(&listener->under_way, 1, memory_order_relaxed) >= API_JOBS_MAX) {
-        (void)atomic_fetch_sub_explicit(&listener->under_way, 1, memory_order_relaxed);
-        (void)err_set(&err, ERR_API_BUSY, "%d commands are under way", API_JOBS_MAX);
-        api_answer_err(request, &err);
-        return;
-    }
-    struct api_job *job = calloc(1, sizeof(*job));
-    ASSERT(job != NULL);
-    job->listener = listener;
-    job->request = request;
-    job->line = strdup(command->line.data);
-    ASSERT(job->line != NULL);
-    if (command->by_name) {
-        job->args_json = strdup(command->args.data);
-        ASSERT(job->args_json != NULL);
-    }
-    job->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
-    job->confirmed = command->confirmed;
-    memcpy(job->otp, command->otp, sizeof(job->otp));
-    web_hold(request);
-    /* The ring has space for every job that under_way admits. */
-    ASSERT(ring_push(listener->jobs, &job));
-    loop_wake(listener->wake);
+    struct api_job job = {.kind = API_JOB_COMMAND,
+                          .line = strdup(command->line.data),
+                          .args_json = command->by_name ? strdup(command->args.data) : NULL,
+                          .confirmed = command->confirmed};
+    ASSERT(job.line != NULL && (job.args_json != NULL || !command->by_name));
+    memcpy(job.otp, command->otp, sizeof(job.otp));
+    api_job_submit(listener, request, &job);
 }
 
 /* ---------------------------------------------------------------- ops */
@@ -239,10 +252,10 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
         web_answer_json(job->request, failed != NULL ? err_info(failed->id)->http_status : 200,
                         buf_str(&body));
     }
-    job_free(job);
+    api_job_free(job);
 }
 
-static void run(struct api *api, struct api_job *job)
+static void run_command(struct api *api, struct api_job *job)
 {
     enum channel channel = job->listener->channel;
     struct principal who;
@@ -273,7 +286,22 @@ static void run(struct api *api, struct api_job *job)
         log_err(LOG_LEVEL_ERROR, &err, "could not accept a command");
     }
     api_answer_err(job->request, &err);
-    job_free(job);
+    api_job_free(job);
+}
+
+static void run(struct api *api, struct api_job *job)
+{
+    switch (job->kind) {
+    case API_JOB_COMMAND:
+        run_command(api, job);
+        break;
+    case API_JOB_COMPLETE:
+        api_complete_run(api, job);
+        break;
+    case API_JOB_EVENTS:
+        api_events_run(api, job);
+        break;
+    }
 }
 
 void api_command_accept(void *userdata)
@@ -285,22 +313,23 @@ void api_command_accept(void *userdata)
     }
 }
 
-static void answer_stopping(struct api_job *job)
+void api_job_end(struct api_job *job)
 {
     struct err err = {0};
-    (void)err_set(&err, ERR_API_STOPPING, "%.*s", (int)strcspn(job->line, " "), job->line);
+    const char *line = job->kind == API_JOB_COMMAND ? job->line : "";
+    (void)err_set(&err, ERR_API_STOPPING, "%.*s", (int)strcspn(line, " "), line);
     api_answer_err(job->request, &err);
-    job_free(job);
+    api_job_free(job);
 }
 
 int api_command_end(struct api *api)
 {
-    int ended = 0;
+    int ended = api_events_end(api);
     struct listener *listeners[] = {&api->socket, &api->tcp};
     for (size_t i = 0; i < COUNT_OF(listeners); i++) {
         struct api_job *job;
         while (listeners[i]->jobs != NULL && ring_pop(listeners[i]->jobs, &job)) {
-            answer_stopping(job);
+            api_job_end(job);
             ended++;
         }
     }
@@ -308,7 +337,7 @@ int api_command_end(struct api *api)
         struct api_job *job = api->active;
         api->active = job->next;
         runner_forget(api->runner, job);
-        answer_stopping(job);
+        api_job_end(job);
         ended++;
     }
     return ended;

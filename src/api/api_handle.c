@@ -193,6 +193,14 @@ void api_handle(struct web_request *request, void *userdata)
         if (api_allows(request, "GET")) {
             api_state_answer(listener, request);
         }
+    } else if (str_equal_c(path, "/api/v1/events")) {
+        if (api_allows(request, "GET")) {
+            api_events_handle(listener, request);
+        }
+    } else if (str_equal_c(path, "/api/v1/complete")) {
+        if (api_allows(request, "POST")) {
+            api_complete_handle(listener, request);
+        }
     } else if (!starts_rest(path, LISTS_PATH, &rest) || !api_read_list(listener, request, rest)) {
         refuse(request, ERR_API_NOT_FOUND, "%.*s", path.len > 100 ? 100 : (int)path.len, path.ptr);
     }

@@ -22,6 +22,8 @@
 #include <stdatomic.h>
 
 #define API_JOBS_MAX    32
+#define API_WATCHES_MAX 16 /* readers of /api/v1/events, per listener */
+#define API_EVENTS_MAX  64 /* kept for a reader that comes late */
 #define API_AGE_STEP_MS 10 /* so that a state is rendered at most a hundred times a second */
 #define API_BODY_MAX    ((size_t)64 * 1024)
 #define API_LINE_MAX    ((size_t)16 * 1024)
@@ -57,6 +59,7 @@ struct listener {
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
+    atomic_int watching;  /* the same, of those that wait for events */
     /* The last answer about the state, which is given again until something in it changes. */
     struct api_state_key state_key;
     struct web_content *state; /* NULL: none yet */
@@ -67,16 +70,26 @@ struct listener {
     uint64_t ops_file;
 };
 
-/* One command, from suspended to answered. Owned by the ring, then by ops. */
+enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS };
+
+/* One request for ops, from suspended to answered. Owned by the ring, then by ops. */
 struct api_job {
+    enum api_job_kind kind;
     struct listener *listener;
     struct web_request *request;
-    struct api_job *next; /* in api->active */
+    struct api_job *next; /* in api->active or api->watches */
     char *line;           /* "restart demo", or "restart" */
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
-    char otp[16]; /* the code of the second factor; "": none */
+    char otp[16];   /* the code of the second factor; "": none */
+    uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
+    int64_t until_mono_us; /* events: when it is answered in any case */
+};
+
+struct api_event {
+    uint64_t id;
+    char *json; /* owned */
 };
 
 struct api {
@@ -87,7 +100,12 @@ struct api {
     char state_dir[PATH_MAX];
     struct listener socket;
     struct listener tcp;
-    struct api_job *active; /* ops */
+    struct api_job *active; /* ops; the members below, too */
+    struct api_job *watches;
+    struct loop_source *watch_timer;
+    struct api_event events[API_EVENTS_MAX]; /* at id modulo API_EVENTS_MAX */
+    uint64_t first_event;                    /* of this process: no id of another one is above */
+    uint64_t last_event;
 };
 
 /* Listener's thread: the request handler of both listeners. */
@@ -115,6 +133,22 @@ void api_command_release(struct api_command *command);
 /* Listener's thread: suspends the request and passes it to ops. */
 void api_command_submit(struct listener *listener, struct web_request *request,
                         const struct api_command *command);
+/* Listener's thread: suspends the request and passes the job to ops; refuses it if there are too
+ * many. The job is copied. */
+void api_job_submit(struct listener *listener, struct web_request *request,
+                    const struct api_job *job);
+void api_job_free(struct api_job *job);
+/* Ops: answers that the daemon stops. */
+void api_job_end(struct api_job *job);
+/* Listener's thread. */
+void api_complete_handle(struct listener *listener, struct web_request *request);
+void api_events_handle(struct listener *listener, struct web_request *request);
+/* Ops. */
+void api_complete_run(struct api *api, struct api_job *job);
+void api_events_start(struct api *api);
+void api_events_run(struct api *api, struct api_job *job);
+int api_events_end(struct api *api); /* answers all readers; returns their number */
+void api_events_release(struct api *api);
 /* Ops: runs the commands in the listener's ring. */
 void api_command_accept(void *listener);
 /* Ops: answers every command under way with API_STOPPING. Returns their number. */

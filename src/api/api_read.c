@@ -13,6 +13,7 @@
 #include "store/trading.h"
 
 #define LIMIT_DEFAULT 50
+#define VOTES_LIMIT   20 /* decisions with votes, each of a few KiB */
 
 /* One request for a list. */
 struct reading {
@@ -22,6 +23,7 @@ struct reading {
     size_t limit;
     size_t offset;
     struct symbol symbol; /* empty: all */
+    bool votes;           /* decisions: with what each agent said */
     struct json_out *out; /* the array is open */
 };
 
@@ -126,6 +128,9 @@ static int read_decisions(const struct reading *r, struct err *err)
     for (int i = 0; i < rc; i++) {
         json_out_object(r->out, NULL);
         model_json_decision(r->out, &decisions[i]);
+        if (r->votes) {
+            model_json_votes(r->out, "votes", &decisions[i]);
+        }
         json_out_end(r->out);
     }
     return rc;
@@ -198,9 +203,28 @@ static int query_number(struct web_request *request, const char *name, size_t mi
     return 0;
 }
 
+static int query_votes(size_t list, struct reading *r, size_t *limit_max, struct err *err)
+{
+    if (lists[list].read != read_decisions || !web_has_query(r->request, "votes")) {
+        return 0;
+    }
+    struct str text = web_query(r->request, "votes");
+    r->votes = str_equal_c(text, "true");
+    if (!r->votes && !str_equal_c(text, "false")) {
+        return err_set(err, ERR_API_QUERY, "votes=%.20s: true or false", text.ptr);
+    }
+    *limit_max = r->votes ? VOTES_LIMIT : *limit_max;
+    r->limit = r->limit < *limit_max ? r->limit : *limit_max;
+    return 0;
+}
+
 static int read_query(size_t list, struct reading *r, struct err *err)
 {
-    int rc = query_number(r->request, "limit", 1, lists[list].limit_max, &r->limit, err);
+    size_t limit_max = lists[list].limit_max;
+    int rc = query_votes(list, r, &limit_max, err);
+    if (rc == 0) {
+        rc = query_number(r->request, "limit", 1, limit_max, &r->limit, err);
+    }
     if (rc == 0) {
         rc = query_number(r->request, "offset", 0, INT32_MAX, &r->offset, err);
     }

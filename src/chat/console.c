@@ -4,7 +4,10 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "chat/choices.h"
+#include "chat/prompt.h"
 #include "chat/render.h"
+#include "command/complete.h"
 #include "command/reply_json.h"
 #include "command/runner.h"
 #include "io/loop.h"
@@ -13,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -29,6 +33,7 @@
 #define WRITE_BYTES ((size_t)4096)
 #define SETTLE_US   (20 * USEC_PER_MSEC)
 #define RETRY_US    USEC_PER_SEC
+#define KEYS_BYTES  ((size_t)256) /* a paste is edited in, so many bytes a turn */
 /* A message that waited longer than this because no terminal was open is dropped. */
 #define OLD_US USEC_PER_HOUR
 
@@ -59,6 +64,10 @@ struct console {
     int64_t printing;     /* outbox id of the message in `out`; 0: none */
     int64_t held_mono_us; /* the outbox is not read before this time: ops.db failed */
     bool input_line_shown;
+    struct prompt *prompt; /* NULL: no terminal, or one that cannot be edited on */
+    struct choices choices;
+    struct loop_source *sigwinch;
+    struct loop_source *sigcont;
     int out_error; /* errno of a failed write: the reader closed the output, the disk is full */
 };
 
@@ -147,7 +156,9 @@ static void on_writable(int fd, uint32_t events, void *userdata)
 
 static void hide_input_line(struct console *console)
 {
-    if (console->input_line_shown) {
+    if (console->prompt != NULL) {
+        prompt_hide(console->prompt);
+    } else if (console->input_line_shown) {
         buf_add_c(&console->out, ERASE_LINE);
         console->input_line_shown = false;
     }
@@ -155,8 +166,10 @@ static void hide_input_line(struct console *console)
 
 static void show_input_line(struct console *console)
 {
-    if (console->in_is_tty && console->out_is_tty && !console->input_line_shown &&
-        !console->in_ended) {
+    if (console->prompt != NULL && !console->in_ended) {
+        prompt_show(console->prompt);
+    } else if (console->in_is_tty && console->out_is_tty && !console->input_line_shown &&
+               console->prompt == NULL && !console->in_ended) {
         buf_add_c(&console->out, INPUT_LINE);
         console->input_line_shown = true;
     }
@@ -179,7 +192,7 @@ static size_t terminal_width(const struct console *console)
 {
     struct winsize size;
     bool known = console->out_is_tty && ioctl(console->out_fd, TIOCGWINSZ, &size) == 0;
-    return known && size.ws_col >= 40 ? size.ws_col : 0;
+    return known && size.ws_col >= 20 ? size.ws_col : 0;
 }
 
 static void print_reply(struct console *console, const struct reply *reply)
@@ -188,9 +201,12 @@ static void print_reply(struct console *console, const struct reply *reply)
         return;
     }
     hide_input_line(console);
-    const struct render_text_options options = {.buttons = true,
-                                                .width = terminal_width(console),
-                                                .attachment_dir = console->options.attachments};
+    const struct render_text_options options = {
+        .buttons = true,
+        .width = terminal_width(console),
+        .colour = prompt_has_colour(console->out_fd),
+        .choices = console->out_is_tty && console->in_is_tty ? &console->choices : NULL,
+        .attachment_dir = console->options.attachments};
     render_text(reply, &options, &console->out);
     if (console->out_is_tty) {
         buf_add_char(&console->out, '\n');
@@ -273,6 +289,27 @@ static void identify(struct console *console)
     }
 }
 
+static void on_complete(struct str before_cursor, void *userdata)
+{
+    struct console *console = userdata;
+    AUTO_FREE struct completions *c = calloc(1, sizeof(*c));
+    ASSERT(c != NULL);
+    identify(console);
+    complete_line(console->options.runner, &console->who, before_cursor, c);
+    prompt_completions(console->prompt, c);
+}
+
+static void remember(struct console *console, struct str line)
+{
+    if (console->prompt == NULL) {
+        return;
+    }
+    AUTO_FREE struct completions *c = calloc(1, sizeof(*c));
+    ASSERT(c != NULL);
+    complete_line(console->options.runner, &console->who, line, c);
+    prompt_remember(console->prompt, line, c->keep);
+}
+
 static void submit_line(struct console *console, struct str raw)
 {
     struct err err = {0};
@@ -291,10 +328,14 @@ static void submit_line(struct console *console, struct str raw)
         print_error(console, &err);
         return;
     }
+    const char *chosen = choices_find(&console->choices, line);
     AUTO_BUF struct buf text = BUF_INIT(CONSOLE_LINE_MAX);
-    buf_add_str(&text, line);
+    buf_add_str(&text, chosen != NULL ? str_c(chosen) : line);
     console->waiting = !console->in_is_tty;
     identify(console);
+    if (chosen == NULL) {
+        remember(console, line);
+    }
     if (runner_submit(
             console->options.runner,
             &(struct invocation){.line = text.data, .who = &console->who, .chat_id = CONSOLE_CHAT},
@@ -329,6 +370,11 @@ static bool accept_line(struct console *console)
     buf_truncate(in, in->len - used);
     console->scanned = 0;
     return true;
+}
+
+static void on_submit(struct str line, void *userdata)
+{
+    submit_line(userdata, line);
 }
 
 static void stop_reading(struct console *console)
@@ -374,6 +420,34 @@ static void on_readable(int fd, uint32_t events, void *userdata)
     read_some(userdata);
 }
 
+static void on_prompt_end(void *userdata)
+{
+    struct console *console = userdata;
+    console->in_ended = true;
+    stop_reading(console);
+}
+
+/* False if no key waits. */
+static bool accept_keys(struct console *console)
+{
+    struct buf *in = &console->in;
+    if (in->len == 0 || console->in_ended) {
+        return false;
+    }
+    size_t used =
+        prompt_feed(console->prompt, in->data, in->len < KEYS_BYTES ? in->len : KEYS_BYTES);
+    memmove(in->data, in->data + used, in->len - used);
+    buf_truncate(in, in->len - used);
+    return true;
+}
+
+static bool accept_input(struct console *console)
+{
+    /* The terminal has taken all before, so that setting its modes does not wait. */
+    return console->prompt != NULL ? console->out.len == 0 && accept_keys(console)
+                                   : console->out.len < OUT_MAX / 2 && accept_line(console);
+}
+
 /* ------------------------------------------------------------------------ input to output ---- */
 
 /* Every reply to the commands so far has been printed. */
@@ -403,7 +477,7 @@ static void work(void *userdata)
         }
         console->waiting = false;
     }
-    if (console->out.len < OUT_MAX / 2 && accept_line(console)) {
+    if (accept_input(console)) {
         write_out(console);
         wake(console);
         return;
@@ -421,11 +495,52 @@ static void work(void *userdata)
     }
     show_input_line(console);
     write_out(console);
+    if (console->prompt != NULL && console->in.len > 0 && console->out.len == 0) {
+        wake(console); /* keys had to wait for the output */
+    }
     if (console->in_io != NULL) {
         loop_io_set(console->in_io, wants_input(console) ? EPOLLIN : 0);
     } else if (wants_input(console)) {
         loop_defer(console->read_turn);
     }
+}
+
+static void on_screen_change(void *userdata)
+{
+    struct console *console = userdata;
+    if (console->prompt != NULL) {
+        prompt_resize(console->prompt);
+        write_out(console);
+        wake(console);
+    }
+}
+
+/* Without libedit lines are read as from a pipe. */
+static void make_prompt(struct console *console)
+{
+    struct err err = {0};
+    const struct console_options *o = &console->options;
+    AUTO_BUF struct buf history = BUF_INIT(4096);
+    if (o->in_fd < 0 || !prompt_fits(o->in_fd, o->out_fd)) {
+        return;
+    }
+    if (o->state_dir != NULL) {
+        prompt_history_path(o->state_dir, &history);
+    }
+    if (prompt_new(&(struct prompt_options){.in_fd = o->in_fd,
+                                            .out_fd = o->out_fd,
+                                            .out = &console->out,
+                                            .history = history.len > 0 ? history.data : NULL,
+                                            .submit = on_submit,
+                                            .complete = on_complete,
+                                            .end = on_prompt_end,
+                                            .userdata = console},
+                   &console->prompt, &err) < 0) {
+        log_err(LOG_LEVEL_NOTICE, &err, "console: lines cannot be edited");
+        return;
+    }
+    console->sigwinch = loop_add_signal(o->loop, SIGWINCH, on_screen_change, console, &err);
+    console->sigcont = loop_add_signal(o->loop, SIGCONT, on_screen_change, console, &err);
 }
 
 int console_new(const struct console_options *options, struct console **ret, struct err *err)
@@ -453,6 +568,7 @@ int console_new(const struct console_options *options, struct console **ret, str
     loop_source_name(console->read_turn, "console input");
     loop_source_name(console->work_turn, "console");
     loop_source_name(console->settle, "console");
+    make_prompt(console);
     *ret = console;
     return 0;
 }
@@ -463,6 +579,10 @@ void console_free(struct console *console)
         return;
     }
     console_stop(console);
+    prompt_free(console->prompt);
+    choices_release(&console->choices);
+    loop_source_free(console->sigwinch);
+    loop_source_free(console->sigcont);
     loop_source_free(console->read_turn);
     loop_source_free(console->work_turn);
     loop_source_free(console->settle);
@@ -495,6 +615,8 @@ void console_stop(struct console *console)
         return;
     }
     hide_input_line(console);
+    prompt_free(console->prompt); /* the terminal gets its modes back before the engine stops */
+    console->prompt = NULL;
     write_out(console);
     console->started = false;
     loop_timer_stop(console->settle);

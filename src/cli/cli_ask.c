@@ -93,8 +93,8 @@ static struct str command_name(const char *line)
 }
 
 /* "restart demo" → /api/v1/commands/restart and {"args":"demo"}. */
-static int write_request(const struct cli_request *request, struct buf *url, struct buf *json,
-                         struct err *err)
+int cli_ask_write(const struct cli_request *request, struct buf *url, struct buf *json,
+                  struct err *err)
 {
     struct str rest = str_c(request->line), name;
     if (!str_word(&rest, &name)) {
@@ -160,7 +160,7 @@ int cli_ask(const struct config *config, const char *state_dir, const struct cli
     AUTO_BUF struct buf json = BUF_INIT(CLI_LINE_MAX);
     int rc = ops_socket_path(config, state_dir, &path, err);
     if (rc == 0) {
-        rc = write_request(request, &url, &json, err);
+        rc = cli_ask_write(request, &url, &json, err);
     }
     if (rc < 0) {
         return rc;

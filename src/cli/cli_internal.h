@@ -71,7 +71,8 @@ struct cli_args {
 
 extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, cmd_auditlog,
     cmd_audit, cmd_demo, cmd_predict, cmd_replay, cmd_train, cmd_indicators, cmd_backtest,
-    cmd_import, cmd_pair, cmd_otp, cmd_docs, cmd_demo_service, cmd_version, cmd_help;
+    cmd_import, cmd_chat, cmd_watch, cmd_pair, cmd_otp, cmd_docs, cmd_demo_service, cmd_version,
+    cmd_help;
 
 const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli_args *args, const char *option);
@@ -121,6 +122,9 @@ struct cli_request {
 };
 int cli_ask(const struct config *config, const char *state_dir, const struct cli_request *request,
             struct buf *ret_body, struct err *err);
+/* The URL of the request and its body. */
+int cli_ask_write(const struct cli_request *request, struct buf *url, struct buf *json,
+                  struct err *err);
 /* Runs one command line on the daemon and prints its answer; returns the exit code. */
 int cli_do_line(const struct cli_args *args, const char *line);
 /* Parses the answer: *ret_reply (the caller frees it), or *ret_refusal if the command was refused.

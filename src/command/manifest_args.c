@@ -79,8 +79,9 @@ static int read_type(const struct manifest_reader *r, const struct yaml_node *it
 static int read_rule(const struct manifest_reader *r, const struct yaml_node *item,
                      struct action_param *rule)
 {
-    static const char *const keys[] = {"name",    "type",    "required", "help", "choices",
-                                       "default", "minimum", "maximum",  "of",   NULL};
+    static const char *const keys[] = {"name",    "type",    "required", "help",
+                                       "choices", "default", "minimum",  "maximum",
+                                       "of",      "secret",  NULL};
     char name[24] = "", help[HELP_SIZE] = "";
     int rc = 0;
     if ((rc = manifest_check_keys(r, item, keys)) < 0 ||
@@ -89,6 +90,7 @@ static int read_rule(const struct manifest_reader *r, const struct yaml_node *it
         (rc = read_type(r, item, "type", &rule->type)) < 0 ||
         (rc = read_type(r, item, "of", &rule->element)) < 0 ||
         (rc = manifest_read_bool(r, item, "required", &rule->required)) < 0 ||
+        (rc = manifest_read_bool(r, item, "secret", &rule->secret)) < 0 ||
         (rc = read_kept(r, item, "default", BOUND_SIZE, &rule->default_text)) < 0 ||
         (rc = read_kept(r, item, "minimum", BOUND_SIZE, &rule->minimum)) < 0 ||
         (rc = read_kept(r, item, "maximum", BOUND_SIZE, &rule->maximum)) < 0) {
@@ -208,7 +210,10 @@ static int pass_on(const struct manifest_reader *r, const struct yaml_node *node
         return manifest_complain(r, node, "%s is required, but argument %s is optional",
                                  with->param->name, arg->rule.name);
     }
-    if (match(&arg->rule, with->param, &why) < 0 || value_check_param(&arg->rule, &why) < 0) {
+    bool secret = arg->rule.secret || with->param->secret;
+    int rc = match(&arg->rule, with->param, &why);
+    arg->rule.secret = secret;
+    if (rc < 0 || value_check_param(&arg->rule, &why) < 0) {
         return manifest_complain(r, yaml_at(yaml_get(r->root, "args"), (size_t)with->arg),
                                  "%s (%s of %s)", why.context, with->param->name, action->name);
     }
@@ -260,6 +265,9 @@ static int find_args(const struct manifest_reader *r, const struct yaml_node *no
                                      STR_ARG(name));
         }
         with->has_args = true;
+        if (arg >= 0 && with->param->secret) {
+            r->m->args[arg].rule.secret = true;
+        }
         i = end - 1;
     }
     return 0;

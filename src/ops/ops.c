@@ -90,6 +90,12 @@ static void wake_channels(void *userdata)
     webhook_wake(ops->webhook);
 }
 
+static void publish_news(const struct reply *reply, void *userdata)
+{
+    const struct ops *ops = userdata;
+    api_publish(ops->api, reply);
+}
+
 /* Sends a reply without the outbox; used while ops.db cannot be written. */
 static bool deliver(const struct runner_unstored *unstored, void *userdata)
 {
@@ -618,6 +624,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                              .access = ops->access,
                                              .headless = !o->console,
                                              .outbox_changed = wake_channels,
+                                             .told = publish_news,
                                              .userdata = ops},
                     &ops->alerts, err);
     if (rc < 0) {
@@ -770,6 +777,7 @@ static int build_channels(struct ops *ops, struct err *err)
                                                    .store = ops->store,
                                                    .access = ops->access,
                                                    .runner = ops->runner,
+                                                   .state_dir = o->state_dir,
                                                    .attachments = ops->attachments,
                                                    .in_fd = STDIN_FILENO,
                                                    .out_fd = STDOUT_FILENO,

@@ -15,6 +15,8 @@ cat > words <<'TABLE'
 run|--config quiet.yaml --state own
 demo|--seed 3
 do|version --config quiet.yaml --state none
+chat|--config quiet.yaml --state none
+watch|--once --config quiet.yaml --state none
 pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none
 check-config|quiet.yaml

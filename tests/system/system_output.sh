@@ -26,6 +26,8 @@ run|/version|run --config quiet.yaml --state own
 demo|/version|demo
 do||do version --config quiet.yaml --state live
 do||do version --json --config quiet.yaml --state live
+chat|/version|chat --config quiet.yaml --state live
+watch||watch --once --config quiet.yaml --state live
 otp||otp --config quiet.yaml --state live
 check-config||check-config quiet.yaml --state old
 config||config --config quiet.yaml

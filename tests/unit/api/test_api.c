@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "command/builtin.h"
 #include "command/manifest.h"
+#include "command/reply.h"
 #include "command/runner.h"
 #include "config/config.h"
 #include "health/health.h"
@@ -761,6 +762,128 @@ static void stopping_answers_pending_commands(void **state)
 }
 
 #define API_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+/* ---------------------------------------------------------------- what a console needs */
+
+static int post_line(struct fixture *f, bool tcp, const char *json, const char **ret_body)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    buf_addf(&text,
+             "POST /api/v1/complete HTTP/1.1\r\nHost: localhost\r\n%sConnection: close\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             tcp ? "Authorization: Bearer " TOKEN "\r\n" : "", strlen(json), json);
+    return exchange(f, tcp, text.data, ret_body);
+}
+
+static void a_line_is_completed_for_its_caller(void **state)
+{
+    struct fixture *f = *state;
+    const char *body = NULL;
+    assert_int_equal(post_line(f, false, "{\"line\":\"/hel\"}", &body), 200);
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(root, "schema"), "nightdesk.completions/1");
+    assert_string_equal(json_text(json_item(json_get(root, "items"), 0), "text"), "help");
+    assert_int_equal(json_i64(root, "from", -1), 1);
+    assert_int_equal(post_line(f, false, "{\"line\":\"otp confirm 123456\"}", &body), 200);
+    assert_non_null(strstr(body, "\"keep\":\"no\""));
+    assert_int_equal(post_line(f, false, "{\"line\":\"otp status\"}", &body), 200);
+    assert_non_null(strstr(body, "\"keep\":\"yes\""));
+    assert_int_equal(post_line(f, false, "{\"line\":7}", &body), 400);
+    check_code(body, "API_BODY");
+    assert_int_equal(get(f, false, "/api/v1/complete", "", &body), 405);
+    f->caller_uid = 65534;
+    assert_int_equal(post_line(f, false, "{\"line\":\"/hel\"}", &body), 403);
+}
+
+static int64_t last_of(const char *body)
+{
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(root, "schema"), "nightdesk.events/1");
+    return json_i64(root, "last", 0);
+}
+
+static int get_events(struct fixture *f, int64_t after, const char **ret_body)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/api/v1/events?after=%lld", (long long)after);
+    return get(f, false, path, "", ret_body);
+}
+
+static void publish_titles(struct fixture *f, int count)
+{
+    for (int i = 0; i < count; i++) {
+        AUTO_REPLY struct reply *r = reply_new();
+        reply_title(r, TONE_GOOD, "event %d", i);
+        api_publish(f->api, r);
+    }
+}
+
+static void publish_later(void *userdata)
+{
+    publish_titles(userdata, 1);
+}
+
+static void events_are_given_as_they_happen(void **state)
+{
+    struct fixture *f = *state;
+    const char *body = NULL;
+    assert_int_equal(get(f, false, "/api/v1/events", "", &body), 200);
+    int64_t last = last_of(body);
+    assert_non_null(strstr(body, "\"events\":[]"));
+
+    struct loop_source *timer = loop_add_timer(f->loop, publish_later, f);
+    int64_t began_us = clock_mono_us(clock_real());
+    loop_timer_in(timer, 300 * USEC_PER_MSEC);
+    assert_int_equal(get_events(f, last, &body), 200); /* it waits */
+    assert_true(clock_mono_us(clock_real()) - began_us >= 300 * USEC_PER_MSEC);
+    assert_non_null(strstr(body, "\"title\":\"event 0\""));
+    assert_int_equal(last_of(body), last + 1);
+    loop_source_free(timer);
+
+    publish_titles(f, 20); /* more than one answer holds */
+    assert_int_equal(get_events(f, last + 1, &body), 200);
+    assert_int_equal(last_of(body), last + 17);
+    assert_null(strstr(body, "event 16"));
+    assert_int_equal(get_events(f, last + 17, &body), 200);
+    assert_int_equal(last_of(body), last + 21);
+    assert_non_null(strstr(body, "event 19"));
+
+    publish_titles(f, 100); /* more than are kept */
+    assert_int_equal(get_events(f, last + 21, &body), 200);
+    assert_non_null(strstr(body, "\"missed\":36"));
+    assert_non_null(strstr(body, "event 36"));
+    assert_int_equal(get_events(f, 7, &body), 200); /* of another process */
+    assert_non_null(strstr(body, "\"missed\":0,\"events\":[]"));
+    assert_int_equal(get(f, false, "/api/v1/events?after=x", "", &body), 400);
+    check_code(body, "API_QUERY");
+    f->caller_uid = 65534;
+    assert_int_equal(get_events(f, last, &body), 403);
+}
+
+static void stopping_answers_the_readers_of_events(void **state)
+{
+    struct fixture *f = *state;
+    static struct client client;
+    const char *body = NULL;
+    assert_int_equal(get(f, false, "/api/v1/events", "", &body), 200);
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    buf_addf(&text,
+             "GET /api/v1/events?after=%lld HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+             (long long)last_of(body));
+    client = (struct client){.f = f, .request = text.data};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
+    for (int i = 0; i < 20; i++) {
+        (void)loop_iterate(f->loop, 10 * USEC_PER_MSEC);
+    }
+    assert_false(atomic_load(&client.done));
+    api_stop(f->api);
+    f->api = NULL;
+    (void)pthread_join(thread, NULL);
+    assert_non_null(strstr(client.answer, "API_STOPPING"));
+}
+
 UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(a_failed_or_slow_disk_is_unhealthy),
            API_TEST(state_has_exact_numbers_on_both_listeners),
@@ -775,4 +898,6 @@ UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
            API_TEST(a_command_that_changes_something_needs_a_confirmation),
            API_TEST(a_client_that_hangs_up_is_harmless),
-           API_TEST(stopping_answers_pending_commands))
+           API_TEST(stopping_answers_pending_commands),
+           API_TEST(a_line_is_completed_for_its_caller), API_TEST(events_are_given_as_they_happen),
+           API_TEST(stopping_answers_the_readers_of_events))

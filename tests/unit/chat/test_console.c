@@ -256,9 +256,9 @@ static void escape_sequences_do_not_reach_the_terminal(void **state)
     assert_null(strchr(t->shown.data, '\007'));
 }
 
-static void the_prompt_is_redrawn_after_output(void **state)
+/* Replaces the pipes by a terminal of this kind; returns the console's end of it. */
+static int open_terminal(struct terminal *t, const char *term)
 {
-    struct terminal *t = *state;
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(master >= 0);
     assert_int_equal(grantpt(master), 0);
@@ -269,8 +269,26 @@ static void the_prompt_is_redrawn_after_output(void **state)
     close_fd(&t->in);
     close_fd(&t->out);
     t->in = t->out = master;
+    assert_int_equal(setenv("TERM", term, 1), 0);
+    assert_int_equal(setenv("NO_COLOR", "1", 1), 0);
     start(t, slave, slave);
     until_shown(t, "nightdesk> ");
+    return slave;
+}
+
+static void end_terminal(struct terminal *t, int slave)
+{
+    type_c(t, "\004");
+    assert_true(channels_until(&t->channels, has_ended, t));
+    console_stop(t->console);
+    t->out = -1;
+    (void)close(slave);
+}
+
+static void the_prompt_is_redrawn_after_output(void **state)
+{
+    struct terminal *t = *state;
+    int slave = open_terminal(t, "dumb");
     type_c(t, "/ping\n");
     until_shown(t, "pong");
     (void)channels_post(&t->channels, "console", 1, OUTBOX_HIGH, "an alert", 0);
@@ -284,11 +302,80 @@ static void the_prompt_is_redrawn_after_output(void **state)
     assert_non_null(strstr(alert, "nightdesk> "));
     assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK,
                      0); /* other processes share this description */
-    type_c(t, "\004");
-    assert_true(channels_until(&t->channels, has_ended, t));
+    end_terminal(t, slave);
+}
+
+static void a_line_is_edited_on_a_terminal(void **state)
+{
+    struct terminal *t = *state;
+    struct termios modes;
+    int slave = open_terminal(t, "xterm");
+    assert_int_equal(tcgetattr(slave, &modes), 0);
+    assert_int_equal(modes.c_lflag & (tcflag_t)(ICANON | ECHO), 0);
+    type_c(t, "pnk\033"); /* half a key waits for the other half, and the loop does not */
+    channels_run_for(&t->channels, 30 * USEC_PER_MSEC);
+    type_c(t, "[D\033OD");
+    type_c(t, "i\033[C\033[3~g\001/\005");
+    type_c(t, "\377\302\033[99;99Z\026\030\017"); /* no keys */
+    channels_run_for(&t->channels, 30 * USEC_PER_MSEC);
+    assert_null(strstr(t->shown.data, "pong"));
+    type_c(t, "\r");
+    until_shown(t, "pong");
+    type_c(t, "/pi");
+    until_shown(t, "/pi");
+    (void)channels_post(&t->channels, "console", 1, OUTBOX_HIGH, "an alert", 0);
+    until_shown(t, "an alert");
+    channels_run_for(&t->channels, 50 * USEC_PER_MSEC);
+    read_shown(t);
+    assert_non_null(strstr(strstr(t->shown.data, "an alert"), "nightdesk> /pi"));
+    type_c(t, "\025\033[A\r"); /* the line before, again */
+    t->wanted = "pong";
+    channels_run_for(&t->channels, 200 * USEC_PER_MSEC);
+    read_shown(t);
+    assert_int_equal(count(t, "pong"), 2);
+    end_terminal(t, slave);
+}
+
+static void the_terminal_gets_its_modes_back(void **state)
+{
+    struct terminal *t = *state;
+    struct termios modes;
+    int slave = open_terminal(t, "xterm");
+    int other = dup(slave);
+    type_c(t, "half a line");
+    until_shown(t, "half a line");
     console_stop(t->console);
-    t->out = -1;
+    assert_int_equal(tcgetattr(other, &modes), 0);
+    assert_int_equal(modes.c_lflag & (tcflag_t)(ICANON | ECHO), ICANON | ECHO);
+    (void)close(other);
     (void)close(slave);
+    t->out = -1;
+}
+
+static void a_terminal_that_is_not_read_does_not_block_the_loop(void **state)
+{
+    struct terminal *t = *state;
+    int slave = open_terminal(t, "xterm");
+    t->paused = true;
+    type_c(t, "/lines 900\r/lines 901\r");
+    channels_run_for(&t->channels, 200 * USEC_PER_MSEC);
+    const struct loop_stats stats = loop_stats(t->channels.loop);
+    assert_true(stats.longest_us < USEC_PER_SEC);
+    t->paused = false;
+    until_shown(t, "line 900 of");
+    end_terminal(t, slave);
+}
+
+static void a_button_is_pressed_by_its_number(void **state)
+{
+    struct terminal *t = *state;
+    int slave = open_terminal(t, "xterm");
+    type_c(t, "/touch\r");
+    until_shown(t, "[1] Confirm");
+    type_c(t, "1\r");
+    until_shown(t, "touched");
+    assert_int_equal(t->channels.touched, 1);
+    end_terminal(t, slave);
 }
 
 #define TERMINAL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -299,4 +386,8 @@ UNIT_GROUP(chat_console, TERMINAL_TEST(a_pipe_is_answered_in_order_and_ends),
            TERMINAL_TEST(a_reader_that_stops_does_not_block_the_loop),
            TERMINAL_TEST(a_closed_output_does_not_stop_the_program),
            TERMINAL_TEST(escape_sequences_do_not_reach_the_terminal),
-           TERMINAL_TEST(the_prompt_is_redrawn_after_output))
+           TERMINAL_TEST(the_prompt_is_redrawn_after_output),
+           TERMINAL_TEST(a_line_is_edited_on_a_terminal),
+           TERMINAL_TEST(the_terminal_gets_its_modes_back),
+           TERMINAL_TEST(a_terminal_that_is_not_read_does_not_block_the_loop),
+           TERMINAL_TEST(a_button_is_pressed_by_its_number))
