@@ -194,8 +194,9 @@ $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
 scenarios: $(B)/scenario
 scenario: build scenarios ## run the real binary against fakes of Telegram and Claude
 	$(B)/scenario $(BIN) tests/scenario/cases
-golden: $(B)/unit/trading $(B)/unit/chat ## rewrite tests/golden from the current output; read the difference
+golden: $(B)/unit/trading $(B)/unit/alerts $(B)/unit/chat ## rewrite tests/golden from the current output; read the difference
 	GOLDEN_UPDATE=1 $(B)/unit/trading trading_golden
+	GOLDEN_UPDATE=1 $(B)/unit/alerts findings_golden
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render
 
 # tests/oom: each io module and the runner while the Nth allocation fails, for every N.

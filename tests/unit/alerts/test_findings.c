@@ -6,6 +6,7 @@
 #include "io/embed.h"
 #include "io/loop.h"
 #include "io/secret.h"
+#include "rigs/golden.h"
 #include "rigs/reply_text.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
@@ -250,7 +251,7 @@ static void many_findings_and_long_notes(void **state)
 {
     struct desk_scene *s = *state;
     for (int i = 0; i < 25; i++) {
-        char rule[16];
+        char rule[32];
         (void)snprintf(rule, sizeof(rule), "rule-%02d", i);
         (void)find(s, rule, SEVERITY_LOW);
     }
@@ -288,9 +289,40 @@ static void many_findings_and_long_notes(void **state)
     assert_has(s->answer, "\"next\":null");
 }
 
+static void check_golden(struct desk_scene *s, const char *line, const char *name)
+{
+    AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
+    AUTO_BUF struct buf file = BUF_INIT(64);
+    AUTO_JSON struct json_object *json = NULL;
+    command(s, line);
+    assert_int_equal(
+        json_parse(str_n(s->answer, strcspn(s->answer, "\n")), &JSON_LIMITS_DEFAULT, &json, NULL),
+        0);
+    buf_addf(&out, "%s\n",
+             json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+    buf_addf(&file, "%s.json", name);
+    golden_check(file.data, buf_str(&out));
+}
+
+/* As programs get them; the tests of chat render the same files for people. */
+static void replies_match_the_golden_files(void **state)
+{
+    struct desk_scene *s = *state;
+    (void)find(s, "the fees of a closed trade are missing from the ledger", SEVERITY_HIGH);
+    (void)find(s, "rule 3 has never matched", SEVERITY_LOW);
+    (void)find(s, "a loss of 4 trades in a row", SEVERITY_MEDIUM);
+    clock_fake_advance(&s->clock, 90 * USEC_PER_MIN);
+    check_golden(s, "findings", "findings");
+    check_golden(s, "wontfix 2 \"it guards a rare case\"", "wontfix");
+    check_golden(s, "fixed 1 \"fees are booked with the fill\"", "fixed");
+    check_golden(s, "learnings", "learnings");
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(findings, SCENE_TEST(open_findings_are_listed_worst_first),
            SCENE_TEST(what_will_not_be_fixed_is_not_raised_again),
            SCENE_TEST(only_findings_can_be_marked_as_wont_fix),
            SCENE_TEST(learnings_show_how_findings_ended), SCENE_TEST(many_findings_and_long_notes))
+UNIT_GROUP(findings_golden, SCENE_TEST(replies_match_the_golden_files))
