@@ -351,10 +351,10 @@ FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(MODULES)),$(call module_obje
                 $(B)/obj/gen/embedded.o
 .PHONY: fuzz-replays
 fuzz-replays: $(FUZZ_NAMES:%=$(B)/fuzz/%)
-$(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_OBJ)
+$(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/tests/fakes.a $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
-$(B)/libfuzzer/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
+$(B)/libfuzzer/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fakes.a $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each

@@ -48,7 +48,7 @@ struct telegram_options {
     struct ops_store *store;
     struct access *access;
     struct runner *runner;
-    const struct manifest_list *manifests; /* Telegram's command menu */
+    const struct manifest_list *manifests; /* for the menus of commands */
     struct alerts *alerts;
     const char *attachments; /* the folder of attachment.h */
     /* For tests; 0 means the default given here. */
@@ -86,8 +86,9 @@ void telegram_free(struct telegram *telegram);
 /* A new configuration, which replaces the one before from now on. A new poll_timeout applies to the
  * next poll. */
 void telegram_apply(struct telegram *telegram, const struct config *config);
-/* The list of commands has changed: sets Telegram's command menu again. */
-void telegram_menu(struct telegram *telegram);
+/* The commands, or the people and their roles, have changed: sets the menus that differ from what
+ * Telegram shows. */
+void telegram_menus(struct telegram *telegram);
 
 void telegram_start(struct telegram *telegram);
 /* Cancels the poll and every call in flight. A message without an answer stays in the outbox as

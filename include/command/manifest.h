@@ -131,6 +131,7 @@ struct manifest {
     struct manifest_rule *rules; /* owned; at most MANIFEST_RULES_MAX. What they demand of everybody
                                     for all arguments is in the fields above already */
     int rule_count;
+    bool protect;   /* what it shows cannot be forwarded or saved on a phone */
     int64_t rate;   /* runs of one person in a minute; 0: no limit of its own */
     bool changes;   /* at least one step changes something: refused when stale, and audited */
     bool safe_side; /* changes something, and every step that does is safe_side (action.h) */

@@ -7,6 +7,7 @@
 #include "io/json_out.h"
 #include "store/outbox_table.h"
 #include "telegram_internal.h"
+#include "telegram_menu.h"
 
 #include <stdlib.h>
 
@@ -59,6 +60,9 @@ int telegram_new(const struct telegram_options *options, struct telegram **ret, 
         rc = telegram_send_new(t, err);
     }
     if (rc == 0) {
+        rc = telegram_menu_new(t, err);
+    }
+    if (rc == 0) {
         rc = telegram_poll_new(t, err);
     }
     if (rc < 0) {
@@ -76,6 +80,7 @@ void telegram_free(struct telegram *telegram)
         return;
     }
     telegram_poll_free(telegram->poll);
+    telegram_menu_free(telegram->menu);
     telegram_send_free(telegram->send);
     telegram_api_free(telegram->api);
     free(telegram);
@@ -86,10 +91,12 @@ void telegram_apply(struct telegram *telegram, const struct config *config)
     telegram->options.config = config;
 }
 
-void telegram_menu(struct telegram *telegram)
+void telegram_menus(struct telegram *telegram)
 {
-    if (telegram->state != TELEGRAM_OFF) {
-        telegram_poll_menu(telegram->poll);
+    /* Otherwise it happens once the token is accepted. */
+    if (telegram != NULL &&
+        (telegram->state == TELEGRAM_POLLING || telegram->state == TELEGRAM_BACKING_OFF)) {
+        telegram_menu_check(telegram->menu);
     }
 }
 

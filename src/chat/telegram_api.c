@@ -8,6 +8,8 @@
 
 #define URL_MAX        ((size_t)2048) /* fits the longest telegram.api_url and token */
 #define BODY_MAX_BYTES ((size_t)256 * 1024)
+/* Rich messages nest deeply, and an answer that cannot be read would be sent again and again. */
+#define DEPTH_MAX      512
 #define RETRY_MAX_S    86400
 #define PARSE_HERE_MAX ((size_t)256 * 1024) /* about 2 ms; a helper parses larger answers */
 
@@ -305,8 +307,9 @@ static void on_response(const struct http_response *response, void *userdata)
     struct telegram_call *call = userdata;
     struct telegram_answer answer = {.elapsed_us = response->elapsed_us,
                                      .date_us = http_date_us(response)};
-    struct parsing parsing = {.text = response->body,
-                              .limits = {.max_bytes = call->max_body_bytes, .max_depth = 64}};
+    struct parsing parsing = {
+        .text = response->body,
+        .limits = {.max_bytes = call->max_body_bytes, .max_depth = DEPTH_MAX}};
     call->date_us = answer.date_us;
     call->http_call = NULL;
     call->status = response->status;

@@ -1,6 +1,7 @@
 /*
  * telegram_internal.h: shared by the parts of the Telegram channel: telegram.c (life cycle, status,
- * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out).
+ * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out),
+ * telegram_menu.c (menus of commands).
  *
  *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
  *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
@@ -21,6 +22,7 @@
 
 #define TELEGRAM_CHANNEL "telegram" /* in the outbox and updates tables */
 
+struct telegram_menu;
 struct telegram_poll;
 struct telegram_send;
 
@@ -34,10 +36,12 @@ struct telegram {
     struct telegram_api *api;
     struct telegram_poll *poll;
     struct telegram_send *send;
+    struct telegram_menu *menu;
     struct rng rng;
     enum telegram_state state;
     bool poll_stalled;
-    bool plain_times; /* the server does not know <tg-time> */
+    bool plain_times;   /* the server does not know <tg-time> */
+    bool plain_buttons; /* nor the style of a button */
     char username[33];
     int64_t last_poll_wall_us;
     int64_t started_wall_us;
@@ -66,7 +70,6 @@ void telegram_alert_over(struct telegram *t, const char *fingerprint, const char
 int telegram_poll_new(struct telegram *t, struct err *err);
 void telegram_poll_free(struct telegram_poll *poll);
 void telegram_poll_start(struct telegram_poll *poll); /* begins with getMe */
-void telegram_poll_menu(struct telegram_poll *poll);  /* sets the command menu again */
 void telegram_poll_stop(struct telegram_poll *poll);
 void telegram_poll_answer(struct telegram_poll *poll, const char *id); /* to a button press */
 void telegram_poll_refused(struct telegram_poll *poll); /* stops polling and retries getMe slowly */

@@ -27,7 +27,7 @@ static size_t cut_utf8(struct str text, size_t max)
     return i;
 }
 
-static void add_button(struct json_out *out, const struct reply_button *button)
+static void add_button(struct json_out *out, const struct reply_button *button, bool plain)
 {
     AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
     struct str label = str_c(button->text);
@@ -42,7 +42,7 @@ static void add_button(struct json_out *out, const struct reply_button *button)
         json_out_text(out, "text", button->command);
         json_out_end(out);
     }
-    switch (button->style) {
+    switch (plain ? BUTTON_PLAIN : button->style) {
     case BUTTON_PLAIN:
         break;
     case BUTTON_PRIMARY:
@@ -60,6 +60,7 @@ struct keys {
     const char *key;  /* of the keyboard */
     bool has_rows;    /* the keyboard is open */
     bool has_buttons; /* the row is open */
+    bool plain;       /* without styles */
 };
 
 /* Opens keyboard and row with the first button, so that neither is ever empty. */
@@ -78,7 +79,7 @@ static void add_key(struct keys *keys, const struct reply_button *button)
     }
     keys->has_rows = true;
     keys->has_buttons = true;
-    add_button(keys->out, button);
+    add_button(keys->out, button, keys->plain);
 }
 
 static void end_row(struct keys *keys)
@@ -90,10 +91,11 @@ static void end_row(struct keys *keys)
 }
 
 /* The last row has the buttons for the pages before and after. Adds nothing if there are none. */
-static void add_keyboard(struct json_out *out, const char *key, const struct reply *reply)
+static void add_keyboard(struct json_out *out, const char *key, const struct delivery *d)
 {
+    const struct reply *reply = d->reply;
     static const char *const names[] = {"◀ Previous", "Next ▶"};
-    struct keys keys = {.out = out, .key = key};
+    struct keys keys = {.out = out, .key = key, .plain = d->plain_buttons};
     for (size_t row = 0; row < reply_button_rows(reply); row++) {
         for (size_t i = 0; i < reply_button_count(reply, row); i++) {
             struct reply_button button = reply_get_button(reply, row, i);
@@ -165,7 +167,7 @@ static void send_text(struct delivery *d, bool last, telegram_api_fn on_sent)
     json_out_bool(&out, "is_disabled", true);
     json_out_end(&out);
     if (last && d->form == FORM_HTML) {
-        add_keyboard(&out, "reply_markup", d->reply);
+        add_keyboard(&out, "reply_markup", d);
     }
     if (edit) {
         json_out_i64(&out, "message_id", d->row.edit_message_id);
@@ -263,7 +265,7 @@ static void send_document(struct delivery *d, telegram_api_fn on_sent)
     form_caption(&form, d, reply_get_title(d->reply));
     struct json_out markup = JSON_OUT(&form.markup);
     if (d->form == FORM_HTML) {
-        add_keyboard(&markup, NULL, d->reply);
+        add_keyboard(&markup, NULL, d);
     }
     if (form.markup.len > 0) {
         form.parts[form.count++] =
@@ -399,6 +401,19 @@ int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct er
         return 0;
     }
     return 0;
+}
+
+void telegram_message_become_error(struct delivery *d, const struct err *why)
+{
+    struct reply *reply = reply_new();
+    reply_error(reply, why);
+    if (reply_is_protected(d->reply)) {
+        reply_protect(reply);
+    }
+    reply_free(d->reply);
+    d->reply = reply;
+    d->row.kind = OUTBOX_SEND;
+    render_html(d->reply, &d->parts);
 }
 
 void telegram_message_become_document(struct delivery *d)

@@ -42,6 +42,7 @@ struct delivery {
     bool edit;          /* part 0 replaces the message row.edit_message_id */
     bool repeated;      /* may have arrived already */
     bool plain_times;   /* without <tg-time> */
+    bool plain_buttons; /* without styles */
     int64_t message_id; /* of part 0, after it was delivered */
     int migrations;
     struct telegram_call *call;
@@ -53,5 +54,7 @@ struct delivery {
 int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct err *err);
 /* Sends the whole reply as a file, with its title as the caption. */
 void telegram_message_become_document(struct delivery *d);
+/* Sends the error instead of a file that cannot be sent. */
+void telegram_message_become_error(struct delivery *d, const struct err *why);
 /* Whether the row is a text: it has parts. */
 bool telegram_message_is_text(const struct delivery *d);

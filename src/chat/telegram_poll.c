@@ -6,6 +6,7 @@
 #include "io/json_out.h"
 #include "store/ops.h"
 #include "telegram_internal.h"
+#include "telegram_menu.h"
 #include "telegram_update.h"
 
 #include <stdlib.h>
@@ -30,8 +31,6 @@
 #define EMPTY_DATE         "telegram.heard_date_us" /* by Telegram's */
 #define ANSWERS_MAX        64
 #define ANSWER_ID_SIZE     64
-#define MENU_MAX           100
-#define MENU_RETRY_US      (5 * USEC_PER_MIN)
 #define ALERT_POLL_STALLED "telegram:poll-stalled"
 #define ALERT_CONFLICT     "telegram:conflict"
 #define ALERT_TOKEN        "telegram:token"
@@ -69,9 +68,6 @@ struct telegram_poll {
     struct telegram_call *answer_call;
     struct loop_source *answer_timer;
 
-    bool menu_done; /* Telegram shows the commands as they are now */
-    int64_t menu_due_mono_us;
-    struct telegram_call *menu_call;
     struct telegram_call *webhook_call;
 };
 
@@ -164,7 +160,7 @@ void telegram_poll_stop(struct telegram_poll *poll)
     cancel(&poll->call);
     cancel(&poll->me_call);
     cancel(&poll->answer_call);
-    cancel(&poll->menu_call);
+    telegram_menu_stop(poll->t->menu);
     cancel(&poll->webhook_call);
     batch_free(TAKE(poll->batch));
     poll->stops++;
@@ -201,6 +197,7 @@ static void note_accepted(struct telegram_poll *poll)
         poll->accepted = true;
         telegram_alert_over(poll->t, ALERT_TOKEN, "the token is accepted");
         telegram_send_open(poll->t->send);
+        telegram_menu_check(poll->t->menu);
     }
 }
 
@@ -375,55 +372,7 @@ static int accept_slice(struct telegram_poll *poll, struct batch *batch, struct 
     return 0;
 }
 
-/* ----------------------------------------------------------------------- menu and webhook ---- */
-
-static void on_menu(const struct telegram_answer *answer, void *userdata)
-{
-    struct telegram_poll *poll = userdata;
-    poll->menu_call = NULL;
-    if (answer->result != TELEGRAM_OK && answer->result != TELEGRAM_NO) {
-        poll->menu_done = false;
-    }
-    if (answer->result == TELEGRAM_TOKEN_REFUSED) {
-        telegram_refuse_token(poll->t, &answer->err);
-    } else if (answer->result != TELEGRAM_OK) {
-        log_err(LOG_LEVEL_WARNING, &answer->err, "telegram: could not set the command menu");
-    }
-    int64_t wait_us = answer->retry_after_s * USEC_PER_SEC;
-    poll->menu_due_mono_us = now_mono(poll) + (wait_us > MENU_RETRY_US ? wait_us : MENU_RETRY_US);
-}
-
-void telegram_poll_menu(struct telegram_poll *poll)
-{
-    poll->menu_done = false;
-    poll->menu_due_mono_us = 0;
-}
-
-static void set_menu(struct telegram_poll *poll)
-{
-    poll->menu_done = true; /* unless the commands change while the call is under way */
-    struct json_object *params = json_object_new_object();
-    struct json_out out = JSON_OUT_TREE(params);
-    json_out_array(&out, "commands");
-    const struct manifest *m = NULL;
-    int count = 0;
-    for (size_t i = 0; (m = manifest_at(poll->t->options.manifests, i)) != NULL; i++) {
-        if (!manifest_is_visible(m, CHANNEL_TELEGRAM) || count == MENU_MAX) {
-            continue;
-        }
-        json_out_object(&out, NULL);
-        json_out_text(&out, "command", m->name);
-        json_out_text(&out, "description", m->summary[0] == '\0' ? m->name : m->summary);
-        json_out_end(&out);
-        count++;
-    }
-    json_out_end(&out);
-    poll->menu_call = telegram_api_call(poll->t->api,
-                                        &(struct telegram_request){.method = "setMyCommands",
-                                                                   .params = params,
-                                                                   .timeout_ms = CALL_TIMEOUT_MS},
-                                        on_menu, poll);
-}
+/* -------------------------------------------------------------------------------- webhook ---- */
 
 static void on_webhook(const struct telegram_answer *answer, void *userdata)
 {
@@ -614,10 +563,6 @@ static void poll_now(void *userdata)
         loop_timer_in(poll->timer,
                       telegram_fault(t, &poll->fault, &err, "updates could not be stored"));
         return;
-    }
-    if (poll->accepted && !poll->menu_done && poll->menu_call == NULL &&
-        now_mono(poll) >= poll->menu_due_mono_us) {
-        set_menu(poll);
     }
     if (poll->timeout_s != configured_timeout_s(poll)) { /* a reload has changed it */
         poll->timeout_s = configured_timeout_s(poll);

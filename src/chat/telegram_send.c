@@ -321,9 +321,16 @@ static void send_part(struct delivery *d)
 {
     struct err err = {0};
     rate_limiter_spend(&d->send->rate_limiter, d->chat_id, now_mono(d->send));
-    if (telegram_message_send(d, on_sent, &err) < 0) {
-        end_dead(d, &err);
+    if (telegram_message_send(d, on_sent, &err) == 0) {
+        return;
     }
+    if (err.id == ERR_ATTACHMENT_TOO_LARGE) { /* the chat that waits for it gets the error */
+        log_err(LOG_LEVEL_WARNING, &err, "telegram: a file cannot be sent");
+        telegram_message_become_error(d, &err);
+        (void)telegram_message_send(d, on_sent, &err);
+        return;
+    }
+    end_dead(d, &err);
 }
 
 static void resume(void *userdata)
@@ -467,6 +474,11 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         send->t->plain_times = true;
         make_times_plain(d);
         send_part(d);
+    } else if (mentions(answer, "style") && !d->plain_buttons) {
+        LOG(NOTICE, "telegram: the server does not know the style of a button: they are all alike");
+        send->t->plain_buttons = true;
+        d->plain_buttons = true;
+        send_part(d);
     } else if (d->form == FORM_HTML && answer->code == 400 && telegram_message_is_text(d)) {
         /* "can't parse entities", or another error in markup or buttons. */
         log_err(LOG_LEVEL_ERROR, &answer->err,
@@ -605,6 +617,7 @@ static void post_unstored(struct telegram_send *send, const struct telegram_unst
     if (send->t->plain_times) {
         make_times_plain(d);
     }
+    d->plain_buttons = send->t->plain_buttons;
     if (d->parts.overflow) {
         telegram_message_become_document(d);
     }
@@ -648,6 +661,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     d->chat_id = moved_to(send, row->chat_id);
     d->thread_id = d->chat_id == row->chat_id ? row->thread_id : 0;
     d->edit = row->kind == OUTBOX_EDIT && row->edit_message_id != 0 && d->chat_id == row->chat_id;
+    d->plain_buttons = send->t->plain_buttons;
     d->repeated = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
     if (chat_is_dead(send, d->chat_id)) {
         (void)err_set(&err, ERR_TELEGRAM_CHAT_DEAD, "chat %lld", (long long)d->chat_id);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "command/runner.h"
 #include "io/json_out.h"
+#include "telegram_menu.h"
 
 #include <string.h>
 
@@ -122,6 +123,7 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
         return 0;
     }
     telegram_send_chat_alive(t->send, chat_id);
+    telegram_menu_heard(t->menu, chat_id);
     /* In a group only commands are meant for the bot. */
     if (text.len == 0 || ((!is_private || others) && text.ptr[0] != '/')) {
         return 0;

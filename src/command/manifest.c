@@ -306,12 +306,22 @@ static int read_schedule(const struct manifest_reader *r, const struct yaml_node
     return manifest_read_bool(r, root, "deliver", &m->deliver);
 }
 
+/* Of a file that restricts a command: only more. */
+static int read_protect(const struct manifest_reader *r, const struct yaml_node *root)
+{
+    bool protect = false;
+    int rc = manifest_read_bool(r, root, "protect", &protect);
+    r->m->protect = r->m->protect || protect;
+    return rc;
+}
+
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
-        "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
-        "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
-        "deliver", "always",   "second_factor", "four_eyes", "rules",    "rate",      NULL};
+        "command", "group", "summary",  "role",       "confirm",       "emergency",
+        "args",    "steps", "examples", "on_failure", "aliases",       "channels",
+        "every",   "at",    "deliver",  "always",     "second_factor", "four_eyes",
+        "rules",   "rate",  "protect",  NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -328,7 +338,8 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
         return manifest_complain(r, root, "steps are missing");
     }
     manifest_steps_summarise(m);
-    if ((rc = manifest_rules_read(r, root)) < 0 || (rc = manifest_rate_read(r, root)) < 0) {
+    if ((rc = manifest_rules_read(r, root)) < 0 || (rc = manifest_rate_read(r, root)) < 0 ||
+        (rc = read_protect(r, root)) < 0) {
         return rc;
     }
     if (m->safe_side && (m->second_factor || m->four_eyes)) {
@@ -341,7 +352,8 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
 
 static void add_node(struct buf *out, const struct yaml_node *node)
 {
-    static const char *const for_people[] = {"summary", "group", "examples", "aliases", "help"};
+    static const char *const for_people[] = {"summary", "group", "examples",
+                                             "aliases", "help",  "protect"};
     switch (node->kind) {
     case YAML_SCALAR:
         buf_addf(out, "%zu:%.*s", node->text.len, STR_ARG(node->text));
@@ -412,7 +424,7 @@ void manifest_restricted_name(const char *path, struct str text, char ret[MANIFE
 
 int manifest_restrict(const char *path, struct str text, struct manifest *m, struct err *err)
 {
-    static const char *const keys[] = {"restrict", "rules", "rate", NULL};
+    static const char *const keys[] = {"restrict", "rules", "rate", "protect", NULL};
     AUTO_YAML struct yaml *doc = NULL;
     char before[MANIFEST_DIGEST_SIZE];
     int rc = yaml_parse(text, path, &doc, err);
@@ -422,11 +434,12 @@ int manifest_restrict(const char *path, struct str text, struct manifest *m, str
     const struct yaml_node *root = yaml_root(doc);
     const struct manifest_reader r = {.path = path, .m = m, .root = root, .err = err};
     if ((rc = manifest_check_keys(&r, root, keys)) < 0 ||
-        (rc = manifest_rules_read(&r, root)) < 0 || (rc = manifest_rate_read(&r, root)) < 0) {
+        (rc = manifest_rules_read(&r, root)) < 0 || (rc = manifest_rate_read(&r, root)) < 0 ||
+        (rc = read_protect(&r, root)) < 0) {
         return rc;
     }
-    if (yaml_get(root, "rules") == NULL && yaml_get(root, "rate") == NULL) {
-        return manifest_complain(&r, root, "rules or rate are missing");
+    if (yaml_get(root, "rules") == NULL && yaml_get(root, "rate") == NULL && !m->protect) {
+        return manifest_complain(&r, root, "rules, rate or protect are missing");
     }
     memcpy(before, m->digest, sizeof(before)); /* prompts from before must be asked again */
     make_digest(m, root);

@@ -83,7 +83,7 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
         }
         buf_add_c(out, "\n### ");
         manifest_usage(m, out);
-        buf_addf(out, "\n\n%s. Role: %s%s.%s%s%s%s\n", m->summary, role_name(m->role),
+        buf_addf(out, "\n\n%s. Role: %s%s.%s%s%s%s%s\n", m->summary, role_name(m->role),
                  m->emergency ? " with the emergency grant" : "",
                  m->confirm ? " Asks for a confirmation." : "",
                  m->second_factor == MANIFEST_FACTOR_ALWAYS ? " Asks for a second factor."
@@ -91,7 +91,8 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
                      ? " Asks for a second factor, if you have one."
                      : "",
                  m->four_eyes ? " Asks a second person for approval." : "",
-                 m->changes ? " Changes something: asks first when stale." : "");
+                 m->changes ? " Changes something: asks first when stale." : "",
+                 m->protect ? " Its messages cannot be forwarded." : "");
         for (int k = 0; k < m->rule_count; k++) {
             buf_add_c(out, "\nRule: ");
             manifest_rule_describe(m, &m->rules[k], out);

@@ -258,6 +258,7 @@ struct reply *run_reply_progress(const struct run *run)
         buf_addf(&cancel, "/cancel %lld", (long long)run->id);
         reply_button(r, "Cancel", cancel.data, BUTTON_PLAIN);
     }
+    run_reply_protect(run, r);
     return r;
 }
 
@@ -341,7 +342,7 @@ static void add_title(struct reply *r, const struct run *run, const char *line)
     }
 }
 
-struct reply *run_reply_result(struct run *run)
+static struct reply *make_result(struct run *run)
 {
     struct err space = {0};
     const struct err *why = run_error(run, &space);
@@ -361,6 +362,20 @@ struct reply *run_reply_result(struct run *run)
         reply_error(r, why);
     }
     return r;
+}
+
+struct reply *run_reply_result(struct run *run)
+{
+    struct reply *r = make_result(run);
+    run_reply_protect(run, r);
+    return r;
+}
+
+void run_reply_protect(const struct run *run, struct reply *r)
+{
+    if (run->m->protect) {
+        reply_protect(r);
+    }
 }
 
 struct reply *run_reply_stale_answer(const char *line, const char *code,

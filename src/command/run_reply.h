@@ -34,6 +34,8 @@ int run_reply_basis(struct run *run, struct basis *basis, struct err *err);
 struct reply *run_reply_progress(const struct run *run);
 /* Call it once: it may hand over the reply of the only step. */
 struct reply *run_reply_result(struct run *run);
+/* Protects every message of a run whose manifest demands it: an edit cannot protect one later. */
+void run_reply_protect(const struct run *run, struct reply *r);
 /* "Not confirmed: pressed up to 14 min ago", with the buttons of the prompt for `line`. */
 struct reply *run_reply_stale_answer(const char *line, const char *code,
                                      const struct stale_age *age);

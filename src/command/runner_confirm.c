@@ -139,6 +139,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
     if (reply == NULL || rc < 0) {
         return rc;
     }
+    run_reply_protect(run, reply);
     a->posted = run_write_is_chat(in->who->channel);
     if (run->m->safe_side) { /* also kept in memory: its answer must not need the disk */
         runner_held_add(runner, run, code, run->id);

@@ -136,6 +136,7 @@ static void on_people_changed(const char *by, void *userdata)
     struct ops *ops = userdata;
     alerts_apply(ops->alerts, ops_config(ops));
     runner_recheck(ops->runner, by);
+    telegram_menus(ops->telegram);
 }
 
 static void on_paired(void *userdata)

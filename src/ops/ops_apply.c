@@ -198,6 +198,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     webhook_apply(ops->webhook, config);
     drop_messages(ops, before, config);
     runner_recheck(ops->runner, "reload");
+    telegram_menus(ops->telegram);
     api_apply(ops->api, config);
     apply_heartbeat(ops, before, config);
     apply_settings(ops, before, config);
@@ -209,7 +210,7 @@ int ops_apply_files(const struct config *config, void *userdata)
     struct ops *ops = userdata;
     int count = ops_commands_load(&ops->commands, config->commands_folder, MANIFEST_ALL_OR_NOTHING);
     if (count == 0) {
-        telegram_menu(ops->telegram);
+        telegram_menus(ops->telegram);
         ops_sweep_alerts(ops, config, false);
     }
     return count;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "fakes/bot_api.h"
 #include "fakes/fake_telegram_check.h"
+#include "fakes/fake_telegram_menu.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/web.h"
@@ -90,6 +91,7 @@ struct fake_telegram {
         size_t calls;
     } calls[32];
     char *webhook;
+    struct fake_menus menus;
     struct buf violations;
     char *violations_copy;
 };
@@ -541,6 +543,9 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
     }
     if (strcmp(method, "deleteMessage") == 0 || strcmp(method, "pinChatMessage") == 0) {
         return accept_about(fake, method, params);
+    }
+    if (strcmp(method, "setMyCommands") == 0 || strcmp(method, "deleteMyCommands") == 0) {
+        fake_menu_take(&fake->menus, method, params);
     }
     if (strcmp(method, "answerCallbackQuery") == 0 &&
         json_text(params, "callback_query_id")[0] == '\0') {
@@ -996,7 +1001,7 @@ void fake_telegram_press_data(struct fake_telegram *fake, int64_t from, int64_t 
 int64_t fake_telegram_push(struct fake_telegram *fake, const char *update_json)
 {
     struct json_object *update = NULL;
-    const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 32};
+    const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 512};
     ASSERT(json_parse(str_c(update_json), &limits, &update, NULL) == 0);
     (void)pthread_mutex_lock(&fake->lock);
     int64_t id = add_update(fake, update);
@@ -1049,6 +1054,13 @@ void fake_telegram_get_sent(struct fake_telegram *fake, size_t index,
     (void)pthread_mutex_lock(&fake->lock);
     ASSERT(index < fake->sent_count);
     *ret = fake->sent[index].public;
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_telegram_menu(struct fake_telegram *fake, int64_t chat, int64_t user, struct buf *out)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    fake_menu_seen(&fake->menus, chat, user, out);
     (void)pthread_mutex_unlock(&fake->lock);
 }
 

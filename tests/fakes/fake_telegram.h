@@ -19,6 +19,8 @@
  */
 #pragma once
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -109,6 +111,8 @@ size_t fake_telegram_sent_count(struct fake_telegram *fake);
 void fake_telegram_get_sent(struct fake_telegram *fake, size_t index,
                             struct fake_telegram_sent *ret);
 size_t fake_telegram_calls(struct fake_telegram *fake, const char *method);
+/* Appends the commands that a user sees in the menu of a chat: "help status". */
+void fake_telegram_menu(struct fake_telegram *fake, int64_t chat, int64_t user, struct buf *out);
 /* The text that a person sees in this message now; NULL if there is none. */
 const char *fake_telegram_text(struct fake_telegram *fake, int64_t chat, int64_t message_id);
 /* One line per violation; "" if there is none. Never contains the token. Valid until the next call.

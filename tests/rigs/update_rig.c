@@ -23,11 +23,19 @@ static void must(int rc, const struct err *err)
     }
 }
 
+static void swallow(const struct log_line *line, void *userdata)
+{
+    (void)line, (void)userdata;
+}
+
 static int count_call(struct action_call *call, struct err *err)
 {
     struct update_rig *rig = action_userdata(call);
     (void)err;
     rig->calls++;
+    if (rig->on_call != NULL) {
+        rig->on_call(call, rig->userdata);
+    }
     reply_title(action_reply(call), TONE_GOOD, "ran %s", action_of(call)->name);
     return ACTION_DONE;
 }
@@ -75,6 +83,8 @@ static void replace_actions(struct update_rig *rig)
 static void open_channel(struct update_rig *rig)
 {
     struct err err = {0};
+    const char *url = rig->config->telegram_api_url;
+    rig->config->telegram_api_url = "http://["; /* no host: answers to presses fail at once */
     must(telegram_new(&(struct telegram_options){.loop = rig->loop,
                                                  .clock = &rig->clock.clock,
                                                  .config = rig->config,
@@ -85,6 +95,7 @@ static void open_channel(struct update_rig *rig)
                                                  .alerts = rig->alerts},
                       &rig->telegram, &err),
          &err);
+    rig->config->telegram_api_url = url;
     (void)str_copy(str_c(UPDATE_RIG_BOT), rig->telegram->username, sizeof(rig->telegram->username));
 }
 
@@ -92,7 +103,7 @@ void update_rig_open(struct update_rig *rig, const char *config)
 {
     struct err err = {0};
     *rig = (struct update_rig){0};
-    log_set_level(LOG_LEVEL_ERROR);
+    log_set_sink(swallow, NULL);
     must(secret_init(&err), &err);
     clock_fake_init(&rig->clock, UPDATE_RIG_WALL_US);
     must(config_parse(str_c(config), "rig.yaml", &rig->config, NULL, &err), &err);
@@ -129,6 +140,7 @@ void update_rig_close(struct update_rig *rig)
     action_table_free(rig->described);
     free(rig->rows);
     access_free(rig->access);
+    log_set_sink(NULL, NULL);
     ops_store_free(rig->store);
     loop_free(rig->loop);
     config_free(rig->config);
@@ -169,8 +181,10 @@ struct update_seen update_rig_look(struct update_rig *rig)
         more = outbox_table_get(rig->store, rig->last_id + 1, &row, NULL) == 0;
         if (more) {
             rig->last_id++;
-            (void)str_copy(str_c(row.payload), rig->payload, sizeof(rig->payload));
             look_at_message(&row, &seen);
+            if (rig->on_message != NULL) {
+                rig->on_message(row.chat_id, row.payload, rig->userdata);
+            }
         }
     }
     more = true;

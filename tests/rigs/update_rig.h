@@ -39,10 +39,13 @@ struct update_rig {
     struct alerts *alerts;
     struct runner *runner;
     struct telegram *telegram;
-    int calls;         /* of actions */
-    int64_t last_id;   /* of the outbox */
-    int64_t last_run;  /* of command_runs */
-    char payload[512]; /* the beginning of the newest message */
+    /* May be NULL: before an action counts its call; for each message that update_rig_look sees. */
+    void (*on_call)(struct action_call *call, void *userdata);
+    void (*on_message)(int64_t chat_id, const char *payload, void *userdata);
+    void *userdata;
+    int calls;        /* of actions */
+    int64_t last_id;  /* of the outbox */
+    int64_t last_run; /* of command_runs */
 };
 
 /* What became of one update. */

@@ -376,6 +376,41 @@ static bool do_calls(struct scene *s, const struct yaml_node *step)
            scene_fail(s, "%zu calls", calls);
 }
 
+static void menu_of(struct scene *s, const struct yaml_node *step, struct buf *out)
+{
+    int64_t who = 0, chat = 0;
+    buf_add_char(out, ' ');
+    if (scene_person(s, yaml_get(step, "who"), &who)) {
+        chat = who;
+        if (yaml_get(step, "chat") == NULL || scene_person(s, yaml_get(step, "chat"), &chat)) {
+            fake_telegram_menu(s->telegram, chat, who, out);
+        }
+    }
+    buf_add_char(out, ' ');
+}
+
+static bool try_menu(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf names = BUF_INIT((size_t)64 << 10);
+    menu_of(s, step, &names);
+    bool empty = str_equal_c(yaml_text(yaml_get(step, "empty")), "true");
+    return empty ? str_trim(buf_str(&names)).len == 0
+                 : text_has(names.data, yaml_get(step, "has")) &&
+                       !text_has_any(names.data, yaml_get(step, "has_not"));
+}
+
+/* {who: bob, chat: group, has: " status ", has_not: …} or {…, empty: true}: the commands that a
+ * person sees in the menu of a chat, between blanks. */
+static bool do_menu(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf names = BUF_INIT((size_t)64 << 10);
+    if (until(s, step, try_menu)) {
+        return true;
+    }
+    menu_of(s, step, &names);
+    return scene_fail(s, "the menu is:%s", names.data);
+}
+
 /* ------------------------------------------------------------------------------- databases ---- */
 
 static void first_value(struct db *db, const char *sql, struct buf *out)
@@ -437,6 +472,23 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     AUTO_BUF struct buf got = BUF_INIT((size_t)1 << 20);
     query(s, step, &got);
     return scene_fail(s, "the result is: %s", got.data);
+}
+
+/* Seconds that pass for messages that wait, while the program is not running. */
+static bool do_later(struct scene *s, const struct yaml_node *step)
+{
+    struct ops_store *store = NULL;
+    struct err err = {0};
+    if (s->pid != 0) {
+        return scene_fail(s, "the daemon runs");
+    }
+    int rc = ops_store_open(s->dir, OPS_STORE_WRITE, &store, &err);
+    if (rc == 0) {
+        rc = db_run(store->db, "UPDATE outbox SET not_before_us = not_before_us - ?1",
+                    DB_VALUES(DB_I64(number(step, 0) * USEC_PER_SEC)), &err);
+    }
+    ops_store_free(store);
+    return rc == 0 || scene_fail(s, "%s", err.context);
 }
 
 /* {name: …, starts: …}: a file of the state folder. */
@@ -540,6 +592,7 @@ static const struct {
     {"calls", do_calls},   {"sql", do_sql},           {"daemon", do_daemon},
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
+    {"menu", do_menu},     {"later", do_later},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

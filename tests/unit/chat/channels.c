@@ -89,7 +89,7 @@ static const struct embedded_file files[] = {
                        "role: read_only\nsteps:\n  - {run: test.secret, timeout: 5s}\n"
                        "examples: [\"secret\"]\n"),
     FILE_ROW("touch", "command: touch\ngroup: steer\nsummary: Touch it\nrole: operator\n"
-                      "confirm: true\nsteps:\n  - {run: test.touch, timeout: 5s}\n"
+                      "confirm: true\nprotect: true\nsteps:\n  - {run: test.touch, timeout: 5s}\n"
                       "examples: [\"touch\"]\n"),
     {0},
 };
