@@ -36,6 +36,7 @@ void alerts_free(struct alerts *alerts)
         return;
     }
     alert_test_stop(alerts);
+    alert_tell_end(alerts, false);
     zone_free(alerts->zone);
     free(alerts);
 }

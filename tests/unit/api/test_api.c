@@ -550,6 +550,8 @@ static void a_uid_that_is_not_listed_reads_only_the_health(void **state)
     assert_int_equal(get(f, false, "/api/v1/state", "", &body), 403);
     check_code(body, "API_UID");
     assert_int_equal(get(f, false, "/api/v1/positions", "", &body), 403);
+    assert_int_equal(get(f, false, "/api/v1/events", "", &body), 403);
+    assert_int_equal(get(f, false, "/api/v1/complete", "", &body), 403);
     (void)get(f, false, "/healthz", "", &body);
     assert_has(body, "nightdesk.health/1");
 
@@ -791,8 +793,6 @@ static void a_line_is_completed_for_its_caller(void **state)
     assert_int_equal(post_line(f, false, "{\"line\":7}", &body), 400);
     check_code(body, "API_BODY");
     assert_int_equal(get(f, false, "/api/v1/complete", "", &body), 405);
-    f->caller_uid = 65534;
-    assert_int_equal(post_line(f, false, "{\"line\":\"/hel\"}", &body), 403);
 }
 
 static int64_t last_of(const char *body)
@@ -857,8 +857,6 @@ static void events_are_given_as_they_happen(void **state)
     assert_non_null(strstr(body, "\"missed\":0,\"events\":[]"));
     assert_int_equal(get(f, false, "/api/v1/events?after=x", "", &body), 400);
     check_code(body, "API_QUERY");
-    f->caller_uid = 65534;
-    assert_int_equal(get_events(f, last, &body), 403);
 }
 
 static void stopping_answers_the_readers_of_events(void **state)

@@ -91,7 +91,7 @@ static struct reply *with_buttons(int count)
     struct reply *r = reply_new();
     reply_title(r, TONE_GOOD, "a title");
     for (int i = 0; i < count; i++) {
-        char text[16];
+        char text[32];
         (void)snprintf(text, sizeof(text), "Button %d", i);
         reply_button(r, text, "/ping", BUTTON_PLAIN);
     }
