@@ -54,6 +54,9 @@ void buf_add_json(struct buf *b, struct str s);
 /* Text escaped for Telegram HTML: & < > ". */
 void buf_add_html(struct buf *b, struct str s);
 
+/* Makes room for len bytes in all, so that adding them moves nothing. */
+void buf_reserve(struct buf *b, size_t len);
+
 /* Truncates to len bytes (len <= b->len). */
 void buf_truncate(struct buf *b, size_t len);
 

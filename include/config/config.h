@@ -10,7 +10,8 @@
  * Sources, later ones win: defaults of the table; the YAML file; for secrets, files in
  * $CREDENTIALS_DIRECTORY (systemd's LoadCredential) named after the option path. In defaults and in
  * every scalar of the file, ${NAME} is replaced by the environment variable, ${NAME:-text} by text
- * if the variable is unset or empty; $${ is a literal ${.
+ * if the variable is unset or empty; $${ is a literal ${. In a secret, NAME may also be a file in
+ * $CREDENTIALS_DIRECTORY or a sealed secret (unseal.h), in this order.
  * Invariants: a loaded configuration has passed every check. A failed load leaves *ret unchanged
  * and reports all problems (up to CONFIG_PROBLEMS_MAX), each with file:line:column, what was
  * expected, and the nearest valid name. No message contains the value of a secret; config_load
@@ -131,13 +132,16 @@ struct config {
     struct config_detail *detail;
 };
 
+struct unseal;
+
 struct config_options {
-    const char *path;     /* NULL: ./nightdesk.yaml if it exists, else
-                           * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
-    bool no_file;         /* embedded defaults only */
-    bool again;           /* a reload: the file may be in the middle of an edit, so an empty one is
-                           * refused; it is not taken for the defaults */
-    bool without_secrets; /* the caller uses none: one whose variable is not set stays empty */
+    const char *path;      /* NULL: ./nightdesk.yaml if it exists, else
+                            * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
+    bool no_file;          /* embedded defaults only */
+    bool again;            /* a reload: the file may be in the middle of an edit, so an empty one is
+                            * refused; it is not taken for the defaults */
+    bool without_secrets;  /* the caller uses none: one whose variable is not set stays empty */
+    struct unseal *unseal; /* NULL: no sealed secrets */
 };
 
 #define CONFIG_PROBLEMS_MAX 20
@@ -175,6 +179,8 @@ bool config_market_unit(const char *text, struct symbol *ret, int *ret_unit);
 void config_settings(const struct config *config, struct settings *ret);
 /* The venue's part. */
 void config_venue(const struct config *config, struct venue_settings *ret);
+/* Whether the file or a default contains ${NAME} or ${NAME:-…}. */
+bool config_refers_to(const struct config *config, struct str name);
 /* NULL if there is no service of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
 

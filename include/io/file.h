@@ -28,6 +28,14 @@ int file_read_settled(const char *path, struct buf *out, struct err *err);
 /* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. A
  * device or a pipe is written directly. */
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
+struct file_owner {
+    uid_t uid;
+    gid_t gid;
+    mode_t mode;
+};
+/* The same; as root the file is given to this owner before it replaces the old one. */
+int file_write_owned(const char *path, struct str bytes, const struct file_owner *owner,
+                     struct err *err);
 /* Creates the folder and its missing parents. An existing folder is no error and keeps its mode. */
 int file_make_folder(const char *path, mode_t mode, struct err *err);
 /* 0 if the folder is writable, or if file_make_folder could create it. Creates nothing. */

@@ -7,7 +7,8 @@
  *     secret_hash(key, bytes, hex);
  *
  * Always true: the bytes of a struct secret are between guard pages, excluded from core dumps and
- * (as far as RLIMIT_MEMLOCK allows) from swap. Comparison takes constant time.
+ * (as far as RLIMIT_MEMLOCK allows) from swap. Comparison takes constant time. secret_init turns
+ * core dumps off (seal.h).
  * Thread: any after secret_init (main thread).
  */
 #pragma once

@@ -70,6 +70,13 @@ static bool reserve(struct buf *b, size_t more)
     return true;
 }
 
+void buf_reserve(struct buf *b, size_t len)
+{
+    if (len > b->len) {
+        (void)reserve(b, len - b->len);
+    }
+}
+
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
     if (len == 0 || !reserve(b, len)) {

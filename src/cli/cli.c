@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "chat/render.h"
-#include "cli_internal.h"
+#include "cli_unseal.h"
 #include "io/file.h"
 #include "model/model_json.h"
 #include "ops/ops.h"
@@ -14,10 +14,10 @@
 #include <signal.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_run,          &cmd_demo,         &cmd_do,         &cmd_chat,     &cmd_watch,  &cmd_pair,
-    &cmd_otp,          &cmd_check_config, &cmd_config,     &cmd_auditlog, &cmd_audit,  &cmd_predict,
-    &cmd_replay,       &cmd_train,        &cmd_indicators, &cmd_backtest, &cmd_import, &cmd_docs,
-    &cmd_demo_service, &cmd_version,      &cmd_help,
+    &cmd_run,     &cmd_demo,         &cmd_do,           &cmd_chat,       &cmd_watch,    &cmd_pair,
+    &cmd_otp,     &cmd_secret,       &cmd_check_config, &cmd_config,     &cmd_auditlog, &cmd_audit,
+    &cmd_predict, &cmd_replay,       &cmd_train,        &cmd_indicators, &cmd_backtest, &cmd_import,
+    &cmd_docs,    &cmd_demo_service, &cmd_version,      &cmd_help,
 };
 
 /* ---------------------------------------------------------------- printing */
@@ -266,12 +266,14 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
 
 /* ---------------------------------------------------------------- configuration and state */
 
-static int load_config(const struct cli_args *args, bool without_secrets, struct config **ret,
+/* unseal NULL: without secrets. */
+static int load_config(const struct cli_args *args, struct unseal *unseal, struct config **ret,
                        struct err *err)
 {
     struct config_problems problems = {0};
     int rc = config_load(&(struct config_options){.path = cli_value(args, "--config"),
-                                                  .without_secrets = without_secrets},
+                                                  .without_secrets = unseal == NULL,
+                                                  .unseal = unseal},
                          ret, &problems, err);
     for (int i = 1; rc < 0 && i < problems.count; i++) {
         (void)fprintf(stderr, "also: %s: %s\n", err_info(problems.items[i].id)->code,
@@ -285,29 +287,49 @@ static int load_config(const struct cli_args *args, bool without_secrets, struct
 
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err)
 {
-    return load_config(args, false, ret, err);
+    struct cli_unseal unseal;
+    int rc = cli_load_config_unseal(args, &unseal, ret, err);
+    unseal_release(&unseal.unseal);
+    return rc;
+}
+
+int cli_load_config_unseal(const struct cli_args *args, struct cli_unseal *unseal,
+                           struct config **ret, struct err *err)
+{
+    cli_unseal_init(unseal, args);
+    return load_config(args, &unseal->unseal, ret, err);
 }
 
 int cli_load_config_without_secrets(const struct cli_args *args, struct config **ret,
                                     struct err *err)
 {
-    return load_config(args, true, ret, err);
+    return load_config(args, NULL, ret, err);
 }
 
 const char *cli_state_dir(const struct cli_args *args, const struct config *config)
+{
+    return cli_folder(args, config->state_dir);
+}
+
+const char *cli_find_state_dir(const struct cli_args *args, const struct config *config)
+{
+    return cli_find_folder(args, config->state_dir);
+}
+
+const char *cli_folder(const struct cli_args *args, const char *configured)
 {
     const char *given = cli_value(args, "--state");
     if (given != NULL && given[0] != '\0') {
         return given;
     }
     const char *systemd = getenv("STATE_DIRECTORY");
-    return systemd != NULL && systemd[0] == '/' ? systemd : config->state_dir;
+    return systemd != NULL && systemd[0] == '/' ? systemd : configured;
 }
 
-const char *cli_find_state_dir(const struct cli_args *args, const struct config *config)
+const char *cli_find_folder(const struct cli_args *args, const char *configured)
 {
     static const char installed[] = "/var/lib/nightdesk";
-    const char *dir = cli_state_dir(args, config);
+    const char *dir = cli_folder(args, configured);
     AUTO_BUF struct buf here = BUF_INIT(4096);
     buf_addf(&here, "%s/" OPS_LOCK_NAME, dir);
     bool given = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;

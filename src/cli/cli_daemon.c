@@ -8,7 +8,7 @@
 #include "io/file.h"
 #include "io/journal.h"
 #include "io/log_file.h"
-#include "io/secret.h"
+#include "io/seal.h"
 #include "model/shared.h"
 #include "ops/ops.h"
 #include "store/trading.h"
@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* With a chat on standard input the log is written to a file in the state folder. */
@@ -183,8 +182,6 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
 
 static void set_process_limits(void)
 {
-    /* Memory holds secrets: no core dump. */
-    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     (void)umask(0027);
     /* Few threads that rarely allocate: an arena for each would waste memory. */
     (void)mallopt(M_ARENA_MAX, 2);
@@ -193,6 +190,18 @@ static void set_process_limits(void)
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     /* What one command frees the next one needs: no system call and no page fault between. */
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+}
+
+/* Secrets were read already: what does not protect them is said once. */
+static void check_memory(void)
+{
+    struct err err = {0};
+    if (seal_check_locked(&err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "secrets");
+    }
+    if (seal_harden(&err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "secrets");
+    }
 }
 
 int cli_daemon(const struct cli_daemon *daemon)
@@ -210,6 +219,7 @@ int cli_daemon(const struct cli_daemon *daemon)
         return cli_fail(daemon->args, &err, CLI_CRITICAL);
     }
     welcome(daemon);
+    check_memory();
     int code = CLI_FINE;
     int rc = serve(daemon, log, &code, &err);
     if (rc < 0) {

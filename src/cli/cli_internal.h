@@ -43,6 +43,7 @@ struct cli_option {
 
 struct cli_args;
 struct reply;
+struct cli_unseal;
 
 struct cli_command {
     const char *name;
@@ -71,8 +72,8 @@ struct cli_args {
 
 extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, cmd_auditlog,
     cmd_audit, cmd_demo, cmd_predict, cmd_replay, cmd_train, cmd_indicators, cmd_backtest,
-    cmd_import, cmd_chat, cmd_watch, cmd_pair, cmd_otp, cmd_docs, cmd_demo_service, cmd_version,
-    cmd_help;
+    cmd_import, cmd_chat, cmd_watch, cmd_pair, cmd_otp, cmd_secret, cmd_docs, cmd_demo_service,
+    cmd_version, cmd_help;
 
 const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli_args *args, const char *option);
@@ -105,11 +106,17 @@ int cli_load_config(const struct cli_args *args, struct config **ret, struct err
 /* The same for subcommands that use no secret: one whose variable is not set is no problem. */
 int cli_load_config_without_secrets(const struct cli_args *args, struct config **ret,
                                     struct err *err);
+/* The same as cli_load_config, with what later loads need: the caller keeps unseal. */
+int cli_load_config_unseal(const struct cli_args *args, struct cli_unseal *unseal,
+                           struct config **ret, struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
 /* For subcommands that use a daemon's state: as cli_state_dir, but the installed unit's folder if
  * no daemon has run there and neither --state nor $STATE_DIRECTORY is given. */
 const char *cli_find_state_dir(const struct cli_args *args, const struct config *config);
+/* The same before the configuration is read; configured is state.dir. */
+const char *cli_folder(const struct cli_args *args, const char *configured);
+const char *cli_find_folder(const struct cli_args *args, const char *configured);
 /* For subcommands that only read: ERR_CLI_NO_STATE unless file ("trading.db", "ops.db") exists. */
 int cli_require_state(const char *state_dir, const char *file, struct err *err);
 

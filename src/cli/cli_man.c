@@ -76,9 +76,14 @@ void cli_man(struct buf *out)
     roff_add(out, "The configuration: the first that exists. Without one the defaults apply.");
     roff_tag(out, "/var/lib/nightdesk");
     roff_add(out, "The state folder of the installed service.");
+    roff_tag(out, "secrets.sealed, secrets.key");
+    roff_add(out, "In the state folder: the secrets that nightdesk secret has sealed, and their "
+                  "key, which for the installed service is "
+                  "/etc/credstore/nightdesk.secrets.key.");
     roff_section(out, "ENVIRONMENT");
     roff_tag(out, "TELEGRAM_BOT_TOKEN, CLAUDE_API_KEY");
-    roff_add(out, "Secrets, read by the default configuration.");
+    roff_add(out, "Secrets, read by the default configuration. Sealed secrets of these names "
+                  "(nightdesk secret) do the same.");
     roff_tag(out, "STATE_DIRECTORY, CREDENTIALS_DIRECTORY");
     roff_add(out, "Set by systemd: the state folder, and a folder with a file per secret.");
     roff_section(out, "SEE ALSO");

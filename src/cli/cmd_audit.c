@@ -3,7 +3,7 @@
 #include "auditor/auditor.h"
 #include "base/clock.h"
 #include "chat/render.h"
-#include "cli_internal.h"
+#include "cli_unseal.h"
 #include "command/reply_json.h"
 #include "io/file.h"
 #include "io/http.h"
@@ -226,7 +226,8 @@ const struct cli_command cmd_audit = {
                 {"--verbose", NULL, "print the report as well"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
-                CLI_OPTION_STATE},
+                CLI_OPTION_STATE,
+                CLI_OPTION_PASSPHRASE},
     .more = "A running daemon does the audit; otherwise this process does. The audit is stored and "
             "its\n"
             "findings become alerts, unless --dry-run is given.",

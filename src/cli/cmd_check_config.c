@@ -1,5 +1,5 @@
 #include "cli_check.h"
-#include "cli_internal.h"
+#include "cli_unseal.h"
 #include "model/model_json.h"
 
 #include <stdio.h>
@@ -51,7 +51,11 @@ static int run(const struct cli_args *args)
     struct config_problems problems = {0};
     struct err err = {0};
     const char *path = args->word_count > 0 ? args->word[0] : NULL;
-    int rc = config_load(&(struct config_options){.path = path}, &config, &problems, &err);
+    struct cli_unseal unseal;
+    cli_unseal_init(&unseal, args);
+    int rc = config_load(&(struct config_options){.path = path, .unseal = &unseal.unseal}, &config,
+                         &problems, &err);
+    unseal_release(&unseal.unseal);
     if (rc < 0) {
         for (int i = 1; i < problems.count && !cli_flag(args, "--json"); i++) {
             (void)fprintf(stderr, "also: %s: %s\n", err_info(problems.items[i].id)->code,
@@ -73,7 +77,7 @@ const struct cli_command cmd_check_config = {
     .summary = "Check a configuration file without starting anything",
     .words = "[FILE]",
     .words_max = 1,
-    .options = {CLI_OPTION_JSON, CLI_OPTION_STATE},
+    .options = {CLI_OPTION_JSON, CLI_OPTION_STATE, CLI_OPTION_PASSPHRASE},
     .more =
         "Without FILE it checks the file that `nightdesk run` would read: ./nightdesk.yaml, else\n"
         "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Like a start, it checks the\n"

@@ -1,4 +1,4 @@
-#include "cli_internal.h"
+#include "cli_unseal.h"
 
 #define OUT_MAX ((size_t)1 << 20)
 
@@ -28,6 +28,8 @@ const struct cli_command cmd_config = {
     .summary = "Print the effective configuration, secrets as ***",
     .words = "",
     .options = {CLI_OPTION_CONFIG,
+                CLI_OPTION_STATE,
+                CLI_OPTION_PASSPHRASE,
                 {"--schema", NULL, "print the JSON Schema of the file instead"},
                 {"--markdown", NULL, "print the reference of all options instead"},
                 {"--example", NULL, "print a commented example file instead"}},

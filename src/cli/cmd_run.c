@@ -1,5 +1,5 @@
 #include "cli_daemon.h"
-#include "cli_internal.h"
+#include "cli_unseal.h"
 
 #include <sys/stat.h>
 
@@ -17,17 +17,23 @@ static bool stdin_has_commands(void)
 static int run(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
+    struct cli_unseal unseal;
     struct err err = {0};
-    if (cli_load_config(args, &config, &err) < 0) {
+    if (cli_load_config_unseal(args, &unseal, &config, &err) < 0) {
+        unseal_release(&unseal.unseal);
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    return cli_daemon(&(struct cli_daemon){
+    unseal.unseal.ask = NULL; /* a reload must not wait for a person */
+    int code = cli_daemon(&(struct cli_daemon){
         .args = args,
         .config = config,
-        .config_source = &(struct config_options){.path = cli_value(args, "--config")},
+        .config_source =
+            &(struct config_options){.path = cli_value(args, "--config"), .unseal = &unseal.unseal},
         .state_dir = cli_state_dir(args, config),
         .console =
             config->console_enabled && !cli_flag(args, "--no-console") && stdin_has_commands()});
+    unseal_release(&unseal.unseal);
+    return code;
 }
 
 const struct cli_command cmd_run = {
@@ -36,6 +42,7 @@ const struct cli_command cmd_run = {
     .words = "",
     .options = {CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE,
+                CLI_OPTION_PASSPHRASE,
                 {"--no-console", NULL, "do not read commands from standard input"}},
     .more =
         "Without a configuration file it uses its embedded defaults: paper venue, simulated\n"
@@ -44,6 +51,7 @@ const struct cli_command cmd_run = {
         "journal. With a pipe or a file the daemon stops at the end of its input.\n"
         "At 10 MB nightdesk.log is renamed to nightdesk.log.1; five old files are kept. If it is\n"
         "moved or deleted, it is created again within a second.\n"
+        "If the sealed secrets (nightdesk secret) have a passphrase, it is asked for first.\n"
         "SIGHUP reads the configuration again and applies the options that can change while it\n"
         "runs; the others take effect at the next start. A file with a mistake changes nothing.",
     .exits = "  0  stopped on request (end of input, SIGTERM, SIGINT)\n"

@@ -19,14 +19,10 @@ void config_free(struct config *config)
 }
 
 /* Reads all sources in order. root is NULL if there is no file. */
-static int build(const struct yaml_node *root, const char *name, bool without_secrets,
-                 struct config **ret, struct config_problems *problems, struct err *err)
+static int build(const struct yaml_node *root, const char *name,
+                 const struct config_options *options, struct config **ret,
+                 struct config_problems *problems, struct err *err)
 {
-    /* Secrets are stored in locked memory, which must be set up first. */
-    int rc = secret_init(err);
-    if (rc < 0) {
-        return rc;
-    }
     AUTO_FREE struct config_problems *own = NULL;
     if (problems == NULL) {
         problems = own = calloc(1, sizeof(*own));
@@ -42,13 +38,16 @@ static int build(const struct yaml_node *root, const char *name, bool without_se
                         .name = name,
                         .problems = problems,
                         .credentials = getenv("CREDENTIALS_DIRECTORY"),
-                        .without_secrets = without_secrets};
+                        .without_secrets = options->without_secrets,
+                        .root = root,
+                        .unseal = options->unseal};
     config_read_defaults(&load);
     if (root != NULL) {
         config_read_tree(&load, root);
     }
     config_read_credentials(&load);
     config_read_finish(&load, root);
+    sealed_set_release(&load.sealed);
     if (problems->count > 0) {
         if (err != NULL) {
             *err = problems->items[0];
@@ -76,10 +75,14 @@ int config_parse(struct str text, const char *name, struct config **ret,
 {
     AUTO_YAML struct yaml *doc = NULL;
     struct err why = {0};
+    int rc = secret_init(err);
+    if (rc < 0) {
+        return rc;
+    }
     if (yaml_parse(text, name, &doc, &why) < 0) {
         return only_problem(problems, &why, err);
     }
-    return build(yaml_root(doc), name, false, ret, problems, err);
+    return build(yaml_root(doc), name, &(struct config_options){.path = NULL}, ret, problems, err);
 }
 
 static int parse_again(const char *path, struct yaml **ret, struct err *err)
@@ -103,13 +106,17 @@ int config_load(const struct config_options *options, struct config **ret,
     }
     AUTO_YAML struct yaml *doc = NULL;
     struct err why = {0};
+    /* Before anything is read that may be a secret: no core dumps, and locked memory. */
+    int rc = secret_init(err);
+    if (rc < 0) {
+        return rc;
+    }
     if (path != NULL &&
         (options->again ? parse_again(path, &doc, &why) : yaml_parse_file(path, &doc, &why)) < 0) {
         return only_problem(problems, &why, err);
     }
     struct config *config = NULL;
-    int rc = build(doc != NULL ? yaml_root(doc) : NULL, path, options->without_secrets, &config,
-                   problems, err);
+    rc = build(doc != NULL ? yaml_root(doc) : NULL, path, options, &config, problems, err);
     if (rc < 0) {
         return rc;
     }
@@ -144,6 +151,28 @@ void config_add_place(const struct config *config, const char *path, struct buf 
         }
     }
     buf_add_c(out, path);
+}
+
+static bool refers_to(struct str text, struct str name)
+{
+    AUTO_BUF struct buf whole = BUF_INIT(128), fallback = BUF_INIT(128);
+    buf_addf(&whole, "${%.*s}", STR_ARG(name));
+    buf_addf(&fallback, "${%.*s:-", STR_ARG(name));
+    return memmem(text.ptr, text.len, whole.data, whole.len) != NULL ||
+           memmem(text.ptr, text.len, fallback.data, fallback.len) != NULL;
+}
+
+bool config_refers_to(const struct config *config, struct str name)
+{
+    AUTO_BUF struct buf text = BUF_INIT(YAML_MAX_BYTES);
+    for (size_t i = 0; i < option_count; i++) {
+        if (option_table[i].type == OPTION_SECRET &&
+            refers_to(str_c(option_table[i].fallback), name)) {
+            return true;
+        }
+    }
+    return config_path(config)[0] != '\0' && file_read(config_path(config), &text, NULL) == 0 &&
+           refers_to(buf_str(&text), name);
 }
 
 const struct config_service *config_service(const struct config *config, struct str name)

@@ -112,6 +112,9 @@ static void dump_origin(const struct dump *d, const struct origin *origin)
     case ORIGIN_CREDENTIAL:
         buf_add_c(d->out, "  # credential\n");
         return;
+    case ORIGIN_SEALED:
+        buf_addf(d->out, "  # sealed secret %s\n", origin->variable);
+        return;
     case ORIGIN_RUNNING:
         buf_add_c(d->out, "  # as of the start\n");
         return;

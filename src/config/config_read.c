@@ -174,7 +174,7 @@ static void note_origin(const struct place *place, const struct expand_used *use
         origin->line = place->node->line;
         origin->column = place->node->column;
     } else if (used->name[0] != '\0') {
-        origin->kind = ORIGIN_ENVIRONMENT;
+        origin->kind = used->sealed ? ORIGIN_SEALED : ORIGIN_ENVIRONMENT;
     }
 }
 
@@ -206,9 +206,14 @@ static void read_scalar(struct load *load, const struct place *place, struct str
     }
     buf_add_c(&where, place->path);
     bool is_secret = place->option->type == OPTION_SECRET;
-    if (expand_text(text, &expanded, &used, is_secret ? load->credentials : NULL, where.data,
-                    &err) < 0) {
-        if (!is_secret || !used.unset || !is_optional(load, place)) {
+    const struct expand_sources more = {.credentials = load->credentials,
+                                        .sealed = load->without_secrets ? NULL : config_find_sealed,
+                                        .userdata = load};
+    if (is_secret) {
+        buf_reserve(&expanded, EXPANDED_MAX); /* growing would leave a copy behind */
+    }
+    if (expand_text(text, &expanded, &used, is_secret ? &more : NULL, where.data, &err) < 0) {
+        if (!is_secret || !used.unset || !(is_optional(load, place) || load->sealed_failed)) {
             detail_add(load, &err);
         }
         return;

@@ -17,6 +17,9 @@ void config_read_defaults(struct load *load);
 void config_read_tree(struct load *load, const struct yaml_node *root);
 /* folder NULL or "": no credentials. */
 void config_read_credentials(struct load *load);
+/* unseal.c: a sealed secret, for expand_text; userdata is the load. The first call opens the file,
+ * and adds a problem if it cannot be used. */
+bool config_find_sealed(const char *name, struct buf *out, void *userdata);
 /* Work across several options: users from admin_users, the demo service, config_check. */
 void config_read_finish(struct load *load, const struct yaml_node *root);
 

@@ -11,9 +11,11 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/unseal.h"
 #include "io/secret.h"
 #include "io/yaml.h"
 #include "option.h"
+#include "store/sealed_file.h"
 
 /* ORIGIN_RUNNING: kept from the running configuration, because a change needs a restart. */
 enum origin_kind {
@@ -21,6 +23,7 @@ enum origin_kind {
     ORIGIN_ENVIRONMENT,
     ORIGIN_FILE,
     ORIGIN_CREDENTIAL,
+    ORIGIN_SEALED,
     ORIGIN_RUNNING
 };
 
@@ -59,8 +62,13 @@ struct load {
     struct config *config;
     const char *name; /* of the file, for messages */
     struct config_problems *problems;
-    const char *credentials; /* systemd's folder; NULL: none */
-    bool without_secrets;    /* a secret whose variable is not set is no problem */
+    const char *credentials;      /* systemd's folder; NULL: none */
+    bool without_secrets;         /* a secret whose variable is not set is no problem */
+    const struct yaml_node *root; /* NULL: no file */
+    struct unseal *unseal;        /* NULL: no sealed secrets */
+    bool sealed_tried;            /* the file of sealed secrets was looked for */
+    bool sealed_failed;           /* it is there and cannot be used, which was reported */
+    struct sealed_set sealed;
 };
 
 /* Adds a problem, prefixed by "file:line:column: " if node is not NULL. */

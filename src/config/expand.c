@@ -35,7 +35,7 @@ static bool read_credential(const char *folder, const char *name, struct buf *ou
 
 /* inside is the text between the braces. */
 static int expand_one(struct str inside, struct buf *out, struct expand_used *ret,
-                      const char *credentials, const char *place, struct err *err)
+                      const struct expand_sources *more, const char *place, struct err *err)
 {
     size_t len = 0;
     while (len < inside.len && is_name_char(inside.ptr[len], len == 0)) {
@@ -63,7 +63,10 @@ static int expand_one(struct str inside, struct buf *out, struct expand_used *re
         (void)str_copy(str_c(name), ret->name, sizeof(ret->name));
         return 0;
     }
-    if (read_credential(credentials, name, out)) {
+    ret->sealed = false;
+    if (more != NULL &&
+        (read_credential(more->credentials, name, out) ||
+         (ret->sealed = more->sealed != NULL && more->sealed(name, out, more->userdata)))) {
         (void)str_copy(str_c(name), ret->name, sizeof(ret->name));
         return 0;
     }
@@ -75,8 +78,8 @@ static int expand_one(struct str inside, struct buf *out, struct expand_used *re
     return 0;
 }
 
-int expand_text(struct str text, struct buf *out, struct expand_used *ret, const char *credentials,
-                const char *place, struct err *err)
+int expand_text(struct str text, struct buf *out, struct expand_used *ret,
+                const struct expand_sources *more, const char *place, struct err *err)
 {
     *ret = (struct expand_used){.any = false};
     size_t at = 0;
@@ -92,7 +95,7 @@ int expand_text(struct str text, struct buf *out, struct expand_used *ret, const
             }
             size_t len = (size_t)(end - rest.ptr);
             ret->any = true;
-            int rc = expand_one(str_n(rest.ptr + 2, len - 2), out, ret, credentials, place, err);
+            int rc = expand_one(str_n(rest.ptr + 2, len - 2), out, ret, more, place, err);
             if (rc < 0) {
                 return rc;
             }

@@ -44,6 +44,7 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *err)
             return 0;
         }
         buf_add(out, chunk, (size_t)n);
+        explicit_bzero(chunk, (size_t)n); /* it may be a key */
         if (buf_failed(out)) {
             return err_set(err, ERR_FILE_TOO_LARGE, "%s: more than %zu bytes", path, out->max);
         }
@@ -133,6 +134,12 @@ static int write_special(const char *path, struct str bytes, struct err *err)
 
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
 {
+    return file_write_owned(path, bytes, &(struct file_owner){geteuid(), getegid(), mode}, err);
+}
+
+int file_write_owned(const char *path, struct str bytes, const struct file_owner *owner,
+                     struct err *err)
+{
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
         return write_special(path, bytes, err);
@@ -148,7 +155,10 @@ int file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
     }
     const char *what = "write";
     int rc = write_all(fd, bytes);
-    if (rc == 0 && fchmod(fd, mode) < 0) {
+    if (rc == 0 && fchmod(fd, owner->mode) < 0) {
+        rc = -errno;
+    }
+    if (rc == 0 && geteuid() == 0 && owner->uid != 0 && fchown(fd, owner->uid, owner->gid) < 0) {
         rc = -errno;
     }
     if (rc == 0 && fsync(fd) < 0) {

@@ -3,30 +3,41 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "io/file.h"
+#include "io/seal.h"
 #include "io/sign.h"
 
 #include <errno.h>
+#include <fcntl.h>
 /* <sodium.h> cannot be included: its randombytes.h has a field `random`, which banned.h poisons.
  * Its randombytes functions use getrandom(2) on Linux, as this file does. */
 #include <sodium/core.h>
+#include <sodium/crypto_aead_xchacha20poly1305.h>
 #include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/crypto_generichash.h>
+#include <sodium/crypto_pwhash.h>
 #include <sodium/crypto_secretbox.h>
 #include <sodium/crypto_shorthash.h>
 #include <sodium/crypto_sign.h>
 #include <sodium/utils.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SECRET_MAX = 4096 };
 
 struct secret {
-    char *text; /* from sodium_malloc: guard pages, locked, wiped by sodium_free */
+    char *text; /* from seal_alloc: guard pages, locked, wiped when released */
 };
 
 int secret_init(struct err *err)
 {
+    /* Before any secret is read. A refusal is no reason not to run: the daemon reports it. */
+    (void)seal_harden(NULL);
     return sodium_init() < 0 ? err_set(err, ERR_SECRET_SETUP, "libsodium") : 0;
 }
 
@@ -172,12 +183,7 @@ int secret_key_load(const char *path, struct secret_key *ret, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    struct str hex = str_trim(buf_str(&text));
-    size_t len = 0;
-    bool good =
-        hex.len == (size_t)2 * SECRET_KEY_SIZE &&
-        sodium_hex2bin(ret->bytes, sizeof(ret->bytes), hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
-        len == SECRET_KEY_SIZE;
+    bool good = seal_key_read(str_trim(buf_str(&text)), ret);
     sodium_memzero(text.data, text.len);
     return good ? 0 : err_set(err, ERR_SECRET_KEY, "%s: %zu bytes", path, text.len);
 }
@@ -187,8 +193,7 @@ struct secret *secret_new(struct str text)
     ASSERT(text.len <= SECRET_MAX);
     struct secret *secret = calloc(1, sizeof(*secret));
     ASSERT(secret != NULL);
-    secret->text = sodium_malloc(text.len + 1);
-    ASSERT(secret->text != NULL);
+    secret->text = seal_alloc(text.len + 1);
     memcpy(secret->text, text.ptr, text.len);
     secret->text[text.len] = '\0';
     return secret;
@@ -197,7 +202,7 @@ struct secret *secret_new(struct str text)
 void secret_free(struct secret *secret)
 {
     if (secret != NULL) {
-        sodium_free(secret->text);
+        seal_release(secret->text);
         free(secret);
     }
 }
@@ -210,6 +215,154 @@ const char *secret_text(const struct secret *secret)
 bool secret_is_empty(const struct secret *secret)
 {
     return secret_text(secret)[0] == '\0';
+}
+
+/* ------------------------------------------------------------------ seal.h */
+
+int seal_harden(struct err *err)
+{
+    struct rlimit core = {.rlim_cur = 1};
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    return getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0 && prctl(PR_GET_DUMPABLE) == 0
+               ? 0
+               : err_set(err, ERR_SECRET_DUMPS, "limit of core files %llu, dumpable %d",
+                         (unsigned long long)core.rlim_cur, prctl(PR_GET_DUMPABLE));
+}
+
+static atomic_bool left_unlocked; /* some memory of a secret could not be locked */
+
+void *seal_alloc(size_t size)
+{
+    void *memory = sodium_malloc(size);
+    NEED_MEMORY(memory != NULL);
+    memset(memory, 0, size);
+    /* sodium_malloc locks its pages, and does not say whether that failed. */
+    if (mlock(memory, size) < 0) {
+        atomic_store_explicit(&left_unlocked, true, memory_order_relaxed);
+    }
+    return memory;
+}
+
+void seal_release(void *memory)
+{
+    sodium_free(memory);
+}
+
+int seal_check_locked(struct err *err)
+{
+    struct rlimit limit = {0};
+    if (!atomic_load_explicit(&left_unlocked, memory_order_relaxed)) {
+        return 0;
+    }
+    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+    return err_set(err, ERR_SECRET_UNLOCKED, "RLIMIT_MEMLOCK is %llu bytes",
+                   (unsigned long long)limit.rlim_cur);
+}
+
+int seal_read_file(const char *path, bool private, char *ret, size_t size, size_t *ret_len,
+                   struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    size_t len = 0;
+    ssize_t n = 1;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return err_set(err, errno == ENOENT ? ERR_FILE_MISSING : ERR_FILE_DENIED, "%.300s: %s",
+                       path, strerror(errno));
+    }
+    if (private && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        return err_set(err, ERR_SEALED_EXPOSED, "%.300s: mode %04o", path,
+                       (unsigned)(st.st_mode & 07777));
+    }
+    while (n != 0 && len + 1 < size) {
+        n = read(fd, ret + len, size - 1 - len);
+        if (n < 0 && errno != EINTR) {
+            return err_set(err, ERR_FILE_FAILED, "%.300s: %s", path, strerror(errno));
+        }
+        len += n > 0 ? (size_t)n : 0;
+    }
+    ret[len] = '\0';
+    *ret_len = len;
+    return n == 0 ? 0 : err_set(err, ERR_FILE_TOO_LARGE, "%.300s: more than %zu bytes", path, size);
+}
+
+_Static_assert(crypto_aead_xchacha20poly1305_ietf_KEYBYTES == SECRET_KEY_SIZE, "one kind of key");
+enum {
+    SEAL_NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+    SEAL_TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES
+};
+_Static_assert(SEAL_NONCE + SEAL_TAG == SEAL_EXTRA, "see seal.h");
+
+void seal_close(const struct secret_key *key, struct str head, struct str plain,
+                struct buf *ret_hex)
+{
+    size_t size = SEAL_EXTRA + plain.len;
+    AUTO_FREE unsigned char *box = malloc(size);
+    AUTO_FREE char *hex = malloc(2 * size + 1);
+    NEED_MEMORY(box != NULL && hex != NULL);
+    secret_random(box, SEAL_NONCE);
+    int rc = crypto_aead_xchacha20poly1305_ietf_encrypt(
+        box + SEAL_NONCE, NULL, (const unsigned char *)plain.ptr, plain.len,
+        (const unsigned char *)head.ptr, head.len, NULL, box, key->bytes);
+    ASSERT(rc == 0);
+    (void)sodium_bin2hex(hex, 2 * size + 1, box, size);
+    buf_add(ret_hex, hex, 2 * size);
+}
+
+bool seal_open(const struct secret_key *key, struct str head, struct str hex, char *ret,
+               size_t *ret_len)
+{
+    size_t size = 0;
+    unsigned long long len = 0;
+    AUTO_FREE unsigned char *box = malloc(hex.len / 2 + 1);
+    NEED_MEMORY(box != NULL);
+    bool good = hex.len % 2 == 0 &&
+                sodium_hex2bin(box, hex.len / 2 + 1, hex.ptr, hex.len, NULL, &size, NULL) == 0 &&
+                size == hex.len / 2 && size >= SEAL_EXTRA &&
+                crypto_aead_xchacha20poly1305_ietf_decrypt(
+                    (unsigned char *)ret, &len, NULL, box + SEAL_NONCE, size - SEAL_NONCE,
+                    (const unsigned char *)head.ptr, head.len, box, key->bytes) == 0;
+    if (good) {
+        *ret_len = (size_t)len;
+        ret[len] = '\0';
+    }
+    return good;
+}
+
+bool seal_cost_is_valid(const struct seal_cost *cost)
+{
+    /* Bounded: the file says how much memory its key needs. */
+    return cost->passes >= (int64_t)crypto_pwhash_OPSLIMIT_MIN && cost->passes <= 20 &&
+           cost->memory_bytes >= (int64_t)crypto_pwhash_MEMLIMIT_MIN &&
+           cost->memory_bytes <= INT64_C(1) << 30;
+}
+
+int seal_key_of_passphrase(struct str passphrase, const uint8_t salt[SEAL_SALT_SIZE],
+                           const struct seal_cost *cost, struct secret_key *ret, struct err *err)
+{
+    _Static_assert(crypto_pwhash_SALTBYTES == SEAL_SALT_SIZE, "a salt");
+    ASSERT(seal_cost_is_valid(cost));
+    int rc = crypto_pwhash(ret->bytes, sizeof(ret->bytes), passphrase.ptr, passphrase.len, salt,
+                           (unsigned long long)cost->passes, (size_t)cost->memory_bytes,
+                           crypto_pwhash_ALG_ARGON2ID13);
+    return rc == 0 ? 0
+                   : err_set(err, ERR_SECRET_SETUP, "Argon2id could not get %lld MiB of memory",
+                             (long long)(cost->memory_bytes >> 20));
+}
+
+bool seal_key_read(struct str hex, struct secret_key *ret)
+{
+    size_t len = 0;
+    return hex.len == (size_t)2 * SECRET_KEY_SIZE &&
+           sodium_hex2bin(ret->bytes, sizeof(ret->bytes), hex.ptr, hex.len, NULL, &len, NULL) ==
+               0 &&
+           len == SECRET_KEY_SIZE;
+}
+
+void seal_key_write(const struct secret_key *key, char ret_hex[SECRET_HASH_HEX_SIZE])
+{
+    (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, key->bytes, sizeof(key->bytes));
 }
 
 /* ------------------------------------------------------------------ sign.h */

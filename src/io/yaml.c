@@ -313,7 +313,11 @@ int yaml_parse_file(const char *path, struct yaml **ret, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(YAML_MAX_BYTES);
     int rc = file_read(path, &text, err);
-    return rc < 0 ? rc : yaml_parse(buf_str(&text), path, ret, err);
+    rc = rc < 0 ? rc : yaml_parse(buf_str(&text), path, ret, err);
+    if (text.cap > 0) {
+        explicit_bzero(text.data, text.len);
+    }
+    return rc;
 }
 
 void yaml_free(struct yaml *yaml)
@@ -324,6 +328,7 @@ void yaml_free(struct yaml *yaml)
     while (yaml->blocks != NULL) {
         struct block *block = yaml->blocks;
         yaml->blocks = block->next;
+        explicit_bzero(block->bytes, block->used); /* a scalar may be a secret */
         free(block);
     }
     free(yaml);

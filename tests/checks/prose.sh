@@ -62,7 +62,7 @@ check "every option and action that a page names exists" "$(
     in_pages "\`($groups)\.[a-z_]+[\`:]" | tr -d '`' | sed 's/:$//' | grep -vE '\.(c|h|def|sh)$' | sort -u |
         while IFS=: read -r page name; do
             grep -qE "^[A-Z_]+\(${name%%.*}, ${name#*.}," include/config/options.def ||
-                grep -rqF "\"$name\"" src || echo "$page: $name"
+                grep -rqF "\"$name\"" src include || echo "$page: $name"
         done
 )"
 areas=$(sed -n 's/^ERR(\([A-Z0-9]*\)_.*/\1/p' include/base/errors.def | sort -u | paste -sd '|' -)

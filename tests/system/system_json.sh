@@ -119,6 +119,8 @@ subcommand auditlog key --config "$conf" --state "$state" --json
 subcommand auditlog verify --config "$conf" --state "$state" --json
 subcommand auditlog archive --older-than 0 --config "$conf" --state "$state" --json
 subcommand audit --config "$conf" --state "$state" --json --verbose
+printf 'x\n' | "$ND" secret set CLAUDE_API_KEY --config "$conf" --state "$state" > /dev/null
+subcommand secret list --config "$conf" --state "$state" --json
 subcommand check-config "$conf" --json
 subcommand version --json
 subcommand backtest --data simulated:7:10 --json --trades

@@ -19,6 +19,7 @@ chat|--config quiet.yaml --state none
 watch|--once --config quiet.yaml --state none
 pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none
+secret|list --config quiet.yaml --state old
 check-config|quiet.yaml
 config|--config quiet.yaml
 auditlog|show --config quiet.yaml --state old

@@ -29,6 +29,8 @@ do||do version --json --config quiet.yaml --state live
 chat|/version|chat --config quiet.yaml --state live
 watch||watch --once --config quiet.yaml --state live
 otp||otp --config quiet.yaml --state live
+secret||secret list --config quiet.yaml --state old
+secret||secret list --json --config quiet.yaml --state old
 check-config||check-config quiet.yaml --state old
 config||config --config quiet.yaml
 config||config --schema

@@ -133,7 +133,9 @@ pid=$(show MainPID nightdesk)
 tap_check "it is active" test "$(show ActiveState nightdesk)" = active
 tap_check "it reports its status (STATUS=)" sh -c "echo '$(show StatusText nightdesk)' | grep -q equity"
 tap_check "it runs as the user nightdesk" \
-    test "$(in_it stat -c %U "/proc/$pid")" = nightdesk
+    test "$(in_it ps -o user= -p "$pid")" = nightdesk
+tap_check "its environment and memory are root's alone" \
+    test "$(in_it stat -c '%U %a' "/proc/$pid/environ")" = "root 400"
 tap_check "it has no capability at all" \
     in_it grep -q 'CapEff:.0000000000000000' "/proc/$pid/status"
 tap_check "it owns its state folder, mode 0750" \
@@ -141,11 +143,27 @@ tap_check "it owns its state folder, mode 0750" \
 tap_check "a missing credential is not an error; an existing one is used" \
     in_it curl -sf -H 'Authorization: Bearer token-from-the-credential-store' \
     http://127.0.0.1:8088/api/v1/state
+# The way of the README: sealed by root, with a key that only root and systemd can read.
+in_it rm /etc/credstore/nightdesk.api.token
+printf 'token-that-was-sealed\n' | in_it /usr/local/bin/nightdesk secret set NIGHTDESK_API_TOKEN \
+    > "$WORK/out" 2>&1
+tap_check "root seals a secret for the service" \
+    contains "$WORK/out" "with the key in /etc/credstore/nightdesk.secrets.key"
+tap_check "the file is the service's, the key is root's" \
+    test "$(in_it stat -c '%U %a' /var/lib/nightdesk/secrets.sealed /etc/credstore/nightdesk.secrets.key |
+        tr '\n' ' ')" = "nightdesk 600 root 600 "
+in_it systemctl restart nightdesk
+tap_check "the service reads it at its next start" \
+    in_it curl -sf -H 'Authorization: Bearer token-that-was-sealed' http://127.0.0.1:8088/api/v1/state
+pid=$(show MainPID nightdesk)
+tap_check "and it is not in the files of the service" \
+    fails in_it grep -rqa token-that-was-sealed /var/lib/nightdesk
 tap_check "without it TCP is refused" fails in_it curl -sf http://127.0.0.1:8088/api/v1/state
 journal -u nightdesk -o json > "$WORK/journal"
 tap_check "its journal lines carry their source file" contains "$WORK/journal" '"CODE_FILE"'
 tap_check "and its identifier" contains "$WORK/journal" '"SYSLOG_IDENTIFIER":"nightdesk"'
 tap_check "and no secret" lacks "$WORK/journal" token-from-the-credential-store
+tap_check "neither the sealed one" lacks "$WORK/journal" token-that-was-sealed
 explain
 
 # ---- commands on units

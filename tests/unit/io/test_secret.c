@@ -1,9 +1,13 @@
 #include "io/file.h"
-#include "io/secret.h"
+#include "io/seal.h"
 #include "scratch.h"
 #include "unit/unit.h"
 
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void hash_matches_the_published_vector(void **state)
 {
@@ -92,8 +96,65 @@ static void secret_strings_are_copies(void **state)
     assert_true(secret_is_empty(empty));
 }
 
+static void core_dumps_are_off(void **state)
+{
+    (void)state;
+    struct rlimit limit = {.rlim_cur = 1};
+    (void)prctl(PR_SET_DUMPABLE, 1);
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+    assert_int_equal(getrlimit(RLIMIT_CORE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, 0);
+    assert_int_equal(limit.rlim_max, 0);
+}
+
+static void a_box_opens_with_its_key_and_head_only(void **state)
+{
+    (void)state;
+    struct secret_key key = {{1}}, other = {{2}};
+    AUTO_BUF struct buf hex = BUF_INIT(1024);
+    char plain[512];
+    size_t len = 0;
+    seal_close(&key, STR_LIT("head"), STR_LIT("plain text"), &hex);
+    assert_true(seal_open(&key, STR_LIT("head"), buf_str(&hex), plain, &len));
+    assert_int_equal(len, 10);
+    assert_string_equal(plain, "plain text");
+    assert_false(seal_open(&key, STR_LIT("heaD"), buf_str(&hex), plain, &len));
+    assert_false(seal_open(&other, STR_LIT("head"), buf_str(&hex), plain, &len));
+    assert_false(seal_open(&key, STR_LIT("head"), str_n(hex.data, hex.len - 2), plain, &len));
+    assert_false(seal_open(&key, STR_LIT("head"), str_n(hex.data, 78), plain, &len));
+    hex.data[50] = hex.data[50] == '0' ? '1' : '0';
+    assert_false(seal_open(&key, STR_LIT("head"), buf_str(&hex), plain, &len));
+}
+
+/* In a child: a limit cannot be raised again, and root is not limited. */
+static void memory_that_is_not_locked_is_reported(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err err = {0};
+        char *fits = seal_alloc(100);
+        bool good = seal_check_locked(&err) == 0;
+        (void)setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0});
+        good = good && (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+        char *refused = seal_alloc(100);
+        good = good && seal_check_locked(&err) == -ERR_SECRET_UNLOCKED &&
+               strstr(err.context, "RLIMIT_MEMLOCK is 0 bytes") != NULL && refused[99] == '\0';
+        seal_release(refused);
+        seal_release(fits);
+        _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 UNIT_GROUP(secret, cmocka_unit_test(hash_matches_the_published_vector),
            cmocka_unit_test(nonces_use_the_whole_alphabet_and_nothing_else),
            cmocka_unit_test(comparison_is_exact),
            cmocka_unit_test(a_key_file_is_created_once_and_kept),
-           cmocka_unit_test(secret_strings_are_copies))
+           cmocka_unit_test(secret_strings_are_copies), cmocka_unit_test(core_dumps_are_off),
+           cmocka_unit_test(a_box_opens_with_its_key_and_head_only),
+           cmocka_unit_test(memory_that_is_not_locked_is_reported))
