@@ -20,6 +20,7 @@ struct audit_filter {
     int64_t since_us;    /* not older than this */
     int64_t run_id;      /* all rows of this run of a command */
     int64_t before_id;   /* only rows with a smaller id */
+    int64_t after_id;    /* only rows with a larger id: those next to it */
 };
 
 bool audit_filter_matches(const struct audit_filter *filter, const struct audit_row *row);

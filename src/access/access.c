@@ -1,6 +1,7 @@
 #include "access_internal.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "io/pool.h"
 #include "io/secret.h"
@@ -400,7 +401,12 @@ int access_audit(struct access *access, const struct principal *who, const char 
     char user[64];
     name_of(who, user);
     char clean[DETAIL_MAX + 1];
-    (void)str_copy(str_c(detail), clean, sizeof(clean));
+    AUTO_BUF struct buf named = BUF_INIT(2 * DETAIL_MAX);
+    if (trace_run() != 0 && strncmp(detail, "run ", 4) != 0) {
+        buf_addf(&named, "run %lld: ", (long long)trace_run());
+    }
+    buf_addf(&named, "%.*s", DETAIL_MAX, detail);
+    (void)str_copy(buf_str(&named), clean, sizeof(clean));
     log_redact(clean);
     const struct audit_entry entry = {.at_us = clock_wall_us(access->clock),
                                       .user = user,

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -61,6 +62,20 @@ static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_WARNING] = "WARNING", [LOG_LEVEL_NOTICE] = "NOTICE",
     [LOG_LEVEL_INFO] = "INFO",   [LOG_LEVEL_DEBUG] = "DEBUG",
 };
+
+static _Thread_local int64_t run_now;
+
+int64_t trace_run(void)
+{
+    return run_now;
+}
+
+int64_t trace_set_run(int64_t run_id)
+{
+    int64_t before = run_now;
+    run_now = run_id;
+    return before;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -241,13 +256,19 @@ write_line(enum log_level level, const char *file, int line, const struct log_fi
     }
     clean(raw, len >= (int)sizeof(raw), message, sizeof(message));
 
-    struct log_field clean_fields[FIELDS_MAX];
+    struct log_field clean_fields[FIELDS_MAX + 1];
     char values[FIELDS_MAX][VALUE_SIZE];
     for (size_t i = 0; i < field_count; i++) {
         char raw_value[VALUE_SIZE];
         bool whole = str_copy(str_c(fields[i].value), raw_value, sizeof(raw_value));
         clean(raw_value, !whole, values[i], sizeof(values[i]));
         clean_fields[i] = (struct log_field){.key = fields[i].key, .value = values[i]};
+    }
+
+    char run[24];
+    if (run_now != 0) {
+        (void)snprintf(run, sizeof(run), "%lld", (long long)run_now);
+        clean_fields[field_count++] = (struct log_field){.key = "RUN", .value = run};
     }
 
     struct log_line out = {

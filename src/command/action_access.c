@@ -80,7 +80,8 @@ static void read_filter(const struct action_call *call, struct audit_filter *ret
                                  .result = text_or_empty(call, "result"),
                                  .since_us = since == NULL ? 0 : since->time_us,
                                  .run_id = action_int(call, "run"),
-                                 .before_id = action_int(call, "before")};
+                                 .before_id = action_int(call, "before"),
+                                 .after_id = action_int(call, "after")};
 }
 
 /* A word without blanks needs no quotes; any other filter gets no button. */
@@ -92,9 +93,9 @@ static bool add_word(struct buf *line, const char *name, const char *text)
     return strpbrk(text, " \t\n\"'\\=") == NULL;
 }
 
-/* The command line of the page with rows before this id. */
-static void add_next_page(struct reply *r, const struct audit_filter *f, int64_t count,
-                          int64_t before_id)
+/* The command line of the page with rows before or after this id; false if it cannot be written. */
+static bool add_page(struct buf *line_to, const struct audit_filter *f, int64_t count,
+                     const char *where, int64_t id)
 {
     AUTO_BUF struct buf line = BUF_INIT(512);
     buf_addf(&line, "/auditlog count=%lld", (long long)count);
@@ -108,9 +109,23 @@ static void add_next_page(struct reply *r, const struct audit_filter *f, int64_t
     if (f->run_id != 0) {
         buf_addf(&line, " run=%lld", (long long)f->run_id);
     }
-    buf_addf(&line, " before=%lld", (long long)before_id);
-    if (fits && !buf_failed(&line)) {
-        reply_page(r, NULL, line.data);
+    buf_addf(&line, " %s=%lld", where, (long long)id);
+    buf_add_str(line_to, buf_str(&line));
+    return fits && !buf_failed(&line) && !buf_failed(line_to);
+}
+
+/* Rows are newest first: the previous page has newer ones. more: there are rows beyond this page,
+ * in the direction in which it was asked for. */
+static void add_pages(struct reply *r, const struct audit_filter *f, int64_t count,
+                      const struct audit_row *rows, int n, bool more)
+{
+    AUTO_BUF struct buf newer = BUF_INIT(512), older = BUF_INIT(512);
+    bool has_newer = f->after_id != 0 ? more : f->before_id != 0;
+    bool has_older = f->after_id != 0 || more;
+    has_newer = has_newer && add_page(&newer, f, count, "after", rows[0].id);
+    has_older = has_older && add_page(&older, f, count, "before", rows[n - 1].id);
+    if (has_newer || has_older) {
+        reply_page(r, has_newer ? newer.data : NULL, has_older ? older.data : NULL);
     }
 }
 
@@ -193,10 +208,12 @@ static int show_auditlog(struct action_call *call, struct err *err)
     if (n == 0) {
         reply_line(r, "No row matches.");
     }
-    if (more) {
-        add_next_page(r, &filter, count, rows[n - 1].id);
+    /* Of rows after an id the one too many is the newest. */
+    const struct audit_row *shown = more && filter.after_id != 0 ? rows + 1 : rows;
+    if (n > 0) {
+        add_pages(r, &filter, count, shown, n, more);
     }
-    add_rows(r, builtin, rows, n, &data);
+    add_rows(r, builtin, shown, n, &data);
     json_out_i64(&data, "reads_of_a_day", reads);
     json_out_bool(&data, "whole", chain.ok);
     reply_protect(r);
@@ -297,7 +314,12 @@ const struct action action_access_rows[] = {
           .type = PARAM_INT,
           .default_text = "0",
           .minimum = "0",
-          .help = "only older ones than this number"}),
+          .help = "only older ones than this number"},
+         {.name = "after",
+          .type = PARAM_INT,
+          .default_text = "0",
+          .minimum = "0",
+          .help = "only newer ones than this number, those next to it"}),
      .run = show_auditlog},
     {0},
 };

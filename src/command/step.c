@@ -1,6 +1,7 @@
 #include "step.h"
 
 #include "base/check.h"
+#include "base/trace.h"
 #include "io/json_out.h"
 #include "run.h"
 
@@ -177,6 +178,7 @@ bool step_settle(struct step *s)
     if (s->state != STEP_RUNNING || !s->pending || !s->finished) {
         return false;
     }
+    TRACE_RUN(s->run->id);
     struct err err = s->call_err;
     settle(s, err.id == ERR_NONE ? NULL : &err);
     return true;
@@ -318,6 +320,7 @@ static int accept_result(struct step *s, int rc, struct err *err)
 
 void step_call(struct step *s)
 {
+    TRACE_RUN(s->run->id);
     struct err err = {0};
     s->called = true;
     int rc = make_call(s, clock_wall_us(clock_of(s)), &err);
@@ -344,6 +347,7 @@ static void time_out(struct step *s)
 static void on_timer(void *userdata)
 {
     struct step *s = userdata;
+    TRACE_RUN(s->run->id);
     switch (s->timer_kind) {
     case STEP_TIMER_LIMIT:
         if (s->finished) {
@@ -453,6 +457,7 @@ static int look_up(struct step *s, bool *ret_happened, struct err *err)
 
 void step_recover(struct step *s)
 {
+    TRACE_RUN(s->run->id);
     struct err err = {0};
     bool happened = false;
     if (step_is_reading(s)) {

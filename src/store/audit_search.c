@@ -54,7 +54,7 @@ static bool has_result(const struct audit_row *row, const char *wanted)
 bool audit_filter_matches(const struct audit_filter *f, const struct audit_row *row)
 {
     return row->at_us >= f->since_us && (f->before_id == 0 || row->id < f->before_id) &&
-           (!is_given(f->user) || strcmp(row->user, f->user) == 0) &&
+           row->id > f->after_id && (!is_given(f->user) || strcmp(row->user, f->user) == 0) &&
            (!is_given(f->command) || is_command(row, f->command)) &&
            (!is_given(f->result) || has_result(row, f->result)) &&
            (f->run_id == 0 || is_of_run(row, f->run_id));
@@ -75,7 +75,18 @@ static int read_row(struct db_rows *rows, struct audit_row *ret, struct err *err
     return row_check(&row, "audit_log", ret->id, err);
 }
 
-#define ROWS_OF "SELECT id, at_us, user, channel, action, detail, result, hash FROM audit_log"
+static void reverse(struct audit_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct audit_row row = rows[i];
+        rows[i] = rows[count - 1 - i];
+        rows[count - 1 - i] = row;
+    }
+}
+
+#define ROWS_OF      "SELECT id, at_us, user, channel, action, detail, result, hash FROM audit_log"
+
+#define ROWS_BETWEEN ROWS_OF " WHERE id < ? AND id > ? AND at_us >= ? AND (? = '' OR user = ?)"
 
 int audit_search(struct ops_store *store, const struct audit_filter *filter, struct audit_row *ret,
                  size_t max, struct err *err)
@@ -84,15 +95,18 @@ int audit_search(struct ops_store *store, const struct audit_filter *filter, str
     int64_t before = filter->before_id == 0 ? INT64_MAX : filter->before_id;
     const char *user = filter->user == NULL ? "" : filter->user;
     size_t n = 0;
-    int rc = db_query(
-        store->db,
-        ROWS_OF " WHERE id < ? AND at_us >= ? AND (? = '' OR user = ?)"
-                " ORDER BY id DESC",
-        DB_VALUES(DB_I64(before), DB_I64(filter->since_us), DB_TEXT_C(user), DB_TEXT_C(user)),
-        &rows, err);
+    int rc = db_query(store->db,
+                      filter->after_id == 0 ? ROWS_BETWEEN " ORDER BY id DESC"
+                                            : ROWS_BETWEEN " ORDER BY id",
+                      DB_VALUES(DB_I64(before), DB_I64(filter->after_id), DB_I64(filter->since_us),
+                                DB_TEXT_C(user), DB_TEXT_C(user)),
+                      &rows, err);
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         rc = read_row(rows, &ret[n], err);
         n += rc >= 0 && audit_filter_matches(filter, &ret[n]) ? 1 : 0;
+    }
+    if (filter->after_id != 0) {
+        reverse(ret, n);
     }
     return rc < 0 ? rc : (int)n;
 }

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/trace.h"
 #include "unit/unit.h"
 
 #include <errno.h>
@@ -132,6 +133,29 @@ static void hides_a_secret_at_the_cut(void **state)
     LOG_FIELDS(INFO, "m", {"LONG", value});
     assert_null(strpbrk(c.value, "0123456789SECRT"));
     restore();
+}
+
+static void lines_name_the_run(void **state)
+{
+    (void)state;
+    int fds[2];
+    char text[512] = "";
+    assert_int_equal(pipe(fds), 0);
+    log_set_sink(log_sink_fd, (void *)(intptr_t)fds[1]);
+    {
+        TRACE_RUN(12);
+        LOG_FIELDS(INFO, "paused", {"WHY", "x"});
+        assert_int_equal(trace_set_run(13), 12);
+        LOG(INFO, "inner");
+    }
+    LOG(INFO, "outside");
+    restore();
+    assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "paused WHY=x RUN=12\n"));
+    assert_non_null(strstr(text, "inner RUN=13\n"));
+    assert_non_null(strstr(text, "outside\n"));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
 }
 
 static void text_sink_writes_one_line(void **state)
@@ -268,6 +292,7 @@ UNIT_GROUP(log, cmocka_unit_test(an_unread_log_blocks_no_writer),
            cmocka_unit_test(errors_have_their_code_as_a_field),
            cmocka_unit_test(control_bytes_cannot_forge_a_line),
            cmocka_unit_test(hides_secrets_everywhere), cmocka_unit_test(hides_secrets_that_overlap),
-           cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(text_sink_writes_one_line),
+           cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(lines_name_the_run),
+           cmocka_unit_test(text_sink_writes_one_line),
            cmocka_unit_test(secrets_can_be_added_while_other_threads_log),
            cmocka_unit_test(a_secret_over_the_limit_is_refused))

@@ -70,6 +70,14 @@ static void rows_are_found_by_each_filter(void **state)
     append(store);
     assert_found(store, (struct audit_filter){.user = NULL}, "7 6 5 4 3 2 1");
     assert_found(store, (struct audit_filter){.user = "bob"}, "5 4");
+    assert_found(store, (struct audit_filter){.before_id = 4}, "3 2 1");
+    assert_found(store, (struct audit_filter){.after_id = 4}, "7 6 5");
+    assert_found(store, (struct audit_filter){.after_id = 2, .user = "alice"}, "7 3");
+    struct audit_row next[2]; /* the rows next to it, not the newest */
+    assert_int_equal(
+        audit_search(store, &(struct audit_filter){.after_id = 2}, next, COUNT_OF(next), NULL), 2);
+    assert_int_equal(next[0].id, 4);
+    assert_int_equal(next[1].id, 3);
     assert_found(store, (struct audit_filter){.command = "close"}, "6 3 2 1");
     assert_found(store, (struct audit_filter){.command = "pause"}, "4");
     assert_found(store, (struct audit_filter){.command = "clo"}, "");

@@ -658,6 +658,25 @@ static void auditlog_can_be_narrowed_to_a_user_and_a_time(void **state)
     assert_has(s->full, "user: no user alicia; configured: alice, rita");
 }
 
+static void auditlog_has_pages_in_both_directions(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    for (int i = 0; i < 4; i++) {
+        steer_rig_send(s, &s->rig.alice, "/close BTC-USD");
+    }
+    steer_rig_send(s, &s->rig.adam, "/auditlog 2");
+    assert_has(s->full, "\"page\":{\"previous\":null,\"next\":\"/auditlog count=2 before=");
+    steer_rig_send(s, &s->rig.adam, "/auditlog count=2 before=5");
+    assert_has(s->full, "\"previous\":\"/auditlog count=2 after=4\"");
+    assert_has(s->full, "\"next\":\"/auditlog count=2 before=3\"");
+    steer_rig_send(s, &s->rig.adam, "/auditlog count=2 after=2");
+    assert_has(s->full, "\"previous\":\"/auditlog count=2 after=4\"");
+    assert_has(s->full, "\"next\":\"/auditlog count=2 before=3\"");
+    steer_rig_send(s, &s->rig.adam, "/auditlog count=2 before=2");
+    assert_has(s->full, "\"page\":{\"previous\":\"/auditlog count=2 after=1\",\"next\":null}");
+}
+
 static void auditlog_is_for_admins(void **state)
 {
     struct steer_rig *s = *state;
@@ -736,4 +755,5 @@ UNIT_GROUP(views, STEER_RIG_TEST(a_hundred_positions_are_shown),
            STEER_RIG_TEST(why_shows_all_eight_agents), STEER_RIG_TEST(decisions_are_listed),
            STEER_RIG_TEST(help_shows_only_permitted_commands),
            STEER_RIG_TEST(auditlog_can_be_narrowed_to_a_user_and_a_time),
+           STEER_RIG_TEST(auditlog_has_pages_in_both_directions),
            STEER_RIG_TEST(auditlog_is_for_admins))
