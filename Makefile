@@ -199,6 +199,19 @@ golden: $(B)/unit/trading $(B)/unit/alerts $(B)/unit/chat ## rewrite tests/golde
 	GOLDEN_UPDATE=1 $(B)/unit/alerts findings_golden
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render
 
+# tests/telegram-test-api: the program against a Bot API server of others, from npm. Not part of `make test`.
+TEST_API := $(BUILD)/telegram-test-api
+.PHONY: telegram-test-api
+telegram-test-api: build ## run against npm's telegram-test-api (needs nodejs and npm; installs it in build/)
+	@for p in node npm; do command -v $$p > /dev/null || { \
+	    echo "$$p is missing: install the packages nodejs and npm" >&2; exit 1; }; done
+	@mkdir -p $(TEST_API)
+	@cmp -s tests/telegram-test-api/package.json $(TEST_API)/package.json || { \
+	    cp tests/telegram-test-api/package.json $(TEST_API)/package.json.new && cd $(TEST_API) && \
+	    mv package.json.new package.json && { npm install --no-package-lock --no-audit --no-fund \
+	    --ignore-scripts > npm.log 2>&1 || { cat npm.log >&2; rm package.json; exit 1; }; }; }
+	@node tests/telegram-test-api/run.js $(TEST_API) $(BIN)
+
 # tests/oom: each io module and the runner while the Nth allocation fails, for every N.
 # OOM_ARGS="json db" runs these only; OOM_ARGS="--trace json_parse 3" shows one allocation.
 OOM_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/oom/*.c))
