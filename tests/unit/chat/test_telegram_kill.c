@@ -161,12 +161,37 @@ static bool kill_once(int n)
     return killed;
 }
 
+#define AT_ONCE 8 /* a life mostly waits for its turn to send */
+#define KILLED  0
+#define ENDED   3
+
+static pid_t try_in_child(int n)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(kill_once(n) ? KILLED : ENDED);
+    }
+    return pid;
+}
+
 static void nothing_is_lost_across_kill_9_between_any_two_writes(void **state)
 {
-    int kills = 0;
+    int kills = 0, ends = 0;
     (void)state;
-    while (kill_once(kills + 1)) {
-        kills++;
+    for (int n = 1; ends == 0; n += AT_ONCE) {
+        pid_t pids[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; i++) {
+            pids[i] = try_in_child(n + i);
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+            int status = 0;
+            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            assert_true(WIFEXITED(status));
+            assert_true(WEXITSTATUS(status) == KILLED || WEXITSTATUS(status) == ENDED);
+            kills += WEXITSTATUS(status) == KILLED;
+            ends += WEXITSTATUS(status) == ENDED;
+        }
     }
     assert_true(kills >= 15); /* each write and each commit */
 }
