@@ -34,7 +34,9 @@ enum outbox_kind {
     OUTBOX_DOCUMENT, /* the same, offered for download */
     OUTBOX_DELETE,   /* of the message edit_of */
     OUTBOX_PIN,      /* of the message edit_of, without a notification */
-    OUTBOX_ACTION    /* "is typing": worth showing for a few seconds only */
+    OUTBOX_ACTION,   /* "is typing": worth showing for a few seconds only */
+    OUTBOX_REFRESH,  /* like an edit, but never a new message: if its message is gone, it is dead */
+    OUTBOX_UNPIN     /* of the message edit_of */
 };
 enum outbox_priority { OUTBOX_CRITICAL, OUTBOX_HIGH, OUTBOX_NORMAL, OUTBOX_INFO };
 enum outbox_state {
@@ -57,7 +59,7 @@ struct outbox_new {
     const char *payload; /* JSON of the reply value; at most OUTBOX_PAYLOAD_MAX. "{}" for delete,
                             pin and action */
     int64_t run_id;      /* 0: none */
-    int64_t edit_of;     /* kinds edit, delete and pin: the outbox id of their message */
+    int64_t edit_of; /* kinds edit, refresh, delete, pin, unpin: the outbox id of their message */
     int64_t not_before_us;
 };
 
@@ -100,6 +102,13 @@ int outbox_table_next_uncertain(struct ops_store *store, const char *channel, in
 int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64_t *ret,
                              struct err *err);
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err);
+/* The newest row of this kind (edit, refresh, delete, pin, unpin) about a message; 1, 0 or negative
+ * as above. */
+int outbox_table_newest_about(struct ops_store *store, int64_t edit_of, enum outbox_kind kind,
+                              struct outbox_row *ret, struct err *err);
+/* Deletes those that are delivered, dead or uncertain. */
+int outbox_table_drop_about(struct ops_store *store, int64_t edit_of, enum outbox_kind kind,
+                            struct err *err);
 
 /* The first message of a run, which later ones edit; 0: none. */
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err);
@@ -123,7 +132,8 @@ int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_u
                        const char *error, struct err *err);
 int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err);
 int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err);
-/* All queued messages to one chat become dead: its person may not receive them any more. */
+/* All queued messages to one chat become dead, and its live message is not edited any more: its
+ * person may not receive them. */
 int outbox_table_drop_chat(struct ops_store *store, const char *channel, int64_t chat_id,
                            const char *error, struct err *err);
 

@@ -75,6 +75,9 @@ struct desk_options {
      * that is all of them. May be NULL. */
     unsigned (*late)(const struct desk_late *late, void *userdata);
     void *late_userdata;
+    /* A message was added to the outbox. May be NULL. */
+    void (*outbox_changed)(void *userdata);
+    void *outbox_userdata;
     const char *state_dir; /* holds emergency.stop (stop_file.h); NULL: no such file */
     struct pool *helpers;  /* sync that file to disk; NULL: the loop does, and waits */
 };

@@ -223,7 +223,7 @@ static void print_row(struct console *console, const struct outbox_row *row)
         return;
     }
     if (row->kind == OUTBOX_ACTION || row->kind == OUTBOX_PHOTO || row->kind == OUTBOX_DOCUMENT ||
-        row->kind == OUTBOX_DELETE || row->kind == OUTBOX_PIN) {
+        row->kind == OUTBOX_DELETE || row->kind == OUTBOX_PIN || row->kind == OUTBOX_UNPIN) {
         /* The text names the path of each file; a terminal shows, deletes and pins nothing. */
         (void)outbox_table_delivered(store, row->id, row->id, &err);
         return;

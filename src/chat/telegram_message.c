@@ -374,7 +374,8 @@ static void send_action(struct delivery *d, telegram_api_fn on_sent)
 
 bool telegram_message_is_text(const struct delivery *d)
 {
-    return d->row.kind == OUTBOX_SEND || d->row.kind == OUTBOX_EDIT || d->row.kind == OUTBOX_ANSWER;
+    return d->row.kind == OUTBOX_SEND || d->row.kind == OUTBOX_EDIT ||
+           d->row.kind == OUTBOX_ANSWER || d->row.kind == OUTBOX_REFRESH;
 }
 
 int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct err *err)
@@ -382,9 +383,11 @@ int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct er
     switch (d->row.kind) {
     case OUTBOX_SEND:
     case OUTBOX_EDIT:
+    case OUTBOX_REFRESH:
     case OUTBOX_ANSWER:
         if (d->part < d->parts.count) {
-            send_text(d, d->part + 1 == d->parts.count && !d->document, on_sent);
+            bool last = d->part + 1 == d->parts.count || d->row.kind == OUTBOX_REFRESH;
+            send_text(d, last && !d->document, on_sent);
         } else {
             send_document(d, on_sent);
         }
@@ -396,6 +399,8 @@ int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct er
         return send_about(d, "deleteMessage", on_sent, err);
     case OUTBOX_PIN:
         return send_about(d, "pinChatMessage", on_sent, err);
+    case OUTBOX_UNPIN:
+        return send_about(d, "unpinChatMessage", on_sent, err);
     case OUTBOX_ACTION:
         send_action(d, on_sent);
         return 0;

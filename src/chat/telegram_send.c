@@ -211,7 +211,13 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
 static bool is_minor(const struct delivery *d)
 {
     return d->row.kind == OUTBOX_DELETE || d->row.kind == OUTBOX_PIN ||
-           d->row.kind == OUTBOX_ACTION;
+           d->row.kind == OUTBOX_ACTION || d->row.kind == OUTBOX_REFRESH ||
+           d->row.kind == OUTBOX_UNPIN;
+}
+
+static bool has_reply(const struct delivery *d)
+{
+    return !is_minor(d) || d->row.kind == OUTBOX_REFRESH;
 }
 
 static void end_dead(struct delivery *d, const struct err *why)
@@ -395,7 +401,8 @@ static bool topic_is_gone(const struct telegram_answer *answer)
 
 static void next_part(struct delivery *d)
 {
-    if (!telegram_message_is_text(d)) {
+    /* Only the first part of a live message is kept up to date. */
+    if (!telegram_message_is_text(d) || d->row.kind == OUTBOX_REFRESH) {
         end_delivered(d);
         return;
     }
@@ -421,15 +428,47 @@ static void make_times_plain(struct delivery *d)
     render_html_plain_times(&d->parts);
 }
 
+static bool edit_is_impossible(const struct telegram_answer *answer)
+{
+    return mentions(answer, "message to edit not found") ||
+           mentions(answer, "message can't be edited") || mentions(answer, "MESSAGE_ID_INVALID");
+}
+
+/* Of a row that nobody misses. A refresh may still be sent in another form. */
+static bool end_minor(struct delivery *d, const struct telegram_answer *answer)
+{
+    struct err why = answer->err;
+    if (!is_minor(d) || answer->migrate_to_chat_id != 0 ||
+        (d->thread_id != 0 && topic_is_gone(answer) && d->row.kind != OUTBOX_REFRESH)) {
+        return false;
+    }
+    if (d->row.kind == OUTBOX_REFRESH) {
+        if (mentions(answer, "message is not modified")) {
+            end_delivered(d);
+            return true;
+        }
+        if (edit_is_impossible(answer)) {
+            (void)err_set(&why, ERR_TELEGRAM_MESSAGE_GONE, "%s", answer->description);
+        } else if (chat_is_unreachable(answer)) {
+            (void)err_set(&why, ERR_TELEGRAM_CHAT_DEAD, "%s", answer->description);
+        } else if (d->form == FORM_HTML && answer->code == 400) {
+            return false;
+        }
+    } else if (d->row.kind == OUTBOX_PIN && mentions(answer, "not enough rights")) {
+        (void)err_set(&why, ERR_TELEGRAM_NO_PIN, "%s", answer->description);
+    }
+    end_dead(d, &why);
+    return true;
+}
+
 /* 400, 403, …: Telegram does not accept the message in this form. */
 static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 {
     struct telegram_send *send = d->send;
     if (d->row.kind == OUTBOX_DELETE && mentions(answer, "message to delete not found")) {
         end_delivered(d);
-    } else if (is_minor(d) && answer->migrate_to_chat_id == 0 &&
-               (d->thread_id == 0 || !topic_is_gone(answer))) {
-        end_dead(d, &answer->err);
+    } else if (end_minor(d, answer)) {
+        return;
     } else if (d->row.kind == OUTBOX_PHOTO && !d->plain_file && answer->code == 400 &&
                answer->migrate_to_chat_id == 0 && !chat_is_unreachable(answer) &&
                (d->thread_id == 0 || !topic_is_gone(answer))) {
@@ -458,10 +497,7 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         (void)err_set(&why, ERR_TELEGRAM_CHAT_DEAD, "%s", answer->err.context);
         end_dead(d, &why);
         telegram_send_chat_dead(send, chat_id, answer->description);
-    } else if (d->edit && d->part == 0 &&
-               (mentions(answer, "message to edit not found") ||
-                mentions(answer, "message can't be edited") ||
-                mentions(answer, "MESSAGE_ID_INVALID"))) {
+    } else if (d->edit && d->part == 0 && edit_is_impossible(answer)) {
         d->edit = false;
         send_part(d);
     } else if ((mentions(answer, "message is too long") || mentions(answer, "MESSAGE_TOO_LONG") ||
@@ -660,7 +696,8 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     send->deliveries[slot] = d;
     d->chat_id = moved_to(send, row->chat_id);
     d->thread_id = d->chat_id == row->chat_id ? row->thread_id : 0;
-    d->edit = row->kind == OUTBOX_EDIT && row->edit_message_id != 0 && d->chat_id == row->chat_id;
+    d->edit = (row->kind == OUTBOX_EDIT || row->kind == OUTBOX_REFRESH) &&
+              row->edit_message_id != 0 && d->chat_id == row->chat_id;
     d->plain_buttons = send->t->plain_buttons;
     d->repeated = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
     if (chat_is_dead(send, d->chat_id)) {
@@ -668,11 +705,16 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         end_dead(d, &err);
         return;
     }
+    if (row->kind == OUTBOX_REFRESH && !d->edit) {
+        (void)err_set(&err, ERR_TELEGRAM_MESSAGE_GONE, "message %lld", (long long)row->edit_of);
+        end_dead(d, &err);
+        return;
+    }
     if (row->kind == OUTBOX_ACTION && now_wall(send) - row->created_us > ACTION_OLD_US) {
         end_delivered(d); /* what it announced has happened */
         return;
     }
-    if (!is_minor(d) && reply_json_read(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
+    if (has_reply(d) && reply_json_read(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
         struct err why;
         (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
         end_dead(d, &why);
@@ -693,7 +735,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
             make_times_plain(d);
         }
     }
-    if (d->parts.overflow) {
+    if (d->parts.overflow && row->kind != OUTBOX_REFRESH) {
         telegram_message_become_document(d);
     }
     send_part(d);
@@ -812,8 +854,9 @@ static void repeat_uncertain(struct telegram_send *send)
         }
         after = row.id;
         int64_t now_us = now_wall(send);
-        bool harmless =
-            row.kind == OUTBOX_EDIT || row.kind == OUTBOX_DELETE || row.kind == OUTBOX_PIN;
+        bool harmless = row.kind == OUTBOX_EDIT || row.kind == OUTBOX_REFRESH ||
+                        row.kind == OUTBOX_DELETE || row.kind == OUTBOX_PIN ||
+                        row.kind == OUTBOX_UNPIN;
         if (harmless || row.priority <= OUTBOX_HIGH) {
             rc = outbox_table_retry(store, row.id, now_us, LOST_MARK "nightdesk was stopped", &err);
         } else if (now_us - row.created_us <= REPEAT_US && answers_reading(send, &row)) {

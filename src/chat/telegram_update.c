@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "command/runner.h"
 #include "io/json_out.h"
+#include "store/live_table.h"
 #include "telegram_menu.h"
 
 #include <string.h>
@@ -197,6 +198,11 @@ static int accept_membership(struct telegram *t, const struct principal *who, st
         telegram_send_chat_dead(t->send, chat_id, "the bot was removed or blocked");
     } else {
         telegram_send_chat_alive(t->send, chat_id);
+    }
+    /* Absent for members, whose rights are those of the group. */
+    if (!json_truth(json_get(change, "new_chat_member"), "can_pin_messages", true)) {
+        return live_table_end(t->options.store, TELEGRAM_CHANNEL, chat_id,
+                              "The bot has lost the right to pin messages here.", err);
     }
     return 0;
 }

@@ -641,6 +641,8 @@ static int build_modules(struct ops *ops, struct err *err)
                                                 .loop = ops->loop,
                                                 .late = report_late,
                                                 .late_userdata = ops,
+                                                .outbox_changed = wake_channels,
+                                                .outbox_userdata = ops,
                                                 .state_dir = o->state_dir,
                                                 .helpers = ops->helpers});
     ops_apply_make(ops);

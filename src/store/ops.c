@@ -169,6 +169,12 @@ static const char schema_closed[] =
     "ALTER TABLE monitoring_alerts ADD COLUMN closed_by TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX alerts_closed ON monitoring_alerts(coalesce(fixed_at, acknowledged_at), id)"
     " WHERE source = 'auditor' AND status IN ('fixed', 'wontfix');";
+/* The pinned messages of /status live. */
+static const char schema_live[] =
+    "CREATE TABLE live_messages(channel TEXT NOT NULL, chat_id INTEGER NOT NULL,"
+    " thread_id INTEGER NOT NULL, outbox_id INTEGER NOT NULL, user TEXT NOT NULL,"
+    " since_us INTEGER NOT NULL, ended TEXT NOT NULL, PRIMARY KEY(channel, chat_id));"
+    "CREATE INDEX outbox_about ON outbox(edit_of) WHERE edit_of > 0;";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -185,6 +191,7 @@ static const struct db_migration migrations[] = {
     {"people, enrolled second factors, what prompts showed", schema_people},
     {"second channels, digests, mutes, held notices", schema_second_channel},
     {"notes about closed alerts", schema_closed},
+    {"live messages", schema_live},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -369,7 +376,8 @@ int ops_store_get_text(struct ops_store *store, const char *name, struct buf *re
  * runs. */
 static const char *const prune_by_us[] = {
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('delivered', 'dead',"
-    " 'uncertain') AND created_at_us < ?1 ORDER BY created_at_us LIMIT ?2)",
+    " 'uncertain') AND created_at_us < ?1 AND id NOT IN (SELECT outbox_id FROM live_messages)"
+    " ORDER BY created_at_us LIMIT ?2)",
     "DELETE FROM command_runs WHERE id IN (SELECT id FROM command_runs WHERE state NOT IN"
     " ('confirming', 'running') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)",
     "DELETE FROM updates WHERE (channel, update_id) IN (SELECT channel, update_id FROM updates"

@@ -8,7 +8,8 @@
 static const char *const kind_words[] = {
     [OUTBOX_SEND] = "send",   [OUTBOX_EDIT] = "edit",         [OUTBOX_ANSWER] = "answer",
     [OUTBOX_PHOTO] = "photo", [OUTBOX_DOCUMENT] = "document", [OUTBOX_DELETE] = "delete",
-    [OUTBOX_PIN] = "pin",     [OUTBOX_ACTION] = "action"};
+    [OUTBOX_PIN] = "pin",     [OUTBOX_ACTION] = "action",     [OUTBOX_REFRESH] = "refresh",
+    [OUTBOX_UNPIN] = "unpin"};
 static const char *const state_words[OUTBOX_STATE_COUNT] = {
     [OUTBOX_QUEUED] = "queued",       [OUTBOX_SENDING] = "sending",
     [OUTBOX_DELIVERED] = "delivered", [OUTBOX_UNCERTAIN] = "uncertain",
@@ -55,10 +56,12 @@ void outbox_row_release(struct outbox_row *row)
 static int replace_queued_edit(struct ops_store *store, const struct outbox_new *m, int64_t *ret_id,
                                struct err *err)
 {
-    int rc = db_get_i64(store->db,
-                        "SELECT id FROM outbox WHERE channel = ? AND state = 'queued'"
-                        " AND kind = 'edit' AND edit_of = ?",
-                        DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->edit_of)), 0, ret_id, err);
+    int rc = db_get_i64(
+        store->db,
+        "SELECT id FROM outbox WHERE channel = ? AND state = 'queued'"
+        " AND kind = ? AND edit_of = ?",
+        DB_VALUES(DB_TEXT_C(m->channel), DB_TEXT_C(kind_words[m->kind]), DB_I64(m->edit_of)), 0,
+        ret_id, err);
     if (rc < 0 || *ret_id == 0) {
         return rc;
     }
@@ -71,7 +74,8 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
                      int64_t *ret_id, struct err *err)
 {
     ASSERT(m->channel != NULL && m->payload != NULL && (unsigned)m->kind < COUNT_OF(kind_words));
-    bool refers = m->kind == OUTBOX_EDIT || m->kind == OUTBOX_DELETE || m->kind == OUTBOX_PIN;
+    bool refers = m->kind == OUTBOX_EDIT || m->kind == OUTBOX_REFRESH || m->kind == OUTBOX_DELETE ||
+                  m->kind == OUTBOX_PIN || m->kind == OUTBOX_UNPIN;
     ASSERT(refers == (m->edit_of != 0));
     if (strlen(m->payload) > OUTBOX_PAYLOAD_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "message of %zu bytes", strlen(m->payload));
@@ -79,7 +83,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     AUTO_ROLLBACK struct db *own = NULL;
     int64_t id = 0;
     int rc = row_begin(store->db, &own, err);
-    if (rc == 0 && m->kind == OUTBOX_EDIT) {
+    if (rc == 0 && (m->kind == OUTBOX_EDIT || m->kind == OUTBOX_REFRESH)) {
         rc = replace_queued_edit(store, m, &id, err);
     }
     if (rc == 0 && id == 0) {
@@ -297,6 +301,31 @@ int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret
     return rc < 0 ? rc : read_row(row.rows, ret, err);
 }
 
+int outbox_table_newest_about(struct ops_store *store, int64_t edit_of, enum outbox_kind kind,
+                              struct outbox_row *ret, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      SELECT_ROW " WHERE o.edit_of = ? AND o.edit_of > 0 AND o.kind = ?"
+                                 " ORDER BY o.id DESC LIMIT 1",
+                      DB_VALUES(DB_I64(edit_of), DB_TEXT_C(kind_words[kind])), &rows, err);
+    rc = rc < 0 ? rc : db_next(rows, err);
+    if (rc <= 0) {
+        return rc;
+    }
+    rc = read_row(rows, ret, err);
+    return rc < 0 ? rc : 1;
+}
+
+int outbox_table_drop_about(struct ops_store *store, int64_t edit_of, enum outbox_kind kind,
+                            struct err *err)
+{
+    return db_run(store->db,
+                  "DELETE FROM outbox WHERE edit_of = ? AND edit_of > 0 AND kind = ?"
+                  " AND state IN ('delivered', 'dead', 'uncertain')",
+                  DB_VALUES(DB_I64(edit_of), DB_TEXT_C(kind_words[kind])), err);
+}
+
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err)
 {
     return db_get_i64(
@@ -376,11 +405,20 @@ int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, st
 int outbox_table_drop_chat(struct ops_store *store, const char *channel, int64_t chat_id,
                            const char *error, struct err *err)
 {
-    return db_run(store->db,
-                  "UPDATE outbox SET state = 'dead', last_error = ?"
-                  " WHERE channel = ? AND state = 'queued' AND chat_id = ?",
-                  DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_TEXT_C(channel), DB_I64(chat_id)),
-                  err);
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0) {
+        rc = db_run(store->db,
+                    "UPDATE outbox SET state = 'dead', last_error = ?"
+                    " WHERE channel = ? AND state = 'queued' AND chat_id = ?",
+                    DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_TEXT_C(channel), DB_I64(chat_id)),
+                    err);
+    }
+    if (rc == 0) {
+        rc = db_run(store->db, "DELETE FROM live_messages WHERE channel = ? AND chat_id = ?",
+                    DB_VALUES(DB_TEXT_C(channel), DB_I64(chat_id)), err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
 }
 
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err)

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "desk_internal.h"
+#include "live.h"
 #include "model/model_json.h"
 #include "store/trade_table.h"
 #include "view.h"
@@ -85,7 +86,7 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
     }
 }
 
-static void status_account(struct reply *r, const struct snapshot *s)
+static void status_account(struct reply *r, const struct snapshot *s, int positions_max)
 {
     struct dec today = dec_sub(s->equity, s->day_start_equity);
     if (s->initial_cash.e8 > 0) {
@@ -100,8 +101,14 @@ static void status_account(struct reply *r, const struct snapshot *s)
                 cell_pct(s->max_drawdown_pct, 0));
     reply_field(r, "Exposure", "{}, positions {} of {}", cell_pct(s->exposure_pct, 1),
                 cell_count(s->position_count), cell_count(s->max_positions));
-    for (int i = 0; i < s->position_count; i++) {
+    int shown =
+        positions_max > 0 && s->position_count > positions_max ? positions_max : s->position_count;
+    for (int i = 0; i < shown; i++) {
         view_position(r, &s->positions[i]);
+    }
+    if (shown < s->position_count) {
+        reply_para(r, "and {} more: {}", cell_count(s->position_count - shown),
+                   cell_code("/positions"));
     }
     if (!s->books_balance) {
         reply_line(r, "⚠ The books do not balance: no new positions are opened.");
@@ -206,15 +213,9 @@ static void status_parts(struct desk *desk, struct reply *r)
     }
 }
 
-static int show_status(struct action_call *call, struct err *err)
+void view_status(struct desk *desk, struct reply *r, int positions_max)
 {
-    (void)err; /* /status always answers */
-    struct desk *desk = action_userdata(call);
-    const struct snapshot *s = desk_read(desk, action_reply(call));
-    struct reply *r = action_reply(call);
-    enum trading_state state = s->version == 0 ? TRADING_STARTING : s->state;
-    action_output(call, "state", "%s", trading_state_name(state));
-    action_output(call, "positions", "%d", s->position_count);
+    const struct snapshot *s = desk_read(desk, r);
     if (s->version == 0) {
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · starting");
         reply_line(r, NO_STATUS_YET);
@@ -226,10 +227,12 @@ static int show_status(struct action_call *call, struct err *err)
         json_out_end(&data);
     } else {
         status_title(r, desk, s);
-        status_account(r, s);
+        status_account(r, s, positions_max);
         status_disk(r, s);
         status_venue(r, s);
-        status_feed(r, s);
+        if (positions_max == 0) {
+            status_feed(r, s);
+        }
         /* Beside its age, which desk_read has added. */
         struct json_out data = JSON_OUT_TREE(json_get(reply_data(r), "snapshot"));
         model_json_snapshot(&data, s);
@@ -246,6 +249,19 @@ static int show_status(struct action_call *call, struct err *err)
         reply_button(r, "Pause", "/pause", BUTTON_PLAIN);
     }
     reply_protect(r);
+}
+
+static int show_status(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
+    action_output(call, "state", "%s",
+                  trading_state_name(s->version == 0 ? TRADING_STARTING : s->state));
+    action_output(call, "positions", "%d", s->position_count);
+    if (action_text(call, "view") != NULL) {
+        return live_switch(desk, call, strcmp(action_text(call, "switch"), "on") == 0, err);
+    }
+    view_status(desk, action_reply(call), 0); /* always answers */
     return ACTION_DONE;
 }
 
@@ -321,6 +337,15 @@ static const struct action actions[] = {
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .outputs = "state positions",
+     .params = ACTION_PARAMS({.name = "view",
+                              .type = PARAM_CHOICE,
+                              .choices = "live",
+                              .help = "live: pin a message and keep it up to date"},
+                             {.name = "switch",
+                              .type = PARAM_CHOICE,
+                              .choices = "on|off",
+                              .default_text = "on",
+                              .help = "off: end the live message"}),
      .run = show_status},
     {.name = "trading.positions",
      .summary = "Open positions",

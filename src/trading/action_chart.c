@@ -170,7 +170,7 @@ static int chart(struct action_call *call, struct err *err)
     if (picture.kind == PICTURE_PRICE && picture.symbol.name[0] == '\0') {
         picture.symbol = first_symbol(desk, s);
     }
-    picture.theme = strcmp(theme, "dark") == 0 ? CHART_DARK : CHART_LIGHT;
+    picture.theme = theme != NULL && strcmp(theme, "dark") == 0 ? CHART_DARK : CHART_LIGHT;
     picture.until_us = s->market_us;
     picture.since_us = s->market_us - period_us;
     picture.max_exposure_pct = s->risk.max_exposure_pct;

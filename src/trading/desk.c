@@ -7,6 +7,7 @@
 #include "io/json_out.h"
 #include "io/loop.h"
 #include "io/pool.h"
+#include "live.h"
 #include "store/ops.h"
 #include "store/request_table.h"
 #include "store/stop_file.h"
@@ -224,6 +225,7 @@ struct desk *desk_new(const struct desk_options *options)
         (void)open_stop_file(desk);
     }
     desk_apply(desk, options->config);
+    desk->live = live_new(desk);
     return desk;
 }
 
@@ -240,6 +242,7 @@ void desk_apply(struct desk *desk, const struct config *config)
 void desk_free(struct desk *desk)
 {
     if (desk != NULL) {
+        live_free(desk->live);
         loop_source_free(desk->look);
         loop_source_free(desk->late);
         loop_source_free(desk->save);

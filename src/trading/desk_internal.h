@@ -26,6 +26,7 @@ struct desk_status_line {
     void *userdata;
 };
 
+struct live;
 struct pending;
 typedef bool (*desk_answered_fn)(struct desk *desk, struct pending *pending);
 
@@ -67,6 +68,8 @@ struct desk {
     int64_t last_id;          /* of a request */
     struct zone *zone;        /* of the days of reports; NULL: UTC */
     char zone_name[64];       /* "": that of this machine */
+
+    struct live *live; /* live.h */
 
     struct stop_file *stop_file; /* emergency.stop; NULL: not open */
     struct loop_source *save;    /* timer: retries a failed write or sync of the file */

@@ -378,8 +378,8 @@ static int draw_profit(struct work *w, struct buf *png, struct err *err)
     add_figure(p, "sum", cell_money_signed(sum));
     add_figure(p, "trades", cell_count(n));
     add_figure(p, "won", cell_pct(100.0 * wins / n, 0));
-    add_figure(p, "best day", cell_money_signed(best));
-    add_figure(p, "worst", cell_money_signed(worst));
+    add_figure(p, "best day", best.e8 > 0 ? cell_money_signed(best) : cell_none());
+    add_figure(p, "worst", worst.e8 < 0 ? cell_money_signed(worst) : cell_none());
     struct chart chart = chart_of(w);
     chart.from_us = w->at_us[0] - USEC_PER_DAY / 2;
     chart.to_us = w->at_us[w->count - 1] + USEC_PER_DAY / 2;

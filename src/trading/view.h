@@ -24,3 +24,9 @@ void view_foreign(struct reply *r, const struct snapshot_foreign *foreign);
 void view_button(struct reply *r, int index, const char *text, const char *command);
 /* Continues the last line by "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */
 void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop, struct dec target);
+
+struct desk;
+/* All of /status but its outputs and data of the account; at most so many positions (0: all). The
+ * message of /status live stays below the limit of Telegram. */
+#define VIEW_LIVE_POSITIONS 12
+void view_status(struct desk *desk, struct reply *r, int positions_max);

@@ -488,7 +488,7 @@ static struct answer accept_file(struct fake_telegram *fake, const char *method,
     return success(message_json(chat, s->public.message_id, json_text(params, "caption")));
 }
 
-/* deleteMessage and pinChatMessage: of a message of the bot that exists. */
+/* deleteMessage, pinChatMessage and unpinChatMessage: of a message of the bot that exists. */
 static struct answer accept_about(struct fake_telegram *fake, const char *method,
                                   const struct json_object *params)
 {
@@ -541,7 +541,8 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
         const char *field = method[4] == 'D' ? "document" : "photo";
         return accept_file(fake, method, field, request, params);
     }
-    if (strcmp(method, "deleteMessage") == 0 || strcmp(method, "pinChatMessage") == 0) {
+    if (strcmp(method, "deleteMessage") == 0 || strcmp(method, "pinChatMessage") == 0 ||
+        strcmp(method, "unpinChatMessage") == 0) {
         return accept_about(fake, method, params);
     }
     if (strcmp(method, "setMyCommands") == 0 || strcmp(method, "deleteMyCommands") == 0) {

@@ -51,6 +51,8 @@ odd monitoring_alerts "INSERT INTO monitoring_alerts(alert_type, severity, title
      ('weird', 'worse', 't', 'd', 'e', 'r', 'open', 'then', 'engine:stale', 'engine', 'now')"
 odd alert_messages "INSERT INTO alert_messages(alert_id, channel, chat_id, outbox_id, form)
      VALUES (4711, 'nowhere', 1, 4711, 'odd')"
+odd live_messages "INSERT INTO live_messages VALUES ('nowhere', 'x', 'y', 'z', printf('%.999c', 'x'), 'then',
+     'w')"
 odd service_samples "INSERT INTO service_samples(service, at_us, up, latency_us, detail) VALUES
      ('nowhere', 'then', 'maybe', 'x', '')"
 odd audit_log "INSERT INTO audit_log VALUES (99999, 'then', 'x', 'y', 'z', 'w', 'v', 'u', 't')"

@@ -145,9 +145,11 @@ static void replies_of_commands_match_the_golden_files(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "positions",   "trades",   "risk",     "why",      "decisions", "rules",  "whoami",
-        "version",     "help_why", "account",  "auditlog", "balance",   "profit", "daily",
-        "performance", "limits",   "cooldown", "findings", "wontfix",   "fixed",  "learnings"};
+        "positions",    "trades",     "risk",        "why",     "decisions", "rules",
+        "whoami",       "version",    "help_why",    "account", "auditlog",  "balance",
+        "profit",       "daily",      "performance", "limits",  "cooldown",  "findings",
+        "wontfix",      "fixed",      "learnings",   "chart",   "export",    "chart_none",
+        "chart_profit", "export_none"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         AUTO_BUF struct buf path = BUF_INIT(256);
         AUTO_BUF struct buf json = BUF_INIT((size_t)1 << 20);

@@ -266,6 +266,64 @@ static void a_message_is_pinned_quietly_and_deleted(void **state)
     assert_false(channels_has_alert(&rig->channels, "telegram:undelivered"));
 }
 
+static struct outbox_row refresh(struct file_rig *rig, const char *title, int64_t of,
+                                 enum outbox_state wanted)
+{
+    AUTO_BUF struct buf payload = BUF_INIT(64 * 1024);
+    struct outbox_row row = {0};
+    buf_addf(&payload, "{\"version\":2,\"tone\":\"plain\",\"title\":\"%s\",\"blocks\":[]}", title);
+    int64_t id = add_row(rig, OUTBOX_REFRESH, payload.data, of);
+    wake(rig);
+    until(rig, id, wanted);
+    assert_int_equal(outbox_table_newest_about(rig->channels.store, of, OUTBOX_REFRESH, &row, NULL),
+                     1);
+    assert_int_equal(row.id, id);
+    outbox_row_release(&row); /* the caller reads only its error */
+    return row;
+}
+
+static void a_refresh_edits_its_message_or_nothing(void **state)
+{
+    struct file_rig *rig = *state;
+    int64_t text = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "at first", 0);
+    (void)refresh(rig, "and then", text, OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "editMessageText");
+    assert_has(last(rig).text, "and then");
+    size_t messages = fake_telegram_calls(rig->tg, "sendMessage");
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){
+                                    .method = "editMessageText",
+                                    .fault = FAKE_TELEGRAM_ERROR,
+                                    .times = 1,
+                                    .status = 400,
+                                    .description = "Bad Request: message to edit not found"});
+    struct outbox_row gone = refresh(rig, "once more", text, OUTBOX_DEAD);
+    assert_true(str_starts(str_c(gone.last_error), "TELEGRAM_MESSAGE_GONE"));
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendMessage"), messages);
+    assert_false(channels_has_alert(&rig->channels, "telegram:undelivered"));
+    /* Only the newest one is kept. */
+    assert_int_equal(outbox_table_drop_about(rig->channels.store, text, OUTBOX_REFRESH, NULL), 0);
+    struct outbox_row none = {0};
+    assert_int_equal(
+        outbox_table_newest_about(rig->channels.store, text, OUTBOX_REFRESH, &none, NULL), 0);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){
+                                    .method = "pinChatMessage",
+                                    .fault = FAKE_TELEGRAM_ERROR,
+                                    .times = 1,
+                                    .status = 400,
+                                    .description = "Bad Request: not enough rights to manage "
+                                                   "pinned messages in the chat"});
+    int64_t pin = add_row(rig, OUTBOX_PIN, "{}", text);
+    wake(rig);
+    until(rig, pin, OUTBOX_DEAD);
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    assert_int_equal(outbox_table_get(rig->channels.store, pin, &row, NULL), 0);
+    assert_true(str_starts(str_c(row.last_error), "TELEGRAM_NO_PIN"));
+    int64_t unpin = add_row(rig, OUTBOX_UNPIN, "{}", text);
+    wake(rig);
+    until(rig, unpin, OUTBOX_DELIVERED);
+    assert_string_equal(last(rig).method, "unpinChatMessage");
+}
+
 static void a_chat_action_is_shown_only_while_it_is_new(void **state)
 {
     struct file_rig *rig = *state;
@@ -313,5 +371,6 @@ UNIT_GROUP(chat_telegram_files, FILE_TEST(an_image_is_sent_as_a_photo),
            FILE_TEST(a_photo_whose_answer_is_lost_is_uncertain),
            FILE_TEST(a_file_that_is_gone_is_dead),
            FILE_TEST(a_message_is_pinned_quietly_and_deleted),
+           FILE_TEST(a_refresh_edits_its_message_or_nothing),
            FILE_TEST(a_chat_action_is_shown_only_while_it_is_new),
            FILE_TEST(a_file_beyond_the_limit_is_refused_before_it_is_sent))

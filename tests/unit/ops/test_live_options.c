@@ -167,6 +167,11 @@ static bool in_alerts(struct rig *rig)
     return is_new(rig, rig->ops->alerts->o.config);
 }
 
+static bool in_desk(struct rig *rig)
+{
+    return is_new(rig, rig->ops->desk->o.config);
+}
+
 static bool in_telegram(struct rig *rig)
 {
     return is_new(rig, rig->ops->telegram->options.config);
@@ -295,6 +300,7 @@ static const struct live_row {
     {"webhook.url", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},
     {"webhook.secret", NULL, NULL,
      "chat/test_second_channels.c a_new_configuration_applies_at_once"},
+    {"charts.theme", "charts: {theme: dark}\n", in_desk, NULL},
     {"market.speed", "market: {speed: 7}\n", in_settings, NULL},
     {"trading.threshold", "trading: {threshold: 0.5}\n", in_settings, NULL},
     {"trading.entry_order", "trading: {entry_order: limit}\n", in_settings, NULL},

@@ -358,6 +358,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP TABLE mutes; DROP TABLE held_notices;"
            " DROP INDEX alerts_closed; ALTER TABLE monitoring_alerts DROP COLUMN note;"
            " ALTER TABLE monitoring_alerts DROP COLUMN closed_by;"
+           " DROP INDEX outbox_about; DROP TABLE live_messages;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

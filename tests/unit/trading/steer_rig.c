@@ -17,7 +17,8 @@ static const char *const wanted[] = {
     "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
     "rule_activate", "rule_test",     "rule_retire",    "balance",         "profit",
     "daily",         "weekly",        "monthly",        "performance",     "limits",
-    "cooldown",      "cooldown_set",  "cooldown_lift"};
+    "cooldown",      "cooldown_set",  "cooldown_lift",  "chart",           "export",
+    "live"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
