@@ -4,7 +4,7 @@
  *     live_table_set(store, &(struct live_message){.channel = "telegram", .chat_id = 42,
  *         .outbox_id = id, .by = "alice", .since_us = now}, err);
  *     int n = live_table_list(store, live, COUNT_OF(live), err);
- *     live_table_end(store, "telegram", 42, "why", err);        // whoever shows it removes it
+ *     live_table_end(store, "telegram", 42, "why", err); // the one who shows it removes it
  *
  * Always true: a chat has at most one; the message in the outbox is not deleted while its row is
  * here. Thread: writes from ops; reads from the owner of the connection.

@@ -8,9 +8,8 @@
  * Always true: a chat has one live message; it is edited at most every 15 s, and only when its text
  * has changed, apart from its time. It ends by /status live off, when it was deleted, when the bot
  * may not pin, when the person may not receive messages any more or the chat cannot be reached; the
- * chat is told why where it can be. After a crash the same message goes on being edited, and is not
- * pinned again; only if it may not have arrived, a new one is sent.
- * Thread: ops.
+ * chat gets the reason where possible. After a crash the same message goes on being edited, and is
+ * not pinned again; only if it may not have arrived, a new one is sent. Thread: ops.
  */
 #pragma once
 
