@@ -47,9 +47,9 @@ DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
-PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd liboath libqrencode
+PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit
+PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))
@@ -385,8 +385,8 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
 	        tests/fuzz/corpus/$$f $$more || exit 1; done
 
-# tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck is
-# the library that the bus is compared with. The back-test has its own benchmark.
+# tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck and
+# -lmicrohttpd are what the bus and the API are compared with. The back-test has its own benchmark.
 USES_backtest := $(USES_engine) engine
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
@@ -394,7 +394,7 @@ $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
                  $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
                  $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck -lmicrohttpd
 endef
 $(foreach r,$(BENCH_MODULES),$(eval $(call bench_binary,$(r))))
 .PHONY: bench

@@ -3,6 +3,7 @@
 #include "model/model_json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void add_json(const struct cli_check *check, const char *read, struct buf *text)
 {
@@ -45,18 +46,36 @@ static int report(const struct cli_args *args, const struct config *config,
     return CLI_FINE;
 }
 
+/* A reload checks as the user of the service, who may not read the key of the sealed secrets: then
+ * everything else is checked. */
+static int load(const struct cli_args *args, struct config **ret, struct config_problems *problems,
+                struct err *err)
+{
+    struct config_options options = {.path = args->word_count > 0 ? args->word[0] : NULL};
+    struct cli_unseal unseal;
+    cli_unseal_init(&unseal, args);
+    options.unseal = &unseal.unseal;
+    int rc = config_load(&options, ret, problems, err);
+    const char *key_file = unseal.unseal.key_file;
+    if (rc < 0 && err->id == ERR_FILE_DENIED && key_file[0] != '\0' &&
+        strncmp(err->context, key_file, strlen(key_file)) == 0) {
+        (void)fprintf(stderr, "The sealed secrets are not checked: you may not read %s.\n",
+                      key_file);
+        options.unseal = NULL;
+        options.without_secrets = true;
+        *problems = (struct config_problems){0};
+        rc = config_load(&options, ret, problems, err);
+    }
+    unseal_release(&unseal.unseal);
+    return rc;
+}
+
 static int run(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct config_problems problems = {0};
     struct err err = {0};
-    const char *path = args->word_count > 0 ? args->word[0] : NULL;
-    struct cli_unseal unseal;
-    cli_unseal_init(&unseal, args);
-    int rc = config_load(&(struct config_options){.path = path, .unseal = &unseal.unseal}, &config,
-                         &problems, &err);
-    unseal_release(&unseal.unseal);
-    if (rc < 0) {
+    if (load(args, &config, &problems, &err) < 0) {
         for (int i = 1; i < problems.count && !cli_flag(args, "--json"); i++) {
             (void)fprintf(stderr, "also: %s: %s\n", err_info(problems.items[i].id)->code,
                           problems.items[i].context);

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "library.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,6 +22,37 @@ enum {
     DISCARD_FACTOR = 32, /* we read and discard up to so many times max_body_bytes before a 413 */
     BACKLOG = 64
 };
+
+/* ------------------------------------------------------------------ the library */
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(add_response_header) X(create_post_processor) X(create_response_from_buffer) \
+    X(destroy_post_processor) X(destroy_response) X(get_connection_info) \
+    X(get_connection_values_n) X(lookup_connection_value_n) X(post_process) \
+    X(queue_response) X(resume_connection) X(start_daemon) X(stop_daemon) \
+    X(suspend_connection)
+/* clang-format on */
+
+static struct {
+#define X(name) __typeof__(MHD_##name) *name;
+    FUNCTIONS(X)
+#undef X
+} mhd;
+
+static const struct library_function functions[] = {
+#define X(name) {"MHD_" #name, &mhd.name},
+    FUNCTIONS(X)
+#undef X
+};
+
+static struct library library = {.names = {"libmicrohttpd.so.12"},
+                                 .package = "libmicrohttpd12",
+                                 .error = ERR_LIBRARY,
+                                 .functions = functions,
+                                 .function_count = COUNT_OF(functions)};
+
+/* ------------------------------------------------------------------ requests */
 
 struct pair {
     char *name;
@@ -138,7 +170,7 @@ static void request_unref(struct web_request *request)
         return;
     }
     if (request->response != NULL && !request->shared) {
-        MHD_destroy_response(request->response);
+        mhd.destroy_response(request->response);
     }
     pairs_release(&request->headers);
     pairs_release(&request->query);
@@ -187,7 +219,7 @@ static void need_peer(struct web_request *request)
     }
     request->has_peer = true;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        mhd.get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     request->peer_uid = -1;
     (void)str_copy(str_c("unix"), request->remote, sizeof(request->remote));
     if (info == NULL) {
@@ -213,7 +245,7 @@ static void need_headers(struct web_request *request)
 {
     if (!request->has_headers) {
         request->has_headers = true;
-        (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, copy_pair,
+        (void)mhd.get_connection_values_n(request->connection, MHD_HEADER_KIND, copy_pair,
                                           &request->headers);
     }
 }
@@ -222,7 +254,7 @@ static void need_query(struct web_request *request)
 {
     if (!request->has_query) {
         request->has_query = true;
-        (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, copy_pair,
+        (void)mhd.get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, copy_pair,
                                           &request->query);
     }
 }
@@ -309,10 +341,10 @@ static void parse_form(struct web_request *request)
      * request, so lack of memory must show. */
     errno = 0;
     struct MHD_PostProcessor *processor =
-        MHD_create_post_processor(request->connection, 4096, on_form_data, request);
+        mhd.create_post_processor(request->connection, 4096, on_form_data, request);
     if (processor != NULL) {
-        (void)MHD_post_process(processor, request->body.data, request->body.len);
-        (void)MHD_destroy_post_processor(processor);
+        (void)mhd.post_process(processor, request->body.data, request->body.len);
+        (void)mhd.destroy_post_processor(processor);
     }
     NEED_MEMORY(errno != ENOMEM);
 }
@@ -321,13 +353,13 @@ static void parse_form(struct web_request *request)
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
     errno = 0;
-    NEED_MEMORY(MHD_add_response_header(response, name, value) == MHD_YES || errno != ENOMEM);
+    NEED_MEMORY(mhd.add_response_header(response, name, value) == MHD_YES || errno != ENOMEM);
 }
 
 static struct MHD_Response *response_new(const struct web_answer *answer)
 {
     /* MHD copies the bytes; its parameter is just not const. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
+    struct MHD_Response *response = mhd.create_response_from_buffer(
         answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_MUST_COPY);
     ASSERT(response != NULL);
     const char *type =
@@ -413,7 +445,7 @@ static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connecti
             request->unanswered = false;
             set_answer(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "not handled\n");
         }
-        result = MHD_queue_response(connection, request->status, request->response);
+        result = mhd.queue_response(connection, request->status, request->response);
     }
     web_unlock(web);
     return result;
@@ -452,7 +484,7 @@ void web_hold(struct web_request *request)
     request->held = true;
     request->references++;
     if (!web->stopping) {
-        MHD_suspend_connection(request->connection);
+        mhd.suspend_connection(request->connection);
         suspended_add(request);
     }
     web_unlock(web);
@@ -467,13 +499,13 @@ void web_answer(struct web_request *request, const struct web_answer *answer)
     request->unanswered = false;
     bool held = request->held;
     if (request->connection == NULL || request->response != NULL) {
-        MHD_destroy_response(response); /* the connection has ended, or web_stop has answered */
+        mhd.destroy_response(response); /* the connection has ended, or web_stop has answered */
     } else {
         request->status = (unsigned)answer->status;
         request->response = response;
         if (request->suspended) {
             suspended_remove(request);
-            MHD_resume_connection(request->connection);
+            mhd.resume_connection(request->connection);
         }
     }
     web_unlock(web);
@@ -494,7 +526,7 @@ struct web_content *web_content_new(const struct web_answer *answer)
 void web_content_free(struct web_content *content)
 {
     if (content != NULL) {
-        MHD_destroy_response(content->response); /* MHD counts the connections that send it */
+        mhd.destroy_response(content->response); /* MHD counts the connections that send it */
         free(content);
     }
 }
@@ -564,7 +596,7 @@ struct str web_header(const struct web_request *request, const char *name)
     if (!request->has_headers) {
         const char *value = NULL;
         size_t size = 0;
-        bool found = MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name,
+        bool found = mhd.lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name,
                                                    strlen(name), &value, &size) == MHD_YES;
         return found && value != NULL ? str_n(value, size) : str_c("");
     }
@@ -669,9 +701,13 @@ static void remove_socket(const struct web *web)
 int web_start(const struct web_options *options, struct web **ret, struct err *err)
 {
     ASSERT(options->handler != NULL);
+    int rc = library_load(&library, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct web *web = calloc(1, sizeof(*web));
     ASSERT(web != NULL);
-    int rc = pthread_mutex_init(&web->mutex, NULL);
+    rc = pthread_mutex_init(&web->mutex, NULL);
     ASSERT(rc == 0);
     web->references = 1;
     web->handler = options->handler;
@@ -691,7 +727,7 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    web->daemon = MHD_start_daemon(
+    web->daemon = mhd.start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, web,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web,
@@ -726,10 +762,10 @@ void web_stop(struct web *web)
     while (web->suspended != NULL) {
         struct web_request *request = web->suspended;
         suspended_remove(request);
-        MHD_resume_connection(request->connection);
+        mhd.resume_connection(request->connection);
     }
     web_unlock(web);
-    MHD_stop_daemon(web->daemon);
+    mhd.stop_daemon(web->daemon);
     remove_socket(web);
     web_unref(web);
 }

@@ -67,7 +67,7 @@ BASH
         printf '%b' "$expected" | sort > "$WORK/expected"
         sort "$WORK/out" | diff "$WORK/expected" -
     }
-    tap_check "bash completes a subcommand" completes 'check-config\nconfig\n' nightdesk c
+    tap_check "bash completes a subcommand" completes 'chat\ncheck-config\nconfig\n' nightdesk c
     { cat "$WORK/names" && printf -- '--help\n--version\n'; } > "$WORK/all"
     tap_check "all of them" completes "$(cat "$WORK/all")\n" nightdesk ''
     tap_check "an option" completes '--yes\n' nightdesk do --y

@@ -457,6 +457,19 @@ static int on_write(const char *what, void *userdata)
     return 0;
 }
 
+static bool mail_has_ended(struct rig *rig)
+{
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    int mails = 0, ended = 0;
+    for (int64_t i = 1; outbox_table_get(rig->store, i, &row, NULL) == 0; i++) {
+        bool is_mail = strcmp(row.channel, "mail") == 0;
+        mails += is_mail;
+        ended += is_mail && (row.state == OUTBOX_DELIVERED || row.state == OUTBOX_DEAD);
+        outbox_row_release(&row);
+    }
+    return mails > 0 && mails == ended;
+}
+
 /* What the program does at a start and with one critical alert that Telegram refuses. */
 static void live(struct rig *rig, const char *folder, int kill_at)
 {
@@ -487,7 +500,9 @@ static void live(struct rig *rig, const char *folder, int kill_at)
         outbox_row_release(&row);
     }
     alerts_tick(rig->alerts, false);
-    run_for(rig, 150 * USEC_PER_MSEC);
+    for (int i = 0; i < 100 && (i == 0 || !mail_has_ended(rig)); i++) {
+        run_for(rig, 50 * USEC_PER_MSEC);
+    }
     close_rig(rig);
 }
 

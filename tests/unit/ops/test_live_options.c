@@ -343,7 +343,6 @@ static const struct live_row {
      in_local_totp, NULL},
     {"commands.confirm_band", "commands: {confirm_band: 2%}\n", in_runner, NULL},
     {"commands.confirm_expiry", "commands: {confirm_expiry: 9s}\n", in_runner, NULL},
-    {"charts.theme", "charts: {theme: dark}\n", in_desk, NULL},
     {"commands.rate", "commands: {rate: 5}\n", in_rate, NULL},
     {"commands.folder", NULL, NULL, "scenario own_commands_reload.yaml"},
     {"log.level", "log: {level: debug}\n", in_log, NULL},
