@@ -118,8 +118,8 @@ tap_check "40 columns are enough" test "$(widest)" -le 40
 tm resize-window -t t -x 120 -y 30
 keys C-l
 command_line '/help resume'
-see 'Role'
-tap_check "and 120 columns are used" test "$(widest)" -gt 60
+is_wide() { [ "$(widest)" -gt 60 ]; }
+tap_check "and 120 columns are used" wait_for 15 is_wide
 
 for line in '/otp confirm 135791' '/otp 246802' '/confirm AB12CD 975310' '864209' '/statsu 112233445566' \
     'sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789'; do
@@ -186,9 +186,10 @@ see 'Expires in'
 number=$(screen | sed -n 's/.*\[\([0-9]*\)\] Cancel.*/\1/p' | tail -n 1)
 command_line "$number"
 tap_check "a confirmation is answered by its number" see 'Cancelled'
+see 'nightdesk started'
 type_in 'half a li'
 see_last 'nightdesk> half a li'
-"$ND" do pause --config terminal.yaml --state live > /dev/null 2>&1
+tap_check "another client pauses" "$ND" do pause --config terminal.yaml --state live
 tap_check "a notification appears as it happens" see 'paused by'
 tap_check "and keeps the line that is typed" see_last 'nightdesk> half a li'
 keys C-c
