@@ -88,16 +88,41 @@ static void live(const char *folder, const char *url, int kill_at)
     channels_close(d);
 }
 
-static int in_child(const char *folder, const char *url, int kill_at)
+/* A process that will live: it waits for the address of the server. It is made before the server's
+ * threads exist, because a fork beside them can inherit a lock of an allocator for ever. */
+struct unborn {
+    pid_t pid;
+    int fd;
+};
+
+static struct unborn prepare(const char *folder, int kill_at)
 {
-    int status = 0;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
     pid_t pid = fork();
+    assert_true(pid >= 0);
     if (pid == 0) {
-        live(folder, url, kill_at);
+        char url[64];
+        (void)close(fds[1]);
+        ssize_t n = read(fds[0], url, sizeof(url));
+        if (n > 0) {
+            live(folder, url, kill_at);
+        }
         _exit(0); /* a failed assertion ends elsewhere, with another status */
     }
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)close(fds[0]);
+    return (struct unborn){.pid = pid, .fd = fds[1]};
+}
+
+/* url NULL: it ends without having lived. */
+static int let_live(struct unborn unborn, const char *url)
+{
+    int status = 0;
+    if (url != NULL) {
+        assert_true(write(unborn.fd, url, strlen(url) + 1) > 0);
+    }
+    (void)close(unborn.fd);
+    assert_int_equal(waitpid(unborn.pid, &status, 0), unborn.pid);
     return status;
 }
 
@@ -142,15 +167,14 @@ static bool kill_once(int n)
     char folder[64] = "/dev/shm/nightdesk-kill-XXXXXX", command[96], url[64];
     struct fake_telegram *tg = NULL;
     assert_non_null(mkdtemp(folder));
+    struct unborn first = prepare(folder, n), second = prepare(folder, 0);
     assert_int_equal(fake_telegram_start(&tg), 0);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", fake_telegram_port(tg));
     (void)fake_telegram_user_sends(
         tg, &(struct fake_telegram_message){.from = ALICE, .chat = ALICE, .text = "/ping"});
-    int status = in_child(folder, url, n);
+    int status = let_live(first, url);
     bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    if (killed) {
-        status = in_child(folder, url, 0);
-    }
+    status = killed ? let_live(second, url) : status + let_live(second, NULL);
     if (status != 0) {
         fail_msg("killed at write %d: the next process ended with %d", n, status);
     }
