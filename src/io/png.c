@@ -101,7 +101,7 @@ int png_write(const struct png_pixels *p, struct buf *out, struct err *err)
     AUTO_FREE unsigned char *chunk = malloc(CHUNK_BYTES);
     ASSERT(row != NULL && chunk != NULL);
     z_stream stream = {.next_out = chunk, .avail_out = CHUNK_BYTES};
-    ASSERT(z.deflateInit_(&stream, LEVEL, ZLIB_VERSION, (int)sizeof(stream)) == Z_OK);
+    NEED_MEMORY(z.deflateInit_(&stream, LEVEL, ZLIB_VERSION, (int)sizeof(stream)) == Z_OK);
     add_header(out, p);
     for (int y = 0; y < p->height; y++) {
         take_row(p, y, row);
