@@ -330,7 +330,7 @@ test: ## run every test that this machine can run; the last line is a summary
 TSAN_MODULES         := $(filter base engine api io,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
-SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk
+SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk terminal
 SYSTEM_LONGEST     := systemd
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
