@@ -352,6 +352,15 @@ static void look_at_state(struct notices *n, const struct snapshot *s)
 
 /* ---------------------------------------------------------------- start and stop */
 
+/* In a new account changes of the state count from the one that the first message tells: a pause
+ * right after it is a change. */
+static int begin_state(struct notices *n, const struct snapshot *s, struct err *err)
+{
+    int64_t before = -1;
+    int rc = read_i64(n, VALUE_STATE, -1, &before, err);
+    return rc < 0 || before >= 0 ? rc : write_i64(n, VALUE_STATE, (int64_t)s->state, err);
+}
+
 static int start_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
 {
     (void)userdata;
@@ -374,6 +383,9 @@ static int start_body(struct notices *n, const struct snapshot *s, void *userdat
     int64_t begun_us = now_us - (now_mono(n) - n->begun_mono_us);
     int64_t away_us = since_us > 0 && begun_us > since_us ? begun_us - since_us : 0;
     rc = tell(n, NOTICE_START, NULL, 0, notice_started(how, away_us, s, &undelivered), err);
+    if (rc >= 0 && s->state != TRADING_STARTING) {
+        rc = begin_state(n, s, err);
+    }
     return rc < 0 ? rc : write_i64(n, VALUE_RUNNING, 1, err);
 }
 

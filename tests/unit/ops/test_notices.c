@@ -241,6 +241,18 @@ static void pauses_by_others_are_reported(void **state)
     expect_nothing(rig);
 }
 
+static void a_pause_right_after_the_first_start_is_reported(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    rig->snapshot->state = TRADING_PAUSED;
+    (void)str_copy(str_c("paused by bo"), rig->snapshot->state_reason,
+                   sizeof(rig->snapshot->state_reason));
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "paused by bo");
+}
+
 static void start_and_stop_say_how_long(void **state)
 {
     struct rig *rig = *state;
@@ -365,6 +377,7 @@ static void an_exit_is_reported_once_across_kill_9(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once_are_one_message),
-           TEST(pauses_by_others_are_reported), TEST(start_and_stop_say_how_long),
+           TEST(pauses_by_others_are_reported),
+           TEST(a_pause_right_after_the_first_start_is_reported), TEST(start_and_stop_say_how_long),
            TEST(the_daily_report_comes_once_a_day_at_its_hour),
            TEST(an_exit_is_reported_once_across_kill_9))
