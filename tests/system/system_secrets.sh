@@ -320,7 +320,13 @@ sleep 1
 clean() { # FOLDER_OR_FILE...
     python3 "$here/secret_search.py" patterns "$@"
 }
-tap_check "the log at debug has lines of everything" test "$(wc -l < log)" -gt 20
+in_log() { tap_check "the log at debug has a line of $1" wait_for 10 grep -q "$2" log; }
+in_log "debug" ' DEBUG '
+in_log "Telegram's refusals" 'refused /bot\*\*\*/'
+in_log "a Telegram that is away" 'HTTP_CONNECT.*/bot\*\*\*/'
+in_log "the webhook" 'webhook: '
+in_log "the heartbeat" 'heartbeat failed'
+in_log "the audit" 'auditor'
 tap_check "no secret in the log" clean log
 tap_check "nor in a reply or output of a subcommand" clean replies
 tap_check "nor on a command line" clean cmdlines
