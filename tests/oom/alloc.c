@@ -92,8 +92,9 @@ static bool fails(const void *caller)
 #endif
     }
     if (number == plan.fail_at) {
-        *plan.caller = caller;
+        plan.callers[0] = caller;
     }
+    plan.callers[1] = caller;
     errno = ENOMEM;
     return true;
 }

@@ -39,8 +39,8 @@ enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_ERROR, OUTCOME_WRONG, OUTCOME
 struct told {
     enum outcome outcome;
     size_t allocations;
-    const void *caller; /* of the allocation that failed */
-    bool reached;       /* the allocation that fails */
+    const void *callers[2]; /* of the first and the last allocation that failed */
+    bool reached;           /* the allocation that fails */
     long live;
     char text[512];
     _Alignas(64) char shared[OOM_SHARED_SIZE];
@@ -284,18 +284,30 @@ static const char *judge(int status, const struct oom_plan *plan, struct oom *oo
 
 /* ------------------------------------------------------------------ one scenario */
 
-/* Whether the allocation that failed was one of the library that the scenario names. */
-static bool is_of_library(const struct oom_scenario *s)
+static bool is_called_from(const void *caller, const char *library)
 {
     Dl_info info;
-    return s->library != NULL && told->caller != NULL && dladdr(told->caller, &info) != 0 &&
-           strstr(info.dli_fname, s->library) != NULL;
+    return library != NULL && caller != NULL && dladdr(caller, &info) != 0 &&
+           strstr(info.dli_fname, library) != NULL;
+}
+
+/* Whether the first or the last allocation that failed was one of the libraries that the scenario
+ * names. */
+static bool is_of_library(const struct oom_scenario *s)
+{
+    for (size_t i = 0; i < COUNT_OF(s->libraries); i++) {
+        if (is_called_from(told->callers[0], s->libraries[i]) ||
+            is_called_from(told->callers[1], s->libraries[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void show_fault(const struct oom_scenario *s, const struct oom_plan *plan, const char *why)
 {
     Dl_info info;
-    bool known = told->caller != NULL && dladdr(told->caller, &info) != 0;
+    bool known = told->callers[0] != NULL && dladdr(told->callers[0], &info) != 0;
     printf("# fault: %s_%s, allocation %zu%s%s, called from %s: %s\n", s->module, s->name,
            plan->fail_at, plan->and_all_later ? " and all later" : "",
            plan->which == OOM_OTHER_THREADS ? " of other threads" : "",
@@ -329,7 +341,7 @@ static bool run_series(const struct oom_scenario *s, struct result *r, enum oom_
     struct oom_plan plan = {.which = which,
                             .and_all_later = and_all_later,
                             .counted = &told->allocations,
-                            .caller = &told->caller};
+                            .callers = told->callers};
     warm_up(s);
     /* The first run warms up caches of the machine; the second is the measure. */
     for (int i = 0; i < 2; i++) {
@@ -417,7 +429,7 @@ static int trace(const char *name, size_t fail_at, bool and_all_later, enum oom_
                                     .which = which,
                                     .trace = true,
                                     .counted = &told->allocations,
-                                    .caller = &told->caller};
+                                    .callers = told->callers};
             int status = start_child(s, &oom, &plan, 0);
             printf("%zu allocations; outcome %d; status %d; %ld blocks live; %s\n",
                    told->allocations, (int)told->outcome, status, told->live, told->text);

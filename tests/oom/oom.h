@@ -35,9 +35,9 @@ struct oom {
 struct oom_scenario {
     const char *module;
     const char *name;
-    /* Part of the name of a shared library with faults that we cannot mend: where one of its own
-     * allocations fails, a fault is counted as the library's. NULL: none. Say which, beside it. */
-    const char *library;
+    /* Parts of the names of shared libraries with faults that we cannot mend: where one of their
+     * own allocations fails, a fault is counted as the library's. Say which, beside it. */
+    const char *libraries[2];
     size_t stride; /* fails each n-th allocation only, where a run is slow; 0: each */
     bool threads;  /* run it again with failures in the threads that it starts */
     int (*prepare)(struct oom *oom, struct err *err); /* NULL: nothing to prepare */
@@ -77,7 +77,7 @@ struct oom_plan {
     enum oom_thread which; /* whose allocations count */
     bool trace;            /* print the stack of the allocation that fails */
     size_t *counted;       /* counts in shared memory, which survives an abort */
-    const void **caller;   /* of the allocation that failed, there too */
+    const void **callers;  /* two: of the first and the last allocation that failed */
 };
 void oom_arm(const struct oom_plan *plan);
 /* Returns how many allocations were counted. */

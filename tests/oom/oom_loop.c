@@ -314,7 +314,7 @@ static int fetch(struct oom *oom, struct err *err)
 }
 /* libcurl 7.88 loses the query of a URL when it has no memory for it (curl_url_get is not checked).
  */
-OOM_SCENARIO(http, fetch, .library = "libcurl", .threads = true, .prepare = prepare_desk,
+OOM_SCENARIO(http, fetch, .libraries = {"libcurl"}, .threads = true, .prepare = prepare_desk,
              .run = fetch, .release = release_desk)
 
 static int upload(struct oom *oom, struct err *err)
@@ -327,7 +327,7 @@ static int upload(struct oom *oom, struct err *err)
     return exchange(oom->self, (struct http_request){.parts = parts, .part_count = 2},
                     "POST q=x y h=yes body= chat=1001 file=5000", err);
 }
-OOM_SCENARIO(http, upload, .library = "libcurl", .threads = true, .prepare = prepare_desk,
+OOM_SCENARIO(http, upload, .libraries = {"libcurl"}, .threads = true, .prepare = prepare_desk,
              .run = upload, .release = release_desk)
 
 /* Client and server from nothing. */
@@ -346,7 +346,7 @@ static int start_both(struct oom *oom, struct err *err)
     web_stop(desk.web);
     return rc;
 }
-OOM_SCENARIO(web, start, .library = "libcurl", .prepare = prepare_loop, .run = start_both,
+OOM_SCENARIO(web, start, .libraries = {"libcurl"}, .prepare = prepare_loop, .run = start_both,
              .release = release_loop)
 
 static int serve_a_socket(struct oom *oom, struct err *err)
@@ -366,5 +366,5 @@ static int serve_a_socket(struct oom *oom, struct err *err)
     OOM_CHECK(access(path, F_OK) != 0);
     return rc;
 }
-OOM_SCENARIO(web, socket, .library = "libcurl", .prepare = prepare_loop, .run = serve_a_socket,
+OOM_SCENARIO(web, socket, .libraries = {"libcurl"}, .prepare = prepare_loop, .run = serve_a_socket,
              .release = release_loop)

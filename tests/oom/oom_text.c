@@ -214,7 +214,7 @@ static int draw(struct oom *oom, struct err *err)
 }
 
 /* cairo 1.16 jumps (longjmp) to a place that it has not set yet when a stroke gets no memory. */
-OOM_SCENARIO(chart, draw, .library = "libcairo", .run = draw)
+OOM_SCENARIO(chart, draw, .libraries = {"libcairo"}, .run = draw)
 
 /* ---- file ---- */
 
