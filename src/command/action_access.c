@@ -17,6 +17,14 @@ static void add_channel(struct json_out *out, const char *name)
     json_out_text(out, "door", name);
 }
 
+/* To be copied into the configuration: a phone copies what it shows as code. */
+static void add_id(struct reply *r, const char *name, int64_t id)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)id);
+    reply_field(r, name, "{}", cell_code(text));
+}
+
 static int show_whoami(struct action_call *call, struct err *err)
 {
     (void)err; /* cannot fail */
@@ -24,14 +32,26 @@ static int show_whoami(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     reply_title(r, TONE_PLAIN, "%s", who->name);
-    reply_para(r, "Role {}{}, channel {}, id {}", cell_text(role_name(who->role)),
+    reply_para(r, "Role {}{}, channel {}", cell_text(role_name(who->role)),
                cell_text(who->emergency ? " with the emergency grant" : ""),
-               cell_text(channel_name(who->channel)), cell_count(who->id));
+               cell_text(channel_name(who->channel)));
+    add_id(r, "User id", who->id);
+    if (who->channel ==
+        CHANNEL_TELEGRAM) { /* as telegram.users, chat_id and alerts_topic take it */
+        add_id(r, "Chat id", action_chat_id(call));
+        if (action_thread_id(call) != 0) {
+            add_id(r, "Topic id", action_thread_id(call));
+        }
+    }
     json_out_text(&data, "name", who->name);
     json_out_text(&data, "role", role_name(who->role));
     json_out_bool(&data, "emergency", who->emergency);
     add_channel(&data, channel_name(who->channel));
     json_out_i64(&data, "id", who->id);
+    if (who->channel == CHANNEL_TELEGRAM) {
+        json_out_i64(&data, "chat_id", action_chat_id(call));
+        json_out_i64(&data, "topic_id", action_thread_id(call));
+    }
     return ACTION_DONE;
 }
 
@@ -187,7 +207,8 @@ static int show_auditlog(struct action_call *call, struct err *err)
                     (long long)chain.rows);
         reply_para(r, "{} verifies all of them.", cell_code("nightdesk auditlog verify"));
     } else if (chain.ok) {
-        reply_title(r, TONE_GOOD, "Audit log: %lld rows, all verified", (long long)chain.rows);
+        reply_title(r, TONE_GOOD, "Audit log: %lld row%s, all verified", (long long)chain.rows,
+                    chain.rows == 1 ? "" : "s");
     } else {
         reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)chain.bad_id,
                     chain.why);

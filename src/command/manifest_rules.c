@@ -53,8 +53,13 @@ static int read_value(const struct manifest_reader *r, const struct yaml_node *n
         return manifest_complain(r, node, "%s", why.context);
     }
     AUTO_BUF struct buf text = BUF_INIT(2 * VALUE_TEXT_MAX);
+    bool is_place = value.type == PARAM_POSITION && value.position.number > 0;
     value_text(&value, &text);
     value_release(&value);
+    if (is_place) { /* it would never fit: a position is looked up before rules are applied */
+        return manifest_complain(r, node, "%s: a rule names a symbol, not the number of a position",
+                                 rule->name);
+    }
     *ret = manifest_keep(r->m, text.data);
     return 0;
 }

@@ -210,12 +210,26 @@ int value_domain_check(const struct action_param *param, struct arg_value *value
     return rc;
 }
 
+void value_settle(const struct action_param *param, struct arg_value *value)
+{
+    if (param->type == PARAM_SYMBOL_OR_ALL && value->type == PARAM_POSITION &&
+        value->position.symbol.name[0] != '\0') {
+        const struct symbol symbol = value->position.symbol;
+        value->type = PARAM_SYMBOL_OR_ALL;
+        value->symbol = symbol;
+    }
+}
+
 int value_look_up(const struct action_param *param, struct arg_value *value,
                   const struct value_context *context, struct err *err)
 {
     struct action_param p = *value_alternative(param, value);
     p.name = param->name;
-    return value_domain_check(&p, value, context, err);
+    int rc = value_domain_check(&p, value, context, err);
+    if (rc == 0) {
+        value_settle(param, value);
+    }
+    return rc;
 }
 
 int value_resolve_price(const struct action_param *param, struct arg_value *value,

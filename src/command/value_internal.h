@@ -22,6 +22,9 @@ const struct value_domain *action_table_domain(const struct action_table *table,
 /* Looks the value up in the domain of its type, if there is one. */
 int value_domain_check(const struct action_param *param, struct arg_value *value,
                        const struct value_context *context, struct err *err);
+/* The number of a position, once it is looked up, becomes the symbol that could have been typed in
+ * its place: from there on both are the same value, also for rules and stored runs. */
+void value_settle(const struct action_param *param, struct arg_value *value);
 /* The refusal of a value that is not among the candidates. */
 int value_domain_refuse(const struct action_param *param, enum param_type type, struct str shown,
                         const struct value_context *context, struct err *err);

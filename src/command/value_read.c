@@ -211,11 +211,20 @@ static enum fit read_time(const struct reading *r)
     return FIT_YES;
 }
 
+static bool is_number(struct str text, int64_t *ret)
+{
+    return str_to_i64(text, ret) && text.ptr[0] != '-';
+}
+
 static enum fit read_symbol(const struct reading *r)
 {
+    int64_t number;
     if (r->param->type == PARAM_SYMBOL_OR_ALL && str_equal_nocase(r->text, "all")) {
         r->value->symbol = (struct symbol){0};
         return FIT_YES;
+    }
+    if (r->param->otherwise != NULL && is_number(r->text, &number)) {
+        return FIT_NO; /* for the alternative that takes numbers */
     }
     if (symbol_parse(r->text, &r->value->symbol)) {
         return FIT_YES;
@@ -226,11 +235,6 @@ static enum fit read_symbol(const struct reading *r)
     }
     complain(r, "is not a symbol such as BTC-USD");
     return FIT_NO;
-}
-
-static bool is_number(struct str text, int64_t *ret)
-{
-    return str_to_i64(text, ret) && text.ptr[0] != '-';
 }
 
 static enum fit read_position(const struct reading *r)
@@ -552,6 +556,7 @@ int value_from_text(const struct action_param *param, struct str text,
         return refuse_all(param, shown, err);
     }
     if (rc == 0) {
+        value_settle(param, &value);
         *ret = value;
     }
     return rc;

@@ -33,14 +33,15 @@ static int show_positions(struct action_call *call, struct err *err)
         reply_line(r, s->foreign_count == 0 ? "No position is open."
                                             : "The bot itself has no open position.");
     } else {
-        reply_columns(r, "symbol", "side", "quantity", "entry", "now", "result", "open for");
+        reply_columns(r, "#", "symbol", "side", "quantity", "entry", "now", "result", "open for");
     }
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
         const char *symbol = p->symbol.name;
-        reply_cells(r, cell_symbol(symbol), cell_text(side_name(p->side)), cell_qty(p->qty, symbol),
-                    cell_price(p->entry_price, symbol), cell_price(p->mark_price, symbol),
-                    cell_money_signed(p->unrealised), cell_duration(s->market_us - p->opened_us));
+        reply_cells(r, cell_count(i + 1), cell_symbol(symbol), cell_text(side_name(p->side)),
+                    cell_qty(p->qty, symbol), cell_price(p->entry_price, symbol),
+                    cell_price(p->mark_price, symbol), cell_money_signed(p->unrealised),
+                    cell_duration(s->market_us - p->opened_us));
     }
     for (int i = 0; i < s->position_count; i++) {
         AUTO_BUF struct buf command = BUF_INIT(64);

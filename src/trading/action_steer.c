@@ -295,6 +295,8 @@ static int clear_emergency(struct action_call *call, struct err *err)
                     cleared, err);
 }
 
+static const struct action_param a_position = {.type = PARAM_POSITION};
+
 const struct action action_steer_rows[] = {
     {.name = "trading.pause",
      .summary = "Open no new positions; open ones keep their stop and target",
@@ -322,7 +324,9 @@ const struct action action_steer_rows[] = {
      .params = ACTION_PARAMS({.name = "symbol",
                               .type = PARAM_SYMBOL_OR_ALL,
                               .required = true,
-                              .help = "a symbol, or all"}),
+                              .otherwise = &a_position,
+                              .noun = "a symbol, the number of a position, or all",
+                              .help = "a symbol, the number of a position in /positions, or all"}),
      .run = close_position,
      .cancel = desk_cancel,
      .recover = desk_recover,

@@ -1,7 +1,9 @@
 #include "base/check.h"
+#include "base/clock.h"
 #include "config/config.h"
 #include "desk_internal.h"
 #include "store/order_table.h"
+#include "store/trade_table.h"
 
 static bool is_configured(const struct desk *desk, struct symbol symbol)
 {
@@ -73,6 +75,20 @@ static int refuse_position(struct desk *desk, const char *name, struct symbol sy
                    symbol.name, traded.data);
 }
 
+/* No position has this number: it may be that of a closed trade, which people see in /trades. */
+static int refuse_number(struct desk *desk, int64_t number, int open, struct err *err)
+{
+    struct trade trade;
+    if (desk->o.trading != NULL && trade_table_get(desk->o.trading, number, &trade, NULL) == 0) {
+        AUTO_BUF struct buf at = BUF_INIT(40);
+        clock_add_iso(&at, trade.closed_us, false);
+        return err_set(err, ERR_ENGINE_NOTHING_OPEN,
+                       "trade %lld (%s) is closed, since %s; no position has this number: %d open",
+                       (long long)number, trade.symbol.name, at.data, open);
+    }
+    return err_set(err, ERR_ENGINE_NOTHING_OPEN, "position %lld: %d open", (long long)number, open);
+}
+
 /* Positions are numbered in the order of /positions. The value then holds the symbol: the number
  * may be another position's when the command runs. */
 static int find_position(const char *name, struct arg_value *value, void *userdata, struct err *err)
@@ -92,8 +108,7 @@ static int find_position(const char *name, struct arg_value *value, void *userda
     if (wanted->symbol.name[0] != '\0') {
         return refuse_position(desk, name, wanted->symbol, err);
     }
-    return err_set(err, ERR_ENGINE_NOTHING_OPEN, "position %lld: %d open",
-                   (long long)wanted->number, s->position_count);
+    return refuse_number(desk, wanted->number, s->position_count, err);
 }
 
 static int find_order(const char *name, struct arg_value *value, void *userdata, struct err *err)

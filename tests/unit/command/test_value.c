@@ -138,6 +138,10 @@ static const struct action_param symbol = {.name = "a", .type = PARAM_SYMBOL};
 static const struct action_param or_all = {.name = "a", .type = PARAM_SYMBOL_OR_ALL};
 static const struct action_param service = {.name = "a", .type = PARAM_SERVICE};
 static const struct action_param position = {.name = "a", .type = PARAM_POSITION};
+static const struct action_param closable = {.name = "a",
+                                             .type = PARAM_SYMBOL_OR_ALL,
+                                             .otherwise = &position,
+                                             .noun = "a symbol, a number or all"};
 static const struct action_param order = {.name = "a", .type = PARAM_ORDER, .prefix = "nd-"};
 static const struct action_param user = {.name = "a", .type = PARAM_USER};
 static const struct action_param choice = {
@@ -217,6 +221,10 @@ static const struct {
     {&service, "demo", NULL},
     {&position, "1", "ETH-USD"},
     {&position, "eth-usd", "ETH-USD"},
+    {&closable, "1", "ETH-USD"}, /* from there on as if the symbol had been typed */
+    {&closable, "All", "all"},
+    {&closable, "btc", "BTC-USD"},
+    {&closable, "ETH-USD", NULL},
     {&order, "nd-1-25", NULL},
     {&order, "ND-1-25", "nd-1-25"},
     {&order, "nd-a_B.9:x", NULL},
@@ -299,6 +307,11 @@ static const struct {
     {&position, "2", ERR_ENGINE_NOTHING_OPEN, "a: nothing"},
     {&position, "BTC-USD", ERR_ENGINE_NOTHING_OPEN, "a: nothing"},
     {&position, "my position", ERR_COMMAND_ARG_INVALID, "a: my position is not a position"},
+    {&closable, "2", ERR_ENGINE_NOTHING_OPEN, "a: nothing"},
+    {&closable, "0", ERR_COMMAND_ARG_INVALID, "a: 0 is not the number of a position"},
+    {&closable, "-1", ERR_COMMAND_ARG_INVALID, "a: -1 is not one of all, BTC-USD"},
+    {&closable, "DOGE-USD", ERR_COMMAND_ARG_INVALID, "a: DOGE-USD is not one of all"},
+    {&closable, "1 2", ERR_COMMAND_ARG_INVALID, "a: 1 2 is not a symbol, a number or all"},
     {&order, "12", ERR_COMMAND_ARG_INVALID, "a: 12 is not the id of an order"},
     {&order, "nd-", ERR_COMMAND_ARG_INVALID, "is not the id of an order"},
     {&order, "nd-1 2", ERR_COMMAND_ARG_INVALID, "is not the id of an order"},
@@ -487,6 +500,13 @@ static void values_can_be_looked_up_later(void **state)
     assert_int_equal(value.position.number, 1);
     assert_int_equal(value_look_up(&position, &value, &context, &err), 0);
     assert_string_equal(value_symbol(&value).name, "ETH-USD");
+    value_release(&value);
+    assert_int_equal(value_from_text(&closable, STR_LIT("1"), &none, &value, &err), 0);
+    assert_round_trips(&closable, &value, &none);
+    assert_int_equal(value_look_up(&closable, &value, &context, &err), 0);
+    assert_int_equal(value.type, PARAM_SYMBOL_OR_ALL);
+    assert_string_equal(value_symbol(&value).name, "ETH-USD");
+    assert_round_trips(&closable, &value, &context);
     value_release(&value);
     assert_int_equal(value_from_text(&user, STR_LIT("alice"), &none, &value, &err), 0);
     assert_int_equal(value.user.id, 0);

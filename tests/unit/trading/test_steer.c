@@ -161,6 +161,42 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
     assert_int_equal(runner_rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
+/* As people who come from freqtrade type it: /forceexit 12, /fx 12, /forceexit all. */
+static void close_takes_the_number_of_a_position(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_add_trade(s, 12, "2.39", RIG_WALL_US);
+    steer_rig_send(s, &s->rig.alice, "/forceexit 12");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    assert_has(runner_rig_last(&s->rig), "trade 12 (BTC-USD) is closed, since 2026-11-18T11:06:40");
+    assert_has(runner_rig_last(&s->rig), "no position has this number: 0 open");
+    steer_rig_send(s, &s->rig.alice, "/forceexit 13");
+    assert_has(runner_rig_last(&s->rig), "position 13: 0 open");
+
+    steer_rig_publish_plain(s, 1);
+    static const char *const refused[][2] = {
+        {"/fx 0", "0 is not the number of a position: they begin with 1"},
+        {"/fx 2", "position 2: 1 open"},
+        {"/fx -1", "-1 is not one of all, BTC-USD"},
+        {"/fx 1x", "1X is not one of all, BTC-USD"},
+        {"/fx #1", "#1 is not a symbol, the number of a position, or all"},
+        {"/fx 99999999999999999999", "is not"},
+    };
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        steer_rig_send(s, &s->rig.alice, refused[i][0]);
+        assert_has(runner_rig_last(&s->rig), refused[i][1]);
+    }
+    steer_rig_send(s, &s->rig.alice, "/forceexit all");
+    assert_has(runner_rig_last(&s->rig), "Confirm: close all");
+    steer_rig_send(s, &s->rig.alice, "/fx 1");
+    assert_has(runner_rig_last(&s->rig), "Confirm: close BTC-USD"); /* what the number stands for */
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
+    assert_int_equal(r.kind, REQUEST_CLOSE);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+}
+
 static void a_close_that_does_not_fill_fails(void **state)
 {
     struct steer_rig *s = *state;
@@ -704,6 +740,7 @@ UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
            STEER_RIG_TEST(a_lost_event_is_looked_up), STEER_RIG_TEST(a_silent_engine_times_out),
            STEER_RIG_TEST(a_full_ring_is_busy),
            STEER_RIG_TEST(close_asks_then_waits_until_the_venue_is_flat),
+           STEER_RIG_TEST(close_takes_the_number_of_a_position),
            STEER_RIG_TEST(a_close_that_does_not_fill_fails),
            STEER_RIG_TEST(a_foreign_position_is_shown_and_closed),
            STEER_RIG_TEST(an_emergency_stop_is_verified),
