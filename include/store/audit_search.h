@@ -3,7 +3,7 @@
  * `nightdesk auditlog show` and `export`.
  *
  *     const struct audit_filter filter = {.user = "alice", .command = "close", .since_us = …};
- *     n = audit_search(store, &filter, rows, max, err);              // newest first
+ *     n = audit_search_all(store, &filter, rows, max, err);          // newest first
  *     audit_export(store, &filter, print_row, out, err);             // oldest first, all
  *
  * Thread: the owner of the connection.
@@ -28,6 +28,11 @@ bool audit_filter_matches(const struct audit_filter *filter, const struct audit_
  * match. */
 int audit_search(struct ops_store *store, const struct audit_filter *filter, struct audit_row *ret,
                  size_t max, struct err *err);
+
+/* The same, and then the archives, as far as they are needed; reads files. No after_id (ASSERT).
+ * ERR_AUDIT_CHAIN as for audit_export. */
+int audit_search_all(struct ops_store *store, const struct audit_filter *filter,
+                     struct audit_row *ret, size_t max, struct err *err);
 
 /* Returns 0, or a negative error id, which ends the export. */
 typedef int (*audit_export_fn)(const struct audit_row *row, void *userdata, struct err *err);

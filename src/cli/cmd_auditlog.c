@@ -394,9 +394,9 @@ static int show(const struct cli_args *args, struct ops_store *store)
     ASSERT(items != NULL);
     struct listing list = {.rows = reads ? NULL : items, .reads = reads ? items : NULL};
     list.count = reads ? read_table_list(store, 0, 0, list.reads, (size_t)last, &err)
-                       : audit_search(store, &filter, list.rows, (size_t)last, &err);
+                       : audit_search_all(store, &filter, list.rows, (size_t)last, &err);
     if (list.count < 0) {
-        return cli_fail(args, &err, CLI_CRITICAL);
+        return cli_fail(args, &err, list.count == -ERR_AUDIT_CHAIN ? CLI_REFUSED : CLI_CRITICAL);
     }
     AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
     add_listing(args, &list, &out);

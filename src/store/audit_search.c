@@ -159,22 +159,40 @@ static int emit_archive(const struct ops_store *store, const char *file, int64_t
     return rc < 0 || rest.len == 0 ? rc : err_set(err, ERR_AUDIT_CHAIN, "%s is damaged", file);
 }
 
-static int emit_archives(const struct ops_store *store, int64_t table_first, struct export *export,
+/* The files of the archives, oldest first; none if all rows are in the table. */
+static int list_archives(const struct ops_store *store, int64_t table_first, struct file_names *ret,
                          struct err *err)
 {
-    AUTO_FILE_NAMES struct file_names names = {0};
     AUTO_BUF struct buf folder = BUF_INIT(PATH_MAX);
     if (table_first <= 1 || store->dir == NULL) {
         return 0;
     }
     buf_addf(&folder, "%s/audit", store->dir);
-    int rc = file_list(folder.data, ARCHIVES_MAX, &names, err);
+    return file_list(folder.data, ARCHIVES_MAX, ret, err);
+}
+
+static bool is_archive(const char *file)
+{
+    return str_starts(str_c(file), "audit-") && strstr(file, ".log") != NULL;
+}
+
+static int emit_archives(const struct ops_store *store, int64_t table_first, struct export *export,
+                         struct err *err)
+{
+    AUTO_FILE_NAMES struct file_names names = {0};
+    int rc = list_archives(store, table_first, &names, err);
     for (size_t i = 0; rc >= 0 && i < names.count; i++) {
-        if (str_starts(str_c(names.items[i]), "audit-") && strstr(names.items[i], ".log") != NULL) {
+        if (is_archive(names.items[i])) {
             rc = emit_archive(store, names.items[i], table_first, export, err);
         }
     }
     return rc < 0 ? rc : 0;
+}
+
+static int table_first_id(struct ops_store *store, int64_t *ret, struct err *err)
+{
+    *ret = 1;
+    return db_get_i64(store->db, "SELECT min(id) FROM audit_log", DB_NO_VALUES, 1, ret, err);
 }
 
 int audit_export(struct ops_store *store, const struct audit_filter *filter, audit_export_fn fn,
@@ -183,8 +201,8 @@ int audit_export(struct ops_store *store, const struct audit_filter *filter, aud
     struct export export = {.filter = filter, .fn = fn, .userdata = userdata, .next_id = 1};
     AUTO_FREE struct audit_row *page = calloc(PAGE_ROWS, sizeof(*page));
     ASSERT(page != NULL);
-    int64_t first = 1;
-    int rc = db_get_i64(store->db, "SELECT min(id) FROM audit_log", DB_NO_VALUES, 1, &first, err);
+    int64_t first;
+    int rc = table_first_id(store, &first, err);
     rc = rc < 0 ? rc : emit_archives(store, first, &export, err);
     for (int n = 1; rc >= 0 && n > 0;) {
         AUTO_DB_ROWS struct db_rows *rows = NULL;
@@ -200,4 +218,86 @@ int audit_export(struct ops_store *store, const struct audit_filter *filter, aud
         }
     }
     return rc < 0 ? rc : 0;
+}
+
+/* ------------------------------------------------------------------ search in archives */
+
+/* The matching rows of one archive, oldest first. */
+struct matches {
+    struct audit_row *rows; /* AUDIT_ARCHIVE_ROWS */
+    size_t count;
+};
+
+static int keep_row(const struct audit_row *row, void *userdata, struct err *err)
+{
+    struct matches *m = userdata;
+    if (m->count == AUDIT_ARCHIVE_ROWS) {
+        return err_set(err, ERR_AUDIT_CHAIN, "an archive with more than %d rows",
+                       AUDIT_ARCHIVE_ROWS);
+    }
+    m->rows[m->count++] = *row;
+    return 0;
+}
+
+/* Reads the archive that ends before row *before, and sets that to its first row. */
+static int search_archive(const struct ops_store *store, const char *file,
+                          const struct audit_filter *filter, int64_t *before, struct matches *m,
+                          struct err *err)
+{
+    struct export export = {.filter = filter, .fn = keep_row, .userdata = m};
+    struct str rest = str_c(file), part;
+    m->count = 0;
+    (void)str_split(&rest, '-', &part);
+    if (!str_split(&rest, '-', &part) || !str_to_i64(part, &export.next_id)) {
+        return err_set(err, ERR_AUDIT_CHAIN, "%s is not the name of an archive", file);
+    }
+    int64_t first = export.next_id;
+    if (first >= *before) { /* a crash left the file; its rows are still in the table */
+        return 0;
+    }
+    int rc = emit_archive(store, file, *before, &export, err);
+    if (rc < 0 || export.next_id < *before) {
+        return rc < 0 ? rc
+                      : err_set(err, ERR_AUDIT_CHAIN, "row %lld is missing",
+                                (long long)export.next_id);
+    }
+    *before = first;
+    return 0;
+}
+
+static int search_archives(struct ops_store *store, const struct audit_filter *filter,
+                           struct audit_row *ret, size_t max, struct err *err)
+{
+    AUTO_FILE_NAMES struct file_names names = {0};
+    AUTO_FREE struct audit_row *rows = calloc(AUDIT_ARCHIVE_ROWS, sizeof(*rows));
+    struct matches m = {.rows = rows};
+    int64_t before;
+    size_t n = 0;
+    ASSERT(rows != NULL);
+    int rc = table_first_id(store, &before, err);
+    rc = rc < 0 ? rc : list_archives(store, before, &names, err);
+    for (size_t i = names.count; rc >= 0 && i > 0 && n < max; i--) {
+        if (is_archive(names.items[i - 1])) {
+            rc = search_archive(store, names.items[i - 1], filter, &before, &m, err);
+            while (rc >= 0 && n < max && m.count > 0) {
+                ret[n++] = m.rows[--m.count];
+            }
+        }
+    }
+    if (rc >= 0 && n < max && before > 1) {
+        return err_set(err, ERR_AUDIT_CHAIN, "row %lld is missing", (long long)before - 1);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int audit_search_all(struct ops_store *store, const struct audit_filter *filter,
+                     struct audit_row *ret, size_t max, struct err *err)
+{
+    ASSERT(filter->after_id == 0);
+    int n = audit_search(store, filter, ret, max, err);
+    if (n < 0 || (size_t)n == max) {
+        return n;
+    }
+    int more = search_archives(store, filter, ret + n, max - (size_t)n, err);
+    return more < 0 ? more : n + more;
 }

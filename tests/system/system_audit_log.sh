@@ -184,6 +184,10 @@ tap_check "verify reads the archives" grep -qE "including those of [0-9]+ archiv
 left=$(sqlite3 "$state/ops.db" "SELECT count(*) FROM audit_log WHERE action != 'audit.archived'")
 list export --csv
 tap_check "export has the archived rows, too" test "$(wc -l < "$WORK/out")" -gt 4500
+list show --last 1000
+tap_check "and so has show" test "$(wc -l < "$WORK/out")" -eq 1000
+list show --run "$run"
+tap_check "also the oldest" contains "$WORK/out" "run $run: pause"
 tap_check "the newest 50 rows remain, besides those that name archives ($left)" test "$left" -le 50
 first=$(ls "$state/audit" | head -n 1)
 mv "$state/audit/$first" "$WORK/taken"

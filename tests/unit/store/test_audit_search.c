@@ -153,5 +153,75 @@ static void an_export_has_the_archives_too(void **state)
                      -ERR_AUDIT_CHAIN);
 }
 
+/* Appends 700 rows and moves all but the newest to an archive of their own. */
+static int64_t append_and_archive(struct ops_store *store)
+{
+    const struct audit_archive_options options = {.before_us = T0 + USEC_PER_DAY,
+                                                  .now_us = T0 - 1,
+                                                  .min_rows = 1,
+                                                  .user = "nightdesk",
+                                                  .channel = "schedule"};
+    int64_t rows = 0;
+    for (int i = 0; i < 100; i++) {
+        append(store);
+    }
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    return rows;
+}
+
+static int search_all(struct ops_store *store, struct audit_filter filter, struct audit_row *rows,
+                      size_t max)
+{
+    struct err err = {0};
+    int n = audit_search_all(store, &filter, rows, max, &err);
+    for (int i = 1; i < n && filter.run_id == 0; i++) {
+        assert_int_equal(rows[i].id, rows[i - 1].id - 1);
+    }
+    assert_int_equal(n < 0 ? n : 0, -err.id);
+    return n;
+}
+
+static void a_search_goes_on_in_the_archives(void **state)
+{
+    const char *folder = *state;
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder);
+    AUTO_FREE struct audit_row *rows = calloc(2000, sizeof(*rows));
+    const struct audit_filter any = {.user = NULL};
+    assert_non_null(rows);
+    assert_int_equal(search_all(store, any, rows, 10), 0);
+    append(store);
+    assert_int_equal(search_all(store, any, rows, 10), COUNT_OF(written)); /* no archive yet */
+    int64_t first = append_and_archive(store);
+    int64_t second = append_and_archive(store);
+    const int all = 201 * (int)COUNT_OF(written) + 2; /* each archive is named by a row */
+    const int kept = all - (int)(first + second);
+    assert_in_range(kept, AUDIT_ROWS_KEPT, AUDIT_ROWS_KEPT + 2);
+    const int sizes[] = {1, kept, kept + 1, all - (int)first, all - (int)first + 1, all};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        assert_int_equal(search_all(store, any, rows, (size_t)sizes[i]), sizes[i]);
+        assert_int_equal(rows[0].id, all);
+    }
+    assert_int_equal(search_all(store, any, rows, 2000), all);
+    assert_int_equal(rows[all - 1].id, 1);
+    assert_string_equal(rows[all - 1].detail, "run 1: close BTC-USD");
+    assert_int_equal(search_all(store, (struct audit_filter){.run_id = 12}, rows, 2000), 402);
+    assert_int_equal(search_all(store, (struct audit_filter){.before_id = 5}, rows, 2000), 4);
+
+    /* A crash may leave a file whose rows are still in the table. */
+    AUTO_BUF struct buf path = BUF_INIT(4096), copy = BUF_INIT(4096);
+    buf_addf(&path, "%s/audit/audit-0000000001-%010lld.log", folder, (long long)first);
+    buf_addf(&copy, "%s/audit/audit-%010d-%010d.log", folder, all - 1, all);
+    assert_int_equal(link(path.data, copy.data), 0);
+    assert_int_equal(search_all(store, any, rows, 2000), all);
+    assert_int_equal(unlink(copy.data), 0);
+
+    assert_int_equal(truncate(path.data, 3000), 0);
+    assert_int_equal(search_all(store, any, rows, 2000), -ERR_AUDIT_CHAIN);
+    assert_int_equal(search_all(store, any, rows, (size_t)(all - first)), all - (int)first);
+    assert_int_equal(unlink(path.data), 0);
+    assert_int_equal(search_all(store, any, rows, 2000), -ERR_AUDIT_CHAIN);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(audit_search, TEST(rows_are_found_by_each_filter), TEST(an_export_has_the_archives_too))
+UNIT_GROUP(audit_search, TEST(rows_are_found_by_each_filter), TEST(an_export_has_the_archives_too),
+           TEST(a_search_goes_on_in_the_archives))
