@@ -1,5 +1,6 @@
 /*
- * Who may do what, over every kind of update: kinds × people × chats × commands. What must happen
+ * Who may do what, over every kind of update: kinds × people × chats × commands, by each of their
+ * names. What must happen
  * is worked out here from the tables alone: the command files, read as plain YAML, the effects of
  * the actions, and the two tables below. A new command is part of it by itself, and so is a kind
  * that the description of the Bot API has and this file does not: it must do nothing.
@@ -368,6 +369,7 @@ static struct wanted expect(const struct command *c, const struct person *p, enu
 struct walk {
     struct update_rig rig;
     int64_t update_id;
+    int names; /* of commands, with their aliases */
     int cells;
     int outcomes[COUNT_OF(outcomes)];
     int wrong;
@@ -381,6 +383,7 @@ struct matrix_cell {
     const struct person *person;
     int64_t chat_id; /* 0: the private one */
     const struct command *command;
+    struct str name; /* that of the command, or an alias */
     struct str line; /* without the slash */
 };
 
@@ -418,7 +421,7 @@ static void add_name(struct buf *out, const struct walk *w, const struct matrix_
         buf_add_char(out, '"');
     } else {
         assert_true(str_equal_c(name, "MENTION"));
-        buf_addf(out, "\"/%s@another_bot\"", cell->command->name);
+        buf_addf(out, "\"/%.*s@another_bot\"", STR_ARG(cell->name));
     }
 }
 
@@ -506,9 +509,15 @@ static void try_everyone(struct walk *w, const struct matrix_cell *cell, bool fi
             size_t count = first_form && c == 0 ? yaml_len(examples) : 1;
             for (size_t e = 0; e < count; e++) {
                 struct matrix_cell one = *cell;
+                AUTO_BUF struct buf line = BUF_INIT(1024);
+                struct str rest = yaml_text(yaml_at(examples, e)), word = {0};
+                (void)str_word(&rest, &word); /* the command */
+                rest = str_trim(rest);
+                buf_addf(&line, "%.*s%s%.*s", STR_ARG(cell->name), rest.len == 0 ? "" : " ",
+                         STR_ARG(rest));
                 one.person = &people[p];
                 one.chat_id = chats[c];
-                one.line = yaml_text(yaml_at(examples, e));
+                one.line = buf_str(&line);
                 try_cell(w, &one);
             }
         }
@@ -516,10 +525,10 @@ static void try_everyone(struct walk *w, const struct matrix_cell *cell, bool fi
 }
 
 /* Who may not run a command learns nothing about its arguments. */
-static void try_denied(struct walk *w, const struct command *c)
+static void try_denied(struct walk *w, const struct command *c, struct str name)
 {
     AUTO_BUF struct buf line = BUF_INIT(128);
-    buf_addf(&line, "%s ]= ]= ]= ]= ]= ]= ]= ]= ]= ]=", c->name);
+    buf_addf(&line, "%.*s ]= ]= ]= ]= ]= ]= ]= ]= ]= ]=", STR_ARG(name));
     for (size_t p = 0; p < COUNT_OF(people); p++) {
         struct matrix_cell cell = {.kind = forms[0].kind,
                                    .form = "wrong arguments",
@@ -527,6 +536,7 @@ static void try_denied(struct walk *w, const struct command *c)
                                    .rule = forms[0].rule,
                                    .person = &people[p],
                                    .command = c,
+                                   .name = name,
                                    .line = buf_str(&line)};
         enum outcome wanted = expect(c, cell.person, cell.rule, cell.line).outcome;
         if (wanted == SILENCE || wanted == REFUSAL) {
@@ -544,10 +554,12 @@ static bool has_form(const char *kind)
     return found;
 }
 
-static void try_command(struct walk *w, const struct command *c)
+/* An alias meets the same rules as its command. */
+static void try_name(struct walk *w, const struct command *c, struct str name)
 {
     const char *kind = NULL;
-    try_denied(w, c);
+    w->names++;
+    try_denied(w, c, name);
     for (size_t i = 0; i < COUNT_OF(forms); i++) {
         const struct form *f = &forms[i];
         bool first = i == 0 || strcmp(f->kind, forms[i - 1].kind) != 0;
@@ -556,11 +568,15 @@ static void try_command(struct walk *w, const struct command *c)
                                            .form = f->name,
                                            .content = f->content,
                                            .rule = f->rule,
-                                           .command = c},
+                                           .command = c,
+                                           .name = name},
                      first);
     }
-    struct matrix_cell other = {
-        .form = "everything", .content = everything, .rule = RULE_NOTHING, .command = c};
+    struct matrix_cell other = {.form = "everything",
+                                .content = everything,
+                                .rule = RULE_NOTHING,
+                                .command = c,
+                                .name = name};
     for (size_t i = 0; (kind = bot_api_update_kind(i)) != NULL; i++) {
         other.kind = kind;
         if (!has_form(kind)) {
@@ -570,6 +586,15 @@ static void try_command(struct walk *w, const struct command *c)
     for (size_t i = 0; i < COUNT_OF(later_kinds); i++) {
         other.kind = later_kinds[i];
         try_everyone(w, &other, false);
+    }
+}
+
+static void try_command(struct walk *w, const struct command *c)
+{
+    const struct yaml_node *aliases = yaml_get(c->root, "aliases");
+    try_name(w, c, str_c(c->name));
+    for (size_t i = 0; i < yaml_len(aliases); i++) {
+        try_name(w, c, yaml_text(yaml_at(aliases, i)));
     }
 }
 
@@ -589,7 +614,7 @@ static void every_kind_of_update_meets_the_same_rules(void **state)
 {
     (void)state;
     struct walk *w = calloc(1, sizeof(*w));
-    size_t commands = 0, loaded = 0;
+    size_t commands = 0, loaded = 0, aliases = 0;
     assert_non_null(w);
     update_rig_open(&w->rig, config);
     grant_and_revoke(&w->rig);
@@ -603,12 +628,15 @@ static void every_kind_of_update_meets_the_same_rules(void **state)
         }
     }
     while (manifest_at(w->rig.manifests, loaded) != NULL) {
-        loaded++;
+        aliases += (size_t)manifest_at(w->rig.manifests, loaded++)->alias_count;
     }
-    print_message("%zu commands, %d cells: %d silence, %d refusals, %d prompts, %d runs\n",
-                  commands, w->cells, w->outcomes[SILENCE], w->outcomes[REFUSAL],
-                  w->outcomes[PROMPT], w->outcomes[RUN]);
+    print_message(
+        "%zu commands, %d names, %d cells: %d silence, %d refusals, %d prompts, %d runs\n",
+        commands, w->names, w->cells, w->outcomes[SILENCE], w->outcomes[REFUSAL],
+        w->outcomes[PROMPT], w->outcomes[RUN]);
     assert_int_equal(commands, loaded);
+    assert_int_equal(w->names, commands + aliases);
+    assert_true(aliases > 0);
     for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
         assert_true(w->outcomes[i] > 0);
     }
