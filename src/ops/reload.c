@@ -582,7 +582,11 @@ static int show_history(struct action_call *call, struct err *err)
     int64_t now_us = clock_wall_us(reload->o.clock);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_array(&data, "config_versions");
-    reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
+    if (n == 1) {
+        reply_title(reply, TONE_PLAIN, "The only configuration so far");
+    } else {
+        reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
+    }
     reply_columns(reply, "#", "when", "who", "why", "changes");
     for (int i = 0; i < n; i++) {
         struct config_version *v = &versions[i];

@@ -291,18 +291,8 @@ static void many_findings_and_long_notes(void **state)
 
 static void check_golden(struct desk_scene *s, const char *line, const char *name)
 {
-    AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
-    AUTO_BUF struct buf file = BUF_INIT(64);
-    AUTO_JSON struct json_object *json = NULL;
     command(s, line);
-    assert_int_equal(
-        json_parse(str_n(s->answer, strcspn(s->answer, "\n")), &JSON_LIMITS_DEFAULT, &json, NULL),
-        0);
-    buf_addf(&out, "%s\n",
-             json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
-    buf_addf(&file, "%s.json", name);
-    golden_check(file.data, buf_str(&out));
+    golden_check_reply(name, s->answer, NULL);
 }
 
 /* As programs get them; the tests of chat render the same files for people. */

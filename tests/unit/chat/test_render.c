@@ -2,11 +2,14 @@
 #include "chat/render.h"
 #include "command/reply_json.h"
 #include "fakes/fake_telegram_check.h"
+#include "io/embed.h"
 #include "rigs/golden.h"
 
+#include <glob.h>
 #include <string.h>
+#include <unistd.h>
 
-static struct reply *status_reply(void)
+static struct reply *markup_reply(void)
 {
     struct reply *r = reply_new();
     reply_title(r, TONE_GOOD, "nightdesk · paper · up 2 d 4 h");
@@ -60,12 +63,12 @@ static void check_text(const char *name, const struct reply *r)
     golden_check(name, buf_str(&text));
 }
 
-static void status_matches_the_golden_files(void **state)
+static void markup_matches_the_golden_files(void **state)
 {
     (void)state;
-    AUTO_REPLY struct reply *r = status_reply();
-    check_html("status.html", r);
-    check_text("status.txt", r);
+    AUTO_REPLY struct reply *r = markup_reply();
+    check_html("markup.html", r);
+    check_text("markup.txt", r);
 }
 
 /* Every kind of block, and a cell of every kind. */
@@ -139,31 +142,57 @@ static void every_block_matches_the_golden_files(void **state)
     check_json("blocks.json", r);
 }
 
-/* tests/golden/<command>.json is the reply of the embedded command, checked by the tests of the
- * module that makes it; here it is read and shown. */
+/* Reads each tests/golden/<name>.json, a reply checked by the tests of the module that makes it,
+ * and shows it on a phone and a console. */
 static void replies_of_commands_match_the_golden_files(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "positions",    "trades",     "risk",        "why",     "decisions", "rules",
-        "whoami",       "version",    "help_why",    "account", "auditlog",  "balance",
-        "profit",       "daily",      "performance", "limits",  "cooldown",  "findings",
-        "wontfix",      "fixed",      "learnings",   "chart",   "export",    "chart_none",
-        "chart_profit", "export_none"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        AUTO_BUF struct buf path = BUF_INIT(256);
+    glob_t found;
+    assert_int_equal(glob("tests/golden/*.json", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
         AUTO_BUF struct buf json = BUF_INIT((size_t)1 << 20);
         AUTO_BUF struct buf name = BUF_INIT(256);
         AUTO_REPLY struct reply *r = NULL;
-        buf_addf(&path, "tests/golden/%s.json", names[i]);
-        assert_int_equal(file_read(path.data, &json, NULL), 0);
+        buf_add_c(&name, found.gl_pathv[i] + strlen("tests/golden/"));
+        size_t stem = name.len - strlen("json");
+        assert_int_equal(file_read(found.gl_pathv[i], &json, NULL), 0);
         assert_int_equal(reply_json_read(json.data, json.len, &r, NULL), 0);
-        buf_addf(&name, "%s.html", names[i]);
+        buf_truncate(&name, stem);
+        buf_add_c(&name, "html");
         check_html(name.data, r);
-        buf_clear(&name);
-        buf_addf(&name, "%s.txt", names[i]);
+        buf_truncate(&name, stem);
+        buf_add_c(&name, "txt");
         check_text(name.data, r);
     }
+    globfree(&found);
+}
+
+/* A new command is part of this by itself. */
+static void every_command_has_golden_files(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"json", "html", "txt"};
+    static const char folder[] = "commands/";
+    int commands = 0, missing = 0;
+    for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
+        struct str name = str_c(f->path);
+        if (!str_starts(name, folder)) {
+            continue;
+        }
+        name = str_n(name.ptr + strlen(folder), name.len - strlen(folder) - strlen("yaml"));
+        commands++;
+        for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+            AUTO_BUF struct buf path = BUF_INIT(256);
+            buf_addf(&path, "tests/golden/%.*s%s", STR_ARG(name), kinds[i]);
+            if (access(path.data, R_OK) != 0) {
+                print_error("%s is missing: check a reply of the command in a test of its module\n",
+                            path.data);
+                missing++;
+            }
+        }
+    }
+    assert_true(commands > 50);
+    assert_int_equal(missing, 0);
 }
 
 /* A line of a log goes on below, indented; a word longer than the phone is cut. */
@@ -333,9 +362,10 @@ static void an_empty_reply_is_still_a_message(void **state)
     assert_true(parts.part[0].len > 0);
 }
 
-UNIT_GROUP(chat_render, cmocka_unit_test(status_matches_the_golden_files),
+UNIT_GROUP(chat_render, cmocka_unit_test(markup_matches_the_golden_files),
            cmocka_unit_test(every_block_matches_the_golden_files),
            cmocka_unit_test(replies_of_commands_match_the_golden_files),
+           cmocka_unit_test(every_command_has_golden_files),
            cmocka_unit_test(long_fixed_lines_fit_a_phone),
            cmocka_unit_test(a_narrow_terminal_shows_it_too),
            cmocka_unit_test(an_error_shows_cause_impact_and_remediation),

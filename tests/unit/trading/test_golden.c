@@ -2,6 +2,7 @@
 #include "rigs/golden.h"
 #include "steer_rig.h"
 #include "store/decision_table.h"
+#include "store/rule_table.h"
 
 #include <string.h>
 
@@ -47,18 +48,31 @@ static void add_decision(struct steer_rig *s, int64_t id, enum outcome outcome)
 
 static void check(struct steer_rig *s, const char *line, const char *name)
 {
-    AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
-    AUTO_BUF struct buf file = BUF_INIT(64);
-    AUTO_JSON struct json_object *json = NULL;
     steer_rig_send(s, &s->rig.adam, line);
-    const char *text = s->full;
-    assert_int_equal(
-        json_parse(str_n(text, strcspn(text, "\n")), &JSON_LIMITS_DEFAULT, &json, NULL), 0);
-    buf_addf(&out, "%s\n",
-             json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
-    buf_addf(&file, "%s.json", name);
-    golden_check(file.data, buf_str(&out));
+    golden_check_reply(name, s->full, NULL);
+}
+
+/* Sends a line that asks first, and checks its prompt, whose code differs from run to run. */
+static void check_prompt(struct steer_rig *s, const char *line, const char *name)
+{
+    steer_rig_send(s, &s->rig.adam, line);
+    golden_check_reply(name, s->full, (const char *const[]){runner_rig_code(&s->rig), NULL});
+}
+
+/* The engine accepts the newest request; the test has published what follows. */
+static void accept(struct steer_rig *s)
+{
+    const struct request r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+}
+
+/* The same for a command whose reply waits for the engine. */
+static void check_accepted(struct steer_rig *s, const char *line, const char *name)
+{
+    steer_rig_send(s, &s->rig.adam, line);
+    accept(s);
+    golden_check_reply(name, s->full, NULL);
 }
 
 static void replies_match_the_golden_files(void **state)
@@ -75,7 +89,7 @@ static void replies_match_the_golden_files(void **state)
         const char *line;
         const char *name;
     } cases[] = {
-        {"/status", "account"},
+        {"/status", "status"},
         {"/positions", "positions"},
         {"/trades", "trades"},
         {"/risk", "risk"},
@@ -89,13 +103,86 @@ static void replies_match_the_golden_files(void **state)
         {"/balance", "balance"},
         {"/profit", "profit"},
         {"/daily 3", "daily"},
+        {"/weekly 2", "weekly"},
+        {"/monthly 2", "monthly"},
         {"/performance exit", "performance"},
+        {"/stats", "stats"},
         {"/limits", "limits"},
         {"/cooldown", "cooldown"},
+        {"/live", "live"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         check(s, cases[i].line, cases[i].name);
     }
+}
+
+/* As the engine does with a new rule. */
+static void save_rule(struct steer_rig *s, const struct request *r, enum rule_status status)
+{
+    AUTO_FREE struct rule_book *book = calloc(1, sizeof(*book));
+    struct condition program;
+    assert_non_null(book);
+    book->rule_count = 1;
+    assert_int_equal(rule_read(str_c(r->text), &book->rules[0], &program, NULL), 0);
+    book->rules[0].id = 3;
+    book->rules[0].status = status;
+    (void)str_copy(STR_LIT("adam"), book->rules[0].created_by, sizeof(book->rules[0].created_by));
+    assert_int_equal(rule_table_save(s->engine_store, book, NULL), 0);
+}
+
+static void rules_match_the_golden_files(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.adam, "/rule_add avoid \"rsi14@1h > 70\" \"no chasing\"");
+    const struct request r = steer_rig_next_request(s);
+    save_rule(s, &r, RULE_TESTING);
+    steer_rig_answer(s, &r, ERR_NONE);
+    golden_check_reply("rule_add", s->full, NULL);
+    check_prompt(s, "/rule_activate 3", "rule_activate");
+    check_prompt(s, "/rule_retire 3", "rule_retire");
+    save_rule(s, &r, RULE_ACTIVE);
+    check_prompt(s, "/rule_test 3", "rule_test");
+}
+
+static void cooldowns_match_the_golden_files(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.adam, "/cooldown_set BTC-USD 6h");
+    struct snapshot *n = steer_rig_draft(s);
+    n->risk.symbol_count = 1;
+    n->risk.symbols[0].symbol = n->markets[0].symbol;
+    n->risk.symbols[0].cooldown_until_us = n->market_us + 6 * USEC_PER_HOUR;
+    steer_rig_publish(s);
+    accept(s);
+    golden_check_reply("cooldown_set", s->full, NULL);
+    check_prompt(s, "/cooldown_lift BTC-USD", "cooldown_lift");
+}
+
+static void steering_matches_the_golden_files(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    check_accepted(s, "/pause", "pause");
+    check_accepted(s, "/resume", "resume");
+    check_prompt(s, "/maintenance", "maintenance");
+    check_prompt(s, "/amend BTC-USD stop=63500 target=67000", "amend");
+    check_prompt(s, "/emergency_stop", "emergency_stop");
+    check_prompt(s, "/close 1", "close");
+    steer_rig_confirm(s, &s->rig.adam);
+    steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US + USEC_PER_DAY);
+    steer_rig_draft(s)->venue_agrees = true;
+    steer_rig_publish(s);
+    accept(s);
+    golden_check_reply("close_done", s->full, NULL);
+    check_accepted(s, "/cancel_orders", "cancel_orders");
+
+    struct snapshot *n = steer_rig_draft(s);
+    n->state = TRADING_EMERGENCY;
+    n->verified_flat = true;
+    steer_rig_publish(s);
+    check_prompt(s, "/clear_emergency", "clear_emergency");
 }
 
 /* The pages of /trades meet without a gap and end. */
@@ -115,4 +202,6 @@ static void trades_come_in_pages(void **state)
 }
 
 UNIT_GROUP(trading_golden, STEER_RIG_TEST(replies_match_the_golden_files),
-           STEER_RIG_TEST(trades_come_in_pages))
+           STEER_RIG_TEST(steering_matches_the_golden_files),
+           STEER_RIG_TEST(cooldowns_match_the_golden_files),
+           STEER_RIG_TEST(rules_match_the_golden_files), STEER_RIG_TEST(trades_come_in_pages))

@@ -1,0 +1,313 @@
+/* The replies of the embedded commands of access, alerts, services, audits and the configuration,
+ * as programs get them; those of trading and findings are checked by the tests of their modules. */
+#include "../../../src/health/health_internal.h"
+#include "alerts/alerts.h"
+#include "auditor/auditor.h"
+#include "base/check.h"
+#include "health/health.h"
+#include "io/file.h"
+#include "io/http.h"
+#include "io/pool.h"
+#include "ops/reload.h"
+#include "rigs/golden.h"
+#include "rigs/reply_text.h"
+#include "rigs/runner_rig.h"
+#include "store/trading.h"
+#include "trading/desk.h"
+
+#include <unistd.h>
+
+struct scene {
+    struct runner_rig rig; /* its runner is replaced by one over commands/ */
+    struct config *file;   /* of /reload and /config_history */
+    struct config_options source;
+    char path[160];
+    struct alerts *alerts;
+    struct http *http;
+    struct pool *helpers;
+    struct health *health;
+    struct trading_store *trading;
+    struct auditor *auditor;
+    struct reload *reload;
+    struct snapshot *snapshot;
+    struct shared shared;
+    struct builtin builtin;
+    struct action_table *actions;
+    struct manifest_list *manifests;
+    char full[131072]; /* the newest reply, with its data */
+};
+
+static void decorate(struct reply *reply, void *userdata)
+{
+    struct scene *s = userdata;
+    reply_text_all(reply, s->full, sizeof(s->full));
+}
+
+static const struct snapshot *read_snapshot(void *userdata)
+{
+    return ((struct scene *)userdata)->snapshot;
+}
+
+static void on_apply(const struct config *before, const struct config *config, void *userdata)
+{
+    (void)before, (void)config, (void)userdata;
+}
+
+static int on_files(const struct config *config, void *userdata)
+{
+    (void)config, (void)userdata;
+    return 0;
+}
+
+static void on_busy(bool begins, void *userdata)
+{
+    (void)begins, (void)userdata;
+}
+
+static void open_reload(struct scene *s)
+{
+    struct err err = {0};
+    (void)snprintf(s->path, sizeof(s->path), "%s/nightdesk.yaml", s->rig.folder);
+    s->source = (struct config_options){.path = s->path};
+    assert_int_equal(file_write(s->path, STR_LIT("risk: {max_positions: 3}\n"), 0600, &err), 0);
+    assert_int_equal(config_load(&s->source, &s->file, NULL, &err), 0);
+    s->reload = reload_new(&(struct reload_options){.config = s->file,
+                                                    .source = &s->source,
+                                                    .loop = s->rig.loop,
+                                                    .clock = &s->rig.clock.clock,
+                                                    .store = s->rig.store,
+                                                    .alerts = s->alerts,
+                                                    .access = s->rig.access,
+                                                    .apply = on_apply,
+                                                    .files = on_files,
+                                                    .busy = on_busy});
+    reload_started(s->reload);
+}
+
+static void open_health(struct scene *s)
+{
+    struct config *config = &s->rig.config;
+    for (int i = 0; i < config->service_count; i++) {
+        config->services[i].unit = config->services[i].url = config->services[i].health_endpoint =
+            "";
+    }
+    config->services[0].unit = "demo.service";
+    config->services[1].command.items[0] = "/bin/true";
+    config->services[1].command.count = 1;
+    const struct health_options options = {.loop = s->rig.loop,
+                                           .config = config,
+                                           .store = s->rig.store,
+                                           .alerts = s->alerts,
+                                           .http = s->http,
+                                           .helpers = s->helpers,
+                                           .state_dir = s->rig.folder};
+    assert_int_equal(health_new(&options, &s->health, NULL), 0);
+}
+
+static void open_auditor(struct scene *s)
+{
+    shared_init(&s->shared, 1);
+    shared_seal(&s->shared);
+    s->snapshot = snapshot_new(1);
+    s->snapshot->version = 1;
+    s->snapshot->published_wall_us = s->rig.clock.now_wall_us;
+    s->snapshot->published_mono_us = s->rig.clock.now_mono_us;
+    s->snapshot->started_wall_us = s->rig.clock.now_wall_us;
+    s->snapshot->started_mono_us = s->rig.clock.now_mono_us;
+    s->snapshot->market_us = s->rig.clock.now_wall_us;
+    s->snapshot->market_speed = 1;
+    s->snapshot->state = TRADING_ACTIVE;
+    s->snapshot->initial_cash = s->snapshot->cash = s->snapshot->equity = dec_from_int(10000);
+    s->snapshot->books_balance = true;
+    atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->trading, NULL), 0);
+    const struct auditor_options options = {.loop = s->rig.loop,
+                                            .clock = &s->rig.clock.clock,
+                                            .config = &s->rig.config,
+                                            .trading = s->trading,
+                                            .store = s->rig.store,
+                                            .alerts = s->alerts,
+                                            .snapshot = read_snapshot,
+                                            .snapshot_userdata = s,
+                                            .shared = &s->shared,
+                                            .state_dir = s->rig.folder};
+    assert_int_equal(auditor_new(&options, &s->auditor, NULL), 0);
+}
+
+static void open_commands(struct scene *s)
+{
+    struct err err = {0};
+    s->actions = action_table_new();
+    s->builtin = (struct builtin){
+        .store = s->rig.store, .clock = &s->rig.clock.clock, .access = s->rig.access};
+    builtin_actions(&s->builtin, s->actions);
+    desk_actions(NULL, s->actions);
+    alerts_actions(s->alerts, s->actions);
+    health_actions(s->health, s->actions);
+    reload_actions(s->reload, s->actions);
+    auditor_actions(s->auditor, s->actions);
+    assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
+    s->builtin.manifests = s->manifests;
+    const struct runner_options options = {.loop = s->rig.loop,
+                                           .clock = &s->rig.clock.clock,
+                                           .config = &s->rig.config,
+                                           .store = s->rig.store,
+                                           .access = s->rig.access,
+                                           .actions = s->actions,
+                                           .manifests = s->manifests,
+                                           .decorate = decorate,
+                                           .decorate_userdata = s};
+    runner_free(s->rig.runner);
+    assert_int_equal(runner_new(&options, &s->rig.runner, &err), 0);
+}
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+    const struct pool_options pool = {.name = "helper", .threads_max = 1, .queue_max = 4};
+    assert_non_null(s);
+    runner_rig_open(&s->rig);
+    s->rig.config.telegram_bot_token = "";
+    s->rig.config.mail_server = "";
+    s->rig.config.webhook_url = "";
+    s->helpers = pool_new(s->rig.loop, &pool, NULL);
+    s->http = http_new(s->rig.loop, NULL);
+    const struct alerts_options alerts = {.clock = &s->rig.clock.clock,
+                                          .config = &s->rig.config,
+                                          .access = s->rig.access,
+                                          .store = s->rig.store,
+                                          .headless = true};
+    assert_int_equal(alerts_new(&alerts, &s->alerts, NULL), 0);
+    open_health(s);
+    open_auditor(s);
+    open_reload(s);
+    open_commands(s);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    runner_free(TAKE(s->rig.runner));
+    reload_free(s->reload);
+    auditor_free(s->auditor);
+    health_free(s->health);
+    alerts_free(s->alerts);
+    manifest_list_free(s->manifests);
+    action_table_free(s->actions);
+    trading_store_free(s->trading);
+    shared_release(&s->shared);
+    free(s->snapshot);
+    http_free(s->http);
+    pool_free(s->helpers);
+    config_free(s->file);
+    runner_rig_close(&s->rig);
+    free(s);
+    return 0;
+}
+
+static void send(struct scene *s, const char *line)
+{
+    s->full[0] = '\0';
+    assert_int_equal(runner_rig_submit(&s->rig, &s->rig.adam, line), 0);
+    loop_advance(s->rig.loop, 0);
+}
+
+static void check(struct scene *s, const char *line, const char *name)
+{
+    send(s, line);
+    golden_check_reply(name, s->full, (const char *const[]){s->rig.folder, NULL});
+}
+
+static void check_prompt(struct scene *s, const char *line, const char *name)
+{
+    send(s, line);
+    golden_check_reply(name, s->full, (const char *const[]){runner_rig_code(&s->rig), NULL});
+}
+
+static void confirm(struct scene *s)
+{
+    char line[32];
+    (void)snprintf(line, sizeof(line), "/confirm %s", runner_rig_code(&s->rig));
+    send(s, line);
+}
+
+static void people_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    check(s, "/help", "help");
+    check(s, "/start", "start");
+    check(s, "/otp", "otp");
+    check_prompt(s, "/grant 123456789 operator name=dora", "grant");
+    confirm(s);
+    check(s, "/users", "users");
+    check_prompt(s, "/revoke dora", "revoke");
+    check(s, "/runs", "runs");
+
+    const struct principal owner = {
+        .id = (int64_t)getuid(), .name = "owner", .role = ROLE_ADMIN, .emergency = true};
+    s->rig.config.telegram_bot_token = "1:x";
+    assert_int_equal(runner_rig_call(&s->rig, &owner, "/pair", false), 0);
+    AUTO_JSON struct json_object *json = NULL;
+    const char *text = s->rig.reply_text;
+    assert_int_equal(
+        json_parse(str_n(text, strcspn(text, "\n")), &JSON_LIMITS_DEFAULT, &json, NULL), 0);
+    const char *code = json_text(json_get(json, "data"), "code");
+    assert_int_equal(strlen(code), PAIR_CODE_CHARS);
+    AUTO_BUF struct buf shown = BUF_INIT(32);
+    buf_addf(&shown, "%.5s-%s", code, code + PAIR_CODE_CHARS / 2);
+    golden_check_reply("pair", text, (const char *const[]){code, shown.data, NULL});
+}
+
+static void alerts_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_HIGH,
+                                    .source = "health",
+                                    .fingerprint = "service:demo",
+                                    .title = "demo is down",
+                                    .description = "3 consecutive checks failed: HTTP 503",
+                                    .recommendation = "See /logs demo."};
+    assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
+    clock_fake_advance(&s->rig.clock, 90 * USEC_PER_MIN);
+    check(s, "/alerts", "alerts");
+    check(s, "/alerts 1", "alerts_one");
+    check(s, "/mute 1 1h", "mute");
+    check(s, "/unmute 1", "unmute");
+    check(s, "/ack 1", "ack");
+    check(s, "/test_alert", "test_alert");
+}
+
+static void services_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    char log[192];
+    (void)snprintf(log, sizeof(log), "%s/prediction.log", s->rig.folder);
+    assert_int_equal(
+        file_write(log, STR_LIT("12:05:06 ready\n12:05:07 the feed is silent\n"), 0600, NULL), 0);
+    check(s, "/services", "services");
+    check_prompt(s, "/restart demo", "restart");
+    send(s, "/logs prediction");
+    for (int i = 0; i < 2000 && s->full[0] == '\0'; i++) { /* a helper works in real time */
+        (void)usleep(5000);
+        loop_advance(s->rig.loop, 0);
+    }
+    golden_check_reply("logs", s->full, NULL);
+    check(s, "/audit", "audit");
+}
+
+static void configurations_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    check(s, "/config_history", "config_history");
+    assert_int_equal(file_write(s->path, STR_LIT("risk: {max_positions: 4}\n"), 0600, NULL), 0);
+    check_prompt(s, "/reload quieter", "reload");
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(ops_golden, SCENE_TEST(people_match_the_golden_files),
+           SCENE_TEST(alerts_match_the_golden_files), SCENE_TEST(services_match_the_golden_files),
+           SCENE_TEST(configurations_match_the_golden_files))
