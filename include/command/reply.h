@@ -129,6 +129,9 @@ void reply_page(struct reply *r, const char *previous, const char *next);
  * button that fits into no row is left out. */
 void reply_button(struct reply *r, const char *text, const char *command, enum button_style style);
 void reply_button_row(struct reply *r);
+/* The message had buttons, and this became of them: "✓ Confirmed". Telegram shows it as a button
+ * that cannot be pressed. At most 128 bytes are kept. */
+__attribute__((format(printf, 2, 3))) void reply_choice(struct reply *r, const char *format, ...);
 /* Marks the reply as confidential (balances, keys, log excerpts): Telegram then sends it with
  * protect_content, so that it cannot be forwarded. */
 void reply_protect(struct reply *r);
@@ -142,7 +145,7 @@ void reply_conceal_png(struct reply *r, struct str png);
  * code, cause, impact, remedy and context from reply_get_error, and the blocks. */
 void reply_error(struct reply *r, const struct err *err);
 /* Adds the blocks, buttons, protection and data members of another reply. The title, tone, footer,
- * page and error of r do not change. */
+ * page, choice and error of r do not change. */
 void reply_append(struct reply *r, const struct reply *from);
 /* The machine-readable part: a JSON object that the reply owns. Callers add members to it. */
 struct json_object *reply_data(struct reply *r);
@@ -189,3 +192,4 @@ const char *reply_get_page(const struct reply *r, bool next); /* "" if there is 
 size_t reply_button_rows(const struct reply *r);
 size_t reply_button_count(const struct reply *r, size_t row);
 struct reply_button reply_get_button(const struct reply *r, size_t row, size_t index);
+const char *reply_get_choice(const struct reply *r); /* "": none */

@@ -6,8 +6,8 @@
  *     rc = reply_json_read(text, len, &reply, err);
  *
  * {"schema": "nightdesk.reply/2", "title", "tone", "error": {...}, "blocks": [...], "buttons":
- * [[{"text", "command", "style"}]], "page": {"previous", "next"}, "footer", "protect", "data":
- * {...}}. Blocks:
+ * [[{"text", "command", "style"}]], "page": {"previous", "next"}, "footer", "choice", "protect",
+ * "data": {...}}. Blocks:
  *     {"type": "para", "spans": ["Equity ", {"type": "money", "value": 2.39, "unit": "USD"}]}
  *     {"type": "heading" | "pre" | "quote", "text"}
  *     {"type": "fields", "fields": [{"name", "spans"}]}
@@ -17,8 +17,8 @@
  *     {"type": "progress", "fraction", "text"}
  *     {"type": "image" | "document", "id", "name", "media_type", "size_bytes", "caption"}
  *     {"type": "fold", "title", "blocks": [...]}
- * Values are those of cell.h. A page holds command lines. "page", "error" and "caption" may be
- * absent. Version 1 (0.1.0, without "schema") had the blocks {"line"}, {"table": {"headers",
+ * Values are those of cell.h. A page holds command lines. "page", "error", "choice" and "caption"
+ * may be absent. Version 1 (0.1.0, without "schema") had the blocks {"line"}, {"table": {"headers",
  * "rows"}} and {"pre"}; it can still be read.
  * Thread: any.
  */

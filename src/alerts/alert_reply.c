@@ -65,6 +65,9 @@ static void add_buttons(struct reply *r, const struct alert *alert)
         reply_button(r, "Mute 1 h", command.data, BUTTON_PLAIN);
         buf_clear(&command);
     }
+    if (alert->status == ALERT_ACKNOWLEDGED) {
+        reply_choice(r, "✓ Acked by %s", alert->acked_by);
+    }
     if (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED) {
         buf_addf(&command, "/alerts %lld", (long long)alert->id);
         reply_button(r, "Explain", command.data, BUTTON_PLAIN);

@@ -42,6 +42,7 @@ struct telegram {
     bool poll_stalled;
     bool plain_times;   /* the server does not know <tg-time> */
     bool plain_buttons; /* nor the style of a button */
+    bool no_disabled;   /* nor a button that cannot be pressed */
     char username[33];
     int64_t last_poll_wall_us;
     int64_t started_wall_us;

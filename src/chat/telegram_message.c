@@ -27,13 +27,18 @@ static size_t cut_utf8(struct str text, size_t max)
     return i;
 }
 
-static void add_button(struct json_out *out, const struct reply_button *button, bool plain)
+/* Opens a button. */
+static void add_label(struct json_out *out, const char *label)
 {
     AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
-    struct str label = str_c(button->text);
-    render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
+    render_clean(str_n(label, cut_utf8(str_c(label), BUTTON_TEXT_MAX)), false, &text);
     json_out_object(out, NULL);
     json_out_text(out, "text", text.len > 0 ? text.data : "…");
+}
+
+static void add_button(struct json_out *out, const struct reply_button *button, bool plain)
+{
+    add_label(out, button->text);
     if (strlen(button->command) <= CALLBACK_DATA_MAX) {
         json_out_text(out, "callback_data", button->command);
     } else {
@@ -64,12 +69,8 @@ struct keys {
 };
 
 /* Opens keyboard and row with the first button, so that neither is ever empty. */
-static void add_key(struct keys *keys, const struct reply_button *button)
+static void open_row(struct keys *keys)
 {
-    size_t len = strlen(button->command);
-    if (len == 0 || len > COPY_TEXT_MAX) {
-        return;
-    }
     if (!keys->has_rows) {
         json_out_object(keys->out, keys->key);
         json_out_array(keys->out, "inline_keyboard");
@@ -79,7 +80,15 @@ static void add_key(struct keys *keys, const struct reply_button *button)
     }
     keys->has_rows = true;
     keys->has_buttons = true;
-    add_button(keys->out, button, keys->plain);
+}
+
+static void add_key(struct keys *keys, const struct reply_button *button)
+{
+    size_t len = strlen(button->command);
+    if (len > 0 && len <= COPY_TEXT_MAX) {
+        open_row(keys);
+        add_button(keys->out, button, keys->plain);
+    }
 }
 
 static void end_row(struct keys *keys)
@@ -90,12 +99,26 @@ static void end_row(struct keys *keys)
     keys->has_buttons = false;
 }
 
+/* The choice that was made takes the place of the buttons at which it was made. */
+static void add_choice(struct keys *keys, const char *choice)
+{
+    open_row(keys);
+    add_label(keys->out, choice);
+    json_out_object(keys->out, "disabled"); /* Bot API 10.3 */
+    json_out_end(keys->out);
+    json_out_end(keys->out);
+    end_row(keys);
+}
+
 /* The last row has the buttons for the pages before and after. Adds nothing if there are none. */
 static void add_keyboard(struct json_out *out, const char *key, const struct delivery *d)
 {
     const struct reply *reply = d->reply;
     static const char *const names[] = {"◀ Previous", "Next ▶"};
     struct keys keys = {.out = out, .key = key, .plain = d->plain_buttons};
+    if (telegram_message_shows_choice(d)) {
+        add_choice(&keys, reply_get_choice(reply));
+    }
     for (size_t row = 0; row < reply_button_rows(reply); row++) {
         for (size_t i = 0; i < reply_button_count(reply, row); i++) {
             struct reply_button button = reply_get_button(reply, row, i);
@@ -112,6 +135,11 @@ static void add_keyboard(struct json_out *out, const char *key, const struct del
         json_out_end(out);
         json_out_end(out);
     }
+}
+
+bool telegram_message_shows_choice(const struct delivery *d)
+{
+    return !d->no_disabled && reply_get_choice(d->reply)[0] != '\0';
 }
 
 /* Removes our own markup: drops tags, decodes the four entities. */

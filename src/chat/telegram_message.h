@@ -43,6 +43,7 @@ struct delivery {
     bool repeated;      /* may have arrived already */
     bool plain_times;   /* without <tg-time> */
     bool plain_buttons; /* without styles */
+    bool no_disabled;   /* without the choice that was made at former buttons */
     int64_t message_id; /* of part 0, after it was delivered */
     int migrations;
     struct telegram_call *call;
@@ -56,5 +57,7 @@ int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct er
 void telegram_message_become_document(struct delivery *d);
 /* Sends the error instead of a file that cannot be sent. */
 void telegram_message_become_error(struct delivery *d, const struct err *why);
+/* Whether its keyboard has the choice that was made at former buttons. */
+bool telegram_message_shows_choice(const struct delivery *d);
 /* Whether the row is a text: it has parts. */
 bool telegram_message_is_text(const struct delivery *d);

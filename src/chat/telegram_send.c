@@ -399,6 +399,12 @@ static bool topic_is_gone(const struct telegram_answer *answer)
            mentions(answer, "TOPIC_DELETED") || mentions(answer, "TOPIC_ID_INVALID");
 }
 
+/* A server older than Bot API 10.3 sees a button without an action. */
+static bool knows_no_disabled(const struct telegram_answer *answer)
+{
+    return mentions(answer, "text buttons are unallowed") || mentions(answer, "disabled");
+}
+
 static void next_part(struct delivery *d)
 {
     /* Only the first part of a live message is kept up to date. */
@@ -514,6 +520,11 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         LOG(NOTICE, "telegram: the server does not know the style of a button: they are all alike");
         send->t->plain_buttons = true;
         d->plain_buttons = true;
+        send_part(d);
+    } else if (knows_no_disabled(answer) && telegram_message_shows_choice(d)) {
+        LOG(NOTICE, "telegram: the server does not know a disabled button: used ones disappear");
+        send->t->no_disabled = true;
+        d->no_disabled = true;
         send_part(d);
     } else if (d->form == FORM_HTML && answer->code == 400 && telegram_message_is_text(d)) {
         /* "can't parse entities", or another error in markup or buttons. */
@@ -654,6 +665,7 @@ static void post_unstored(struct telegram_send *send, const struct telegram_unst
         make_times_plain(d);
     }
     d->plain_buttons = send->t->plain_buttons;
+    d->no_disabled = send->t->no_disabled;
     if (d->parts.overflow) {
         telegram_message_become_document(d);
     }
@@ -699,6 +711,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     d->edit = (row->kind == OUTBOX_EDIT || row->kind == OUTBOX_REFRESH) &&
               row->edit_message_id != 0 && d->chat_id == row->chat_id;
     d->plain_buttons = send->t->plain_buttons;
+    d->no_disabled = send->t->no_disabled;
     d->repeated = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
     if (chat_is_dead(send, d->chat_id)) {
         (void)err_set(&err, ERR_TELEGRAM_CHAT_DEAD, "chat %lld", (long long)d->chat_id);

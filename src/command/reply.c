@@ -17,6 +17,7 @@
 #define REPLY_BLOCKS_MAX 2000
 #define REPLY_VALUES_MAX 3000  /* cells other than text: their JSON is longer than their text */
 #define REPLY_CELLS_MAX  20000 /* of any kind */
+#define BUTTON_TEXT_MAX  128
 
 #define LINE_MAX_BYTES   ((size_t)16 * 1024) /* one formatted line, title or footer */
 
@@ -132,6 +133,7 @@ void reply_free(struct reply *r)
     free(r->footer);
     free(r->page[0]);
     free(r->page[1]);
+    free(r->choice);
     (void)json_object_put(r->data);
     free(r);
 }
@@ -634,9 +636,10 @@ void reply_button(struct reply *r, const char *text, const char *command, enum b
     if (row->count == REPLY_BUTTONS_IN_ROW) {
         return; /* its command can be typed */
     }
-    row->buttons[row->count++] = (struct button){.text = clean_copy(str_c(text), 128, NULL),
-                                                 .command = clean_copy(str_c(command), 256, NULL),
-                                                 .style = style};
+    row->buttons[row->count++] =
+        (struct button){.text = clean_copy(str_c(text), BUTTON_TEXT_MAX, NULL),
+                        .command = clean_copy(str_c(command), 256, NULL),
+                        .style = style};
 }
 
 void reply_button_row(struct reply *r)
@@ -645,6 +648,17 @@ void reply_button_row(struct reply *r)
     if (!is_new && r->button_row_count < REPLY_BUTTON_ROWS_MAX) {
         r->button_row_count++;
     }
+}
+
+void reply_choice(struct reply *r, const char *format, ...)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    free(r->choice);
+    r->choice = clean_copy(buf_str(&text), BUTTON_TEXT_MAX, NULL);
 }
 
 void reply_protect(struct reply *r)

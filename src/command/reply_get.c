@@ -131,6 +131,11 @@ size_t reply_button_count(const struct reply *r, size_t row)
     return r->button_rows[row].count;
 }
 
+const char *reply_get_choice(const struct reply *r)
+{
+    return r->choice == NULL ? "" : r->choice;
+}
+
 struct reply_button reply_get_button(const struct reply *r, size_t row, size_t index)
 {
     ASSERT(row < r->button_row_count && index < r->button_rows[row].count);

@@ -53,6 +53,7 @@ struct reply {
     size_t block_cap;
     struct button_row button_rows[REPLY_BUTTON_ROWS_MAX];
     size_t button_row_count;
+    char *choice;
     struct json_object *data;
     size_t text_bytes;  /* of title, blocks and footer */
     size_t value_count; /* cells other than text */

@@ -214,6 +214,9 @@ static void write_shown(const struct reply *r, struct json_out *out)
     struct writer w = {.out = out};
     json_out_text(out, "schema", REPLY_JSON_SCHEMA);
     reply_walk(r, &visitor, &w);
+    if (reply_get_choice(r)[0] != '\0') {
+        json_out_text(out, "choice", reply_get_choice(r));
+    }
     json_out_bool(out, "protect", reply_is_protected(r));
 }
 
@@ -483,6 +486,9 @@ int reply_json_read(const char *text, size_t len, struct reply **ret, struct err
     }
     if (json_text(o, "footer")[0] != '\0') {
         reply_footer(r, "%s", json_text(o, "footer"));
+    }
+    if (json_text(o, "choice")[0] != '\0') {
+        reply_choice(r, "%s", json_text(o, "choice"));
     }
     if (json_truth(o, "protect", false)) {
         reply_protect(r);

@@ -112,6 +112,7 @@ struct run {
     struct arg_value *args;        /* owned; args[i] is the value of m->args[i] */
     struct manifest_demand demand; /* of `who` for these arguments, once they are bound */
     struct stale_age age;          /* of the message that asked for it, if that was too old */
+    char choice[96];               /* how its prompt was answered: "✓ Confirmed"; "": no prompt */
     char changed[600];             /* lines of what is not as its prompt showed it; "": nothing */
     int64_t started_mono_us;
 

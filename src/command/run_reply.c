@@ -243,6 +243,27 @@ static void add_fraction(struct reply *r, const struct run *run)
     }
 }
 
+static const struct {
+    const char *yes;
+    const char *no;
+} choices[STAGE_COUNT] = {[STAGE_STALE] = {"✓ Run", "✗ Dropped"},
+                          [STAGE_CONFIRM] = {"✓ Confirmed", "✗ Cancelled"},
+                          [STAGE_CODE] = {"✓ Code accepted", "✗ Cancelled"},
+                          [STAGE_APPROVE] = {"✓ Approved", "✗ Refused"}};
+
+void run_reply_set_choice(struct run *run, enum stage_id stage, const char *by)
+{
+    (void)snprintf(run->choice, sizeof(run->choice), "%s%s%s", choices[stage].yes,
+                   by[0] == '\0' ? "" : " by ", by);
+}
+
+static void add_choice(struct reply *r, const struct run *run)
+{
+    if (run->choice[0] != '\0') {
+        reply_choice(r, "%s", run->choice);
+    }
+}
+
 struct reply *run_reply_progress(const struct run *run)
 {
     struct reply *r = reply_new();
@@ -258,6 +279,7 @@ struct reply *run_reply_progress(const struct run *run)
         buf_addf(&cancel, "/cancel %lld", (long long)run->id);
         reply_button(r, "Cancel", cancel.data, BUTTON_PLAIN);
     }
+    add_choice(r, run);
     run_reply_protect(run, r);
     return r;
 }
@@ -367,6 +389,7 @@ static struct reply *make_result(struct run *run)
 struct reply *run_reply_result(struct run *run)
 {
     struct reply *r = make_result(run);
+    add_choice(r, run);
     run_reply_protect(run, r);
     return r;
 }
@@ -399,9 +422,13 @@ struct reply *run_reply_stale_answer(const char *line, const char *code,
     return r;
 }
 
-struct reply *run_reply_closed(const char *line, const struct err *err)
+struct reply *run_reply_closed(const char *line, enum stage_id stage, const struct err *err)
 {
     struct reply *r = reply_new();
+    reply_choice(r, "%s",
+                 err == NULL                      ? choices[stage].no
+                 : err->id == ERR_CONFIRM_EXPIRED ? "✗ Expired"
+                                                  : "✗ Not run");
     if (err == NULL) {
         reply_title(r, TONE_PLAIN, "Cancelled: %s", line);
         reply_line(r, "Nothing was done.");

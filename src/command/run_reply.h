@@ -47,4 +47,7 @@ void run_reply_add_unwritable(struct reply *r, const struct err *why);
 void run_reply_add_recorded(struct reply *r, const struct run *run);
 /* The final state of a prompt that did not become a run: cancelled (err NULL), expired or refused.
  */
-struct reply *run_reply_closed(const char *line, const struct err *err);
+struct reply *run_reply_closed(const char *line, enum stage_id stage, const struct err *err);
+/* How the prompt of a stage was answered, for the run that follows: "✓ Confirmed". by: who approved
+ * it; "": not known. */
+void run_reply_set_choice(struct run *run, enum stage_id stage, const char *by);

@@ -161,6 +161,13 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
                                     stage_name(stage), "ok", err);
 }
 
+static enum stage_id stage_of(const struct confirmation *c)
+{
+    enum stage_id stage = STAGE_CONFIRM;
+    (void)stage_parse(c->stage, &stage);
+    return stage;
+}
+
 /* The command line of a prompt. */
 static void prompt_line(struct runner *runner, const struct run_row *row, struct buf *out)
 {
@@ -197,7 +204,7 @@ int runner_confirm_close(struct runner *runner, const struct confirmation *c,
     if (rc < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *reply = run_reply_closed(line.data, why);
+    AUTO_REPLY struct reply *reply = run_reply_closed(line.data, stage_of(c), why);
     int64_t outbox_id = c->outbox_id;
     rc = run_write_post(runner, &who, row->chat_id, 0, reply, row->id, false, &outbox_id, err);
     rc = rc < 0 ? rc : stage_close_copies(runner, c, reply, err);
@@ -269,6 +276,7 @@ static int post_approved(struct runner *runner, const struct invocation *in,
     reply_title(a->reply, TONE_GOOD, "Approved by %s: %s of %s", in->who->name, line.data,
                 run->who.name);
     reply_line(a->reply, "/runs %lld shows how it goes.", (long long)run->id);
+    reply_choice(a->reply, "%s", run->choice);
     int rc = stage_close_copies(runner, c, a->reply, err);
     return rc < 0 ? rc : post_elsewhere(runner, in, c, a, err);
 }
@@ -304,9 +312,10 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         return rc;
     }
     run_lock_take(run, clock_wall_us(runner->o.clock));
+    run_reply_set_choice(run, stage_of(c), approved ? in->who->name : "");
     run->on_reply = approved ? NULL : in->on_reply;
     run->userdata = in->userdata;
-    if (run->outbox_id != 0 && !run->over) { /* replace the prompt at once: its buttons disappear */
+    if (run->outbox_id != 0 && !run->over) { /* replace the prompt at once: its buttons are used */
         AUTO_REPLY struct reply *reply = run_reply_progress(run);
         rc = run_write_post(runner, &run->who, run->chat_id, run->thread_id, reply, run->id,
                             run->m->emergency, &run->outbox_id, err);
@@ -383,7 +392,7 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
                          struct admission *a, struct err *err)
 {
     struct err why = {0};
-    enum stage_id stage = STAGE_CONFIRM;
+    enum stage_id stage = stage_of(c);
     bool passed = false;
     AUTO_RUN struct run *run = run_load(runner, row, true, &why);
     if (run == NULL) {
@@ -392,7 +401,6 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
     if (current_person(runner, in, c, run, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
-    (void)stage_parse(c->stage, &stage);
     int rc = compare_basis(run, c, &why, err);
     if (rc > 0) {
         return refuse_gone(runner, in, c, row, &why, a, err);

@@ -105,6 +105,7 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
     }
     (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));
     run->asked_run_id = h->run_id;
+    run_reply_set_choice(run, STAGE_CONFIRM, "");
     a->edit = true;
     a->answered = h;
     return runner_begin(&run, in, a, err);
@@ -133,7 +134,7 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
     }
     a->answered = h; /* if it has a row, that expires */
     a->edit = true;
-    a->reply = run_reply_closed(h->m->name, NULL);
+    a->reply = run_reply_closed(h->m->name, STAGE_CONFIRM, NULL);
     if (a->unrecorded.id != ERR_NONE) {
         return 0;
     }

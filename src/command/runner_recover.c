@@ -1,7 +1,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "run.h"
+#include "run_reply.h"
 #include "runner_internal.h"
+#include "stage.h"
 #include "store/confirmation_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -62,6 +64,8 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
 {
     AUTO_RUN_ROW struct run_row row = {0};
     struct run_step steps[RUN_STEPS_MAX];
+    struct confirmation prompt;
+    enum stage_id stage = STAGE_CONFIRM;
     struct err why = {0};
     int rc = run_table_get(runner->o.store, id, &row, err);
     if (rc < 0) {
@@ -81,6 +85,10 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     }
     if ((rc = outbox_table_of_run(runner->o.store, id, &run->outbox_id, err)) < 0) {
         return rc;
+    }
+    if (confirmation_table_of_run(runner->o.store, id, &prompt, NULL) == 0 && prompt.used &&
+        stage_parse(prompt.stage, &stage)) {
+        run_reply_set_choice(run, stage, "");
     }
     run->locked = true; /* since lock_all */
     run_recover(TAKE(run));

@@ -6,7 +6,9 @@
 
 /* Bot API 10.1 of 11 June 2026: names, types and whether a field is required, from its
  * machine-readable description (github.com/PaulSonOfLars/telegram-bot-api-spec); the methods that
- * nightdesk uses or may use. "!" follows a required field; [X] is an array of X. */
+ * nightdesk uses or may use. Of 10.3 of 24 August 2026, which has no such description yet:
+ * DisabledButton, by its changelog (core.telegram.org/bots/api-changelog). "!" follows a required
+ * field; [X] is an array of X. */
 
 struct object {
     const char *name;
@@ -119,6 +121,8 @@ static const struct object types[] = {
      "can_manage_direct_messages:Boolean can_manage_tags:Boolean"},
     {"CopyTextButton", NULL,
      "text!:String"},
+    {"DisabledButton", NULL,
+     ""},
     {"ForceReply", NULL,
      "force_reply!:Boolean input_field_placeholder:String selective:Boolean"},
     {"InlineKeyboardButton", NULL,
@@ -126,7 +130,7 @@ static const struct object types[] = {
      "web_app:WebAppInfo login_url:LoginUrl switch_inline_query:String "
      "switch_inline_query_current_chat:String "
      "switch_inline_query_chosen_chat:SwitchInlineQueryChosenChat copy_text:CopyTextButton "
-     "callback_game:CallbackGame pay:Boolean"},
+     "callback_game:CallbackGame pay:Boolean disabled:DisabledButton"},
     {"InlineKeyboardMarkup", NULL,
      "inline_keyboard!:[[InlineKeyboardButton]]"},
     {"InputFile", NULL,

@@ -306,7 +306,8 @@ static char *buttons_text(const struct json_object *markup)
             const struct json_object *b = json_item(json_item(rows, r), i);
             const char *data = json_get(b, "copy_text") != NULL
                                    ? json_text(json_get(b, "copy_text"), "text")
-                                   : json_text(b, "callback_data");
+                               : json_get(b, "disabled") != NULL ? "(disabled)"
+                                                                 : json_text(b, "callback_data");
             buf_addf(&out, "%s[%s|%s|%s]", out.len > 0 ? " " : "", json_text(b, "text"),
                      json_text(b, "style"), data);
         }
@@ -966,7 +967,8 @@ bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat,
         for (size_t r = 0; r < json_len(rows) && !found; r++) {
             for (size_t b = 0; b < json_len(json_item(rows, r)) && !found; b++) {
                 const struct json_object *button = json_item(json_item(rows, r), b);
-                if (strcmp(json_text(button, "text"), label) == 0) {
+                if (strcmp(json_text(button, "text"), label) == 0 &&
+                    json_get(button, "disabled") == NULL) {
                     struct json_object *message = message_json(chat, s->public.message_id, s->seen);
                     add(message, "date", json_object_new_int64(s->date_s));
                     add_topic(message, s->public.thread);

@@ -46,7 +46,8 @@ struct fake_telegram_message {
 /* Returns the message id. */
 int64_t fake_telegram_user_sends(struct fake_telegram *fake,
                                  const struct fake_telegram_message *message);
-/* Presses the newest button with this label in the chat. False if there is none at the moment. */
+/* Presses the newest button with this label in the chat. False if there is none at the moment that
+ * can be pressed. */
 bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat, const char *label);
 /* What becomes of a topic: messages to it are refused from now on. */
 void fake_telegram_end_topic(struct fake_telegram *fake, int64_t chat, int64_t thread,
@@ -103,7 +104,7 @@ struct fake_telegram_sent {
     bool is_protected;
     const char *text;    /* as sent; of a document: its content; of a photo: its caption; of a
                             delete or a pin: the text of that message */
-    const char *buttons; /* "[Confirm|danger|c:abc] [Cancel||x:abc]", or "" */
+    const char *buttons; /* "[Confirm|danger|c:abc] [✓ Done||(disabled)]", or "" */
 };
 
 size_t fake_telegram_sent_count(struct fake_telegram *fake);

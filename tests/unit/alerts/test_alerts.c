@@ -432,6 +432,7 @@ static void commands_list_show_and_acknowledge(void **state)
     assert_int_equal(message(s, 2).kind, OUTBOX_EDIT);
     assert_non_null(strstr(message(s, 2).payload, "Acknowledged by alice"));
     assert_null(strstr(message(s, 2).payload, "\"Ack\""));
+    assert_non_null(strstr(message(s, 2).payload, "\"choice\":\"✓ Acked by alice\""));
     command(s, "ack 1");
     assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
     assert_non_null(strstr(s->answer, "acknowledged by alice"));

@@ -35,6 +35,14 @@ static void requests_are_held_against_the_description(void **state)
          "{\"chat_id\":1,\"text\":\"a\",\"reply_markup\":{\"inline_keyboard\":[{\"text\":\"b\"}]}}",
          "has the wrong type", "reply_markup"},
         {"sendMessage",
+         "{\"chat_id\":1,\"text\":\"a\",\"reply_markup\":{\"inline_keyboard\":[[{\"text\":\"b\","
+         "\"disabled\":{}}]]}}",
+         NULL, ""},
+        {"sendMessage",
+         "{\"chat_id\":1,\"text\":\"a\",\"reply_markup\":{\"inline_keyboard\":[[{\"text\":\"b\","
+         "\"disabled\":true}]]}}",
+         "has the wrong type", "reply_markup"},
+        {"sendMessage",
          "{\"chat_id\":1,\"text\":\"a\",\"link_preview_options\":{\"is_disabled\":true,\"x\":1}}",
          "has the wrong type", "link_preview_options"},
         {"setMyCommands",

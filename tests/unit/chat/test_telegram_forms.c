@@ -139,6 +139,48 @@ static void a_server_that_does_not_know_styles_gets_buttons_without(void **state
     assert_int_equal(fake_telegram_calls(rig->tg, "sendMessage"), 3);
 }
 
+static bool press(void *userdata)
+{
+    struct form_rig *rig = userdata;
+    return fake_telegram_press(rig->tg, ALICE, ALICE, rig->text);
+}
+
+static void answer(struct form_rig *rig, const char *label)
+{
+    say(rig, "/touch");
+    rig->text = label;
+    assert_true(channels_until(&rig->channels, press, rig));
+}
+
+static void used_buttons_show_the_choice_that_was_made(void **state)
+{
+    struct form_rig *rig = *state;
+    answer(rig, "Confirm");
+    assert_string_equal(until_sent(rig, "touched").buttons, "[✓ Confirmed||(disabled)]");
+    assert_false(fake_telegram_press(rig->tg, ALICE, ALICE, "✓ Confirmed"));
+    answer(rig, "Cancel");
+    assert_string_equal(until_sent(rig, "Cancelled: touch").buttons, "[✗ Cancelled||(disabled)]");
+}
+
+static void a_server_that_does_not_know_disabled_buttons_gets_none(void **state)
+{
+    struct form_rig *rig = *state;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){
+                                    .method = "editMessageText",
+                                    .fault = FAKE_TELEGRAM_ERROR,
+                                    .status = 400,
+                                    .description = "Bad Request: can't parse inline keyboard "
+                                                   "button: Text buttons are unallowed in the "
+                                                   "inline keyboard"});
+    answer(rig, "Cancel");
+    struct fake_telegram_sent s = until_sent(rig, "Cancelled: touch");
+    assert_string_equal(s.buttons, "");
+    assert_true(s.html);
+    assert_int_equal(fake_telegram_calls(rig->tg, "editMessageText"), 2);
+    answer(rig, "Confirm"); /* it is not asked again */
+    assert_string_equal(until_sent(rig, "touched").buttons, "");
+}
+
 static void all_messages_of_a_protected_command_are_protected(void **state)
 {
     struct form_rig *rig = *state;
@@ -189,5 +231,7 @@ static void a_file_that_has_become_too_large_is_answered_with_an_error(void **st
 #define FORM_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_GROUP(chat_telegram_forms, FORM_TEST(a_message_that_nests_deeply_keeps_nothing_from_arriving),
            FORM_TEST(a_server_that_does_not_know_styles_gets_buttons_without),
+           FORM_TEST(used_buttons_show_the_choice_that_was_made),
+           FORM_TEST(a_server_that_does_not_know_disabled_buttons_gets_none),
            FORM_TEST(all_messages_of_a_protected_command_are_protected),
            FORM_TEST(a_file_that_has_become_too_large_is_answered_with_an_error))

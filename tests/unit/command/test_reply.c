@@ -26,6 +26,7 @@ static void json_round_trips(void **state)
     reply_button(r, "Stop", "n:ABC", BUTTON_DANGER);
     reply_button(r, "Help", "/help", BUTTON_PLAIN);
     reply_footer(r, "⏸ paused");
+    reply_choice(r, "✓ %s", "Confirmed");
     reply_protect(r);
     (void)err_set(&err, ERR_COMMAND_STALE, "restart demo");
     reply_error(r, &err);
@@ -48,6 +49,7 @@ static void json_round_trips(void **state)
     assert_int_equal(reply_get_button(copy, 1, 0).style, BUTTON_DANGER);
     assert_true(reply_is_protected(copy));
     assert_string_equal(reply_get_footer(copy), "⏸ paused");
+    assert_string_equal(reply_get_choice(copy), "✓ Confirmed");
 }
 
 static void add_every_block(struct reply *r)

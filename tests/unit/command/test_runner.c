@@ -665,6 +665,27 @@ static void a_change_is_looked_up_after_a_crash(void **state)
     assert_has(runner_rig_last(rig), "COMMAND_NOT_DONE");
 }
 
+/* The message of the prompt says so from the answer to the result, also across a crash. */
+static void a_result_shows_how_its_prompt_was_answered(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "asked",
+                   "role: operator\nconfirm: true\nsteps: [{run: test.known, timeout: 20s}]\n"
+                   "examples: [asked]\n");
+    assert_int_equal(runner_rig_send(rig, "asked"), 0);
+    assert_lacks(runner_rig_last(rig), "\"choice\"");
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "\"choice\":\"✓ Confirmed\"");
+    assert_has(runner_rig_last(rig), "\"tone\":\"busy\"");
+    rig->happened = true;
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    assert_has(runner_rig_last(rig), "\"choice\":\"✓ Confirmed\"");
+    assert_lacks(runner_rig_last(rig), "\"tone\":\"busy\"");
+}
+
 static void recover_may_answer_later(void **state)
 {
     struct runner_rig *rig = *state;
@@ -803,7 +824,7 @@ UNIT_GROUP(
     RIG_TEST(only_temporary_failures_are_retried), RIG_TEST(a_disconnected_client_is_not_called),
     RIG_TEST(a_reading_step_is_resumed_after_a_crash),
     RIG_TEST(a_change_without_recover_ends_unknown), RIG_TEST(a_change_is_looked_up_after_a_crash),
-    RIG_TEST(recover_may_answer_later),
+    RIG_TEST(a_result_shows_how_its_prompt_was_answered), RIG_TEST(recover_may_answer_later),
     RIG_TEST(an_on_failure_step_that_did_not_happen_runs_after_a_crash),
     RIG_TEST(reading_costs_one_commit), RIG_TEST(a_crash_at_any_write_never_runs_twice),
     RIG_TEST(refusals_are_audited_with_their_arguments),

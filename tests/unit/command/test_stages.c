@@ -283,7 +283,7 @@ static void an_approval_can_be_refused_and_expires(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
-/* The buttons of the copies disappear, however the prompt is closed. */
+/* The buttons of the copies are used, however the prompt is closed. */
 static void the_copies_of_an_approval_are_closed_with_it(void **state)
 {
     struct runner_rig *rig = *state;
@@ -303,6 +303,7 @@ static void the_copies_of_an_approval_are_closed_with_it(void **state)
             assert_int_equal(row.thread_id, 0);
             assert_has(row.payload, "Approved by adam: pair of alice");
             assert_lacks(row.payload, "\"y:");
+            assert_has(row.payload, "\"choice\":\"✓ Approved by adam\"");
             edits++;
         }
         assert_true(row.edit_of != 0); /* adam has his answer there, and needs no other message */
