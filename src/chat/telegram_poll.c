@@ -20,7 +20,6 @@
 #define POLL_BODY_MAX ((size_t)16 << 20)
 /* Telegram keeps an update for a day, and restarts ids after a week without updates. */
 #define FORGET_OFFSET_US   (2 * USEC_PER_DAY)
-#define QUICK_US           USEC_PER_SEC /* a faster empty answer was not a long poll */
 #define QUICK_DOUBLINGS    5
 #define SLICE_US           (10 * USEC_PER_MSEC)
 #define REPLY_FIRST_US     (2 * USEC_PER_MSEC) /* the next poll waits for the disk, a reply not */
@@ -54,7 +53,7 @@ struct telegram_poll {
     int limit;
     struct batch *batch;       /* what is left of the last answer; NULL: nothing */
     unsigned stops;            /* calls of telegram_poll_stop */
-    unsigned quick;            /* consecutive empty answers that were faster than QUICK_US */
+    unsigned quick;            /* consecutive empty answers that were not long polls */
     int64_t completed_mono_us; /* last completed getUpdates, or the start */
     struct fresh empty;        /* when our queue was last empty; at first from the last process */
     int64_t empty_saved_us;
@@ -447,16 +446,19 @@ static void ask_me(void *userdata)
         on_me, poll);
 }
 
-/* The pause before the next poll: a server that returns empty answers at once must not make the
- * loop spin. */
+/* The pause before the next poll. A server that returns an empty answer at once, because it knows
+ * no long poll, must not make the loop spin; nor does it need to be asked more seldom than one that
+ * does: once in a poll timeout. So a pause never makes the poll look stalled. */
 static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us)
 {
-    if (news > 0 || waited_us >= QUICK_US) {
+    int64_t timeout_us = poll->timeout_s * USEC_PER_SEC;
+    if (news > 0 || waited_us >= timeout_us / 2 || waited_us >= USEC_PER_SEC) {
         poll->quick = 0;
         return 0;
     }
     poll->quick += poll->quick < QUICK_DOUBLINGS ? 1 : 0;
-    return poll->t->options.poll_gap_us << (poll->quick - 1);
+    int64_t gap = poll->t->options.poll_gap_us << (poll->quick - 1);
+    return gap < timeout_us ? gap : timeout_us;
 }
 
 /* The time at which the answer left Telegram, estimated: an empty answer that took longer than the

@@ -3,6 +3,7 @@
 #include "channels.h"
 #include "chat/telegram.h"
 #include "fakes/fake_telegram.h"
+#include "store/alert_table.h"
 #include "store/ops.h"
 #include "unit/unit.h"
 
@@ -14,6 +15,7 @@ struct chat_rig {
     struct fake_telegram *tg;
     struct telegram *telegram;
     char url[64];
+    int64_t poll_gap_us;
     /* for conditions */
     size_t wanted;
     const char *text;
@@ -42,7 +44,8 @@ static void open_channel(struct chat_rig *rig)
                                                      .manifests = d->manifests,
                                                      .alerts = d->alerts,
                                                      .backoff_first_us = 20 * USEC_PER_MSEC,
-                                                     .backoff_max_us = 100 * USEC_PER_MSEC},
+                                                     .backoff_max_us = 100 * USEC_PER_MSEC,
+                                                     .poll_gap_us = rig->poll_gap_us},
                           &rig->telegram, &err);
     assert_int_equal(rc, 0);
     d->outbox_changed = wake;
@@ -451,6 +454,25 @@ static void instant_empty_answers_do_not_spin_the_loop(void **state)
                                                                 .fault = FAKE_TELEGRAM_AT_ONCE});
     channels_run_for(&rig->channels, 2 * USEC_PER_SEC);
     assert_true(fake_telegram_calls(rig->tg, "getUpdates") <= 8);
+    assert_no_violations(rig);
+}
+
+/* With the poll timeout of one second; three seconds without an answer would count as stalled. */
+static void a_server_without_long_polls_is_asked_once_in_a_poll_timeout(void **state)
+{
+    struct chat_rig *rig = *state;
+    static struct alert alert; /* large */
+    telegram_stop(rig->telegram);
+    telegram_free(rig->telegram);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .times = 1000,
+                                                                .fault = FAKE_TELEGRAM_AT_ONCE});
+    rig->poll_gap_us = 4 * USEC_PER_SEC; /* what the pauses grow to */
+    open_channel(rig);
+    size_t before = fake_telegram_calls(rig->tg, "getUpdates");
+    until_calls(rig, "getUpdates", before + 6);
+    assert_int_equal(alert_table_find(rig->channels.store, "telegram:poll-stalled", &alert, NULL),
+                     -ERR_STORE_NOT_FOUND);
     assert_no_violations(rig);
 }
 
@@ -885,6 +907,7 @@ UNIT_GROUP(chat_telegram, CHAT_RIG_TEST(a_command_is_answered_and_its_update_con
            CHAT_RIG_TEST(a_stale_confirmation_can_be_given_again),
            CHAT_RIG_TEST(polling_recovers_from_every_fault),
            CHAT_RIG_TEST(instant_empty_answers_do_not_spin_the_loop),
+           CHAT_RIG_TEST(a_server_without_long_polls_is_asked_once_in_a_poll_timeout),
            CHAT_RIG_TEST(a_refused_token_stops_the_channel_until_it_is_accepted),
            CHAT_RIG_TEST(an_unstored_reply_survives_a_refused_token),
            CHAT_RIG_TEST(an_unknown_token_is_refused_too),
