@@ -158,6 +158,16 @@ void telegram_status(struct telegram *telegram, struct telegram_status *ret)
     }
 }
 
+int64_t telegram_backoff_us(struct telegram *t, unsigned failures)
+{
+    int64_t delay_us = t->options.backoff_first_us << (failures < 16 ? failures : 16);
+    if (delay_us > t->options.backoff_max_us) {
+        delay_us = t->options.backoff_max_us;
+    }
+    /* 75 % to 125 % of the delay, so that many bots do not all return at once after an outage. */
+    return delay_us * 3 / 4 + (int64_t)rng_below(&t->rng, (uint64_t)delay_us / 2 + 1);
+}
+
 int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const struct err *err,
                        const char *what)
 {
@@ -169,14 +179,7 @@ int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const s
         log_err(LOG_LEVEL_WARNING, err, text.data);
     }
     fault->err = *err;
-    unsigned doublings = fault->failures < 16 ? fault->failures : 16;
-    fault->failures++;
-    int64_t delay_us = t->options.backoff_first_us << doublings;
-    if (delay_us > t->options.backoff_max_us) {
-        delay_us = t->options.backoff_max_us;
-    }
-    /* 75 % to 125 % of the delay, so that many bots do not all return at once after an outage. */
-    return delay_us * 3 / 4 + (int64_t)rng_below(&t->rng, (uint64_t)delay_us / 2 + 1);
+    return telegram_backoff_us(t, fault->failures++);
 }
 
 void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const char *what)
@@ -187,6 +190,13 @@ void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const
     LOG(NOTICE, "telegram: %s recovered after %u failures", what, fault->failures);
     *fault = (struct telegram_fault){0};
     err_clear(&t->last_err);
+}
+
+void telegram_log_store(int rc, const struct err *err)
+{
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, err, "telegram: could not store the state of a message");
+    }
 }
 
 void telegram_refuse_token(struct telegram *t, const struct err *err)

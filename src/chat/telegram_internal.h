@@ -1,7 +1,8 @@
 /*
  * telegram_internal.h: shared by the parts of the Telegram channel: telegram.c (life cycle, status,
- * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out),
- * telegram_menu.c (menus of commands).
+ * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out)
+ * with telegram_delivery.c (one message), telegram_chats.c (dead and moved chats), telegram_menu.c
+ * (menus of commands).
  *
  *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
  *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
@@ -20,7 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TELEGRAM_CHANNEL "telegram" /* in the outbox and updates tables */
+#define TELEGRAM_CHANNEL        "telegram" /* in the outbox and updates tables */
+#define TELEGRAM_MIGRATIONS_MAX 4          /* of one chat */
 
 struct telegram_menu;
 struct telegram_poll;
@@ -58,6 +60,8 @@ struct telegram {
 /* Counts a failure and returns the delay before the next attempt (doubling, with jitter). */
 int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const struct err *err,
                        const char *what);
+/* The delay after so many failures in a row. */
+int64_t telegram_backoff_us(struct telegram *t, unsigned failures);
 void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const char *what);
 /* The Bot API refuses the token: polling and sending stop until getMe succeeds, which is retried
  * slowly. */
@@ -66,6 +70,19 @@ void telegram_refuse_token(struct telegram *t, const struct err *err);
 void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,
                     const char *fingerprint, const struct err *err);
 void telegram_alert_over(struct telegram *t, const char *fingerprint, const char *why);
+
+/* Logs a failure to store the new state of a message; its row stays as it was, and the next start
+ * handles it. */
+void telegram_log_store(int rc, const struct err *err);
+
+/* telegram_chats.c: what ops.db remembers of a chat. */
+/* After its migrations. */
+int64_t telegram_chats_moved_to(struct telegram *t, int64_t chat_id);
+void telegram_chats_moved(struct telegram *t, int64_t chat_id, int64_t to_chat_id);
+/* It took no message in the last hour, and none came from it. */
+bool telegram_chats_is_dead(struct telegram *t, int64_t chat_id);
+void telegram_chats_alive(struct telegram *t, int64_t chat_id);
+void telegram_chats_dead(struct telegram *t, int64_t chat_id, const char *why);
 
 /* telegram_poll.c */
 int telegram_poll_new(struct telegram *t, struct err *err);
@@ -83,8 +100,6 @@ void telegram_send_open(struct telegram_send *send); /* the token was accepted *
 void telegram_send_close(struct telegram_send *send);
 void telegram_send_stop(struct telegram_send *send);
 void telegram_send_wake(struct telegram_send *send);
-void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);
-void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why);
 /* Bypasses the outbox; see telegram_send_unstored. */
 bool telegram_send_post_unstored(struct telegram_send *send,
                                  const struct telegram_unstored *unstored);

@@ -406,6 +406,12 @@ bool telegram_message_is_text(const struct delivery *d)
            d->row.kind == OUTBOX_ANSWER || d->row.kind == OUTBOX_REFRESH;
 }
 
+bool telegram_message_has_reply(const struct delivery *d)
+{
+    return telegram_message_is_text(d) || d->row.kind == OUTBOX_PHOTO ||
+           d->row.kind == OUTBOX_DOCUMENT;
+}
+
 int telegram_message_send(struct delivery *d, telegram_api_fn on_sent, struct err *err)
 {
     switch (d->row.kind) {

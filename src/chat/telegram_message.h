@@ -41,6 +41,7 @@ struct delivery {
     enum form form;     /* of the part being sent */
     bool edit;          /* part 0 replaces the message row.edit_message_id */
     bool repeated;      /* may have arrived already */
+    bool aside;         /* has failed: the other messages of its chat do not wait for it */
     bool plain_times;   /* without <tg-time> */
     bool plain_buttons; /* without styles */
     bool no_disabled;   /* without the choice that was made at former buttons */
@@ -61,3 +62,5 @@ void telegram_message_become_error(struct delivery *d, const struct err *why);
 bool telegram_message_shows_choice(const struct delivery *d);
 /* Whether the row is a text: it has parts. */
 bool telegram_message_is_text(const struct delivery *d);
+/* Whether its payload is a reply. */
+bool telegram_message_has_reply(const struct delivery *d);

@@ -123,7 +123,7 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
     if (chat_id == 0) {
         return 0;
     }
-    telegram_send_chat_alive(t->send, chat_id);
+    telegram_chats_alive(t, chat_id);
     telegram_menu_heard(t->menu, chat_id);
     /* In a group only commands are meant for the bot. */
     if (text.len == 0 || ((!is_private || others) && text.ptr[0] != '/')) {
@@ -167,7 +167,7 @@ static int accept_press(struct telegram *t, const struct principal *who, struct 
     int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
     int rc = 0;
     if (chat_id != 0 && data.len > 0) {
-        telegram_send_chat_alive(t->send, chat_id);
+        telegram_chats_alive(t, chat_id);
         int64_t age_us = fresh_press_age_us(&in->moment->empty, &in->moment->now, date_us(message));
         rc = submit(t, who, data,
                     (struct invocation){.chat_id = chat_id,
@@ -195,9 +195,9 @@ static int accept_membership(struct telegram *t, const struct principal *who, st
         return 0;
     }
     if (strcmp(status, "kicked") == 0 || strcmp(status, "left") == 0) {
-        telegram_send_chat_dead(t->send, chat_id, "the bot was removed or blocked");
+        telegram_chats_dead(t, chat_id, "the bot was removed or blocked");
     } else {
-        telegram_send_chat_alive(t->send, chat_id);
+        telegram_chats_alive(t, chat_id);
     }
     /* Absent for members, whose rights are those of the group. */
     if (!json_truth(json_get(change, "new_chat_member"), "can_pin_messages", true)) {

@@ -19,6 +19,10 @@ struct file_rig {
     struct telegram *telegram;
     char url[64];
     char folder[64];
+    int64_t backoff_us; /* the first one; 0: a short one */
+    const char *method;
+    size_t calls;
+    enum telegram_state telegram_state;
     int64_t id;
     enum outbox_state state;
 };
@@ -33,18 +37,20 @@ static void open_channel(struct file_rig *rig)
 {
     struct err err = {0};
     struct channels *d = &rig->channels;
-    int rc = telegram_new(&(struct telegram_options){.loop = d->loop,
-                                                     .clock = clock_real(),
-                                                     .config = d->config,
-                                                     .store = d->store,
-                                                     .access = d->access,
-                                                     .runner = d->runner,
-                                                     .manifests = d->manifests,
-                                                     .alerts = d->alerts,
-                                                     .attachments = rig->folder,
-                                                     .backoff_first_us = 20 * USEC_PER_MSEC,
-                                                     .backoff_max_us = 100 * USEC_PER_MSEC},
-                          &rig->telegram, &err);
+    int rc = telegram_new(
+        &(struct telegram_options){
+            .loop = d->loop,
+            .clock = clock_real(),
+            .config = d->config,
+            .store = d->store,
+            .access = d->access,
+            .runner = d->runner,
+            .manifests = d->manifests,
+            .alerts = d->alerts,
+            .attachments = rig->folder,
+            .backoff_first_us = rig->backoff_us == 0 ? 20 * USEC_PER_MSEC : rig->backoff_us,
+            .backoff_max_us = rig->backoff_us == 0 ? 100 * USEC_PER_MSEC : USEC_PER_MIN},
+        &rig->telegram, &err);
     assert_int_equal(rc, 0);
     d->outbox_changed = wake;
     d->userdata = rig;
@@ -99,6 +105,27 @@ static void until(struct file_rig *rig, int64_t id, enum outbox_state state)
         fail_msg("row %lld stays %s", (long long)id,
                  outbox_table_state_name(channels_state(&rig->channels, id)));
     }
+}
+
+static bool has_calls(void *userdata)
+{
+    struct file_rig *rig = userdata;
+    return fake_telegram_calls(rig->tg, rig->method) >= rig->calls;
+}
+
+static bool channel_in_state(void *userdata)
+{
+    struct file_rig *rig = userdata;
+    struct telegram_status status;
+    telegram_status(rig->telegram, &status);
+    return status.state == rig->telegram_state;
+}
+
+static void until_calls(struct file_rig *rig, const char *method, size_t calls)
+{
+    rig->method = method;
+    rig->calls = calls;
+    assert_true(channels_until(&rig->channels, has_calls, rig));
 }
 
 /* Adds a row without waking the channel. */
@@ -179,6 +206,103 @@ static void a_document_arrives_with_its_bytes(void **state)
     assert_string_equal(last(rig).method, "sendDocument");
     assert_string_equal(last(rig).text, "id,symbol\n1,BTC-USD\n");
     assert_false(last(rig).is_protected);
+}
+
+/* The server fails at each call of a method. The next attempt is so long after the first that a
+ * message in between has not waited for it. */
+static void fail_all(struct file_rig *rig, const char *method, int64_t chat, int64_t backoff_us)
+{
+    telegram_stop(rig->telegram);
+    telegram_free(rig->telegram);
+    rig->backoff_us = backoff_us;
+    open_channel(rig);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = method,
+                                                                .times = 1000,
+                                                                .fault = FAKE_TELEGRAM_BODY,
+                                                                .status = 503,
+                                                                .body = "<html>down",
+                                                                .chat = chat});
+}
+
+static void a_file_that_fails_keeps_no_message_of_its_chat_waiting(void **state)
+{
+    struct file_rig *rig = *state;
+    fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
+    int64_t file = post_file(rig, false, "id\n", false);
+    until_calls(rig, "sendDocument", 1);
+    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_HIGH, "alert", 0),
+          OUTBOX_DELIVERED);
+    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
+          OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendDocument"), 1);
+    assert_int_equal(channels_state(&rig->channels, file), OUTBOX_QUEUED);
+}
+
+/* The message that said so has arrived, so it does not go back to the outbox. */
+static void a_file_that_follows_its_message_keeps_none_waiting_either(void **state)
+{
+    struct file_rig *rig = *state;
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    int64_t first = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "first", 0);
+    until(rig, first, OUTBOX_DELIVERED);
+    fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
+    for (int i = 0; i < 800; i++) {
+        reply_line(r, "line %d, which has some words that fill it up", i);
+    }
+    reply_json_text(r, &payload);
+    int64_t edit = add_row(rig, OUTBOX_EDIT, payload.data, first);
+    wake(rig);
+    until_calls(rig, "sendDocument", 1);
+    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
+          OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendDocument"), 1);
+    assert_int_equal(channels_state(&rig->channels, edit), OUTBOX_SENDING);
+}
+
+/* At its second failure it is the message, not the server. */
+static void a_text_that_fails_again_keeps_no_other_message_waiting(void **state)
+{
+    struct file_rig *rig = *state;
+    fail_all(rig, "sendMessage", BOB, 2 * USEC_PER_SEC);
+    (void)channels_post(&rig->channels, "telegram", BOB, OUTBOX_HIGH, "bad", 0);
+    until_calls(rig, "sendMessage", 2);
+    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
+          OUTBOX_DELIVERED);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendMessage"), 3);
+}
+
+/* As if it had failed 19 times before. */
+static int64_t post_tried(struct file_rig *rig)
+{
+    rig->channels.outbox_changed = NULL;
+    int64_t id = post_file(rig, false, "id\n", false);
+    for (int i = 0; i < 19; i++) {
+        assert_int_equal(outbox_table_sending(rig->channels.store, id, false, NULL), 0);
+        assert_int_equal(outbox_table_retry(rig->channels.store, id, 0, "failed", NULL), 0);
+    }
+    return id;
+}
+
+static void a_file_is_given_up_only_while_polls_complete(void **state)
+{
+    struct file_rig *rig = *state;
+    fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .fault = FAKE_TELEGRAM_BODY,
+                                                                .status = 503,
+                                                                .body = "<html>down"});
+    rig->telegram_state = TELEGRAM_BACKING_OFF;
+    assert_true(channels_until(&rig->channels, channel_in_state, rig));
+    int64_t kept = post_tried(rig);
+    until_calls(rig, "sendDocument", 1);
+    until(rig, kept, OUTBOX_QUEUED);
+    rig->telegram_state = TELEGRAM_POLLING;
+    assert_true(channels_until(&rig->channels, channel_in_state, rig));
+    int64_t dead = post_tried(rig);
+    wake(rig);
+    until(rig, dead, OUTBOX_DEAD);
+    assert_true(channels_has_alert(&rig->channels, "telegram:undelivered"));
 }
 
 /* A 429 is obeyed and the file sent once. */
@@ -368,6 +492,10 @@ static void a_file_beyond_the_limit_is_refused_before_it_is_sent(void **state)
 UNIT_GROUP(chat_telegram_files, FILE_TEST(an_image_is_sent_as_a_photo),
            FILE_TEST(an_image_that_telegram_refuses_is_sent_as_a_document),
            FILE_TEST(a_document_arrives_with_its_bytes), FILE_TEST(a_photo_waits_for_a_429),
+           FILE_TEST(a_file_that_fails_keeps_no_message_of_its_chat_waiting),
+           FILE_TEST(a_file_that_follows_its_message_keeps_none_waiting_either),
+           FILE_TEST(a_text_that_fails_again_keeps_no_other_message_waiting),
+           FILE_TEST(a_file_is_given_up_only_while_polls_complete),
            FILE_TEST(a_photo_whose_answer_is_lost_is_uncertain),
            FILE_TEST(a_file_that_is_gone_is_dead),
            FILE_TEST(a_message_is_pinned_quietly_and_deleted),
