@@ -209,6 +209,12 @@ golden: $(foreach m,trading alerts ops chat,$(B)/unit/$(m)) ## rewrite tests/gol
 	GOLDEN_UPDATE=1 $(B)/unit/ops ops_golden
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render
 
+# tests/audit/answer*.c: what the auditor makes of scripted answers of a model.
+ANSWERS_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/audit/answer*.c))
+$(B)/audit_answers: $(ANSWERS_OBJ) $(foreach r,$(call module_closure,auditor),$(call module_objects,$(r))) \
+                    $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+
 # tests/telegram-test-api: the program against a Bot API server of others, from npm. Not part of `make test`.
 TEST_API := $(BUILD)/telegram-test-api
 .PHONY: telegram-test-api

@@ -18,10 +18,13 @@
 #define FINDING_TEXT_SIZE    1600
 #define FINDING_POINTER_SIZE 160
 #define FINDING_VALUE_SIZE   96
+#define FINDING_SUBJECT_SIZE 64
+#define FINDING_REASON_SIZE  160
 
 /* A cited figure. */
 struct finding_figure {
     bool is_text;
+    bool cut;                      /* the text goes on */
     char text[FINDING_VALUE_SIZE]; /* the text, or the number as the finding wrote it */
 };
 
@@ -54,13 +57,18 @@ struct finding_check {
 struct finding {
     enum alert_type type;
     enum severity severity;
+    char
+        subject[FINDING_SUBJECT_SIZE]; /* what it is about, by its name in the report: "trade-17" */
+    char problem[24];                  /* what is wrong with it: "too_low"; "": not said */
     char title[FINDING_TITLE_SIZE];
     char description[FINDING_TEXT_SIZE];
     char recommendation[FINDING_TEXT_SIZE];
     struct finding_evidence evidence[FINDING_EVIDENCE_MAX];
     int evidence_count;
     struct finding_check check;
-    const char *rule; /* name of the invariant; NULL: found by the model */
-    bool rejected;    /* no cited figure could be verified */
-    bool capped;      /* severity lowered because of few samples */
+    const char *rule;                 /* name of the invariant; NULL: found by the model */
+    bool rejected;                    /* a cited or written figure could not be verified */
+    char reason[FINDING_REASON_SIZE]; /* why it was rejected */
+    bool capped;                      /* severity lowered because of few samples */
+    bool cut;                         /* a text was too long, or there was too much evidence */
 };

@@ -1,6 +1,7 @@
 #include "auditor/auditor.h"
 
 #include "alerts/alerts.h"
+#include "answer.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -346,7 +347,7 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     int before = run->findings->count;
     if (answer->err.id != ERR_NONE) {
         o->no_verdict = answer->err;
-    } else if (finding_parse(str_c(answer->text), run->findings, &o->no_verdict) == 0) {
+    } else if (answer_read(str_c(answer->text), run->findings, &o->counts, &o->no_verdict) == 0) {
         err_clear(&o->no_verdict);
     }
     for (int i = before; i < run->findings->count; i++) {

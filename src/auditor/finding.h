@@ -1,8 +1,8 @@
 /*
- * finding.h: the findings of an audit, and the answer of the model that has some of them.
+ * finding.h: the findings of an audit.
  *
  *     struct finding_list *list = finding_list_new();
- *     rc = finding_parse(str_c(answer->text), list, err);      // all findings or none
+ *     rc = answer_read(str_c(answer->text), list, &counts, err);
  *     finding_fingerprint(&list->items[0], fingerprint);
  *
  * Always true: texts are valid UTF-8 within their sizes; evidence and pointers are bounded.
@@ -18,7 +18,7 @@
 #include <stdbool.h>
 
 #define FINDING_MODEL_MAX        20 /* findings in one answer of the model */
-#define FINDING_MAX              40
+#define FINDING_MAX              128
 #define FINDING_FINGERPRINT_SIZE 96
 
 struct finding_list {
@@ -31,10 +31,6 @@ void finding_list_free(struct finding_list *list);
 /* NULL if the list is full. */
 struct finding *finding_add(struct finding_list *list, const char *rule, enum alert_type type,
                             enum severity severity);
-
-/* Appends the findings of a model's answer. ERR_AUDIT_ANSWER, and nothing is appended, if the
- * answer violates the schema or a limit that a schema cannot express. */
-int finding_parse(struct str answer, struct finding_list *list, struct err *err);
 
 /* Reads {"pointer","op","value"}, as stored with an alert. False if it is invalid. */
 bool finding_check_read(const struct json_object *object, struct finding_check *ret);

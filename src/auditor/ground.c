@@ -1,53 +1,54 @@
 #include "ground.h"
 
+#include "base/check.h"
+#include "claim.h"
 #include "pointer.h"
+#include "proof.h"
+#include "prose.h"
+#include "quantity.h"
+#include "subject.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define RELATIVE_ERROR 1e-9
-
 /* ------------------------------------------------------------------ one figure */
 
-/* Number of decimals as written; -1 for a number with an exponent, to which no rounding applies. */
-static int decimals_of(const char *text)
+/* A number that is cited as a text, with its unit: "57.14 %", "$1,234.50". */
+static bool text_states(double value, struct unit unit, const char *text)
 {
-    if (strpbrk(text, "eE") != NULL) {
-        return -1;
+    struct prose *prose = prose_new();
+    bool states = prose_read(prose, str_c(text)) && prose->figure_count == 1;
+    const struct prose_figure *f = &prose->figures[0];
+    if (states && f->kind == PROSE_NUMBER && !f->is_word && f->first == 0 &&
+        f->last == prose->token_count - 1) {
+        struct quantity shown = f->shown;
+        shown.value *= f->sign < 0 ? -1 : 1;
+        states = quantity_is(value, unit, &shown);
+    } else {
+        states = false;
     }
-    const char *point = strchr(text, '.');
-    return point == NULL ? 0 : (int)strlen(point + 1);
+    prose_free(prose);
+    return states;
 }
 
-static bool number_matches(double value, const char *text)
-{
-    double cited = 0;
-    if (!str_to_double(str_c(text), &cited) || !isfinite(value)) {
-        return false;
-    }
-    double off = fabs(value - cited);
-    if (off <= RELATIVE_ERROR * fmax(fabs(value), fabs(cited))) {
-        return true;
-    }
-    int decimals = decimals_of(text);
-    /* A cited zero claims that there is none, so a rounded value must not match it. */
-    if (decimals < 0 || decimals > 15 || cited == 0) {
-        return false;
-    }
-    return off <= 0.5 * pow(10, -decimals) * (1 + RELATIVE_ERROR);
-}
-
-bool ground_matches(struct json_object *value, const struct finding_figure *cited)
+bool ground_matches(struct json_object *value, const char *pointer,
+                    const struct finding_figure *cited)
 {
     if (json_is_number(value)) {
-        return number_matches(json_object_get_double(value), cited->text);
+        double number = json_object_get_double(value);
+        double shown = 0, half = 0;
+        if (quantity_read(str_c(cited->text), &shown, &half)) {
+            return quantity_rounds(number, shown, half);
+        }
+        return cited->is_text && text_states(number, unit_of_pointer(pointer), cited->text);
     }
     if (!cited->is_text) {
         return false;
     }
     if (json_is_text(value)) {
-        return str_equal_c(json_value_str(value), cited->text);
+        return cited->cut ? str_starts(json_value_str(value), cited->text)
+                          : str_equal_c(json_value_str(value), cited->text);
     }
     if (json_object_is_type(value, json_type_boolean)) {
         return strcmp(cited->text, json_object_get_boolean(value) ? "true" : "false") == 0;
@@ -85,16 +86,58 @@ void ground_rate(struct json_out *out, const char *key, int64_t k, int64_t n)
     json_out_end(out);
 }
 
-/* The rate object whose member the pointer names; NULL if it is not a member of a rate. */
-static struct json_object *rate_at(struct json_object *report, const char *pointer)
+/* ------------------------------------------------------------------ few samples */
+
+static struct json_object *owner_of(struct json_object *report, const char *pointer)
 {
     const char *last = strrchr(pointer, '/');
+    char parent[FINDING_POINTER_SIZE];
     struct json_object *owner = NULL;
-    if (last == NULL || !json_pointer(report, str_n(pointer, (size_t)(last - pointer)), &owner)) {
-        return NULL;
+    bool found = last != NULL &&
+                 str_copy(str_n(pointer, (size_t)(last - pointer)), parent, sizeof(parent)) &&
+                 pointer_find(report, parent, &owner);
+    return found && json_is_object(owner) ? owner : NULL;
+}
+
+static bool is_average(const char *pointer)
+{
+    static const char *const words[] = {"/average", "/avg", "/mean", "/median", "/p95", "/p99"};
+    const char *last = strrchr(pointer, '/');
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (str_starts(str_c(last), words[i])) {
+            return true;
+        }
     }
-    return json_is_number(json_get(owner, "n")) && json_is_number(json_get(owner, "k")) ? owner
-                                                                                        : NULL;
+    return false;
+}
+
+/* The number of samples of a rate beside the count, or of an average beside its count; at least
+ * GROUND_FEW_SAMPLES if there is no such thing. */
+static int64_t samples_beside(struct json_object *report, const char *pointer)
+{
+    static const char *const sizes[] = {"n", "count", "samples"};
+    struct json_object *owner = owner_of(report, pointer);
+    struct json_object *value = NULL;
+    int64_t least = GROUND_FEW_SAMPLES;
+    if (owner == NULL || !pointer_find(report, pointer, &value)) {
+        return least;
+    }
+    for (size_t i = 0; is_average(pointer) && i < COUNT_OF(sizes); i++) {
+        int64_t n = json_i64(owner, sizes[i], GROUND_FEW_SAMPLES);
+        least = n < least ? n : least;
+    }
+    bool is_count = json_object_is_type(value, json_type_int) &&
+                    unit_of_pointer(pointer).dimension == DIMENSION_NONE;
+    if (is_count) {
+        json_object_object_foreach(owner, key, member)
+        {
+            (void)key;
+            bool is_rate = json_is_object(member) && json_is_number(json_get(member, "k"));
+            int64_t n = json_i64(member, "n", GROUND_FEW_SAMPLES);
+            least = is_rate && n < least ? n : least;
+        }
+    }
+    return least;
 }
 
 /* ------------------------------------------------------------------ findings and checks */
@@ -107,12 +150,49 @@ static void ground_evidence(struct json_object *report, struct finding_evidence 
         (void)snprintf(evidence->note, sizeof(evidence->note), "not in the report");
     } else if (value == NULL || json_is_object(value) || json_is_array(value)) {
         (void)snprintf(evidence->note, sizeof(evidence->note), "not a single value");
-    } else if (ground_matches(value, &evidence->cited)) {
+    } else if (ground_matches(value, evidence->pointer, &evidence->cited)) {
         evidence->verified = true;
     } else {
         (void)snprintf(evidence->note, sizeof(evidence->note), "the report says %.80s",
                        json_object_get_string(value));
     }
+}
+
+static void reject(struct finding *finding, const char *reason)
+{
+    if (!finding->rejected) {
+        finding->rejected = true;
+        (void)str_copy(str_c(reason), finding->reason, sizeof(finding->reason));
+    }
+}
+
+/* What only a model can get wrong: its words, and what it is about. */
+static void ground_words(struct json_object *report, struct finding *finding, bool *ret_few)
+{
+    struct claim_verdict verdict = {0};
+    if (finding->evidence_count == 0) {
+        reject(finding, "it cites no figure");
+    }
+    for (int i = 0; i < finding->evidence_count; i++) {
+        const struct finding_evidence *evidence = &finding->evidence[i];
+        if (!evidence->verified) {
+            char reason[FINDING_REASON_SIZE];
+            (void)snprintf(reason, sizeof(reason), "%.70s = %.20s: %.60s", evidence->pointer,
+                           evidence->cited.text, evidence->note);
+            reject(finding, reason);
+        }
+    }
+    subject_complete(finding);
+    if (!finding->rejected && !subject_is_cited(report, finding)) {
+        char reason[FINDING_REASON_SIZE];
+        (void)snprintf(reason, sizeof(reason), "none of its figures is about %.64s",
+                       finding->subject);
+        reject(finding, reason);
+    }
+    if (!finding->rejected && !claim_check(report, finding, &verdict)) {
+        reject(finding, verdict.reason);
+    }
+    *ret_few |= verdict.few;
 }
 
 void ground_finding(struct json_object *report, struct finding *finding)
@@ -124,7 +204,7 @@ void ground_finding(struct json_object *report, struct finding *finding)
         ground_evidence(report, evidence);
         any |= evidence->verified;
         const struct json_object *rate =
-            evidence->verified ? rate_at(report, evidence->pointer) : NULL;
+            evidence->verified ? proof_rate_at(report, evidence->pointer) : NULL;
         int64_t n = json_i64(rate, "n", GROUND_FEW_SAMPLES);
         if (n < GROUND_FEW_SAMPLES) {
             few = true;
@@ -132,8 +212,14 @@ void ground_finding(struct json_object *report, struct finding *finding)
                            "n = %lld, 95 %% interval %.1f to %.1f %%", (long long)n,
                            json_double(rate, "low_pct", 0), json_double(rate, "high_pct", 100));
         }
+        few |= finding->rule == NULL && evidence->verified &&
+               samples_beside(report, evidence->pointer) < GROUND_FEW_SAMPLES;
     }
-    finding->rejected = !any;
+    if (finding->rule == NULL) {
+        ground_words(report, finding, &few);
+    } else if (!any) {
+        reject(finding, "none of its figures is in the report");
+    }
     if (few && finding->severity > SEVERITY_MEDIUM) {
         finding->severity = SEVERITY_MEDIUM;
         finding->capped = true;
@@ -166,7 +252,7 @@ enum ground_state ground_check(struct json_object *report, const struct finding_
         json_is_array(value)) {
         return GROUND_UNKNOWN;
     }
-    bool equal = ground_matches(value, &check->value);
+    bool equal = ground_matches(value, check->pointer, &check->value);
     if (check->op == FINDING_EQUAL || check->op == FINDING_DIFFERENT) {
         return equal == (check->op == FINDING_EQUAL) ? GROUND_TRUE : GROUND_FALSE;
     }

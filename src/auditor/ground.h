@@ -4,11 +4,14 @@
  *     ground_finding(report, &finding);          // evidence[].verified, severity, rejected
  *     if (ground_check(report, &check) == GROUND_FALSE) resolve();
  *
- * Rules: a cited number is verified if it equals the report's value to a relative error of 1e-9, or
- * is that value rounded to the cited digits (but a cited zero matches only zero). A cited text must
- * be identical. true and false are cited as the texts "true" and "false". Objects, arrays and null
- * cannot be cited.
- * Thread: any.
+ * Rules: a cited number is verified if it is the report's value by the rules of quantity.h; it may
+ * be a text with its unit ("57.14 %"). A cited text must be identical, or its beginning if it was
+ * cut. true and false are cited as the texts "true" and "false". Objects, arrays and null cannot be
+ * cited. A finding of the model is rejected, with the reason, unless each cited figure is verified,
+ * one of them is about its subject, and each figure in its words is proven (claim.h). A finding of
+ * a rule needs one verified figure. Few samples cap the severity at medium: a rate over fewer than
+ * 30, however it is cited; for the model also a count in the object of such a rate, an average
+ * beside its small count, and a share that is computed from small counts. Thread: any.
  */
 #pragma once
 
@@ -21,8 +24,9 @@
 
 #define GROUND_FEW_SAMPLES 30
 
-/* Whether the cited figure matches the value in the report. */
-bool ground_matches(struct json_object *value, const struct finding_figure *cited);
+/* Whether the cited figure matches the value in the report at the pointer, which gives its unit. */
+bool ground_matches(struct json_object *value, const char *pointer,
+                    const struct finding_figure *cited);
 void ground_finding(struct json_object *report, struct finding *finding);
 
 enum ground_state { GROUND_TRUE, GROUND_FALSE, GROUND_UNKNOWN };

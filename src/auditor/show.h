@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "answer.h"
 #include "base/dec.h"
 #include "command/reply.h"
 #include "finding.h"
@@ -22,6 +23,7 @@ struct audit_outcome {
     const char *not_asked; /* why the model was not asked; NULL: it was asked */
     char model[64];        /* the model that was asked; "": none */
     char request_id[64];
+    struct answer_counts counts; /* of the model's answer */
     int64_t tokens_in;
     int64_t tokens_out;
     struct dec cost_usd; /* DEC_INVALID: unknown */

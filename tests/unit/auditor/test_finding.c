@@ -1,4 +1,4 @@
-#include "../../../src/auditor/finding.h"
+#include "../../../src/auditor/answer.h"
 #include "../../../src/auditor/llm_prompt.h"
 #include "base/check.h"
 #include "io/secret.h"
@@ -17,110 +17,9 @@
 static int parse(const char *findings, struct finding_list *list)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
+    struct answer_counts counts;
     buf_addf(&text, "{\"findings\":[%s]}", findings);
-    return finding_parse(buf_str(&text), list, NULL);
-}
-
-static void a_valid_answer_is_parsed(void **state)
-{
-    (void)state;
-    struct finding_list *list = finding_list_new();
-    assert_int_equal(parse("", list), 0);
-    assert_int_equal(list->count, 0);
-    assert_int_equal(parse("{" HEAD ",\"evidence\":[{\"pointer\":\"/a/b\",\"value\":\"text\"},"
-                           "{\"pointer\":\"/c\",\"value\":1.50}],"
-                           "\"check\":{\"pointer\":\"/c\",\"op\":\">=\",\"value\":1}}",
-                           list),
-                     0);
-    assert_int_equal(list->count, 1);
-    const struct finding *f = &list->items[0];
-    assert_int_equal(f->type, ALERT_PATTERN);
-    assert_int_equal(f->severity, SEVERITY_HIGH);
-    assert_int_equal(f->evidence_count, 2);
-    assert_true(f->evidence[0].cited.is_text);
-    assert_string_equal(f->evidence[1].cited.text, "1.50");
-    assert_true(f->check.present);
-    assert_int_equal(f->check.op, FINDING_AT_LEAST);
-    AUTO_BUF struct buf out = BUF_INIT(1024);
-    finding_check_write(&f->check, &out);
-    assert_string_equal(out.data, "{\"pointer\":\"/c\",\"op\":\">=\",\"value\":1}");
-    finding_list_free(list);
-}
-
-static void an_invalid_answer_is_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {
-        "{}",
-        "1",
-        "{" HEAD "}",
-        "{" HEAD "," EVIDENCE ",\"more\":1}",
-        "{\"type\":\"service\",\"severity\":\"high\",\"title\":\"t\",\"description\":\"d\","
-        "\"recommendation\":\"r\"," EVIDENCE "}",
-        "{\"type\":\"bug\",\"severity\":\"urgent\",\"title\":\"t\",\"description\":\"d\","
-        "\"recommendation\":\"r\"," EVIDENCE "}",
-        "{\"type\":\"bug\",\"severity\":\"low\",\"title\":\" \",\"description\":\"d\","
-        "\"recommendation\":\"r\"," EVIDENCE "}",
-        "{\"type\":\"bug\",\"severity\":\"low\",\"title\":\"two\\nlines\",\"description\":\"d\","
-        "\"recommendation\":\"r\"," EVIDENCE "}",
-        "{" HEAD ",\"evidence\":[{\"pointer\":\"/a\",\"value\":true}]}",
-        "{" HEAD ",\"evidence\":[{\"pointer\":\"/a\",\"value\":null}]}",
-        "{" HEAD ",\"evidence\":[{\"pointer\":\"/a\"}]}",
-        "{" HEAD ",\"evidence\":{}}",
-        "{" HEAD "," EVIDENCE ",\"check\":{\"pointer\":\"/a\",\"op\":\"~\",\"value\":1}}",
-        "{" HEAD "," EVIDENCE ",\"check\":[]}",
-        ONE "," ONE ",{}",
-    };
-    struct finding_list *list = finding_list_new();
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(parse(bad[i], list), -ERR_AUDIT_ANSWER);
-        assert_int_equal(list->count, 0);
-    }
-    static const char *const texts[] = {"",
-                                        "[]",
-                                        "{\"findings\":{}}",
-                                        "{\"findings\":[",
-                                        "Here you are: {\"findings\":[]}",
-                                        "{\"findings\":[],\"note\":\"\"}"};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        assert_int_equal(finding_parse(str_c(texts[i]), list, NULL), -ERR_AUDIT_ANSWER);
-    }
-    finding_list_free(list);
-}
-
-static void limits_beyond_the_schema_are_enforced(void **state)
-{
-    (void)state;
-    struct finding_list *list = finding_list_new();
-    AUTO_BUF struct buf many = BUF_INIT((size_t)64 * 1024);
-    for (int i = 0; i < FINDING_MODEL_MAX; i++) {
-        buf_addf(&many, "%s%s", i > 0 ? "," : "", ONE);
-    }
-    assert_int_equal(parse(many.data, list), 0);
-    assert_int_equal(list->count, FINDING_MODEL_MAX);
-    list->count = 0;
-    buf_add_c(&many, "," ONE);
-    assert_int_equal(parse(many.data, list), -ERR_AUDIT_ANSWER);
-    assert_int_equal(list->count, 0);
-
-    AUTO_BUF struct buf figures = BUF_INIT((size_t)64 * 1024);
-    buf_add_c(&figures, "{" HEAD ",\"evidence\":[");
-    for (int i = 0; i <= FINDING_EVIDENCE_MAX; i++) {
-        buf_addf(&figures, "%s{\"pointer\":\"/a\",\"value\":1}", i > 0 ? "," : "");
-    }
-    buf_add_c(&figures, "]}");
-    assert_int_equal(parse(figures.data, list), -ERR_AUDIT_ANSWER);
-
-    char title[FINDING_TITLE_SIZE + 1];
-    memset(title, 'x', sizeof(title) - 1);
-    title[FINDING_TITLE_SIZE] = '\0';
-    AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
-    buf_addf(&text,
-             "{\"type\":\"bug\",\"severity\":\"low\",\"title\":\"%s\",\"description\":\"d\","
-             "\"recommendation\":\"r\"," EVIDENCE "}",
-             title);
-    assert_int_equal(parse(text.data, list), -ERR_AUDIT_ANSWER);
-    finding_list_free(list);
+    return answer_read(buf_str(&text), list, &counts, NULL);
 }
 
 static void the_same_problem_has_the_same_fingerprint(void **state)
@@ -212,9 +111,6 @@ static void a_renamed_figure_keeps_its_fingerprint(void **state)
 }
 
 UNIT_GROUP(finding, cmocka_unit_test(a_renamed_figure_keeps_its_fingerprint),
-           cmocka_unit_test(a_valid_answer_is_parsed),
-           cmocka_unit_test(an_invalid_answer_is_refused),
-           cmocka_unit_test(limits_beyond_the_schema_are_enforced),
            cmocka_unit_test(the_same_problem_has_the_same_fingerprint),
            cmocka_unit_test(the_embedded_prompt_is_valid),
            cmocka_unit_test(a_broken_prompt_is_refused))

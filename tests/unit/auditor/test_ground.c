@@ -8,7 +8,8 @@ static struct json_object *report(void)
 {
     struct json_object *root = NULL;
     static const char text[] =
-        "{\"trades\":{\"net\":-12.345678,\"count\":7,\"zero\":0,\"small\":0.4,\"half\":64.125,"
+        "{\"trades\":{\"net\":-12.345678,\"count\":7,\"zero\":0,\"price\":0.5733,\"small\":0.4,"
+        "\"half\":64.125,"
         "\"win_rate\":{\"k\":4,\"n\":7,\"pct\":57.14,\"low_pct\":25.05,\"high_pct\":84.18},"
         "\"big_rate\":{\"k\":20,\"n\":40,\"pct\":50.0,\"low_pct\":35.2,\"high_pct\":64.8}},"
         "\"account\":{\"state\":\"active\",\"balanced\":false,\"list\":[10,20,{\"x\":30}],"
@@ -45,6 +46,10 @@ static void correct_numbers_are_verified(void **state)
     assert_true(cited("/trades/half", false, "64.12"));
     assert_true(cited("/trades/half", false, "64.13"));
     assert_true(cited("/trades/count", false, "7e0"));
+    assert_true(cited("/trades/price", false, "0.57"));
+    assert_true(cited("/trades/price", false, "0.6"));
+    assert_true(cited("/trades/win_rate/pct", true, "57.14 %"));
+    assert_true(cited("/trades/win_rate/pct", true, "57 percent"));
 }
 
 static void wrong_numbers_are_not_verified(void **state)
@@ -60,6 +65,12 @@ static void wrong_numbers_are_not_verified(void **state)
     assert_false(cited("/trades/count", true, "seven"));
     assert_false(cited("/trades/count", true, "7 trades"));
     assert_false(cited("/trades/count", false, "7.1e0"));
+    assert_false(cited("/trades/price", false, "1"));
+    assert_false(cited("/trades/price", false, "0"));
+    assert_false(cited("/trades/half", false, "6e1"));
+    assert_false(cited("/trades/win_rate/pct", false, "0.5714"));
+    assert_false(cited("/trades/win_rate/pct", true, "57.14 s"));
+    assert_false(cited("/trades/win_rate/pct", true, "$57.14"));
 }
 
 static void texts_match_exactly(void **state)
@@ -120,26 +131,92 @@ static void few_samples_cap_the_severity_at_medium(void **state)
     assert_int_equal(f.severity, SEVERITY_CRITICAL);
 }
 
-static void one_verified_figure_is_enough(void **state)
+static void cite(struct finding *f, const char *pointer, const char *value)
+{
+    struct finding_evidence *evidence = &f->evidence[f->evidence_count++];
+    (void)str_copy(str_c(pointer), evidence->pointer, FINDING_POINTER_SIZE);
+    (void)str_copy(str_c(value), evidence->cited.text, FINDING_VALUE_SIZE);
+}
+
+static void every_figure_must_be_verified(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *root = report();
-    struct finding f = {.evidence_count = 2};
-    (void)str_copy(str_c("/trades/count"), f.evidence[0].pointer, FINDING_POINTER_SIZE);
-    (void)str_copy(str_c("9"), f.evidence[0].cited.text, FINDING_VALUE_SIZE);
-    f.evidence[1] = f.evidence[0];
+    struct finding f = {0};
+    cite(&f, "/trades/count", "9");
+    cite(&f, "/trades/count", "7");
     ground_finding(root, &f);
     assert_true(f.rejected);
-    assert_string_equal(f.evidence[0].note, "the report says 7");
-    (void)str_copy(str_c("7"), f.evidence[1].cited.text, FINDING_VALUE_SIZE);
-    f.evidence[0].note[0] = f.evidence[1].note[0] = '\0';
-    ground_finding(root, &f);
-    assert_false(f.rejected);
     assert_false(f.evidence[0].verified);
     assert_true(f.evidence[1].verified);
-    f.evidence_count = 0;
+    assert_string_equal(f.evidence[0].note, "the report says 7");
+    assert_string_equal(f.reason, "/trades/count = 9: the report says 7");
+    f = (struct finding){0};
+    cite(&f, "/trades/count", "7");
+    ground_finding(root, &f);
+    assert_false(f.rejected);
+    assert_string_equal(f.subject, "bot");
+    f = (struct finding){0};
     ground_finding(root, &f);
     assert_true(f.rejected);
+    assert_string_equal(f.reason, "it cites no figure");
+    /* a rule cites what it has read itself, which may be less than it looks for */
+    f = (struct finding){.rule = "books"};
+    cite(&f, "/trades/count", "9");
+    cite(&f, "/trades/count", "7");
+    ground_finding(root, &f);
+    assert_false(f.rejected);
+}
+
+static void every_figure_of_the_words_must_be_verified(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *root = report();
+    static const char *const texts[] = {"7 trades", "8 trades"};
+    for (int i = 0; i < 6; i++) {
+        struct finding f = {0};
+        char *where[] = {f.title, f.description, f.recommendation};
+        cite(&f, "/trades/count", "7");
+        (void)str_copy(str_c(texts[i % 2]), where[i / 2], FINDING_TITLE_SIZE);
+        ground_finding(root, &f);
+        assert_int_equal(f.rejected, i % 2);
+        assert_true(i % 2 == 0 || strstr(f.reason, "\"8\" in the ") != NULL);
+    }
+}
+
+static void a_count_of_few_samples_caps_the_severity(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(STR_LIT("{\"few\":{\"wins\":4,\"average_win_usd\":3,\"net_usd\":12,"
+                                        "\"win_rate\":{\"k\":4,\"n\":7},\"count\":7},"
+                                        "\"many\":{\"wins\":24,\"average_win_usd\":3,"
+                                        "\"win_rate\":{\"k\":24,\"n\":47},\"count\":47},"
+                                        "\"alone\":{\"stuck\":3,\"of\":12}}"),
+                                &JSON_LIMITS_DEFAULT, &root, NULL),
+                     0);
+    static const struct {
+        const char *pointer, *value, *description;
+        bool capped;
+    } rows[] = {{"/few/wins", "4", "", true},
+                {"/few/win_rate/n", "7", "", true},
+                {"/few/average_win_usd", "3", "", true},
+                {"/few/net_usd", "12", "", false},
+                {"/many/wins", "24", "", false},
+                {"/many/average_win_usd", "3", "", false},
+                {"/alone/stuck", "3", "", false},
+                {"/alone/stuck", "3", "Of 12 these are 25 % (3 / 12).", true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct finding f = {.severity = SEVERITY_CRITICAL};
+        cite(&f, rows[i].pointer, rows[i].value);
+        if (rows[i].description[0] != '\0') {
+            cite(&f, "/alone/of", "12");
+            (void)str_copy(str_c(rows[i].description), f.description, sizeof(f.description));
+        }
+        ground_finding(root, &f);
+        assert_false(f.rejected);
+        assert_int_equal(f.capped, rows[i].capped);
+    }
 }
 
 static enum ground_state check(const char *pointer, enum finding_op op, bool is_text,
@@ -224,6 +301,9 @@ UNIT_GROUP(ground, cmocka_unit_test(correct_numbers_are_verified),
            cmocka_unit_test(wrong_numbers_are_not_verified), cmocka_unit_test(texts_match_exactly),
            cmocka_unit_test(pointers_are_resolved),
            cmocka_unit_test(few_samples_cap_the_severity_at_medium),
-           cmocka_unit_test(one_verified_figure_is_enough), cmocka_unit_test(checks_are_evaluated),
+           cmocka_unit_test(every_figure_must_be_verified),
+           cmocka_unit_test(every_figure_of_the_words_must_be_verified),
+           cmocka_unit_test(a_count_of_few_samples_caps_the_severity),
+           cmocka_unit_test(checks_are_evaluated),
            cmocka_unit_test(pointers_of_former_reports_stay_valid),
            cmocka_unit_test(the_wilson_interval_matches_published_figures))

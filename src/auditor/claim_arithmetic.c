@@ -1,0 +1,372 @@
+#include "claim_arithmetic.h"
+
+#include "base/check.h"
+#include "ground.h"
+
+#include <math.h>
+#include <string.h>
+
+#define OPERANDS_MAX 4
+#define USED_MAX     12
+#define LOOSE        0.05 /* "half" and "doubled" may be off by this part */
+
+static double base_of(const struct proof_value *v)
+{
+    return v->unit.scale == 0 ? v->value : v->value * v->unit.scale;
+}
+
+static double scale_of(const struct prose_figure *f)
+{
+    return f->shown.unit.scale == 0 ? 1 : f->shown.unit.scale;
+}
+
+/* Whether the figure shows this result, in base units; a sign that is not written is free. */
+static bool shows(const struct prose_figure *f, double result)
+{
+    double scale = scale_of(f);
+    double shown = f->sign < 0 ? -f->shown.value : f->shown.value;
+    return quantity_rounds(result / scale, shown, f->shown.half) ||
+           (f->sign == 0 && quantity_rounds(-result / scale, shown, f->shown.half));
+}
+
+/* The value that a figure states, whatever its sign; NULL: none. */
+static const struct proof_value *stated(const struct proof *proof, const struct prose_figure *f)
+{
+    for (int k = 0; k < proof->count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        if (f->kind == PROSE_NUMBER && (quantity_is(v->value, v->unit, &f->shown) ||
+                                        quantity_is(-v->value, v->unit, &f->shown))) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ written out */
+
+/* The operator between a figure and the next one; 0: none. */
+static char operator_behind(const struct prose *p, int i)
+{
+    static const struct {
+        const char *text;
+        char op;
+    } operators[] = {{"+", '+'},     {"plus", '+'}, {"-", '-'},    {"−", '-'},    {"–", '-'},
+                     {"minus", '-'}, {"*", '*'},    {"x", '*'},    {"×", '*'},    {"·", '*'},
+                     {"/", '/'},     {"÷", '/'},    {"over", '/'}, {"times", '*'}};
+    if (i + 1 >= p->figure_count) {
+        return '\0';
+    }
+    const struct prose_figure *f = &p->figures[i];
+    const struct prose_figure *next = &p->figures[i + 1];
+    if (f->last == next->first && f->text.ptr != next->text.ptr) {
+        return next->text.ptr[-1] == '/' ? '/' : '\0'; /* "4/7" */
+    }
+    for (size_t k = 0; next->first == f->last + 2 && k < COUNT_OF(operators); k++) {
+        if (str_equal_nocase(p->tokens[f->last + 1].text, operators[k].text)) {
+            return operators[k].op;
+        }
+    }
+    return '\0';
+}
+
+struct term {
+    double value;
+    enum dimension dimension;
+    bool is_constant;
+};
+
+/* A figure as an operand, with the exact value that it states. */
+static bool read_operand(const struct proof *proof, const struct prose_figure *f, struct term *ret)
+{
+    static const double constants[] = {100, 60, 24, 1000};
+    const struct proof_value *v = stated(proof, f);
+    if (v != NULL) {
+        bool negated = f->sign == 0 && v->value < 0;
+        *ret = (struct term){.value = negated ? -base_of(v) : base_of(v),
+                             .dimension = v->unit.dimension};
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(constants); i++) {
+        if (f->kind == PROSE_NUMBER && f->shown.value == constants[i] && !f->is_word &&
+            f->shown.unit.dimension == DIMENSION_NONE) {
+            *ret = (struct term){
+                .value = constants[i], .dimension = DIMENSION_NONE, .is_constant = true};
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum dimension dimension_of(struct term a, char op, struct term b)
+{
+    if (op == '+' || op == '-') {
+        return a.dimension;
+    }
+    if (op == '/' && a.dimension == b.dimension) {
+        return DIMENSION_TIMES; /* a share or a factor */
+    }
+    return a.dimension != DIMENSION_NONE ? a.dimension : b.dimension;
+}
+
+static bool apply(struct term *a, char op, struct term b)
+{
+    if ((op == '+' || op == '-') && a->dimension != b.dimension) {
+        return false;
+    }
+    if (op == '/' && b.value == 0) {
+        return false;
+    }
+    enum dimension dimension = dimension_of(*a, op, b);
+    a->value = op == '+'   ? a->value + b.value
+               : op == '-' ? a->value - b.value
+               : op == '*' ? a->value * b.value
+                           : a->value / b.value;
+    a->dimension = dimension;
+    a->is_constant &= b.is_constant;
+    return true;
+}
+
+/* Evaluates the expression that begins at figure i, products first. *ret_last is its last figure,
+ * *ret_whole the denominator of a quotient of counts. False: it is none. */
+static bool evaluate(const struct proof *proof, const struct prose *p, int i, struct term *ret,
+                     int *ret_last, double *ret_whole)
+{
+    struct term sum = {0}, product;
+    char pending = '+';
+    bool any = false, first = true;
+    *ret_whole = 0;
+    if (!read_operand(proof, &p->figures[i], &product)) {
+        return false;
+    }
+    for (int n = 1; n <= OPERANDS_MAX; n++, i++) {
+        char op = operator_behind(p, i);
+        struct term next;
+        if (op == '\0' || n == OPERANDS_MAX || !read_operand(proof, &p->figures[i + 1], &next)) {
+            break;
+        }
+        any = true;
+        if (op == '*' || op == '/') {
+            *ret_whole = op == '/' && next.dimension == DIMENSION_NONE ? next.value : *ret_whole;
+            if (!apply(&product, op, next)) {
+                return false;
+            }
+            continue;
+        }
+        if (first) {
+            sum = product;
+        } else if (!apply(&sum, pending, product)) {
+            return false;
+        }
+        first = false;
+        pending = op;
+        product = next;
+    }
+    if (first) {
+        sum = product;
+    } else if (!apply(&sum, pending, product)) {
+        return false;
+    }
+    *ret = sum;
+    *ret_last = i;
+    return any && !sum.is_constant;
+}
+
+/* Whether a result of this dimension can be shown as the figure is. */
+static bool shows_term(const struct prose_figure *f, struct term term)
+{
+    switch (f->shown.unit.dimension) {
+    case DIMENSION_NONE:
+        return shows(f, term.value);
+    case DIMENSION_COUNT:
+        return term.dimension == DIMENSION_NONE && shows(f, term.value);
+    case DIMENSION_TIMES:
+        return term.dimension == DIMENSION_TIMES && shows(f, term.value);
+    case DIMENSION_PCT:
+        return (term.dimension == DIMENSION_TIMES &&
+                (shows(f, 100 * term.value) || shows(f, term.value))) ||
+               (term.dimension == DIMENSION_PCT && shows(f, term.value));
+    case DIMENSION_MONEY:
+    case DIMENSION_TIME:
+    case DIMENSION_BYTES:
+        return term.dimension == f->shown.unit.dimension && shows(f, term.value);
+    }
+    return false;
+}
+
+static bool token_is(const struct prose *p, int at, const char *text)
+{
+    return at >= 0 && at < p->token_count && str_equal_c(p->tokens[at].text, text);
+}
+
+/* "3 losses (7 - 4)", "7 - 4 = 3", "3 = 7 - 4". */
+static bool is_written_out(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+{
+    const struct prose_figure *f = &p->figures[i];
+    struct term term;
+    int last = 0;
+    double whole = 0;
+    bool proven = false;
+    for (int k = i - 2; k >= 0 && k >= i - OPERANDS_MAX && !proven; k--) {
+        proven = token_is(p, f->first - 1, "=") && evaluate(proof, p, k, &term, &last, &whole) &&
+                 last == i - 1 && p->figures[last].last + 2 == f->first && shows_term(f, term);
+    }
+    if (!proven && i + 2 < p->figure_count) {
+        const struct prose_figure *next = &p->figures[i + 1];
+        bool opens = token_is(p, next->first - 1, "(") && next->first - f->last <= 5;
+        bool equals = token_is(p, next->first - 1, "=") && next->first == f->last + 2;
+        proven = (opens || equals) && evaluate(proof, p, i + 1, &term, &last, &whole) &&
+                 (equals || token_is(p, p->figures[last].last + 1, ")")) && shows_term(f, term);
+    }
+    *ret_few |= proven && whole > 0 && whole < GROUND_FEW_SAMPLES &&
+                f->shown.unit.dimension == DIMENSION_PCT;
+    return proven;
+}
+
+/* ------------------------------------------------------------------ with a word that says which */
+
+/* The values that the figure can be computed from: those that other figures of its sentence state,
+ * and all that are cited if they are few. */
+static int operands_of(const struct proof *proof, const struct prose *p, int i,
+                       const struct proof_value *ret[USED_MAX])
+{
+    int count = 0;
+    int sentence = p->tokens[p->figures[i].first].sentence;
+    for (int k = 0; k < proof->count && count < USED_MAX; k++) {
+        const struct proof_value *v = &proof->values[k];
+        bool use = k < proof->evidence_count && proof->evidence_count <= 3;
+        for (int m = 0; m < p->figure_count && !use; m++) {
+            use = m != i && p->tokens[p->figures[m].first].sentence == sentence &&
+                  stated(proof, &p->figures[m]) == v;
+        }
+        if (use) {
+            ret[count++] = v;
+        }
+    }
+    return count;
+}
+
+static bool same_kind(const struct proof_value *a, const struct proof_value *b)
+{
+    return unit_fits(a->unit, b->unit) && unit_fits(b->unit, a->unit);
+}
+
+enum relation {
+    RELATION_SUM,
+    RELATION_DIFFERENCE,
+    RELATION_SHARE,
+    RELATION_RISE,
+    RELATION_FALL,
+    RELATION_FACTOR,
+    RELATION_PER
+};
+
+static bool relates(const struct prose_figure *f, enum relation relation,
+                    const struct proof_value *a, const struct proof_value *b)
+{
+    double x = base_of(a), y = base_of(b);
+    enum dimension shown = f->shown.unit.dimension;
+    bool plain = shown == DIMENSION_NONE || unit_fits(a->unit, f->shown.unit);
+    switch (relation) {
+    case RELATION_SUM:
+        return same_kind(a, b) && plain && shows(f, x + y);
+    case RELATION_DIFFERENCE:
+        return same_kind(a, b) && plain && shows(f, x - y);
+    case RELATION_SHARE:
+        return same_kind(a, b) && a->unit.dimension != DIMENSION_PCT && y != 0 &&
+               fabs(x) <= fabs(y) && shows(f, 100 * x / y);
+    case RELATION_RISE:
+        return same_kind(a, b) && y != 0 && x > y && shows(f, 100 * (x - y) / fabs(y));
+    case RELATION_FALL:
+        return same_kind(a, b) && y != 0 && x < y && shows(f, 100 * (x - y) / fabs(y));
+    case RELATION_FACTOR:
+        return same_kind(a, b) && y != 0 &&
+               (f->kind == PROSE_NUMBER
+                    ? shows(f, x / y)
+                    : fabs(fabs(x / y) - f->shown.value) <= LOOSE * f->shown.value);
+    case RELATION_PER:
+        return !same_kind(a, b) && y != 0 && b->unit.dimension != DIMENSION_PCT &&
+               b->unit.dimension != DIMENSION_MONEY &&
+               (shown == DIMENSION_NONE || shown == DIMENSION_COUNT ||
+                unit_fits(a->unit, f->shown.unit)) &&
+               (shows(f, x / y) ||
+                (b->unit.dimension == DIMENSION_TIME &&
+                 (shows(f, 60 * x / y) || shows(f, 3600 * x / y) || shows(f, 86400 * x / y))));
+    }
+    return false;
+}
+
+/* The relations that the words beside the figure name, as bits. */
+static unsigned relations_of(const struct prose *p, int i)
+{
+    static const char *const sum[] = {"total",      "totals", "together", "combined",
+                                      "altogether", "sum",    NULL};
+    static const char *const difference[] = {
+        "difference", "more",   "less",    "fewer",   "gap",    "missing",    "remaining", "remain",
+        "rest",       "lost",   "losses",  "losing",  "other",  "others",     "extra",     "excess",
+        "higher",     "lower",  "longer",  "shorter", "apart",  "off",        "short",     "beyond",
+        "exceeds",    "larger", "smaller", "than",    "failed", "unanswered", NULL};
+    static const char *const rise[] = {"more", "higher", "up",     "increase", "increased", "rose",
+                                       "grew", "larger", "longer", "above",    "rise",      NULL};
+    static const char *const fall[] = {"less", "fewer",     "lower",   "down",    "decrease",
+                                       "fell", "dropped",   "smaller", "shorter", "below",
+                                       "drop", "decreased", NULL};
+    static const char *const share[] = {"of", "share", "proportion", "part", NULL};
+    static const char *const per[] = {"average", "mean", "per", "each", "hourly", "daily", NULL};
+    const struct prose_figure *f = &p->figures[i];
+    unsigned found = 0;
+    if (f->kind == PROSE_FRACTION) {
+        return 1u << RELATION_FACTOR; /* "half of": a quotient that is below one */
+    }
+    if (f->kind == PROSE_FACTOR || f->shown.unit.dimension == DIMENSION_TIMES) {
+        return 1u << RELATION_FACTOR;
+    }
+    if (f->shown.unit.dimension == DIMENSION_PCT) {
+        found |= prose_is_near(p, i, (struct prose_near){0, 1}, share) ? 1u << RELATION_SHARE : 0;
+        found |= prose_is_near(p, i, (struct prose_near){3, 3}, rise) ? 1u << RELATION_RISE : 0;
+        found |= prose_is_near(p, i, (struct prose_near){3, 3}, fall) ? 1u << RELATION_FALL : 0;
+        found |= prose_is_near(p, i, (struct prose_near){3, 3}, difference)
+                     ? 1u << RELATION_DIFFERENCE
+                     : 0;
+        return found;
+    }
+    found |= prose_is_near(p, i, (struct prose_near){4, 3}, sum) ? 1u << RELATION_SUM : 0;
+    found |=
+        prose_is_near(p, i, (struct prose_near){3, 2}, difference) ? 1u << RELATION_DIFFERENCE : 0;
+    found |= prose_is_near(p, i, (struct prose_near){4, 2}, per) ? 1u << RELATION_PER : 0;
+    return found;
+}
+
+static bool is_related(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+{
+    const struct prose_figure *f = &p->figures[i];
+    const struct proof_value *values[USED_MAX];
+    unsigned relations = relations_of(p, i);
+    int count = relations == 0 ? 0 : operands_of(proof, p, i, values);
+    for (int a = 0; a < count; a++) {
+        for (int b = 0; b < count; b++) {
+            for (int r = RELATION_SUM; r <= RELATION_PER; r++) {
+                if (a == b || (relations & 1u << r) == 0 ||
+                    !relates(f, (enum relation)r, values[a], values[b])) {
+                    continue;
+                }
+                *ret_few |= r == RELATION_SHARE && values[b]->unit.dimension == DIMENSION_NONE &&
+                            values[b]->value < GROUND_FEW_SAMPLES;
+                return true;
+            }
+        }
+    }
+    double sum = 0;
+    bool alike = count > 2;
+    for (int a = 0; a < count; a++) {
+        sum += base_of(values[a]);
+        alike &= same_kind(values[0], values[a]);
+    }
+    return alike && (relations & 1u << RELATION_SUM) != 0 &&
+           unit_fits(values[0]->unit, f->shown.unit) && shows(f, sum);
+}
+
+bool claim_arithmetic(const struct proof *proof, const struct prose *p, int figure, bool *ret_few)
+{
+    return (p->figures[figure].kind == PROSE_NUMBER && is_written_out(proof, p, figure, ret_few)) ||
+           is_related(proof, p, figure, ret_few);
+}

@@ -1,0 +1,45 @@
+/*
+ * proof.h: the figures that a finding may state: its evidence, and what stands beside it.
+ *
+ *     struct proof *proof = proof_new(report, &finding);
+ *     for (int i = 0; i < proof->count; i++) use(&proof->values[i]);
+ *     proof_free(proof);
+ *
+ * Values: the numbers of the verified evidence, and with a part of a rate its other parts (k, n,
+ * pct and the interval). Settings: the numbers of the report's settings, which need not be cited.
+ * Thread: any.
+ */
+#pragma once
+
+#include "finding.h"
+#include "quantity.h"
+
+#define PROOF_VALUES_MAX   (FINDING_EVIDENCE_MAX * 5)
+#define PROOF_SETTINGS_MAX 256
+
+struct proof_value {
+    char pointer[FINDING_POINTER_SIZE + 16];
+    double value;
+    struct unit unit;
+};
+
+struct proof {
+    struct json_object *report;
+    const struct finding *finding;
+    int count;
+    int evidence_count; /* values that are cited themselves; they come first */
+    struct proof_value values[PROOF_VALUES_MAX];
+    int setting_count;
+    struct proof_value settings[PROOF_SETTINGS_MAX];
+};
+
+struct proof *proof_new(struct json_object *report, const struct finding *finding);
+void proof_free(struct proof *proof);
+
+/* The rate {"k","n",…} that has the pointer's value as a member; NULL: it is no part of a rate. */
+struct json_object *proof_rate_at(struct json_object *report, const char *pointer);
+/* Whether the word is a key, a text or a part of one ("1INCH" of "1INCH-USD") of the report outside
+ * its untrusted texts. */
+bool proof_knows_name(struct json_object *report, struct str word);
+/* Whether a text contains the word, not as a part of a longer word or number. */
+bool proof_has_word(struct str text, struct str word);
