@@ -1,7 +1,6 @@
-#include "access/access.h"
+#include "access_rig.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "config/config.h"
 #include "io/db.h"
 #include "io/loop.h"
 #include "io/otp.h"
@@ -9,7 +8,6 @@
 #include "io/secret.h"
 #include "store/audit_chain.h"
 #include "store/factor_table.h"
-#include "store/ops.h"
 #include "store/read_table.h"
 #include "unit/unit.h"
 
@@ -19,47 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct scene {
-    struct clock_fake clock;
-    struct config config;
-    struct ops_store *store;
-    struct access *access;
-};
-
-static void add_user(struct config *c, int64_t id, const char *name, const char *role,
-                     bool emergency)
-{
-    c->users[c->user_count++] =
-        (struct config_user){.id = id, .name = name, .role = role, .emergency = emergency};
-}
-
-static int setup(void **state)
-{
-    static struct scene scene;
-    struct scene *s = &scene;
-    memset(s, 0, sizeof(*s));
-    clock_fake_init(&s->clock, INT64_C(1795000000000000));
-    assert_int_equal(secret_init(NULL), 0);
-    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &s->store, NULL), 0);
-    add_user(&s->config, 7, "alice", "operator", false);
-    add_user(&s->config, 8, "rita", "read_only", true);
-    add_user(&s->config, 9, "adam", "admin", true);
-    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-    access_free(s->access);
-    ops_store_free(s->store);
-    return 0;
-}
-
 static void users_are_identified_by_id(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who), 0);
     assert_string_equal(who.name, "alice");
@@ -68,7 +28,8 @@ static void users_are_identified_by_id(void **state)
     assert_int_equal(who.id, 7);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 8, &who), 0);
     assert_true(who.emergency);
-    add_user(&s->config, 0, "nobody", "admin", true); /* what a message without a sender has */
+    access_rig_add_user(&s->config, 0, "nobody", "admin",
+                        true); /* what a message without a sender has */
     static const int64_t unauthorised[] = {0, -7, 77, -1001234567890};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, unauthorised[i], &who),
@@ -78,7 +39,7 @@ static void users_are_identified_by_id(void **state)
 
 static void an_empty_user_list_admits_nobody(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     s->config.user_count = 0;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who),
@@ -87,7 +48,7 @@ static void an_empty_user_list_admits_nobody(void **state)
 
 static void uids_map_to_roles(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     static const enum channel channels[] = {CHANNEL_CONSOLE, CHANNEL_SOCKET};
     for (size_t i = 0; i < 2; i++) {
@@ -106,21 +67,14 @@ static void uids_map_to_roles(void **state)
                      -ERR_ACCESS_UNAUTHORISED);
 }
 
-static void add_local(struct config *c, int64_t uid, const char *name, const char *role,
-                      bool emergency)
-{
-    c->locals[c->local_count++] =
-        (struct config_local){.uid = uid, .name = name, .role = role, .emergency = emergency};
-}
-
 static void a_listed_uid_has_a_name_and_a_role(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
-    add_local(&s->config, 54321, "olga", "operator", false);
-    add_local(&s->config, 54322, "ron", "read_only", true);
-    add_local(&s->config, (int64_t)getuid() == 0 ? 1 : (int64_t)getuid(), "desk", "read_only",
-              false);
+    access_rig_add_local(&s->config, 54321, "olga", "operator", false);
+    access_rig_add_local(&s->config, 54322, "ron", "read_only", true);
+    access_rig_add_local(&s->config, (int64_t)getuid() == 0 ? 1 : (int64_t)getuid(), "desk",
+                         "read_only", false);
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who), 0);
     assert_string_equal(who.name, "olga");
     assert_int_equal(who.role, ROLE_OPERATOR);
@@ -144,7 +98,7 @@ static void a_listed_uid_has_a_name_and_a_role(void **state)
 
 static void http_is_operator_and_the_schedule_is_admin(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 0, &who), 0);
     assert_int_equal(who.role, ROLE_OPERATOR);
@@ -181,7 +135,7 @@ static void a_role_includes_the_roles_below(void **state)
 
 static void log_lines_of_unauthorised_users_are_limited(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     static struct audit_row rows[100];
     int logged = 0;
     for (int i = 0; i < 10; i++) {
@@ -220,12 +174,12 @@ static void log_lines_of_unauthorised_users_are_limited(void **state)
     assert_non_null(strstr(rows[0].detail, "1 more from other unauthorised senders left out"));
 }
 
-static bool sent(struct scene *s, enum channel channel, int64_t id)
+static bool sent(struct access_rig *s, enum channel channel, int64_t id)
 {
     return access_unauthorised(s->access, channel, id, "message");
 }
 
-static const char *last_detail(struct scene *s)
+static const char *last_detail(struct access_rig *s)
 {
     static struct audit_row row;
     assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
@@ -234,7 +188,7 @@ static const char *last_detail(struct scene *s)
 
 static void senders_are_told_apart_by_channel_and_id(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     for (int i = 0; i < 4; i++) {
         assert_int_equal(sent(s, CHANNEL_TELEGRAM, 666), i < 3);
     }
@@ -253,7 +207,7 @@ static void senders_are_told_apart_by_channel_and_id(void **state)
 
 static void a_clock_that_goes_back_does_not_silence_the_log(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     for (int i = 0; i < 40; i++) {
         (void)sent(s, CHANNEL_TELEGRAM, 1 + i / 3);
     }
@@ -267,7 +221,7 @@ static void a_clock_that_goes_back_does_not_silence_the_log(void **state)
 
 static void long_messages_are_cut(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     char text[300];
     memset(text, 'x', sizeof(text));
     text[sizeof(text) - 1] = '\0';
@@ -275,19 +229,12 @@ static void long_messages_are_cut(void **state)
     assert_int_equal(strlen(last_detail(s)), 200);
 }
 
-static int fail_writes(const char *what, void *userdata)
-{
-    (void)what;
-    (void)userdata;
-    return -ERR_DB_FULL;
-}
-
 static void a_line_that_cannot_be_written_is_counted(void **state)
 {
-    struct scene *s = *state;
-    ops_store_set_fault(s->store, fail_writes, NULL);
+    struct access_rig *s = *state;
+    access_rig_fail_writes(s, true);
     assert_false(sent(s, CHANNEL_TELEGRAM, 666));
-    ops_store_set_fault(s->store, NULL, NULL);
+    access_rig_fail_writes(s, false);
     assert_true(sent(s, CHANNEL_TELEGRAM, 666));
     assert_string_equal(last_detail(s), "message (1 more from this sender left out)");
 }
@@ -296,7 +243,7 @@ static void a_line_that_cannot_be_written_is_counted(void **state)
  * was left out of that is not forgotten. */
 static void the_sender_silent_longest_is_forgotten(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     for (int i = 0; i < 5; i++) {
         (void)sent(s, CHANNEL_TELEGRAM, 1); /* two left out */
         (void)sent(s, CHANNEL_TELEGRAM, 2);
@@ -318,7 +265,7 @@ static void the_sender_silent_longest_is_forgotten(void **state)
 
 static void a_name_of_one_letter_is_a_name(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct audit_row row;
     const struct principal who = {.channel = CHANNEL_TELEGRAM, .id = 5, .name = "b"};
     assert_int_equal(access_audit(s->access, &who, "command.received", "status", "ok", NULL), 0);
@@ -328,7 +275,7 @@ static void a_name_of_one_letter_is_a_name(void **state)
 
 static void audit_lines_are_redacted(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct audit_row row;
     struct principal who = {.channel = CHANNEL_CONSOLE, .name = "root", .role = ROLE_ADMIN};
     assert_true(log_hide("123456:verysecrettoken"));
@@ -343,7 +290,7 @@ static void audit_lines_are_redacted(void **state)
 
 static void the_detail_of_a_line_is_cut_to_its_size(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct audit_row row;
     char detail[1100];
     struct principal who = {.channel = CHANNEL_CONSOLE, .name = "root", .role = ROLE_ADMIN};
@@ -364,7 +311,7 @@ static void the_detail_of_a_line_is_cut_to_its_size(void **state)
 
 static void reads_are_counted_by_person_and_command(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct read_count rows[4];
     struct principal alice = {.channel = CHANNEL_TELEGRAM, .id = 7, .name = "alice"};
     struct principal nobody = {.channel = CHANNEL_SOCKET, .id = 54321};
@@ -412,10 +359,10 @@ static void note_user(int64_t id, const char *name, void *userdata)
 
 static void all_listed_users_are_named(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     char all[256] = "";
     struct principal who;
-    add_local(&s->config, 54321, "olga", "operator", false);
+    access_rig_add_local(&s->config, 54321, "olga", "operator", false);
     access_each_user(s->access, note_user, all);
     assert_string_equal(all, "7=alice 8=rita 9=adam 54321=olga ");
     assert_true(access_telegram_user(s->access, 2, &who));
@@ -429,7 +376,7 @@ static void all_listed_users_are_named(void **state)
 
 static void a_configuration_with_an_unknown_role_is_refused(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct access *access = NULL;
     struct err err = {0};
     s->config.users[0].role = "owner";
@@ -442,7 +389,7 @@ static void a_configuration_with_an_unknown_role_is_refused(void **state)
                      -ERR_INTERNAL);
     assert_string_equal(err.context, "role of user adam");
     s->config.users[2].role = "admin";
-    add_local(&s->config, 54321, "olga", "boss", false);
+    access_rig_add_local(&s->config, 54321, "olga", "boss", false);
     assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &access, &err),
                      -ERR_INTERNAL);
     assert_string_equal(err.context, "role of user olga");
@@ -452,10 +399,10 @@ static void a_configuration_with_an_unknown_role_is_refused(void **state)
 
 static void the_role_none_admits_nobody(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     s->config.users[0].role = "none";
-    add_local(&s->config, 54321, "olga", "none", true);
+    access_rig_add_local(&s->config, 54321, "olga", "none", true);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who),
                      -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who),
@@ -466,12 +413,12 @@ static void the_role_none_admits_nobody(void **state)
 
 static void a_new_configuration_replaces_the_users(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal who;
     static struct config next;
     memset(&next, 0, sizeof(next));
-    add_user(&next, 17, "zoe", "admin", false);
-    add_user(&next, 1, "una", "operator", false);
+    access_rig_add_user(&next, 17, "zoe", "admin", false);
+    access_rig_add_user(&next, 1, "una", "operator", false);
     access_apply(s->access, &next);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 17, &who), 0);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 1, &who), 0);
@@ -506,7 +453,7 @@ static void iterate_until_known(struct loop *loop, const struct access *access)
             return __LINE__; \
         }                    \
     } while (0)
-static int check_own_uid(struct scene *s)
+static int check_own_uid(struct access_rig *s)
 {
     const int64_t own = (int64_t)getuid();
     char all[256] = "", expected[256], own_name[32], root_name[32], text[32];
@@ -536,7 +483,8 @@ static int check_own_uid(struct scene *s)
     (void)snprintf(expected, sizeof(expected), "7=alice 8=rita 9=adam 0=%s %lld=%s ", root_name,
                    (long long)own, own_name);
     EXPECT(getpwuid((uid_t)own) == NULL || strcmp(all, expected) == 0);
-    add_local(&s->config, own, "desk", "read_only", false); /* listed: only under that name */
+    access_rig_add_local(&s->config, own, "desk", "read_only",
+                         false); /* listed: only under that name */
     all[0] = '\0';
     access_each_user(a, note_user, all);
     (void)snprintf(expected, sizeof(expected), "7=alice 8=rita 9=adam %lld=desk 0=%s ",
@@ -569,7 +517,7 @@ static int check_own_uid(struct scene *s)
 
 static void the_user_of_the_daemon_is_an_admin(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -590,7 +538,7 @@ static void the_user_of_the_daemon_is_an_admin(void **state)
 /* root has one lookup. */
 static void the_name_of_root_is_learned(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     char root_name[32];
     struct principal who;
     struct loop *loop = loop_new(NULL);
@@ -623,7 +571,7 @@ static void the_name_of_root_is_learned(void **state)
 #define OLGA_SECRET  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 /* Verifies the code of `secret` for the step now, or `steps` later. Returns the reason. */
-static enum err_id verify(struct scene *s, const struct principal *who, const char *secret,
+static enum err_id verify(struct access_rig *s, const struct principal *who, const char *secret,
                           int64_t steps)
 {
     char code[OTP_DIGITS + 1];
@@ -636,9 +584,9 @@ static enum err_id verify(struct scene *s, const struct principal *who, const ch
 
 static void a_code_belongs_to_one_person(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice, rita, olga;
-    add_local(&s->config, 54321, "olga", "operator", false);
+    access_rig_add_local(&s->config, 54321, "olga", "operator", false);
     s->config.users[0].totp = ALICE_SECRET;
     s->config.locals[0].totp = OLGA_SECRET;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
@@ -670,7 +618,7 @@ static void a_code_belongs_to_one_person(void **state)
 
 static void a_code_works_once(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice;
     s->config.users[0].totp = ALICE_SECRET;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
@@ -689,7 +637,7 @@ static void a_code_works_once(void **state)
 /* Five wrong codes within ten minutes lock the factor for fifteen. */
 static void wrong_codes_lock_the_factor(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice;
     s->config.users[0].totp = ALICE_SECRET;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
@@ -714,7 +662,7 @@ static void wrong_codes_lock_the_factor(void **state)
 
 static void a_wrong_code_is_explained(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice;
     struct err why = {0}, err = {0};
     s->config.users[0].totp = ALICE_SECRET;
@@ -728,7 +676,7 @@ static void a_wrong_code_is_explained(void **state)
     assert_int_equal(why.id, ERR_ACCESS_FACTOR_LOCKED);
     assert_string_equal(why.context, "alice, until 11:21:40 UTC");
     /* A secret that is no secret is not the person's failure. */
-    add_local(&s->config, 54321, "olga", "operator", false);
+    access_rig_add_local(&s->config, 54321, "olga", "operator", false);
     s->config.locals[0].totp = "not base 32!";
     const struct principal olga = {.channel = CHANNEL_SOCKET, .id = 54321, .name = "olga"};
     for (int i = 0; i < 6; i++) {
@@ -747,7 +695,7 @@ static void a_wrong_code_is_explained(void **state)
 /* The reason is that of this code, not of one before. */
 static void the_reason_of_a_code_is_its_own(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice;
     char code[OTP_DIGITS + 1];
     struct err why = {.id = ERR_ACCESS_FACTOR_LOCKED}, err = {0};
@@ -761,7 +709,7 @@ static void the_reason_of_a_code_is_its_own(void **state)
 
 static void without_its_row_no_code_is_accepted(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     char folder[] = "/tmp/nightdesk-access-XXXXXX", path[64];
     struct principal alice;
     struct db *db = NULL;
@@ -797,7 +745,7 @@ static void without_its_row_no_code_is_accepted(void **state)
 /* The window of failures begins again if the clock was set back before it. */
 static void failures_of_the_future_do_not_count(void **state)
 {
-    struct scene *s = *state;
+    struct access_rig *s = *state;
     struct principal alice;
     s->config.users[0].totp = ALICE_SECRET;
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
@@ -807,31 +755,35 @@ static void failures_of_the_future_do_not_count(void **state)
     s->clock.now_wall_us -= USEC_PER_HOUR;
     assert_int_equal(verify(s, &alice, OLGA_SECRET, 0), ERR_ACCESS_FACTOR_WRONG);
     assert_int_equal(verify(s, &alice, ALICE_SECRET, 0), ERR_NONE);
-    ops_store_set_fault(s->store, fail_writes, NULL);
+    access_rig_fail_writes(s, true);
     struct err why = {0};
     assert_true(access_verify_code(s->access, &alice, "000000", &why, NULL) < 0);
-    ops_store_set_fault(s->store, NULL, NULL);
+    access_rig_fail_writes(s, false);
 }
 
-#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
-UNIT_GROUP(
-    access, SCENE_TEST(users_are_identified_by_id), SCENE_TEST(an_empty_user_list_admits_nobody),
-    SCENE_TEST(uids_map_to_roles), SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
-    SCENE_TEST(http_is_operator_and_the_schedule_is_admin),
-    cmocka_unit_test(a_role_includes_the_roles_below),
-    SCENE_TEST(log_lines_of_unauthorised_users_are_limited), SCENE_TEST(all_listed_users_are_named),
-    SCENE_TEST(a_code_belongs_to_one_person), SCENE_TEST(a_code_works_once),
-    SCENE_TEST(wrong_codes_lock_the_factor), SCENE_TEST(a_wrong_code_is_explained),
-    SCENE_TEST(the_reason_of_a_code_is_its_own), SCENE_TEST(without_its_row_no_code_is_accepted),
-    SCENE_TEST(failures_of_the_future_do_not_count),
-    SCENE_TEST(a_configuration_with_an_unknown_role_is_refused),
-    SCENE_TEST(the_role_none_admits_nobody), SCENE_TEST(a_new_configuration_replaces_the_users),
-    SCENE_TEST(the_user_of_the_daemon_is_an_admin), SCENE_TEST(the_name_of_root_is_learned),
-    SCENE_TEST(senders_are_told_apart_by_channel_and_id),
-    SCENE_TEST(a_clock_that_goes_back_does_not_silence_the_log), SCENE_TEST(long_messages_are_cut),
-    SCENE_TEST(a_line_that_cannot_be_written_is_counted),
-    SCENE_TEST(the_sender_silent_longest_is_forgotten),
-    SCENE_TEST(the_detail_of_a_line_is_cut_to_its_size),
-    SCENE_TEST(reads_are_counted_by_person_and_command), SCENE_TEST(audit_lines_are_redacted),
-    SCENE_TEST(a_name_of_one_letter_is_a_name), cmocka_unit_test(names_round_trip))
+UNIT_GROUP(access, ACCESS_RIG_TEST(users_are_identified_by_id),
+           ACCESS_RIG_TEST(an_empty_user_list_admits_nobody), ACCESS_RIG_TEST(uids_map_to_roles),
+           ACCESS_RIG_TEST(a_listed_uid_has_a_name_and_a_role),
+           ACCESS_RIG_TEST(http_is_operator_and_the_schedule_is_admin),
+           cmocka_unit_test(a_role_includes_the_roles_below),
+           ACCESS_RIG_TEST(log_lines_of_unauthorised_users_are_limited),
+           ACCESS_RIG_TEST(all_listed_users_are_named),
+           ACCESS_RIG_TEST(a_code_belongs_to_one_person), ACCESS_RIG_TEST(a_code_works_once),
+           ACCESS_RIG_TEST(wrong_codes_lock_the_factor), ACCESS_RIG_TEST(a_wrong_code_is_explained),
+           ACCESS_RIG_TEST(the_reason_of_a_code_is_its_own),
+           ACCESS_RIG_TEST(without_its_row_no_code_is_accepted),
+           ACCESS_RIG_TEST(failures_of_the_future_do_not_count),
+           ACCESS_RIG_TEST(a_configuration_with_an_unknown_role_is_refused),
+           ACCESS_RIG_TEST(the_role_none_admits_nobody),
+           ACCESS_RIG_TEST(a_new_configuration_replaces_the_users),
+           ACCESS_RIG_TEST(the_user_of_the_daemon_is_an_admin),
+           ACCESS_RIG_TEST(the_name_of_root_is_learned),
+           ACCESS_RIG_TEST(senders_are_told_apart_by_channel_and_id),
+           ACCESS_RIG_TEST(a_clock_that_goes_back_does_not_silence_the_log),
+           ACCESS_RIG_TEST(long_messages_are_cut),
+           ACCESS_RIG_TEST(a_line_that_cannot_be_written_is_counted),
+           ACCESS_RIG_TEST(the_sender_silent_longest_is_forgotten),
+           ACCESS_RIG_TEST(the_detail_of_a_line_is_cut_to_its_size),
+           ACCESS_RIG_TEST(reads_are_counted_by_person_and_command),
+           ACCESS_RIG_TEST(audit_lines_are_redacted),
+           ACCESS_RIG_TEST(a_name_of_one_letter_is_a_name), cmocka_unit_test(names_round_trip))
