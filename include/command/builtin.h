@@ -27,6 +27,9 @@ struct builtin {
     /* Called after roles were granted or revoked; may be NULL. */
     void (*people_changed)(const char *by, void *userdata);
     void *people_userdata;
+    /* Adds to the reply of /runs N what else is known about the run; may be NULL. */
+    void (*run_details)(int64_t run_id, struct reply *reply, void *userdata);
+    void *run_details_userdata;
     /* The bot's name, for links to it; "" until it is known. May be NULL. */
     const char *(*bot_name)(void *userdata);
 };

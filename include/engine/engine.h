@@ -85,7 +85,8 @@ enum engine_disk {
 
 /* Rows: engine_buffers.h. */
 struct engine_inputs {
-    bool halt; /* the kill switch: an emergency stop, with or without a request */
+    bool halt;           /* the kill switch: an emergency stop, with or without a request */
+    int64_t halt_run_id; /* of the command that set it; 0: not known */
     enum engine_disk disk;
     const struct settings *settings; /* new settings; NULL: unchanged */
     const struct request *request;   /* not in trading.db yet; NULL: none */

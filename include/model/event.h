@@ -28,7 +28,8 @@ struct event {
     uint32_t topic;
     uint32_t code; /* order_state, side, trading_state or err id, depending on the topic */
     int64_t at_us; /* market time */
-    int64_t id;    /* request id, decision id or trade id, depending on the topic */
+    int64_t id;    /* request id, decision id or trade id, depending on the topic; order, fill: the
+                    * run id of the order */
     struct symbol symbol;
     struct dec qty;   /* fill, order */
     struct dec price; /* fill: price; trade: exit price */

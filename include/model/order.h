@@ -90,7 +90,9 @@ struct order {
     struct dec filled_qty;
     struct dec average_price; /* of the filled part; zero if nothing is filled */
     int64_t decision_id;      /* 0 if a person or a rule caused it */
-    int64_t created_us;       /* market time */
+    int64_t run_id;     /* of the command that caused it, in ops.db; 0: no command did, or it is not
+                           stored there */
+    int64_t created_us; /* market time */
     int64_t updated_us;
     char reason[64]; /* why it was made, or why it was refused: a code or a short word */
 };

@@ -38,6 +38,7 @@ struct trade {
     int64_t opened_us;
     int64_t closed_us;
     int64_t decision_id;
-    char exit_reason[32]; /* "stop" "target" "signal" "operator" "emergency" */
-    char client_id[CLIENT_ID_SIZE];
+    char exit_reason[32];           /* "stop" "target" "signal" "operator" "emergency" */
+    char client_id[CLIENT_ID_SIZE]; /* of the entry order */
+    int64_t run_id;                 /* of the command whose order closed it; 0: see order.h */
 };

@@ -49,5 +49,6 @@ struct request {
         number; /* RULE_STATUS: which rule. COOLDOWN: how long. PAUSE, MAINTENANCE: the run that
                  * pauses only until its RESUME with the same number; 0: until anybody resumes */
     int64_t deadline_mono_us;     /* 0: none */
+    int64_t run_id;               /* of the command, in ops.db; 0: none, or not stored */
     char text[REQUEST_TEXT_SIZE]; /* RULE_ADD, RULE_STATUS */
 };

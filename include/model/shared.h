@@ -64,6 +64,7 @@ struct shared {
      * set, and the value of that count when it was last cleared. */
     _Atomic uint64_t halt_set;
     _Atomic uint64_t halt_cleared;
+    _Atomic int64_t halt_run_id; /* of the command that set it last; 0: none, or not stored yet */
 
     /* How often the engine has restored trading.db at its path; engine writes. After a change the
      * readers open the file again. */
@@ -127,8 +128,9 @@ int64_t shared_silent_us(const struct shared *shared, const struct snapshot *s, 
 #define SHARED_SILENT_US (5 * USEC_PER_SEC)
 
 /* Sets the kill switch: no more entry orders are sent, and the engine's next step is an emergency
- * stop, even if no request follows. Any thread, at any time; needs no memory, queue or disk. */
-void shared_halt(struct shared *shared);
+ * stop, even if no request follows. Any thread, at any time; needs no memory, queue or disk.
+ * run_id: of the command, 0 if it has none yet. */
+void shared_halt(struct shared *shared, int64_t run_id);
 /* Any thread. */
 bool shared_is_halted(const struct shared *shared);
 /* How often it has been set; only increases. Read it before a step to know what the step saw. */

@@ -141,7 +141,7 @@ struct snapshot {
     int64_t market_speed;
 
     enum trading_state state;
-    char state_reason[64];  /* "daily loss 5.1 % of 5 %", "paused by alice" */
+    char state_reason[96];  /* "daily loss 5.1 % of 5 %", "paused by alice" */
     int64_t state_since_us; /* wall */
     bool verified_flat;     /* in an emergency stop: the venue confirmed that nothing is open */
 

@@ -25,6 +25,13 @@ int order_table_open(struct trading_store *store, struct order *ret, size_t max,
 /* Newest first. */
 int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
                      struct err *err);
+/* Those that a command's run caused, newest first. */
+int order_table_of_run(struct trading_store *store, int64_t run_id, struct order *ret, size_t max,
+                       struct err *err);
+/* Calls fn for each order created since then, oldest first, until it fails. */
+typedef int (*order_row_fn)(const struct order *order, void *userdata, struct err *err);
+int order_table_each(struct trading_store *store, int64_t since_us, order_row_fn fn, void *userdata,
+                     struct err *err);
 /* ret_open counts the orders that are not in a final state. */
 int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
                       int64_t *ret_unknown, struct err *err);

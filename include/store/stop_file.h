@@ -4,8 +4,8 @@
  *
  *     struct stop_file *file;
  *     rc = stop_file_open(state_dir, &file, err);
- *     if (stop_file_get(file, &mark)) shared_halt(shared);          // at start
- *     stop_file_set(file, now_us, "alice", err);                    // on an emergency stop
+ *     if (stop_file_get(file, &mark)) shared_halt(shared, mark.run_id);   // at start
+ *     stop_file_set(file, &mark, err);                              // on an emergency stop
  *     stop_file_clear(file, err);                                   // when it is cleared
  *     int fd = stop_file_dup(file);                                 // for a helper thread
  *     stop_file_sync(fd, err);                                      // waits for the disk
@@ -27,6 +27,7 @@ struct stop_file;
 struct stop_mark {
     int64_t at_us; /* wall time; 0 if the file is unreadable */
     char by[32];
+    int64_t run_id; /* of the command; 0: not known */
 };
 
 /* Creates a missing file, without a sync. FILE_… errors. The caller frees *ret. */
@@ -35,7 +36,7 @@ void stop_file_free(struct stop_file *file);
 
 /* True if a stop is recorded; *ret has its time and user. */
 bool stop_file_get(const struct stop_file *file, struct stop_mark *ret);
-int stop_file_set(struct stop_file *file, int64_t at_us, const char *by, struct err *err);
+int stop_file_set(struct stop_file *file, const struct stop_mark *mark, struct err *err);
 int stop_file_clear(struct stop_file *file, struct err *err);
 
 /* The caller closes the descriptor; -1 if none is left. */

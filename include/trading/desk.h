@@ -116,5 +116,9 @@ void desk_run_ended(const struct action_call *call, int64_t run_id, void *desk);
 /* Call it after the bus reader missed events: looks up all unanswered requests in trading.db. */
 void desk_resync(struct desk *desk);
 
+/* Adds the orders that a run caused to the reply of /runs N; none: adds nothing. userdata is the
+ * desk. See struct builtin (command/builtin.h). */
+void desk_add_run_orders(int64_t run_id, struct reply *reply, void *desk);
+
 /* Registers all trading.* actions. */
 void desk_actions(struct desk *desk, struct action_table *table);

@@ -164,6 +164,9 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
         json_out_end(&data);
     }
     json_out_end(&data);
+    if (builtin->run_details != NULL) {
+        builtin->run_details(id, r, builtin->run_details_userdata);
+    }
     if (row.state == RUN_RUNNING) {
         AUTO_BUF struct buf button = BUF_INIT(64);
         buf_addf(&button, "/cancel %lld", (long long)id);

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "io/otp.h"
 #include "run_reply.h"
@@ -185,6 +186,7 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err)
 
 void runner_act_first(const struct run *run)
 {
+    TRACE_RUN(run->id); /* 0: it is not stored yet */
     for (int i = 0; i < run->m->step_count; i++) {
         const struct action *action = run->m->steps[i].action;
         if (action->first != NULL) {

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "io/secret.h"
 #include "run_reply.h"
@@ -473,6 +474,7 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     if (rc < 0) {
         return rc;
     }
+    TRACE_RUN(c.run_id);
     if (!belongs_to(&c, in) && !may_approve(runner, &c, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "run %lld", (long long)c.run_id);
         return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
@@ -612,6 +614,7 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
 
 static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)
 {
+    TRACE_RUN(c->run_id);
     AUTO_RUN_ROW struct run_row row = {0};
     AUTO_REPLY struct reply *reply = NULL;
     struct err why = {0};

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "driver_private.h"
 #include "journal.h"
 #include "store/request_table.h"
@@ -249,11 +250,28 @@ static bool is_outdated(const struct driver *d, const struct order *order)
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
+/* What became of the orders that a command caused, for the log of its run. */
+static void log_orders(const struct engine_outputs *out)
+{
+    for (int i = 0; i < out->order_count; i++) {
+        const struct order *o = &out->orders[i];
+        if (o->run_id != 0) {
+            TRACE_RUN(o->run_id);
+            char qty[DEC_TEXT_SIZE], filled[DEC_TEXT_SIZE];
+            LOG_FIELDS(INFO, "an order of a command changed", {"ORDER", o->client_id},
+                       {"SYMBOL", o->symbol.name}, {"KIND", order_kind_name(o->kind)},
+                       {"STATE", order_state_name(o->state)}, {"QTY", dec_text(o->qty, qty)},
+                       {"FILLED", dec_text(o->filled_qty, filled)}, {"REASON", o->reason});
+        }
+    }
+}
+
 /* written: all outputs are in trading.db. Otherwise only those are shipped that need no row there
  * or that are in the reserve. */
 static void ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
+    log_orders(out);
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
@@ -434,6 +452,7 @@ static bool step(struct driver *d)
                                  .mono_us = clock_mono_us(d->clock)};
     d->halt_seen = shared_halt_generation(d->shared);
     d->inputs.halt = shared_is_halted(d->shared);
+    d->inputs.halt_run_id = d->inputs.halt ? atomic_load(&d->shared->halt_run_id) : 0;
     d->inputs.disk = driver_disk(d);
     load_quotes(d);
     int64_t before_ns = nanoseconds();

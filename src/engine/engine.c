@@ -550,7 +550,7 @@ static void fill_state(const struct engine *engine, struct snapshot *ret)
                                                            : "asking the venue",
                        trades ? "" : ", then ", trades ? "" : trading_state_name(s->state));
     } else if (ret->state == TRADING_EMERGENCY) {
-        (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.40s, %s", s->state_reason,
+        (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%s, %s", s->state_reason,
                        engine->verified_flat ? "verified flat" : "not yet flat");
     } else {
         (void)str_copy(str_c(s->state_reason), ret->state_reason, sizeof(ret->state_reason));

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define STOP_REASON "emergency" /* of the orders of an emergency stop */
+
 static const struct symbol every_symbol;
 
 void engine_control_set(struct engine *engine, enum trading_state state, const char *reason)
@@ -16,15 +18,29 @@ void engine_control_set(struct engine *engine, enum trading_state state, const c
     (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
 }
 
+#define OF_RUN ", run "
+
+/* run_id 0: the reason names no run. A name too long for the reason is cut, never the number. */
 static void set_by(struct engine *engine, enum trading_state state, const char *what,
-                   const char *by)
+                   const char *by, int64_t run_id)
 {
-    char reason[64];
-    (void)snprintf(reason, sizeof(reason), "%.24s by %.31s", what, by[0] == '\0' ? "?" : by);
+    char reason[64], of_run[32] = "";
+    if (run_id != 0) {
+        (void)snprintf(of_run, sizeof(of_run), OF_RUN "%lld", (long long)run_id);
+    }
+    (void)snprintf(reason, sizeof(reason) - strlen(of_run), "%.24s by %.31s", what,
+                   by[0] == '\0' ? "?" : by);
+    memcpy(reason + strlen(reason), of_run, strlen(of_run) + 1);
     engine_control_set(engine, state, reason);
 }
 
-#define OF_RUN ", run "
+/* 0: the reason of the state names none. */
+static int64_t run_of_state(const struct engine *engine)
+{
+    const char *at = strstr(engine->state.state_reason, OF_RUN);
+    int64_t number = 0;
+    return at != NULL && str_to_i64(str_c(at + strlen(OF_RUN)), &number) ? number : 0;
+}
 
 static bool is_paused(const struct engine *engine)
 {
@@ -35,10 +51,8 @@ static bool is_paused(const struct engine *engine)
  * stored, recorded and shown with the state: "paused by alice, run 12". 0: a pause of any run. */
 static bool is_pause_of_run(const struct engine *engine, int64_t run)
 {
-    const char *at = strstr(engine->state.state_reason, OF_RUN);
-    int64_t number = 0;
-    return is_paused(engine) && at != NULL && str_to_i64(str_c(at + strlen(OF_RUN)), &number) &&
-           (run == 0 || number == run);
+    int64_t number = run_of_state(engine);
+    return is_paused(engine) && number != 0 && (run == 0 || number == run);
 }
 
 /* Pauses, or starts maintenance. The pause of a person replaces that of a run, so that the run does
@@ -51,12 +65,9 @@ static int halt_entries(struct engine *engine, enum trading_state state, const c
         return ERR_ENGINE_STOPPED;
     }
     if (r->number == 0 && (s->state != state || is_pause_of_run(engine, 0))) {
-        set_by(engine, state, what, r->by);
+        set_by(engine, state, what, r->by, 0);
     } else if (r->number != 0 && !is_paused(engine)) {
-        char reason[64];
-        (void)snprintf(reason, sizeof(reason), "%.11s by %.31s" OF_RUN "%lld", what, r->by,
-                       (long long)r->number);
-        engine_control_set(engine, state, reason);
+        set_by(engine, state, what, r->by, r->number);
     }
     return ERR_NONE;
 }
@@ -91,19 +102,19 @@ static int resume_trading(struct engine *engine, const struct request *r)
         s->day_start_equity = account.equity;
         s->consecutive_losses = 0;
     }
-    set_by(engine, TRADING_ACTIVE, "resumed", r->by);
+    set_by(engine, TRADING_ACTIVE, "resumed", r->by, 0);
     return ERR_NONE;
 }
 
 static int close_positions(struct engine *engine, const struct request *r)
 {
     int found = engine_orders_cancel_entries(engine, r->symbol);
-    engine_orders_close_symbol(engine, r->symbol);
+    engine_orders_close_symbol(engine, r->symbol, r->run_id);
     (void)engine_reconcile_adopt(engine, r->symbol); /* foreign positions too */
     for (int i = 0; i < engine->position_count; i++) {
         if (symbol_equal(r->symbol, every_symbol) ||
             symbol_equal(r->symbol, engine->positions[i].symbol)) {
-            engine_orders_close(engine, &engine->positions[i], "operator");
+            engine_orders_close(engine, &engine->positions[i], "operator", r->run_id);
             found++;
         }
     }
@@ -138,20 +149,23 @@ static int cooldown(struct engine *engine, const struct request *r)
 
 static const char by_kill_switch[] = "emergency stop by kill switch";
 
-static void enter_stop(struct engine *engine, const char *by)
+static void enter_stop(struct engine *engine, const char *by, int64_t run_id)
 {
     engine->verified_flat = false;
     engine->flat_asked = false;
     engine->disagreements = 0;
-    set_by(engine, TRADING_EMERGENCY, "emergency stop", by);
+    set_by(engine, TRADING_EMERGENCY, "emergency stop", by, run_id);
 }
 
 static int stop_all(struct engine *engine, const struct request *r)
 {
     if (engine->state.state != TRADING_EMERGENCY) {
-        enter_stop(engine, r->by);
-    } else if (strcmp(engine->state.state_reason, by_kill_switch) == 0) {
-        set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by); /* to store who requested it */
+        enter_stop(engine, r->by, r->run_id);
+    } else if (strncmp(engine->state.state_reason, by_kill_switch, strlen(by_kill_switch)) == 0) {
+        /* The switch was set before the request came: now it is known who requested it. */
+        int64_t run_id = r->run_id != 0 ? r->run_id : run_of_state(engine);
+        set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by, run_id);
+        engine_orders_claim(engine, STOP_REASON, run_id);
     }
     return ERR_NONE;
 }
@@ -165,14 +179,14 @@ static int clear_stop(struct engine *engine, const struct request *r)
         return ERR_ENGINE_NOT_FLAT;
     }
     engine->out->clear_halt = true;
-    set_by(engine, TRADING_PAUSED, "stop cleared", r->by);
+    set_by(engine, TRADING_PAUSED, "stop cleared", r->by, 0);
     return ERR_NONE;
 }
 
 void engine_control_halt(struct engine *engine)
 {
     if (engine->state.state != TRADING_EMERGENCY) {
-        enter_stop(engine, "kill switch");
+        enter_stop(engine, "kill switch", engine->in->halt_run_id);
     }
 }
 
@@ -274,7 +288,7 @@ static void press_emergency(struct engine *engine)
         return;
     }
     for (int i = 0; i < engine->position_count && !engine->list_before_close; i++) {
-        engine_orders_close(engine, &engine->positions[i], "emergency");
+        engine_orders_close(engine, &engine->positions[i], STOP_REASON, run_of_state(engine));
     }
     bool looks_flat = engine->position_count == 0 && engine_orders_alive(engine) == 0;
     if (looks_flat && !engine->flat_asked) {

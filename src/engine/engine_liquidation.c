@@ -46,7 +46,7 @@ static void cut(struct engine *engine, const struct position *position, struct d
     part.qty = qty;
     part.decision_id = 0; /* close at once, not at the next bar */
     int64_t before = engine->state.orders;
-    engine_orders_close(engine, &part, "liquidation near");
+    engine_orders_close(engine, &part, "liquidation near", 0);
     if (engine->state.orders > before) {
         struct event *e = engine_event(engine, TOPIC_FAULT, ERR_RISK_LIQUIDATION_CUT);
         e->symbol = part.symbol;

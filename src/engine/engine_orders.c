@@ -51,6 +51,7 @@ void engine_orders_move(struct engine *engine, struct engine_slot *slot, enum or
     engine_orders_touch(engine, slot);
     struct event *e = engine_event(engine, TOPIC_ORDER, (int64_t)state);
     e->symbol = slot->order.symbol;
+    e->id = slot->order.run_id;
     e->qty = slot->order.qty;
     e->price = slot->order.reference_price;
 }
@@ -212,7 +213,8 @@ static bool may_close(const struct engine *engine, const struct position *positi
     return true;
 }
 
-void engine_orders_close(struct engine *engine, const struct position *position, const char *reason)
+void engine_orders_close(struct engine *engine, const struct position *position, const char *reason,
+                         int64_t run_id)
 {
     struct position what = *position;
     if (!may_close(engine, position)) {
@@ -234,7 +236,25 @@ void engine_orders_close(struct engine *engine, const struct position *position,
         what.stop = DEC_ZERO;
         what.target = DEC_ZERO;
         what.decision_id = 0; /* close at once, not at the next bar */
-        (void)engine_orders_prepare(engine, ORDER_CLOSE, &what, reason);
+        struct order *o = engine_orders_prepare(engine, ORDER_CLOSE, &what, reason);
+        if (o != NULL) {
+            o->run_id = run_id;
+        }
+    }
+}
+
+void engine_orders_claim(struct engine *engine, const char *reason, int64_t run_id)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        struct engine_slot *s = &engine->slots[i];
+        if (s->used && s->order.run_id == 0 && strcmp(s->order.reason, reason) == 0) {
+            s->order.run_id = run_id;
+            engine_orders_touch(engine, s);
+        }
+    }
+    for (int i = 0; i < engine->out->trade_count; i++) {
+        struct trade *t = &engine->out->trades[i];
+        t->run_id = t->run_id == 0 && strcmp(t->exit_reason, reason) == 0 ? run_id : t->run_id;
     }
 }
 
@@ -252,13 +272,14 @@ int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol)
     return alive;
 }
 
-void engine_orders_close_symbol(struct engine *engine, struct symbol symbol)
+void engine_orders_close_symbol(struct engine *engine, struct symbol symbol, int64_t run_id)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         struct engine_slot *s = &engine->slots[i];
         if (s->used && s->order.kind == ORDER_ENTRY &&
             (symbol_equal(symbol, no_symbol) || symbol_equal(symbol, s->order.symbol))) {
             s->closing = "operator";
+            s->closing_run_id = run_id;
         }
     }
 }
@@ -357,7 +378,7 @@ void engine_orders_guard(struct engine *engine)
     for (int i = 0; i < engine->position_count && !engine->venue.can.brackets; i++) {
         const char *reason = reached(&engine->positions[i]);
         if (reason != NULL && !engine->list_before_close) {
-            engine_orders_close(engine, &engine->positions[i], reason);
+            engine_orders_close(engine, &engine->positions[i], reason, 0);
         }
     }
 }
@@ -411,7 +432,7 @@ static void retry_close(struct engine *engine, struct engine_slot *slot)
     const struct position *p =
         slot->closing != NULL ? position_of(engine, slot->order.client_id) : NULL;
     if (p != NULL && !engine->list_before_close) {
-        engine_orders_close(engine, p, slot->closing);
+        engine_orders_close(engine, p, slot->closing, slot->closing_run_id);
     }
 }
 

@@ -25,16 +25,17 @@
 /* An order that is alive, or the entry of an open position. */
 struct engine_slot {
     bool used;
-    bool sending;          /* in outputs.sends of the last step, so it is being sent */
-    bool ask;              /* the venue has to be asked about it */
-    bool answered;         /* the venue has reported on it since this start */
-    bool dirty;            /* differs from its row */
-    const char *closing;   /* of an entry: the position it opens is closed at once, for this reason
-                              (static text); NULL: it is kept */
-    int64_t asked_mono_us; /* when it was sent or last asked about */
-    bool page;             /* the last report was incomplete: its next page is requested at once */
-    int64_t sent_mono_us;  /* when it was sent, or this run began; 0: not yet */
-    int not_found;         /* answers in a row that count, see ENGINE_NOT_FOUND_ANSWERS */
+    bool sending;           /* in outputs.sends of the last step, so it is being sent */
+    bool ask;               /* the venue has to be asked about it */
+    bool answered;          /* the venue has reported on it since this start */
+    bool dirty;             /* differs from its row */
+    const char *closing;    /* of an entry: the position it opens is closed at once, for this reason
+                               (static text); NULL: it is kept */
+    int64_t closing_run_id; /* of the order that closes it */
+    int64_t asked_mono_us;  /* when it was sent or last asked about */
+    bool page;              /* the last report was incomplete: its next page is requested at once */
+    int64_t sent_mono_us;   /* when it was sent, or this run began; 0: not yet */
+    int not_found;          /* answers in a row that count, see ENGINE_NOT_FOUND_ANSWERS */
     int64_t not_found_mono_us;       /* of the first of them */
     int64_t not_found_last_us;       /* of the last of them */
     int64_t cancel_mono_us;          /* when its cancellation was last requested; 0: never */
@@ -257,14 +258,16 @@ bool engine_orders_has_capacity(
     const struct engine *engine); /* for another entry and the orders that follow it */
 void engine_orders_restore(struct engine *engine, const struct engine_memory *memory);
 /* Makes a close order for the part of position->qty that no close order under way covers. */
-void engine_orders_close(struct engine *engine, const struct position *position,
-                         const char *reason);
+void engine_orders_close(struct engine *engine, const struct position *position, const char *reason,
+                         int64_t run_id);
+/* Gives the orders that have this reason and no run this one, and the trades of this step. */
+void engine_orders_claim(struct engine *engine, const char *reason, int64_t run_id);
 /* Cancels resting entries of a symbol (empty: of all). Each cancellation is sent at most once in
  * ENGINE_ASK_EVERY_US. Returns how many entries are alive. */
 int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol);
 /* Marks a symbol (empty: all) to be closed by the operator: its positions, and whatever its entries
  * fill while they are being cancelled, until nothing is left. Not kept over a restart. */
-void engine_orders_close_symbol(struct engine *engine, struct symbol symbol);
+void engine_orders_close_symbol(struct engine *engine, struct symbol symbol, int64_t run_id);
 /* Sets the wanted stop and target of a position (zero: unchanged). The venue is asked until it
  * reports them. Returns ERR_NONE, ERR_ENGINE_AMEND or ERR_ENGINE_NOTHING_OPEN. */
 int engine_orders_amend(struct engine *engine, const struct position *position, struct dec stop,

@@ -87,6 +87,7 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     case LEDGER_BOOKED:
         break;
     case LEDGER_CLOSED:
+        trade.run_id = slot->order.kind == ORDER_CLOSE ? slot->order.run_id : 0;
         engine_reports_trade(engine, exit_reason_of(slot, fill), &trade);
         break;
     case LEDGER_MISFIT:
@@ -108,6 +109,7 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     out->write = true;
     engine->state.fills++;
     struct event *e = engine_event(engine, TOPIC_FILL, (int64_t)fill->side);
+    e->id = fill->kind == slot->order.kind ? slot->order.run_id : 0; /* not of the bracket's */
     e->symbol = fill->symbol;
     e->qty = fill->qty;
     e->price = fill->price;

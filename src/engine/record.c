@@ -195,6 +195,9 @@ static void pack_flags(struct pack *p, struct engine_inputs *in)
         in->halt = (flags & 1) != 0;
         in->disk = (enum engine_disk)(flags >> 1);
     }
+    if (in->halt && p->version >= 5) {
+        pack_i64(p, &in->halt_run_id);
+    }
 }
 
 void record_step_pack(struct pack *p, struct record_step *step, const struct engine_now *before,
@@ -213,6 +216,9 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
     pack_bool(p, &has_request);
     if (has_request) {
         record_request_pack(p, step->request);
+        if (p->version >= 5) {
+            pack_i64(p, &step->request->run_id);
+        }
     }
     if (p->reading) {
         in->settings = has_settings ? step->settings : NULL;

@@ -126,6 +126,9 @@ void record_whole_order_pack(struct pack *p, struct order *o)
     } else if (p->reading) {
         o->reduce_only = o->kind != ORDER_ENTRY;
     }
+    if (p->version >= 5) {
+        pack_i64(p, &o->run_id);
+    }
 }
 
 /* Version 1: a number, 0 for none. */
@@ -190,6 +193,9 @@ void record_trade_pack(struct pack *p, struct trade *t)
     pack_i64(p, &t->decision_id);
     pack_text(p, t->exit_reason, sizeof(t->exit_reason));
     pack_text(p, t->client_id, sizeof(t->client_id));
+    if (p->version >= 5) {
+        pack_i64(p, &t->run_id);
+    }
 }
 
 void record_state_pack(struct pack *p, struct engine_state *s)

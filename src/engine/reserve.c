@@ -82,6 +82,7 @@ static void note_pack(struct pack *p, struct reserve_note *n)
         record_order_pack(p, &n->order);
         record_position_pack(p, &n->adopted);
         record_terms_pack(p, &n->order); /* an older note ends here: zeros, a market order */
+        pack_i64(p, &n->order.run_id);
         break;
     case RESERVE_STATE:
         PACK_ENUM(p, n->state, TRADING_MAINTENANCE);
@@ -92,6 +93,7 @@ static void note_pack(struct pack *p, struct reserve_note *n)
         record_request_pack(p, &n->request);
         pack_count(p, &n->request_err, ERR_COUNT);
         pack_i64(p, &n->at_us);
+        pack_i64(p, &n->request.run_id); /* an older note ends here */
         break;
     }
 }

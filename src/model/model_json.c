@@ -72,6 +72,7 @@ void model_json_order(struct json_out *out, const struct order *o)
     json_out_time(out, "created_at", o->created_us);
     json_out_time(out, "updated_at", o->updated_us);
     json_out_text(out, "reason", o->reason);
+    json_out_i64(out, "run_id", o->run_id);
 }
 
 void model_json_fill(struct json_out *out, const struct fill *f)
@@ -104,6 +105,7 @@ void model_json_trade(struct json_out *out, const struct trade *t)
     json_out_text(out, "exit_reason", t->exit_reason);
     json_out_i64(out, "decision_id", t->decision_id);
     json_out_text(out, "client_id", t->client_id);
+    json_out_i64(out, "run_id", t->run_id);
 }
 
 /* ------------------------------------------------------------------ decisions and rules */

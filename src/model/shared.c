@@ -123,8 +123,9 @@ void shared_publish_events(struct shared *shared, const struct event *events, in
 
 /* ---------------------------------------------------------------- flags and ages */
 
-void shared_halt(struct shared *shared)
+void shared_halt(struct shared *shared, int64_t run_id)
 {
+    atomic_store(&shared->halt_run_id, run_id);
     (void)atomic_fetch_add(&shared->halt_set, 1);
 }
 

@@ -39,6 +39,11 @@ struct reply *notice_exit(const struct trade *t)
                cell_price(t->entry_price, t->symbol.name),
                cell_price(t->exit_price, t->symbol.name),
                cell_duration(t->closed_us - t->opened_us));
+    if (t->run_id != 0) {
+        AUTO_BUF struct buf command = BUF_INIT(64);
+        buf_addf(&command, "/runs %lld", (long long)t->run_id);
+        reply_more(r, ", {}", cell_code(command.data));
+    }
     return r;
 }
 

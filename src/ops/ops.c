@@ -689,6 +689,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                     .access = ops->access,
                                     .people_changed = on_people_changed,
                                     .people_userdata = ops,
+                                    .run_details = desk_add_run_orders,
+                                    .run_details_userdata = ops->desk,
                                     .bot_name = bot_name};
     ops->actions = action_table_new();
     builtin_actions(&ops->builtin, ops->actions);

@@ -12,7 +12,7 @@ int order_rows_write(struct db *db, const char *sql, const struct order *o, stru
                             DB_DEC(o->stop_away), DB_DEC(o->target_away),
                             DB_TEXT_C(order_type_name(o->type)),
                             DB_TEXT_C(time_in_force_name(o->time_in_force)), DB_I64(o->post_only),
-                            DB_I64(o->reduce_only), DB_DEC(o->price)),
+                            DB_I64(o->reduce_only), DB_DEC(o->price), DB_I64(o->run_id)),
                   err);
 }
 
@@ -42,6 +42,7 @@ static int read_order(struct db_rows *rows, struct order *ret, struct err *err)
     ret->post_only = row_i64(&row) != 0;
     ret->reduce_only = row_i64(&row) != 0;
     ret->price = row_dec(&row);
+    ret->run_id = row_i64(&row);
     return row.damaged ? err_set(err, ERR_STORE_DAMAGED, "order %s", ret->client_id) : 0;
 }
 
@@ -65,6 +66,20 @@ int order_rows_list(struct db *db, const char *sql, const struct db_value *value
         rc = read_order(rows, &ret[n++], err);
     }
     return rc < 0 ? rc : (int)n;
+}
+
+int order_rows_each(struct db *db, const char *sql, int64_t since_us,
+                    int (*fn)(const struct order *order, void *userdata, struct err *err),
+                    void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    struct order order;
+    int rc = db_query(db, sql, DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        rc = read_order(rows, &order, err);
+        rc = rc < 0 ? rc : fn(&order, userdata, err);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int order_rows_add_fill(struct db *db, const char *sql, const struct fill *f, bool *ret_fresh,

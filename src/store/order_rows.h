@@ -16,21 +16,21 @@
 #define ORDER_ROWS_COLUMNS                                                      \
     "client_id, symbol, kind, side, state, qty, reference_price, stop, target," \
     " filled_qty, average_price, decision_id, created_us, updated_us, reason,"  \
-    " stop_away, target_away, type, time_in_force, post_only, reduce_only, price"
-#define ORDER_ROWS_PUT(table)                                                     \
-    "INSERT INTO " table "(" ORDER_ROWS_COLUMNS                                   \
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
-    " ON CONFLICT(client_id) DO UPDATE SET symbol = excluded.symbol,"             \
-    " kind = excluded.kind, side = excluded.side, state = excluded.state,"        \
-    " qty = excluded.qty, reference_price = excluded.reference_price,"            \
-    " stop = excluded.stop, target = excluded.target,"                            \
-    " filled_qty = excluded.filled_qty, average_price = excluded.average_price,"  \
-    " decision_id = excluded.decision_id, created_us = excluded.created_us,"      \
-    " updated_us = excluded.updated_us, reason = excluded.reason,"                \
-    " stop_away = excluded.stop_away, target_away = excluded.target_away,"        \
-    " type = excluded.type, time_in_force = excluded.time_in_force,"              \
-    " post_only = excluded.post_only, reduce_only = excluded.reduce_only,"        \
-    " price = excluded.price"
+    " stop_away, target_away, type, time_in_force, post_only, reduce_only, price, run_id"
+#define ORDER_ROWS_PUT(table)                                                        \
+    "INSERT INTO " table "(" ORDER_ROWS_COLUMNS                                      \
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
+    " ON CONFLICT(client_id) DO UPDATE SET symbol = excluded.symbol,"                \
+    " kind = excluded.kind, side = excluded.side, state = excluded.state,"           \
+    " qty = excluded.qty, reference_price = excluded.reference_price,"               \
+    " stop = excluded.stop, target = excluded.target,"                               \
+    " filled_qty = excluded.filled_qty, average_price = excluded.average_price,"     \
+    " decision_id = excluded.decision_id, created_us = excluded.created_us,"         \
+    " updated_us = excluded.updated_us, reason = excluded.reason,"                   \
+    " stop_away = excluded.stop_away, target_away = excluded.target_away,"           \
+    " type = excluded.type, time_in_force = excluded.time_in_force,"                 \
+    " post_only = excluded.post_only, reduce_only = excluded.reduce_only,"           \
+    " price = excluded.price, run_id = excluded.run_id"
 #define ORDER_ROWS_GET(table) "SELECT " ORDER_ROWS_COLUMNS " FROM " table " WHERE client_id = ?"
 /* rowid is the order of insertion. The plus makes SQLite use the index of open orders, which are
  * few; without it SQLite would scan all orders by rowid. */
@@ -68,6 +68,9 @@ int order_rows_get(struct db *db, const char *sql, const char *client_id, struct
                    struct err *err);
 int order_rows_list(struct db *db, const char *sql, const struct db_value *values, size_t count,
                     struct order *ret, size_t max, struct err *err);
+int order_rows_each(struct db *db, const char *sql, int64_t since_us,
+                    int (*fn)(const struct order *order, void *userdata, struct err *err),
+                    void *userdata, struct err *err);
 int order_rows_add_fill(struct db *db, const char *sql, const struct fill *fill, bool *ret_fresh,
                         struct err *err);
 int order_rows_fills(struct db *db, const char *sql, const struct db_value *values, size_t count,

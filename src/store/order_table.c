@@ -27,6 +27,24 @@ int order_table_list(struct trading_store *store, size_t offset, struct order *r
         DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), ret, max, err);
 }
 
+int order_table_of_run(struct trading_store *store, int64_t run_id, struct order *ret, size_t max,
+                       struct err *err)
+{
+    /* The comparison with 0 lets SQLite use the index, which has only orders with a run. */
+    return order_rows_list(store->db,
+                           "SELECT " ORDER_ROWS_COLUMNS " FROM orders"
+                           " WHERE run_id = ? AND run_id <> 0 ORDER BY rowid DESC LIMIT ?",
+                           DB_VALUES(DB_I64(run_id), DB_I64((int64_t)max)), ret, max, err);
+}
+
+int order_table_each(struct trading_store *store, int64_t since_us, order_row_fn fn, void *userdata,
+                     struct err *err)
+{
+    return order_rows_each(
+        store->db, "SELECT " ORDER_ROWS_COLUMNS " FROM orders WHERE created_us >= ? ORDER BY rowid",
+        since_us, fn, userdata, err);
+}
+
 int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
                       int64_t *ret_unknown, struct err *err)
 {

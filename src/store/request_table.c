@@ -7,13 +7,14 @@ int request_table_add(struct trading_store *store, const struct request *request
 {
     /* Stores the code, because ids are positions in the catalogue and change between versions. */
     const char *code = err_id == ERR_NONE ? "" : err_info(err_id)->code;
-    int rc = db_run(store->db,
-                    "INSERT INTO engine_requests(id, kind, symbol, asked_by, error_code, at_us)"
-                    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
-                    DB_VALUES(DB_I64(request->id), DB_TEXT_C(request_kind_name(request->kind)),
-                              DB_TEXT_C(request->symbol.name), DB_TEXT_C(request->by),
-                              DB_TEXT_C(code), DB_I64(at_us)),
-                    err);
+    int rc =
+        db_run(store->db,
+               "INSERT INTO engine_requests(id, kind, symbol, asked_by, error_code, at_us, run_id)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
+               DB_VALUES(DB_I64(request->id), DB_TEXT_C(request_kind_name(request->kind)),
+                         DB_TEXT_C(request->symbol.name), DB_TEXT_C(request->by), DB_TEXT_C(code),
+                         DB_I64(at_us), DB_I64(request->run_id)),
+               err);
     if (rc == 0 && db_changes(store->db) == 0) {
         return err_set(err, ERR_STORE_DUPLICATE, "request %lld", (long long)request->id);
     }

@@ -14,6 +14,7 @@
 #define BLOCK_BYTES    4096
 #define NONE           "none\n"
 #define STOP           "stop "
+#define RUN            "run" /* a line of its own: earlier versions read only the first */
 
 struct stop_file {
     int fd;
@@ -83,14 +84,21 @@ bool stop_file_get(const struct stop_file *file, struct stop_mark *ret)
     if (str_split(&text, '\n', &line) && str_word(&line, &word) && str_equal_c(word, "stop") &&
         str_word(&line, &word) && str_to_i64(word, &ret->at_us)) {
         (void)str_copy(str_trim(line), ret->by, sizeof(ret->by));
+        bool has_run = str_split(&text, '\n', &line) && str_word(&line, &word) &&
+                       str_equal_c(word, RUN) && str_word(&line, &word) &&
+                       str_to_i64(word, &ret->run_id);
+        ret->run_id = has_run ? ret->run_id : 0;
     }
     return true;
 }
 
-int stop_file_set(struct stop_file *file, int64_t at_us, const char *by, struct err *err)
+int stop_file_set(struct stop_file *file, const struct stop_mark *mark, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(256);
-    buf_addf(&text, STOP "%lld %.31s\n", (long long)at_us, by);
+    buf_addf(&text, STOP "%lld %.31s\n", (long long)mark->at_us, mark->by);
+    if (mark->run_id != 0) {
+        buf_addf(&text, RUN " %lld\n", (long long)mark->run_id);
+    }
     return write_block(file, buf_str(&text), err);
 }
 

@@ -5,18 +5,20 @@
 
 #define COLUMNS                                                                        \
     "id, symbol, side, qty, entry_price, exit_price, pnl, fees, opened_us, closed_us," \
-    " decision_id, exit_reason, client_id"
+    " decision_id, exit_reason, client_id, run_id"
 
 int trade_table_add(struct trading_store *store, const struct trade *t, struct err *err)
 {
     ASSERT(t->id > 0);
-    return db_run(
-        store->db, "INSERT INTO trades(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        DB_VALUES(DB_I64(t->id), DB_TEXT_C(t->symbol.name), DB_TEXT_C(side_name(t->side)),
-                  DB_DEC(t->qty), DB_DEC(t->entry_price), DB_DEC(t->exit_price), DB_DEC(t->pnl),
-                  DB_DEC(t->fees), DB_I64(t->opened_us), DB_I64(t->closed_us),
-                  DB_I64(t->decision_id), DB_TEXT_C(t->exit_reason), DB_TEXT_C(t->client_id)),
-        err);
+    return db_run(store->db,
+                  "INSERT INTO trades(" COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  DB_VALUES(DB_I64(t->id), DB_TEXT_C(t->symbol.name), DB_TEXT_C(side_name(t->side)),
+                            DB_DEC(t->qty), DB_DEC(t->entry_price), DB_DEC(t->exit_price),
+                            DB_DEC(t->pnl), DB_DEC(t->fees), DB_I64(t->opened_us),
+                            DB_I64(t->closed_us), DB_I64(t->decision_id), DB_TEXT_C(t->exit_reason),
+                            DB_TEXT_C(t->client_id), DB_I64(t->run_id)),
+                  err);
 }
 
 static int read_trade(struct db_rows *rows, struct trade *ret, struct err *err)
@@ -36,6 +38,7 @@ static int read_trade(struct db_rows *rows, struct trade *ret, struct err *err)
     ret->decision_id = row_i64(&row);
     row_text(&row, ret->exit_reason, sizeof(ret->exit_reason));
     row_text(&row, ret->client_id, sizeof(ret->client_id));
+    ret->run_id = row_i64(&row);
     return row_check(&row, "trades", ret->id, err);
 }
 

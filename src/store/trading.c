@@ -149,11 +149,19 @@ static const char schema_fill_ids[] =
     "UPDATE " table " SET reduce_only = 1 WHERE kind <> 'entry';"
 static const char schema_terms[] = ORDER_TERMS("orders") ORDER_TERMS("paper_orders");
 
+/* 0 for rows stored before. */
+static const char schema_runs[] =
+    "ALTER TABLE orders ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX orders_of_run ON orders(run_id) WHERE run_id <> 0;"
+    "ALTER TABLE paper_orders ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trades ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE engine_requests ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;";
+
 static const struct db_migration migrations[] = {
     {"the engine's tables", schema_engine},     {"the paper venue's tables", schema_paper},
     {"imported candles", schema_import},        {"funding, rules and models", schema_desk},
     {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids},
-    {"how orders are executed", schema_terms}};
+    {"how orders are executed", schema_terms},  {"runs of orders", schema_runs}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

@@ -383,6 +383,7 @@ void desk_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, action_decisions_rows, desk);
     action_table_add(table, action_steer_rows, desk);
     action_table_add(table, action_orders_rows, desk);
+    action_table_add(table, action_order_list_rows, desk);
     action_table_add(table, action_rules_rows, desk);
     action_table_add(table, action_chart_rows, desk);
     action_table_add(table, action_export_rows, desk);

@@ -99,12 +99,12 @@ static const struct action_param or_format = {.type = PARAM_CHOICE, .choices = "
 
 const struct action action_export_rows[] = {
     {.name = "trading.export",
-     .summary = "Trades, fills, decisions, equity or the audit log as a CSV or JSON file",
+     .summary = "Trades, orders, fills, decisions, equity or the audit log as a CSV or JSON file",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",
                               .type = PARAM_CHOICE,
-                              .choices = "trades|fills|decisions|equity|audit",
+                              .choices = "trades|orders|fills|decisions|equity|audit",
                               .default_text = "trades",
                               .help = "which rows; the audit log only for the role admin"},
                              {.name = "period",

@@ -122,6 +122,11 @@ static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, s
                cell_qty(t.qty, t.symbol.name), cell_price(t.entry_price, t.symbol.name),
                cell_price(t.exit_price, t.symbol.name), cell_money_signed(t.pnl),
                cell_text(t.exit_reason));
+    if (t.run_id != 0) {
+        AUTO_BUF struct buf command = BUF_INIT(64);
+        buf_addf(&command, "/runs %lld", (long long)t.run_id);
+        reply_more(r, ", {}", cell_code(command.data));
+    }
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_object(&data, "trade");
     model_json_trade(&data, &t);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "desk_internal.h"
 #include "io/json_out.h"
@@ -130,15 +131,17 @@ static void adopt_stop(struct desk *desk, const struct stop_mark *mark)
     desk->stop_wanted = true;
     desk->stop_written = mark->at_us > 0;
     desk->stop_at_us = mark->at_us;
+    desk->stop_run_id = mark->run_id;
     memcpy(desk->stop_by, mark->by, sizeof(desk->stop_by));
     if (mark->at_us > 0) {
         desk->last_id = mark->at_us > desk->last_id ? mark->at_us : desk->last_id;
         desk_clear_stop(desk, last_clear(desk));
     }
     if (desk->stop_wanted) {
+        TRACE_RUN(mark->run_id);
         LOG(WARNING, "the emergency stop by %s is still in force",
             mark->by[0] == '\0' ? "?" : mark->by);
-        shared_halt(desk->o.shared);
+        shared_halt(desk->o.shared, mark->run_id);
     }
 }
 
@@ -168,9 +171,10 @@ static void save_stop(struct desk *desk)
     if (desk->o.state_dir == NULL || (desk->stop_file == NULL && !open_stop_file(desk))) {
         return;
     }
-    int rc = desk->stop_wanted
-                 ? stop_file_set(desk->stop_file, desk->stop_at_us, desk->stop_by, &err)
-                 : stop_file_clear(desk->stop_file, &err);
+    struct stop_mark mark = {.at_us = desk->stop_at_us, .run_id = desk->stop_run_id};
+    memcpy(mark.by, desk->stop_by, sizeof(mark.by));
+    int rc = desk->stop_wanted ? stop_file_set(desk->stop_file, &mark, &err)
+                               : stop_file_clear(desk->stop_file, &err);
     if (rc < 0) {
         save_failed(desk, &err);
         return;
@@ -186,13 +190,15 @@ static void on_save(void *userdata)
 
 void desk_halt(struct desk *desk, const char *by)
 {
-    shared_halt(desk->o.shared);
-    if (desk->stop_wanted && desk->stop_written && desk->stop_at_us == desk->last_id) {
+    shared_halt(desk->o.shared, trace_run());
+    if (desk->stop_wanted && desk->stop_written && desk->stop_at_us == desk->last_id &&
+        desk->stop_run_id == trace_run()) {
         return; /* the file already holds a stop that no request follows */
     }
     desk->stop_wanted = true;
     desk->stop_at_us = least_id(desk);
     desk->last_id = desk->stop_at_us;
+    desk->stop_run_id = trace_run();
     (void)str_copy(str_c(by), desk->stop_by, sizeof(desk->stop_by));
     save_stop(desk);
 }
@@ -465,6 +471,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
                        DESK_PENDING_MAX);
     }
     struct request request = *draft;
+    request.run_id = action_run_id(call);
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
     if (!action_of(call)->safe_side) {
         request.deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US;
@@ -620,6 +627,7 @@ static void watch_recovered(struct desk *desk, struct action_call *call, const s
                               .call = call,
                               .recovered = true,
                               .since_mono_us = clock_mono_us(desk->o.clock)};
+        p->asked.run_id = action_run_id(call);
         desk_watch_late(desk, p, ERR_COMMAND_NOT_DONE);
     }
 }

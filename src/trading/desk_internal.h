@@ -79,6 +79,7 @@ struct desk {
     bool stop_written;           /* the file was written so, but may not be synced */
     int64_t stop_at_us;          /* of the last stop; comparable with ids of requests */
     char stop_by[32];
+    int64_t stop_run_id; /* of the command; 0: it was not stored yet, or by an earlier version */
     struct err stop_err; /* why the stop is not on disk; ERR_NONE: it is, or no error so far */
 };
 
@@ -149,6 +150,7 @@ extern const struct action action_why_rows[];
 extern const struct action action_decisions_rows[];
 extern const struct action action_steer_rows[];
 extern const struct action action_orders_rows[];
+extern const struct action action_order_list_rows[];
 extern const struct action action_rules_rows[];
 extern const struct action action_chart_rows[];
 extern const struct action action_export_rows[];

@@ -8,6 +8,7 @@
 #include "store/decision_table.h"
 #include "store/equity_table.h"
 #include "store/fill_table.h"
+#include "store/order_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -22,6 +23,7 @@ static const struct {
     const char *files[2]; /* CSV, JSON */
 } tables[EXPORT_WHATS] = {
     [EXPORT_TRADES] = {"trades", "nightdesk.export_trades/1", {"trades.csv", "trades.json"}},
+    [EXPORT_ORDERS] = {"orders", "nightdesk.export_orders/1", {"orders.csv", "orders.json"}},
     [EXPORT_FILLS] = {"fills", "nightdesk.export_fills/1", {"fills.csv", "fills.json"}},
     [EXPORT_DECISIONS] = {"decisions",
                           "nightdesk.export_decisions/1",
@@ -174,14 +176,30 @@ static int add_row(struct writing *w, const struct field *fields, size_t count, 
 
 static int add_trade(const struct trade *t, void *userdata, struct err *err)
 {
-    return add_row(
-        userdata,
-        FIELDS(I64("id", t->id), TIME("opened_at", t->opened_us), TIME("closed_at", t->closed_us),
-               TEXT("symbol", t->symbol.name), TEXT("side", side_name(t->side)), DEC("qty", t->qty),
-               DEC("entry_price", t->entry_price), DEC("exit_price", t->exit_price),
-               DEC("pnl", t->pnl), DEC("fees", t->fees), TEXT("exit_reason", t->exit_reason),
-               TEXT("client_id", t->client_id), I64("decision_id", t->decision_id)),
-        err);
+    return add_row(userdata,
+                   FIELDS(I64("id", t->id), TIME("opened_at", t->opened_us),
+                          TIME("closed_at", t->closed_us), TEXT("symbol", t->symbol.name),
+                          TEXT("side", side_name(t->side)), DEC("qty", t->qty),
+                          DEC("entry_price", t->entry_price), DEC("exit_price", t->exit_price),
+                          DEC("pnl", t->pnl), DEC("fees", t->fees),
+                          TEXT("exit_reason", t->exit_reason), TEXT("client_id", t->client_id),
+                          I64("decision_id", t->decision_id), I64("run_id", t->run_id)),
+                   err);
+}
+
+static int add_order(const struct order *o, void *userdata, struct err *err)
+{
+    return add_row(userdata,
+                   FIELDS(TEXT("client_id", o->client_id), TIME("created_at", o->created_us),
+                          TIME("updated_at", o->updated_us), TEXT("symbol", o->symbol.name),
+                          TEXT("kind", order_kind_name(o->kind)), TEXT("side", side_name(o->side)),
+                          TEXT("state", order_state_name(o->state)),
+                          TEXT("type", order_type_name(o->type)), DEC("qty", o->qty),
+                          DEC("reference_price", o->reference_price), DEC("stop", o->stop),
+                          DEC("target", o->target), DEC("filled_qty", o->filled_qty),
+                          DEC("average_price", o->average_price), TEXT("reason", o->reason),
+                          I64("decision_id", o->decision_id), I64("run_id", o->run_id)),
+                   err);
 }
 
 static int add_fill(const struct fill *f, void *userdata, struct err *err)
@@ -239,6 +257,8 @@ static int write_trading(struct writing *w, const char *state_dir, struct err *e
     switch (w->e->what) {
     case EXPORT_TRADES:
         return trade_table_each(store, since_us, add_trade, w, err);
+    case EXPORT_ORDERS:
+        return order_table_each(store, since_us, add_order, w, err);
     case EXPORT_FILLS:
         return fill_table_each(store, since_us, add_fill, w, err);
     case EXPORT_DECISIONS:

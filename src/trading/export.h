@@ -20,6 +20,7 @@
 
 enum export_what {
     EXPORT_TRADES,
+    EXPORT_ORDERS,
     EXPORT_FILLS,
     EXPORT_DECISIONS,
     EXPORT_EQUITY,

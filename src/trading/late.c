@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "desk_internal.h"
 #include "io/loop.h"
 
@@ -90,6 +91,7 @@ static bool report(struct desk *desk, struct pending *p)
     if (p->running != NULL) {
         return false;
     }
+    TRACE_RUN(p->asked.run_id);
     AUTO_REPLY struct reply *reply = late_reply(desk, p);
     const struct desk_late late = {.run_id = p->run_id,
                                    .kind = p->asked.kind,

@@ -39,6 +39,24 @@ void view_foreign(struct reply *r, const struct snapshot_foreign *f)
                cell_price(f->entry_price, f->symbol.name));
 }
 
+void view_order(struct reply *r, const struct order *o)
+{
+    const char *symbol = o->symbol.name;
+    reply_para(r, "{} {} {} {} {}, {}", cell_code(o->client_id),
+               cell_text(order_kind_name(o->kind)), cell_symbol(symbol),
+               cell_text(side_name(o->side)), cell_qty(o->qty, symbol),
+               cell_text(order_state_name(o->state)));
+    if (o->state != ORDER_FILLED && o->filled_qty.e8 > 0) {
+        reply_more(r, ", {} filled", cell_qty(o->filled_qty, symbol));
+    }
+    if (o->filled_qty.e8 > 0) {
+        reply_more(r, " @ {}", cell_price(o->average_price, symbol));
+    }
+    if (o->reason[0] != '\0') {
+        reply_more(r, " ({})", cell_text(o->reason));
+    }
+}
+
 void view_button(struct reply *r, int index, const char *text, const char *command)
 {
     if (index > 0 && index % 3 == 0) {

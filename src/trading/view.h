@@ -20,6 +20,8 @@ void view_position(struct reply *r, const struct position *position);
 /* What closing it at the price of this moment would give. */
 void view_exit(struct reply *r, const struct position *p);
 void view_foreign(struct reply *r, const struct snapshot_foreign *foreign);
+/* "nd-3-41 close BTC-USD long 0.0031, filled @ 64,120.5 (operator), run 12" */
+void view_order(struct reply *r, const struct order *o);
 /* One of several buttons of a list, three in a row. */
 void view_button(struct reply *r, int index, const char *text, const char *command);
 /* Continues the last line by "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */

@@ -1,6 +1,7 @@
 #include "../../src/store/row.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "io/otp.h"
 #include "scenario.h"
@@ -508,6 +509,31 @@ static bool do_file(struct scene *s, const struct yaml_node *step)
            scene_fail(s, "%s starts with: %.32s", path.data, text);
 }
 
+/* {has: [...]}: a line of the daemon's log has all words. */
+static bool try_logged(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf log = BUF_INIT((size_t)64 << 20);
+    AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
+    struct str rest, line;
+    if (file_read(s->log, &log, NULL) < 0) {
+        return false;
+    }
+    rest = buf_str(&log);
+    while (str_split(&rest, '\n', &line)) {
+        buf_clear(&text);
+        buf_add_str(&text, line);
+        if (text_has(text.data, yaml_get(step, "has"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool do_logged(struct scene *s, const struct yaml_node *step)
+{
+    return until(s, step, try_logged) || scene_fail(s, "no such line in the log");
+}
+
 /* true: starts a write transaction on ops.db, as another process would; false: ends it. */
 static bool do_locked(struct scene *s, const struct yaml_node *step)
 {
@@ -592,7 +618,7 @@ static const struct {
     {"calls", do_calls},   {"sql", do_sql},           {"daemon", do_daemon},
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
-    {"menu", do_menu},     {"later", do_later},
+    {"menu", do_menu},     {"later", do_later},       {"logged", do_logged},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

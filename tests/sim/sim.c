@@ -340,7 +340,7 @@ static bool run(struct sim *sim)
         press_rules(sim);
         press_account(sim);
         if (rng_chance(&sim->rng, 0.002)) {
-            shared_halt(&sim->shared);
+            shared_halt(&sim->shared, 0);
         }
         if (rng_chance(&sim->rng, 0.004)) {
             sim->hostile.dead = true; /* between two rounds */

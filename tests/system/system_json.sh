@@ -62,6 +62,8 @@ ask cooldown_set BTC-USD 2h
 ask cooldown
 ask cooldown_lift BTC-USD --yes
 ask decisions
+ask orders
+ask orders 3 run=1
 ask why
 id=$("$ND" do --config "$conf" --state "$state" --json trades |
     sed -n 's/.*"trades":\[{"id":[0-9]*,.*"client_id":"\([^"]*\)".*/\1/p')
@@ -97,6 +99,7 @@ ask chart profit
 ask chart exposure
 ask export
 ask export decisions json
+ask export orders json
 ask nonsense
 ask restart nothing
 sed 's/seed: 5, speed: 600/seed: 5, speed: 60/' "$conf" > "$conf.new"

@@ -27,7 +27,7 @@ if ! wait_for 5 grep -q frozen "$WORK/frozen"; then
     tap_end
 fi
 sleep 7
-for view in status positions risk why trades decisions "close all" emergency_stop; do
+for view in status positions risk why trades orders decisions "close all" emergency_stop; do
     # shellcheck disable=SC2086 # words of a command line
     run_command $view
     tap_check "/$view reports that the engine is silent" contains "$WORK/out" "🔴 engine silent for"

@@ -121,6 +121,8 @@ tap_check "all trades are there" contains "$dir/out" "$trades_summary"
 tap_check "the newest one has its figures" grep -qE "$newest_trade" "$dir/out"
 run_command decisions
 tap_check "decisions are there" grep -qE "$decision" "$dir/out"
+run_command orders 50
+tap_check "earlier orders name no run" grep -qE "^nd-[0-9]+-[0-9]+ (entry|close) .*\)$" "$dir/out"
 run_command why "$trades"
 tap_check "a trade has its reasons" grep -qE "Order nd-2-[0-9]+: " "$dir/out"
 run_command rules

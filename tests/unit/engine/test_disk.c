@@ -121,7 +121,7 @@ static void a_flood_of_requests_blocks_nothing(void **state)
     driver_rig_run(&rig, 2);
     assert_true(driver_rig_snapshot(&rig)->market_us > market_us);
     assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-    shared_halt(&rig.shared);
+    shared_halt(&rig.shared, 0);
     settle(&rig, 3);
     assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
     assert_true(venue_is_flat(&rig));
@@ -140,7 +140,7 @@ static void an_emergency_stop_needs_no_disk(void **state)
     open_desk(&rig, &disk);
     disk.full = true;
     settle(&rig, 3);
-    shared_halt(&rig.shared);
+    shared_halt(&rig.shared, 0);
     settle(&rig, 3);
     assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
     assert_true(driver_rig_snapshot(&rig)->verified_flat);
@@ -183,7 +183,7 @@ static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
     trading_store_set_fault(rig.store, disk_fault, &disk);
     disk.full = true;
     settle(&rig, 3);
-    shared_halt(&rig.shared);
+    shared_halt(&rig.shared, 0);
     settle(&rig, 3);
     assert_int_equal(driver_rig_snapshot(&rig)->position_count, 0);
     assert_int_equal(driver_rig_snapshot(&rig)->open_orders, 0);

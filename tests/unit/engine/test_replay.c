@@ -94,7 +94,7 @@ static void a_paper_run_replays_identically(void **state)
     ask(&f, REQUEST_RESUME);
     ask(&f, REQUEST_CANCEL);
     recorder_rig_run(&f, 200);
-    shared_halt(&f.shared);
+    shared_halt(&f.shared, 0);
     recorder_rig_run(&f, 60);
     ask(&f, REQUEST_CLEAR_EMERGENCY);
     ask(&f, REQUEST_RESUME);
@@ -368,6 +368,10 @@ static void a_changed_byte_is_never_accepted(void **state)
         bytes.data[i] ^= (char)(1 << i % 7);
         int rc = replay_bytes(path, buf_str(&bytes), &count, &err);
         bytes.data[i] ^= (char)(1 << i % 7);
+        if (i == 14) { /* it names version 4, which differs only in orders of runs */
+            assert_int_equal(rc, 0);
+            continue;
+        }
         assert_true(rc == -ERR_ENGINE_RECORD_DAMAGED || rc == -ERR_ENGINE_RECORD_FOREIGN);
         assert_true(i < FIRST_FRAME || rc == -ERR_ENGINE_RECORD_DAMAGED);
     }
@@ -432,9 +436,9 @@ static void other_files_are_foreign(void **state)
     (void)snprintf(path, sizeof(path), "%s/x", b.folder);
     struct replay_count count;
     struct err err = {0};
-    bytes.data[14] = '5';
+    bytes.data[14] = '6';
     assert_int_equal(replay_bytes(path, buf_str(&bytes), &count, &err), -ERR_ENGINE_RECORD_FOREIGN);
-    assert_non_null(strstr(err.context, "version 5"));
+    assert_non_null(strstr(err.context, "version 6"));
     assert_true(journal_source_fits(path));
     assert_int_equal(replay_bytes(path, STR_LIT("time,open,high,low,close\n"), &count, &err),
                      -ERR_ENGINE_RECORD_FOREIGN);
@@ -603,14 +607,14 @@ static void every_field_is_recorded(void **state)
 {
     (void)state;
     assert_int_equal(sizeof(struct settings), 29312);
-    assert_int_equal(sizeof(struct request), 608);
+    assert_int_equal(sizeof(struct request), 616);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
     assert_int_equal(sizeof(struct venue_report), 3568);
-    assert_int_equal(sizeof(struct engine_inputs), 57152);
+    assert_int_equal(sizeof(struct engine_inputs), 57168);
     assert_int_equal(sizeof(struct engine_state), 7472);
-    assert_int_equal(sizeof(struct engine_memory), 324720);
-    assert_int_equal(sizeof(struct engine_outputs), 20960);
+    assert_int_equal(sizeof(struct engine_memory), 328176);
+    assert_int_equal(sizeof(struct engine_outputs), 20968);
 }
 
 /* ---------------------------------------------------------------- queries */

@@ -16,7 +16,7 @@
 
 static void kill_switch(struct driver_rig *rig)
 {
-    shared_halt(&rig->shared);
+    shared_halt(&rig->shared, 0);
 }
 
 /* Whether the venue's own book holds no position and no order. */
@@ -117,7 +117,7 @@ static int halting(const char *what, void *userdata)
 {
     struct driver_rig *rig = userdata;
     if (strstr(what, "INTO engine_requests") != NULL) {
-        shared_halt(&rig->shared);
+        shared_halt(&rig->shared, 0);
     }
     return 0;
 }

@@ -224,7 +224,7 @@ static void fill_at(struct report_rig *l, const struct venue_capabilities *can)
 
 static int closes(struct report_rig *l)
 {
-    engine_orders_close_symbol(l->engine, report_rig_btc);
+    engine_orders_close_symbol(l->engine, report_rig_btc, 0);
     report_rig_step_after(l, ENGINE_ASK_EVERY_US);
     return l->out->send_count;
 }

@@ -165,10 +165,10 @@ static void requests_and_the_halt_flag_cross_the_threads(void **state)
     assert_int_equal(popped.id, 7);
 
     assert_false(shared_is_halted(&shared));
-    shared_halt(&shared);
+    shared_halt(&shared, 0);
     uint64_t generation = shared_halt_generation(&shared);
     assert_true(shared_is_halted(&shared));
-    shared_halt(&shared);
+    shared_halt(&shared, 0);
     shared_halt_clear(&shared, generation); /* a later halt stays set */
     assert_true(shared_is_halted(&shared));
     shared_halt_clear(&shared, shared_halt_generation(&shared));

@@ -10,15 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const wanted[] = {
-    "risk",          "help",          "status",         "positions",       "trades",
-    "why",           "pause",         "resume",         "close",           "whoami",
-    "version",       "auditlog",      "emergency_stop", "clear_emergency", "decisions",
-    "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
-    "rule_activate", "rule_test",     "rule_retire",    "balance",         "profit",
-    "daily",         "weekly",        "monthly",        "performance",     "limits",
-    "cooldown",      "cooldown_set",  "cooldown_lift",  "chart",           "export",
-    "live"};
+static const char *const wanted[] = {"risk",           "help",
+                                     "status",         "positions",
+                                     "trades",         "why",
+                                     "pause",          "resume",
+                                     "close",          "whoami",
+                                     "version",        "auditlog",
+                                     "emergency_stop", "clear_emergency",
+                                     "decisions",      "amend",
+                                     "cancel_orders",  "maintenance",
+                                     "rules",          "rule_add",
+                                     "rule_activate",  "rule_test",
+                                     "rule_retire",    "balance",
+                                     "profit",         "daily",
+                                     "weekly",         "monthly",
+                                     "performance",    "limits",
+                                     "cooldown",       "cooldown_set",
+                                     "cooldown_lift",  "chart",
+                                     "export",         "live",
+                                     "orders",         "runs"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -89,8 +99,11 @@ static void start(struct steer_rig *s)
                                          .helpers = s->helpers};
     s->desk = desk_new(&options);
     s->actions = action_table_new();
-    s->builtin = (struct builtin){
-        .store = s->rig.store, .clock = &s->rig.clock.clock, .access = s->rig.access};
+    s->builtin = (struct builtin){.store = s->rig.store,
+                                  .clock = &s->rig.clock.clock,
+                                  .access = s->rig.access,
+                                  .run_details = desk_add_run_orders,
+                                  .run_details_userdata = s->desk};
     builtin_actions(&s->builtin, s->actions);
     desk_actions(s->desk, s->actions);
     action_table_add(s->actions, above, s);

@@ -6,6 +6,7 @@
 #include "store/attachment.h"
 #include "store/equity_table.h"
 #include "store/live_table.h"
+#include "store/order_table.h"
 #include "store/outbox_table.h"
 
 #include <string.h>
@@ -112,9 +113,19 @@ static void an_export_has_all_rows_of_its_period(void **state)
     read_file(s, ".csv", &csv);
     assert_true(str_starts(buf_str(&csv), "id,opened_at,closed_at,symbol,side,qty,entry_price,"
                                           "exit_price,pnl,fees,exit_reason,client_id,"
-                                          "decision_id\r\n1,"));
+                                          "decision_id,run_id\r\n1,"));
     assert_has(csv.data, ",\"BTC-USD\",\"long\",0.0031,64120.5,64891.5,-4.1,0.2,\"operator\","
-                         "\"nd-1-12\",12\r\n");
+                         "\"nd-1-12\",12,0\r\n");
+    struct order order = {.side = SIDE_LONG, .created_us = RIG_WALL_US, .run_id = 8};
+    (void)str_copy(STR_LIT("nd-1-9"), order.client_id, sizeof(order.client_id));
+    assert_int_equal(order_table_write(s->engine_store, &order, NULL), 0);
+    AUTO_BUF struct buf orders = BUF_INIT((size_t)1 << 20);
+    steer_rig_send(s, &s->rig.rita, "/export orders");
+    wait_full(s, "orders.csv");
+    read_file(s, ".csv", &orders);
+    assert_true(str_starts(buf_str(&orders), "client_id,created_at,updated_at,symbol,kind,side,"));
+    assert_has(orders.data, "\"nd-1-9\",");
+    assert_has(orders.data, ",0,8\r\n");
     steer_rig_send(s, &s->rig.rita, "/export trades 30h json");
     wait_full(s, "trades.json");
     assert_has(s->full, "Of the last 1 d 6 h.");

@@ -2,6 +2,7 @@
 #include "rigs/golden.h"
 #include "steer_rig.h"
 #include "store/decision_table.h"
+#include "store/order_table.h"
 #include "store/rule_table.h"
 
 #include <string.h>
@@ -46,6 +47,24 @@ static void add_decision(struct steer_rig *s, int64_t id, enum outcome outcome)
     assert_int_equal(decision_table_add(s->engine_store, &d, NULL), 0);
 }
 
+static void add_order(struct steer_rig *s, int number, enum order_kind kind, int64_t run_id)
+{
+    struct order o = {.kind = kind,
+                      .side = SIDE_LONG,
+                      .state = ORDER_FILLED,
+                      .qty = steer_rig_dec("0.0031"),
+                      .reference_price = steer_rig_dec("64119"),
+                      .filled_qty = steer_rig_dec("0.0031"),
+                      .average_price = steer_rig_dec("64120.5"),
+                      .created_us = RIG_WALL_US + number * USEC_PER_MIN,
+                      .updated_us = RIG_WALL_US + number * USEC_PER_MIN,
+                      .run_id = run_id};
+    (void)symbol_parse(str_c("BTC-USD"), &o.symbol);
+    (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", number);
+    (void)snprintf(o.reason, sizeof(o.reason), "%s", run_id == 0 ? "signal" : "operator");
+    assert_int_equal(order_table_write(s->engine_store, &o, NULL), 0);
+}
+
 static void check(struct steer_rig *s, const char *line, const char *name)
 {
     steer_rig_send(s, &s->rig.adam, line);
@@ -80,6 +99,8 @@ static void replies_match_the_golden_files(void **state)
     struct steer_rig *s = *state;
     add_decision(s, 1, OUTCOME_HOLD);
     add_decision(s, 2, OUTCOME_VETOED);
+    add_order(s, 1, ORDER_ENTRY, 0);
+    add_order(s, 2, ORDER_CLOSE, 12);
     for (int64_t id = 1; id <= 12; id++) {
         steer_rig_add_trade(s, id, id % 3 == 0 ? "-4.1" : "2.39",
                             RIG_WALL_US - (13 - id) * USEC_PER_HOUR);
@@ -89,26 +110,13 @@ static void replies_match_the_golden_files(void **state)
         const char *line;
         const char *name;
     } cases[] = {
-        {"/status", "status"},
-        {"/positions", "positions"},
-        {"/trades", "trades"},
-        {"/risk", "risk"},
-        {"/why d2", "why"},
-        {"/decisions", "decisions"},
-        {"/rules words", "rules"},
-        {"/whoami", "whoami"},
-        {"/version", "version"},
-        {"/help why", "help_why"},
-        {"/auditlog", "auditlog"},
-        {"/balance", "balance"},
-        {"/profit", "profit"},
-        {"/daily 3", "daily"},
-        {"/weekly 2", "weekly"},
-        {"/monthly 2", "monthly"},
-        {"/performance exit", "performance"},
-        {"/stats", "stats"},
-        {"/limits", "limits"},
-        {"/cooldown", "cooldown"},
+        {"/status", "status"},   {"/positions", "positions"}, {"/trades", "trades"},
+        {"/risk", "risk"},       {"/why d2", "why"},          {"/decisions", "decisions"},
+        {"/orders", "orders"},   {"/rules words", "rules"},   {"/whoami", "whoami"},
+        {"/version", "version"}, {"/help why", "help_why"},   {"/auditlog", "auditlog"},
+        {"/balance", "balance"}, {"/profit", "profit"},       {"/daily 3", "daily"},
+        {"/weekly 2", "weekly"}, {"/monthly 2", "monthly"},   {"/performance exit", "performance"},
+        {"/stats", "stats"},     {"/limits", "limits"},       {"/cooldown", "cooldown"},
         {"/live", "live"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -610,6 +610,67 @@ static void decisions_are_listed(void **state)
     assert_has(s->full, "11-18\t\t\t\t\t");
 }
 
+static void add_order(struct steer_rig *s, int number, int64_t run_id, enum order_state state)
+{
+    struct order o = {.kind = run_id == 0 ? ORDER_ENTRY : ORDER_CLOSE,
+                      .side = SIDE_LONG,
+                      .state = state,
+                      .qty = steer_rig_dec("0.0031"),
+                      .filled_qty = state == ORDER_FILLED ? steer_rig_dec("0.0031") : DEC_ZERO,
+                      .average_price = steer_rig_dec("64120.5"),
+                      .run_id = run_id};
+    (void)symbol_parse(str_c("BTC-USD"), &o.symbol);
+    (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", number);
+    (void)snprintf(o.reason, sizeof(o.reason), "%s", run_id == 0 ? "signal" : "operator");
+    assert_int_equal(order_table_write(s->engine_store, &o, NULL), 0);
+}
+
+/* /orders names the run of an order, and /runs N the orders of the run. */
+static void orders_and_runs_name_each_other(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.rita, "/orders");
+    assert_has(s->full, "No orders yet");
+    steer_rig_send(s, &s->rig.alice, "/close all");
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
+    assert_int_equal(r.kind, REQUEST_CLOSE);
+    assert_int_equal(runner_rig_state(&s->rig, r.run_id), RUN_RUNNING);
+    add_order(s, 1, 0, ORDER_FILLED);
+    add_order(s, 2, r.run_id, ORDER_FILLED);
+    add_order(s, 3, r.run_id, ORDER_ACKED);
+    char line[64];
+    steer_rig_send(s, &s->rig.rita, "/orders");
+    assert_has(s->full, "Last 3 orders");
+    assert_has(s->full, "nd-1-1 entry BTC-USD long 0.0031, filled @ 64,120.5 (signal)");
+    (void)snprintf(line, sizeof(line), "filled @ 64,120.5 (operator), /runs %lld",
+                   (long long)r.run_id);
+    assert_has(s->full, line);
+    (void)snprintf(line, sizeof(line), "\"run_id\":%lld", (long long)r.run_id);
+    assert_has(s->full, line);
+    (void)snprintf(line, sizeof(line), "/orders run=%lld", (long long)r.run_id);
+    steer_rig_send(s, &s->rig.rita, line);
+    assert_has(s->full, "Orders of run");
+    assert_has(s->full, "nd-1-3 close BTC-USD long 0.0031, acked (operator)");
+    assert_lacks(s->full, "nd-1-1");
+    (void)snprintf(line, sizeof(line), "/runs %lld", (long long)r.run_id);
+    steer_rig_send(s, &s->rig.rita, line);
+    assert_has(s->full, "Orders of this run");
+    assert_has(s->full, "nd-1-2 close");
+    assert_has(s->full, "nd-1-3 close");
+    assert_lacks(s->full, "nd-1-1");
+    for (int i = 4; i < 30; i++) {
+        add_order(s, i, r.run_id, ORDER_FILLED);
+    }
+    steer_rig_send(s, &s->rig.rita, line);
+    assert_has(s->full, "and more: /orders 50 run=");
+    steer_rig_send(s, &s->rig.rita, "/orders run=4711");
+    assert_has(s->full, "Run 4711 caused no orders");
+    steer_rig_send(s, &s->rig.rita, "/orders 0");
+    assert_has(s->full, "COMMAND_ARG");
+}
+
 static void help_shows_only_permitted_commands(void **state)
 {
     struct steer_rig *s = *state;
@@ -754,6 +815,7 @@ UNIT_GROUP(views, STEER_RIG_TEST(a_hundred_positions_are_shown),
            STEER_RIG_TEST(risk_shows_why_no_positions_are_opened),
            STEER_RIG_TEST(why_shows_votes_reasons_veto_and_order),
            STEER_RIG_TEST(why_shows_all_eight_agents), STEER_RIG_TEST(decisions_are_listed),
+           STEER_RIG_TEST(orders_and_runs_name_each_other),
            STEER_RIG_TEST(help_shows_only_permitted_commands),
            STEER_RIG_TEST(auditlog_can_be_narrowed_to_a_user_and_a_time),
            STEER_RIG_TEST(auditlog_has_pages_in_both_directions),
