@@ -49,6 +49,9 @@ int decision_table_of_order(struct trading_store *store, const char *client_id,
 /* Newest first; returns the number or a negative error id. */
 int decision_table_list(struct trading_store *store, const struct decision_query *query,
                         struct decision *ret, size_t max, struct err *err);
+/* Those vetoed after the decision with this id, oldest first; returns the number. */
+int decision_table_vetoed(struct trading_store *store, int64_t after_id, struct decision *ret,
+                          size_t max, struct err *err);
 /* Calls fn with each decision, oldest first. A negative result of fn ends it and is returned. */
 typedef int (*decision_row_fn)(const struct decision *decision, void *userdata, struct err *err);
 int decision_table_each(struct trading_store *store, int64_t since_us, decision_row_fn fn,

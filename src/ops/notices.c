@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "io/file.h"
 #include "io/zone.h"
@@ -23,6 +24,9 @@
 #define DAY_TRADES      1000
 #define RATE            6 /* messages about trades in a minute; then the next ones wait */
 #define VETO_AGAIN_US   USEC_PER_HOUR
+#define VETO_SAVE_US    USEC_PER_MIN
+#define VETO_PAGE       20
+#define VETOES_TEXT_MAX ((size_t)NOTICES_VETOES_MAX * 80)
 #define START_LATE_US   (60 * USEC_PER_SEC) /* told then, though the engine has not finished */
 #define ALIVE_US        (5 * USEC_PER_SEC)
 #define ALIVE_NAME      "alive"
@@ -30,6 +34,8 @@
 
 #define VALUE_TRADE     "notices.trade_id"
 #define VALUE_POSITIONS "notices.positions"
+#define VALUE_DECISION  "notices.decision_id"
+#define VALUE_VETOES    "notices.vetoes" /* told in the last hour */
 #define VALUE_STATE     "notices.state"
 #define VALUE_RUNNING   "notices.running" /* 1: a process runs, or has crashed */
 #define VALUE_STOPPED   "notices.stopped_us"
@@ -200,6 +206,7 @@ static int tell_each(struct notices *n, const struct news *news, struct err *err
     int rc = 0;
     for (size_t i = news->exit_count; i > 0 && rc >= 0; i--) {
         const struct trade *t = &news->exits[i - 1];
+        TRACE_RUN(t->run_id);
         count_sent(n);
         rc = tell(n, NOTICE_EXIT, &t->symbol, 0, notice_exit(t), err);
     }
@@ -271,37 +278,134 @@ static bool is_of_note(const char *code)
     return false;
 }
 
-/* False if the same veto was reported in the last hour. */
-static bool is_fresh_veto(struct notices *n, const struct decision *d)
+/* False if the same veto was reported in the last hour; else notes that it is now. */
+static bool is_fresh_veto(struct notices_vetoes *v, const struct decision *d, int64_t now_us)
 {
-    struct notices_veto *oldest = &n->vetoes[0];
+    struct notices_veto *oldest = &v->list[0];
     for (size_t i = 0; i < NOTICES_VETOES_MAX; i++) {
-        struct notices_veto *veto = &n->vetoes[i];
+        struct notices_veto *veto = &v->list[i];
         if (symbol_equal(veto->symbol, d->symbol) && strcmp(veto->code, d->veto_code) == 0) {
-            bool again = now_mono(n) - veto->mono_us >= VETO_AGAIN_US;
-            veto->mono_us = again ? now_mono(n) : veto->mono_us;
+            /* The wall clock may have been set back. */
+            bool again = veto->at_us > now_us || now_us - veto->at_us >= VETO_AGAIN_US;
+            veto->at_us = again ? now_us : veto->at_us;
             return again;
         }
-        oldest = veto->mono_us < oldest->mono_us ? veto : oldest;
+        oldest = veto->at_us < oldest->at_us ? veto : oldest;
     }
-    *oldest = (struct notices_veto){.symbol = d->symbol, .mono_us = now_mono(n)};
+    *oldest = (struct notices_veto){.symbol = d->symbol, .at_us = now_us};
     (void)str_copy(str_c(d->veto_code), oldest->code, sizeof(oldest->code));
     return true;
 }
 
-static void tell_veto(struct notices *n, int64_t decision_id)
+/* A line each: "BTC-USD RISK_MARGIN 1795000000000000". */
+static int read_vetoes(struct notices *n, struct notices_vetoes *v, struct err *err)
 {
-    AUTO_FREE struct decision *d = calloc(1, sizeof(*d));
-    ASSERT(d != NULL);
-    struct err err = {0};
-    if (decision_table_get(n->o.trading, decision_id, d, &err) < 0 ||
-        d->outcome != OUTCOME_VETOED || !is_of_note(d->veto_code) || !is_fresh_veto(n, d)) {
+    AUTO_BUF struct buf text = BUF_INIT(VETOES_TEXT_MAX);
+    *v = (struct notices_vetoes){.decision_id = -1};
+    int rc = read_i64(n, VALUE_DECISION, -1, &v->decision_id, err);
+    rc = rc < 0 ? rc : ops_store_get_text(n->o.store, VALUE_VETOES, &text, err);
+    struct str rest = buf_str(&text), line, symbol, code;
+    for (size_t i = 0; i < NOTICES_VETOES_MAX && str_split(&rest, '\n', &line);) {
+        struct notices_veto *veto = &v->list[i];
+        if (str_split(&line, ' ', &symbol) && str_split(&line, ' ', &code) &&
+            symbol_parse(symbol, &veto->symbol) && str_copy(code, veto->code, sizeof(veto->code)) &&
+            str_to_i64(line, &veto->at_us)) {
+            i++;
+        } else {
+            *veto = (struct notices_veto){0}; /* at worst it is reported again within the hour */
+        }
+    }
+    return rc;
+}
+
+static int write_vetoes(struct notices *n, const struct notices_vetoes *v, bool told,
+                        struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(VETOES_TEXT_MAX);
+    for (size_t i = 0; i < NOTICES_VETOES_MAX; i++) {
+        const struct notices_veto *veto = &v->list[i];
+        if (veto->code[0] != '\0') {
+            buf_addf(&text, "%s %s %lld\n", veto->symbol.name, veto->code, (long long)veto->at_us);
+        }
+    }
+    int rc = write_i64(n, VALUE_DECISION, v->decision_id, err);
+    return rc < 0 || !told ? rc
+                           : ops_store_write_text(n->o.store, VALUE_VETOES, buf_str(&text), err);
+}
+
+struct veto_look {
+    struct notices_vetoes vetoes; /* as they are after the look */
+    struct decision page[VETO_PAGE];
+    bool more;
+};
+
+static int tell_vetoes(struct notices *n, struct veto_look *look, int count, bool *ret_told,
+                       struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < count && rc >= 0; i++) {
+        const struct decision *d = &look->page[i];
+        look->vetoes.decision_id = d->id;
+        if (is_of_note(d->veto_code) && is_fresh_veto(&look->vetoes, d, now_wall(n))) {
+            *ret_told = true;
+            rc = tell(
+                n, NOTICE_VETO, &d->symbol, 0,
+                notice_veto(&d->symbol, direction_name(d->direction), d->veto_code, d->veto_text),
+                err);
+        }
+    }
+    return rc;
+}
+
+/* What was looked at without a message is stored once in VETO_SAVE_US, so that a decision costs no
+ * write of its own: a start looks at those again, which tells nothing twice. */
+static int veto_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    (void)s;
+    struct veto_look *look = userdata;
+    struct decision newest = {0};
+    bool told = false;
+    int rc = n->vetoes_known ? 0 : read_vetoes(n, &look->vetoes, err);
+    if (rc >= 0) {
+        rc = decision_table_last(n->o.trading, (struct symbol){0}, &newest, err);
+    }
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+    } else if (rc < 0) {
+        return rc;
+    }
+    bool first = look->vetoes.decision_id < 0; /* history is not news */
+    int count = first ? 0
+                      : decision_table_vetoed(n->o.trading, look->vetoes.decision_id, look->page,
+                                              VETO_PAGE, err);
+    if (count < 0 || (rc = tell_vetoes(n, look, count, &told, err)) < 0) {
+        return count < 0 ? count : rc;
+    }
+    look->more = count == VETO_PAGE;
+    if (!look->more) {
+        look->vetoes.decision_id = newest.id;
+    }
+    bool save = first || told || look->more || n->vetoes_saved_mono_us == 0 ||
+                now_mono(n) - n->vetoes_saved_mono_us >= VETO_SAVE_US;
+    if (save) {
+        n->vetoes_saved_mono_us = now_mono(n);
+    }
+    return save ? write_vetoes(n, &look->vetoes, told, err) : 0;
+}
+
+static void look_at_vetoes(struct notices *n, const struct snapshot *s)
+{
+    if (n->vetoes_known && !n->look_vetoes && s->vetoes == n->veto_count) {
         return;
     }
-    if (tell(n, NOTICE_VETO, &d->symbol, 0,
-             notice_veto(&d->symbol, direction_name(d->direction), d->veto_code, d->veto_text),
-             &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "could not store a notification");
+    AUTO_FREE struct veto_look *look = calloc(1, sizeof(*look));
+    ASSERT(look != NULL);
+    look->vetoes = n->vetoes;
+    if (in_one(n, s, veto_body, look)) {
+        n->vetoes_known = true;
+        n->vetoes = look->vetoes;
+        n->look_vetoes = look->more;
+        n->veto_count = s->vetoes;
     }
 }
 
@@ -524,9 +628,6 @@ void notices_init(struct notices *n, const struct notices_options *options)
 {
     *n = (struct notices){.o = *options, .look = true};
     n->begun_mono_us = now_mono(n);
-    for (size_t i = 0; i < NOTICES_VETOES_MAX; i++) {
-        n->vetoes[i].mono_us = n->begun_mono_us - VETO_AGAIN_US;
-    }
     AUTO_BUF struct buf path = BUF_INIT(4096);
     struct stat st;
     alive_path(n, &path);
@@ -552,11 +653,7 @@ void notices_apply(struct notices *n, const struct config *config)
 
 void notices_event(struct notices *n, const struct event *event)
 {
-    if (event->topic == TOPIC_DECISION) {
-        if (event->code == OUTCOME_VETOED && n->started) {
-            tell_veto(n, event->id);
-        }
-    } else if (event->topic == TOPIC_TRADE || event->topic == TOPIC_FILL) {
+    if (event->topic == TOPIC_TRADE || event->topic == TOPIC_FILL) {
         n->look = true;
     }
 }
@@ -573,6 +670,7 @@ void notices_tick(struct notices *n, const struct snapshot *s)
     if (ready) {
         look_at_state(n, s);
         look_at_trades(n, s);
+        look_at_vetoes(n, s);
         look_at_day(n, s);
     }
 }

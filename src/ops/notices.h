@@ -8,12 +8,12 @@
  *     at a stop: id = notices_stopping(&notices, snapshot, "SIGTERM");
  *
  * An event only says that something is to be looked at; the facts are the snapshot and trading.db.
- * What was reported last (the id of the trade, the open positions, the trading state, the day of
- * the report) is stored in ops.db in the transaction that adds the messages, so that nothing is
- * reported twice or left out across kill -9, a lapped reader or a restart. The first start tells no
- * history. More than BATCH_MAX entries and exits at a time become one message, and while
- * alerts.storm messages went out in the last minute, the next ones wait and become one. Thread:
- * ops.
+ * What was reported last (the ids of the trade and the decision, the open positions, the trading
+ * state, the day of the report) is stored in ops.db in the transaction that adds the messages, so
+ * that nothing is reported twice or left out across kill -9, a lapped reader or a restart. The
+ * first start tells no history. More than BATCH_MAX entries and exits at a time become one message,
+ * and while alerts.storm messages went out in the last minute, the next ones wait and become one.
+ * Thread: ops.
  */
 #pragma once
 
@@ -45,7 +45,13 @@ struct notices_options {
 struct notices_veto {
     struct symbol symbol;
     char code[32];
-    int64_t mono_us;
+    int64_t at_us; /* wall */
+};
+
+/* Stored in ops.db. */
+struct notices_vetoes {
+    int64_t decision_id; /* of the newest decision that was looked at; -1: none yet */
+    struct notices_veto list[NOTICES_VETOES_MAX]; /* told last */
 };
 
 struct notices {
@@ -62,7 +68,11 @@ struct notices {
     enum trading_state state; /* told last */
     int64_t sent_mono_us[8];  /* of the last messages about trades */
     uint64_t sent_count;
-    struct notices_veto vetoes[NOTICES_VETOES_MAX];
+    bool vetoes_known; /* read from ops.db */
+    struct notices_vetoes vetoes;
+    bool look_vetoes;    /* more than one page was new */
+    uint64_t veto_count; /* of the snapshot when they were last looked at */
+    int64_t vetoes_saved_mono_us;
 };
 
 void notices_init(struct notices *notices, const struct notices_options *options);

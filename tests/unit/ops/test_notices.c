@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "io/secret.h"
 #include "rigs/reply_text.h"
+#include "store/decision_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trade_table.h"
@@ -223,6 +224,81 @@ static void many_at_once_are_one_message(void **state)
     expect_nothing(rig);
 }
 
+static void veto(struct rig *rig, const char *symbol, const char *code)
+{
+    struct decision d = {.id = (int64_t)++rig->snapshot->vetoes,
+                         .price = dec_from_int(100),
+                         .direction = DIRECTION_LONG,
+                         .outcome = OUTCOME_VETOED};
+    (void)str_copy(str_c(symbol), d.symbol.name, sizeof(d.symbol.name));
+    (void)str_copy(str_c(code), d.veto_code, sizeof(d.veto_code));
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "number %lld", (long long)d.id);
+    assert_int_equal(decision_table_add(rig->trading, &d, NULL), 0);
+}
+
+static void vetoes_of_note_are_reported_once_an_hour(void **state)
+{
+    struct rig *rig = *state;
+    veto(rig, "BTC-USD", "RISK_MARGIN"); /* before the first start: no news */
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    tick(rig, USEC_PER_SEC);
+    expect_nothing(rig);
+    veto(rig, "BTC-USD", "RISK_COOLDOWN"); /* everyday */
+    veto(rig, "BTC-USD", "RISK_DRAWDOWN");
+    veto(rig, "ETH-USD", "RISK_DRAWDOWN");
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "number 3");
+    expect(rig, "number 4");
+    veto(rig, "BTC-USD", "RISK_DRAWDOWN");
+    tick(rig, USEC_PER_MIN);
+    expect_nothing(rig);
+    for (int i = 0; i < 50; i++) { /* more than a page, in which one is of note */
+        veto(rig, "BTC-USD", i == 45 ? "RISK_LEVERAGE" : "RISK_COOLDOWN");
+    }
+    tick(rig, USEC_PER_SEC);
+    tick(rig, USEC_PER_SEC);
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "number 51");
+    veto(rig, "BTC-USD", "RISK_DRAWDOWN");
+    tick(rig, USEC_PER_HOUR);
+    expect(rig, "number 56");
+    expect(rig, "daily report"); /* it is past twelve */
+    expect_nothing(rig);
+}
+
+/* A veto shortly before the end of a process is reported by the next one, and what was reported
+ * within the hour is not reported again. */
+static void vetoes_survive_a_restart(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC);
+    rig->seen = 1;
+    for (int clean = 0; clean < 2; clean++) {
+        const char *symbol = clean == 1 ? "BTC-USD" : "ETH-USD";
+        char text[32];
+        veto(rig, symbol, "RISK_MARGIN");
+        tick(rig, USEC_PER_SEC);
+        (void)snprintf(text, sizeof(text), "number %d", clean * 3 + 1);
+        expect(rig, text);
+        veto(rig, symbol, "RISK_MARGIN");
+        veto(rig, symbol, "RISK_LEVERAGE");
+        if (clean == 1) {
+            assert_true(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM") > 0);
+            expect(rig, "by SIGTERM");
+        }
+        close_rig(rig);
+        open_rig(rig);
+        tick(rig, USEC_PER_SEC);
+        expect(rig, clean == 1 ? "nightdesk started" : "nightdesk stopped unexpectedly");
+        tick(rig, USEC_PER_SEC);
+        (void)snprintf(text, sizeof(text), "number %d", clean * 3 + 3);
+        expect(rig, text);
+        expect_nothing(rig);
+    }
+}
+
 static void pauses_by_others_are_reported(void **state)
 {
     struct rig *rig = *state;
@@ -374,10 +450,41 @@ static void an_exit_is_reported_once_across_kill_9(void **state)
     assert_true(kills >= 4);
 }
 
+static void a_veto_is_reported_once_across_kill_9(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC);
+    rig->seen = 1;
+    int kills = 0;
+    bool killed = true;
+    for (int n = 1; killed; n++) {
+        char symbol[32], text[32];
+        (void)snprintf(symbol, sizeof(symbol), "S%d-USD", n);
+        (void)snprintf(text, sizeof(text), "number %d", n);
+        veto(rig, symbol, "RISK_MARGIN");
+        close_rig(rig);
+        int status = in_child(rig, n);
+        killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        kills += killed ? 1 : 0;
+        assert_true(killed || status == 0);
+        if (killed) {
+            assert_int_equal(in_child(rig, 0), 0);
+        }
+        open_rig(rig);
+        rig->notices.started = true;
+        expect(rig, text);
+        expect_nothing(rig);
+    }
+    assert_true(kills >= 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once_are_one_message),
+           TEST(vetoes_of_note_are_reported_once_an_hour), TEST(vetoes_survive_a_restart),
            TEST(pauses_by_others_are_reported),
            TEST(a_pause_right_after_the_first_start_is_reported), TEST(start_and_stop_say_how_long),
            TEST(the_daily_report_comes_once_a_day_at_its_hour),
-           TEST(an_exit_is_reported_once_across_kill_9))
+           TEST(an_exit_is_reported_once_across_kill_9),
+           TEST(a_veto_is_reported_once_across_kill_9))
