@@ -1,5 +1,7 @@
+#include "base/check.h"
 #include "cli_internal.h"
 #include "cli_man.h"
+#include "command/manifest.h"
 
 #include <ctype.h>
 
@@ -33,6 +35,33 @@ static void add_choices(const struct cli_command *c, struct buf *out)
     }
 }
 
+/* The commands of the chat that `do` runs, and, for one of them, the words that its arguments
+ * choose from. */
+static void add_chat_commands(const struct manifest_list *list, struct buf *out)
+{
+    const struct manifest *m;
+    const char *gap = "";
+    for (size_t i = 0; (m = manifest_at(list, i)) != NULL; i++) {
+        if (manifest_is_visible(m, CHANNEL_SOCKET)) {
+            buf_addf(out, "%s%s", gap, m->name);
+            gap = " ";
+        }
+    }
+}
+
+static void add_chat_choices(const struct manifest *m, struct buf *out)
+{
+    for (int i = 0; i < m->arg_count; i++) {
+        for (const struct action_param *p = &m->args[i].rule; p != NULL; p = p->otherwise) {
+            struct str rest = str_c(p->choices), word;
+            while (str_split(&rest, '|', &word)) {
+                buf_addf(out, "%.*s ", STR_ARG(word));
+            }
+            buf_add_c(out, p->type == PARAM_SYMBOL_OR_ALL ? "all " : "");
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- bash */
 
 static void bash_values(struct buf *out, const char *action, bool (*takes)(const char *))
@@ -57,6 +86,10 @@ static bool takes_other(const char *value)
 
 static void bash_command(struct buf *out, const struct cli_command *c)
 {
+    if (c == &cmd_do) {
+        buf_addf(out, "    %s) _nightdesk_chat ;;\n", c->name);
+        return;
+    }
     buf_addf(out, "    %s) _nightdesk_add -W \"", c->name);
     add_choices(c, out);
     for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
@@ -66,9 +99,44 @@ static void bash_command(struct buf *out, const struct cli_command *c)
              strstr(c->words, "FILE") != NULL ? "; _nightdesk_add -f" : "");
 }
 
-void cli_complete_bash(struct buf *out)
+/* The command is the first word that is neither an option nor the value of one. */
+static void bash_chat(struct buf *out, const struct manifest_list *list)
 {
-    buf_add_c(out, "# bash completion for nightdesk, generated from its table of subcommands\n"
+    const struct cli_command *c = &cmd_do;
+    const struct manifest *m;
+    buf_add_c(out, "_nightdesk_chat() {\n    local i command=\n"
+                   "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+                   "        case ${COMP_WORDS[i]} in\n        ");
+    const char *gap = "";
+    for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
+        if (c->options[i].value != NULL) {
+            buf_addf(out, "%s%s", gap, c->options[i].name);
+            gap = " | ";
+        }
+    }
+    buf_add_c(out, ") ((i++)) ;;\n        -*) ;;\n"
+                   "        *) command=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n"
+                   "    _nightdesk_add -W \"");
+    for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
+        buf_addf(out, "%s ", c->options[i].name);
+    }
+    buf_add_c(out, "--help\"\n    case $command in\n    '') _nightdesk_add -W \"");
+    add_chat_commands(list, out);
+    buf_add_c(out, "\" ;;\n");
+    for (size_t i = 0; (m = manifest_at(list, i)) != NULL; i++) {
+        AUTO_BUF struct buf choices = BUF_INIT(4096);
+        add_chat_choices(m, &choices);
+        if (choices.len > 0 && manifest_is_visible(m, CHANNEL_SOCKET)) {
+            buf_addf(out, "    %s) _nightdesk_add -W \"%s\" ;;\n", m->name, choices.data);
+        }
+    }
+    buf_add_c(out, "    esac\n}\n");
+}
+
+void cli_complete_bash(const struct manifest_list *list, struct buf *out)
+{
+    buf_add_c(out, "# bash completion for nightdesk, generated from its tables of subcommands and "
+                   "commands\n"
                    "_nightdesk_add() {\n"
                    "    local word\n"
                    "    while IFS= read -r word; do\n"
@@ -94,7 +162,9 @@ void cli_complete_bash(struct buf *out)
     for (size_t i = 0; cli_command_at(i) != NULL; i++) {
         bash_command(out, cli_command_at(i));
     }
-    buf_add_c(out, "    esac\n}\ncomplete -F _nightdesk nightdesk\n");
+    buf_add_c(out, "    esac\n}\n");
+    bash_chat(out, list);
+    buf_add_c(out, "complete -F _nightdesk nightdesk\n");
 }
 
 /* ---------------------------------------------------------------- zsh */
@@ -125,10 +195,15 @@ static void zsh_option(struct buf *out, const struct cli_option *o)
     buf_add_char(out, '\'');
 }
 
-static void zsh_command(struct buf *out, const struct cli_command *c)
+static void zsh_command(struct buf *out, const struct cli_command *c,
+                        const struct manifest_list *list)
 {
-    AUTO_BUF struct buf choices = BUF_INIT(1024);
-    add_choices(c, &choices);
+    AUTO_BUF struct buf choices = BUF_INIT(8192);
+    if (c == &cmd_do) {
+        add_chat_commands(list, &choices);
+    } else {
+        add_choices(c, &choices);
+    }
     buf_addf(out, "    %s)\n        _arguments '--help[show this]'", c->name);
     for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
         zsh_option(out, &c->options[i]);
@@ -142,10 +217,11 @@ static void zsh_command(struct buf *out, const struct cli_command *c)
     buf_add_c(out, "\n        ;;\n");
 }
 
-void cli_complete_zsh(struct buf *out)
+void cli_complete_zsh(const struct manifest_list *list, struct buf *out)
 {
     buf_add_c(out, "#compdef nightdesk\n"
-                   "# zsh completion for nightdesk, generated from its table of subcommands\n"
+                   "# zsh completion for nightdesk, generated from its tables of subcommands and "
+                   "commands\n"
                    "local -a subcommands\nsubcommands=(\n");
     for (size_t i = 0; cli_command_at(i) != NULL; i++) {
         buf_addf(out, "    '%s:", cli_command_at(i)->name);
@@ -156,7 +232,7 @@ void cli_complete_zsh(struct buf *out)
                    "    _describe subcommand subcommands\n    return\nfi\n"
                    "shift words\n(( CURRENT-- ))\ncase $words[1] in\n");
     for (size_t i = 0; cli_command_at(i) != NULL; i++) {
-        zsh_command(out, cli_command_at(i));
+        zsh_command(out, cli_command_at(i), list);
     }
     buf_add_c(out, "esac\n");
 }

@@ -1,7 +1,8 @@
 /*
- * cli_man.h: the manual page and the shell completion, generated from the table of subcommands.
+ * cli_man.h: the manual page and the shell completion, generated from the table of subcommands; the
+ * completion also from the manifests of the commands, for `nightdesk do`.
  *
- *     cli_man(&out), cli_complete_bash(&out), cli_complete_zsh(&out);
+ *     cli_man(&out), cli_complete_bash(manifests, &out), cli_complete_zsh(manifests, &out);
  *
  * Thread: main.
  */
@@ -9,6 +10,10 @@
 
 #include "base/buf.h"
 
-void cli_man(struct buf *out);           /* nightdesk(1) */
-void cli_complete_bash(struct buf *out); /* a file for bash-completion's folder */
-void cli_complete_zsh(struct buf *out);  /* _nightdesk, for zsh's $fpath */
+struct manifest_list;
+
+void cli_man(struct buf *out); /* nightdesk(1) */
+/* A file for bash-completion's folder. */
+void cli_complete_bash(const struct manifest_list *list, struct buf *out);
+/* _nightdesk, for zsh's $fpath. */
+void cli_complete_zsh(const struct manifest_list *list, struct buf *out);

@@ -6,12 +6,15 @@
 
 #define OUT_MAX ((size_t)1 << 20)
 
-static int add_commands(const struct action_table *table, struct buf *out, struct err *err)
+/* What is written from the manifests. */
+static int add_commands(const struct action_table *table,
+                        void (*write)(const struct manifest_list *list, struct buf *out),
+                        struct buf *out, struct err *err)
 {
     struct manifest_list *list = NULL;
     int rc = manifest_list_load(table, &list, err);
     if (rc == 0) {
-        manifest_markdown(list, out);
+        write(list, out);
     }
     manifest_list_free(list);
     return rc;
@@ -28,7 +31,7 @@ static int run(const struct cli_args *args)
     if (strcmp(what, "errors") == 0) {
         err_catalogue_markdown(&out);
     } else if (strcmp(what, "commands") == 0) {
-        rc = add_commands(table, &out, &err);
+        rc = add_commands(table, manifest_markdown, &out, &err);
     } else if (strcmp(what, "actions") == 0) {
         action_markdown(table, &out);
     } else if (strcmp(what, "config") == 0) {
@@ -38,9 +41,9 @@ static int run(const struct cli_args *args)
     } else if (strcmp(what, "man-config") == 0) {
         config_write_man(&out);
     } else if (strcmp(what, "bash") == 0) {
-        cli_complete_bash(&out);
+        rc = add_commands(table, cli_complete_bash, &out, &err);
     } else if (strcmp(what, "zsh") == 0) {
-        cli_complete_zsh(&out);
+        rc = add_commands(table, cli_complete_zsh, &out, &err);
     } else {
         rc = err_set(&err, ERR_CLI_USAGE, "docs takes %s", args->command->words);
     }

@@ -76,6 +76,12 @@ BASH
     tap_check "a file with a blank after its option" completes 'one file.csv\n' nightdesk backtest --data o
     tap_check "a folder after its option" completes 'a folder\n' nightdesk do --state ''
     tap_check "nothing where a number belongs" completes '' nightdesk audit --hours ''
+    "$ND" docs commands | sed -n 's|^### /\([a-z_0-9]*\).*|\1|p' | sort > "$WORK/commands"
+    { cat "$WORK/commands" && "$ND" do --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p'; } > "$WORK/all"
+    tap_check "every command of the chat after do" completes "$(cat "$WORK/all")\n" nightdesk do ''
+    tap_check "one of them" completes 'emergency_stop\nexport\n' nightdesk do --json --otp 123456 e
+    tap_check "what its arguments choose from" completes 'operator\n' nightdesk do grant dora op
+    tap_check "all for a symbol" completes 'all\n' nightdesk do --yes close a
     for name in $(cat "$WORK/names"); do
         "$ND" "$name" --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' | sort > "$WORK/expected"
         bash "$WORK/complete.bash" "$share/bash-completion/completions/nightdesk" "$WORK" nightdesk "$name" -- |
@@ -88,6 +94,8 @@ else
 fi
 if command -v zsh > "$WORK/where"; then
     tap_check "zsh accepts its completion" zsh -n "$share/zsh/site-functions/_nightdesk"
+    tap_check "which has the commands of the chat" \
+        grep -q "'1:word:(.*emergency_stop.*)'" "$share/zsh/site-functions/_nightdesk"
 else
     tap_skip "completion in zsh" "not installed"
 fi
