@@ -13,8 +13,9 @@
  * decisions symbol, for decisions votes=true; POST /api/v1/commands/{name} with the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
  * of a typed command line; POST /api/v1/complete with {"line": "restart pre"} (command/complete.h);
- * GET /api/v1/events?after=N, which is answered as soon as there is an alert or a notification
- * newer than N, and after 25 s in any case. Errors are catalogue rows as JSON.
+ * GET /api/v1/events?after=N, which is answered as soon as there is an alert, a notification or, at
+ * the socket, the progress of a command of the same caller, newer than N, and after 25 s in any
+ * case. Errors are catalogue rows as JSON.
  * Always true: a listener's own thread answers every GET by itself, from the snapshot, the
  * heartbeats and read-only connections; it renders the state at most a hundred times a second
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a

@@ -120,6 +120,8 @@ struct invocation {
     const char *otp;     /* the code of the second factor, sent with the command; NULL: none */
     /* For channels that wait for the answer. The runner owns `reply`: copy it to keep it. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
+    /* What a slow command is doing, as a chat edits it into one message. May be NULL. */
+    void (*on_progress)(const struct reply *reply, void *userdata);
     void *userdata;
 };
 

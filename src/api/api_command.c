@@ -255,6 +255,13 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
     api_job_free(job);
 }
 
+/* Of a command at the socket: a chat of the same caller shows it. */
+static void on_progress(const struct reply *reply, void *userdata)
+{
+    const struct api_job *job = userdata;
+    api_publish_progress(job->listener->api, reply, job->uid);
+}
+
 static void run_command(struct api *api, struct api_job *job)
 {
     enum channel channel = job->listener->channel;
@@ -276,6 +283,7 @@ static void run_command(struct api *api, struct api_job *job)
             .confirmed = job->confirmed,
             .otp = job->otp[0] == '\0' ? NULL : job->otp,
             .on_reply = on_reply,
+            .on_progress = channel == CHANNEL_SOCKET ? on_progress : NULL,
             .userdata = job,
         };
         rc = runner_submit(api->runner, &in, &err);

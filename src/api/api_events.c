@@ -15,6 +15,11 @@ static int64_t now_us(const struct api *api)
     return clock_mono_us(loop_clock(api->loop));
 }
 
+static bool is_of(const struct api_job *job, int64_t uid)
+{
+    return job->listener->channel == CHANNEL_SOCKET && job->uid == uid;
+}
+
 static void answer(struct api *api, struct api_job *job)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
@@ -29,7 +34,11 @@ static void answer(struct api *api, struct api_job *job)
     json_out_u64(&out, "missed", ours ? last - job->after : 0);
     json_out_array(&out, "events");
     for (int n = 0; last < api->last_event && n < ANSWER_EVENTS; n++) {
-        const char *json = api->events[++last % API_EVENTS_MAX].json;
+        const struct api_event *event = &api->events[++last % API_EVENTS_MAX];
+        const char *json = event->json;
+        if (event->uid >= 0 && !is_of(job, event->uid)) {
+            continue;
+        }
         if (body.len + strlen(json) + 1024 > API_ANSWER_MAX && n > 0) {
             last--;
             break;
@@ -80,11 +89,8 @@ static void answer_due(void *userdata)
     }
 }
 
-void api_publish(struct api *api, const struct reply *reply)
+static void publish(struct api *api, const struct reply *reply, int64_t uid)
 {
-    if (api == NULL) {
-        return;
-    }
     AUTO_BUF struct buf json = BUF_INIT(API_ANSWER_MAX);
     reply_json_message(reply, &json);
     if (buf_failed(&json)) {
@@ -93,9 +99,28 @@ void api_publish(struct api *api, const struct reply *reply)
     struct api_event *event = &api->events[++api->last_event % API_EVENTS_MAX];
     free(event->json);
     event->id = api->last_event;
+    event->uid = uid;
     event->json = strdup(json.data);
     ASSERT(event->json != NULL);
     answer_due(api);
+}
+
+void api_publish(struct api *api, const struct reply *reply)
+{
+    if (api != NULL) {
+        publish(api, reply, -1);
+    }
+}
+
+/* Nobody needs the progress of before, so it is not kept for a reader that comes late. */
+void api_publish_progress(struct api *api, const struct reply *reply, int64_t uid)
+{
+    for (const struct api_job *job = api->watches; job != NULL; job = job->next) {
+        if (is_of(job, uid)) {
+            publish(api, reply, uid);
+            return;
+        }
+    }
 }
 
 void api_events_start(struct api *api)

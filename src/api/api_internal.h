@@ -89,7 +89,8 @@ struct api_job {
 
 struct api_event {
     uint64_t id;
-    char *json; /* owned */
+    int64_t uid; /* only for this caller at the socket; -1: for everybody */
+    char *json;  /* owned */
 };
 
 struct api {
@@ -146,6 +147,9 @@ void api_events_handle(struct listener *listener, struct web_request *request);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
 void api_events_start(struct api *api);
+/* Passes the progress of a command to the callers at the socket with this uid who wait for events;
+ * to nobody else. */
+void api_publish_progress(struct api *api, const struct reply *reply, int64_t uid);
 void api_events_run(struct api *api, struct api_job *job);
 int api_events_end(struct api *api); /* answers all readers; returns their number */
 void api_events_release(struct api *api);

@@ -41,7 +41,8 @@ struct chat {
     bool tty; /* both ends */
     bool in_ended;
     bool label_shown;
-    bool attached; /* the daemon answers */
+    size_t busy_rows; /* of the progress that is the last thing on the screen; 0: none is */
+    bool attached;    /* the daemon answers */
     bool was_attached;
     size_t pending; /* commands without an answer */
     uint64_t last;  /* event */
@@ -89,9 +90,19 @@ static void show(struct chat *chat)
     }
 }
 
+/* What follows takes the place of the progress before it, as an edited message does. */
+static void replace_busy(struct chat *chat)
+{
+    if (chat->busy_rows > 0) {
+        buf_addf(&chat->out, "\r\033[%zuA\033[J", chat->busy_rows);
+    }
+    chat->busy_rows = 0;
+}
+
 static void print_error(struct chat *chat, const struct err *err)
 {
     hide(chat);
+    chat->busy_rows = 0;
     render_text_error(err, &chat->out);
     buf_add_c(&chat->out, chat->tty ? "\n" : "");
 }
@@ -105,8 +116,24 @@ static void print_reply(struct chat *chat, const struct reply *reply)
                                                 .colour = prompt_has_colour(STDOUT_FILENO),
                                                 .choices = chat->tty ? &chat->choices : NULL};
     hide(chat);
+    chat->busy_rows = 0;
     render_text(reply, &options, &chat->out);
     buf_add_c(&chat->out, chat->tty ? "\n" : "");
+}
+
+/* Only a terminal on which lines are edited can be drawn on again, and only what it still shows. */
+static void print_progress(struct chat *chat, const struct reply *reply)
+{
+    size_t columns = 0, rows = 0, lines = 0;
+    editline_size(STDOUT_FILENO, &columns, &rows);
+    hide(chat);
+    replace_busy(chat);
+    size_t from = chat->out.len;
+    print_reply(chat, reply);
+    for (size_t i = from; i < chat->out.len; i++) {
+        lines += chat->out.data[i] == '\n' ? 1 : 0;
+    }
+    chat->busy_rows = chat->prompt != NULL && lines < rows ? lines : 0;
 }
 
 __attribute__((format(printf, 3, 4))) static void say(struct chat *chat, enum tone tone,
@@ -152,6 +179,9 @@ static void on_slow(void *userdata)
 {
     struct line_call *call = userdata;
     struct str line = buf_str(&call->line), name = str_c("");
+    if (call->chat->busy_rows > 0) {
+        return; /* its progress is on the screen */
+    }
     (void)str_word(&line, &name);
     say(call->chat, TONE_BUSY, "%.*s is running …", STR_ARG(name));
     work(call->chat);
@@ -175,6 +205,8 @@ static void on_answer(const struct http_response *response, void *userdata)
         } else if (answer == NULL) {
             print_error(chat, &refusal);
         } else {
+            hide(chat);
+            replace_busy(chat);
             print_reply(chat, answer);
         }
         const struct err *failed = answer == NULL ? &refusal : reply_get_error(answer);
@@ -262,6 +294,7 @@ static void on_submit(struct str line, void *userdata)
     struct chat *chat = userdata;
     struct err err = {0};
     const char *chosen = chat->tty ? choices_find(&chat->choices, line) : NULL;
+    chat->busy_rows = 0; /* the line stands below it */
     if (line.len == 0) {
         return;
     }
@@ -296,7 +329,12 @@ static void show_events(struct chat *chat, struct json_object *root)
         AUTO_BUF struct buf text = BUF_INIT(CLI_ANSWER_MAX);
         AUTO_REPLY struct reply *reply = NULL;
         json_add_text(&text, json_item(events, i));
-        if (reply_json_read(text.data, text.len, &reply, NULL) == 0) {
+        if (reply_json_read(text.data, text.len, &reply, NULL) < 0) {
+            continue;
+        }
+        if (reply_get_tone(reply) == TONE_BUSY) {
+            print_progress(chat, reply);
+        } else {
             print_reply(chat, reply);
         }
     }
@@ -474,6 +512,7 @@ static void on_input(int fd, uint32_t events, void *userdata)
 static void on_screen_change(void *userdata)
 {
     struct chat *chat = userdata;
+    chat->busy_rows = 0; /* lines may be wrapped otherwise now */
     if (chat->prompt != NULL) {
         prompt_resize(chat->prompt);
         flush(chat);
@@ -585,8 +624,8 @@ const struct cli_command cmd_chat = {
     .options = {CLI_OPTION_SOCKET, CLI_OPTION_CONFIG, CLI_OPTION_STATE},
     .more =
         "Attaches to the daemon over its socket: the commands are those of the chat, with the\n"
-        "permissions of nightdesk do. Alerts, trades and notifications appear as they happen. If\n"
-        "the daemon stops, chat waits and attaches again.\n"
+        "permissions of nightdesk do. Alerts, trades and notifications appear as they happen, and\n"
+        "so do the steps of a slow command. If the daemon stops, chat waits and attaches again.\n"
         "On a terminal, lines are edited: Tab completes commands, arguments, services and "
         "symbols;\n"
         "the arrow keys go back to earlier lines, ^R to the last one that begins like this one; a\n"

@@ -200,6 +200,11 @@ static void on_progress_timer(void *userdata)
     struct ops_store *store = run->runner->o.store;
     AUTO_REPLY struct reply *reply = run_reply_progress(run);
     struct err err = {0};
+    if (run->on_progress != NULL) {
+        run->notified_mono_us = clock_mono_us(run->runner->o.clock);
+        run->on_progress(reply, run->userdata);
+        return;
+    }
     if (run->id == 0) {
         run->notified_mono_us = clock_mono_us(run->runner->o.clock);
         if (run->edit_message_id != 0) {
@@ -251,8 +256,9 @@ static void want_typing(struct run *run)
 
 void run_want_progress(struct run *run)
 {
+    bool shown = run_write_is_chat(run->who.channel) || run->on_progress != NULL;
     want_typing(run);
-    if (!run_write_is_chat(run->who.channel) || loop_timer_armed(run->progress_timer)) {
+    if (!shown || loop_timer_armed(run->progress_timer)) {
         return;
     }
     int64_t since_us = clock_mono_us(run->runner->o.clock) - run->notified_mono_us;
@@ -452,6 +458,7 @@ static void reply_unrecorded(struct run *run, const struct err *why)
         }
         run->on_reply(reply, notified, run->userdata);
         run->on_reply = NULL;
+        run->on_progress = NULL;
     }
 }
 

@@ -132,6 +132,7 @@ struct run {
     int64_t outbox_id;                /* the message that progress and result edit; 0: none yet */
 
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
+    void (*on_progress)(const struct reply *reply, void *userdata); /* may be NULL */
     void *userdata;
 };
 

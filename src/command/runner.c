@@ -72,6 +72,7 @@ void runner_forget(struct runner *runner, const void *userdata)
     for (struct run *run = runner->runs; run != NULL; run = run->next) {
         if (run->userdata == userdata) {
             run->on_reply = NULL;
+            run->on_progress = NULL;
         }
     }
 }
@@ -216,6 +217,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
 {
     struct run *run = *slot;
     run->on_reply = in->on_reply;
+    run->on_progress = in->on_progress;
     run->userdata = in->userdata;
     runner_act_first(run);
     if (a->unrecorded.id != ERR_NONE) {

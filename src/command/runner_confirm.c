@@ -315,6 +315,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     run_lock_take(run, clock_wall_us(runner->o.clock));
     run_reply_set_choice(run, stage_of(c), approved ? in->who->name : "");
     run->on_reply = approved ? NULL : in->on_reply;
+    run->on_progress = approved ? NULL : in->on_progress;
     run->userdata = in->userdata;
     if (run->outbox_id != 0 && !run->over) { /* replace the prompt at once: its buttons are used */
         AUTO_REPLY struct reply *reply = run_reply_progress(run);

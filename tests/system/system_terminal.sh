@@ -219,6 +219,39 @@ tap_check "and the answers are in order" sh -c "grep -n . piped | sed -n 1p | gr
 printf 'version\n' | "$ND" chat --config terminal.yaml --state nowhere > piped 2>&1
 tap_check "without a daemon it is 2" test $? -eq 2
 
+# ---------------------------------------------------------------- progress in chat
+cat > slow.yaml <<'YAML'
+api: {port: 0}
+monitoring: {alert_threshold: 100}
+services:
+  slow: {command: [sleep, "100"], url: "http://127.0.0.1:9", health_endpoint: /}
+YAML
+"$ND" run --no-console --config slow.yaml --state slow < /dev/null >> slow.log 2>&1 &
+slow_pid=$!
+kill_at_exit $slow_pid
+wait_for 30 "$ND" do pause --config slow.yaml --state slow
+tm resize-window -t t -x 80 -y 40
+command_line "clear; $ND chat --config slow.yaml --state slow; echo code \$?"
+see 'Attached to slow/nightdesk.sock'
+command_line 'restart slow'
+see 'Expires in'
+number=$(screen | sed -n 's/.*\[\([0-9]*\)\] Confirm.*/\1/p' | tail -n 1)
+command_line "$number"
+tap_check "a slow command shows its steps" see '⏳ Wait until the service is healthy'
+tap_check "and how far they are" see '1 of 2 steps'
+seconds() { screen | grep -q 'could not connect, [3-9] s'; }
+tap_check "again and again" wait_for 15 seconds
+tap_check "in the same place" test "$(screen | grep -c '1 of 2 steps')" -eq 1
+type_in 'half a li'
+tap_check "above the line that is typed" see_last 'nightdesk> half a li'
+keys C-u
+number=$(screen | sed -n 's/.*\[\([0-9]*\)\] Cancel.*/\1/p' | tail -n 1)
+command_line "$number"
+tap_check "its button cancels it" see 'COMMAND_CANCELLED'
+keys C-d
+see 'code 0'
+kill $slow_pid
+
 # ---------------------------------------------------------------- watch
 tm resize-window -t t -x 80 -y 24
 command_line 'clear; echo before'

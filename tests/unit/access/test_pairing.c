@@ -173,7 +173,7 @@ static void three_wrong_codes_end_the_tries_of_a_sender(void **state)
     assert_false(is_right(s, PAT, code));
     assert_true(is_open(s));
     assert_true(is_right(s, PAT + 1, code)); /* not those of others */
-    code = open_code(s);                     /* a new code begins anew */
+    code = open_code(s);                     /* a new code starts again */
     assert_true(is_right(s, PAT, code));
 }
 
@@ -196,7 +196,7 @@ static void ten_wrong_codes_end_it_also_over_a_restart(void **state)
     assert_true(is_right(s, PAT + 1, code));
 }
 
-/* Sixteen senders are told apart; more have used up the tries of all. */
+/* Sixteen senders are counted each by itself; more have used up the tries of all. */
 static void a_seventeenth_sender_cannot_try(void **state)
 {
     struct access_rig *s = *state;

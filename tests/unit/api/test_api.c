@@ -173,6 +173,23 @@ static int never_run(struct action_call *call, struct err *err)
     return err_set(err, ERR_INTERNAL, "not used here");
 }
 
+/* Says what it does and waits for the test. */
+static struct action_call *slow_call;
+
+static int show_slowly(struct action_call *call, struct err *err)
+{
+    (void)err;
+    slow_call = call;
+    action_progress(call, "reading shelf %d", 7);
+    return ACTION_PENDING;
+}
+
+static void give_up(struct action_call *call)
+{
+    (void)call;
+    slow_call = NULL;
+}
+
 static const struct action reload_rows[] = {
     {.name = "config.reload",
      .summary = "Reload the configuration",
@@ -185,7 +202,8 @@ static const struct action reload_rows[] = {
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
      .params = ACTION_PARAMS({.name = "id", .type = PARAM_INT}),
-     .run = never_run},
+     .run = show_slowly,
+     .cancel = give_up},
     {0},
 };
 
@@ -859,6 +877,53 @@ static void events_are_given_as_they_happen(void **state)
     check_code(body, "API_QUERY");
 }
 
+/* As a chat edits it into one message; nobody but the caller at the socket sees it. */
+static void progress_is_given_to_its_caller(void **state)
+{
+    struct fixture *f = *state;
+    static struct client clients[4];
+    pthread_t threads[COUNT_OF(clients)];
+    const char *body = NULL;
+    assert_int_equal(get(f, false, "/api/v1/events", "", &body), 200);
+    AUTO_BUF struct buf events = BUF_INIT(512), token = BUF_INIT(512);
+    buf_addf(&events, "GET /api/v1/events?after=%lld HTTP/1.1\r\nHost: localhost\r\n",
+             (long long)last_of(body));
+    buf_addf(&token, "%sAuthorization: Bearer " TOKEN "\r\nConnection: close\r\n\r\n", events.data);
+    buf_add_c(&events, "Connection: close\r\n\r\n");
+    static const char command[] =
+        "POST /api/v1/commands/config_history HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: close\r\nContent-Length: 2\r\n\r\n{}";
+    clients[0] = (struct client){.f = f, .request = events.data};
+    clients[1] = (struct client){.f = f, .request = token.data, .tcp = true};
+    clients[2] = (struct client){.f = f, .request = events.data};
+    clients[3] = (struct client){.f = f, .request = command};
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, client_run, &clients[i]), 0);
+        for (int k = 0; k < 10; k++) {
+            (void)loop_iterate(f->loop, 10 * USEC_PER_MSEC);
+        }
+    }
+    for (int i = 0; i < 1000 && !atomic_load(&clients[2].done); i++) {
+        (void)loop_iterate(f->loop, 10 * USEC_PER_MSEC);
+    }
+    for (size_t i = 0; i < 3; i++) { /* it has answered them; the one over TCP without it */
+        (void)pthread_join(threads[i], NULL);
+        bool shown = strstr(clients[i].answer, "reading shelf 7") != NULL;
+        assert_int_equal(shown, !clients[i].tcp);
+        assert_true(!shown || strstr(clients[i].answer, "\"tone\":\"busy\"") != NULL);
+        assert_non_null(strstr(clients[i].answer, "\"missed\":0"));
+    }
+    assert_false(atomic_load(&clients[3].done));
+    assert_non_null(slow_call);
+    reply_title(action_reply(slow_call), TONE_GOOD, "the last shelf");
+    action_finish(slow_call, NULL);
+    for (int i = 0; i < 1000 && !atomic_load(&clients[3].done); i++) {
+        (void)loop_iterate(f->loop, 10 * USEC_PER_MSEC);
+    }
+    (void)pthread_join(threads[3], NULL);
+    assert_non_null(strstr(clients[3].answer, "the last shelf"));
+}
+
 static void stopping_answers_the_readers_of_events(void **state)
 {
     struct fixture *f = *state;
@@ -882,20 +947,18 @@ static void stopping_answers_the_readers_of_events(void **state)
     assert_non_null(strstr(client.answer, "API_STOPPING"));
 }
 
-UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
-           API_TEST(a_failed_or_slow_disk_is_unhealthy),
-           API_TEST(state_has_exact_numbers_on_both_listeners),
-           API_TEST(state_shows_each_change_at_once), API_TEST(lists_are_read_from_the_databases),
-           API_TEST(alerts_are_read_from_ops_db), API_TEST(runs_are_read_from_ops_db),
-           API_TEST(a_restored_database_is_read), API_TEST(a_bad_query_is_refused),
-           API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
-           API_TEST(tcp_needs_the_token_and_a_local_host),
-           API_TEST(a_new_token_replaces_the_old_one),
-           API_TEST(a_command_runs_and_returns_its_reply),
-           API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
-           API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
-           API_TEST(a_command_that_changes_something_needs_a_confirmation),
-           API_TEST(a_client_that_hangs_up_is_harmless),
-           API_TEST(stopping_answers_pending_commands),
-           API_TEST(a_line_is_completed_for_its_caller), API_TEST(events_are_given_as_they_happen),
-           API_TEST(stopping_answers_the_readers_of_events))
+UNIT_GROUP(
+    api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
+    API_TEST(a_failed_or_slow_disk_is_unhealthy),
+    API_TEST(state_has_exact_numbers_on_both_listeners), API_TEST(state_shows_each_change_at_once),
+    API_TEST(lists_are_read_from_the_databases), API_TEST(alerts_are_read_from_ops_db),
+    API_TEST(runs_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
+    API_TEST(a_bad_query_is_refused), API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
+    API_TEST(tcp_needs_the_token_and_a_local_host), API_TEST(a_new_token_replaces_the_old_one),
+    API_TEST(a_command_runs_and_returns_its_reply),
+    API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
+    API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
+    API_TEST(a_command_that_changes_something_needs_a_confirmation),
+    API_TEST(a_client_that_hangs_up_is_harmless), API_TEST(stopping_answers_pending_commands),
+    API_TEST(a_line_is_completed_for_its_caller), API_TEST(events_are_given_as_they_happen),
+    API_TEST(progress_is_given_to_its_caller), API_TEST(stopping_answers_the_readers_of_events))
