@@ -1,135 +1,15 @@
 #include "base/check.h"
-#include "channels.h"
-#include "chat/telegram.h"
 #include "command/reply_json.h"
-#include "fakes/fake_telegram.h"
-#include "io/file.h"
 #include "store/attachment.h"
-#include "unit/unit.h"
+#include "telegram_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PNG "\x89PNG\r\n\x1a\n not a real picture, but it begins like one"
 
-struct file_rig {
-    struct channels channels;
-    struct fake_telegram *tg;
-    struct telegram *telegram;
-    char url[64];
-    char folder[64];
-    int64_t backoff_us; /* the first one; 0: a short one */
-    const char *method;
-    size_t calls;
-    enum telegram_state telegram_state;
-    int64_t id;
-    enum outbox_state state;
-};
-
-static void wake(void *userdata)
-{
-    struct file_rig *rig = userdata;
-    telegram_wake(rig->telegram);
-}
-
-static void open_channel(struct file_rig *rig)
-{
-    struct err err = {0};
-    struct channels *d = &rig->channels;
-    int rc = telegram_new(
-        &(struct telegram_options){
-            .loop = d->loop,
-            .clock = clock_real(),
-            .config = d->config,
-            .store = d->store,
-            .access = d->access,
-            .runner = d->runner,
-            .manifests = d->manifests,
-            .alerts = d->alerts,
-            .attachments = rig->folder,
-            .backoff_first_us = rig->backoff_us == 0 ? 20 * USEC_PER_MSEC : rig->backoff_us,
-            .backoff_max_us = rig->backoff_us == 0 ? 100 * USEC_PER_MSEC : USEC_PER_MIN},
-        &rig->telegram, &err);
-    assert_int_equal(rc, 0);
-    d->outbox_changed = wake;
-    d->userdata = rig;
-    telegram_start(rig->telegram);
-}
-
-static int setup(void **state)
-{
-    struct file_rig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    assert_int_equal(fake_telegram_start(&rig->tg), 0);
-    (void)snprintf(rig->url, sizeof(rig->url), "http://127.0.0.1:%u", fake_telegram_port(rig->tg));
-    (void)snprintf(rig->folder, sizeof(rig->folder), "/dev/shm/nightdesk-files-%d", (int)getpid());
-    channels_open(&rig->channels, rig->url, "");
-    open_channel(rig);
-    *state = rig;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct file_rig *rig = *state;
-    assert_string_equal(fake_telegram_violations(rig->tg), "");
-    telegram_stop(rig->telegram);
-    telegram_free(rig->telegram);
-    channels_close(&rig->channels);
-    fake_telegram_stop(rig->tg);
-    AUTO_FILE_NAMES struct file_names names = {0};
-    if (file_list(rig->folder, 1000, &names, NULL) == 0) {
-        for (size_t i = 0; i < names.count; i++) {
-            char path[512];
-            (void)snprintf(path, sizeof(path), "%s/%s", rig->folder, names.items[i]);
-            (void)unlink(path);
-        }
-        (void)rmdir(rig->folder);
-    }
-    free(rig);
-    return 0;
-}
-
-static bool in_state(void *userdata)
-{
-    struct file_rig *rig = userdata;
-    return channels_state(&rig->channels, rig->id) == rig->state;
-}
-
-static void until(struct file_rig *rig, int64_t id, enum outbox_state state)
-{
-    rig->id = id;
-    rig->state = state;
-    if (!channels_until(&rig->channels, in_state, rig)) {
-        fail_msg("row %lld stays %s", (long long)id,
-                 outbox_table_state_name(channels_state(&rig->channels, id)));
-    }
-}
-
-static bool has_calls(void *userdata)
-{
-    struct file_rig *rig = userdata;
-    return fake_telegram_calls(rig->tg, rig->method) >= rig->calls;
-}
-
-static bool channel_in_state(void *userdata)
-{
-    struct file_rig *rig = userdata;
-    struct telegram_status status;
-    telegram_status(rig->telegram, &status);
-    return status.state == rig->telegram_state;
-}
-
-static void until_calls(struct file_rig *rig, const char *method, size_t calls)
-{
-    rig->method = method;
-    rig->calls = calls;
-    assert_true(channels_until(&rig->channels, has_calls, rig));
-}
-
 /* Adds a row without waking the channel. */
-static int64_t add_row(struct file_rig *rig, enum outbox_kind kind, const char *payload,
+static int64_t add_row(struct telegram_rig *rig, enum outbox_kind kind, const char *payload,
                        int64_t edit_of)
 {
     int64_t id = 0;
@@ -144,7 +24,7 @@ static int64_t add_row(struct file_rig *rig, enum outbox_kind kind, const char *
     return id;
 }
 
-static int64_t post_file(struct file_rig *rig, bool image, const char *bytes, bool is_protected)
+static int64_t post_file(struct telegram_rig *rig, bool image, const char *bytes, bool is_protected)
 {
     struct attachment file;
     const char *name = image ? "equity.png" : "trades.csv";
@@ -167,24 +47,15 @@ static int64_t post_file(struct file_rig *rig, bool image, const char *bytes, bo
     }
     reply_json_text(r, &payload);
     int64_t id = add_row(rig, image ? OUTBOX_PHOTO : OUTBOX_DOCUMENT, payload.data, 0);
-    wake(rig);
+    telegram_wake(rig->telegram);
     return id;
-}
-
-static struct fake_telegram_sent last(struct file_rig *rig)
-{
-    struct fake_telegram_sent s;
-    size_t count = fake_telegram_sent_count(rig->tg);
-    assert_true(count > 0);
-    fake_telegram_get_sent(rig->tg, count - 1, &s);
-    return s;
 }
 
 static void an_image_is_sent_as_a_photo(void **state)
 {
-    struct file_rig *rig = *state;
-    until(rig, post_file(rig, true, PNG, true), OUTBOX_DELIVERED);
-    struct fake_telegram_sent s = last(rig);
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_row(rig, post_file(rig, true, PNG, true), OUTBOX_DELIVERED);
+    struct fake_telegram_sent s = telegram_rig_last(rig);
     assert_string_equal(s.method, "sendPhoto");
     assert_string_equal(s.text, "Equity <24 h>");
     assert_true(s.is_protected);
@@ -193,29 +64,30 @@ static void an_image_is_sent_as_a_photo(void **state)
 
 static void an_image_that_telegram_refuses_is_sent_as_a_document(void **state)
 {
-    struct file_rig *rig = *state;
-    until(rig, post_file(rig, true, "no picture", false), OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "sendDocument");
-    assert_string_equal(last(rig).text, "no picture");
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_row(rig, post_file(rig, true, "no picture", false), OUTBOX_DELIVERED);
+    assert_string_equal(telegram_rig_last(rig).method, "sendDocument");
+    assert_string_equal(telegram_rig_last(rig).text, "no picture");
 }
 
 static void a_document_arrives_with_its_bytes(void **state)
 {
-    struct file_rig *rig = *state;
-    until(rig, post_file(rig, false, "id,symbol\n1,BTC-USD\n", false), OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "sendDocument");
-    assert_string_equal(last(rig).text, "id,symbol\n1,BTC-USD\n");
-    assert_false(last(rig).is_protected);
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_row(rig, post_file(rig, false, "id,symbol\n1,BTC-USD\n", false),
+                           OUTBOX_DELIVERED);
+    assert_string_equal(telegram_rig_last(rig).method, "sendDocument");
+    assert_string_equal(telegram_rig_last(rig).text, "id,symbol\n1,BTC-USD\n");
+    assert_false(telegram_rig_last(rig).is_protected);
 }
 
 /* The server fails at each call of a method. The next attempt is so long after the first that a
  * message in between has not waited for it. */
-static void fail_all(struct file_rig *rig, const char *method, int64_t chat, int64_t backoff_us)
+static void fail_all(struct telegram_rig *rig, const char *method, int64_t chat, int64_t backoff_us)
 {
-    telegram_stop(rig->telegram);
-    telegram_free(rig->telegram);
-    rig->backoff_us = backoff_us;
-    open_channel(rig);
+    telegram_rig_close(rig);
+    rig->backoff_first_us = backoff_us;
+    rig->backoff_max_us = USEC_PER_MIN;
+    telegram_rig_open(rig);
     fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = method,
                                                                 .times = 1000,
                                                                 .fault = FAKE_TELEGRAM_BODY,
@@ -226,14 +98,16 @@ static void fail_all(struct file_rig *rig, const char *method, int64_t chat, int
 
 static void a_file_that_fails_keeps_no_message_of_its_chat_waiting(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
     int64_t file = post_file(rig, false, "id\n", false);
-    until_calls(rig, "sendDocument", 1);
-    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_HIGH, "alert", 0),
-          OUTBOX_DELIVERED);
-    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
-          OUTBOX_DELIVERED);
+    telegram_rig_until_calls(rig, "sendDocument", 1);
+    telegram_rig_until_row(
+        rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_HIGH, "alert", 0),
+        OUTBOX_DELIVERED);
+    telegram_rig_until_row(
+        rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
+        OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendDocument"), 1);
     assert_int_equal(channels_state(&rig->channels, file), OUTBOX_QUEUED);
 }
@@ -241,21 +115,22 @@ static void a_file_that_fails_keeps_no_message_of_its_chat_waiting(void **state)
 /* The message that said so has arrived, so it does not go back to the outbox. */
 static void a_file_that_follows_its_message_keeps_none_waiting_either(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     AUTO_REPLY struct reply *r = reply_new();
     AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
     int64_t first = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "first", 0);
-    until(rig, first, OUTBOX_DELIVERED);
+    telegram_rig_until_row(rig, first, OUTBOX_DELIVERED);
     fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
     for (int i = 0; i < 800; i++) {
         reply_line(r, "line %d, which has some words that fill it up", i);
     }
     reply_json_text(r, &payload);
     int64_t edit = add_row(rig, OUTBOX_EDIT, payload.data, first);
-    wake(rig);
-    until_calls(rig, "sendDocument", 1);
-    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
-          OUTBOX_DELIVERED);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_calls(rig, "sendDocument", 1);
+    telegram_rig_until_row(
+        rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "reply", 0),
+        OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendDocument"), 1);
     assert_int_equal(channels_state(&rig->channels, edit), OUTBOX_SENDING);
 }
@@ -263,17 +138,18 @@ static void a_file_that_follows_its_message_keeps_none_waiting_either(void **sta
 /* At its second failure it is the message, not the server. */
 static void a_text_that_fails_again_keeps_no_other_message_waiting(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     fail_all(rig, "sendMessage", BOB, 2 * USEC_PER_SEC);
     (void)channels_post(&rig->channels, "telegram", BOB, OUTBOX_HIGH, "bad", 0);
-    until_calls(rig, "sendMessage", 2);
-    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
-          OUTBOX_DELIVERED);
+    telegram_rig_until_calls(rig, "sendMessage", 2);
+    telegram_rig_until_row(
+        rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
+        OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendMessage"), 3);
 }
 
 /* As if it had failed 19 times before. */
-static int64_t post_tried(struct file_rig *rig)
+static int64_t post_tried(struct telegram_rig *rig)
 {
     rig->channels.outbox_changed = NULL;
     int64_t id = post_file(rig, false, "id\n", false);
@@ -286,65 +162,63 @@ static int64_t post_tried(struct file_rig *rig)
 
 static void a_file_is_given_up_only_while_polls_complete(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     fail_all(rig, "sendDocument", 0, 5 * USEC_PER_SEC);
     fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
                                                                 .fault = FAKE_TELEGRAM_BODY,
                                                                 .status = 503,
                                                                 .body = "<html>down"});
-    rig->telegram_state = TELEGRAM_BACKING_OFF;
-    assert_true(channels_until(&rig->channels, channel_in_state, rig));
+    telegram_rig_until_state(rig, TELEGRAM_BACKING_OFF);
     int64_t kept = post_tried(rig);
-    until_calls(rig, "sendDocument", 1);
-    until(rig, kept, OUTBOX_QUEUED);
-    rig->telegram_state = TELEGRAM_POLLING;
-    assert_true(channels_until(&rig->channels, channel_in_state, rig));
+    telegram_rig_until_calls(rig, "sendDocument", 1);
+    telegram_rig_until_row(rig, kept, OUTBOX_QUEUED);
+    telegram_rig_until_state(rig, TELEGRAM_POLLING);
     int64_t dead = post_tried(rig);
-    wake(rig);
-    until(rig, dead, OUTBOX_DEAD);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, dead, OUTBOX_DEAD);
     assert_true(channels_has_alert(&rig->channels, "telegram:undelivered"));
 }
 
 /* A 429 is obeyed and the file sent once. */
 static void a_photo_waits_for_a_429(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendPhoto",
                                                                 .fault = FAKE_TELEGRAM_ERROR,
                                                                 .status = 429,
                                                                 .description = "Too Many Requests",
                                                                 .retry_after_s = 1});
-    until(rig, post_file(rig, true, PNG, false), OUTBOX_DELIVERED);
+    telegram_rig_until_row(rig, post_file(rig, true, PNG, false), OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendPhoto"), 2);
 }
 
 /* It may have arrived, so it is not sent again: not now, and not by the next process. */
 static void a_photo_whose_answer_is_lost_is_uncertain(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendPhoto",
                                                                 .fault = FAKE_TELEGRAM_CLOSE});
     int64_t id = post_file(rig, true, PNG, false);
-    until(rig, id, OUTBOX_UNCERTAIN);
+    telegram_rig_until_row(rig, id, OUTBOX_UNCERTAIN);
     int64_t killed = post_file(rig, true, PNG, false);
-    until(rig, killed, OUTBOX_DELIVERED);
-    telegram_stop(rig->telegram);
-    telegram_free(rig->telegram);
+    telegram_rig_until_row(rig, killed, OUTBOX_DELIVERED);
+    telegram_rig_close(rig);
     assert_int_equal(outbox_table_sending(rig->channels.store, killed, false, NULL),
                      0); /* as if killed */
     int64_t count = 0;
     assert_int_equal(outbox_table_recover(rig->channels.store, &count, NULL), 0);
     assert_int_equal(count, 1);
-    open_channel(rig);
-    until(rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
-          OUTBOX_DELIVERED);
+    telegram_rig_open(rig);
+    telegram_rig_until_row(
+        rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
+        OUTBOX_DELIVERED);
     assert_int_equal(channels_state(&rig->channels, killed), OUTBOX_UNCERTAIN);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendPhoto"), 2);
 }
 
 static void a_file_that_is_gone_is_dead(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     static const char *const ids[] = {"00112233445566778899aabb.png", "../../etc/passwd"};
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
         AUTO_BUF struct buf payload = BUF_INIT(4096);
@@ -355,8 +229,8 @@ static void a_file_that_is_gone_is_dead(void **state)
             "\"name\":\"x\",\"media_type\":\"text/csv\",\"size_bytes\":1}]}",
             ids[i]);
         int64_t id = add_row(rig, OUTBOX_DOCUMENT, payload.data, 0);
-        wake(rig);
-        until(rig, id, OUTBOX_DEAD);
+        telegram_wake(rig->telegram);
+        telegram_rig_until_row(rig, id, OUTBOX_DEAD);
         assert_int_equal(outbox_table_get(rig->channels.store, id, &row, NULL), 0);
         assert_has(row.last_error, "ATTACHMENT_GONE");
     }
@@ -365,40 +239,40 @@ static void a_file_that_is_gone_is_dead(void **state)
 
 static void a_message_is_pinned_quietly_and_deleted(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     int64_t text = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "pin me", 0);
     int64_t pin = add_row(rig, OUTBOX_PIN, "{}", text);
-    wake(rig);
-    until(rig, pin, OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "pinChatMessage");
-    assert_has(last(rig).text, "pin me");
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, pin, OUTBOX_DELIVERED);
+    assert_string_equal(telegram_rig_last(rig).method, "pinChatMessage");
+    assert_has(telegram_rig_last(rig).text, "pin me");
     int64_t gone = add_row(rig, OUTBOX_DELETE, "{}", text);
-    wake(rig);
-    until(rig, gone, OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "deleteMessage");
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, gone, OUTBOX_DELIVERED);
+    assert_string_equal(telegram_rig_last(rig).method, "deleteMessage");
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     assert_int_equal(outbox_table_get(rig->channels.store, text, &row, NULL), 0);
     assert_null(fake_telegram_text(rig->tg, ALICE, row.message_id));
     /* Already deleted: that is what was wanted. */
     int64_t again = add_row(rig, OUTBOX_DELETE, "{}", text);
-    wake(rig);
-    until(rig, again, OUTBOX_DELIVERED);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, again, OUTBOX_DELIVERED);
     /* It cannot be pinned any more, and nobody has to be woken for that. */
     int64_t late = add_row(rig, OUTBOX_PIN, "{}", text);
-    wake(rig);
-    until(rig, late, OUTBOX_DEAD);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, late, OUTBOX_DEAD);
     assert_false(channels_has_alert(&rig->channels, "telegram:undelivered"));
 }
 
-static struct outbox_row refresh(struct file_rig *rig, const char *title, int64_t of,
+static struct outbox_row refresh(struct telegram_rig *rig, const char *title, int64_t of,
                                  enum outbox_state wanted)
 {
     AUTO_BUF struct buf payload = BUF_INIT(64 * 1024);
     struct outbox_row row = {0};
     buf_addf(&payload, "{\"version\":2,\"tone\":\"plain\",\"title\":\"%s\",\"blocks\":[]}", title);
     int64_t id = add_row(rig, OUTBOX_REFRESH, payload.data, of);
-    wake(rig);
-    until(rig, id, wanted);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, id, wanted);
     assert_int_equal(outbox_table_newest_about(rig->channels.store, of, OUTBOX_REFRESH, &row, NULL),
                      1);
     assert_int_equal(row.id, id);
@@ -408,11 +282,11 @@ static struct outbox_row refresh(struct file_rig *rig, const char *title, int64_
 
 static void a_refresh_edits_its_message_or_nothing(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     int64_t text = channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "at first", 0);
     (void)refresh(rig, "and then", text, OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "editMessageText");
-    assert_has(last(rig).text, "and then");
+    assert_string_equal(telegram_rig_last(rig).method, "editMessageText");
+    assert_has(telegram_rig_last(rig).text, "and then");
     size_t messages = fake_telegram_calls(rig->tg, "sendMessage");
     fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){
                                     .method = "editMessageText",
@@ -437,23 +311,23 @@ static void a_refresh_edits_its_message_or_nothing(void **state)
                                     .description = "Bad Request: not enough rights to manage "
                                                    "pinned messages in the chat"});
     int64_t pin = add_row(rig, OUTBOX_PIN, "{}", text);
-    wake(rig);
-    until(rig, pin, OUTBOX_DEAD);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, pin, OUTBOX_DEAD);
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     assert_int_equal(outbox_table_get(rig->channels.store, pin, &row, NULL), 0);
     assert_true(str_starts(str_c(row.last_error), "TELEGRAM_NO_PIN"));
     int64_t unpin = add_row(rig, OUTBOX_UNPIN, "{}", text);
-    wake(rig);
-    until(rig, unpin, OUTBOX_DELIVERED);
-    assert_string_equal(last(rig).method, "unpinChatMessage");
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, unpin, OUTBOX_DELIVERED);
+    assert_string_equal(telegram_rig_last(rig).method, "unpinChatMessage");
 }
 
 static void a_chat_action_is_shown_only_while_it_is_new(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     int64_t id = add_row(rig, OUTBOX_ACTION, "{}", 0);
-    wake(rig);
-    until(rig, id, OUTBOX_DELIVERED);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, id, OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendChatAction"), 1);
     const struct outbox_new old = {.channel = "telegram",
                                    .chat_id = ALICE,
@@ -463,14 +337,14 @@ static void a_chat_action_is_shown_only_while_it_is_new(void **state)
     assert_int_equal(outbox_table_add(rig->channels.store, &old,
                                       clock_wall_us(clock_real()) - 6 * USEC_PER_SEC, &id, NULL),
                      0);
-    wake(rig);
-    until(rig, id, OUTBOX_DELIVERED);
+    telegram_wake(rig->telegram);
+    telegram_rig_until_row(rig, id, OUTBOX_DELIVERED);
     assert_int_equal(fake_telegram_calls(rig->tg, "sendChatAction"), 1);
 }
 
 static void a_file_beyond_the_limit_is_refused_before_it_is_sent(void **state)
 {
-    struct file_rig *rig = *state;
+    struct telegram_rig *rig = *state;
     struct attachment file;
     struct err err = {0};
     char *large = calloc(1, (size_t)ATTACHMENT_DOCUMENT_MAX + 1);
@@ -488,17 +362,17 @@ static void a_file_beyond_the_limit_is_refused_before_it_is_sent(void **state)
     free(large);
 }
 
-#define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_GROUP(chat_telegram_files, FILE_TEST(an_image_is_sent_as_a_photo),
-           FILE_TEST(an_image_that_telegram_refuses_is_sent_as_a_document),
-           FILE_TEST(a_document_arrives_with_its_bytes), FILE_TEST(a_photo_waits_for_a_429),
-           FILE_TEST(a_file_that_fails_keeps_no_message_of_its_chat_waiting),
-           FILE_TEST(a_file_that_follows_its_message_keeps_none_waiting_either),
-           FILE_TEST(a_text_that_fails_again_keeps_no_other_message_waiting),
-           FILE_TEST(a_file_is_given_up_only_while_polls_complete),
-           FILE_TEST(a_photo_whose_answer_is_lost_is_uncertain),
-           FILE_TEST(a_file_that_is_gone_is_dead),
-           FILE_TEST(a_message_is_pinned_quietly_and_deleted),
-           FILE_TEST(a_refresh_edits_its_message_or_nothing),
-           FILE_TEST(a_chat_action_is_shown_only_while_it_is_new),
-           FILE_TEST(a_file_beyond_the_limit_is_refused_before_it_is_sent))
+UNIT_GROUP(chat_telegram_files, TELEGRAM_RIG_TEST(an_image_is_sent_as_a_photo),
+           TELEGRAM_RIG_TEST(an_image_that_telegram_refuses_is_sent_as_a_document),
+           TELEGRAM_RIG_TEST(a_document_arrives_with_its_bytes),
+           TELEGRAM_RIG_TEST(a_photo_waits_for_a_429),
+           TELEGRAM_RIG_TEST(a_file_that_fails_keeps_no_message_of_its_chat_waiting),
+           TELEGRAM_RIG_TEST(a_file_that_follows_its_message_keeps_none_waiting_either),
+           TELEGRAM_RIG_TEST(a_text_that_fails_again_keeps_no_other_message_waiting),
+           TELEGRAM_RIG_TEST(a_file_is_given_up_only_while_polls_complete),
+           TELEGRAM_RIG_TEST(a_photo_whose_answer_is_lost_is_uncertain),
+           TELEGRAM_RIG_TEST(a_file_that_is_gone_is_dead),
+           TELEGRAM_RIG_TEST(a_message_is_pinned_quietly_and_deleted),
+           TELEGRAM_RIG_TEST(a_refresh_edits_its_message_or_nothing),
+           TELEGRAM_RIG_TEST(a_chat_action_is_shown_only_while_it_is_new),
+           TELEGRAM_RIG_TEST(a_file_beyond_the_limit_is_refused_before_it_is_sent))

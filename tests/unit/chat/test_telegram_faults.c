@@ -1,0 +1,200 @@
+/* A server that is slow, down, or not Telegram. */
+#include "base/check.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "telegram_rig.h"
+
+#include <string.h>
+
+static void polling_recovers_from_every_fault(void **state)
+{
+    struct telegram_rig *rig = *state;
+    static const struct fake_telegram_failure failures[] = {
+        {.fault = FAKE_TELEGRAM_ERROR, .status = 500, .description = "Internal Server Error"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 500, .body = "oops"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "<html>Log in to the hotel</html>"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "{\"result\":[]}"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "{\"ok\":true,\"result\":5}"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = ""},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 302, .body = "moved"},
+        {.fault = FAKE_TELEGRAM_CLOSE},
+        {.fault = FAKE_TELEGRAM_LARGE},
+        {.fault = FAKE_TELEGRAM_ERROR,
+         .status = 429,
+         .description = "Too Many Requests",
+         .retry_after_s = 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        struct fake_telegram_failure f = failures[i];
+        f.method = "getUpdates";
+        fake_telegram_fail(rig->tg, &f);
+    }
+    telegram_rig_say(rig, ALICE, "/ping");
+    (void)telegram_rig_until_sent(rig, "pong");
+    assert_true(fake_telegram_calls(rig->tg, "getUpdates") > COUNT_OF(failures));
+    assert_int_equal(telegram_rig_count(rig, "pong"), 1);
+}
+
+static void instant_empty_answers_do_not_spin_the_loop(void **state)
+{
+    struct telegram_rig *rig = *state;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .times = 1000,
+                                                                .fault = FAKE_TELEGRAM_AT_ONCE});
+    channels_run_for(&rig->channels, 2 * USEC_PER_SEC);
+    assert_true(fake_telegram_calls(rig->tg, "getUpdates") <= 8);
+}
+
+/* With the poll timeout of one second; three seconds without an answer would count as stalled. */
+static void a_server_without_long_polls_is_asked_once_in_a_poll_timeout(void **state)
+{
+    struct telegram_rig *rig = *state;
+    static struct alert alert; /* large */
+    telegram_rig_close(rig);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .times = 1000,
+                                                                .fault = FAKE_TELEGRAM_AT_ONCE});
+    rig->poll_gap_us = 4 * USEC_PER_SEC; /* what the pauses grow to */
+    telegram_rig_open(rig);
+    size_t before = fake_telegram_calls(rig->tg, "getUpdates");
+    telegram_rig_until_calls(rig, "getUpdates", before + 6);
+    assert_int_equal(alert_table_find(rig->channels.store, "telegram:poll-stalled", &alert, NULL),
+                     -ERR_STORE_NOT_FOUND);
+}
+
+static void a_refused_token_stops_the_channel_until_it_is_accepted(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_say(rig, ALICE, "/ping");
+    (void)telegram_rig_until_sent(rig, "pong");
+    telegram_rig_refuse(rig, "getUpdates", 401, "Unauthorized", 1);
+    telegram_rig_refuse(rig, "getMe", 401, "Unauthorized", 3);
+    telegram_rig_until_state(rig, TELEGRAM_REFUSED);
+    assert_true(channels_has_alert(&rig->channels, "telegram:token"));
+    int64_t since_us = 0;
+    assert_int_equal(telegram_reach(rig->telegram, &since_us), CHAT_REFUSED);
+    assert_true(since_us > 0);
+    AUTO_BUF struct buf line = BUF_INIT(512);
+    AUTO_JSON struct json_object *data = json_object_new_object();
+    telegram_status_line(&line, data, rig->telegram);
+    assert_non_null(strstr(line.data, "Telegram off since "));
+    assert_non_null(strstr(line.data, "TELEGRAM_TOKEN_REFUSED"));
+
+    size_t polls = fake_telegram_calls(rig->tg, "getUpdates");
+    int64_t id = telegram_rig_post(rig, OUTBOX_CRITICAL, "not now");
+    telegram_rig_until_calls(rig, "getMe", 4); /* the first one, and three that are refused */
+    assert_int_equal(fake_telegram_calls(rig->tg, "getUpdates"), polls);
+    assert_int_equal(channels_state(&rig->channels, id), OUTBOX_QUEUED);
+    assert_true(channels_has_alert(&rig->channels, "telegram:token"));
+
+    telegram_rig_until_row(rig, id, OUTBOX_DELIVERED); /* without a restart */
+    telegram_rig_until_alert(rig, "telegram:token", false);
+    telegram_rig_say(rig, ALICE, "/lines 2");
+    (void)telegram_rig_until_sent(rig, "2 lines");
+    assert_int_equal(telegram_reach(rig->telegram, &since_us), CHAT_UP);
+}
+
+static void an_unstored_reply_survives_a_refused_token(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_calls(rig, "getUpdates", 1);
+    telegram_rig_refuse(rig, "sendMessage", 401, "Unauthorized", 1);
+    telegram_rig_refuse(rig, "getMe", 401, "Unauthorized", 1);
+    AUTO_REPLY struct reply *reply = reply_new();
+    reply_title(reply, TONE_PLAIN, "kept in memory");
+    assert_true(telegram_send_unstored(
+        rig->telegram, &(struct telegram_unstored){.chat_id = ALICE, .reply = reply}));
+    telegram_rig_until_state(rig, TELEGRAM_REFUSED);
+    assert_int_equal(telegram_rig_count(rig, "kept in memory"), 0);
+    (void)telegram_rig_until_sent(rig, "kept in memory");
+    assert_int_equal(telegram_rig_count(rig, "kept in memory"), 1);
+}
+
+/* A malformed token or a wrong URL: messages of that time are not lost. */
+static void an_unknown_token_is_refused_too(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_calls(rig, "getUpdates", 1);
+    telegram_rig_refuse(rig, "sendMessage", 404, "Not Found", 1);
+    telegram_rig_refuse(rig, "getMe", 404, "Not Found", 1);
+    int64_t id = telegram_rig_post(rig, OUTBOX_CRITICAL, "kept");
+    telegram_rig_until_state(rig, TELEGRAM_REFUSED);
+    telegram_rig_until_row(rig, id, OUTBOX_DELIVERED);
+    assert_int_equal(telegram_rig_count(rig, "kept"), 1);
+}
+
+static void a_proxy_401_is_not_a_refused_token(void **state)
+{
+    struct telegram_rig *rig = *state;
+    static const char *const methods[] = {"getUpdates", "sendMessage"};
+    telegram_rig_until_calls(rig, "getUpdates", 1);
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){
+                                        .method = methods[i],
+                                        .times = 2,
+                                        .fault = FAKE_TELEGRAM_BODY,
+                                        .status = 401,
+                                        .body = "<html>401 Authorization Required</html>"});
+    }
+    int64_t id = telegram_rig_post(rig, OUTBOX_NORMAL, "through");
+    telegram_rig_until_row(
+        rig, id, OUTBOX_DELIVERED); /* it certainly had not arrived, so it is not uncertain */
+    telegram_rig_say(rig, ALICE, "/ping");
+    (void)telegram_rig_until_sent(rig, "pong");
+    assert_int_equal(telegram_rig_count(rig, "through"), 1);
+    assert_int_equal(fake_telegram_calls(rig->tg, "getMe"),
+                     1); /* the token was not checked again */
+    assert_false(channels_has_alert(&rig->channels, "telegram:token"));
+}
+
+static void a_second_poller_raises_a_security_alert(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_calls(rig, "getUpdates", 1);
+    fake_telegram_fail(rig->tg,
+                       &(struct fake_telegram_failure){
+                           .method = "getUpdates",
+                           .fault = FAKE_TELEGRAM_ERROR,
+                           .status = 409,
+                           .description = "Conflict: terminated by other getUpdates request; make "
+                                          "sure that only one bot instance is running"});
+    telegram_rig_until_alert(rig, "telegram:conflict", true);
+    telegram_rig_say(rig, ALICE, "/ping"); /* polling goes on after a pause */
+    (void)telegram_rig_until_sent(rig, "pong");
+}
+
+static void a_webhook_raises_a_security_alert(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_close(rig);
+    fake_telegram_set_webhook(rig->tg, "https://evil.example/secret-path");
+    telegram_rig_open(rig);
+    telegram_rig_until_alert(rig, "telegram:conflict", true);
+}
+
+static void a_stalled_poll_raises_an_alert_until_it_recovers(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_until_calls(rig, "getUpdates", 1);
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .fault = FAKE_TELEGRAM_SLOW,
+                                                                .delay_ms = 5000});
+    telegram_rig_until_alert(rig, "telegram:poll-stalled", true);
+    struct telegram_status status;
+    telegram_status(rig->telegram, &status);
+    assert_true(status.poll_stalled);
+    telegram_rig_until_alert(rig, "telegram:poll-stalled", false);
+    telegram_status(rig->telegram, &status);
+    assert_false(status.poll_stalled);
+}
+
+UNIT_GROUP(chat_telegram_faults, TELEGRAM_RIG_TEST(polling_recovers_from_every_fault),
+           TELEGRAM_RIG_TEST(instant_empty_answers_do_not_spin_the_loop),
+           TELEGRAM_RIG_TEST(a_server_without_long_polls_is_asked_once_in_a_poll_timeout),
+           TELEGRAM_RIG_TEST(a_refused_token_stops_the_channel_until_it_is_accepted),
+           TELEGRAM_RIG_TEST(an_unstored_reply_survives_a_refused_token),
+           TELEGRAM_RIG_TEST(an_unknown_token_is_refused_too),
+           TELEGRAM_RIG_TEST(a_proxy_401_is_not_a_refused_token),
+           TELEGRAM_RIG_TEST(a_second_poller_raises_a_security_alert),
+           TELEGRAM_RIG_TEST(a_webhook_raises_a_security_alert),
+           TELEGRAM_RIG_TEST(a_stalled_poll_raises_an_alert_until_it_recovers))
