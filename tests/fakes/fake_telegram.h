@@ -12,7 +12,8 @@
  * It checks of every request: path and token, JSON (multipart for files), method, fields and the
  * objects in them by the published description of the Bot API (bot_api.h), texts of 1 to 4096
  * UTF-16 units, HTML that Telegram would parse, keyboards (one action per button, callback_data of
- * 1 to 64 bytes), no call before the end of a retry_after, no poll in a busy loop, edits only of
+ * 1 to 64 bytes), no call before the end of a retry_after, the rate of messages and edits (of all:
+ * 30 in a second; in a chat 62, in a group 20 in a minute), no poll in a busy loop, edits only of
  * existing messages. It keeps updates until a higher offset confirms them, holds long polls open,
  * ends the older of two polls with 409, and keeps the text of every accepted message. Thread: all
  * functions on the test's thread; answers are sent on threads of its own.
@@ -71,7 +72,9 @@ enum fake_telegram_fault {
     FAKE_TELEGRAM_CLOSE,   /* the call took effect; the connection is closed without an answer */
     FAKE_TELEGRAM_AT_ONCE, /* getUpdates: an empty list without waiting */
     FAKE_TELEGRAM_LARGE,   /* an answer of 20 MB */
-    FAKE_TELEGRAM_SLOW     /* the right answer after delay_ms */
+    FAKE_TELEGRAM_SLOW,    /* the right answer after delay_ms */
+    FAKE_TELEGRAM_TRICKLE, /* the right answer in small pieces, the last after delay_ms */
+    FAKE_TELEGRAM_AGAIN    /* getUpdates: first the updates that were confirmed last, once more */
 };
 
 struct fake_telegram_failure {

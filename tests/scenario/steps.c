@@ -174,7 +174,8 @@ static bool do_fail(struct scene *s, const struct yaml_node *step)
     } faults[] = {{"error", FAKE_TELEGRAM_ERROR},     {"body", FAKE_TELEGRAM_BODY},
                   {"cut", FAKE_TELEGRAM_CUT},         {"close", FAKE_TELEGRAM_CLOSE},
                   {"at_once", FAKE_TELEGRAM_AT_ONCE}, {"large", FAKE_TELEGRAM_LARGE},
-                  {"slow", FAKE_TELEGRAM_SLOW}};
+                  {"slow", FAKE_TELEGRAM_SLOW},       {"trickle", FAKE_TELEGRAM_TRICKLE},
+                  {"again", FAKE_TELEGRAM_AGAIN}};
     struct fake_telegram_failure f = {
         .method = yaml_text(yaml_get(step, "method")).ptr,
         .skip = (int)number(yaml_get(step, "skip"), 0),
