@@ -188,6 +188,77 @@ static void a_stalled_poll_raises_an_alert_until_it_recovers(void **state)
     assert_false(status.poll_stalled);
 }
 
+/* ---- slow, in pieces, twice ---- */
+
+static void a_slow_send_is_waited_for_and_holds_back_no_other_chat(void **state)
+{
+    struct telegram_rig *rig = *state;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                .fault = FAKE_TELEGRAM_SLOW,
+                                                                .delay_ms = 5000,
+                                                                .chat = ALICE});
+    int64_t slow = telegram_rig_post(rig, OUTBOX_NORMAL, "the slow one");
+    telegram_rig_until_calls(rig, "sendMessage", 1);
+    int64_t behind = telegram_rig_post(rig, OUTBOX_NORMAL, "the one behind it");
+    telegram_rig_say(rig, BOB, "/ping");
+    (void)telegram_rig_until_sent(rig, "pong");
+    assert_int_equal(channels_state(&rig->channels, slow), OUTBOX_SENDING);
+    assert_int_equal(channels_state(&rig->channels, behind), OUTBOX_QUEUED); /* in order */
+    telegram_rig_until_row(rig, behind, OUTBOX_DELIVERED);
+    assert_int_equal(channels_state(&rig->channels, slow), OUTBOX_DELIVERED);
+    assert_int_equal(telegram_rig_count(rig, "the slow one"), 1);
+    assert_int_equal(fake_telegram_calls(rig->tg, "sendMessage"), 3);
+}
+
+static void a_poll_that_arrives_in_pieces_is_read_whole(void **state)
+{
+    struct telegram_rig *rig = *state;
+    static struct alert alert; /* large */
+    telegram_rig_close(rig);
+    telegram_rig_say(rig, ALICE, "/ping");
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .fault = FAKE_TELEGRAM_TRICKLE,
+                                                                .delay_ms = 1500});
+    telegram_rig_open(rig);
+    (void)telegram_rig_until_sent(rig, "pong");
+    telegram_rig_until_confirmed(rig);
+    assert_int_equal(telegram_rig_count(rig, "pong"), 1);
+    assert_int_equal(alert_table_find(rig->channels.store, "telegram:poll-stalled", &alert, NULL),
+                     -ERR_STORE_NOT_FOUND);
+}
+
+static void repeat_updates(struct telegram_rig *rig, int times)
+{
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                .times = times,
+                                                                .fault = FAKE_TELEGRAM_AGAIN});
+}
+
+/* A press that came again would be answered with "already used". */
+static void an_update_that_comes_again_does_nothing(void **state)
+{
+    struct telegram_rig *rig = *state;
+    telegram_rig_say(rig, ALICE, "/touch");
+    telegram_rig_press(rig, "Confirm");
+    (void)telegram_rig_until_sent(rig, "touched");
+    telegram_rig_until_confirmed(rig);
+    channels_run_for(&rig->channels, 50 * USEC_PER_MSEC);
+    size_t sent = fake_telegram_sent_count(rig->tg);
+    repeat_updates(rig, 2);
+    telegram_rig_until_calls(rig, "getUpdates", fake_telegram_calls(rig->tg, "getUpdates") + 3);
+    channels_run_for(&rig->channels, 50 * USEC_PER_MSEC);
+    assert_int_equal(fake_telegram_sent_count(rig->tg), sent);
+
+    telegram_rig_close(rig); /* the next process knows no offset, but which updates it has stored */
+    repeat_updates(rig, 1);
+    telegram_rig_open(rig);
+    telegram_rig_until_calls(rig, "getUpdates", fake_telegram_calls(rig->tg, "getUpdates") + 2);
+    telegram_rig_say(rig, ALICE, "/ping");
+    (void)telegram_rig_until_sent(rig, "pong");
+    assert_int_equal(fake_telegram_sent_count(rig->tg), sent + 1);
+    assert_int_equal(rig->channels.touched, 1);
+}
+
 UNIT_GROUP(chat_telegram_faults, TELEGRAM_RIG_TEST(polling_recovers_from_every_fault),
            TELEGRAM_RIG_TEST(instant_empty_answers_do_not_spin_the_loop),
            TELEGRAM_RIG_TEST(a_server_without_long_polls_is_asked_once_in_a_poll_timeout),
@@ -197,4 +268,7 @@ UNIT_GROUP(chat_telegram_faults, TELEGRAM_RIG_TEST(polling_recovers_from_every_f
            TELEGRAM_RIG_TEST(a_proxy_401_is_not_a_refused_token),
            TELEGRAM_RIG_TEST(a_second_poller_raises_a_security_alert),
            TELEGRAM_RIG_TEST(a_webhook_raises_a_security_alert),
-           TELEGRAM_RIG_TEST(a_stalled_poll_raises_an_alert_until_it_recovers))
+           TELEGRAM_RIG_TEST(a_stalled_poll_raises_an_alert_until_it_recovers),
+           TELEGRAM_RIG_TEST(a_slow_send_is_waited_for_and_holds_back_no_other_chat),
+           TELEGRAM_RIG_TEST(a_poll_that_arrives_in_pieces_is_read_whole),
+           TELEGRAM_RIG_TEST(an_update_that_comes_again_does_nothing))

@@ -612,6 +612,38 @@ static void a_disconnected_client_is_not_called(void **state)
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 }
 
+static int typing_rows(struct runner_rig *rig)
+{
+    int count = 0;
+    struct outbox_row row = {0};
+    for (int64_t id = 1; outbox_table_get(rig->store, id, &row, NULL) == 0; id++) {
+        count += row.kind == OUTBOX_ACTION ? 1 : 0;
+        outbox_row_release(&row);
+    }
+    return count;
+}
+
+/* Telegram shows it for five seconds. */
+static void a_long_command_is_typing_until_its_end(void **state)
+{
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "known"), 0);
+    loop_advance(rig->loop, 900 * USEC_PER_MSEC);
+    assert_int_equal(typing_rows(rig), 0);
+    loop_advance(rig->loop, 200 * USEC_PER_MSEC);
+    assert_int_equal(typing_rows(rig), 1);
+    for (int i = 2; i <= 4; i++) {
+        loop_advance(rig->loop, 4500 * USEC_PER_MSEC);
+        assert_true(typing_rows(rig) >= i);
+        assert_true(typing_rows(rig) <= i + 1);
+    }
+    int typing = typing_rows(rig);
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    loop_advance(rig->loop, USEC_PER_MIN);
+    assert_int_equal(typing_rows(rig), typing);
+}
+
 /* ---- crashes ---- */
 
 static void a_reading_step_is_resumed_after_a_crash(void **state)
@@ -824,6 +856,7 @@ UNIT_GROUP(
     RIG_TEST(only_temporary_failures_are_retried), RIG_TEST(a_disconnected_client_is_not_called),
     RIG_TEST(a_reading_step_is_resumed_after_a_crash),
     RIG_TEST(a_change_without_recover_ends_unknown), RIG_TEST(a_change_is_looked_up_after_a_crash),
+    RIG_TEST(a_long_command_is_typing_until_its_end),
     RIG_TEST(a_result_shows_how_its_prompt_was_answered), RIG_TEST(recover_may_answer_later),
     RIG_TEST(an_on_failure_step_that_did_not_happen_runs_after_a_crash),
     RIG_TEST(reading_costs_one_commit), RIG_TEST(a_crash_at_any_write_never_runs_twice),
