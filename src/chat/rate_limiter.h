@@ -8,7 +8,8 @@
  *
  * Limits (core.telegram.org/bots/faq, "My bot is hitting limits"): about one message a second in a
  * chat, 20 a minute in a group, 30 a second overall. Telegram does not guarantee these numbers; a
- * 429 overrides them. Replies may use a burst of three in a chat. Each limit is a token bucket kept
+ * 429 overrides them. Replies may use a burst of three in a chat, so at most 62 in any minute: the
+ * FAQ tolerates short bursts there. Each limit is a token bucket kept
  * as a theoretical arrival time (GCRA, ITU-T I.371).
  * Always true: at most RATE_LIMITER_CHATS chats are remembered; the one that was idle longest is
  * evicted, never a blocked one. Thread: one at a time per rate limiter.

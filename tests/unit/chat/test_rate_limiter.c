@@ -1,6 +1,9 @@
 #include "../../../src/chat/rate_limiter.h"
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/rng.h"
 #include "chat/telegram.h"
+#include "fakes/telegram_rate.h"
 #include "unit/unit.h"
 
 #define START (100 * USEC_PER_SEC)
@@ -78,6 +81,40 @@ static void all_chats_share_thirty_a_second(void **state)
     assert_int_equal(count, 30);
 }
 
+/* Sends whatever is allowed, for half an hour with pauses, and counts as the fake of the Bot API
+ * does: in no second or minute are there more than Telegram says. */
+static void no_minute_and_no_second_has_more_than_is_allowed(void **state)
+{
+    (void)state;
+    static const int64_t chats[] = {42, 43, -77, -78};
+    static struct telegram_rate rate; /* large */
+    struct rate_limiter rate_limiter;
+    struct rng rng;
+    size_t sent[COUNT_OF(chats)] = {0};
+    int64_t now = START;
+    rate_limiter_init(&rate_limiter);
+    rng_init(&rng, 7);
+    while (now < START + 30 * USEC_PER_MIN) {
+        bool crowd = rng_below(&rng, 50) == 0; /* twenty more share the limit of all */
+        for (int64_t chat = 1000; crowd && chat < 1020; chat++) {
+            if (rate_limiter_ready_mono_us(&rate_limiter, chat, now) <= now) {
+                rate_limiter_spend(&rate_limiter, chat, now);
+                assert_null(telegram_rate_count(&rate, chat, now, 0));
+            }
+        }
+        for (size_t i = 0; i < COUNT_OF(chats); i++) {
+            if (rate_limiter_ready_mono_us(&rate_limiter, chats[i], now) <= now) {
+                rate_limiter_spend(&rate_limiter, chats[i], now);
+                assert_null(telegram_rate_count(&rate, chats[i], now, 0));
+                sent[i]++;
+            }
+        }
+        now += (int64_t)rng_below(&rng, rng_below(&rng, 3000) == 0 ? 90 * USEC_PER_SEC
+                                                                   : 100 * USEC_PER_MSEC);
+    }
+    assert_true(sent[0] > 900 && sent[2] > 200); /* most of what is allowed */
+}
+
 static void a_blocked_chat_waits_and_others_do_not(void **state)
 {
     (void)state;
@@ -112,5 +149,6 @@ UNIT_GROUP(chat_rate_limiter, cmocka_unit_test(a_chat_gets_about_one_a_second),
            cmocka_unit_test(without_a_burst_a_chat_gets_one_a_second),
            cmocka_unit_test(a_group_never_gets_more_than_twenty_a_minute),
            cmocka_unit_test(all_chats_share_thirty_a_second),
+           cmocka_unit_test(no_minute_and_no_second_has_more_than_is_allowed),
            cmocka_unit_test(a_blocked_chat_waits_and_others_do_not),
            cmocka_unit_test(a_blocked_chat_is_never_evicted))

@@ -1,4 +1,4 @@
-/* The pace of alerts, by the count of the fake, with ten thousand of them queued. */
+/* The rate of alerts, by the count of the fake, with ten thousand of them queued. */
 #include "command/reply_json.h"
 #include "telegram_rig.h"
 
