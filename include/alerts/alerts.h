@@ -51,6 +51,7 @@ struct alert_spec {
     const char *evidence_json; /* array; NULL: none */
     const char *recommendation;
     const char *check_json;   /* {"pointer","op","value"} evaluated at each audit; NULL: none */
+    const char *note;         /* shown with it: why it was rejected; NULL: none */
     enum alert_status status; /* ALERT_OPEN, or ALERT_REJECTED: stored, never sent */
     /* Reopens a fixed alert of this fingerprint, keeps its count and sends a new message, instead
      * of adding a row. */

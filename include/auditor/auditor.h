@@ -12,12 +12,13 @@
  *     auditor_start(auditor);                                   // the schedule
  *
  * Always true: one audit at a time; the report (at most AUDITOR_REPORT_MAX_BYTES of JSON) is frozen
- * before it is used, and each cited figure is looked up in the same report; a finding without a
- * verified figure is stored as rejected and never sent; a rate over fewer than 30 samples has its
- * Wilson interval, and a finding that cites such a rate is ranked medium at most; a model that was
- * asked and gave no verdict is an alert; the reply of an audit without a model says so. The model's
- * answer is data only: the model cannot run anything.
- * Thread: ops (or the only thread of `nightdesk audit`, with a loop of its own).
+ * before it is used; each figure that a finding of the model cites or writes is proven by the same
+ * report, else the finding is stored as rejected, with the reason, and never sent; a rate over
+ * fewer than 30 samples has its Wilson interval, and a finding that cites such a rate is ranked
+ * medium at most; a model that was asked and gave no verdict, or only unproven findings, is an
+ * alert; the reply of an audit without a model says so. The model's answer is data only: the model
+ * cannot run anything. Thread: ops (or the only thread of `nightdesk audit`, with a loop of its
+ * own).
  */
 #pragma once
 
@@ -83,10 +84,11 @@ struct auditor_request {
 
 /* Exit codes of `nightdesk audit`. */
 enum auditor_exit {
-    AUDITOR_EXIT_CLEAR = 0,     /* nothing above medium */
-    AUDITOR_EXIT_HIGH = 1,      /* a high finding */
-    AUDITOR_EXIT_CRITICAL = 2,  /* a critical finding */
-    AUDITOR_EXIT_NO_VERDICT = 3 /* the model was asked and gave no verdict: not an all-clear */
+    AUDITOR_EXIT_CLEAR = 0,    /* nothing above medium */
+    AUDITOR_EXIT_HIGH = 1,     /* a high finding */
+    AUDITOR_EXIT_CRITICAL = 2, /* a critical finding */
+    /* The model was asked and gave no verdict, or none of its findings is proven: no all-clear. */
+    AUDITOR_EXIT_NO_VERDICT = 3
 };
 
 /* Runs one audit to its end on the auditor's loop, which must have a real clock and not be running.

@@ -27,7 +27,7 @@ enum alert_status {
     ALERT_ACKNOWLEDGED,
     ALERT_FIXED,
     ALERT_WONTFIX,
-    ALERT_REJECTED /* an auditor finding without any verified figure: never sent */
+    ALERT_REJECTED /* an auditor finding with a figure that is not verified: never sent */
 };
 
 const char *alert_type_name(enum alert_type t); /* "bug" … */

@@ -37,6 +37,7 @@ struct alert_new {
     const char *fingerprint;    /* equal for alerts about the same thing; required */
     const char *source;     /* "auditor" "command" "engine" "health" "ops" "telegram"; required */
     const char *check_json; /* {"pointer":…,"comparison":…,"value":…} or NULL */
+    const char *note;       /* NULL: "", or that of before */
     bool rejected;          /* stored with status rejected: never pushed */
 };
 

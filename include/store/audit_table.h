@@ -21,7 +21,7 @@ struct audit_record {
     int64_t id;
     int64_t started_us;
     int64_t finished_us;
-    char verdict[32]; /* "clear" "findings" "no_verdict" …, set by the auditor */
+    char verdict[32]; /* "clear" "findings" "unproven" "no_verdict", set by the auditor */
     char trigger[32]; /* "schedule" "operator" "cli" */
     char model[64];   /* "": no model was used */
     char request_id[64];
@@ -29,7 +29,10 @@ struct audit_record {
     int64_t tokens_out;
     int64_t cost_microusd;
     int64_t findings_by_severity[5]; /* index: enum severity */
-    int64_t rejected;                /* findings without verified evidence */
+    int64_t claimed;                 /* findings in the model's answer */
+    int64_t rejected;                /* findings with a figure that could not be verified */
+    int64_t dropped;                 /* claimed ones that were invalid, too many or said twice */
+    int64_t cut;                     /* of the others, shortened */
     char note[256];                  /* why there is no verdict, or that no model was used */
     char *report_json;               /* owned when read; borrowed when added */
 };
@@ -44,3 +47,17 @@ int audit_table_last(struct ops_store *store, struct audit_record *ret, struct e
 /* Newest first, without the reports (report_json is NULL); returns the number. */
 int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,
                      struct err *err);
+
+/* How often the model was wrong. */
+#define AUDIT_ERRORS_USUAL 24 /* audits that such a figure is about */
+struct audit_errors {
+    int64_t audits; /* that the model answered */
+    int64_t claimed;
+    int64_t rejected;
+};
+/* Over the newest `audits` audits that the model answered. */
+int audit_table_errors(struct ops_store *store, int64_t audits, struct audit_errors *ret,
+                       struct err *err);
+/* The number of audits that began after since_us and that the model answered. */
+int audit_table_answered_since(struct ops_store *store, int64_t since_us, int64_t *ret,
+                               struct err *err);

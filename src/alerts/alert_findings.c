@@ -29,6 +29,7 @@ static bool is_finding(const struct alert *alert)
 {
     return strcmp(alert->source, "auditor") == 0 &&
            strcmp(alert->fingerprint, "auditor:no-verdict") != 0 &&
+           strcmp(alert->fingerprint, "auditor:unproven") != 0 &&
            strcmp(alert->fingerprint, "auditor:overdue") != 0;
 }
 
@@ -257,7 +258,7 @@ static void add_end(struct reply *r, const struct alert *a, int64_t now_us)
         reply_more(r, "\n  fixed by {} after {}", cell_text(a->closed_by),
                    cell_duration(ended_us - a->created_us));
     } else {
-        reply_more(r, "\n  over after {}: its check is no longer true",
+        reply_more(r, "\n  over after {}: the auditor no longer finds it",
                    cell_duration(ended_us - a->created_us));
     }
     if (a->reopened > 0) {

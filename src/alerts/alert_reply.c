@@ -49,7 +49,7 @@ static void add_status(struct reply *r, const struct alert *alert)
         reply_line(r, "Marked as won't fix by %s", alert->acked_by);
         break;
     case ALERT_REJECTED:
-        reply_line(r, "Rejected: none of its figures could be verified");
+        reply_line(r, "Rejected: not every figure could be verified");
         break;
     }
 }

@@ -265,6 +265,7 @@ static int raise_body(struct alert_change *change, struct err *err)
                                   .fingerprint = spec->fingerprint,
                                   .source = spec->source,
                                   .check_json = spec->check_json,
+                                  .note = spec->note,
                                   .rejected = spec->status == ALERT_REJECTED};
     struct alert_raised raised;
     struct alert *alert = change->alert;

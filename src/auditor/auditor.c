@@ -2,6 +2,7 @@
 
 #include "alerts/alerts.h"
 #include "answer.h"
+#include "audit_alerts.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -13,7 +14,6 @@
 #include "io/loop.h"
 #include "llm_prompt.h"
 #include "show.h"
-#include "store/alert_table.h"
 #include "store/audit_table.h"
 #include "store/ops.h"
 
@@ -21,13 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOURS_USUAL       INT64_C(24)
-#define LAST_NAME         "audit_last_us"
-#define NO_VERDICT        "auditor:no-verdict"
-#define OVERDUE           "auditor:overdue"
-#define CHECKS_MAX        64
-#define CHECKS_REMEMBERED (30 * USEC_PER_DAY) /* alerts fixed longer ago are not reopened */
-#define SYNC_MAX_US       (20 * USEC_PER_MIN)
+#define HOURS_USUAL INT64_C(24)
+#define LAST_NAME   "audit_last_us"
+#define NO_VERDICT  "auditor:no-verdict"
+#define UNPROVEN    "auditor:unproven"
+#define OVERDUE     "auditor:overdue"
+#define SYNC_MAX_US (20 * USEC_PER_MIN)
 
 /* One audit under way. */
 struct run {
@@ -61,7 +60,8 @@ struct auditor {
     int64_t last_mono_us;     /* monotonic time of last_us; 0: in another process */
     int64_t last_us;          /* wall time of the last audit; 0: none yet */
     int last_findings;
-    struct run *run; /* NULL: none under way */
+    char last_verdict[32]; /* as in the table */
+    struct run *run;       /* NULL: none under way */
 };
 
 static int64_t mono_us(const struct auditor *auditor)
@@ -70,118 +70,6 @@ static int64_t mono_us(const struct auditor *auditor)
 }
 
 /* ------------------------------------------------------------------ alerts */
-
-/* A failure is only logged: the audit goes on, and /status shows its findings. */
-static void raise(struct auditor *auditor, const struct alert_spec *spec)
-{
-    struct err err = {0};
-    int64_t id = 0;
-    if (alerts_raise(auditor->options.alerts, spec, &id, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not raise an audit alert");
-    }
-}
-
-static void resolve(struct auditor *auditor, const char *fingerprint, const char *why)
-{
-    struct err err = {0};
-    if (alerts_resolve(auditor->options.alerts, fingerprint, why, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not resolve an audit alert");
-    }
-}
-
-static void raise_finding(struct auditor *auditor, const struct run *run,
-                          const struct finding *finding)
-{
-    char fingerprint[FINDING_FINGERPRINT_SIZE + 16];
-    finding_fingerprint(finding, fingerprint);
-    if (finding->rejected) {
-        /* Keeps it separate from a verified finding of the same problem, which may be open. */
-        (void)str_copy(STR_LIT(":rejected"), fingerprint + strlen(fingerprint), 16);
-    }
-    AUTO_BUF struct buf evidence = BUF_INIT(ALERT_EVIDENCE_SIZE - 1);
-    AUTO_BUF struct buf check = BUF_INIT(ALERT_CHECK_SIZE - 1);
-    finding_evidence_write(finding, &evidence);
-    /* A check that is not true now would resolve the alert at once, so it is wrong and dropped. */
-    bool keep = finding->check.present && ground_check(run->report, &finding->check) == GROUND_TRUE;
-    if (keep) {
-        finding_check_write(&finding->check, &check);
-    }
-    raise(auditor,
-          &(struct alert_spec){.type = finding->type,
-                               .severity = finding->severity,
-                               .source = "auditor",
-                               .fingerprint = fingerprint,
-                               .title = finding->title,
-                               .description = finding->description,
-                               .evidence_json = buf_failed(&evidence) ? NULL : evidence.data,
-                               .recommendation = finding->recommendation,
-                               .check_json = keep && !buf_failed(&check) ? check.data : NULL,
-                               .status = finding->rejected ? ALERT_REJECTED : ALERT_OPEN,
-                               .reopens = !finding->rejected});
-}
-
-/* This audit found it too, and raises it itself. */
-static bool is_found(const struct run *run, const char *fingerprint)
-{
-    for (int i = 0; i < run->findings->count; i++) {
-        char found[FINDING_FINGERPRINT_SIZE];
-        finding_fingerprint(&run->findings->items[i], found);
-        if (!run->findings->items[i].rejected && strcmp(found, fingerprint) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void evaluate_check(struct auditor *auditor, const struct run *run,
-                           const struct alert *alert)
-{
-    AUTO_JSON struct json_object *object = NULL;
-    struct finding_check check = {0};
-    if (json_parse(str_c(alert->check_json), &JSON_LIMITS_DEFAULT, &object, NULL) < 0 ||
-        !finding_check_read(object, &check)) {
-        return;
-    }
-    enum ground_state state = ground_check(run->report, &check);
-    if (state == GROUND_FALSE && alert->status != ALERT_FIXED) {
-        resolve(auditor, alert->fingerprint, "its check is no longer true");
-    } else if (state == GROUND_TRUE && alert->status == ALERT_FIXED &&
-               !is_found(run, alert->fingerprint)) {
-        raise(auditor, &(struct alert_spec){.type = alert->type,
-                                            .severity = alert->severity,
-                                            .source = "auditor",
-                                            .fingerprint = alert->fingerprint,
-                                            .title = alert->title,
-                                            .description = alert->description,
-                                            .evidence_json = alert->evidence,
-                                            .recommendation = alert->recommendation,
-                                            .check_json = alert->check_json,
-                                            .status = ALERT_OPEN,
-                                            .reopens = true});
-    }
-}
-
-/* Resolves the alerts whose check is no longer true, and reopens those whose check is true again.
- */
-static void evaluate_checks(struct auditor *auditor, const struct run *run)
-{
-    struct alert *alerts = calloc(CHECKS_MAX, sizeof(*alerts));
-    ASSERT(alerts != NULL);
-    struct alert_query query = {.statuses =
-                                    1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED | 1u << ALERT_FIXED,
-                                .source = "auditor",
-                                .with_check_only = true,
-                                .since_us = run->started_us - CHECKS_REMEMBERED};
-    struct err err = {0};
-    int count = alert_table_list(auditor->options.store, &query, alerts, CHECKS_MAX, &err);
-    if (count < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not evaluate the checks of alerts");
-    }
-    for (int i = 0; i < count; i++) {
-        evaluate_check(auditor, run, &alerts[i]);
-    }
-    free(alerts);
-}
 
 static void raise_no_verdict(struct auditor *auditor, const struct err *why)
 {
@@ -192,18 +80,47 @@ static void raise_no_verdict(struct auditor *auditor, const struct err *why)
     if (why->context[0] != '\0') {
         buf_addf(&text, " (%s)", why->context);
     }
-    raise(auditor,
-          &(struct alert_spec){.type = info->type == ERR_TYPE_DATA || why->id == ERR_AUDIT_ANSWER ||
-                                               why->id == ERR_CLAUDE_TRUNCATED
-                                           ? ALERT_DATA
-                                           : ALERT_BUG,
-                               .severity = SEVERITY_MEDIUM,
-                               .source = "auditor",
-                               .fingerprint = NO_VERDICT,
-                               .title = "the audit has no verdict from the model",
-                               .description = text.data,
-                               .recommendation = info->remediation,
-                               .status = ALERT_OPEN});
+    audit_alerts_raise(auditor->options.alerts,
+                       &(struct alert_spec){.type = info->type == ERR_TYPE_DATA ||
+                                                            why->id == ERR_AUDIT_ANSWER ||
+                                                            why->id == ERR_CLAUDE_TRUNCATED
+                                                        ? ALERT_DATA
+                                                        : ALERT_BUG,
+                                            .severity = SEVERITY_MEDIUM,
+                                            .source = "auditor",
+                                            .fingerprint = NO_VERDICT,
+                                            .title = "the audit has no verdict from the model",
+                                            .description = text.data,
+                                            .recommendation = info->remediation,
+                                            .status = ALERT_OPEN});
+}
+
+/* The model answered, but none of its findings is proven: it may have seen something, and it may as
+ * well be confused. */
+static void raise_unproven(struct auditor *auditor, const struct run *run)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    buf_addf(&text, "%d of %d findings of %s state figures that are not in the report",
+             show_count(run->findings, true), run->outcome.counts.claimed, run->outcome.model);
+    for (int i = 0; i < run->findings->count; i++) {
+        if (run->findings->items[i].rejected) {
+            buf_addf(&text, ", the first: %s", run->findings->items[i].reason);
+            break;
+        }
+    }
+    buf_add_c(&text, ".");
+    audit_alerts_raise(
+        auditor->options.alerts,
+        &(struct alert_spec){.type = ALERT_DATA,
+                             .severity = SEVERITY_MEDIUM,
+                             .source = "auditor",
+                             .fingerprint = UNPROVEN,
+                             .title = "no finding of the model could be verified",
+                             .description = text.data,
+                             .recommendation =
+                                 "Look at /findings rejected. If this goes on, use another model "
+                                 "(claude.model).",
+                             .status = ALERT_OPEN});
 }
 
 /* ------------------------------------------------------------------ the end of a run */
@@ -215,21 +132,21 @@ static void add_record(struct auditor *auditor, const struct run *run)
                                   .finished_us = clock_wall_us(auditor->options.clock),
                                   .tokens_in = o->tokens_in,
                                   .tokens_out = o->tokens_out,
-                                  .rejected = show_count(run->findings, true)};
+                                  .claimed = o->counts.claimed,
+                                  .rejected = show_count(run->findings, true),
+                                  .dropped = o->counts.dropped,
+                                  .cut = o->counts.cut};
     /* 1e-8 dollars to 1e-6. */
     record.cost_microusd = dec_is_valid(o->cost_usd) ? o->cost_usd.e8 / 100 : 0;
     for (int i = 0; i < run->findings->count; i++) {
         const struct finding *finding = &run->findings->items[i];
         record.findings_by_severity[finding->severity] += finding->rejected ? 0 : 1;
     }
-    const char *verdict = o->no_verdict.id != ERR_NONE           ? "no_verdict"
-                          : show_count(run->findings, false) > 0 ? "findings"
-                                                                 : "clear";
     AUTO_BUF struct buf note = BUF_INIT(sizeof(record.note) - 1);
     show_model(o, &note);
     AUTO_BUF struct buf report = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 2);
     json_add_text(&report, run->report);
-    (void)str_copy(str_c(verdict), record.verdict, sizeof(record.verdict));
+    (void)str_copy(str_c(show_verdict(o)), record.verdict, sizeof(record.verdict));
     (void)str_copy(str_c(run->trigger), record.trigger, sizeof(record.trigger));
     (void)str_copy(str_c(o->model), record.model, sizeof(record.model));
     (void)str_copy(str_c(o->request_id), record.request_id, sizeof(record.request_id));
@@ -247,24 +164,33 @@ static void add_record(struct auditor *auditor, const struct run *run)
 
 static void update_alerts(struct auditor *auditor, const struct run *run)
 {
-    evaluate_checks(auditor, run);
-    for (int i = 0; i < run->findings->count; i++) {
-        raise_finding(auditor, run, &run->findings->items[i]);
-    }
+    struct alerts *alerts = auditor->options.alerts;
+    bool answered = run->asked && run->outcome.no_verdict.id == ERR_NONE;
+    audit_alerts_update(&(struct audit_alerts){.alerts = alerts,
+                                               .store = auditor->options.store,
+                                               .report = run->report,
+                                               .findings = run->findings,
+                                               .started_us = run->started_us,
+                                               .answered = answered});
     for (int i = 0; i < INVARIANT_COUNT; i++) {
         char fingerprint[FINDING_FINGERPRINT_SIZE];
         (void)snprintf(fingerprint, sizeof(fingerprint), "auditor:rule:%s",
                        invariant_name((enum invariant)i));
         if (run->rules[i] == INVARIANT_KEPT) {
-            resolve(auditor, fingerprint, "the rule was kept in the next audit");
+            audit_alerts_resolve(alerts, fingerprint, "the rule was kept in the next audit");
         }
     }
     if (run->outcome.no_verdict.id != ERR_NONE) {
         raise_no_verdict(auditor, &run->outcome.no_verdict);
     } else if (run->asked) {
-        resolve(auditor, NO_VERDICT, "the model answered again");
+        audit_alerts_resolve(alerts, NO_VERDICT, "the model answered again");
     }
-    resolve(auditor, OVERDUE, "an audit has finished");
+    if (show_is_unproven(&run->outcome)) {
+        raise_unproven(auditor, run);
+    } else if (answered) {
+        audit_alerts_resolve(alerts, UNPROVEN, "the model's next answer was sound");
+    }
+    audit_alerts_resolve(alerts, OVERDUE, "an audit has finished");
 }
 
 /* Stores an audit in one commit, so that the loop waits for the disk only once. If the
@@ -291,6 +217,22 @@ static void run_free(struct run *run)
     free(run);
 }
 
+/* Over the audits before this one, and this one. */
+static void read_error_rate(const struct auditor *auditor, struct run *run)
+{
+    struct err err = {0};
+    struct audit_errors *errors = &run->outcome.errors;
+    if (audit_table_errors(auditor->options.store, AUDIT_ERRORS_USUAL - 1, errors, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not read the error rate of former audits");
+        *errors = (struct audit_errors){0};
+    }
+    if (run->asked && run->outcome.no_verdict.id == ERR_NONE) {
+        errors->audits++;
+        errors->claimed += run->outcome.counts.claimed;
+        errors->rejected += show_count(run->findings, true);
+    }
+}
+
 static void run_finish(struct auditor *auditor)
 {
     struct run *run = auditor->run;
@@ -300,10 +242,13 @@ static void run_finish(struct auditor *auditor)
     run->outcome.dry_run = run->request.dry_run;
     run->outcome.with_report = strcmp(run->trigger, "cli") == 0;
     run->outcome.elapsed_us = mono_us(auditor) - run->started_mono_us;
+    read_error_rate(auditor, run);
     if (!run->request.dry_run) {
         store_all(auditor, run);
         auditor->last_us = clock_wall_us(auditor->options.clock);
         auditor->last_findings = show_count(run->findings, false);
+        (void)str_copy(str_c(show_verdict(&run->outcome)), auditor->last_verdict,
+                       sizeof(auditor->last_verdict));
         auditor->finished_mono_us = mono_us(auditor);
         auditor->last_mono_us = auditor->finished_mono_us;
         /* A clock jump is reported once: the next audit measures from here. */
@@ -353,7 +298,33 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     for (int i = before; i < run->findings->count; i++) {
         ground_finding(run->report, &run->findings->items[i]);
     }
+    o->counts.dropped += finding_list_merge(run->findings, before);
+    for (int i = before; i < run->findings->count; i++) {
+        finding_defuse(&run->findings->items[i]);
+    }
     run_finish(auditor);
+}
+
+/* Which rules looked at this report: the model is not to repeat these, and only these. */
+static void add_rules(const struct run *run, struct buf *out)
+{
+    static const struct {
+        enum invariant_state state;
+        const char *words;
+    } states[] = {{INVARIANT_KEPT, "Rules that hold in this report"},
+                  {INVARIANT_BROKEN, "Rules that are broken, reported already"},
+                  {INVARIANT_UNKNOWN, "Rules that could not be evaluated: nobody checked these"}};
+    for (size_t s = 0; s < COUNT_OF(states); s++) {
+        int count = 0;
+        for (int i = 0; i < INVARIANT_COUNT; i++) {
+            if (run->rules[i] == states[s].state) {
+                buf_addf(out, "%s%s", count == 0 ? states[s].words : "", count == 0 ? ": " : ", ");
+                count++;
+                buf_add_c(out, invariant_name((enum invariant)i));
+            }
+        }
+        buf_add_c(out, count > 0 ? ".\n" : "");
+    }
 }
 
 /* Sends the request to the model. Negative: it could not be sent. */
@@ -364,8 +335,9 @@ static int ask(struct auditor *auditor, struct err *err)
         *err = auditor->prompt_err;
         return -err->id;
     }
-    /* Escaping makes one byte at most six; the tags and the first line are short. */
-    AUTO_BUF struct buf user = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 6 + 256);
+    /* Escaping makes one byte at most six; the tags and the first lines are short. */
+    AUTO_BUF struct buf user = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 6 + 8192);
+    add_rules(run, &user);
     buf_addf(&user, "The report of the last %lld hours:\n<untrusted_data>",
              (long long)run->request.hours);
     collect_text(run->report, &user);
@@ -415,6 +387,12 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
         return rc;
     }
     invariant_run(run->report, run->findings, run->rules);
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        if (run->rules[i] == INVARIANT_UNKNOWN) {
+            run->outcome.not_evaluated[run->outcome.not_evaluated_count++] =
+                invariant_name((enum invariant)i);
+        }
+    }
     for (int i = 0; i < run->findings->count; i++) {
         ground_finding(run->report, &run->findings->items[i]);
     }
@@ -479,16 +457,18 @@ static void on_watch(void *userdata)
     if (now_us - auditor->finished_mono_us <= 2 * period_us || auditor->options.alerts == NULL) {
         return;
     }
-    raise(auditor, &(struct alert_spec){
-                       .type = ALERT_BUG,
-                       .severity = SEVERITY_HIGH,
-                       .source = "auditor",
-                       .fingerprint = OVERDUE,
-                       .title = "no audit has finished for two intervals",
-                       .description = "Audits do not start or do not finish, so the figures are "
-                                      "not being checked.",
-                       .recommendation = "Look at the logs of nightdesk, then send /audit.",
-                       .status = ALERT_OPEN});
+    audit_alerts_raise(
+        auditor->options.alerts,
+        &(struct alert_spec){.type = ALERT_BUG,
+                             .severity = SEVERITY_HIGH,
+                             .source = "auditor",
+                             .fingerprint = OVERDUE,
+                             .title = "no audit has finished for two intervals",
+                             .description =
+                                 "Audits do not start or do not finish, so the figures are "
+                                 "not being checked.",
+                             .recommendation = "Look at the logs of nightdesk, then send /audit.",
+                             .status = ALERT_OPEN});
 }
 
 /* Time until the next audit: an interval after the last one, also if another process made it, but
@@ -626,6 +606,11 @@ void auditor_status(struct buf *out, struct json_object *data, void *userdata)
         clock_add_duration(out, ago_us > 0 ? ago_us : 0);
         buf_addf(out, " ago: %d finding%s", auditor->last_findings,
                  auditor->last_findings == 1 ? "" : "s");
+        bool none = strcmp(auditor->last_verdict, "no_verdict") == 0;
+        if (none || strcmp(auditor->last_verdict, "unproven") == 0) {
+            buf_add_c(out, none ? ", no verdict of the model" : ", the model's are unproven");
+        }
+        json_out_text(&members, "verdict", auditor->last_verdict);
         json_out_time(&members, "last_at", auditor->last_us);
         json_out_i64(&members, "findings", auditor->last_findings);
     }
@@ -649,10 +634,11 @@ int auditor_run_sync(struct auditor *auditor, const struct auditor_request *requ
         }
     }
     enum severity worst = show_worst(run->findings);
-    *ret_exit = worst == SEVERITY_CRITICAL               ? AUDITOR_EXIT_CRITICAL
-                : worst == SEVERITY_HIGH                 ? AUDITOR_EXIT_HIGH
-                : run->outcome.no_verdict.id != ERR_NONE ? AUDITOR_EXIT_NO_VERDICT
-                                                         : AUDITOR_EXIT_CLEAR;
+    *ret_exit = worst == SEVERITY_CRITICAL ? AUDITOR_EXIT_CRITICAL
+                : worst == SEVERITY_HIGH   ? AUDITOR_EXIT_HIGH
+                : run->outcome.no_verdict.id != ERR_NONE || show_is_unproven(&run->outcome)
+                    ? AUDITOR_EXIT_NO_VERDICT
+                    : AUDITOR_EXIT_CLEAR;
     run_free(run);
     return 0;
 }
@@ -683,6 +669,7 @@ int auditor_new(const struct auditor_options *options, struct auditor **ret, str
         auditor_free(auditor);
         return rc;
     }
+    (void)str_copy(str_c(last.verdict), auditor->last_verdict, sizeof(auditor->last_verdict));
     for (size_t i = 0; rc == 0 && i < COUNT_OF(last.findings_by_severity); i++) {
         auditor->last_findings += (int)last.findings_by_severity[i];
     }

@@ -37,7 +37,21 @@ bool finding_check_read(const struct json_object *object, struct finding_check *
 void finding_check_write(const struct finding_check *check, struct buf *out);
 /* [{"pointer","value","verified","note"}], as stored with an alert. */
 void finding_evidence_write(const struct finding *finding, struct buf *out);
-/* Finding the same problem again gives the same fingerprint. It is made from the name of the rule;
- * for the model, from the type and the cited pointers (by their former names), or the title if
- * there are none. */
+/* Finding the same problem again gives the same fingerprint: "auditor:rule:<rule>", or for the
+ * model "auditor:<subject>:<problem>:<hash>" with a hash of subject and pointers. Their order, an
+ * index in one, the part of a rate, a unit at the end of a key, the type, the severity and the
+ * words do not matter. Without evidence the title is hashed. */
 void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERPRINT_SIZE]);
+/* The pointers in that general form, sorted, each once. */
+struct finding_pointers {
+    int count;
+    char pointers[FINDING_EVIDENCE_MAX][FINDING_POINTER_SIZE];
+};
+void finding_pointers(const struct finding *finding, struct finding_pointers *ret);
+
+/* Keeps the more severe of two findings with one fingerprint, from index `first` on; returns how
+ * many were removed. */
+int finding_list_merge(struct finding_list *list, int first);
+/* Makes its texts safe to show (model/plain_text.h), once nothing is compared with them any more.
+ */
+void finding_defuse(struct finding *finding);

@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/check.h"
 
+#include <string.h>
+
 /* Members that were renamed: path of the parent ("*" is any one step), former and present name. */
 static const struct {
     const char *parent;
@@ -60,16 +62,100 @@ static bool rename_steps(const char *pointer, bool to_former, char ret[FINDING_P
            str_copy(buf_str(&renaming), ret, FINDING_POINTER_SIZE);
 }
 
+/* ------------------------------------------------------------------ units */
+
+static const char *const unit_ends[] = {"_usd", "_pct", "_min", "_s",   "_ms",    "_us",
+                                        "_h",   "_bps", "_mib", "_kib", "_bytes", "_days"};
+
+/* The member of an object by its key, or by its key with a unit at the end. */
+static bool member_with_unit(struct json_object *object, struct str key, struct json_object **ret)
+{
+    char name[FINDING_POINTER_SIZE];
+    for (size_t i = 0; json_is_object(object) && i <= COUNT_OF(unit_ends); i++) {
+        (void)snprintf(name, sizeof(name), "%.*s%s", STR_ARG(key), i == 0 ? "" : unit_ends[i - 1]);
+        if (json_object_object_get_ex(object, name, ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As json_pointer for a pointer without escapes, with keys that have got a unit since. */
+static bool find_with_units(struct json_object *report, const char *pointer,
+                            struct json_object **ret)
+{
+    struct str rest = str_c(pointer), step;
+    struct json_object *at = report;
+    if (!str_split(&rest, '/', &step) || step.len > 0 || rest.len == 0) {
+        return false;
+    }
+    while (str_split(&rest, '/', &step)) {
+        int64_t index = 0;
+        bool digits = step.len > 0 && (step.ptr[0] != '0' || step.len == 1);
+        if (json_is_array(at) && digits && str_to_i64(step, &index) && index >= 0 &&
+            (size_t)index < json_len(at)) {
+            at = json_item(at, (size_t)index);
+        } else if (!member_with_unit(at, step, &at)) {
+            return false;
+        }
+    }
+    *ret = at;
+    return true;
+}
+
 bool pointer_find(struct json_object *report, const char *pointer, struct json_object **ret)
 {
     char present[FINDING_POINTER_SIZE];
-    return json_pointer(report, str_c(pointer), ret) ||
-           (rename_steps(pointer, false, present) && json_pointer(report, str_c(present), ret));
+    if (json_pointer(report, str_c(pointer), ret)) {
+        return true;
+    }
+    bool renamed_steps = rename_steps(pointer, false, present);
+    return (renamed_steps && json_pointer(report, str_c(present), ret)) ||
+           find_with_units(report, renamed_steps ? present : pointer, ret);
 }
 
-void pointer_former(const char *pointer, char ret[FINDING_POINTER_SIZE])
+/* ------------------------------------------------------------------ the general form */
+
+static struct str without_unit(struct str step)
 {
-    if (!rename_steps(pointer, true, ret)) {
-        (void)str_copy(str_c(pointer), ret, FINDING_POINTER_SIZE);
+    for (size_t i = 0; i < COUNT_OF(unit_ends); i++) {
+        size_t len = strlen(unit_ends[i]);
+        if (step.len > len && memcmp(step.ptr + step.len - len, unit_ends[i], len) == 0) {
+            return str_n(step.ptr, step.len - len);
+        }
     }
+    return step;
+}
+
+static bool is_index(struct str step, struct str parent)
+{
+    int64_t index = 0;
+    return str_to_i64(step, &index) && !str_starts(parent, "by_") &&
+           !str_equal_c(parent, "hours") && !str_equal_c(parent, "days");
+}
+
+void pointer_general(const char *pointer, struct str subject, char ret[FINDING_POINTER_SIZE])
+{
+    static const char *const parts[] = {"k", "n", "pct", "low_pct", "high_pct"};
+    char former[FINDING_POINTER_SIZE];
+    if (!rename_steps(pointer, true, former)) {
+        (void)str_copy(str_c(pointer), former, sizeof(former));
+    }
+    AUTO_BUF struct buf general = BUF_INIT(FINDING_POINTER_SIZE - 1);
+    struct str rest = str_c(former), parent = STR_LIT(""), step;
+    for (bool first = true; str_split(&rest, '/', &step); first = false) {
+        bool part = rest.len == 0 && general.len > 1;
+        bool is_part = false;
+        for (size_t i = 0; part && i < COUNT_OF(parts); i++) {
+            is_part |= str_equal_c(step, parts[i]);
+        }
+        if (is_part) {
+            break;
+        }
+        bool any = is_index(step, parent) || (subject.len > 0 && str_equal(step, subject));
+        buf_add_c(&general, first ? "" : "/");
+        buf_add_str(&general, any ? STR_LIT("*") : without_unit(step));
+        parent = step;
+    }
+    (void)str_copy(buf_str(&general), ret, FINDING_POINTER_SIZE);
 }

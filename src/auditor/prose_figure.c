@@ -535,14 +535,23 @@ static bool read_factor(struct str word, double *ret)
            read_small(str_n(word.ptr, word.len - 4), ret);
 }
 
-/* "one" that stands for a thing named before or after. */
+/* "one" that stands for a thing named before or after, or is not about what is counted: "one
+ * cause".
+ */
 static bool is_pronoun(const struct prose *p, int at)
 {
     static const char *const behind[] = {"of", "or", "by", "another", "that", "which", "in", NULL};
     static const char *const before[] = {"no",    "each",  "this",    "that", "any",
                                          "every", "which", "another", "the",  "same",
                                          "last",  "next",  "first",   NULL};
-    return is(p, at, "one") && (is_any(p, at + 1, behind) || is_any(p, at - 1, before));
+    static const char *const numbers[] = {"hundred", "thousand", "million", "billion",
+                                          "third",   "quarter",  "fifth",   "half",
+                                          "tenth",   "and",      NULL};
+    struct unit unit;
+    bool counted = is_any(p, at + 1, numbers) || unit_read(token(p, at + 1)->text, &unit) ||
+                   is(p, at + 1, "-") || is_noun(token(p, at + 1)->text) ||
+                   (token(p, at + 1)->kind == PROSE_WORD && is_noun(token(p, at + 2)->text));
+    return is(p, at, "one") && (!counted || is_any(p, at + 1, behind) || is_any(p, at - 1, before));
 }
 
 /* "none", "never", "no trades": a claim of zero. "No answer" is none. */

@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "model/model_json.h"
+#include "model/plain_text.h"
 
 #include <string.h>
+
+#define REJECTED_SHOWN 5
 
 static const char *icon(enum severity severity)
 {
@@ -42,6 +45,27 @@ enum severity show_worst(const struct finding_list *list)
     return worst;
 }
 
+bool show_is_unproven(const struct audit_outcome *outcome)
+{
+    bool any = false;
+    for (int i = 0; i < outcome->findings->count; i++) {
+        const struct finding *finding = &outcome->findings->items[i];
+        any |= finding->rule == NULL && finding->rejected;
+        if (finding->rule == NULL && !finding->rejected) {
+            return false;
+        }
+    }
+    return any && outcome->no_verdict.id == ERR_NONE;
+}
+
+const char *show_verdict(const struct audit_outcome *outcome)
+{
+    return outcome->no_verdict.id != ERR_NONE         ? "no_verdict"
+           : show_is_unproven(outcome)                ? "unproven"
+           : show_count(outcome->findings, false) > 0 ? "findings"
+                                                      : "clear";
+}
+
 void show_model(const struct audit_outcome *outcome, struct buf *out)
 {
     if (outcome->not_asked != NULL) {
@@ -52,7 +76,8 @@ void show_model(const struct audit_outcome *outcome, struct buf *out)
         const struct err_info *info = err_info(outcome->no_verdict.id);
         buf_addf(out, "No verdict from Claude: %s (%s).", info->message, info->code);
     } else {
-        buf_addf(out, "%s read the report.", outcome->model);
+        buf_addf(out, "%s read the report%s.", outcome->model,
+                 show_is_unproven(outcome) ? ", but none of its findings could be verified" : "");
     }
 }
 
@@ -79,8 +104,12 @@ static void show_finding(const struct finding *finding, struct reply *reply)
     reply_line(reply, "%s", finding->description);
     for (int i = 0; i < finding->evidence_count; i++) {
         const struct finding_evidence *evidence = &finding->evidence[i];
+        char pointer[FINDING_POINTER_SIZE];
+        char value[2 * FINDING_VALUE_SIZE];
+        plain_strip(str_c(evidence->pointer), PLAIN_LINE, pointer, sizeof(pointer));
+        plain_text(str_c(evidence->cited.text), PLAIN_LINE, value, sizeof(value));
         reply_para(reply, "{} {} = {}", cell_text(evidence->verified ? "✔" : "✘"),
-                   cell_code(evidence->pointer), cell_text(evidence->cited.text));
+                   cell_code(pointer), cell_text(value));
         if (evidence->note[0] != '\0') {
             reply_more(reply, " ({})", cell_text(evidence->note));
         }
@@ -91,11 +120,45 @@ static void show_finding(const struct finding *finding, struct reply *reply)
     reply_line(reply, "→ %s", finding->recommendation);
 }
 
-static const char *verdict(const struct audit_outcome *outcome)
+/* Why, but not what: a wrong figure is shown only where it is refuted. */
+static void show_rejected(const struct finding_list *list, struct reply *reply)
 {
-    return outcome->no_verdict.id != ERR_NONE         ? "no_verdict"
-           : show_count(outcome->findings, false) > 0 ? "findings"
-                                                      : "clear";
+    int shown = 0;
+    for (int i = 0; i < list->count && shown < REJECTED_SHOWN; i++) {
+        if (list->items[i].rejected) {
+            char reason[2 * FINDING_REASON_SIZE];
+            plain_text(str_c(list->items[i].reason), PLAIN_LINE, reason, sizeof(reason));
+            reply_item(reply, "{}", cell_text(reason));
+            shown++;
+        }
+    }
+}
+
+/* What this audit did not look at or left out, and how often its model is wrong. */
+static void show_limits(const struct audit_outcome *outcome, struct reply *reply)
+{
+    const struct answer_counts *counts = &outcome->counts;
+    if (counts->dropped > 0) {
+        reply_para(reply, "{} dropped of {} in the answer: {}.", cell_count(counts->dropped),
+                   cell_count(counts->claimed),
+                   cell_text(counts->reason[0] != '\0' ? counts->reason : "said twice"));
+    }
+    if (counts->cut > 0) {
+        reply_para(reply, "{} shortened.", cell_count(counts->cut));
+    }
+    if (outcome->errors.claimed > 0) {
+        reply_para(reply, "The model's error rate: {} of {} findings rejected in {} audits.",
+                   cell_count(outcome->errors.rejected), cell_count(outcome->errors.claimed),
+                   cell_count(outcome->errors.audits));
+    }
+    if (outcome->not_evaluated_count > 0) {
+        AUTO_BUF struct buf names = BUF_INIT(4096);
+        for (int i = 0; i < outcome->not_evaluated_count; i++) {
+            buf_addf(&names, "%s%s", i > 0 ? ", " : "", outcome->not_evaluated[i]);
+        }
+        reply_para(reply, "Not evaluated, since their figures are missing: {}.",
+                   cell_text(names.data));
+    }
 }
 
 static void show_data(const struct audit_outcome *outcome, struct reply *reply)
@@ -115,7 +178,22 @@ static void show_data(const struct audit_outcome *outcome, struct reply *reply)
         json_out_end(&data);
     }
     json_out_end(&data);
-    json_out_text(&data, "verdict", verdict(outcome));
+    json_out_i64(&data, "claimed", outcome->counts.claimed);
+    json_out_i64(&data, "rejected", show_count(outcome->findings, true));
+    json_out_i64(&data, "dropped", outcome->counts.dropped);
+    json_out_i64(&data, "cut", outcome->counts.cut);
+    json_out_bool(&data, "wrapped", outcome->counts.wrapped);
+    json_out_object(&data, "model_errors");
+    json_out_i64(&data, "audits", outcome->errors.audits);
+    json_out_i64(&data, "claimed", outcome->errors.claimed);
+    json_out_i64(&data, "rejected", outcome->errors.rejected);
+    json_out_end(&data);
+    json_out_array(&data, "not_evaluated");
+    for (int i = 0; i < outcome->not_evaluated_count; i++) {
+        json_out_text(&data, NULL, outcome->not_evaluated[i]);
+    }
+    json_out_end(&data);
+    json_out_text(&data, "verdict", show_verdict(outcome));
     json_out_bool(&data, "model_took_part",
                   outcome->not_asked == NULL && outcome->no_verdict.id == ERR_NONE);
     json_out_text(&data, "model_note", model.data);
@@ -135,6 +213,7 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
     enum tone tone = worst >= SEVERITY_HIGH               ? TONE_BAD
                      : worst == SEVERITY_MEDIUM           ? TONE_WARN
                      : outcome->no_verdict.id != ERR_NONE ? TONE_WARN
+                     : show_is_unproven(outcome)          ? TONE_WARN
                                                           : TONE_GOOD;
     reply_title(reply, tone, "Audit of the last %lld h: %d finding%s", (long long)outcome->hours,
                 accepted, accepted == 1 ? "" : "s");
@@ -149,9 +228,11 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
     }
     if (rejected > 0) {
         reply_gap(reply);
-        reply_para(reply, "{} more rejected: none of the cited figures match the report.",
+        reply_para(reply, "{} more rejected, since not every figure is proven by the report:",
                    cell_count(rejected));
+        show_rejected(outcome->findings, reply);
     }
+    show_limits(outcome, reply);
     if (accepted > 0 && !outcome->dry_run) {
         reply_button(reply, "Alerts", "/alerts", BUTTON_PLAIN);
     }

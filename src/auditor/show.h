@@ -11,6 +11,9 @@
 #include "base/dec.h"
 #include "command/reply.h"
 #include "finding.h"
+#include "store/audit_table.h"
+
+#define SHOW_RULES_MAX 128
 
 /* The result of one audit. */
 struct audit_outcome {
@@ -23,7 +26,10 @@ struct audit_outcome {
     const char *not_asked; /* why the model was not asked; NULL: it was asked */
     char model[64];        /* the model that was asked; "": none */
     char request_id[64];
-    struct answer_counts counts; /* of the model's answer */
+    struct answer_counts counts;               /* of the model's answer */
+    struct audit_errors errors;                /* of the model, over the last audits and this one */
+    const char *not_evaluated[SHOW_RULES_MAX]; /* rules whose figures are not in the report */
+    int not_evaluated_count;
     int64_t tokens_in;
     int64_t tokens_out;
     struct dec cost_usd; /* DEC_INVALID: unknown */
@@ -33,6 +39,10 @@ struct audit_outcome {
 void show_audit(const struct audit_outcome *outcome, struct reply *reply);
 /* Whether the model was asked and with what result, in one sentence, with tokens and cost. */
 void show_model(const struct audit_outcome *outcome, struct buf *out);
+/* "no_verdict", "unproven", "findings" or "clear": the first that applies. */
+const char *show_verdict(const struct audit_outcome *outcome);
+/* Whether the model has findings, and none of them could be verified. */
+bool show_is_unproven(const struct audit_outcome *outcome);
 /* The number of rejected findings, or of the others. */
 int show_count(const struct finding_list *list, bool rejected);
 /* The highest severity of the findings that are not rejected; SEVERITY_INFO if there are none. */

@@ -61,8 +61,8 @@ static int exit_of(const struct reply *reply)
         return AUDITOR_EXIT_HIGH;
     }
     const char *verdict = json_text(data, "verdict");
-    return verdict[0] == '\0' || strcmp(verdict, "no_verdict") == 0 ? AUDITOR_EXIT_NO_VERDICT
-                                                                    : AUDITOR_EXIT_CLEAR;
+    bool known = strcmp(verdict, "clear") == 0 || strcmp(verdict, "findings") == 0;
+    return known ? AUDITOR_EXIT_CLEAR : AUDITOR_EXIT_NO_VERDICT;
 }
 
 static int audit_by_daemon(const struct cli_args *args, const struct config *config, int64_t hours)

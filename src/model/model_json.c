@@ -246,12 +246,16 @@ void model_json_finding(struct json_out *out, const struct finding *finding,
 {
     json_out_text(out, "type", alert_type_name(finding->type));
     json_out_text(out, "severity", severity_name(finding->severity));
+    json_out_text(out, "subject", finding->subject);
+    json_out_text(out, "problem", finding->problem);
     json_out_text(out, "title", finding->title);
     json_out_text(out, "description", finding->description);
     json_out_text(out, "recommendation", finding->recommendation);
     json_out_text(out, "source", finding->rule != NULL ? "rule" : "model");
     json_out_bool(out, "rejected", finding->rejected);
+    json_out_text(out, "reason", finding->reason);
     json_out_bool(out, "capped", finding->capped);
+    json_out_bool(out, "cut", finding->cut);
     json_out_text(out, "fingerprint", fingerprint);
     model_json_evidence(out, "evidence", finding);
     if (finding->check.present) {

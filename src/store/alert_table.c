@@ -87,19 +87,19 @@ static int insert(struct ops_store *store, const struct alert_new *a, const char
                   struct alert_raised *ret, struct err *err)
 {
     const char *status = alert_status_name(a->rejected ? ALERT_REJECTED : ALERT_OPEN);
-    int rc =
-        db_run(store->db,
-               "INSERT INTO monitoring_alerts(alert_type, severity, title, description, evidence,"
-               " recommendation, status, created_at, fingerprint, source, last_seen_at, check_json)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-               DB_VALUES(DB_TEXT_C(alert_type_name(a->type)), DB_TEXT_C(severity_name(a->severity)),
-                         DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
-                         DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
-                         DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
-                         DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(status),
-                         DB_TEXT_C(now), DB_TEXT_C(a->fingerprint), DB_TEXT_C(a->source),
-                         DB_TEXT_C(now), DB_TEXT_C(a->check_json)),
-               err);
+    int rc = db_run(
+        store->db,
+        "INSERT INTO monitoring_alerts(alert_type, severity, title, description, evidence,"
+        " recommendation, status, created_at, fingerprint, source, last_seen_at, check_json,"
+        " note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        DB_VALUES(DB_TEXT_C(alert_type_name(a->type)), DB_TEXT_C(severity_name(a->severity)),
+                  DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
+                  DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
+                  DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
+                  DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(status),
+                  DB_TEXT_C(now), DB_TEXT_C(a->fingerprint), DB_TEXT_C(a->source), DB_TEXT_C(now),
+                  DB_TEXT_C(a->check_json), DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE))),
+        err);
     if (rc == 0) {
         *ret = (struct alert_raised){
             .id = db_last_rowid(store->db), .how = ALERT_RAISED_NEW, .count = 1};
@@ -115,13 +115,13 @@ static int count_again(struct ops_store *store, const struct alert_new *a, int64
         store->db,
         "UPDATE monitoring_alerts SET count = count + 1, last_seen_at = ?, alert_type = ?,"
         " severity = ?, title = ?, description = ?, evidence = ?, recommendation = ?,"
-        " check_json = ? WHERE id = ?",
+        " check_json = ?, note = coalesce(nullif(?, ''), note) WHERE id = ?",
         DB_VALUES(DB_TEXT_C(now), DB_TEXT_C(alert_type_name(a->type)),
                   DB_TEXT_C(severity_name(severity)), DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
                   DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
                   DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
                   DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(a->check_json),
-                  DB_I64(id)),
+                  DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE)), DB_I64(id)),
         err);
 }
 

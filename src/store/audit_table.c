@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                              \
     "id, started_us, finished_us, verdict, cause, model, request_id, tokens_in, tokens_out," \
-    " cost_microusd, info, low, medium, high, critical, rejected, note"
+    " cost_microusd, info, low, medium, high, critical, claimed, rejected, dropped, cut, note"
 
 void audit_record_release(struct audit_record *record)
 {
@@ -29,13 +29,14 @@ int audit_table_add(struct ops_store *store, const struct audit_record *r, int64
     int rc = db_run(store->db,
                     "INSERT INTO audits(started_us, finished_us, verdict, cause, model, request_id,"
                     " tokens_in, tokens_out, cost_microusd, info, low, medium, high, critical,"
-                    " rejected, note, report)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " claimed, rejected, dropped, cut, note, report)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     DB_VALUES(DB_I64(r->started_us), DB_I64(r->finished_us), DB_TEXT_C(r->verdict),
                               DB_TEXT_C(r->trigger), DB_TEXT_C(r->model), DB_TEXT_C(r->request_id),
                               DB_I64(r->tokens_in), DB_I64(r->tokens_out), DB_I64(r->cost_microusd),
                               DB_I64(found[0]), DB_I64(found[1]), DB_I64(found[2]),
-                              DB_I64(found[3]), DB_I64(found[4]), DB_I64(r->rejected),
+                              DB_I64(found[3]), DB_I64(found[4]), DB_I64(r->claimed),
+                              DB_I64(r->rejected), DB_I64(r->dropped), DB_I64(r->cut),
                               DB_TEXT_C(r->note), DB_TEXT_C(r->report_json)),
                     err);
     if (rc == 0) {
@@ -60,7 +61,10 @@ static int read_record(struct row *row, struct audit_record *ret, struct err *er
     for (int i = 0; i < 5; i++) {
         ret->findings_by_severity[i] = row_i64(row);
     }
+    ret->claimed = row_i64(row);
     ret->rejected = row_i64(row);
+    ret->dropped = row_i64(row);
+    ret->cut = row_i64(row);
     row_text(row, ret->note, sizeof(ret->note));
     return row_check(row, "audits", ret->id, err);
 }
@@ -79,6 +83,40 @@ int audit_table_last(struct ops_store *store, struct audit_record *ret, struct e
     }
     ret->report_json = row_heap(&row);
     return 0;
+}
+
+#define ANSWERED "model <> '' AND verdict IN ('clear', 'findings', 'unproven')"
+
+int audit_table_errors(struct ops_store *store, int64_t audits, struct audit_errors *ret,
+                       struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT count(*), coalesce(sum(claimed), 0), coalesce(sum(rejected), 0)"
+                           " FROM (SELECT claimed, rejected FROM audits WHERE " ANSWERED
+                           " ORDER BY id DESC LIMIT ?)",
+                           DB_VALUES(DB_I64(audits)), &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->audits = row_i64(&row);
+    ret->claimed = row_i64(&row);
+    ret->rejected = row_i64(&row);
+    return row_check(&row, "audits", 0, err);
+}
+
+int audit_table_answered_since(struct ops_store *store, int64_t since_us, int64_t *ret,
+                               struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc =
+        row_query_one(store->db, "SELECT count(*) FROM audits WHERE started_us > ? AND " ANSWERED,
+                      DB_VALUES(DB_I64(since_us)), &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *ret = row_i64(&row);
+    return row_check(&row, "audits", 0, err);
 }
 
 int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,

@@ -176,6 +176,12 @@ static const char schema_live[] =
     " since_us INTEGER NOT NULL, ended TEXT NOT NULL, PRIMARY KEY(channel, chat_id));"
     "CREATE INDEX outbox_about ON outbox(edit_of) WHERE edit_of > 0;";
 
+/* What became of the findings in the model's answers. */
+static const char schema_answers[] =
+    "ALTER TABLE audits ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE audits ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE audits ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -192,6 +198,7 @@ static const struct db_migration migrations[] = {
     {"second channels, digests, mutes, held notices", schema_second_channel},
     {"notes about closed alerts", schema_closed},
     {"live messages", schema_live},
+    {"answers of the model", schema_answers},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

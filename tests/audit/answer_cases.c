@@ -133,6 +133,8 @@ const struct answer_case answer_cases[] = {
     RIGHT("no figures at all", NULL, NET, "Entries come late and exits come early."),
     RIGHT("an emoji", NULL, NET, "Entries are late 📉 and exits early."),
     RIGHT("typographic quotes", NULL, NET, "The rule “stay out at night” isn’t followed — why?"),
+    RIGHT("one that is not counted", NULL, NET, "This is one cause, and one more is the fees."),
+    RIGHT("one of the subject", "trade-17", TRADE_17, "One trade lost 63.90 USD."),
     RIGHT("no longer", NULL, NET, "This is no longer a matter of chance."),
 
     /* ---- wrong: the cited figure */
@@ -183,6 +185,8 @@ const struct answer_case answer_cases[] = {
     WRONG("twelve, for fourteen", NULL, "/trades/losses=14", "Twelve trades lost."),
     WRONG("a compound word", NULL, "/trades/by_exit/target/count=24",
           "Twenty-five trades reached the target."),
+    WRONG("one, for fourteen", NULL, "/trades/losses=14", "One trade lost."),
+    WRONG("one hundred", NULL, "/trades/losses=14", "One hundred trades lost."),
     WRONG("half, for a third", "1INCH-USD", "/trades/by_symbol/1INCH-USD/win_rate/pct=33.33",
           "Half of its trades won."),
     WRONG("three quarters", NULL, WIN_RATE, "Three quarters of the trades won."),

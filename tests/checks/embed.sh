@@ -4,6 +4,9 @@
 set -eu
 echo '#include "io/embed.h"'
 echo
+# A file is one literal, whatever its length.
+echo '#pragma GCC diagnostic ignored "-Woverlength-strings"'
+echo
 echo 'const struct embedded_file embedded_files[] = {'
 for f in "$@"; do
     printf '    {"%s", ' "$f"

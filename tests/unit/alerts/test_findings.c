@@ -240,7 +240,7 @@ static void learnings_show_how_findings_ended(void **state)
     assert_has(s->answer, "1 · first\n  fixed by alice after 2 h");
     assert_has(s->answer, "raised the pool to 4");
     assert_has(s->answer, "2 · second\n  stays as it is, says alice, ");
-    assert_has(s->answer, "3 · third\n  over after 4 h: its check is no longer true");
+    assert_has(s->answer, "3 · third\n  over after 4 h: the auditor no longer finds it");
     assert_lacks(s->answer, "fourth");
     assert_true(strstr(s->answer, "3 · third") < strstr(s->answer, "2 · second"));
     assert_true(strstr(s->answer, "2 · second") < strstr(s->answer, "1 · first"));

@@ -306,7 +306,7 @@ static void a_verified_finding_is_raised(void **state)
     assert_true(shows(reply, "✔ /account/drawdown_pct = 6.25"));
     assert_true(shows(reply, "1200 tokens in, 340 out, $0.0058"));
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     assert_non_null(strstr(alert->evidence, "\"verified\":true"));
     assert_true(alert->severity == SEVERITY_HIGH);
     AUTO_AUDIT_RECORD struct audit_record record = {0};
@@ -319,7 +319,7 @@ static void a_verified_finding_is_raised(void **state)
     /* the same finding again increases the count */
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
     int64_t id = alert->id;
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     assert_int_equal(alert->id, id);
     assert_int_equal(alert->count, 2);
     free(alert);
@@ -330,12 +330,210 @@ static void an_unverified_finding_is_rejected(void **state)
     struct rig *rig = *state;
     rig->model.text = FINDING("critical", "/account/drawdown_pct", "16.25", "");
     AUTO_REPLY struct reply *reply = reply_new();
-    assert_int_equal(run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_CLEAR);
+    assert_int_equal(run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_NO_VERDICT);
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_REJECTED);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_REJECTED);
     assert_false(alert->notified);
+    assert_string_equal(alert->note, "/account/drawdown_pct = 16.25: the report says 6.25");
     assert_true(shows(reply, "1 more rejected"));
+    assert_true(shows(reply, "the report says 6.25"));
+    /* an answer that only has such findings is an alert, and no all-clear */
+    assert_int_equal(status_of(rig, "auditor:unproven", alert), ALERT_OPEN);
+    assert_non_null(strstr(alert->description, "1 of 1 findings of claude-test"));
+    assert_string_equal(json_text(reply_data(reply), "verdict"), "unproven");
+    assert_int_equal(json_i64(json_get(reply_data(reply), "model_errors"), "rejected", 0), 1);
+    AUTO_AUDIT_RECORD struct audit_record record = {0};
+    assert_int_equal(audit_table_last(rig->store, &record, NULL), 0);
+    assert_string_equal(record.verdict, "unproven");
+    assert_int_equal(record.claimed, 1);
+    assert_int_equal(record.rejected, 1);
+    AUTO_BUF struct buf line = BUF_INIT(128);
+    AUTO_JSON struct json_object *data = json_object_new_object();
+    auditor_status(&line, data, rig->auditor);
+    assert_non_null(strstr(line.data, "0 findings, the model's are unproven"));
+    /* a sound answer closes it */
+    rig->model.text = "{\"findings\":[]}";
+    assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
+    assert_int_equal(status_of(rig, "auditor:unproven", NULL), ALERT_FIXED);
+    struct audit_errors errors = {0};
+    assert_int_equal(audit_table_errors(rig->store, 24, &errors, NULL), 0);
+    assert_int_equal(errors.audits, 2);
+    assert_int_equal(errors.claimed, 1);
+    assert_int_equal(errors.rejected, 1);
     free(alert);
+}
+
+/* A right finding in the same answer: the wrong one is rejected alone. */
+static void a_wrong_finding_does_not_spoil_the_others(void **state)
+{
+    struct rig *rig = *state;
+    rig->model.text =
+        "{\"findings\":[{\"type\":\"pattern\",\"severity\":\"high\",\"title\":\"right\","
+        "\"description\":\"d\",\"recommendation\":\"r\",\"evidence\":[{\"pointer\":"
+        "\"/account/drawdown_pct\",\"value\":6.25}]},"
+        "{\"type\":\"pattern\",\"severity\":\"critical\",\"title\":\"12 losses\","
+        "\"description\":\"d\",\"recommendation\":\"r\",\"evidence\":[{\"pointer\":"
+        "\"/account/drawdown_pct\",\"value\":6.25}]},"
+        "{\"type\":\"service\"}]}";
+    AUTO_REPLY struct reply *reply = reply_new();
+    assert_int_equal(run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_HIGH);
+    assert_true(shows(reply, "\"12\" in the title is not among its evidence"));
+    assert_true(shows(reply, "1 dropped of 3 in the answer: its type is unknown."));
+    assert_true(shows(reply, "The model's error rate: 1 of 3 findings rejected in 1 audits."));
+    assert_int_equal(status_of(rig, "auditor:unproven", NULL), -1);
+    assert_int_equal(json_i64(reply_data(reply), "dropped", 0), 1);
+}
+
+/* The number of open alerts of the model's findings, and of all rows. */
+static int count_of(struct rig *rig, int64_t *ret_seen)
+{
+    struct alert *rows = calloc(32, sizeof(*rows));
+    struct alert_query query = {.statuses = 1u << ALERT_OPEN, .source = "auditor"};
+    int count = alert_table_list(rig->store, &query, rows, 32, NULL);
+    int of_model = 0;
+    *ret_seen = 0;
+    for (int i = 0; i < count; i++) {
+        if (!str_starts(str_c(rows[i].fingerprint), "auditor:rule:")) {
+            of_model++;
+            *ret_seen += rows[i].count;
+        }
+    }
+    free(rows);
+    return of_model;
+}
+
+#define SAYS(type, words, problem, evidence)                                           \
+    "{\"findings\":[{\"type\":\"" type "\",\"severity\":\"medium\",\"title\":\"" words \
+    "\",\"description\":\"d\",\"recommendation\":\"r\",\"problem\":\"" problem         \
+    "\",\"evidence\":[" evidence "]}]}"
+#define DRAWDOWN "{\"pointer\":\"/account/drawdown_pct\",\"value\":6.25}"
+#define CASH     "{\"pointer\":\"/account/cash\",\"value\":10000}"
+#define EQUITY   "{\"pointer\":\"/account/equity\",\"value\":10000}"
+
+static void a_repeat_in_other_words_is_counted(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        const char *text;
+        int open;
+        int64_t seen;
+    } rows[] = {
+        {SAYS("pattern", "a drawdown", "too_high", DRAWDOWN "," CASH), 1, 1},
+        {SAYS("bug", "it went down", "too_high", CASH "," DRAWDOWN), 1, 2},
+        {SAYS("bug", "one figure more", "too_high", CASH "," DRAWDOWN "," EQUITY), 1, 3},
+        {SAYS("bug", "another problem", "stuck", CASH "," DRAWDOWN), 2, 4},
+        {SAYS("bug", "other figures", "too_high", EQUITY), 3, 5},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int64_t seen = 0;
+        rig->model.text = rows[i].text;
+        (void)run(rig, &(struct auditor_request){0}, NULL);
+        assert_int_equal(count_of(rig, &seen), rows[i].open);
+        assert_int_equal(seen, rows[i].seen);
+    }
+}
+
+/* The version before made the fingerprint of type and pointers. */
+static void an_alert_of_the_version_before_is_found_again(void **state)
+{
+    struct rig *rig = *state;
+    struct alert_new former = {.type = ALERT_BUG,
+                               .severity = SEVERITY_MEDIUM,
+                               .title = "a drawdown",
+                               .fingerprint = "auditor:bug:0123456789abcdef",
+                               .evidence = "[{\"pointer\":\"/account/drawdown\",\"value\":6.25,"
+                                           "\"verified\":true}]",
+                               .source = "auditor"};
+    struct alert_raised raised = {0};
+    int64_t seen = 0;
+    assert_int_equal(alert_table_raise(rig->store, &former, NOW_US, &raised, NULL), 0);
+    rig->model.text = SAYS("pattern", "a drawdown", "too_high", DRAWDOWN);
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    assert_int_equal(count_of(rig, &seen), 1);
+    assert_int_equal(seen, 2);
+    rig->model.text = SAYS("pattern", "the cash", "too_high", CASH);
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    assert_int_equal(count_of(rig, &seen), 2);
+}
+
+static void a_finding_without_a_check_closes_when_it_is_not_repeated(void **state)
+{
+    struct rig *rig = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    rig->model.text = SAYS("pattern", "a drawdown", "too_high", DRAWDOWN);
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    rig->model.text = "{\"findings\":[]}";
+    for (int i = 1; i <= 6; i++) {
+        assert_int_equal(status_of(rig, "auditor:bot:", NULL), ALERT_OPEN);
+        clock_fake_advance(&rig->clock, USEC_PER_HOUR);
+        rig->model.err_id = ERR_CLAUDE_REFUSED; /* no verdict says nothing */
+        (void)run(rig, &(struct auditor_request){0}, NULL);
+        rig->model.err_id = ERR_NONE;
+        (void)run(rig, &(struct auditor_request){0}, NULL);
+    }
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_FIXED);
+    int64_t id = alert->id;
+    rig->model.text = SAYS("pattern", "a drawdown", "too_high", DRAWDOWN);
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
+    assert_int_equal(alert->id, id);
+    assert_int_equal(alert->reopened, 1);
+    free(alert);
+}
+
+static void a_finding_closes_when_its_figures_are_gone_twice(void **state)
+{
+    struct rig *rig = *state;
+    static struct snapshot_market market = {.symbol = {"BTC-USD"}, .refused = 7};
+    rig->snapshot.markets = &market;
+    rig->snapshot.market_count = 1;
+    rig->model.text = SAYS("pattern", "candles are refused", "too_high",
+                           "{\"pointer\":\"/system/feed/BTC-USD/refused_candles\",\"value\":7}");
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    assert_int_equal(status_of(rig, "auditor:BTC-USD:too_high:", NULL), ALERT_OPEN);
+    struct auditor_request offline = {.offline = true};
+    (void)run(rig, &offline, NULL);
+    (void)run(rig, &offline, NULL);
+    assert_int_equal(status_of(rig, "auditor:BTC-USD:too_high:", NULL), ALERT_OPEN);
+    rig->snapshot.market_count = 0;
+    (void)run(rig, &offline, NULL);
+    assert_int_equal(status_of(rig, "auditor:BTC-USD:too_high:", NULL), ALERT_OPEN);
+    (void)run(rig, &offline, NULL);
+    assert_int_equal(status_of(rig, "auditor:BTC-USD:too_high:", NULL), ALERT_FIXED);
+}
+
+static void what_the_model_writes_cannot_be_tapped(void **state)
+{
+    struct rig *rig = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    rig->model.text =
+        "{\"findings\":[{\"type\":\"bug\",\"severity\":\"high\",\"title\":\"ask "
+        "@admin\\u202e\",\"description\":\"send /stop, see evil.com\",\"recommendation\":"
+        "\"#pump\",\"evidence\":[" DRAWDOWN "]}]}";
+    AUTO_REPLY struct reply *reply = reply_new();
+    assert_int_equal(run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_HIGH);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
+    assert_string_equal(alert->title, "ask @ admin");
+    assert_string_equal(alert->description, "send / stop, see evil[.]com");
+    assert_string_equal(alert->recommendation, "# pump");
+    assert_true(shows(reply, "send / stop, see evil[.]com"));
+    free(alert);
+}
+
+/* A rule whose figures are missing does not count as checked. */
+static void rules_that_were_not_evaluated_are_named(void **state)
+{
+    struct rig *rig = *state;
+    AUTO_REPLY struct reply *reply = reply_new();
+    (void)run(rig, &(struct auditor_request){0}, reply);
+    struct json_object *names = json_get(reply_data(reply), "not_evaluated");
+    assert_true(json_len(names) > 0);
+    const char *name = json_object_get_string(json_item(names, 0));
+    assert_true(shows(reply, "Not evaluated"));
+    assert_true(shows(reply, name));
+    const char *unknown = strstr(rig->model.user, "could not be evaluated");
+    assert_non_null(unknown);
+    assert_non_null(strstr(unknown, name));
 }
 
 static void a_missing_verdict_raises_an_alert(void **state)
@@ -370,17 +568,17 @@ static void a_check_resolves_and_reopens_its_alert(void **state)
                 ",\"check\":{\"pointer\":\"/account/drawdown_pct\",\"op\":\">\",\"value\":5}");
     (void)run(rig, &(struct auditor_request){0}, NULL);
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     int64_t id = alert->id;
     rig->model.text = "{\"findings\":[]}";
     (void)run(rig, &(struct auditor_request){0}, NULL);
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     rig->snapshot.drawdown_pct = 2;
     (void)run(rig, &(struct auditor_request){0}, NULL);
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_FIXED);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_FIXED);
     rig->snapshot.drawdown_pct = 8;
     (void)run(rig, &(struct auditor_request){0}, NULL);
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     assert_int_equal(alert->id, id);
     assert_int_equal(alert->reopened, 1);
     assert_int_equal(alert->count, 2);
@@ -396,7 +594,7 @@ static void a_check_that_is_not_true_is_dropped(void **state)
                 ",\"check\":{\"pointer\":\"/account/drawdown_pct\",\"op\":\"<\",\"value\":5}");
     (void)run(rig, &(struct auditor_request){0}, NULL);
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:bot:", alert), ALERT_OPEN);
     assert_string_equal(alert->check_json, "");
     free(alert);
 }
@@ -738,16 +936,21 @@ static void the_report_holds_all_symbols_and_positions(void **state)
     assert_int_equal(json_object_object_length(json_at(report, "/system/feed")), SYMBOLS_LIMIT);
 }
 
-UNIT_GROUP(auditor, RIGGED(the_report_holds_all_symbols_and_positions),
-           RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_reply_says_so),
-           RIGGED(a_dry_run_stores_nothing), RIGGED(a_verified_finding_is_raised),
-           RIGGED(an_unverified_finding_is_rejected), RIGGED(a_missing_verdict_raises_an_alert),
-           RIGGED(a_check_resolves_and_reopens_its_alert),
-           RIGGED(a_check_that_is_not_true_is_dropped),
-           RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
-           RIGGED(a_stale_heartbeat_is_found_despite_a_new_snapshot),
-           RIGGED(the_schedule_survives_a_restart), RIGGED(a_new_interval_moves_the_next_audit),
-           RIGGED(a_model_that_is_switched_off_answers_the_audit_under_way),
-           RIGGED(a_model_that_hangs_times_out), RIGGED(the_action_waits_for_the_model),
-           RIGGED(an_audit_interrupted_by_a_crash_is_recovered_by_its_record),
-           RIGGED(the_report_is_bounded_tagged_and_redacted), RIGGED(missing_audits_raise_an_alert))
+UNIT_GROUP(
+    auditor, RIGGED(the_report_holds_all_symbols_and_positions), RIGGED(an_audit_is_one_commit),
+    RIGGED(without_a_model_the_reply_says_so), RIGGED(a_dry_run_stores_nothing),
+    RIGGED(a_verified_finding_is_raised), RIGGED(an_unverified_finding_is_rejected),
+    RIGGED(a_wrong_finding_does_not_spoil_the_others), RIGGED(a_repeat_in_other_words_is_counted),
+    RIGGED(an_alert_of_the_version_before_is_found_again),
+    RIGGED(a_finding_without_a_check_closes_when_it_is_not_repeated),
+    RIGGED(a_finding_closes_when_its_figures_are_gone_twice),
+    RIGGED(what_the_model_writes_cannot_be_tapped), RIGGED(rules_that_were_not_evaluated_are_named),
+    RIGGED(a_missing_verdict_raises_an_alert), RIGGED(a_check_resolves_and_reopens_its_alert),
+    RIGGED(a_check_that_is_not_true_is_dropped),
+    RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
+    RIGGED(a_stale_heartbeat_is_found_despite_a_new_snapshot),
+    RIGGED(the_schedule_survives_a_restart), RIGGED(a_new_interval_moves_the_next_audit),
+    RIGGED(a_model_that_is_switched_off_answers_the_audit_under_way),
+    RIGGED(a_model_that_hangs_times_out), RIGGED(the_action_waits_for_the_model),
+    RIGGED(an_audit_interrupted_by_a_crash_is_recovered_by_its_record),
+    RIGGED(the_report_is_bounded_tagged_and_redacted), RIGGED(missing_audits_raise_an_alert))

@@ -56,7 +56,7 @@ static void the_embedded_prompt_is_valid(void **state)
     struct llm_prompt *prompt = NULL;
     struct err err = {0};
     assert_int_equal(llm_prompt_load("auditor", &prompt, &err), 0);
-    assert_string_equal(prompt->id, "auditor/1");
+    assert_string_equal(prompt->id, "auditor/2");
     assert_null(prompt->model);
     assert_non_null(json_at(prompt->schema, "/properties/findings/items/properties/evidence"));
     assert_non_null(strstr(prompt->text, "<untrusted_data>"));
