@@ -1,4 +1,4 @@
-#include "courier.h"
+#include "chat/courier.h"
 
 #include "alerts/alerts.h"
 #include "base/check.h"
@@ -6,6 +6,7 @@
 #include "command/reply_json.h"
 #include "io/loop.h"
 #include "store/ops.h"
+#include "transport.h"
 
 #include <string.h>
 
@@ -16,41 +17,38 @@
 #define LOST_MAX         3 /* attempts whose answer was lost */
 #define LOST_MARK        "answer lost: "
 
-static void pump(void *userdata);
+struct courier {
+    const struct transport *transport;
+    struct courier_options o;
+    struct loop_source *deferred;
+    struct loop_source *timer;
+    bool open;
+    bool busy;
+    void *call;            /* of the transport; NULL: none */
+    struct outbox_row row; /* being sent */
+    struct reply *reply;
+    unsigned failures;       /* in a row */
+    int64_t failing_mono_us; /* since when; 0: it does not fail */
+    int64_t held_mono_us;
+    bool raised;
+    bool resolved;
+};
 
-void courier_init(struct courier *courier, const struct courier_options *options)
-{
-    *courier = (struct courier){.o = *options};
-    courier->o.backoff_first_us =
-        options->backoff_first_us > 0 ? options->backoff_first_us : BACKOFF_FIRST_US;
-    courier->o.backoff_max_us =
-        options->backoff_max_us > 0 ? options->backoff_max_us : BACKOFF_MAX_US;
-    courier->deferred = loop_add_deferred(options->loop, pump, courier);
-    courier->timer = loop_add_timer(options->loop, pump, courier);
-    loop_source_name(courier->deferred, options->channel);
-    loop_source_name(courier->timer, options->channel);
-}
+static void pump(void *userdata);
 
 static void drop(struct courier *courier)
 {
     outbox_row_release(&courier->row);
     reply_free(TAKE(courier->reply));
     courier->busy = false;
-}
-
-void courier_release(struct courier *courier)
-{
-    drop(courier);
-    loop_source_free(courier->deferred);
-    loop_source_free(courier->timer);
-    courier->open = false;
+    courier->call = NULL;
 }
 
 static void log_store(const struct courier *courier, int rc, const struct err *err)
 {
     if (rc < 0) {
         AUTO_BUF struct buf text = BUF_INIT(96);
-        buf_addf(&text, "%s: could not store the state of a message", courier->o.channel);
+        buf_addf(&text, "%s: could not store the state of a message", courier->transport->channel);
         log_err(LOG_LEVEL_ERROR, err, text.data);
     }
 }
@@ -59,7 +57,7 @@ static void log_store(const struct courier *courier, int rc, const struct err *e
 
 static void fingerprint_of(const struct courier *courier, char dst[64])
 {
-    (void)snprintf(dst, 64, "%s:undelivered", courier->o.channel);
+    (void)snprintf(dst, 64, "%s:undelivered", courier->transport->channel);
 }
 
 static void raise(struct courier *courier, const struct err *why)
@@ -68,11 +66,11 @@ static void raise(struct courier *courier, const struct err *why)
     char fingerprint[64], title[96];
     AUTO_BUF struct buf text = BUF_INIT(1024);
     fingerprint_of(courier, fingerprint);
-    (void)snprintf(title, sizeof(title), "%s does not deliver", courier->o.channel);
+    (void)snprintf(title, sizeof(title), "%s does not deliver", courier->transport->channel);
     buf_addf(&text, "%s: %s. %s %s", info->code, why->context, info->cause, info->impact);
     const struct alert_spec spec = {.type = ALERT_SERVICE,
                                     .severity = SEVERITY_HIGH,
-                                    .source = courier->o.channel,
+                                    .source = courier->transport->channel,
                                     .fingerprint = fingerprint,
                                     .title = title,
                                     .description = text.data,
@@ -89,7 +87,8 @@ static void works(struct courier *courier)
     char fingerprint[64];
     struct err err = {0};
     if (courier->failures > 0) {
-        LOG(NOTICE, "%s delivers again after %u failures", courier->o.channel, courier->failures);
+        LOG(NOTICE, "%s delivers again after %u failures", courier->transport->channel,
+            courier->failures);
     }
     courier->failures = 0;
     courier->failing_mono_us = 0;
@@ -109,11 +108,11 @@ static void fails(struct courier *courier, const struct err *why)
     int64_t now_us = clock_mono_us(courier->o.clock);
     unsigned doublings = courier->failures < 16 ? courier->failures : 16;
     int64_t delay_us = courier->o.backoff_first_us << doublings;
-    delay_us = delay_us < courier->o.backoff_max_us ? delay_us : courier->o.backoff_max_us;
+    delay_us = delay_us < BACKOFF_MAX_US ? delay_us : BACKOFF_MAX_US;
     if (courier->failures == 0) {
         courier->failing_mono_us = now_us;
         AUTO_BUF struct buf text = BUF_INIT(64);
-        buf_addf(&text, "%s: a message was not delivered", courier->o.channel);
+        buf_addf(&text, "%s: a message was not delivered", courier->transport->channel);
         log_err(LOG_LEVEL_WARNING, why, text.data);
     }
     courier->failures++;
@@ -126,28 +125,29 @@ static void fails(struct courier *courier, const struct err *why)
 
 /* ---------------------------------------------------------------- one message */
 
-static void store_end(struct courier *courier, enum courier_outcome outcome, const struct err *why)
+static void store_end(struct courier *courier, enum transport_outcome outcome,
+                      const struct err *why)
 {
     struct ops_store *store = courier->o.store;
     struct err err = {0};
     int64_t id = courier->row.id, now_us = clock_wall_us(courier->o.clock);
     AUTO_BUF struct buf text = BUF_INIT(512);
-    buf_addf(&text, "%s%s: %s", outcome == COURIER_LOST ? LOST_MARK : "",
+    buf_addf(&text, "%s%s: %s", outcome == TRANSPORT_LOST ? LOST_MARK : "",
              why == NULL ? "" : err_info(why->id)->code, why == NULL ? "" : why->context);
     int rc = 0;
     switch (outcome) {
-    case COURIER_DELIVERED:
+    case TRANSPORT_DELIVERED:
         rc = outbox_table_delivered(store, id, 0, &err);
         break;
-    case COURIER_REFUSED:
+    case TRANSPORT_REFUSED:
         rc = outbox_table_dead(store, id, text.data, &err);
         break;
-    case COURIER_LATER:
+    case TRANSPORT_LATER:
         rc = now_us - courier->row.created_us > OLD_US
                  ? outbox_table_dead(store, id, text.data, &err)
                  : outbox_table_retry(store, id, 0, text.data, &err);
         break;
-    case COURIER_LOST:
+    case TRANSPORT_LOST:
         rc = courier->row.attempts >= LOST_MAX ? outbox_table_uncertain(store, id, text.data, &err)
                                                : outbox_table_retry(store, id, 0, text.data, &err);
         break;
@@ -155,16 +155,16 @@ static void store_end(struct courier *courier, enum courier_outcome outcome, con
     log_store(courier, rc, &err);
 }
 
-void courier_done(struct courier *courier, enum courier_outcome outcome, const struct err *err)
+void courier_done(struct courier *courier, enum transport_outcome outcome, const struct err *err)
 {
     ASSERT(courier->busy);
     store_end(courier, outcome, err);
     drop(courier);
-    if (outcome == COURIER_DELIVERED) {
+    if (outcome == TRANSPORT_DELIVERED) {
         works(courier);
     } else {
         fails(courier, err);
-        if (outcome == COURIER_REFUSED) {
+        if (outcome == TRANSPORT_REFUSED) {
             courier->held_mono_us = 0; /* the next message may be fine */
         }
     }
@@ -197,16 +197,20 @@ static void begin(struct courier *courier)
     }
     courier->row.attempts++;
     bool lost = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
-    courier->o.send(
-        &(struct courier_message){.row = row, .reply = courier->reply, .repeated = lost},
-        courier->o.userdata);
+    void *call = courier->transport->begin(&(struct transport_message){.courier = courier,
+                                                                       .o = &courier->o,
+                                                                       .row = row,
+                                                                       .reply = courier->reply,
+                                                                       .repeated = lost});
+    courier->call = courier->busy ? call : NULL;
 }
 
 static void arm(struct courier *courier)
 {
     int64_t now_us = clock_mono_us(courier->o.clock), due_us = INT64_MAX;
     struct err err = {0};
-    if (outbox_table_next_due_us(courier->o.store, courier->o.channel, &due_us, &err) < 0) {
+    if (outbox_table_next_due_us(courier->o.store, courier->transport->channel, &due_us, &err) <
+        0) {
         due_us = clock_wall_us(courier->o.clock) + USEC_PER_SEC;
     }
     if (due_us == INT64_MAX) {
@@ -226,7 +230,7 @@ static void pump(void *userdata)
     }
     if (clock_mono_us(courier->o.clock) >= courier->held_mono_us) {
         struct err err = {0};
-        int rc = outbox_table_due(courier->o.store, courier->o.channel,
+        int rc = outbox_table_due(courier->o.store, courier->transport->channel,
                                   clock_wall_us(courier->o.clock), &courier->row, &err);
         if (rc > 0) {
             begin(courier);
@@ -248,12 +252,13 @@ static void pump(void *userdata)
 
 void courier_wake(struct courier *courier)
 {
-    if (courier->open) {
+    if (courier != NULL && courier->open) {
         loop_defer(courier->deferred);
     }
 }
 
-void courier_open(struct courier *courier)
+/* Begins; what the last process was sending is sent again. */
+static void open_outbox(struct courier *courier)
 {
     int64_t after = 0;
     bool more = !courier->open;
@@ -261,8 +266,8 @@ void courier_open(struct courier *courier)
     while (more) {
         AUTO_OUTBOX_ROW struct outbox_row row = {0};
         struct err err = {0};
-        int rc =
-            outbox_table_next_uncertain(courier->o.store, courier->o.channel, after, &row, &err);
+        int rc = outbox_table_next_uncertain(courier->o.store, courier->transport->channel, after,
+                                             &row, &err);
         more = rc > 0 || rc == -ERR_STORE_DAMAGED;
         if (rc <= 0) {
             continue;
@@ -278,23 +283,74 @@ void courier_open(struct courier *courier)
     courier_wake(courier);
 }
 
-void courier_off(struct courier *courier)
+/* No message is begun any more. Whatever waits is dead: the channel was switched off. */
+static void switch_off(struct courier *courier)
 {
     int64_t count = 0;
     struct err err = {0};
     courier->open = false;
     loop_timer_stop(courier->timer);
     log_store(courier,
-              outbox_table_expire(courier->o.store, courier->o.channel, INT64_MAX,
+              outbox_table_expire(courier->o.store, courier->transport->channel, INT64_MAX,
                                   "the channel is off", &count, &err),
               &err);
     if (count > 0) {
-        LOG(WARNING, "%s is off: %lld messages are not sent", courier->o.channel, (long long)count);
+        LOG(WARNING, "%s is off: %lld messages are not sent", courier->transport->channel,
+            (long long)count);
     }
 }
 
-void courier_again(struct courier *courier)
+struct courier *courier_new(enum courier_kind kind, const struct courier_options *options)
 {
-    courier->held_mono_us = 0;
-    courier_wake(courier);
+    static const struct transport *const transports[] = {
+        [COURIER_MAIL] = &mailer_transport, [COURIER_WEBHOOK] = &webhook_transport};
+    struct courier *courier = calloc(1, sizeof(*courier));
+    ASSERT(courier != NULL);
+    *courier = (struct courier){.transport = transports[kind], .o = *options};
+    courier->o.backoff_first_us =
+        options->backoff_first_us > 0 ? options->backoff_first_us : BACKOFF_FIRST_US;
+    courier->deferred = loop_add_deferred(options->loop, pump, courier);
+    courier->timer = loop_add_timer(options->loop, pump, courier);
+    loop_source_name(courier->deferred, courier->transport->channel);
+    loop_source_name(courier->timer, courier->transport->channel);
+    return courier;
+}
+
+void courier_free(struct courier *courier)
+{
+    if (courier == NULL) {
+        return;
+    }
+    courier_stop(courier);
+    drop(courier);
+    loop_source_free(courier->deferred);
+    loop_source_free(courier->timer);
+    free(courier);
+}
+
+void courier_start(struct courier *courier)
+{
+    if (courier->transport->is_on(courier->o.config)) {
+        open_outbox(courier);
+    }
+}
+
+void courier_stop(struct courier *courier)
+{
+    courier->open = false;
+    if (courier->call != NULL) {
+        courier->transport->cancel(TAKE(courier->call));
+    }
+}
+
+void courier_apply(struct courier *courier, const struct config *config)
+{
+    bool was_on = courier->transport->is_on(courier->o.config);
+    courier->o.config = config;
+    if (courier->transport->is_on(config)) {
+        courier->held_mono_us = 0; /* the server may be another one */
+        open_outbox(courier);
+    } else if (was_on) {
+        switch_off(courier);
+    }
 }

@@ -1,11 +1,11 @@
-#include "chat/mailer.h"
+#include "mailer.h"
 
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/render.h"
 #include "config/config.h"
-#include "courier.h"
 #include "io/mail.h"
+#include "transport.h"
 
 #include <string.h>
 #include <time.h>
@@ -15,12 +15,6 @@
 #define MAIL_MAX    ((size_t)1024 * 1024)
 #define WORD_BYTES  42 /* of an encoded word: 56 characters in base 64, below the limit of 75 */
 #define LINE_BYTES  57 /* 76 characters in base 64 */
-
-struct mailer {
-    struct mailer_options o;
-    struct courier courier;
-    struct mail_call *call;
-};
 
 /* ---------------------------------------------------------------- the text */
 
@@ -129,35 +123,33 @@ static bool is_on(const struct config *config)
 
 static void on_end(const struct mail_result *result, void *userdata)
 {
-    struct mailer *mailer = userdata;
-    mailer->call = NULL;
+    struct courier *courier = userdata;
     switch (result->outcome) {
     case MAIL_ACCEPTED:
         if (result->complaint[0] != '\0') {
             LOG_FIELDS(WARNING, "mail: the server refuses some of the recipients",
                        {"ANSWER", result->complaint});
         }
-        courier_done(&mailer->courier, COURIER_DELIVERED, NULL);
+        courier_done(courier, TRANSPORT_DELIVERED, NULL);
         return;
     case MAIL_NOT_SENT:
-        courier_done(&mailer->courier, COURIER_LATER, &result->err);
+        courier_done(courier, TRANSPORT_LATER, &result->err);
         return;
     case MAIL_REFUSED:
-        courier_done(&mailer->courier, COURIER_REFUSED, &result->err);
+        courier_done(courier, TRANSPORT_REFUSED, &result->err);
         return;
     case MAIL_UNKNOWN:
-        courier_done(&mailer->courier, COURIER_LOST, &result->err);
+        courier_done(courier, TRANSPORT_LOST, &result->err);
         return;
     }
 }
 
-static void send_mail(const struct courier_message *message, void *userdata)
+static void *begin(const struct transport_message *message)
 {
-    struct mailer *mailer = userdata;
-    const struct config *config = mailer->o.config;
+    const struct config *config = message->o->config;
     AUTO_BUF struct buf text = BUF_INIT(MAIL_MAX);
     mailer_text(config, message->row, message->reply, message->repeated,
-                clock_wall_us(mailer->o.clock), &text);
+                clock_wall_us(message->o->clock), &text);
     ASSERT(!buf_failed(&text)); /* a reply is far smaller */
     const struct mail_request request = {
         .host = config->mail_server,
@@ -172,66 +164,15 @@ static void send_mail(const struct courier_message *message, void *userdata)
         .to = config->mail_to.items,
         .to_count = (size_t)config->mail_to.count,
         .text = buf_str(&text),
-        .timeout_ms = mailer->o.timeout_ms > 0 ? mailer->o.timeout_ms : TIMEOUT_MS,
+        .timeout_ms = message->o->timeout_ms > 0 ? message->o->timeout_ms : TIMEOUT_MS,
     };
-    mailer->call = mail_send(mailer->o.http, &request, on_end, mailer);
+    return mail_send(message->o->http, &request, on_end, message->courier);
 }
 
-struct mailer *mailer_new(const struct mailer_options *options)
+static void cancel(void *call)
 {
-    struct mailer *mailer = calloc(1, sizeof(*mailer));
-    ASSERT(mailer != NULL);
-    mailer->o = *options;
-    courier_init(&mailer->courier,
-                 &(struct courier_options){.channel = "mail",
-                                           .loop = options->loop,
-                                           .clock = options->clock,
-                                           .store = options->store,
-                                           .alerts = options->alerts,
-                                           .backoff_first_us = options->backoff_first_us,
-                                           .send = send_mail,
-                                           .userdata = mailer});
-    return mailer;
+    mail_cancel(call);
 }
 
-void mailer_free(struct mailer *mailer)
-{
-    if (mailer == NULL) {
-        return;
-    }
-    mailer_stop(mailer);
-    courier_release(&mailer->courier);
-    free(mailer);
-}
-
-void mailer_start(struct mailer *mailer)
-{
-    if (is_on(mailer->o.config)) {
-        courier_open(&mailer->courier);
-    }
-}
-
-void mailer_stop(struct mailer *mailer)
-{
-    mailer->courier.open = false;
-    mail_cancel(TAKE(mailer->call));
-}
-
-void mailer_apply(struct mailer *mailer, const struct config *config)
-{
-    bool was_on = is_on(mailer->o.config);
-    mailer->o.config = config;
-    if (is_on(config)) {
-        courier_open(&mailer->courier);
-        courier_again(&mailer->courier);
-    } else if (was_on) {
-        courier_off(&mailer->courier);
-    }
-}
-
-void mailer_wake(struct mailer *mailer)
-{
-    if (mailer != NULL) {
-        courier_wake(&mailer->courier);
-    }
-}
+const struct transport mailer_transport = {
+    .channel = "mail", .is_on = is_on, .begin = begin, .cancel = cancel};

@@ -1,27 +1,19 @@
-#include "chat/webhook.h"
-
 #include "base/check.h"
 #include "chat/render.h"
 #include "config/config.h"
-#include "courier.h"
 #include "io/http.h"
 #include "io/json_out.h"
 #include "io/secret.h"
 #include "model/model_json.h"
 #include "store/alert_message_table.h"
 #include "store/alert_table.h"
+#include "transport.h"
 
 #include <string.h>
 
 #define TIMEOUT_MS   INT64_C(15000)
 #define DOCUMENT_MAX ((size_t)2 * 1024 * 1024)
 #define ANSWER_MAX   ((size_t)64 * 1024)
-
-struct webhook {
-    struct webhook_options o;
-    struct courier courier;
-    struct http_call *call;
-};
 
 /* ---------------------------------------------------------------- the document */
 
@@ -53,7 +45,7 @@ static const char *severity_of(enum outbox_priority priority)
     return "info";
 }
 
-static void document(struct ops_store *store, const struct courier_message *message,
+static void document(struct ops_store *store, const struct transport_message *message,
                      struct buf *out)
 {
     struct json_out json = JSON_OUT(out);
@@ -90,35 +82,32 @@ static void set_failure(const struct http_response *response, enum err_id id, st
 
 static void on_answer(const struct http_response *response, void *userdata)
 {
-    struct webhook *webhook = userdata;
-    struct courier *courier = &webhook->courier;
+    struct courier *courier = userdata;
     struct err err = {0};
     int status = response->status;
     bool later = status == 408 || status == 425 || status == 429 || status >= 500 || status < 200;
-    webhook->call = NULL;
     if (response->outcome == HTTP_UNKNOWN) {
         set_failure(response, ERR_WEBHOOK_FAILED, &err);
-        courier_done(courier, COURIER_LOST, &err);
+        courier_done(courier, TRANSPORT_LOST, &err);
     } else if (response->outcome == HTTP_NOT_SENT) {
         set_failure(response, ERR_WEBHOOK_FAILED, &err);
-        courier_done(courier, COURIER_LATER, &err);
+        courier_done(courier, TRANSPORT_LATER, &err);
     } else if (status >= 200 && status < 300) { /* also if its body is too large */
-        courier_done(courier, COURIER_DELIVERED, NULL);
+        courier_done(courier, TRANSPORT_DELIVERED, NULL);
     } else {
         set_failure(response, later ? ERR_WEBHOOK_FAILED : ERR_WEBHOOK_REFUSED, &err);
-        courier_done(courier, later ? COURIER_LATER : COURIER_REFUSED, &err);
+        courier_done(courier, later ? TRANSPORT_LATER : TRANSPORT_REFUSED, &err);
     }
 }
 
-static void send_document(const struct courier_message *message, void *userdata)
+static void *begin(const struct transport_message *message)
 {
-    struct webhook *webhook = userdata;
-    const struct config *config = webhook->o.config;
+    const struct config *config = message->o->config;
     AUTO_BUF struct buf body = BUF_INIT(DOCUMENT_MAX);
     AUTO_BUF struct buf text = BUF_INIT(DOCUMENT_MAX);
     char signature[SECRET_HASH_HEX_SIZE], timestamp[64], delivery[96], signed_by[128];
-    long long now_s = (long long)(clock_wall_us(webhook->o.clock) / USEC_PER_SEC);
-    document(webhook->o.store, message, &body);
+    long long now_s = (long long)(clock_wall_us(message->o->clock) / USEC_PER_SEC);
+    document(message->o->store, message, &body);
     ASSERT(!buf_failed(&body)); /* a reply is far smaller */
     buf_addf(&text, "%lld.", now_s);
     buf_add_str(&text, buf_str(&body));
@@ -134,71 +123,22 @@ static void send_document(const struct courier_message *message, void *userdata)
         .headers = headers,
         .body = buf_str(&body),
         .content_type = "application/json",
-        .timeout_ms = webhook->o.timeout_ms > 0 ? webhook->o.timeout_ms : TIMEOUT_MS,
+        .timeout_ms = message->o->timeout_ms > 0 ? message->o->timeout_ms : TIMEOUT_MS,
         .max_body_bytes = ANSWER_MAX};
-    webhook->call = http_send(webhook->o.http, &request, on_answer, webhook, &err);
-    if (webhook->call == NULL) {
+    struct http_call *call =
+        http_send(message->o->http, &request, on_answer, message->courier, &err);
+    if (call == NULL) {
         struct err why;
         (void)err_set(&why, ERR_WEBHOOK_FAILED, "%s", err_info(err.id)->message);
-        courier_done(&webhook->courier, COURIER_LATER, &why);
+        courier_done(message->courier, TRANSPORT_LATER, &why);
     }
+    return call;
 }
 
-struct webhook *webhook_new(const struct webhook_options *options)
+static void cancel(void *call)
 {
-    struct webhook *webhook = calloc(1, sizeof(*webhook));
-    ASSERT(webhook != NULL);
-    webhook->o = *options;
-    courier_init(&webhook->courier,
-                 &(struct courier_options){.channel = "webhook",
-                                           .loop = options->loop,
-                                           .clock = options->clock,
-                                           .store = options->store,
-                                           .alerts = options->alerts,
-                                           .backoff_first_us = options->backoff_first_us,
-                                           .send = send_document,
-                                           .userdata = webhook});
-    return webhook;
+    http_cancel(call);
 }
 
-void webhook_free(struct webhook *webhook)
-{
-    if (webhook == NULL) {
-        return;
-    }
-    webhook_stop(webhook);
-    courier_release(&webhook->courier);
-    free(webhook);
-}
-
-void webhook_start(struct webhook *webhook)
-{
-    if (is_on(webhook->o.config)) {
-        courier_open(&webhook->courier);
-    }
-}
-
-void webhook_stop(struct webhook *webhook)
-{
-    webhook->courier.open = false;
-    http_cancel(TAKE(webhook->call));
-}
-
-void webhook_apply(struct webhook *webhook, const struct config *config)
-{
-    bool was_on = is_on(webhook->o.config);
-    webhook->o.config = config;
-    if (is_on(config)) {
-        courier_open(&webhook->courier);
-        courier_again(&webhook->courier);
-    } else if (was_on) {
-        courier_off(&webhook->courier);
-    }
-}
-
-void webhook_wake(struct webhook *webhook)
-{
-    if (webhook != NULL) {
-        courier_wake(&webhook->courier);
-    }
-}
+const struct transport webhook_transport = {
+    .channel = "webhook", .is_on = is_on, .begin = begin, .cancel = cancel};

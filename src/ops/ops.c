@@ -8,9 +8,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/console.h"
-#include "chat/mailer.h"
+#include "chat/courier.h"
 #include "chat/telegram.h"
-#include "chat/webhook.h"
 #include "command/manifest.h"
 #include "command/runner.h"
 #include "health/health.h"
@@ -86,8 +85,8 @@ static void wake_channels(void *userdata)
     if (ops->console != NULL) {
         console_wake(ops->console);
     }
-    mailer_wake(ops->mailer);
-    webhook_wake(ops->webhook);
+    courier_wake(ops->mailer);
+    courier_wake(ops->webhook);
 }
 
 static void publish_news(const struct reply *reply, void *userdata)
@@ -547,8 +546,8 @@ static void open_channels(struct ops *ops)
     ops_sweep_alerts(ops, ops_config(ops), true);
     open_api(ops);
     telegram_start(ops->telegram);
-    mailer_start(ops->mailer);
-    webhook_start(ops->webhook);
+    courier_start(ops->mailer);
+    courier_start(ops->webhook);
     if (ops->console != NULL) {
         console_start(ops->console);
     }
@@ -763,18 +762,19 @@ static int build_channels(struct ops *ops, struct err *err)
         desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);
     }
     if (rc == 0) {
-        ops->mailer = mailer_new(&(struct mailer_options){.loop = ops->loop,
-                                                          .http = ops->http,
-                                                          .clock = ops->clock,
-                                                          .config = o->config,
-                                                          .store = ops->store,
-                                                          .alerts = ops->alerts});
-        ops->webhook = webhook_new(&(struct webhook_options){.loop = ops->loop,
-                                                             .http = ops->http,
-                                                             .clock = ops->clock,
-                                                             .config = o->config,
-                                                             .store = ops->store,
-                                                             .alerts = ops->alerts});
+        ops->mailer = courier_new(COURIER_MAIL, &(struct courier_options){.loop = ops->loop,
+                                                                          .http = ops->http,
+                                                                          .clock = ops->clock,
+                                                                          .config = o->config,
+                                                                          .store = ops->store,
+                                                                          .alerts = ops->alerts});
+        ops->webhook =
+            courier_new(COURIER_WEBHOOK, &(struct courier_options){.loop = ops->loop,
+                                                                   .http = ops->http,
+                                                                   .clock = ops->clock,
+                                                                   .config = o->config,
+                                                                   .store = ops->store,
+                                                                   .alerts = ops->alerts});
     }
     if (rc == 0 && o->console) {
         rc = console_new(&(struct console_options){.loop = ops->loop,
@@ -905,8 +905,8 @@ int ops_run(struct ops *ops)
     api_stop(ops->api);
     ops->api = NULL;
     telegram_stop(ops->telegram);
-    mailer_stop(ops->mailer);
-    webhook_stop(ops->webhook);
+    courier_stop(ops->mailer);
+    courier_stop(ops->webhook);
     if (ops->console != NULL) {
         console_stop(ops->console);
     }
@@ -928,8 +928,8 @@ void ops_free(struct ops *ops)
     api_stop(ops->api);
     console_free(ops->console);
     telegram_free(ops->telegram);
-    mailer_free(ops->mailer);
-    webhook_free(ops->webhook);
+    courier_free(ops->mailer);
+    courier_free(ops->webhook);
     ops->console = NULL;
     ops->telegram = NULL;
     ops->mailer = NULL;

@@ -5,9 +5,8 @@
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "chat/mailer.h"
+#include "chat/courier.h"
 #include "chat/telegram.h"
-#include "chat/webhook.h"
 #include "command/runner.h"
 #include "health/health.h"
 #include "heartbeat.h"
@@ -194,8 +193,8 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);
-    mailer_apply(ops->mailer, config);
-    webhook_apply(ops->webhook, config);
+    courier_apply(ops->mailer, config);
+    courier_apply(ops->webhook, config);
     drop_messages(ops, before, config);
     runner_recheck(ops->runner, "reload");
     telegram_menus(ops->telegram);

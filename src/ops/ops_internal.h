@@ -44,8 +44,8 @@ struct ops {
     struct ops_commands commands;
     struct runner *runner;
     struct telegram *telegram;
-    struct mailer *mailer;
-    struct webhook *webhook;
+    struct courier *mailer;
+    struct courier *webhook;
     struct console *console;
     struct api *api;
 

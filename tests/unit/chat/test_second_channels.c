@@ -1,10 +1,10 @@
 /* Mail and webhook against a strict fake and a web server: what they send, and what becomes of the
  * outbox row if the server is busy, refuses, is silent or cuts the connection, and across kill -9
  * between any two writes. */
+#include "../../../src/chat/mailer.h"
 #include "alerts/alerts.h"
 #include "base/log.h"
-#include "chat/mailer.h"
-#include "chat/webhook.h"
+#include "chat/courier.h"
 #include "command/reply_json.h"
 #include "config/config.h"
 #include "fakes/fake_smtp.h"
@@ -41,8 +41,8 @@ struct rig {
     struct http *http;
     struct ops_store *store;
     struct alerts *alerts;
-    struct mailer *mailer;
-    struct webhook *webhook;
+    struct courier *mailer;
+    struct courier *webhook;
 };
 
 static void keep(char *dst, size_t size, struct str value)
@@ -83,8 +83,8 @@ static struct config *configure(const struct rig *rig, const char *more)
 static void wake(void *userdata)
 {
     struct rig *rig = userdata;
-    mailer_wake(rig->mailer);
-    webhook_wake(rig->webhook);
+    courier_wake(rig->mailer);
+    courier_wake(rig->webhook);
 }
 
 static void open_rig(struct rig *rig, const char *folder)
@@ -101,15 +101,17 @@ static void open_rig(struct rig *rig, const char *folder)
                                                          .userdata = rig},
                                 &rig->alerts, NULL),
                      0);
-    rig->mailer = mailer_new(&(struct mailer_options){.loop = rig->loop,
-                                                      .http = rig->http,
-                                                      .clock = clock_real(),
-                                                      .config = rig->config,
-                                                      .store = rig->store,
-                                                      .alerts = rig->alerts,
-                                                      .backoff_first_us = 30 * USEC_PER_MSEC,
-                                                      .timeout_ms = 400});
-    rig->webhook = webhook_new(&(struct webhook_options){.loop = rig->loop,
+    rig->mailer =
+        courier_new(COURIER_MAIL, &(struct courier_options){.loop = rig->loop,
+                                                            .http = rig->http,
+                                                            .clock = clock_real(),
+                                                            .config = rig->config,
+                                                            .store = rig->store,
+                                                            .alerts = rig->alerts,
+                                                            .backoff_first_us = 30 * USEC_PER_MSEC,
+                                                            .timeout_ms = 400});
+    rig->webhook = courier_new(COURIER_WEBHOOK,
+                               &(struct courier_options){.loop = rig->loop,
                                                          .http = rig->http,
                                                          .clock = clock_real(),
                                                          .config = rig->config,
@@ -121,8 +123,8 @@ static void open_rig(struct rig *rig, const char *folder)
 
 static void close_rig(struct rig *rig)
 {
-    mailer_free(rig->mailer);
-    webhook_free(rig->webhook);
+    courier_free(rig->mailer);
+    courier_free(rig->webhook);
     alerts_free(rig->alerts);
     http_free(rig->http);
     loop_free(rig->loop);
@@ -226,7 +228,7 @@ static void a_mail_is_delivered(void **state)
 {
     struct rig *rig = *state;
     int64_t id = post(rig, "mail", "prediction is down · 5 °C");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     reach(rig, id, OUTBOX_DELIVERED);
     const char *mail = fake_smtp_mail(rig->smtp, 0);
     assert_non_null(strstr(mail, "Subject: =?UTF-8?B?"));
@@ -259,7 +261,7 @@ static void a_busy_server_is_tried_again(void **state)
     char why[128];
     fake_smtp_behave(rig->smtp, FAKE_SMTP_BUSY);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     run_for(rig, 150 * USEC_PER_MSEC);
     assert_int_equal(state_of(rig, id, why), OUTBOX_QUEUED);
     assert_non_null(strstr(why, "451 try again later"));
@@ -274,7 +276,7 @@ static void a_refused_mail_is_dead_and_raises_an_alert(void **state)
     char why[128];
     fake_smtp_behave(rig->smtp, FAKE_SMTP_REFUSE);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     reach(rig, id, OUTBOX_DEAD);
     (void)state_of(rig, id, why);
     assert_non_null(strstr(why, "550 no such user"));
@@ -292,7 +294,7 @@ static void a_channel_does_not_carry_its_own_failure(void **state)
     struct rig *rig = *state;
     fake_smtp_behave(rig->smtp, FAKE_SMTP_REFUSE);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     reach(rig, id, OUTBOX_DEAD);
     for (int i = 0; i < 3; i++) {
         alerts_tick(rig->alerts, true);
@@ -310,7 +312,7 @@ static void a_silent_server_does_not_stop_the_loop(void **state)
     struct rig *rig = *state;
     fake_smtp_behave(rig->smtp, FAKE_SMTP_SILENT);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     run_for(rig, 600 * USEC_PER_MSEC);
     char why[128];
     assert_int_not_equal(state_of(rig, id, why), OUTBOX_DELIVERED);
@@ -324,7 +326,7 @@ static void a_server_that_does_not_answer_quit_does_not_stop_the_loop(void **sta
     struct rig *rig = *state;
     fake_smtp_behave(rig->smtp, FAKE_SMTP_SILENT_QUIT);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     reach(rig, id, OUTBOX_DELIVERED);
     id = post(rig, "mail", "u");
     reach(rig, id, OUTBOX_DELIVERED);
@@ -346,7 +348,7 @@ static void a_lost_answer_is_repeated_with_the_same_id(void **state)
     struct rig *rig = *state;
     fake_smtp_behave(rig->smtp, FAKE_SMTP_CUT);
     int64_t id = post(rig, "mail", "t");
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     reach(rig, id, OUTBOX_UNCERTAIN);
     assert_int_equal(fake_smtp_count(rig->smtp), 3);
     struct str first = message_id(fake_smtp_mail(rig->smtp, 0));
@@ -371,8 +373,8 @@ static void use_webhook(struct rig *rig, const char *secret)
              secret);
     struct config *config = configure(rig, more.data);
     alerts_apply(rig->alerts, config);
-    mailer_apply(rig->mailer, config);
-    webhook_apply(rig->webhook, config);
+    courier_apply(rig->mailer, config);
+    courier_apply(rig->webhook, config);
     config_free(rig->config);
     rig->config = config;
 }
@@ -422,7 +424,7 @@ static void a_webhook_is_repeated_or_given_up_by_its_status(void **state)
 static void a_new_configuration_applies_at_once(void **state)
 {
     struct rig *rig = *state;
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     use_webhook(rig, "k3y"); /* was off */
     int64_t id = post(rig, "webhook", "t");
     reach(rig, id, OUTBOX_DELIVERED);
@@ -433,8 +435,8 @@ static void a_new_configuration_applies_at_once(void **state)
     (void)post(rig, "mail", "under way");
     run_for(rig, 50 * USEC_PER_MSEC);
     id = post(rig, "mail", "waits");
-    mailer_apply(rig->mailer, config); /* off: nothing waits for ever */
-    webhook_apply(rig->webhook, config);
+    courier_apply(rig->mailer, config); /* off: nothing waits for ever */
+    courier_apply(rig->webhook, config);
     assert_int_equal(state_of(rig, id, NULL), OUTBOX_DEAD);
     run_for(rig, 600 * USEC_PER_MSEC);
     config_free(rig->config);
@@ -478,7 +480,7 @@ static void live(struct rig *rig, const char *folder, int kill_at)
     open_rig(rig, folder);
     ops_store_set_fault(rig->store, on_write, &killer);
     assert_int_equal(outbox_table_recover(rig->store, &count, NULL), 0);
-    mailer_start(rig->mailer);
+    courier_start(rig->mailer);
     const struct alert_spec spec = {.type = ALERT_SERVICE,
                                     .severity = SEVERITY_CRITICAL,
                                     .source = "test",
