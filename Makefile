@@ -14,7 +14,7 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base io model store config market agents risk venue engine \
-         access command trading alerts auditor assistant health chat api ops cli main
+         access command trading alerts report auditor assistant health chat api ops cli main
 USES_base      :=
 USES_model     := base io
 USES_io        := base
@@ -31,12 +31,13 @@ USES_command   := $(LAYER4) access
 USES_trading   := $(LAYER4) access command
 USES_alerts    := $(LAYER4) access command trading
 ACTIONS        := $(LAYER4) access command trading alerts
-USES_auditor   := $(ACTIONS)
+USES_report    := $(LAYER4)
+USES_auditor   := $(ACTIONS) report
 USES_assistant := $(ACTIONS)
 USES_health    := $(ACTIONS)
 USES_chat      := $(ACTIONS) auditor assistant health
 USES_api       := $(ACTIONS) auditor assistant health
-USES_ops       := $(ACTIONS) auditor assistant health chat api
+USES_ops       := $(ACTIONS) report auditor assistant health chat api
 USES_cli       := $(USES_engine) engine $(USES_ops) ops
 USES_main      := $(USES_cli) cli
 

@@ -130,6 +130,13 @@ enum db_type db_column_type(struct db_rows *rows, int column);
 const char *db_column_name(struct db_rows *rows, int column);
 int db_column_count(struct db_rows *rows);
 
+/* A function of one text for the SQL of this connection, such as fact('/account/cash'). *ret may
+ * point to bytes that stay valid until the next call of fn. The same text must give the same value
+ * while a statement runs: SQLite may call it once. */
+typedef void (*db_function_fn)(struct str text, struct db_value *ret, void *userdata);
+int db_function(struct db *db, const char *name, db_function_fn fn, void *userdata,
+                struct err *err);
+
 /* Work done by all statements since the file was opened, opening included. A test can detect a
  * full table scan with it, however fast the machine is. */
 struct db_work {
@@ -145,6 +152,8 @@ int64_t db_last_rowid(struct db *db);
 /* BEGIN IMMEDIATE; transactions do not nest (ASSERT). A failed commit rolls back. */
 int db_begin(struct db *db, struct err *err);
 int db_begin_unsynced(struct db *db, struct err *err); /* its commit is like db_run_unsynced */
+/* For a reader: until db_rollback all statements see the file as it is now. */
+int db_begin_read(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 int db_sync(struct db *db, struct err *err); /* waits for the disk if something is unsynced */
 void db_rollback(struct db *db);             /* no-op for NULL and without an open transaction */

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct db;
 struct ops_store;
 
 enum ops_store_mode {
@@ -36,6 +37,8 @@ enum ops_store_mode {
  * must have run. The caller frees *ret. */
 int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_store **ret,
                    struct err *err);
+/* For reading across tables with SQL (module report). */
+struct db *ops_store_db(struct ops_store *store);
 void ops_store_free(struct ops_store *store); /* an open transaction is rolled back */
 
 static inline void ops_store_cleanup(struct ops_store **slot)

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct db;
 struct trading_store;
 
 enum trading_store_mode {
@@ -32,6 +33,8 @@ enum trading_store_mode {
  * frees *ret. */
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err);
+/* For reading across tables with SQL (module report). */
+struct db *trading_store_db(struct trading_store *store);
 void trading_store_free(struct trading_store *store); /* an open transaction is rolled back */
 
 static inline void trading_store_cleanup(struct trading_store **slot)

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -444,6 +445,55 @@ int64_t db_last_rowid(struct db *db)
     return sqlite3_last_insert_rowid(db->sqlite);
 }
 
+/* ------------------------------------------------------------------ functions */
+
+struct function {
+    db_function_fn fn;
+    void *userdata;
+};
+
+static void function_call(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct function *function = sqlite3_user_data(context);
+    const unsigned char *text = sqlite3_value_text(values[0]);
+    struct db_value value = DB_NULL;
+    (void)count;
+    if (text != NULL) {
+        size_t len = (size_t)sqlite3_value_bytes(values[0]);
+        function->fn(str_n((const char *)text, len), &value, function->userdata);
+    }
+    switch (value.type) {
+    case DB_TYPE_NULL:
+        sqlite3_result_null(context);
+        break;
+    case DB_TYPE_I64:
+        sqlite3_result_int64(context, value.i64);
+        break;
+    case DB_TYPE_DOUBLE:
+        sqlite3_result_double(context, value.real);
+        break;
+    case DB_TYPE_TEXT:
+        sqlite3_result_text64(context, value.bytes.ptr, value.bytes.len, SQLITE_TRANSIENT,
+                              SQLITE_UTF8);
+        break;
+    case DB_TYPE_BLOB:
+        sqlite3_result_blob64(context, value.bytes.ptr, value.bytes.len, SQLITE_TRANSIENT);
+        break;
+    }
+}
+
+int db_function(struct db *db, const char *name, db_function_fn fn, void *userdata, struct err *err)
+{
+    struct function *function = malloc(sizeof(*function));
+    NEED_MEMORY(function != NULL);
+    *function = (struct function){fn, userdata};
+    /* SQLite frees the function, even if it fails. */
+    return sqlite3_create_function_v2(db->sqlite, name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                      function, function_call, NULL, NULL, free) == SQLITE_OK
+               ? 0
+               : db_error(db, name, err);
+}
+
 /* ------------------------------------------------------------------ transactions */
 
 bool db_in_transaction(const struct db *db)
@@ -474,12 +524,35 @@ static bool undo_run(struct db *db, enum undo what)
     return done;
 }
 
+static void roll_back(struct db *db)
+{
+    /* SQLite may have rolled back already (disk full, for example). */
+    if (db_in_transaction(db)) {
+        (void)undo_run(db, UNDO_ALL);
+        NEED_MEMORY(!db_in_transaction(db));
+    }
+}
+
 int db_begin(struct db *db, struct err *err)
 {
     ASSERT(!db_in_transaction(db));
     int rc = undo_prepare(db, UNDO_ALL, err);
     rc = rc < 0 ? rc : simple(db, "BEGIN IMMEDIATE", err);
     db->begun = rc == 0;
+    return rc;
+}
+
+int db_begin_read(struct db *db, struct err *err)
+{
+    ASSERT(!db_in_transaction(db));
+    int64_t version = 0;
+    int rc = undo_prepare(db, UNDO_ALL, err);
+    rc = rc < 0 ? rc : simple(db, "BEGIN", err);
+    /* BEGIN alone opens nothing: the first read does. */
+    if (rc == 0 && (rc = db_get_i64(db, "SELECT count(*) FROM sqlite_schema", DB_NO_VALUES, 0,
+                                    &version, err)) < 0) {
+        roll_back(db);
+    }
     return rc;
 }
 
@@ -500,15 +573,6 @@ static void end(struct db *db)
     db->begun = false;
     if (db->relaxed) {
         set_synced(db, true);
-    }
-}
-
-static void roll_back(struct db *db)
-{
-    /* SQLite may have rolled back already (disk full, for example). */
-    if (db_in_transaction(db)) {
-        (void)undo_run(db, UNDO_ALL);
-        NEED_MEMORY(!db_in_transaction(db));
     }
 }
 

@@ -255,6 +255,11 @@ int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_s
     return rc;
 }
 
+struct db *ops_store_db(struct ops_store *store)
+{
+    return store->db;
+}
+
 void ops_store_free(struct ops_store *store)
 {
     if (store == NULL) {

@@ -193,6 +193,11 @@ int trading_store_open(const char *state_dir, enum trading_store_mode mode,
     return 0;
 }
 
+struct db *trading_store_db(struct trading_store *store)
+{
+    return store->db;
+}
+
 void trading_store_free(struct trading_store *store)
 {
     if (store == NULL) {
