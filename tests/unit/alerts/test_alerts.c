@@ -1,52 +1,12 @@
 #include "../../../src/store/row.h"
-#include "alerts/alerts.h"
+#include "alerts_rig.h"
 #include "base/check.h"
 #include "command/reply_json.h"
-#include "command/runner.h"
-#include "config/config.h"
 #include "io/embed.h"
-#include "io/loop.h"
-#include "io/secret.h"
 #include "rigs/reply_text.h"
-#include "store/alert_table.h"
-#include "store/ops.h"
 #include "store/outbox_table.h"
-#include "unit/unit.h"
 
 #include <string.h>
-
-struct scene {
-    struct clock_fake clock;
-    struct config config;
-    struct ops_store *store;
-    struct alerts *alerts;
-    int wakes;
-    bool headless;
-    struct loop *loop;
-    struct access *access;
-    struct action_table *actions;
-    struct manifest_list *manifests;
-    struct runner *runner;
-    char answer[8192];
-    int answer_err;
-};
-
-static void wake(void *userdata)
-{
-    ((struct scene *)userdata)->wakes++;
-}
-
-static void open_alerts(struct scene *s)
-{
-    const struct alerts_options options = {.clock = &s->clock.clock,
-                                           .config = &s->config,
-                                           .store = s->store,
-                                           .headless = s->headless,
-                                           .outbox_changed = wake,
-                                           .userdata = s};
-    alerts_free(s->alerts);
-    assert_int_equal(alerts_new(&options, &s->alerts, NULL), 0);
-}
 
 #define FILE_OF(name, role, args, step)                                                            \
     {                                                                                              \
@@ -71,45 +31,17 @@ static const struct embedded_file files[] = {
 
 static int setup(void **state)
 {
-    static struct scene scene;
-    struct scene *s = &scene;
-    memset(s, 0, sizeof(*s));
-    clock_fake_init(&s->clock, INT64_C(1795000000000000));
-    assert_int_equal(secret_init(NULL), 0);
-    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &s->store, NULL), 0);
+    struct alerts_rig *s = alerts_rig_new();
     s->config.telegram_bot_token = "1:x";
     s->config.telegram_chat_id = 42;
-    s->config.commands_confirm_expiry_us = USEC_PER_MIN;
-    s->config.telegram_stale_after_us = USEC_PER_MIN;
-    open_alerts(s);
-    s->actions = action_table_new();
-    alerts_actions(s->alerts, s->actions);
-    struct err err = {0};
-    assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
-    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
-    s->loop = loop_new_fake(&s->clock, NULL);
-    const struct runner_options options = {.loop = s->loop,
-                                           .clock = &s->clock.clock,
-                                           .config = &s->config,
-                                           .store = s->store,
-                                           .access = s->access,
-                                           .actions = s->actions,
-                                           .manifests = s->manifests};
-    assert_int_equal(runner_new(&options, &s->runner, NULL), 0);
+    alerts_rig_open(s, files);
     *state = s;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct scene *s = *state;
-    runner_free(s->runner);
-    loop_free(s->loop);
-    access_free(s->access);
-    manifest_list_free(s->manifests);
-    action_table_free(s->actions);
-    alerts_free(s->alerts);
-    ops_store_free(s->store);
+    alerts_rig_free(*state);
     return 0;
 }
 
@@ -125,7 +57,7 @@ static struct alert_spec down(enum severity severity)
                                .recommendation = "restart it"};
 }
 
-static int64_t raise_down(struct scene *s, enum severity severity)
+static int64_t raise_down(struct alerts_rig *s, enum severity severity)
 {
     struct alert_spec spec = down(severity);
     int64_t id = 0;
@@ -134,7 +66,7 @@ static int64_t raise_down(struct scene *s, enum severity severity)
     return id;
 }
 
-static int64_t messages(struct scene *s)
+static int64_t messages(struct alerts_rig *s)
 {
     int64_t count = 0;
     struct outbox_row row;
@@ -145,7 +77,7 @@ static int64_t messages(struct scene *s)
     return count;
 }
 
-static struct outbox_row message(struct scene *s, int64_t id)
+static struct outbox_row message(struct alerts_rig *s, int64_t id)
 {
     static char payload[65536];
     struct outbox_row row;
@@ -159,7 +91,7 @@ static struct outbox_row message(struct scene *s, int64_t id)
 }
 
 /* Delivers all queued messages, so that the next edit is a row of its own. */
-static void deliver(struct scene *s)
+static void deliver(struct alerts_rig *s)
 {
     struct outbox_row row;
     int64_t now_us = clock_wall_us(&s->clock.clock);
@@ -172,7 +104,7 @@ static void deliver(struct scene *s)
 
 static void a_new_alert_is_stored_and_sent(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     int64_t id = raise_down(s, SEVERITY_CRITICAL);
     assert_int_equal(messages(s), 1);
     assert_int_equal(s->wakes, 1);
@@ -192,7 +124,7 @@ static void a_new_alert_is_stored_and_sent(void **state)
 
 static void a_repeat_edits_and_a_higher_severity_sends_again(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     int64_t id = raise_down(s, SEVERITY_MEDIUM);
     deliver(s);
     clock_fake_advance(&s->clock, 5 * USEC_PER_MIN);
@@ -217,7 +149,7 @@ static void a_repeat_edits_and_a_higher_severity_sends_again(void **state)
 
 static void low_and_rejected_alerts_are_not_sent(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
     int64_t id = raise_down(s, SEVERITY_LOW);
     assert_int_equal(messages(s), 0);
@@ -235,7 +167,7 @@ static void low_and_rejected_alerts_are_not_sent(void **state)
 
 static void resolving_edits_and_sends_a_message(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
     int64_t id = raise_down(s, SEVERITY_HIGH);
     deliver(s);
@@ -257,7 +189,7 @@ static void resolving_edits_and_sends_a_message(void **state)
 
 static void without_a_group_chat_every_admin_is_notified(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     s->config.telegram_chat_id = 0;
     s->config.console_enabled = true;
     s->config.users[s->config.user_count++] =
@@ -266,7 +198,7 @@ static void without_a_group_chat_every_admin_is_notified(void **state)
         (struct config_user){.id = 7, .name = "alice", .role = "operator"};
     s->config.users[s->config.user_count++] =
         (struct config_user){.id = 10, .name = "eve", .role = "admin"};
-    open_alerts(s);
+    alerts_rig_reopen(s);
     (void)raise_down(s, SEVERITY_HIGH);
     assert_int_equal(messages(s), 3);
     assert_int_equal(message(s, 1).chat_id, 9);
@@ -274,7 +206,7 @@ static void without_a_group_chat_every_admin_is_notified(void **state)
     assert_string_equal(message(s, 3).channel, "console");
     s->config.telegram_bot_token = ""; /* Telegram is off: nothing would ever be delivered */
     s->config.console_enabled = false;
-    open_alerts(s);
+    alerts_rig_reopen(s);
     struct alert_spec spec = down(SEVERITY_HIGH);
     spec.fingerprint = "other";
     assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
@@ -283,14 +215,14 @@ static void without_a_group_chat_every_admin_is_notified(void **state)
 
 static void a_reload_changes_who_is_notified(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct config next;
     s->config.telegram_chat_id = 0;
     s->config.users[s->config.user_count++] =
         (struct config_user){.id = 9, .name = "adam", .role = "admin"};
     s->config.users[s->config.user_count++] =
         (struct config_user){.id = 10, .name = "eve", .role = "admin"};
-    open_alerts(s);
+    alerts_rig_reopen(s);
     (void)raise_down(s, SEVERITY_HIGH);
     assert_int_equal(messages(s), 2);
     deliver(s);
@@ -321,7 +253,7 @@ static int die_at(const char *what, void *userdata)
 
 static void alert_and_message_are_one_transaction(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     bool whole = false;
     for (int n = 0; !whole && n < 100; n++) {
         struct countdown c = {.left = n};
@@ -340,7 +272,7 @@ static void alert_and_message_are_one_transaction(void **state)
 
 static void reopening_is_one_transaction(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
     struct alert_spec spec = down(SEVERITY_HIGH);
     spec.reopens = true;
@@ -373,58 +305,40 @@ static void reopening_is_one_transaction(void **state)
 
 static void nothing_is_queued_for_a_headless_console(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     s->config.telegram_bot_token = "";
     s->config.console_enabled = true;
     s->headless = true;
-    open_alerts(s);
+    alerts_rig_reopen(s);
     int64_t id = raise_down(s, SEVERITY_HIGH);
     assert_int_equal(messages(s), 0);
     static struct alert alert;
     assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
     assert_false(alert.notified);
     s->headless = false; /* restarted with a terminal: sent when it is raised again */
-    open_alerts(s);
+    alerts_rig_reopen(s);
     assert_int_equal(raise_down(s, SEVERITY_HIGH), id);
     assert_int_equal(messages(s), 1);
 }
 
-static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
-{
-    struct scene *s = userdata;
-    struct json_object *value = reply_json(reply);
-    s->answer_err = err == NULL ? ERR_NONE : err->id;
-    (void)snprintf(s->answer, sizeof(s->answer), "%s",
-                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
-    (void)json_object_put(value);
-}
-
-static void command(struct scene *s, const char *line)
-{
-    struct principal who = {CHANNEL_SOCKET, 0, "alice", ROLE_OPERATOR, false};
-    const struct invocation in = {.line = line, .who = &who, .on_reply = on_reply, .userdata = s};
-    struct err err = {0};
-    assert_int_equal(runner_submit(s->runner, &in, &err), 0);
-}
-
 static void commands_list_show_and_acknowledge(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
-    command(s, "alerts");
+    alerts_rig_command(s, "alerts");
     assert_non_null(strstr(s->answer, "No open alerts"));
     int64_t id = raise_down(s, SEVERITY_HIGH);
     deliver(s);
-    command(s, "alerts");
+    alerts_rig_command(s, "alerts");
     assert_non_null(strstr(s->answer, "1 open alert"));
     assert_non_null(strstr(s->answer, "prediction is down"));
-    command(s, "alerts 1");
+    alerts_rig_command(s, "alerts 1");
     assert_non_null(strstr(s->answer, "Evidence:"));
     assert_non_null(strstr(s->answer, "raised by health"));
-    command(s, "alerts 99");
+    alerts_rig_command(s, "alerts 99");
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
 
-    command(s, "ack 1");
+    alerts_rig_command(s, "ack 1");
     assert_int_equal(s->answer_err, ERR_NONE);
     assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
     assert_int_equal(alert.status, ALERT_ACKNOWLEDGED);
@@ -433,16 +347,16 @@ static void commands_list_show_and_acknowledge(void **state)
     assert_non_null(strstr(message(s, 2).payload, "Acknowledged by alice"));
     assert_null(strstr(message(s, 2).payload, "\"Ack\""));
     assert_non_null(strstr(message(s, 2).payload, "\"choice\":\"✓ Acked by alice\""));
-    command(s, "ack 1");
+    alerts_rig_command(s, "ack 1");
     assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
     assert_non_null(strstr(s->answer, "acknowledged by alice"));
-    command(s, "ack 5");
+    alerts_rig_command(s, "ack 5");
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
 }
 
 static void several_alerts_are_acknowledged_at_once(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
     for (int i = 0; i < 3; i++) {
         struct alert_spec spec = down(SEVERITY_HIGH);
@@ -452,11 +366,11 @@ static void several_alerts_are_acknowledged_at_once(void **state)
         spec.fingerprint = fingerprint;
         assert_int_equal(alerts_raise(s->alerts, &spec, &id, NULL), 0);
     }
-    command(s, "acks 1,2");
+    alerts_rig_command(s, "acks 1,2");
     assert_int_equal(s->answer_err, ERR_NONE);
     assert_non_null(strstr(s->answer, "2 alerts acknowledged"));
     assert_non_null(strstr(s->answer, "2: prediction is down"));
-    command(s, "acks 3,2");
+    alerts_rig_command(s, "acks 3,2");
     assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
     assert_non_null(
         strstr(s->answer, "3: prediction is down")); /* acknowledged before the failure */
@@ -464,27 +378,27 @@ static void several_alerts_are_acknowledged_at_once(void **state)
         assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
         assert_int_equal(alert.status, ALERT_ACKNOWLEDGED);
     }
-    command(s, "acks 0");
+    alerts_rig_command(s, "acks 0");
     assert_non_null(strstr(s->answer, "ids: 0 is below 1"));
 }
 
 static void commands_raise(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static struct alert alert;
-    command(s, "fail demo");
+    alerts_rig_command(s, "fail demo");
     assert_int_equal(s->answer_err, ERR_NONE);
     assert_int_equal(alert_table_get(s->store, 1, &alert, NULL), 0);
     assert_string_equal(alert.title, "restart of demo failed");
     assert_int_equal(alert.severity, SEVERITY_HIGH);
-    command(s, "fail demo");
+    alerts_rig_command(s, "fail demo");
     assert_int_equal(alert_table_get(s->store, 1, &alert, NULL), 0);
     assert_int_equal(alert.count, 2);
 }
 
 static void status_counts_by_severity(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     AUTO_BUF struct buf line = BUF_INIT(256);
     AUTO_JSON struct json_object *data = json_object_new_object();
     alerts_status_line(&line, data, s->alerts);
@@ -501,14 +415,14 @@ static void status_counts_by_severity(void **state)
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-static void run_sql(struct scene *s, const char *sql)
+static void run_sql(struct alerts_rig *s, const char *sql)
 {
     assert_int_equal(db_exec(s->store->db, sql, NULL), 0);
 }
 
 static void a_damaged_row_hides_no_other_alert(void **state)
 {
-    struct scene *s = *state;
+    struct alerts_rig *s = *state;
     static const char *const odd[] = {
         "UPDATE monitoring_alerts SET alert_type = 'weird' WHERE fingerprint LIKE 'odd:%'",
         "UPDATE monitoring_alerts SET severity = 'worse' WHERE fingerprint LIKE 'odd:%'",
@@ -530,7 +444,7 @@ static void a_damaged_row_hides_no_other_alert(void **state)
         const struct alert_query open = {.statuses = 1U << ALERT_OPEN};
         assert_int_equal(alert_table_list(s->store, &open, rows, 20, NULL), 1);
         assert_string_equal(rows[0].fingerprint, "service:prediction");
-        command(s, "alerts");
+        alerts_rig_command(s, "alerts");
         assert_int_equal(s->answer_err, ERR_NONE);
         assert_non_null(strstr(s->answer, "prediction is down"));
         AUTO_BUF struct buf line = BUF_INIT(256);

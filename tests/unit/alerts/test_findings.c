@@ -1,53 +1,17 @@
 /* /findings, /fixed, /wontfix and /learnings, as the embedded commands run them. */
-#include "alerts/alerts.h"
+#include "alerts_rig.h"
 #include "base/check.h"
-#include "command/runner.h"
-#include "config/config.h"
 #include "io/embed.h"
-#include "io/loop.h"
-#include "io/secret.h"
 #include "rigs/golden.h"
-#include "rigs/reply_text.h"
-#include "store/alert_table.h"
-#include "store/ops.h"
-#include "unit/unit.h"
 
 #include <string.h>
 
-struct desk_scene {
-    struct clock_fake clock;
-    struct config config;
-    struct ops_store *store;
-    struct alerts *alerts;
-    struct loop *loop;
-    struct access *access;
-    struct action_table *actions;
-    struct manifest_list *manifests;
-    struct runner *runner;
-    enum role role;
-    char answer[65536];
-    int answer_err;
-};
-
 static int setup(void **state)
 {
-    static struct desk_scene scene;
     static const char *const wanted[] = {"findings", "fixed", "wontfix", "learnings"};
     struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
-    struct desk_scene *s = &scene;
+    struct alerts_rig *s = alerts_rig_new();
     size_t count = 0;
-    memset(s, 0, sizeof(*s));
-    clock_fake_init(&s->clock, INT64_C(1795000000000000));
-    assert_int_equal(secret_init(NULL), 0);
-    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &s->store, NULL), 0);
-    s->config.commands_confirm_expiry_us = USEC_PER_MIN;
-    s->config.telegram_stale_after_us = USEC_PER_MIN;
-    s->role = ROLE_OPERATOR;
-    const struct alerts_options alerts = {
-        .clock = &s->clock.clock, .config = &s->config, .store = s->store, .headless = true};
-    assert_int_equal(alerts_new(&alerts, &s->alerts, NULL), 0);
-    s->actions = action_table_new();
-    alerts_actions(s->alerts, s->actions);
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         for (size_t i = 0; i < COUNT_OF(wanted); i++) {
             char path[64];
@@ -58,53 +22,19 @@ static int setup(void **state)
         }
     }
     assert_int_equal(count, COUNT_OF(wanted));
-    assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, NULL), 0);
-    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
-    s->loop = loop_new_fake(&s->clock, NULL);
-    const struct runner_options options = {.loop = s->loop,
-                                           .clock = &s->clock.clock,
-                                           .config = &s->config,
-                                           .store = s->store,
-                                           .access = s->access,
-                                           .actions = s->actions,
-                                           .manifests = s->manifests};
-    assert_int_equal(runner_new(&options, &s->runner, NULL), 0);
+    s->headless = true;
+    alerts_rig_open(s, files);
     *state = s;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct desk_scene *s = *state;
-    runner_free(s->runner);
-    loop_free(s->loop);
-    access_free(s->access);
-    manifest_list_free(s->manifests);
-    action_table_free(s->actions);
-    alerts_free(s->alerts);
-    ops_store_free(s->store);
+    alerts_rig_free(*state);
     return 0;
 }
 
-static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
-{
-    struct desk_scene *s = userdata;
-    s->answer_err = err == NULL ? ERR_NONE : err->id;
-    reply_text_all(reply, s->answer, sizeof(s->answer));
-}
-
-static void command(struct desk_scene *s, const char *line)
-{
-    struct principal who = {CHANNEL_SOCKET, 0, "alice", s->role, false};
-    const struct invocation in = {.line = line, .who = &who, .on_reply = on_reply, .userdata = s};
-    struct err err = {0};
-    s->answer[0] = '\0';
-    s->answer_err = ERR_NONE;
-    (void)runner_submit(s->runner, &in, &err);
-    s->answer_err = s->answer_err == ERR_NONE ? err.id : s->answer_err;
-}
-
-static int64_t find(struct desk_scene *s, const char *rule, enum severity severity)
+static int64_t find(struct alerts_rig *s, const char *rule, enum severity severity)
 {
     char fingerprint[64];
     int64_t id = 0;
@@ -119,7 +49,7 @@ static int64_t find(struct desk_scene *s, const char *rule, enum severity severi
     return id;
 }
 
-static struct alert stored(struct desk_scene *s, int64_t id)
+static struct alert stored(struct alerts_rig *s, int64_t id)
 {
     struct alert alert;
     assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
@@ -128,9 +58,9 @@ static struct alert stored(struct desk_scene *s, int64_t id)
 
 static void open_findings_are_listed_worst_first(void **state)
 {
-    struct desk_scene *s = *state;
+    struct alerts_rig *s = *state;
     s->role = ROLE_READ_ONLY;
-    command(s, "findings");
+    alerts_rig_command(s, "findings");
     assert_has(s->answer, "Open findings: none");
     (void)find(s, "books do not balance", SEVERITY_MEDIUM);
     (void)find(s, "clock lies", SEVERITY_CRITICAL);
@@ -140,37 +70,37 @@ static void open_findings_are_listed_worst_first(void **state)
                                      .fingerprint = "service:x",
                                      .title = "x is down"};
     assert_int_equal(alerts_raise(s->alerts, &other, NULL, NULL), 0);
-    command(s, "findings");
+    alerts_rig_command(s, "findings");
     assert_has(s->answer, "2 · critical · clock lies\n  open, since");
     assert_has(s->answer, "1 · medium · books do not balance");
     assert_true(strstr(s->answer, "2 · critical") < strstr(s->answer, "1 · medium"));
     assert_lacks(s->answer, "x is down");
-    command(s, "findings 2");
+    alerts_rig_command(s, "findings 2");
     assert_has(s->answer, "critical · clock lies");
     assert_has(s->answer, "\"command\":\"/fixed 2\"");
     assert_has(s->answer, "/wontfix");
-    command(s, "findings 9");
+    alerts_rig_command(s, "findings 9");
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
-    command(s, "findings nonsense");
+    alerts_rig_command(s, "findings nonsense");
     assert_int_equal(s->answer_err, ERR_COMMAND_ARG_INVALID);
-    command(s, "wontfix 1 \"no\"");
+    alerts_rig_command(s, "wontfix 1 \"no\"");
     assert_int_equal(s->answer_err, ERR_ACCESS_DENIED);
 }
 
 static void what_will_not_be_fixed_is_not_raised_again(void **state)
 {
-    struct desk_scene *s = *state;
+    struct alerts_rig *s = *state;
     int64_t id = find(s, "odd", SEVERITY_LOW);
-    command(s, "wontfix 1");
+    alerts_rig_command(s, "wontfix 1");
     assert_int_equal(s->answer_err, ERR_COMMAND_ARG_MISSING);
-    command(s, "wontfix 1 \"the venue rounds\"");
+    alerts_rig_command(s, "wontfix 1 \"the venue rounds\"");
     assert_int_equal(s->answer_err, ERR_NONE);
     assert_has(s->answer, "Finding 1 won't be fixed");
     struct alert a = stored(s, id);
     assert_int_equal(a.status, ALERT_WONTFIX);
     assert_string_equal(a.note, "the venue rounds");
     assert_string_equal(a.closed_by, "alice");
-    command(s, "wontfix 1 \"again\"");
+    alerts_rig_command(s, "wontfix 1 \"again\"");
     assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
 
     assert_int_equal(find(s, "odd", SEVERITY_CRITICAL), id); /* the same row, still silent */
@@ -178,14 +108,14 @@ static void what_will_not_be_fixed_is_not_raised_again(void **state)
     assert_int_equal(a.status, ALERT_WONTFIX);
     assert_int_equal(a.count, 2);
     assert_string_equal(a.note, "the venue rounds");
-    command(s, "findings");
+    alerts_rig_command(s, "findings");
     assert_has(s->answer, "Open findings: none");
-    command(s, "findings wontfix");
+    alerts_rig_command(s, "findings wontfix");
     assert_has(s->answer, "1 · critical · odd");
     assert_has(s->answer, "the venue rounds");
     assert_has(s->answer, "seen 2 times");
 
-    command(s, "fixed 1"); /* ends it */
+    alerts_rig_command(s, "fixed 1"); /* ends it */
     assert_int_equal(s->answer_err, ERR_NONE);
     assert_string_equal(stored(s, id).note, "the venue rounds"); /* without a note the old stays */
     assert_int_equal(find(s, "odd", SEVERITY_LOW), id);
@@ -196,7 +126,7 @@ static void what_will_not_be_fixed_is_not_raised_again(void **state)
 
 static void only_findings_can_be_marked_as_wont_fix(void **state)
 {
-    struct desk_scene *s = *state;
+    struct alerts_rig *s = *state;
     struct alert_spec other = {.type = ALERT_SERVICE,
                                .severity = SEVERITY_CRITICAL,
                                .source = "health",
@@ -206,37 +136,37 @@ static void only_findings_can_be_marked_as_wont_fix(void **state)
     other.source = "auditor";
     other.fingerprint = "auditor:no-verdict";
     assert_int_equal(alerts_raise(s->alerts, &other, NULL, NULL), 0);
-    command(s, "wontfix 1 \"quiet\"");
+    alerts_rig_command(s, "wontfix 1 \"quiet\"");
     assert_int_equal(s->answer_err, ERR_ALERT_NOT_FINDING);
-    command(s, "wontfix 2 \"quiet\"");
+    alerts_rig_command(s, "wontfix 2 \"quiet\"");
     assert_int_equal(s->answer_err, ERR_ALERT_NOT_FINDING);
     assert_int_equal(stored(s, 1).status, ALERT_OPEN);
-    command(s, "fixed 1 \"new disk\"");
+    alerts_rig_command(s, "fixed 1 \"new disk\"");
     assert_has(s->answer, "Alert 1 is marked as fixed");
     assert_has(s->answer, "new disk");
     assert_int_equal(stored(s, 1).status, ALERT_FIXED);
-    command(s, "fixed 1");
+    alerts_rig_command(s, "fixed 1");
     assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
-    command(s, "wontfix 7 \"quiet\"");
+    alerts_rig_command(s, "wontfix 7 \"quiet\"");
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
 }
 
 static void learnings_show_how_findings_ended(void **state)
 {
-    struct desk_scene *s = *state;
-    command(s, "learnings");
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "learnings");
     assert_has(s->answer, "No learnings yet");
     (void)find(s, "first", SEVERITY_LOW);
     (void)find(s, "second", SEVERITY_LOW);
     (void)find(s, "third", SEVERITY_LOW);
     (void)find(s, "fourth", SEVERITY_LOW);
     clock_fake_advance(&s->clock, 2 * USEC_PER_HOUR);
-    command(s, "fixed 1 \"raised the pool to 4\"");
+    alerts_rig_command(s, "fixed 1 \"raised the pool to 4\"");
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
-    command(s, "wontfix 2 known");
+    alerts_rig_command(s, "wontfix 2 known");
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     assert_int_equal(alerts_resolve(s->alerts, "auditor:third", "gone", NULL), 0);
-    command(s, "learnings");
+    alerts_rig_command(s, "learnings");
     assert_has(s->answer, "1 · first\n  fixed by alice after 2 h");
     assert_has(s->answer, "raised the pool to 4");
     assert_has(s->answer, "2 · second\n  stays as it is, says alice, ");
@@ -249,22 +179,22 @@ static void learnings_show_how_findings_ended(void **state)
 /* A note of any length and any bytes; lists have pages. */
 static void many_findings_and_long_notes(void **state)
 {
-    struct desk_scene *s = *state;
+    struct alerts_rig *s = *state;
     for (int i = 0; i < 25; i++) {
         char rule[32];
         (void)snprintf(rule, sizeof(rule), "rule-%02d", i);
         (void)find(s, rule, SEVERITY_LOW);
     }
-    command(s, "findings");
+    alerts_rig_command(s, "findings");
     assert_has(s->answer, "rule-24");
     assert_lacks(s->answer, "rule-14");
     assert_has(s->answer, "\"next\":\"/findings open page=2\"");
-    command(s, "findings open page=3");
+    alerts_rig_command(s, "findings open page=3");
     assert_has(s->answer, "rule-04");
     assert_has(s->answer, "rule-00");
     assert_has(s->answer, "\"previous\":\"/findings open page=2\"");
     assert_has(s->answer, "\"next\":null");
-    command(s, "findings open page=4");
+    alerts_rig_command(s, "findings open page=4");
     assert_has(s->answer, "none on this page");
 
     AUTO_BUF struct buf line = BUF_INIT(4096);
@@ -273,32 +203,32 @@ static void many_findings_and_long_notes(void **state)
         buf_add_c(&line, "€");
     }
     buf_add_c(&line, "\"");
-    command(s, line.data);
+    alerts_rig_command(s, line.data);
     assert_int_equal(s->answer_err, ERR_NONE);
     struct alert a = stored(s, 1);
     assert_int_equal(strlen(a.note), 255); /* 85 whole characters of three bytes */
     for (int i = 2; i <= 25; i++) {
         char close[32];
         (void)snprintf(close, sizeof(close), "fixed %d", i);
-        command(s, close);
+        alerts_rig_command(s, close);
     }
-    command(s, "learnings");
+    alerts_rig_command(s, "learnings");
     assert_has(s->answer, "\"next\":\"/learnings page=2\"");
-    command(s, "learnings page=3");
+    alerts_rig_command(s, "learnings page=3");
     assert_has(s->answer, "1 · rule-00");
     assert_has(s->answer, "\"next\":null");
 }
 
-static void check_golden(struct desk_scene *s, const char *line, const char *name)
+static void check_golden(struct alerts_rig *s, const char *line, const char *name)
 {
-    command(s, line);
+    alerts_rig_command(s, line);
     golden_check_reply(name, s->answer, NULL);
 }
 
 /* As programs get them; the tests of chat render the same files for people. */
 static void replies_match_the_golden_files(void **state)
 {
-    struct desk_scene *s = *state;
+    struct alerts_rig *s = *state;
     (void)find(s, "the fees of a closed trade are missing from the ledger", SEVERITY_HIGH);
     (void)find(s, "rule 3 has never matched", SEVERITY_LOW);
     (void)find(s, "a loss of 4 trades in a row", SEVERITY_MEDIUM);

@@ -284,21 +284,29 @@ void steer_rig_confirm(struct steer_rig *s, const struct principal *who)
     steer_rig_send(s, who, press);
 }
 
-void steer_rig_add_trade(struct steer_rig *s, int64_t id, const char *pnl, int64_t closed_us)
+void steer_rig_add_other_trade(struct steer_rig *s, const struct steer_rig_trade *trade)
 {
-    struct trade t = {.id = id,
+    struct trade t = {.id = trade->id,
                       .side = SIDE_LONG,
                       .qty = steer_rig_dec("0.0031"),
                       .entry_price = steer_rig_dec("64120.5"),
                       .exit_price = steer_rig_dec("64891.5"),
-                      .pnl = steer_rig_dec(pnl),
-                      .fees = steer_rig_dec("0.2"),
-                      .opened_us = closed_us - USEC_PER_HOUR,
-                      .closed_us = closed_us,
-                      .decision_id = id};
-    (void)symbol_parse(str_c("BTC-USD"), &t.symbol);
-    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "operator");
-    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)id);
+                      .pnl = steer_rig_dec(trade->pnl),
+                      .fees = steer_rig_dec(trade->fees == NULL ? "0.2" : trade->fees),
+                      .opened_us = trade->opened_us == 0 ? trade->closed_us - USEC_PER_HOUR
+                                                         : trade->opened_us,
+                      .closed_us = trade->closed_us,
+                      .decision_id = trade->id};
+    assert_true(symbol_parse(str_c(trade->symbol == NULL ? "BTC-USD" : trade->symbol), &t.symbol));
+    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "%s",
+                   trade->exit == NULL ? "operator" : trade->exit);
+    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)trade->id);
     struct err err = {0};
     assert_int_equal(trade_table_add(s->engine_store, &t, &err), 0);
+}
+
+void steer_rig_add_trade(struct steer_rig *s, int64_t id, const char *pnl, int64_t closed_us)
+{
+    steer_rig_add_other_trade(
+        s, &(struct steer_rig_trade){.id = id, .pnl = pnl, .closed_us = closed_us});
 }

@@ -62,6 +62,17 @@ void steer_rig_publish_plain(struct steer_rig *s, int positions); /* 0 or 1 */
 struct request steer_rig_next_request(struct steer_rig *s);       /* fails if there is none */
 void steer_rig_answer(struct steer_rig *s, const struct request *r, uint32_t code);
 void steer_rig_add_trade(struct steer_rig *s, int64_t id, const char *pnl, int64_t closed_us);
+/* The same, in which more differs. */
+struct steer_rig_trade {
+    int64_t id;
+    const char *symbol; /* NULL: BTC-USD */
+    const char *pnl;
+    const char *fees;  /* NULL: 0.2 */
+    int64_t opened_us; /* 0: an hour before it closed */
+    int64_t closed_us;
+    const char *exit; /* NULL: by the operator */
+};
+void steer_rig_add_other_trade(struct steer_rig *s, const struct steer_rig_trade *trade);
 
 /* The users. */
 void steer_rig_send(struct steer_rig *s, const struct principal *who, const char *line);

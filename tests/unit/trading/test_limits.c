@@ -2,7 +2,6 @@
 #include "base/check.h"
 #include "steer_rig.h"
 #include "store/request_table.h"
-#include "store/trade_table.h"
 
 #include <string.h>
 
@@ -73,17 +72,10 @@ static void limits_show_their_use_the_closest_first(void **state)
 
 static void add_trade(struct steer_rig *s, const char *symbol, const char *pnl, int64_t closed_us)
 {
-    struct trade t = {.id = closed_us,
-                      .qty = steer_rig_dec("1"),
-                      .entry_price = steer_rig_dec("1"),
-                      .exit_price = steer_rig_dec("1"),
-                      .pnl = steer_rig_dec(pnl),
-                      .fees = DEC_ZERO,
-                      .opened_us = closed_us - 1,
-                      .closed_us = closed_us,
-                      .exit_reason = "stop"};
-    assert_true(symbol_parse(str_c(symbol), &t.symbol));
-    assert_int_equal(trade_table_add(s->engine_store, &t, NULL), 0);
+    steer_rig_add_other_trade(
+        s,
+        &(struct steer_rig_trade){
+            .id = closed_us, .symbol = symbol, .pnl = pnl, .closed_us = closed_us, .exit = "stop"});
 }
 
 static void a_cooldown_has_a_cause_and_an_end(void **state)

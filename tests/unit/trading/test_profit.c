@@ -5,7 +5,6 @@
 #include "steer_rig.h"
 #include "store/decision_table.h"
 #include "store/funding_table.h"
-#include "store/trade_table.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -29,21 +28,13 @@ static int64_t at(const char *iso)
 
 static void add_row(struct steer_rig *s, const struct row *row)
 {
-    struct trade t = {.id = row->id,
-                      .side = SIDE_LONG,
-                      .qty = steer_rig_dec("1"),
-                      .entry_price = steer_rig_dec("100"),
-                      .exit_price = steer_rig_dec("101"),
-                      .pnl = steer_rig_dec(row->pnl),
-                      .fees = steer_rig_dec(row->fees),
-                      .opened_us = at(row->opened),
-                      .closed_us = at(row->closed),
-                      .decision_id = row->id};
-    assert_true(symbol_parse(str_c(row->symbol), &t.symbol));
-    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "%s", row->exit);
-    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)row->id);
-    struct err err = {0};
-    assert_int_equal(trade_table_add(s->engine_store, &t, &err), 0);
+    steer_rig_add_other_trade(s, &(struct steer_rig_trade){.id = row->id,
+                                                           .symbol = row->symbol,
+                                                           .pnl = row->pnl,
+                                                           .fees = row->fees,
+                                                           .opened_us = at(row->opened),
+                                                           .closed_us = at(row->closed),
+                                                           .exit = row->exit});
 }
 
 static void add_rows(struct steer_rig *s, const struct row *rows, size_t count)
