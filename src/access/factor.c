@@ -275,7 +275,7 @@ int access_factor_codes(struct access *access, const struct principal *who,
 int access_factor_remove(struct access *access, const struct principal *by, const char *name,
                          struct err *err)
 {
-    struct principal who = {.channel = CHANNEL_CONSOLE, .id = -1};
+    struct principal who = {.channel = CHANNEL_CONSOLE};
     (void)str_copy(str_c(name), who.name, sizeof(who.name));
     if (own_secret(access, &who) == NULL) {
         return err_set(err, ERR_ACCESS_NO_FACTOR, "%s", name);

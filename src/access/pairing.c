@@ -152,7 +152,6 @@ static void choose_name(const struct access *access, int64_t id, const char *sho
             base[len++] = *c;
         }
     }
-    base[len] = '\0';
     (void)str_copy(str_c(len == 0 ? "owner" : base), ret, NAME_SIZE);
     for (unsigned i = 2; i < 1000 && access_name_is_taken(access, ret, id); i++) {
         (void)snprintf(ret, NAME_SIZE, "%s%u", len == 0 ? "owner" : base, i % 1000);

@@ -25,6 +25,8 @@ struct access_rig {
     struct ops_store *store;
     struct access *access;
     struct principal adam;
+    char folder[64];   /* "": in memory */
+    struct db *locker; /* another process */
 };
 
 int access_rig_setup(void **state);
@@ -38,6 +40,12 @@ void access_rig_add_local(struct config *c, int64_t uid, const char *name, const
                           bool emergency);
 /* What a restart does: everything in memory is read again. */
 void access_rig_restart(struct access_rig *s);
+/* With a new, empty database in a temporary folder, which another process can lock. */
+void access_rig_move_to_disk(struct access_rig *s);
+void access_rig_lock(struct access_rig *s);
+void access_rig_unlock(struct access_rig *s);
 void access_rig_fail_writes(struct access_rig *s, bool fail);
+/* From now on no read or write of this table works. */
+void access_rig_drop_table(struct access_rig *s, const char *table);
 /* The newest row of the audit log; static memory. */
 const struct audit_row *access_rig_audited(struct access_rig *s);

@@ -1,6 +1,7 @@
 #include "access_rig.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "io/db.h"
 #include "io/loop.h"
 #include "io/otp.h"
@@ -307,6 +308,47 @@ static void the_detail_of_a_line_is_cut_to_its_size(void **state)
     assert_int_equal(access_audit(s->access, &who, "a", detail, "ok", NULL), 0);
     assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
     assert_int_equal(strlen(row.detail), 1023);
+}
+
+/* What belongs to a run says so, once. */
+static void a_line_of_a_run_names_it(void **state)
+{
+    struct access_rig *s = *state;
+    assert_int_equal(access_audit(s->access, &s->adam, "a", "words", "ok", NULL), 0);
+    assert_string_equal(access_rig_audited(s)->detail, "words");
+    TRACE_RUN(12);
+    assert_int_equal(access_audit(s->access, &s->adam, "a", "words", "ok", NULL), 0);
+    assert_string_equal(access_rig_audited(s)->detail, "run 12: words");
+    assert_int_equal(access_audit(s->access, &s->adam, "a", "run 12: words", "ok", NULL), 0);
+    assert_string_equal(access_rig_audited(s)->detail, "run 12: words");
+    assert_int_equal(access_audit(s->access, &s->adam, "a", "runs", "ok", NULL), 0);
+    assert_string_equal(access_rig_audited(s)->detail, "run 12: runs");
+}
+
+static void the_owner_of_the_machine_is_local(void **state)
+{
+    struct access_rig *s = *state;
+    const int64_t own = (int64_t)getuid();
+    static const enum channel channels[] = {CHANNEL_CONSOLE, CHANNEL_TELEGRAM, CHANNEL_SOCKET,
+                                            CHANNEL_HTTP, CHANNEL_SCHEDULE};
+    for (size_t i = 0; i < COUNT_OF(channels); i++) {
+        bool local = channels[i] == CHANNEL_CONSOLE || channels[i] == CHANNEL_SOCKET;
+        const int64_t ids[] = {0, own, own + 1};
+        for (size_t k = 0; k < COUNT_OF(ids); k++) {
+            const struct principal who = {.channel = channels[i], .id = ids[k]};
+            assert_int_equal(access_is_local_owner(s->access, &who), local && k < 2);
+        }
+    }
+}
+
+/* Nobody is let in by a list that could not be read. */
+static void people_that_cannot_be_read_are_an_error(void **state)
+{
+    struct access_rig *s = *state;
+    struct access *access = NULL;
+    access_rig_drop_table(s, "people");
+    assert_true(access_new(&s->config, s->store, &s->clock.clock, &access, NULL) < 0);
+    assert_null(access);
 }
 
 static void reads_are_counted_by_person_and_command(void **state)
@@ -784,6 +826,9 @@ UNIT_GROUP(access, ACCESS_RIG_TEST(users_are_identified_by_id),
            ACCESS_RIG_TEST(a_line_that_cannot_be_written_is_counted),
            ACCESS_RIG_TEST(the_sender_silent_longest_is_forgotten),
            ACCESS_RIG_TEST(the_detail_of_a_line_is_cut_to_its_size),
+           ACCESS_RIG_TEST(a_line_of_a_run_names_it),
+           ACCESS_RIG_TEST(the_owner_of_the_machine_is_local),
+           ACCESS_RIG_TEST(people_that_cannot_be_read_are_an_error),
            ACCESS_RIG_TEST(reads_are_counted_by_person_and_command),
            ACCESS_RIG_TEST(audit_lines_are_redacted),
            ACCESS_RIG_TEST(a_name_of_one_letter_is_a_name), cmocka_unit_test(names_round_trip))

@@ -1,6 +1,7 @@
 /* Roles that are granted by command. */
 #include "access_rig.h"
 #include "base/check.h"
+#include "io/otp.h"
 #include "store/factor_table.h"
 #include "store/outbox_table.h"
 #include "store/person_table.h"
@@ -81,8 +82,15 @@ static void a_damaged_role_admits_nobody(void **state)
     }
 }
 
+static void note_id(int64_t id, const char *name, void *userdata)
+{
+    struct buf *out = userdata;
+    buf_addf(out, "%lld=%s ", (long long)id, name);
+}
+
 static void people_are_listed_once_the_configured_first(void **state)
 {
+    AUTO_BUF struct buf all = BUF_INIT(256);
     struct access_rig *s = *state;
     struct access_person p;
     struct principal who;
@@ -100,6 +108,8 @@ static void people_are_listed_once_the_configured_first(void **state)
         assert_int_equal(who.channel, CHANNEL_TELEGRAM);
     }
     assert_false(access_person_at(s->access, COUNT_OF(ids), &p));
+    access_each_user(s->access, note_id, &all);
+    assert_string_equal(all.data, "7=alice 8=rita 9=adam 77=dora 78=emil ");
     assert_true(access_person_at(s->access, 1, &p));
     assert_string_equal(p.name, "rita");
     assert_int_equal(p.role, ROLE_READ_ONLY);
@@ -117,6 +127,9 @@ static void people_are_listed_once_the_configured_first(void **state)
     assert_int_equal(p.id, 78);
     assert_false(access_person_at(s->access, 5, &p));
     assert_int_equal(access_telegram_admins(s->access), 1);
+    buf_clear(&all);
+    access_each_user(s->access, note_id, &all);
+    assert_string_equal(all.data, "7=alice 8=rita 9=adam 77=theodora 78=emil ");
 }
 
 static void the_configuration_and_oneself_cannot_be_changed(void **state)
@@ -280,6 +293,40 @@ static void what_cannot_be_stored_changes_nothing(void **state)
     assert_int_equal(access_revoke(s->access, &s->adam, DORA, &err), 0); /* no open transaction */
 }
 
+static void a_locked_database_refuses_every_change(void **state)
+{
+    struct access_rig *s = *state;
+    struct err err = {0};
+    struct principal alice;
+    char secret[FACTOR_SECRET_SIZE], digits[OTP_DIGITS + 1], code[PAIR_CODE_CHARS + 1];
+    char codes[RECOVERY_CODES][RECOVERY_CODE_CHARS + 1];
+    int64_t expires_us = 0;
+    const struct access_person dora = person(DORA, "dora", ROLE_OPERATOR, false);
+    access_rig_move_to_disk(s);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &alice), 0);
+    access_rig_lock(s);
+    assert_int_equal(access_grant(s->access, &s->adam, &dora, &err), -ERR_DB_LOCKED);
+    assert_int_equal(access_pair_open(s->access, &s->adam, code, &expires_us, &err),
+                     -ERR_DB_LOCKED);
+    assert_int_equal(access_factor_begin(s->access, &alice, secret, &err), -ERR_DB_LOCKED);
+    access_rig_unlock(s);
+    assert_int_equal(grant(s, dora), 0);
+    assert_int_equal(access_factor_begin(s->access, &alice, secret, &err), 0);
+    assert_int_equal(
+        otp_code(secret, clock_wall_us(&s->clock.clock) / (30 * USEC_PER_SEC), digits, &err), 0);
+    access_rig_lock(s);
+    assert_int_equal(access_revoke(s->access, &s->adam, DORA, &err), -ERR_DB_LOCKED);
+    assert_int_equal(access_factor_confirm(s->access, &alice, digits, codes, &err), -ERR_DB_LOCKED);
+    access_rig_unlock(s);
+    assert_int_equal(access_factor_confirm(s->access, &alice, digits, codes, &err), 0);
+    access_rig_lock(s);
+    assert_int_equal(access_factor_codes(s->access, &alice, codes, &err), -ERR_DB_LOCKED);
+    assert_int_equal(access_factor_remove(s->access, &alice, "alice", &err), -ERR_DB_LOCKED);
+    access_rig_unlock(s);
+    assert_int_equal(access_factor_remove(s->access, &alice, "alice", &err), 0);
+    assert_int_equal(access_revoke(s->access, &s->adam, DORA, &err), 0);
+}
+
 UNIT_GROUP(people, ACCESS_RIG_TEST(a_granted_person_is_identified),
            ACCESS_RIG_TEST(a_damaged_role_admits_nobody),
            ACCESS_RIG_TEST(people_are_listed_once_the_configured_first),
@@ -287,4 +334,5 @@ UNIT_GROUP(people, ACCESS_RIG_TEST(a_granted_person_is_identified),
            ACCESS_RIG_TEST(a_name_is_valid_and_belongs_to_one_person),
            ACCESS_RIG_TEST(the_last_admin_stays), ACCESS_RIG_TEST(sixty_four_people_are_the_limit),
            ACCESS_RIG_TEST(who_is_revoked_loses_everything),
-           ACCESS_RIG_TEST(what_cannot_be_stored_changes_nothing))
+           ACCESS_RIG_TEST(what_cannot_be_stored_changes_nothing),
+           ACCESS_RIG_TEST(a_locked_database_refuses_every_change))
