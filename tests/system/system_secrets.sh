@@ -353,6 +353,46 @@ mv state/secrets.key remains.key
 cp -r state remains/killed
 tap_check "none in what kill -9 leaves" clean remains/killed
 
+# ---- a program that leaks is noticed: the same searches, where one secret gets out
+leaking() { # PLACE: the daemon leaks Claude's key there
+    rm -rf leaking
+    mkdir leaking
+    cat > leak.yaml <<YAML
+api: {port: 0}
+log: {level: debug}
+services:
+  child: {command: [$WORK/child.sh, $WORK/leaking]}
+YAML
+    LEAK=$1 LEAK_FILE=$WORK/leak.secret LD_PRELOAD=$WORK/leak.so \
+        "$ND" run --no-console --config leak.yaml --state leaking/state < /dev/null > leaking/log 2>&1 &
+    leaker=$!
+    kill_at_exit $leaker
+    wait_for 20 "$ND" do pause --config leak.yaml --state leaking/state &&
+        wait_for 10 grep -q '^PATH=' leaking/child.env
+    kill -9 $leaker
+    wait $leaker 2> /dev/null
+    rm -f leaking/state/secrets.key
+}
+of claude > leak.secret
+if ${CC:-cc} -D_GNU_SOURCE -shared -fPIC -O1 "$here/preload/leak.c" -o leak.so -ldl > out 2>&1; then
+    for place in none log child database; do
+        leaking $place
+        clean leaking > leaks
+        case $place in
+        none) tap_check "a program that does not leak is clean" test "$(grep -c ' is in ' leaks)" -eq 0 ;;
+        log) tap_check "a key in the log is noticed" grep -q ' is in leaking/log$' leaks ;;
+        child) tap_check "a key in the environment of a child is noticed" \
+            grep -q ' is in leaking/child.env$' leaks ;;
+        database) tap_check "a key in a database is noticed" grep -q ' is in leaking/state/ops.db' leaks ;;
+        esac
+        [ $place = none ] || tap_check "and nowhere else ($place)" \
+            test "$(sed -n 's|.* is in leaking/\(state/\)*||p' leaks | sed 's/-wal$//' | sort -u | wc -l)" -eq 1
+    done
+else
+    tap_show out
+    tap_skip "a program that leaks" "no compiler on this machine"
+fi
+
 # ---- the search finds what is there
 mkdir planted
 for name in $(cut -d' ' -f1 secrets); do
