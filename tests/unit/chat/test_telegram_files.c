@@ -140,8 +140,9 @@ static void a_text_that_fails_again_keeps_no_other_message_waiting(void **state)
 {
     struct telegram_rig *rig = *state;
     fail_all(rig, "sendMessage", BOB, 2 * USEC_PER_SEC);
-    (void)channels_post(&rig->channels, "telegram", BOB, OUTBOX_HIGH, "bad", 0);
+    int64_t bad = channels_post(&rig->channels, "telegram", BOB, OUTBOX_HIGH, "bad", 0);
     telegram_rig_until_calls(rig, "sendMessage", 2);
+    telegram_rig_until_row(rig, bad, OUTBOX_QUEUED); /* its failure is known */
     telegram_rig_until_row(
         rig, channels_post(&rig->channels, "telegram", ALICE, OUTBOX_NORMAL, "later", 0),
         OUTBOX_DELIVERED);
