@@ -344,7 +344,7 @@ SYSTEM_LONGEST     := systemd
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -352,6 +352,7 @@ test-with-deps:
 	    docs 'sh tests/checks/docs.sh $(BUILD)/release/nightdesk' \
 	    $(call system_tests,$(SYSTEM_LONGEST)) \
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
+	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(UNIT_MODULES),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "io/json.h"
 #include "model/model_json.h"
+#include "model/plain_text.h"
 
 #define EVIDENCE_SHOWN 12
 
@@ -120,6 +121,31 @@ struct reply *alert_reply_resolved(const struct alert *alert, const char *why)
     return r;
 }
 
+/* One figure: a finding's with its pointer, whether it was verified and what was noted; another
+ * alert's as it is. Texts may come from outside. */
+static void add_figure(struct reply *r, struct json_object *figure)
+{
+    AUTO_BUF struct buf text = BUF_INIT(ALERT_EVIDENCE_SIZE);
+    char plain[ALERT_EVIDENCE_SIZE];
+    if (json_is_object(figure) && json_is_text(json_get(figure, "pointer"))) {
+        struct json_object *value = json_get(figure, "value");
+        char pointer[200];
+        buf_addf(&text, "%s", json_object_get_string(value));
+        plain_strip(json_str(figure, "pointer"), PLAIN_LINE, pointer, sizeof(pointer));
+        plain_text(buf_str(&text), PLAIN_LINE, plain, sizeof(plain));
+        reply_item(r, "{} {} = {}", cell_text(json_truth(figure, "verified", false) ? "✔" : "✘"),
+                   cell_code(pointer), cell_text(plain));
+        plain_text(json_str(figure, "note"), PLAIN_LINE, plain, sizeof(plain));
+        if (plain[0] != '\0') {
+            reply_more(r, " ({})", cell_text(plain));
+        }
+        return;
+    }
+    json_add_text(&text, figure);
+    plain_text(buf_str(&text), PLAIN_LINE, plain, sizeof(plain));
+    reply_item(r, "{}", cell_text(plain));
+}
+
 static void add_evidence(struct reply *r, const struct alert *alert)
 {
     AUTO_JSON struct json_object *evidence = NULL;
@@ -129,9 +155,7 @@ static void add_evidence(struct reply *r, const struct alert *alert)
     }
     reply_line(r, "Evidence:");
     for (size_t i = 0; i < json_len(evidence) && i < EVIDENCE_SHOWN; i++) {
-        AUTO_BUF struct buf text = BUF_INIT(ALERT_EVIDENCE_SIZE);
-        json_add_text(&text, json_item(evidence, i));
-        reply_item(r, "{}", cell_text(text.data));
+        add_figure(r, json_item(evidence, i));
     }
     if (json_len(evidence) > EVIDENCE_SHOWN) {
         reply_para(r, "… and {} more", cell_count((int64_t)json_len(evidence) - EVIDENCE_SHOWN));

@@ -136,18 +136,48 @@ static bool ends_with(const struct proof_value *v, const char *step)
     return strcmp(strrchr(v->pointer, '/') + 1, step) == 0;
 }
 
+/* "4 of 7" and "4 out of 7": the figure is a part of the one behind it. */
+static bool is_part_of_next(const struct prose *p, int i)
+{
+    if (i + 1 >= p->figure_count) {
+        return false;
+    }
+    const struct prose_figure *f = &p->figures[i];
+    const struct prose_figure *next = &p->figures[i + 1];
+    struct str between = p->tokens[f->last + 1].text;
+    bool of = next->first == f->last + 2 && str_equal_nocase(between, "of");
+    bool of_the = next->first == f->last + 3 &&
+                  (str_equal_nocase(between, "out") || str_equal_nocase(between, "of"));
+    return (of || of_the) && f->kind == PROSE_NUMBER && next->kind == PROSE_NUMBER &&
+           f->shown.unit.dimension != DIMENSION_PCT;
+}
+
+/* Whether "n =" is in front of the figure. */
+static bool is_equated(const struct prose *p, int i, const char *letter)
+{
+    int first = p->figures[i].first;
+    return first >= 2 && str_equal_c(p->tokens[first - 1].text, "=") &&
+           str_equal_c(p->tokens[first - 2].text, letter);
+}
+
 /* The other parts of a cited rate are its own only where the words say so: "4 of 7", "n = 7", "over
  * 7 trades", "(95 % interval 64 to 81 %)". */
 static bool is_said_part(const struct prose *p, int i, const struct proof_value *v)
 {
     static const char *const interval[] = {"interval", "intervals", "confidence",
                                            "bounds",   "bound",     NULL};
-    static const char *const size[] = {"n", "k", "of", "over", "out", "among", NULL};
+    static const char *const size[] = {"of", "over", "out", "among", NULL};
     if (ends_with(v, "low_pct") || ends_with(v, "high_pct")) {
         return prose_in_sentence(p, i, interval);
     }
-    return ends_with(v, "pct") || p->figures[i].noun.len > 0 ||
-           prose_is_near(p, i, (struct prose_near){2, 1}, size);
+    if (ends_with(v, "k")) {
+        return is_part_of_next(p, i) || is_equated(p, i, "k");
+    }
+    if (ends_with(v, "pct")) {
+        return p->figures[i].shown.unit.dimension == DIMENSION_PCT;
+    }
+    return is_equated(p, i, "n") || prose_is_near(p, i, (struct prose_near){2, 0}, size) ||
+           (i > 0 && is_part_of_next(p, i - 1));
 }
 
 /* The index of the value that the figure states, from `from` on; -1: none. */
@@ -161,6 +191,10 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
     for (int k = from; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
         bool open = k < proof->evidence_count || is_said_part(p, i, v);
+        if ((is_equated(p, i, "n") && !ends_with(v, "n")) ||
+            (is_equated(p, i, "k") && !ends_with(v, "k"))) {
+            continue;
+        }
         if (open && (!named || is_named(p, i, v)) && compare_signed(p, i, v)) {
             return k;
         }
@@ -168,21 +202,7 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
     return -1;
 }
 
-/* "4 of 7": the figure must be another value than the one behind it. */
-static bool is_part_of_next(const struct prose *p, int i)
-{
-    if (i + 1 >= p->figure_count) {
-        return false;
-    }
-    const struct prose_figure *f = &p->figures[i];
-    const struct prose_figure *next = &p->figures[i + 1];
-    struct str between = p->tokens[f->last + 1].text;
-    bool of = next->first == f->last + 2 && str_equal_nocase(between, "of");
-    bool out_of = next->first == f->last + 3 && str_equal_nocase(between, "out");
-    return (of || out_of) && f->kind == PROSE_NUMBER && next->kind == PROSE_NUMBER &&
-           f->shown.unit.dimension != DIMENSION_PCT;
-}
-
+/* The figure must be another value than the one that it is a part of. */
 static bool is_direct(const struct proof *proof, const struct prose *p, int i)
 {
     int found = find_value(proof, p, i, 0);
@@ -221,16 +241,18 @@ static bool is_iso(struct str text, const struct prose_figure *f)
     }
     AUTO_BUF struct buf iso = BUF_INIT(64);
     clock_add_iso(&iso, us, false);
-    int year = 0, month = 0, day = 0, hour = 0, minute = 0;
-    if (sscanf(iso.data, "%4d-%2d-%2dT%2d:%2d", &year, &month, &day, &hour, &minute) != 5) {
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    if (sscanf(iso.data, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) !=
+        6) {
         return false;
     }
     if (f->kind == PROSE_HOUR) {
-        return text.len > 10 && f->minute == 60 * hour + minute;
+        return text.len > 10 && f->minute == 60 * hour + minute &&
+               (f->second < 0 || f->second == second);
     }
     if (f->text.len > 10 && f->year != 0 && memchr(f->text.ptr, ':', f->text.len) != NULL) {
         /* With a time, which must be the same as far as it is written. */
-        size_t len = f->text.len < 16 ? f->text.len : 16;
+        size_t len = f->text.len < 19 ? f->text.len : 19;
         return strncmp(iso.data, f->text.ptr, 10) == 0 && iso.len >= len &&
                strncmp(iso.data + 11, f->text.ptr + 11, len - 11) == 0;
     }
@@ -282,7 +304,7 @@ static bool is_cited_time(const struct proof *proof, const struct prose *p, int 
             }
         }
         int hour = f->minute / 60;
-        if (f->kind == PROSE_HOUR && f->minute % 60 == 0 &&
+        if (f->kind == PROSE_HOUR && f->minute % 60 == 0 && f->second <= 0 &&
             (has_hour_step(evidence->pointer, hour) ||
              has_hour_step(evidence->pointer, hour - 1))) {
             return true;
@@ -396,16 +418,30 @@ static bool is_setting(const struct proof *proof, const struct prose *p, int i)
     return false;
 }
 
+/* Whether the words before the figure speak of a limit, or name a setting by its key. */
+static bool is_limit(const struct proof *proof, const struct prose *p, int i)
+{
+    static const char *const limits[] = {"maximum", "max",        "limit",   "threshold", "minimum",
+                                         "min",     "configured", "allowed", NULL};
+    int first = p->figures[i].first;
+    for (int t = first - 1; t >= 0 && t >= first - 4; t--) {
+        for (int k = 0; k < proof->setting_count; k++) {
+            if (str_equal_c(p->tokens[t].text, strrchr(proof->settings[k].pointer, '/') + 1)) {
+                return true;
+            }
+        }
+    }
+    return prose_is_near(p, i, (struct prose_near){4, 0}, limits);
+}
+
 /* "a maximum drawdown of 6 %" while the setting is 8 %: the limit is misstated, even if the
  * drawdown itself is 6 %. */
 static bool misstates_setting(const struct proof *proof, const struct prose *p, int i)
 {
     static const char *const links[] = {"of", "is", "at", "=", NULL};
-    static const char *const limits[] = {"maximum", "max",        "limit",   "threshold", "minimum",
-                                         "min",     "configured", "allowed", NULL};
     const struct prose_figure *f = &p->figures[i];
-    if (!prose_is_near(p, i, (struct prose_near){1, 0}, links) ||
-        !prose_is_near(p, i, (struct prose_near){4, 0}, limits) || is_setting(proof, p, i)) {
+    if (!prose_is_near(p, i, (struct prose_near){1, 0}, links) || !is_limit(proof, p, i) ||
+        is_setting(proof, p, i)) {
         return false;
     }
     for (int k = 0; k < proof->setting_count; k++) {
@@ -478,6 +514,16 @@ static bool is_name(const struct proof *proof, struct str word)
 
 /* ------------------------------------------------------------------ all figures */
 
+static bool token_is(const struct prose *p, int at, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (str_equal_c(p->tokens[at].text, *words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_one_subject(const struct proof *proof, const struct prose_figure *f)
 {
     const char *subject = proof->finding->subject;
@@ -526,7 +572,7 @@ static bool is_proven(const struct proof *proof, const struct prose *p, int i,
         if (misstates_setting(proof, p, i)) {
             return false;
         }
-        return is_direct(proof, p, i) || is_harmless(proof, p, i) ||
+        return is_direct(proof, p, i) || claim_operand(proof, p, i) || is_harmless(proof, p, i) ||
                (!f->is_word && is_in_cited_text(proof, f->text)) || is_one_subject(proof, f) ||
                is_number_of_rows(proof, f) || claim_arithmetic(proof, p, i, &ret->few);
     case PROSE_FRACTION:
@@ -544,6 +590,27 @@ static bool is_proven(const struct proof *proof, const struct prose *p, int i,
     return false;
 }
 
+/* Whether the figure is in a quotation that the report has word for word: a rule's text, a reason.
+ */
+static bool is_quoted(const struct proof *proof, const struct prose *p, int i)
+{
+    static const char *const marks[] = {"\"", "“", "”", NULL};
+    int first = p->figures[i].first, last = p->figures[i].last;
+    int from = first, to = last;
+    while (from >= 0 && !token_is(p, from, marks)) {
+        from--;
+    }
+    while (to < p->token_count && !token_is(p, to, marks)) {
+        to++;
+    }
+    if (from < 0 || to == p->token_count) {
+        return false;
+    }
+    const char *begin = p->tokens[from].text.ptr + p->tokens[from].text.len;
+    return proof_knows_name(proof->report,
+                            str_trim(str_n(begin, (size_t)(p->tokens[to].text.ptr - begin))));
+}
+
 static bool check_text(const struct proof *proof, struct prose *p, const char *text,
                        const char *where, struct claim_verdict *ret)
 {
@@ -554,7 +621,7 @@ static bool check_text(const struct proof *proof, struct prose *p, const char *t
     }
     for (int i = 0; i < p->figure_count; i++) {
         const struct prose_figure *f = &p->figures[i];
-        if (!is_proven(proof, p, i, ret)) {
+        if (!is_proven(proof, p, i, ret) && !is_quoted(proof, p, i)) {
             struct str last = p->tokens[f->last].text;
             const char *from = p->tokens[f->first].text.ptr;
             char shown[64];

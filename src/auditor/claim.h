@@ -16,9 +16,10 @@
  * - a time, or a text's figure, that the evidence cites;
  * - harmless: the period of the report, a setting in the report beside a word of its name, "95 %"
  * of an interval, "30 samples", the number of a list's item, a name or pointer that the report has,
- *   "trade 17" if that is the subject or in a pointer, "one" for the subject, and as a word the
- * number of the rows of one table that are cited ("the two codes"). Nothing else is: a text that
- * says more figures than can be read is refused as well. Thread: any.
+ *   a quotation that the report has word for word, "trade 17" if that is the subject or in a
+ * pointer, "one" for the subject, and as a word the number of the rows of one table that are cited
+ * ("the two codes"). Nothing else is: a text that says more figures than can be read is refused as
+ * well. Thread: any.
  */
 #pragma once
 

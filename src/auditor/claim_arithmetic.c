@@ -50,9 +50,8 @@ static char operator_behind(const struct prose *p, int i)
     static const struct {
         const char *text;
         char op;
-    } operators[] = {{"+", '+'},     {"plus", '+'}, {"-", '-'},    {"−", '-'},    {"–", '-'},
-                     {"minus", '-'}, {"*", '*'},    {"x", '*'},    {"×", '*'},    {"·", '*'},
-                     {"/", '/'},     {"÷", '/'},    {"over", '/'}, {"times", '*'}};
+    } operators[] = {{"+", '+'}, {"plus", '+'}, {"-", '-'}, {"−", '-'}, {"–", '-'}, {"minus", '-'},
+                     {"*", '*'}, {"x", '*'},    {"×", '*'}, {"·", '*'}, {"/", '/'}, {"÷", '/'}};
     if (i + 1 >= p->figure_count) {
         return '\0';
     }
@@ -363,6 +362,14 @@ static bool is_related(const struct proof *proof, const struct prose *p, int i, 
     }
     return alike && (relations & 1u << RELATION_SUM) != 0 &&
            unit_fits(values[0]->unit, f->shown.unit) && shows(f, sum);
+}
+
+bool claim_operand(const struct proof *proof, const struct prose *p, int figure)
+{
+    bool joined = operator_behind(p, figure) != '\0' ||
+                  (figure > 0 && operator_behind(p, figure - 1) != '\0');
+    const struct proof_value *v = joined ? stated(proof, &p->figures[figure]) : NULL;
+    return v != NULL && v < proof->values + proof->evidence_count;
 }
 
 bool claim_arithmetic(const struct proof *proof, const struct prose *p, int figure, bool *ret_few)

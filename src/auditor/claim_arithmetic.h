@@ -13,4 +13,7 @@
 #include "prose.h"
 
 /* *ret_few is set if the figure is a share of fewer than 30 things. */
+/* Whether the figure is a value of the evidence, whatever its sign, in an expression that is
+ * written out: "157.25 + 163.25". */
+bool claim_operand(const struct proof *proof, const struct prose *p, int figure);
 bool claim_arithmetic(const struct proof *proof, const struct prose *p, int figure, bool *ret_few);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_MAX_BYTES 200
 #define DEPTH_MAX      12
@@ -114,6 +115,12 @@ static bool is_word_char(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Without regard to case: a sentence may begin with the name. */
+static bool same_word(const char *text, struct str word)
+{
+    return strncasecmp(text, word.ptr, word.len) == 0;
+}
+
 bool proof_has_word(struct str text, struct str word)
 {
     for (size_t at = 0; word.len > 0 && at + word.len <= text.len; at++) {
@@ -123,8 +130,7 @@ bool proof_has_word(struct str text, struct str word)
         bool ends = end == text.len || !is_word_char(text.ptr[end]);
         bool goes_on = end + 1 < text.len && strchr(".,", text.ptr[end]) != NULL &&
                        text.ptr[end + 1] >= '0' && text.ptr[end + 1] <= '9';
-        if (starts && ends && !decimal && !goes_on &&
-            str_equal(str_n(text.ptr + at, word.len), word)) {
+        if (starts && ends && !decimal && !goes_on && same_word(text.ptr + at, word)) {
             return true;
         }
     }

@@ -45,6 +45,7 @@ struct prose_figure {
     int month;
     int day;
     int minute; /* of an hour: since midnight */
+    int second; /* of an hour; -1: not written */
     int first;  /* tokens, unit included */
     int last;
 };

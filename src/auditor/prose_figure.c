@@ -266,19 +266,24 @@ static bool read_date(struct str s, struct prose_figure *f)
     return true;
 }
 
-static bool read_hour(struct str s, struct prose_figure *f)
+/* Reads "14:05" or "14:05:33" at the front of s; its length, or 0. */
+static size_t read_hour(struct str s, struct prose_figure *f)
 {
     size_t hours = digits_at(s, 0);
     if (hours < 1 || hours > 2 || hours + 3 > s.len || s.ptr[hours] != ':' ||
-        digits_at(s, hours + 1) != 2) {
-        return false;
+        digits_at(s, hours + 1) != 2 || whole_at(s, 0, hours) > 24 ||
+        whole_at(s, hours + 1, 2) > 59) {
+        return 0;
     }
-    if (whole_at(s, 0, hours) > 24 || whole_at(s, hours + 1, 2) > 59) {
-        return false;
-    }
+    size_t len = hours + 3;
     f->kind = PROSE_HOUR;
     f->minute = 60 * whole_at(s, 0, hours) + whole_at(s, hours + 1, 2);
-    return true;
+    f->second = -1;
+    if (len + 3 <= s.len && s.ptr[len] == ':' && digits_at(s, len + 1) == 2) {
+        f->second = whole_at(s, len + 1, 2);
+        len += 3;
+    }
+    return len;
 }
 
 static int month_of(struct str word)
@@ -423,6 +428,24 @@ static bool add_number(struct prose *p, struct prose_figure *f)
     return add(p, *f) != NULL;
 }
 
+/* A time of day, or two: "14:00-15:00". Anything else behind it makes it a name. */
+static bool read_hours(struct prose *p, struct str text, size_t len, struct prose_figure f)
+{
+    struct str rest = after(text, len);
+    struct prose_figure second = f;
+    if (rest.len > 1 && rest.ptr[0] == '-') {
+        second.text = after(rest, 1);
+        f.text = str_n(text.ptr, len);
+        if (read_hour(second.text, &second) == second.text.len) {
+            return add(p, f) != NULL && add(p, second) != NULL;
+        }
+    }
+    if (rest.len > 0 && !str_equal_nocase(rest, "z")) {
+        f.kind = PROSE_NAME;
+    }
+    return add(p, f) != NULL;
+}
+
 /* Reads the figure at the token; *ret_next is the token behind it. False: too many figures. */
 static bool read_digits(struct prose *p, int at, int *ret_next)
 {
@@ -434,8 +457,12 @@ static bool read_digits(struct prose *p, int at, int *ret_next)
         f.kind = PROSE_UNREADABLE;
         return add(p, f) != NULL;
     }
-    if (read_date(text, &f) || read_hour(text, &f)) {
+    if (read_date(text, &f)) {
         return add(p, f) != NULL;
+    }
+    size_t hour = read_hour(text, &f);
+    if (hour > 0) {
+        return read_hours(p, text, hour, f);
     }
     struct str rest = after(text, len);
     if (len == 0 || (rest.len > 0 && !read_joined(p, rest, &f))) {

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RELATIVE_ERROR 1e-9
-#define MOST_OFF       0.1 /* of the value */
+#define RELATIVE_ERROR 1e-14 /* of the arithmetic, not of the figures */
+#define HALF_ERROR     1e-9  /* a half is rounded either way */
+#define MOST_OFF       0.1   /* of the value */
 
 #define SECONDS(n)                                \
     {                                             \
@@ -202,7 +203,7 @@ bool quantity_rounds(double value, double shown, double half)
     if (off <= RELATIVE_ERROR * fmax(fabs(value), fabs(shown))) {
         return true;
     }
-    return off <= half * (1 + RELATIVE_ERROR) && off <= MOST_OFF * fabs(value);
+    return off <= half * (1 + HALF_ERROR) && off <= MOST_OFF * fabs(value);
 }
 
 static double scale_of(struct unit unit)

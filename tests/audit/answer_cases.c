@@ -87,6 +87,8 @@ const struct answer_case answer_cases[] = {
           "It was closed on 21 November 2026."),
     RIGHT("an hour", NULL, "/trades/by_hour/14/pnl_usd=-210.75",
           "Between 14:00 and 15:00 the bot lost $210.75."),
+    RIGHT("a range of hours", NULL, "/trades/by_hour/14/pnl_usd=-210.75",
+          "At 14:00-15:00 the bot lost $210.75."),
     RIGHT("a day's row", NULL, "/account/daily/2026-11-20/pnl_usd=-88.4",
           "On 2026-11-20 the loss was 88.40 USD."),
     RIGHT("the period of the report", NULL, NET, "In the last 24 hours the net was 157.25 USD."),
@@ -129,6 +131,68 @@ const struct answer_case answer_cases[] = {
           "Equity of $10,157.25 is 1.57 % higher than the $10,000 of the start."),
     RIGHT("per trade", NULL, FEES "; /trades/count=40",
           "Fees are 2.47 USD per trade, 98.70 USD over 40 trades."),
+    /* ---- right: as a person would write it */
+    RIGHT(
+        "a rule that fails", "rule-7", "/rules/rule-7/fired=34; /rules/rule-7/failed=22",
+        "Rule-7 (\"half size after a loss\") fired 34 times and failed 22 times, i.e. in 64.7 % of "
+        "the cases (22 / 34)."),
+    RIGHT(
+        "a coin against the rest", "1INCH-USD",
+        INCH "; /trades/by_symbol/1INCH-USD/count=9; "
+             "/trades/by_symbol/1INCH-USD/win_rate/pct=33.33; " NET,
+        "1INCH-USD lost 163.25 USD over 9 trades with a win rate of 33.33 % (n = 9, which is few), "
+        "while the whole bot made 157.25 USD. Without this coin the net would have been "
+        "320.50 USD (157.25 + 163.25)."),
+    RIGHT(
+        "a cause and its share", NULL,
+        "/decisions/vetoes/RISK_MAX_POSITIONS=61; /decisions/vetoed=82; /decisions/entries=112",
+        "RISK_MAX_POSITIONS accounts for 61 of 82 vetoes (61 / 82 = 74.4 %); 82 of the 112 entries "
+        "were vetoed at all."),
+    RIGHT("stops against targets", NULL,
+          "/trades/by_exit/stop/count=12; /trades/by_exit/stop/pnl_usd=-540.1; "
+          "/trades/by_exit/target/pnl_usd=741.35",
+          "The 12 stop exits cost $540.10, which eats most of the $741.35 that targets earned."),
+    RIGHT(
+        "a flapping service", "service:prediction",
+        "/system/services/prediction/changes=14; /system/services/prediction/max_ms=2950; "
+        "/system/services/prediction/average_ms=38.2; /system/services/prediction/up_rate/n=1440",
+        "The prediction service changed between up and down 14 times in the last 24 h; its slowest "
+        "answer took 2.95 s against an average of 38.2 ms over 1440 samples."),
+    RIGHT("an idle agent", NULL, "/agents/regime/votes=0; /agents/momentum/votes=288",
+          "The agent regime cast 0 votes while momentum cast 288."),
+    RIGHT("a disk that fills", NULL, "/system/disk/full_in_days=9.5; /system/disk/free_pct=12.5",
+          "12.5 % of the disk is free and it will be full in 9.5 days at this pace."),
+    RIGHT("an order without an answer", "order-nd-9-4711",
+          "/orders/stuck_orders/order-nd-9-4711/age_min=93.4; "
+          "/orders/stuck_orders/order-nd-9-4711/state=\"unknown\"",
+          "Order nd-9-4711 has been in state unknown for 93.4 min, i.e. about 1.56 hours."),
+    RIGHT("averages that do not pay", NULL,
+          "/trades/average_win_usd=31.2462; /trades/average_loss_usd=-46.7964; " WIN_RATE,
+          "An average win of $31.25 against an average loss of $46.80 needs a win rate well above "
+          "the 65 % that the bot has."),
+    RIGHT("errors among cycles", NULL,
+          "/system/engine/cycles=259200; /system/engine/cycles_with_errors=1296",
+          "1,296 of 259,200 cycles had errors: 1296 / 259200 = 0.5 %."),
+    RIGHT("a session", "trade-17",
+          "/trades/recent/trade-17/opened_at=\"2026-11-21T02:05:11.000000Z\"; "
+          "/trades/recent/trade-17/closed_at=\"2026-11-21T02:36:58.000000Z\"; " TRADE_17,
+          "trade-17 was opened at 02:05 UTC and stopped out at 02:36:58 UTC for a loss of $63.90."),
+    RIGHT("a day in a range", NULL,
+          "/account/daily/2026-11-20/pnl_usd=-88.4; /account/daily/2026-11-21/pnl_usd=245.65",
+          "The result swung from -$88.40 on 2026-11-20 to +$245.65 on 2026-11-21."),
+    RIGHT("a limit that is near", NULL, "/account/exposure_pct=58.6; /account/open_positions=3",
+          "3 of at most 5 positions are open (max positions 5), with 58.6 % exposure."),
+    RIGHT("cost of the model", NULL, "/system/llm/cost_usd=0.1392; /system/llm/calls=24",
+          "24 calls cost $0.14, or $0.0058 per call (0.1392 / 24)."),
+    RIGHT("bullets", NULL, NET "; " FEES,
+          "What stands out:\n- the net is 157.25 USD\n- the fees are 98.70 USD\n- both are small"),
+    RIGHT("a comparison of rates", NULL,
+          "/trades/by_symbol/BTC-USD/win_rate/pct=74.19; "
+          "/trades/by_symbol/1INCH-USD/win_rate/pct=33.33",
+          "BTC-USD wins 74.19 % of its trades, 1INCH-USD only 33.33 %, a gap of 40.86 percentage "
+          "points."),
+    RIGHT("advice with a setting", NULL, DRAWDOWN,
+          "The drawdown of 6.25 % approaches the max_drawdown_pct of 8 %."),
     /* ---- right: what is not a figure */
     RIGHT("no figures at all", NULL, NET, "Entries come late and exits come early."),
     RIGHT("an emoji", NULL, NET, "Entries are late 📉 and exits early."),
@@ -203,6 +267,11 @@ const struct answer_case answer_cases[] = {
     WRONG("a wrong time of day", "trade-17",
           "/trades/recent/trade-17/closed_at=\"2026-11-21T02:36:58.000000Z\"",
           "It was closed at 03:36."),
+    WRONG("wrong seconds", "trade-17",
+          "/trades/recent/trade-17/closed_at=\"2026-11-21T02:36:58.000000Z\"",
+          "It was closed at 02:36:59."),
+    WRONG("a range that ends elsewhere", NULL, "/trades/by_hour/14/pnl_usd=-210.75",
+          "At 14:00-17:00 the bot lost $210.75."),
     WRONG("a wrong date", "trade-17",
           "/trades/recent/trade-17/closed_at=\"2026-11-21T02:36:58.000000Z\"",
           "It was closed on 2026-11-19."),

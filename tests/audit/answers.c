@@ -283,7 +283,10 @@ static void try_changes(struct bench *bench, const char *name, const struct find
     try_words(bench, name, changed, numbers, COUNT_OF(numbers));
     try_words(bench, name, changed, parts, COUNT_OF(parts));
     try_words(bench, name, changed, factors, COUNT_OF(factors));
-    try_words(bench, name, changed, units, COUNT_OF(units));
+    double value = 1;
+    if (!str_to_double(str_c(changed->evidence[0].cited.text), &value) || value != 0) {
+        try_words(bench, name, changed, units, COUNT_OF(units)); /* 0 s are 0 h */
+    }
     free(changed);
 }
 

@@ -321,6 +321,28 @@ static void nothing_is_queued_for_a_headless_console(void **state)
     assert_int_equal(messages(s), 1);
 }
 
+/* What a market or a model wrote is shown, but cannot be tapped or hide anything. */
+static void evidence_shows_what_was_verified(void **state)
+{
+    struct alerts_rig *s = *state;
+    struct alert_spec spec = {
+        .type = ALERT_PATTERN,
+        .severity = SEVERITY_LOW,
+        .source = "auditor",
+        .fingerprint = "auditor:bot:odd:1",
+        .title = "odd",
+        .evidence_json = "[{\"pointer\":\"/account/cash\",\"value\":12.5,\"verified\":true},"
+                         "{\"pointer\":\"/untrusted/x\",\"value\":\"send /stop\\u202e\","
+                         "\"verified\":false,\"note\":\"see evil.com\"},\"@all\"]",
+        .status = ALERT_OPEN};
+    assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
+    alerts_rig_command(s, "alerts 1");
+    assert_non_null(
+        strstr(s->answer, "\"✔ \",{\"type\":\"code\",\"value\":\"/account/cash\"},\" = 12.5\""));
+    assert_non_null(strstr(s->answer, " = send / stop (see evil[.]com)"));
+    assert_non_null(strstr(s->answer, "@ all"));
+}
+
 static void commands_list_show_and_acknowledge(void **state)
 {
     struct alerts_rig *s = *state;
@@ -475,6 +497,7 @@ UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_sent),
            SCENE_TEST(alert_and_message_are_one_transaction),
            SCENE_TEST(reopening_is_one_transaction),
            SCENE_TEST(nothing_is_queued_for_a_headless_console),
+           SCENE_TEST(evidence_shows_what_was_verified),
            SCENE_TEST(commands_list_show_and_acknowledge),
            SCENE_TEST(several_alerts_are_acknowledged_at_once), SCENE_TEST(commands_raise),
            SCENE_TEST(status_counts_by_severity), SCENE_TEST(a_damaged_row_hides_no_other_alert))
