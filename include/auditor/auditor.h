@@ -11,14 +11,13 @@
  *     desk_add_status_line(desk, auditor_status, auditor);      // "Last audit 12 min ago: 3 …"
  *     auditor_start(auditor);                                   // the schedule
  *
- * Always true: one audit at a time; the report (at most AUDITOR_REPORT_MAX_BYTES of JSON) is frozen
- * before it is used; each figure that a finding of the model cites or writes is proven by the same
- * report, else the finding is stored as rejected, with the reason, and never sent; a rate over
- * fewer than 30 samples has its Wilson interval, and a finding that cites such a rate is ranked
- * medium at most; a model that was asked and gave no verdict, or only unproven findings, is an
- * alert; the reply of an audit without a model says so. The model's answer is data only: the model
- * cannot run anything. Thread: ops (or the only thread of `nightdesk audit`, with a loop of its
- * own).
+ * Always true: one audit at a time; the report (report/report.h) is frozen before it is used; each
+ * figure that a finding of the model cites or writes is proven by the same report, else the finding
+ * is stored as rejected, with the reason, and never sent; a rate over fewer than 30 samples has its
+ * Wilson interval, and a finding that cites such a rate is ranked medium at most; a model that was
+ * asked and gave no verdict, or only unproven findings, is an alert; the reply of an audit without
+ * a model says so. The model's answer is data only: the model cannot run anything. Thread: ops (or
+ * the only thread of `nightdesk audit`, with a loop of its own).
  */
 #pragma once
 
@@ -31,6 +30,7 @@
 #include "model/llm_request.h"
 #include "model/shared.h"
 #include "model/snapshot.h"
+#include "report/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,19 +40,20 @@ struct auditor;
 struct config;
 struct loop;
 struct ops_store;
+struct pool;
 struct trading_store;
 
-/* Above a report of SYMBOLS_LIMIT symbols and POSITIONS_LIMIT positions. */
-#define AUDITOR_REPORT_MAX_BYTES ((size_t)192 * 1024)
-#define AUDITOR_HOURS_MAX        720
+#define AUDITOR_HOURS_MAX REPORT_HOURS_MAX
 
 struct auditor_options {
     struct loop *loop;
     const struct clock *clock;
     const struct config *config;
     struct trading_store *trading; /* read-only; NULL: no trading.db yet, noted in the report */
-    struct ops_store *store;       /* not written to in a dry run */
-    struct alerts *alerts;         /* NULL: every audit is a dry run */
+    struct pool *helpers; /* read the databases, with connections of their own, while the loop goes
+                           * on; NULL: this thread reads them */
+    struct ops_store *store;             /* not written to in a dry run */
+    struct alerts *alerts;               /* NULL: every audit is a dry run */
     const struct llm_client *llm_client; /* NULL: no key is configured. Borrowed */
     /* Returns the engine's newest snapshot. NULL, or a snapshot with version 0: no engine. */
     const struct snapshot *(*snapshot)(void *userdata);

@@ -6,16 +6,17 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "collect.h"
+#include "broken.h"
 #include "config/config.h"
 #include "finding.h"
 #include "ground.h"
-#include "invariant.h"
 #include "io/loop.h"
+#include "io/pool.h"
 #include "llm_prompt.h"
 #include "show.h"
 #include "store/audit_table.h"
 #include "store/ops.h"
+#include "store/trading.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,15 +35,17 @@ struct run {
     const char *trigger; /* "schedule" "operator" "cli" */
     int64_t started_us;  /* wall */
     int64_t started_mono_us;
-    struct json_object *report;
+    struct json_object *report; /* of `read`; NULL until it is read */
+    struct report *read;
+    struct pool_job *job; /* that reads it; NULL: none */
     struct finding_list *findings;
-    enum invariant_state rules[INVARIANT_COUNT];
     struct audit_outcome outcome;
     bool asked;
     const struct llm_client *llm_client; /* that was asked */
     void *llm_request;                   /* handle of the pending request to the model */
     struct action_call *call;            /* waits for the reply; NULL: none */
     struct reply *reply;                 /* filled at the end; NULL: the call's, or none */
+    struct err failed;                   /* ERR_NONE, or why there is no report */
     bool held;                           /* the caller of run_begin frees it */
     bool ended;
 };
@@ -144,7 +147,7 @@ static void add_record(struct auditor *auditor, const struct run *run)
     }
     AUTO_BUF struct buf note = BUF_INIT(sizeof(record.note) - 1);
     show_model(o, &note);
-    AUTO_BUF struct buf report = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 2);
+    AUTO_BUF struct buf report = BUF_INIT(REPORT_MAX_BYTES * 2);
     json_add_text(&report, run->report);
     (void)str_copy(str_c(show_verdict(o)), record.verdict, sizeof(record.verdict));
     (void)str_copy(str_c(run->trigger), record.trigger, sizeof(record.trigger));
@@ -172,14 +175,7 @@ static void update_alerts(struct auditor *auditor, const struct run *run)
                                                .findings = run->findings,
                                                .started_us = run->started_us,
                                                .answered = answered});
-    for (int i = 0; i < INVARIANT_COUNT; i++) {
-        char fingerprint[FINDING_FINGERPRINT_SIZE];
-        (void)snprintf(fingerprint, sizeof(fingerprint), "auditor:rule:%s",
-                       invariant_name((enum invariant)i));
-        if (run->rules[i] == INVARIANT_KEPT) {
-            audit_alerts_resolve(alerts, fingerprint, "the rule was kept in the next audit");
-        }
-    }
+    broken_resolve(run->report, run->findings, auditor->options.store, alerts);
     if (run->outcome.no_verdict.id != ERR_NONE) {
         raise_no_verdict(auditor, &run->outcome.no_verdict);
     } else if (run->asked) {
@@ -212,7 +208,8 @@ static void run_free(struct run *run)
     if (run == NULL) {
         return;
     }
-    (void)json_object_put(run->report);
+    pool_cancel(run->job);
+    report_free(run->read);
     finding_list_free(run->findings);
     free(run);
 }
@@ -305,25 +302,35 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     run_finish(auditor);
 }
 
-/* Which rules looked at this report: the model is not to repeat these, and only these. */
-static void add_rules(const struct run *run, struct buf *out)
+/* Which invariants looked at this report: the model is not to repeat these, and only these. */
+static void add_invariants(const struct run *run, struct buf *out)
 {
-    static const struct {
-        enum invariant_state state;
-        const char *words;
-    } states[] = {{INVARIANT_KEPT, "Rules that hold in this report"},
-                  {INVARIANT_BROKEN, "Rules that are broken, reported already"},
-                  {INVARIANT_UNKNOWN, "Rules that could not be evaluated: nobody checked these"}};
+    static const char *const states[][2] = {
+        {"kept", "Invariants that hold in this report"},
+        {"broken", "Invariants that are broken, reported already"},
+        {"unknown", "Invariants that could not be evaluated: nobody checked these"}};
     for (size_t s = 0; s < COUNT_OF(states); s++) {
-        int count = 0;
-        for (int i = 0; i < INVARIANT_COUNT; i++) {
-            if (run->rules[i] == states[s].state) {
-                buf_addf(out, "%s%s", count == 0 ? states[s].words : "", count == 0 ? ": " : ", ");
-                count++;
-                buf_add_c(out, invariant_name((enum invariant)i));
-            }
+        const char *names[BROKEN_NAMES_MAX];
+        int count = broken_names(run->report, states[s][0], names);
+        for (int i = 0; i < count; i++) {
+            buf_addf(out, "%s%s%s", i == 0 ? states[s][1] : "", i == 0 ? ": " : ", ", names[i]);
         }
         buf_add_c(out, count > 0 ? ".\n" : "");
+    }
+}
+
+/* Compact JSON with '<' and '>' escaped, so that the content cannot close the tag around it. */
+static void add_report(struct json_object *report, struct buf *out)
+{
+    AUTO_BUF struct buf text = BUF_INIT(REPORT_MAX_BYTES);
+    json_add_text(&text, report);
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.data[i];
+        if (byte == '<' || byte == '>') {
+            buf_addf(out, "\\u%04x", (unsigned)byte);
+        } else {
+            buf_add_char(out, byte);
+        }
     }
 }
 
@@ -336,11 +343,11 @@ static int ask(struct auditor *auditor, struct err *err)
         return -err->id;
     }
     /* Escaping makes one byte at most six; the tags and the first lines are short. */
-    AUTO_BUF struct buf user = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 6 + 8192);
-    add_rules(run, &user);
+    AUTO_BUF struct buf user = BUF_INIT(REPORT_MAX_BYTES * 6 + 8192);
+    add_invariants(run, &user);
     buf_addf(&user, "The report of the last %lld hours:\n<untrusted_data>",
              (long long)run->request.hours);
-    collect_text(run->report, &user);
+    add_report(run->report, &user);
     buf_add_c(&user, "</untrusted_data>\n");
     const struct llm_client *llm_client = auditor->options.llm_client;
     struct llm_request llm_request = {.system = auditor->prompt->text,
@@ -356,51 +363,27 @@ static int ask(struct auditor *auditor, struct err *err)
                            err);
 }
 
-/* Begins an audit, which may have ended on return. ret_run NULL: it is freed when it ends; else the
- * caller must free it. */
-static int run_begin(struct auditor *auditor, const struct auditor_request *request,
-                     const char *trigger, struct reply *reply, struct run **ret_run,
-                     struct err *err)
+static void show_progress(const struct run *run)
 {
-    if (auditor->run != NULL) {
-        return err_set(
-            err, ERR_AUDIT_BUSY, "it began %lld s ago (%s)",
-            (long long)((mono_us(auditor) - auditor->run->started_mono_us) / USEC_PER_SEC),
-            auditor->run->trigger);
+    if (run->call != NULL && run->asked) {
+        action_progress(run->call, "the invariants found %d; %s is reading the report",
+                        show_count(run->findings, false), run->outcome.model);
+    } else if (run->call != NULL) {
+        action_progress(run->call, "reading the figures of the last %lld h",
+                        (long long)run->request.hours);
     }
-    struct run *run = calloc(1, sizeof(*run));
-    ASSERT(run != NULL);
-    run->request = *request;
-    run->request.hours = request->hours > 0 ? request->hours : HOURS_USUAL;
-    run->request.dry_run |= auditor->options.alerts == NULL;
-    run->trigger = trigger;
-    run->started_us = clock_wall_us(auditor->options.clock);
-    run->started_mono_us = mono_us(auditor);
-    run->findings = finding_list_new();
-    struct collect_input in = {.sources = &auditor->options,
-                               .hours = run->request.hours,
-                               .started_mono_us = auditor->made_mono_us,
-                               .wall_minus_mono_us = auditor->wall_minus_mono_us};
-    int rc = collect_report(&in, &run->report, err);
-    if (rc < 0) {
-        run_free(run);
-        return rc;
-    }
-    invariant_run(run->report, run->findings, run->rules);
-    for (int i = 0; i < INVARIANT_COUNT; i++) {
-        if (run->rules[i] == INVARIANT_UNKNOWN) {
-            run->outcome.not_evaluated[run->outcome.not_evaluated_count++] =
-                invariant_name((enum invariant)i);
-        }
-    }
+}
+
+/* The report is read: what breaks an invariant, then the model. */
+static void run_go_on(struct auditor *auditor)
+{
+    struct run *run = auditor->run;
+    run->report = report_document(run->read);
+    broken_findings(run->report, run->findings);
+    run->outcome.not_evaluated_count =
+        broken_names(run->report, "unknown", run->outcome.not_evaluated);
     for (int i = 0; i < run->findings->count; i++) {
         ground_finding(run->report, &run->findings->items[i]);
-    }
-    run->reply = reply;
-    run->held = ret_run != NULL;
-    auditor->run = run;
-    if (ret_run != NULL) {
-        *ret_run = run;
     }
     if (run->request.offline) {
         run->outcome.not_asked = "the audit is offline";
@@ -410,11 +393,158 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
     struct err why = {0};
     if (run->outcome.not_asked == NULL) {
         if (ask(auditor, &why) == 0) {
-            return 0;
+            show_progress(run);
+            return;
         }
         run->outcome.no_verdict = why;
     }
     run_finish(auditor);
+}
+
+/* An audit without a report is none: nothing was checked, and nothing is resolved. */
+static void run_fail(struct auditor *auditor, const struct err *why)
+{
+    struct run *run = auditor->run;
+    auditor->run = NULL;
+    log_err(LOG_LEVEL_ERROR, why, "could not run the audit");
+    run->failed = *why;
+    run->ended = true;
+    if (run->call != NULL) {
+        action_finish(run->call, why);
+    }
+    if (!run->held) {
+        run_free(run);
+    }
+}
+
+/* ------------------------------------------------------------------ reading off the loop */
+
+/* What a helper reads, with connections of its own. */
+struct reading {
+    struct report *report;
+    char *state_dir;
+    bool has_trading;
+    int rc;
+    struct err err;
+};
+
+static void reading_work(void *data)
+{
+    struct reading *reading = data;
+    AUTO_TRADING_STORE struct trading_store *trading = NULL;
+    AUTO_OPS_STORE struct ops_store *ops = NULL;
+    struct err *err = &reading->err;
+    reading->rc = ops_store_open(reading->state_dir, OPS_STORE_READ, &ops, err);
+    if (reading->rc == 0 && reading->has_trading) {
+        reading->rc = trading_store_open(reading->state_dir, TRADING_STORE_READ, &trading, err);
+    }
+    if (reading->rc == 0) {
+        reading->rc = report_read(reading->report, trading, ops, err);
+    }
+}
+
+static void reading_done(void *data, void *userdata)
+{
+    struct reading *reading = data;
+    struct auditor *auditor = userdata;
+    auditor->run->job = NULL;
+    auditor->run->read = TAKE(reading->report);
+    if (reading->rc < 0) {
+        run_fail(auditor, &reading->err);
+    } else {
+        run_go_on(auditor);
+    }
+}
+
+static void reading_drop(void *data)
+{
+    struct reading *reading = data;
+    report_free(reading->report);
+    free(reading->state_dir);
+    free(reading);
+}
+
+/* Reads the report on a helper, or here. *ret_later: reading_done will go on. */
+static int run_read(struct auditor *auditor, struct report *report, bool *ret_later,
+                    struct err *err)
+{
+    const struct auditor_options *o = &auditor->options;
+    *ret_later = false;
+    if (o->helpers == NULL) {
+        auditor->run->read = report;
+        return report_read(report, o->trading, o->store, err);
+    }
+    struct reading *reading = calloc(1, sizeof(*reading));
+    NEED_MEMORY(reading != NULL);
+    *reading = (struct reading){
+        .report = report, .state_dir = strdup(o->state_dir), .has_trading = o->trading != NULL};
+    NEED_MEMORY(reading->state_dir != NULL);
+    auditor->run->job = pool_start(o->helpers,
+                                   &(struct pool_work){.work = reading_work,
+                                                       .done = reading_done,
+                                                       .drop = reading_drop,
+                                                       .data = reading,
+                                                       .userdata = auditor},
+                                   err);
+    if (auditor->run->job == NULL) {
+        reading_drop(reading);
+        return -(int)err->id;
+    }
+    *ret_later = true;
+    return 0;
+}
+
+/* Begins an audit, which may have ended on return. ret_run NULL: it is freed when it ends; else the
+ * caller must free it. */
+static int run_begin(struct auditor *auditor, const struct auditor_request *request,
+                     const char *trigger, struct reply *reply, struct run **ret_run,
+                     struct err *err)
+{
+    const struct auditor_options *o = &auditor->options;
+    if (auditor->run != NULL) {
+        return err_set(
+            err, ERR_AUDIT_BUSY, "it began %lld s ago (%s)",
+            (long long)((mono_us(auditor) - auditor->run->started_mono_us) / USEC_PER_SEC),
+            auditor->run->trigger);
+    }
+    struct run *run = calloc(1, sizeof(*run));
+    NEED_MEMORY(run != NULL);
+    run->request = *request;
+    run->request.hours = request->hours > 0 ? request->hours : HOURS_USUAL;
+    run->request.dry_run |= o->alerts == NULL;
+    run->trigger = trigger;
+    run->started_us = clock_wall_us(o->clock);
+    run->started_mono_us = mono_us(auditor);
+    run->findings = finding_list_new();
+    run->reply = reply;
+    run->held = true;
+    auditor->run = run;
+    const struct report_sources sources = {
+        .clock = o->clock,
+        .config = o->config,
+        .snapshot = o->snapshot != NULL ? o->snapshot(o->snapshot_userdata) : NULL,
+        .shared = o->shared,
+        .state_dir = o->state_dir,
+        .daemon = o->snapshot != NULL,
+        .started_mono_us = auditor->made_mono_us,
+        .wall_minus_mono_us = auditor->wall_minus_mono_us};
+    bool later = false;
+    int rc = run_read(auditor, report_new(&sources, run->request.hours), &later, err);
+    if (rc < 0) {
+        auditor->run = NULL;
+        run_free(run);
+        return rc;
+    }
+    if (!later) {
+        run_go_on(auditor);
+    }
+    if (ret_run != NULL) {
+        *ret_run = run;
+    } else if (run->ended) {
+        run_free(run);
+    } else {
+        run->held = false;
+    }
     return 0;
 }
 
@@ -422,6 +552,12 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
 static void run_give_up(struct auditor *auditor)
 {
     struct run *run = auditor->run;
+    if (run->report == NULL) { /* still being read: the disk hangs */
+        struct err late = {0};
+        (void)err_set(&late, ERR_AUDIT_LATE, "the databases are still being read");
+        run_fail(auditor, &late);
+        return;
+    }
     if (run->llm_request != NULL) {
         run->llm_client->cancel(run->llm_client->self, run->llm_request);
         run->llm_request = NULL;
@@ -535,8 +671,7 @@ static int run_action(struct action_call *call, struct err *err)
     run->held = false;
     run->reply = NULL;
     run->call = call;
-    action_progress(call, "the rules found %d; %s is reading the report",
-                    show_count(run->findings, false), run->outcome.model);
+    show_progress(run);
     return ACTION_PENDING;
 }
 
@@ -632,6 +767,11 @@ int auditor_run_sync(struct auditor *auditor, const struct auditor_request *requ
         if (!run->ended && mono_us(auditor) - begun_us > SYNC_MAX_US) {
             run_give_up(auditor);
         }
+    }
+    if (run->failed.id != ERR_NONE) {
+        *err = run->failed;
+        run_free(run);
+        return -(int)err->id;
     }
     enum severity worst = show_worst(run->findings);
     *ret_exit = worst == SEVERITY_CRITICAL ? AUDITOR_EXIT_CRITICAL

@@ -27,7 +27,7 @@
 
 struct claim_verdict {
     char reason[FINDING_REASON_SIZE]; /* "16 %" in the title is not among the evidence */
-    bool few;                         /* a figure is a share of fewer than GROUND_FEW_SAMPLES */
+    bool few;                         /* a figure is a share of fewer than RATE_FEW_SAMPLES */
 };
 
 bool claim_check(struct json_object *report, const struct finding *finding,

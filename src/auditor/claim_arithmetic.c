@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "ground.h"
+#include "report/rate.h"
 
 #include <math.h>
 #include <string.h>
@@ -216,8 +217,8 @@ static bool is_written_out(const struct proof *proof, const struct prose *p, int
         proven = (opens || equals) && evaluate(proof, p, i + 1, &term, &last, &whole) &&
                  (equals || token_is(p, p->figures[last].last + 1, ")")) && shows_term(f, term);
     }
-    *ret_few |= proven && whole > 0 && whole < GROUND_FEW_SAMPLES &&
-                f->shown.unit.dimension == DIMENSION_PCT;
+    *ret_few |=
+        proven && whole > 0 && whole < RATE_FEW_SAMPLES && f->shown.unit.dimension == DIMENSION_PCT;
     return proven;
 }
 
@@ -349,7 +350,7 @@ static bool is_related(const struct proof *proof, const struct prose *p, int i, 
                     continue;
                 }
                 *ret_few |= r == RELATION_SHARE && values[b]->unit.dimension == DIMENSION_NONE &&
-                            values[b]->value < GROUND_FEW_SAMPLES;
+                            values[b]->value < RATE_FEW_SAMPLES;
                 return true;
             }
         }

@@ -140,7 +140,8 @@ static void add_part(struct buf *out, struct str part, size_t max)
 void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERPRINT_SIZE])
 {
     if (finding->rule != NULL) {
-        (void)snprintf(ret, FINDING_FINGERPRINT_SIZE, "auditor:rule:%s", finding->rule);
+        (void)snprintf(ret, FINDING_FINGERPRINT_SIZE, "auditor:rule:%s:%s", finding->rule,
+                       finding->subject);
         return;
     }
     struct str subject = finding->subject[0] != '\0' ? subject_name(finding) : STR_LIT("bot");

@@ -37,10 +37,10 @@ bool finding_check_read(const struct json_object *object, struct finding_check *
 void finding_check_write(const struct finding_check *check, struct buf *out);
 /* [{"pointer","value","verified","note"}], as stored with an alert. */
 void finding_evidence_write(const struct finding *finding, struct buf *out);
-/* Finding the same problem again gives the same fingerprint: "auditor:rule:<rule>", or for the
- * model "auditor:<subject>:<problem>:<hash>" with a hash of subject and pointers. Their order, an
- * index in one, the part of a rate, a unit at the end of a key, the type, the severity and the
- * words do not matter. Without evidence the title is hashed. */
+/* Finding the same problem again gives the same fingerprint: "auditor:rule:<rule>:<subject>",
+ * or for the model "auditor:<subject>:<problem>:<hash>" with a hash of subject and pointers. Their
+ * order, an index in one, the part of a rate, a unit at the end of a key, the type, the severity
+ * and the words do not matter. Without evidence the title is hashed. */
 void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERPRINT_SIZE]);
 /* The pointers in that general form, sorted, each once. */
 struct finding_pointers {

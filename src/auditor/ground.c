@@ -6,6 +6,7 @@
 #include "proof.h"
 #include "prose.h"
 #include "quantity.h"
+#include "report/rate.h"
 #include "subject.h"
 
 #include <math.h>
@@ -56,36 +57,6 @@ bool ground_matches(struct json_object *value, const char *pointer,
     return false;
 }
 
-/* ------------------------------------------------------------------ rates */
-
-void ground_wilson(int64_t k, int64_t n, double *ret_low, double *ret_high)
-{
-    const double z = 1.959963984540054; /* 97.5 % point of the normal distribution */
-    double count = (double)n;
-    double p = (double)k / count;
-    double centre = p + z * z / (2 * count);
-    double half = z * sqrt(p * (1 - p) / count + z * z / (4 * count * count));
-    double scale = 1 + z * z / count;
-    *ret_low = fmax(0, (centre - half) / scale);
-    *ret_high = fmin(1, (centre + half) / scale);
-}
-
-void ground_rate(struct json_out *out, const char *key, int64_t k, int64_t n)
-{
-    json_out_object(out, key);
-    json_out_i64(out, "k", k);
-    json_out_i64(out, "n", n);
-    if (n > 0) {
-        double low = 0;
-        double high = 0;
-        ground_wilson(k, n, &low, &high);
-        json_out_rounded(out, "pct", 100 * (double)k / (double)n, 2);
-        json_out_rounded(out, "low_pct", 100 * low, 2);
-        json_out_rounded(out, "high_pct", 100 * high, 2);
-    }
-    json_out_end(out);
-}
-
 /* ------------------------------------------------------------------ few samples */
 
 static struct json_object *owner_of(struct json_object *report, const char *pointer)
@@ -112,18 +83,18 @@ static bool is_average(const char *pointer)
 }
 
 /* The number of samples of a rate beside the count, or of an average beside its count; at least
- * GROUND_FEW_SAMPLES if there is no such thing. */
+ * RATE_FEW_SAMPLES if there is no such thing. */
 static int64_t samples_beside(struct json_object *report, const char *pointer)
 {
     static const char *const sizes[] = {"n", "count", "samples"};
     struct json_object *owner = owner_of(report, pointer);
     struct json_object *value = NULL;
-    int64_t least = GROUND_FEW_SAMPLES;
+    int64_t least = RATE_FEW_SAMPLES;
     if (owner == NULL || !pointer_find(report, pointer, &value)) {
         return least;
     }
     for (size_t i = 0; is_average(pointer) && i < COUNT_OF(sizes); i++) {
-        int64_t n = json_i64(owner, sizes[i], GROUND_FEW_SAMPLES);
+        int64_t n = json_i64(owner, sizes[i], RATE_FEW_SAMPLES);
         least = n < least ? n : least;
     }
     bool is_count = json_object_is_type(value, json_type_int) &&
@@ -133,7 +104,7 @@ static int64_t samples_beside(struct json_object *report, const char *pointer)
         {
             (void)key;
             bool is_rate = json_is_object(member) && json_is_number(json_get(member, "k"));
-            int64_t n = json_i64(member, "n", GROUND_FEW_SAMPLES);
+            int64_t n = json_i64(member, "n", RATE_FEW_SAMPLES);
             least = is_rate && n < least ? n : least;
         }
     }
@@ -205,15 +176,15 @@ void ground_finding(struct json_object *report, struct finding *finding)
         any |= evidence->verified;
         const struct json_object *rate =
             evidence->verified ? proof_rate_at(report, evidence->pointer) : NULL;
-        int64_t n = json_i64(rate, "n", GROUND_FEW_SAMPLES);
-        if (n < GROUND_FEW_SAMPLES) {
+        int64_t n = json_i64(rate, "n", RATE_FEW_SAMPLES);
+        if (n < RATE_FEW_SAMPLES) {
             few = true;
             (void)snprintf(evidence->note, sizeof(evidence->note),
                            "n = %lld, 95 %% interval %.1f to %.1f %%", (long long)n,
                            json_double(rate, "low_pct", 0), json_double(rate, "high_pct", 100));
         }
         few |= finding->rule == NULL && evidence->verified &&
-               samples_beside(report, evidence->pointer) < GROUND_FEW_SAMPLES;
+               samples_beside(report, evidence->pointer) < RATE_FEW_SAMPLES;
     }
     if (finding->rule == NULL) {
         ground_words(report, finding, &few);

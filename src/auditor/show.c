@@ -3,8 +3,11 @@
 #include "base/clock.h"
 #include "model/model_json.h"
 #include "model/plain_text.h"
+#include "report/invariant.h"
 
 #include <string.h>
+
+#define NAMES_SHOWN    6
 
 #define REJECTED_SHOWN 5
 
@@ -153,10 +156,12 @@ static void show_limits(const struct audit_outcome *outcome, struct reply *reply
     }
     if (outcome->not_evaluated_count > 0) {
         AUTO_BUF struct buf names = BUF_INIT(4096);
-        for (int i = 0; i < outcome->not_evaluated_count; i++) {
+        for (int i = 0; i < outcome->not_evaluated_count && i < NAMES_SHOWN; i++) {
             buf_addf(&names, "%s%s", i > 0 ? ", " : "", outcome->not_evaluated[i]);
         }
-        reply_para(reply, "Not evaluated, since their figures are missing: {}.",
+        buf_add_c(&names, outcome->not_evaluated_count > NAMES_SHOWN ? ", …" : "");
+        reply_para(reply, "{} of {} invariants were not evaluated, since figures are missing: {}.",
+                   cell_count(outcome->not_evaluated_count), cell_count(invariant_count()),
                    cell_text(names.data));
     }
 }

@@ -9,11 +9,10 @@
 
 #include "answer.h"
 #include "base/dec.h"
+#include "broken.h"
 #include "command/reply.h"
 #include "finding.h"
 #include "store/audit_table.h"
-
-#define SHOW_RULES_MAX 128
 
 /* The result of one audit. */
 struct audit_outcome {
@@ -26,9 +25,9 @@ struct audit_outcome {
     const char *not_asked; /* why the model was not asked; NULL: it was asked */
     char model[64];        /* the model that was asked; "": none */
     char request_id[64];
-    struct answer_counts counts;               /* of the model's answer */
-    struct audit_errors errors;                /* of the model, over the last audits and this one */
-    const char *not_evaluated[SHOW_RULES_MAX]; /* rules whose figures are not in the report */
+    struct answer_counts counts; /* of the model's answer */
+    struct audit_errors errors;  /* of the model, over the last audits and this one */
+    const char *not_evaluated[BROKEN_NAMES_MAX]; /* invariants whose figures are missing */
     int not_evaluated_count;
     int64_t tokens_in;
     int64_t tokens_out;

@@ -664,6 +664,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                   .trading = ops->trading,
                                   .store = ops->store,
                                   .alerts = ops->alerts,
+                                  .helpers = ops->helpers,
                                   .llm_client = ops->has_model ? &ops->llm_client : NULL,
                                   .snapshot = read_snapshot,
                                   .snapshot_userdata = ops->desk,

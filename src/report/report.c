@@ -253,7 +253,7 @@ static int freeze(struct report *report, struct err *err)
         return err_set(err, ERR_BUF_FULL, "audit report over %zu bytes", text.max);
     }
     log_redact(text.data);
-    return json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &report->document, err);
+    return json_parse(str_c(text.data), &JSON_LIMITS_DEFAULT, &report->document, err);
 }
 
 int report_read(struct report *report, struct trading_store *trading, struct ops_store *ops,

@@ -1,4 +1,3 @@
-#include "../../../src/auditor/collect.h"
 #include "../../../src/command/call.h"
 #include "alerts/alerts.h"
 #include "auditor/auditor.h"
@@ -40,7 +39,8 @@ struct model {
 struct rig {
     struct clock_fake clock;
     struct loop *loop;
-    struct config config;
+    struct config *defaults;
+    struct config config; /* with the texts of the defaults */
     struct ops_store *store;
     struct trading_store *trading;
     struct alerts *alerts;
@@ -137,6 +137,9 @@ static int set_up(void **state)
     log_set_sink(swallow, NULL);
     clock_fake_init(&rig->clock, NOW_US);
     rig->loop = loop_new_fake(&rig->clock, &err);
+    assert_int_equal(
+        config_load(&(struct config_options){.no_file = true}, &rig->defaults, NULL, &err), 0);
+    rig->config = *rig->defaults;
     rig->config.claude_model = "claude-test";
     rig->config.telegram_bot_token = "1:x";
     rig->config.telegram_chat_id = 42;
@@ -158,9 +161,12 @@ static int set_up(void **state)
                                       .market_speed = 60,
                                       .state = TRADING_ACTIVE,
                                       .initial_cash = dec_from_int(10000),
-                                      .cash = dec_from_int(10000),
-                                      .equity = dec_from_int(10000),
+                                      .cash = dec_from_int(9375),
+                                      .equity = dec_from_int(9375),
+                                      .equity_peak = dec_from_int(10000),
                                       .drawdown_pct = 6.25,
+                                      .max_drawdown_pct = 15,
+                                      .max_daily_loss_pct = 5,
                                       .decisions = 5,
                                       .books_balance = true};
     rig->model.later = loop_add_deferred(rig->loop, model_answers, &rig->model);
@@ -182,6 +188,7 @@ static int tear_down(void **state)
     loop_source_free(rig->model.later);
     loop_free(rig->loop);
     free(rig->model.user);
+    config_free(rig->defaults);
     free(rig);
     return 0;
 }
@@ -407,8 +414,8 @@ static int count_of(struct rig *rig, int64_t *ret_seen)
     "\",\"description\":\"d\",\"recommendation\":\"r\",\"problem\":\"" problem         \
     "\",\"evidence\":[" evidence "]}]}"
 #define DRAWDOWN "{\"pointer\":\"/account/drawdown_pct\",\"value\":6.25}"
-#define CASH     "{\"pointer\":\"/account/cash\",\"value\":10000}"
-#define EQUITY   "{\"pointer\":\"/account/equity\",\"value\":10000}"
+#define CASH     "{\"pointer\":\"/account/cash\",\"value\":9375}"
+#define EQUITY   "{\"pointer\":\"/account/equity\",\"value\":9375}"
 
 static void a_repeat_in_other_words_is_counted(void **state)
 {
@@ -529,7 +536,7 @@ static void rules_that_were_not_evaluated_are_named(void **state)
     struct json_object *names = json_get(reply_data(reply), "not_evaluated");
     assert_true(json_len(names) > 0);
     const char *name = json_object_get_string(json_item(names, 0));
-    assert_true(shows(reply, "Not evaluated"));
+    assert_true(shows(reply, "were not evaluated"));
     assert_true(shows(reply, name));
     const char *unknown = strstr(rig->model.user, "could not be evaluated");
     assert_non_null(unknown);
@@ -606,14 +613,14 @@ static void a_broken_rule_is_raised_resolved_and_reopened(void **state)
     rig->snapshot.books_balance = false;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CRITICAL);
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(status_of(rig, "auditor:rule:books", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:rule:books_flag:engine", alert), ALERT_OPEN);
     int64_t id = alert->id;
     rig->snapshot.books_balance = true;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
-    assert_int_equal(status_of(rig, "auditor:rule:books", alert), ALERT_FIXED);
+    assert_int_equal(status_of(rig, "auditor:rule:books_flag:engine", alert), ALERT_FIXED);
     rig->snapshot.books_balance = false;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CRITICAL);
-    assert_int_equal(status_of(rig, "auditor:rule:books", alert), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:rule:books_flag:engine", alert), ALERT_OPEN);
     assert_int_equal(alert->id, id);
     assert_int_equal(alert->reopened, 1);
     assert_int_equal(alert->count, 2);
@@ -628,10 +635,10 @@ static void a_stale_heartbeat_is_found_despite_a_new_snapshot(void **state)
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
     rig->silent_us = SHARED_SILENT_US;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
-    assert_int_equal(status_of(rig, "auditor:rule:feed", NULL), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:rule:engine_silent:engine", NULL), ALERT_OPEN);
     rig->silent_us = 0;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
-    assert_int_equal(status_of(rig, "auditor:rule:feed", NULL), ALERT_FIXED);
+    assert_int_equal(status_of(rig, "auditor:rule:engine_silent:engine", NULL), ALERT_FIXED);
 }
 
 static int64_t audits(struct rig *rig)
@@ -809,21 +816,22 @@ static void the_report_is_bounded_tagged_and_redacted(void **state)
     assert_int_equal(run(rig, &(struct auditor_request){.hours = 24}, reply), AUDITOR_EXIT_HIGH);
     struct json_object *report = json_get(reply_data(reply), "report");
     assert_int_equal(json_i64(json_at(report, "/trades"), "count", 0), 50);
-    assert_int_equal(json_i64(json_at(report, "/trades/win_rate"), "k", 0), 10);
-    assert_int_equal(json_len(json_at(report, "/trades/recent")), 20);
-    assert_int_equal(json_i64(json_at(report, "/counters/trades"), "table_minus_state", 0), 2);
-    assert_true(json_double(json_at(report, "/books"), "difference", -1) == 0);
-    assert_true(json_double(json_at(report, "/counters/realised_pnl"), "difference", -1) == 0);
-    assert_true(json_double(json_at(report, "/counters/funding"), "difference", -1) == 0);
-    assert_int_equal(json_i64(json_at(report, "/system/services/demo"), "changes", 0), 11);
+    assert_int_equal(json_i64(json_at(report, "/win_loss/win_rate"), "k", 0), 10);
+    assert_int_equal(json_object_object_length(json_at(report, "/trades/recent")), 20);
+    assert_int_equal(json_i64(json_at(report, "/services/demo"), "changes", 0), 11);
     assert_true(json_double(json_at(report, "/system/process"), "rss_mib", 0) > 0);
     assert_true(json_double(json_at(report, "/system/disk"), "free_mib", 0) > 0);
-    assert_int_equal(status_of(rig, "auditor:rule:counters", NULL), ALERT_OPEN);
-    assert_int_equal(status_of(rig, "auditor:rule:idle", NULL), ALERT_OPEN);
-    assert_int_equal(status_of(rig, "auditor:rule:books", NULL), -1);
+    assert_int_equal(status_of(rig, "auditor:rule:trade_count:trades", NULL), ALERT_OPEN);
+    assert_int_equal(status_of(rig, "auditor:rule:service_flapping:service-demo", NULL),
+                     ALERT_OPEN);
+    static const char *const kept[] = {"cash", "realised", "funding", "fees"};
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        struct json_object *outcome = json_get(json_at(report, "/invariants"), kept[i]);
+        assert_string_equal(json_text(outcome, "state"), "kept");
+    }
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
     json_add_text(&text, report);
-    assert_true(text.len < AUDITOR_REPORT_MAX_BYTES);
+    assert_true(text.len < REPORT_MAX_BYTES);
     assert_null(strstr(text.data, "hunter2"));
     /* the model's text has one tag pair, and the content cannot close it */
     const char *end = strstr(rig->model.user, "</untrusted_data>");
@@ -932,7 +940,8 @@ static void the_report_holds_all_symbols_and_positions(void **state)
     assert_int_not_equal(run(rig, &(struct auditor_request){.hours = 24}, reply),
                          AUDITOR_EXIT_NO_VERDICT);
     struct json_object *report = json_get(reply_data(reply), "report");
-    assert_int_equal(json_len(json_at(report, "/account/positions")), POSITIONS_LIMIT);
+    assert_int_equal(json_object_object_length(json_at(report, "/account/positions")),
+                     POSITIONS_LIMIT);
     assert_int_equal(json_object_object_length(json_at(report, "/system/feed")), SYMBOLS_LIMIT);
 }
 

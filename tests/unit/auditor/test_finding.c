@@ -44,9 +44,10 @@ static void the_same_problem_has_the_same_fingerprint(void **state)
     assert_string_equal(prints[0], prints[1]);
     assert_string_not_equal(prints[0], prints[2]);
     assert_string_not_equal(prints[2], prints[3]);
-    list->items[0].rule = "books";
+    list->items[0].rule = "no_stop";
+    (void)str_copy(str_c("BTC-USD"), list->items[0].subject, sizeof(list->items[0].subject));
     finding_fingerprint(&list->items[0], prints[0]);
-    assert_string_equal(prints[0], "auditor:rule:books");
+    assert_string_equal(prints[0], "auditor:rule:no_stop:BTC-USD");
     finding_list_free(list);
 }
 

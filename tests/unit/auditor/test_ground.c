@@ -1,4 +1,5 @@
 #include "../../../src/auditor/ground.h"
+#include "report/rate.h"
 #include "unit/unit.h"
 
 #include <math.h>
@@ -289,11 +290,11 @@ static void the_wilson_interval_matches_published_figures(void **state)
     (void)state;
     double low = 0;
     double high = 0;
-    ground_wilson(4, 7, &low, &high);
+    rate_wilson(4, 7, &low, &high);
     assert_true(fabs(low - 0.2505) < 0.0005 && fabs(high - 0.8418) < 0.0005);
-    ground_wilson(0, 10, &low, &high);
+    rate_wilson(0, 10, &low, &high);
     assert_true(low == 0 && fabs(high - 0.2775) < 0.0005);
-    ground_wilson(10, 10, &low, &high);
+    rate_wilson(10, 10, &low, &high);
     assert_true(fabs(low - 0.7225) < 0.0005 && high > 0.999999);
 }
 
