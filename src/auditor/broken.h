@@ -1,6 +1,6 @@
 /*
  * broken.h: the invariants that a report shows as broken, as findings and as alerts: one for each
- * subject, since two troubles of one kind are two.
+ * subject, since two faults of one kind are two.
  *
  *     broken_findings(report, list);
  *     broken_resolve(report, list, store, alerts);           // after the findings were raised

@@ -116,13 +116,13 @@ static void add_says(const char *says, const struct json_object *figures, struct
 
 static void add_subject(const struct row *row, struct db_rows *rows, struct json_object *subjects)
 {
+    struct json_out out = JSON_OUT_TREE(subjects);
     char name[64];
     str_cut(db_text(rows, 0), name, sizeof(name));
-    struct json_object *figures = json_object_new_object();
-    struct json_out out = JSON_OUT_TREE(figures);
+    json_out_object(&out, name);
     source_columns(rows, 1, &out);
-    add_says(row->says, figures, &out);
-    json_object_object_add(subjects, name, figures);
+    add_says(row->says, json_get(subjects, name), &out);
+    json_out_end(&out);
 }
 
 /* ------------------------------------------------------------------ one invariant */

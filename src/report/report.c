@@ -29,7 +29,7 @@ struct report {
     int64_t speed;
     int64_t check_us; /* between two health checks */
     struct settings settings;
-    struct json_object *root; /* being written; NULL once frozen */
+    struct json_object *root; /* being written; the next are parts of it */
     struct json_object *meta;
     struct json_object *account;
     struct json_object *system;
@@ -40,11 +40,12 @@ struct report {
 
 /* ------------------------------------------------------------------ what the process knows */
 
-static struct json_object *add_part(struct json_object *root, const char *name)
+static struct json_object *add_part(struct json_object *parent, const char *name)
 {
-    struct json_object *part = json_object_new_object();
-    json_object_object_add(root, name, part);
-    return part;
+    struct json_out out = JSON_OUT_TREE(parent);
+    json_out_object(&out, name);
+    json_out_end(&out);
+    return json_get(parent, name);
 }
 
 static void add_times(struct report *report, const struct report_sources *sources,
@@ -69,10 +70,10 @@ struct report *report_new(const struct report_sources *sources, int64_t hours)
     NEED_MEMORY(report != NULL);
     report->hours = hours;
     report->root = json_object_new_object();
-    report->gaps = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(report->root);
     json_out_text(&out, "schema", "nightdesk.audit/3");
     report->meta = add_part(report->root, "meta");
+    report->gaps = add_part(report->meta, "gaps");
     config_settings(sources->config, &report->settings);
     const struct snapshot *s = sources->snapshot;
     struct moment m = {.from = sources,
@@ -83,7 +84,7 @@ struct report *report_new(const struct report_sources *sources, int64_t hours)
     moment_add_settings(&m, &out);
     report->account = add_part(report->root, "account");
     report->system = add_part(report->root, "system");
-    report->untrusted = json_object_new_object();
+    report->untrusted = add_part(report->root, "untrusted");
     struct json_out account = JSON_OUT_TREE(report->account);
     struct json_out untrusted = JSON_OUT_TREE(report->untrusted);
     struct json_out system = JSON_OUT_TREE(report->system);
@@ -98,16 +99,8 @@ void report_free(struct report *report)
     if (report == NULL) {
         return;
     }
-    struct json_object *const trees[] = {report->root, report->document};
-    for (size_t i = 0; i < COUNT_OF(trees); i++) {
-        if (trees[i] != NULL) {
-            (void)json_object_put(trees[i]);
-        }
-    }
-    if (report->root != NULL) { /* not yet parts of the root */
-        (void)json_object_put(report->untrusted);
-        (void)json_object_put(report->gaps);
-    }
+    (void)json_object_put(report->root);
+    (void)json_object_put(report->document);
     free(report);
 }
 
@@ -268,7 +261,6 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
         json_out_text(&gaps, "trading", "no database yet");
     }
     add_meta(report);
-    json_object_object_add(report->meta, "gaps", json_object_get(report->gaps));
     int rc = source_open(&source, trading != NULL ? trading_store_db(trading) : NULL,
                          ops != NULL ? ops_store_db(ops) : NULL, report->root, err);
     if (rc < 0) {
@@ -284,7 +276,6 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
     invariants_add(&source, &out);
     source_close(&source);
     glossary_add(&out);
-    json_object_object_add(report->root, "untrusted", json_object_get(report->untrusted));
     return freeze(report, err);
 }
 

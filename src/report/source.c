@@ -82,7 +82,8 @@ void source_close(struct source *source)
 
 void source_fact_i64(struct source *source, const char *name, int64_t value)
 {
-    json_object_object_add(source->facts, name, json_object_new_int64(value));
+    struct json_out out = JSON_OUT_TREE(source->facts);
+    json_out_i64(&out, name, value);
 }
 
 bool source_has(struct source *source, const char *pointer)

@@ -122,6 +122,7 @@ subcommand auditlog key --config "$conf" --state "$state" --json
 subcommand auditlog verify --config "$conf" --state "$state" --json
 subcommand auditlog archive --older-than 0 --config "$conf" --state "$state" --json
 subcommand audit --config "$conf" --state "$state" --json --verbose
+subcommand report --config "$conf" --state "$state" --json
 printf 'x\n' | "$ND" secret set CLAUDE_API_KEY --config "$conf" --state "$state" > /dev/null
 subcommand secret list --config "$conf" --state "$state" --json
 subcommand check-config "$conf" --json

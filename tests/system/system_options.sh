@@ -24,6 +24,7 @@ check-config|quiet.yaml
 config|--config quiet.yaml
 auditlog|show --config quiet.yaml --state old
 audit|--offline --dry-run --config quiet.yaml --state old
+report|--config quiet.yaml --state old
 predict|--model nothing.json --data candles.csv
 replay|--config quiet.yaml --state old
 train|--data candles.csv

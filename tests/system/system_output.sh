@@ -39,6 +39,8 @@ auditlog||auditlog show --config quiet.yaml --state old
 auditlog||auditlog reads --config quiet.yaml --state old
 auditlog||auditlog archive --config quiet.yaml --state old
 audit||audit --offline --dry-run --config quiet.yaml --state old
+report||report --config quiet.yaml --state old
+report||report --json --config quiet.yaml --state old
 predict||predict --model model.json --data rows.csv
 replay||replay --config quiet.yaml --state old
 train||train --data simulated:7:30 --trees 20 --depth 2 --out trained.json
