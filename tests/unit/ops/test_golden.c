@@ -118,12 +118,15 @@ static void open_auditor(struct scene *s)
     s->snapshot->market_speed = 1;
     s->snapshot->state = TRADING_ACTIVE;
     s->snapshot->initial_cash = s->snapshot->cash = s->snapshot->equity = dec_from_int(10000);
+    s->snapshot->equity_peak = dec_from_int(10000);
+    s->snapshot->max_daily_loss_pct = 5;
+    s->snapshot->max_drawdown_pct = 15;
     s->snapshot->books_balance = true;
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
     assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->trading, NULL), 0);
     const struct auditor_options options = {.loop = s->rig.loop,
                                             .clock = &s->rig.clock.clock,
-                                            .config = &s->rig.config,
+                                            .config = s->file,
                                             .trading = s->trading,
                                             .store = s->rig.store,
                                             .alerts = s->alerts,
@@ -179,8 +182,8 @@ static int setup(void **state)
                                           .headless = true};
     assert_int_equal(alerts_new(&alerts, &s->alerts, NULL), 0);
     open_health(s);
-    open_auditor(s);
     open_reload(s);
+    open_auditor(s);
     open_commands(s);
     *state = s;
     return 0;
