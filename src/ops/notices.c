@@ -37,12 +37,15 @@
 #define VALUE_DECISION  "notices.decision_id"
 #define VALUE_VETOES    "notices.vetoes" /* told in the last hour */
 #define VALUE_STATE     "notices.state"
-#define VALUE_RUNNING   "notices.running" /* 1: a process runs, or has crashed */
+#define VALUE_RUNNING   "notices.running" /* of the last process, see enum running */
 #define VALUE_STOPPED   "notices.stopped_us"
 #define VALUE_DAY       "notices.daily_day"
 #define VALUE_DAY_TRADE "notices.daily_trade_id"
 #define VALUE_DAY_VALUE "notices.daily_equity"
 #define VALUE_DAY_AT    "notices.daily_us"
+
+/* A process that ended by itself leaves RUNNING_NOT; any other value means that it crashed. */
+enum running { RUNNING_NEVER = -1, RUNNING_NOT, RUNNING_REPORTED, RUNNING_BEGUN };
 
 /* ---------------------------------------------------------------- helpers */
 
@@ -465,24 +468,46 @@ static int begin_state(struct notices *n, const struct snapshot *s, struct err *
     return rc < 0 || before >= 0 ? rc : write_i64(n, VALUE_STATE, (int64_t)s->state, err);
 }
 
+/* At once, since this process may crash before its start can be reported. */
+static int begun_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    (void)s;
+    int64_t *ret_before = userdata;
+    int rc = read_i64(n, VALUE_RUNNING, RUNNING_NEVER, ret_before, err);
+    return rc < 0 || *ret_before == RUNNING_REPORTED
+               ? rc
+               : write_i64(n, VALUE_RUNNING, RUNNING_BEGUN, err);
+}
+
+static void begin(struct notices *n)
+{
+    n->begun = n->begun || in_one(n, NULL, begun_body, &n->last_running);
+}
+
+/* The start was not reported, so the next process finds what this one found. */
+static int unbegun_body(struct notices *n, const struct snapshot *s, void *userdata,
+                        struct err *err)
+{
+    (void)s;
+    (void)userdata;
+    return write_i64(n, VALUE_RUNNING, n->last_running, err);
+}
+
 static int start_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
 {
     (void)userdata;
-    int64_t running = -1, stopped_us = 0, now_us = now_wall(n);
+    int64_t stopped_us = 0, now_us = now_wall(n);
     struct outbox_undelivered undelivered = {0};
-    int rc = read_i64(n, VALUE_RUNNING, -1, &running, err);
-    if (rc >= 0) {
-        rc = read_i64(n, VALUE_STOPPED, 0, &stopped_us, err);
-    }
+    int rc = read_i64(n, VALUE_STOPPED, 0, &stopped_us, err);
     if (rc >= 0) {
         rc = outbox_table_undelivered(n->o.store, now_us - USEC_PER_DAY, 0, &undelivered, err);
     }
     if (rc < 0) {
         return rc;
     }
-    enum notice_start how = running < 0    ? NOTICE_START_FIRST
-                            : running != 0 ? NOTICE_START_CRASH
-                                           : NOTICE_START_CLEAN;
+    enum notice_start how = n->last_running == RUNNING_NEVER ? NOTICE_START_FIRST
+                            : n->last_running == RUNNING_NOT ? NOTICE_START_CLEAN
+                                                             : NOTICE_START_CRASH;
     int64_t since_us = how == NOTICE_START_CRASH ? n->last_alive_us : stopped_us;
     int64_t begun_us = now_us - (now_mono(n) - n->begun_mono_us);
     int64_t away_us = since_us > 0 && begun_us > since_us ? begun_us - since_us : 0;
@@ -490,14 +515,14 @@ static int start_body(struct notices *n, const struct snapshot *s, void *userdat
     if (rc >= 0 && s->state != TRADING_STARTING) {
         rc = begin_state(n, s, err);
     }
-    return rc < 0 ? rc : write_i64(n, VALUE_RUNNING, 1, err);
+    return rc < 0 ? rc : write_i64(n, VALUE_RUNNING, RUNNING_REPORTED, err);
 }
 
 static int stop_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
 {
     int rc = tell(n, NOTICE_START, NULL, 0, notice_stopped(userdata, s), err);
     if (rc >= 0) {
-        rc = write_i64(n, VALUE_RUNNING, 0, err);
+        rc = write_i64(n, VALUE_RUNNING, RUNNING_NOT, err);
     }
     return rc < 0 ? rc : write_i64(n, VALUE_STOPPED, now_wall(n), err);
 }
@@ -508,6 +533,9 @@ int64_t notices_stopping(struct notices *n, const struct snapshot *s, const char
     int64_t before = 0, after = 0;
     char words[64];
     (void)snprintf(words, sizeof(words), "%s", why);
+    if (n->begun && !n->started) {
+        (void)in_one(n, s, unbegun_body, NULL);
+    }
     if (!n->started || outbox_table_newest(n->o.store, &before, NULL) < 0 ||
         !in_one(n, s, stop_body, words) || outbox_table_newest(n->o.store, &after, NULL) < 0) {
         return 0;
@@ -635,6 +663,7 @@ void notices_init(struct notices *n, const struct notices_options *options)
         n->last_alive_us = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
     }
     notices_apply(n, options->config);
+    begin(n);
 }
 
 void notices_release(struct notices *n)
@@ -663,8 +692,9 @@ void notices_tick(struct notices *n, const struct snapshot *s)
     bool ready = s->version > 0 && s->state != TRADING_STARTING;
     bool late = s->version > 0 && now_mono(n) - n->begun_mono_us >= START_LATE_US;
     touch_alive(n);
+    begin(n);
     if (!n->started) {
-        n->started = (ready || late) && in_one(n, s, start_body, NULL);
+        n->started = n->begun && (ready || late) && in_one(n, s, start_body, NULL);
         return;
     }
     if (ready) {

@@ -57,7 +57,9 @@ struct notices_vetoes {
 struct notices {
     struct notices_options o;
     struct zone *zone;
-    bool started; /* the start was reported */
+    bool begun;           /* it is stored that this process runs */
+    int64_t last_running; /* what the last process left */
+    bool started;         /* the start was reported */
     int64_t begun_mono_us;
     int64_t last_alive_us; /* of the last process; 0: unknown */
     int64_t alive_mono_us; /* the file was touched */

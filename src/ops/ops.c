@@ -385,18 +385,26 @@ static void on_leaving(void *userdata)
     }
 }
 
+/* Whether Telegram is out of reach. Before the first poll ends, which may take a minute, this is
+ * not known. */
+static bool is_unreachable(const struct ops *ops)
+{
+    int64_t since_us = 0;
+    enum chat_state state = telegram_reach(ops->telegram, &since_us);
+    return state != CHAT_UP && state != CHAT_STARTING;
+}
+
 /* Leaves the loop once the message about it is delivered; it is not worth a long wait, nor any if
  * Telegram is out of reach. */
 static void stop(struct ops *ops, const char *why)
 {
-    int64_t since_us = 0;
     if (ops->stop_mono_us != 0) {
         loop_exit(ops->loop, 0); /* asked again */
         return;
     }
     ops->stop_mono_us = mono_us(ops);
     ops->stop_message = notices_stopping(&ops->notices, desk_snapshot(ops->desk), why);
-    if (ops->stop_message == 0 || telegram_reach(ops->telegram, &since_us) != CHAT_UP) {
+    if (ops->stop_message == 0 || is_unreachable(ops)) {
         loop_exit(ops->loop, 0);
         return;
     }

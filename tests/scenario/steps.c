@@ -7,10 +7,12 @@
 #include "scenario.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define EXPECT_US (12 * USEC_PER_SEC)
 
@@ -476,20 +478,39 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "the result is: %s", got.data);
 }
 
-/* Seconds that pass for messages that wait, while the program is not running. */
+/* Sets the time of the file that shows when the last process ended. */
+static void age_alive(struct scene *s, int64_t seconds)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct stat st;
+    buf_addf(&path, "%s/alive", s->dir);
+    if (stat(path.data, &st) == 0) {
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+                                          {.tv_sec = st.st_mtim.tv_sec - seconds}};
+        (void)utimensat(AT_FDCWD, path.data, times, 0);
+    }
+}
+
+/* Seconds that pass while the program is not running: for messages that wait, and since its end. */
 static bool do_later(struct scene *s, const struct yaml_node *step)
 {
     struct ops_store *store = NULL;
     struct err err = {0};
+    int64_t seconds = number(step, 0);
     if (s->pid != 0) {
         return scene_fail(s, "the daemon runs");
     }
     int rc = ops_store_open(s->dir, OPS_STORE_WRITE, &store, &err);
     if (rc == 0) {
         rc = db_run(store->db, "UPDATE outbox SET not_before_us = not_before_us - ?1",
-                    DB_VALUES(DB_I64(number(step, 0) * USEC_PER_SEC)), &err);
+                    DB_VALUES(DB_I64(seconds * USEC_PER_SEC)), &err);
+    }
+    if (rc == 0) {
+        rc = db_run(store->db, "UPDATE kv SET value = value - ?1 WHERE name = 'notices.stopped_us'",
+                    DB_VALUES(DB_I64(seconds * USEC_PER_SEC)), &err);
     }
     ops_store_free(store);
+    age_alive(s, seconds);
     return rc == 0 || scene_fail(s, "%s", err.context);
 }
 

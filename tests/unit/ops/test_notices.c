@@ -358,6 +358,45 @@ static void start_and_stop_say_how_long(void **state)
     assert_non_null(strstr(text, "without a stop"));
 }
 
+/* A process may crash before the engine is ready, and before that is reported. */
+static void a_crash_before_the_report_of_the_start_is_reported(void **state)
+{
+    struct rig *rig = *state;
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    assert_true(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM") > 0);
+    expect(rig, "by SIGTERM");
+    close_rig(rig);
+    open_rig(rig);
+    rig->snapshot->state = TRADING_STARTING;
+    tick(rig, USEC_PER_SEC);
+    expect_nothing(rig);
+    assert_int_equal(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM"), 0);
+    close_rig(rig); /* a clean stop before it is none */
+    open_rig(rig);
+    close_rig(rig);
+    open_rig(rig);
+    rig->snapshot->state = TRADING_ACTIVE;
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "nightdesk stopped unexpectedly");
+    close_rig(rig);
+    open_rig(rig);
+    assert_int_equal(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM"), 0);
+    close_rig(rig); /* the crash before is not forgotten by that */
+    open_rig(rig);
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "nightdesk stopped unexpectedly");
+    assert_true(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM") > 0);
+    expect(rig, "by SIGTERM");
+    close_rig(rig);
+    open_rig(rig);
+    assert_int_equal(notices_stopping(&rig->notices, rig->snapshot, "by SIGTERM"), 0);
+    close_rig(rig);
+    open_rig(rig);
+    tick(rig, USEC_PER_SEC);
+    expect(rig, "nightdesk started");
+}
+
 static void the_daily_report_comes_once_a_day_at_its_hour(void **state)
 {
     struct rig *rig = *state;
@@ -485,6 +524,7 @@ UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once
            TEST(vetoes_of_note_are_reported_once_an_hour), TEST(vetoes_survive_a_restart),
            TEST(pauses_by_others_are_reported),
            TEST(a_pause_right_after_the_first_start_is_reported), TEST(start_and_stop_say_how_long),
+           TEST(a_crash_before_the_report_of_the_start_is_reported),
            TEST(the_daily_report_comes_once_a_day_at_its_hour),
            TEST(an_exit_is_reported_once_across_kill_9),
            TEST(a_veto_is_reported_once_across_kill_9))
