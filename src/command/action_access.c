@@ -173,7 +173,9 @@ static void add_rows(struct reply *r, const struct builtin *builtin, const struc
                      int n, struct json_out *data)
 {
     json_out_array(data, "rows");
-    reply_columns(r, "#", "time (UTC)", "who", "what", "detail", "result");
+    if (n > 0) {
+        reply_columns(r, "#", "time (UTC)", "who", "what", "detail", "result");
+    }
     for (int i = 0; i < n; i++) {
         const struct audit_row *row = &rows[i];
         AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);

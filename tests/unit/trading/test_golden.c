@@ -193,6 +193,23 @@ static void steering_matches_the_golden_files(void **state)
     check_prompt(s, "/clear_emergency", "clear_emergency");
 }
 
+/* Rows of the audit log, with filters and buttons to other pages. */
+static void the_audit_log_matches_the_golden_files(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.rita, "/pause");
+    steer_rig_send(s, &s->rig.alice, "/close BTC-USD");
+    steer_rig_confirm(s, &s->rig.alice);
+    accept(s);
+    loop_advance(s->rig.loop, 40 * USEC_PER_SEC);
+    steer_rig_send(s, &s->rig.alice,
+                   "/rule_add avoid \"rsi14@1h > 70 and side == long\" \"no chasing\"");
+    check(s, "/auditlog", "auditlog_rows");
+    check(s, "/auditlog 2 user=alice command=close run=1 before=6", "auditlog_page");
+    check(s, "/auditlog result=failed", "auditlog_failed");
+}
+
 /* The pages of /trades meet without a gap and end. */
 static void trades_come_in_pages(void **state)
 {
@@ -212,4 +229,6 @@ static void trades_come_in_pages(void **state)
 UNIT_GROUP(trading_golden, STEER_RIG_TEST(replies_match_the_golden_files),
            STEER_RIG_TEST(steering_matches_the_golden_files),
            STEER_RIG_TEST(cooldowns_match_the_golden_files),
-           STEER_RIG_TEST(rules_match_the_golden_files), STEER_RIG_TEST(trades_come_in_pages))
+           STEER_RIG_TEST(rules_match_the_golden_files),
+           STEER_RIG_TEST(the_audit_log_matches_the_golden_files),
+           STEER_RIG_TEST(trades_come_in_pages))
