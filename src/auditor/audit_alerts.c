@@ -186,13 +186,14 @@ static bool is_found(const struct update *u, const char *fingerprint)
 
 /* ------------------------------------------------------------------ closed */
 
-static void evaluate_check(const struct update *u, const struct alert *alert)
+/* Whether the check could be evaluated. */
+static bool evaluate_check(const struct update *u, const struct alert *alert)
 {
     AUTO_JSON struct json_object *object = NULL;
     struct finding_check check = {0};
     if (json_parse(str_c(alert->check_json), &JSON_LIMITS_DEFAULT, &object, NULL) < 0 ||
         !finding_check_read(object, &check)) {
-        return;
+        return false;
     }
     enum ground_state state = ground_check(u->in->report, &check);
     if (state == GROUND_FALSE && alert->status != ALERT_FIXED) {
@@ -212,6 +213,7 @@ static void evaluate_check(const struct update *u, const struct alert *alert)
                                                 .status = ALERT_OPEN,
                                                 .reopens = true});
     }
+    return state != GROUND_UNKNOWN;
 }
 
 /* Whether none of the alert's figures is in the report. */
@@ -283,9 +285,9 @@ void audit_alerts_update(const struct audit_alerts *in)
     for (int i = 0; i < u.known_count; i++) {
         const struct alert *alert = &u.known[i];
         bool live = alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
-        if (alert->check_json[0] != '\0' && alert->status != ALERT_WONTFIX) {
-            evaluate_check(&u, alert);
-        } else if (live && is_of_model(alert->fingerprint)) {
+        bool evaluated = alert->check_json[0] != '\0' && alert->status != ALERT_WONTFIX &&
+                         evaluate_check(&u, alert);
+        if (!evaluated && live && is_of_model(alert->fingerprint)) {
             close_without_check(&u, alert);
         }
     }

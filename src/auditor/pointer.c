@@ -103,6 +103,30 @@ static bool find_with_units(struct json_object *report, const char *pointer,
     return true;
 }
 
+/* ------------------------------------------------------------------ parts that moved */
+
+static const struct {
+    const char *former;
+    const char *present;
+} moved[] = {
+    {"/trades/", "/win_loss/"}, /* only some of its members, so the former place is tried first */
+    {"/system/services/", "/services/"},
+};
+
+/* Writes the pointer with the other beginning. False: it has none of them. */
+static bool move(const char *pointer, bool to_former, char ret[FINDING_POINTER_SIZE])
+{
+    for (size_t i = 0; i < COUNT_OF(moved); i++) {
+        const char *from = to_former ? moved[i].present : moved[i].former;
+        const char *to = to_former ? moved[i].former : moved[i].present;
+        if (str_starts(str_c(pointer), from)) {
+            int len = snprintf(ret, FINDING_POINTER_SIZE, "%s%s", to, pointer + strlen(from));
+            return len > 0 && len < FINDING_POINTER_SIZE;
+        }
+    }
+    return false;
+}
+
 bool pointer_find(struct json_object *report, const char *pointer, struct json_object **ret)
 {
     char present[FINDING_POINTER_SIZE];
@@ -110,8 +134,12 @@ bool pointer_find(struct json_object *report, const char *pointer, struct json_o
         return true;
     }
     bool renamed_steps = rename_steps(pointer, false, present);
-    return (renamed_steps && json_pointer(report, str_c(present), ret)) ||
-           find_with_units(report, renamed_steps ? present : pointer, ret);
+    if ((renamed_steps && json_pointer(report, str_c(present), ret)) ||
+        find_with_units(report, renamed_steps ? present : pointer, ret)) {
+        return true;
+    }
+    char elsewhere[FINDING_POINTER_SIZE];
+    return move(pointer, false, elsewhere) && find_with_units(report, elsewhere, ret);
 }
 
 /* ------------------------------------------------------------------ the general form */
@@ -137,9 +165,12 @@ static bool is_index(struct str step, struct str parent)
 void pointer_general(const char *pointer, struct str subject, char ret[FINDING_POINTER_SIZE])
 {
     static const char *const parts[] = {"k", "n", "pct", "low_pct", "high_pct"};
-    char former[FINDING_POINTER_SIZE];
-    if (!rename_steps(pointer, true, former)) {
-        (void)str_copy(str_c(pointer), former, sizeof(former));
+    char place[FINDING_POINTER_SIZE], former[FINDING_POINTER_SIZE];
+    if (!move(pointer, true, place)) {
+        (void)str_copy(str_c(pointer), place, sizeof(place));
+    }
+    if (!rename_steps(place, true, former)) {
+        (void)str_copy(str_c(place), former, sizeof(former));
     }
     AUTO_BUF struct buf general = BUF_INIT(FINDING_POINTER_SIZE - 1);
     struct str rest = str_c(former), parent = STR_LIT(""), step;

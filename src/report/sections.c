@@ -165,7 +165,7 @@ static const struct step ops_steps[] = {
     {OPEN, "audits", NULL},
     {ROW, NULL,
      "SELECT count(*) AS count, coalesce(sum(rejected), 0) AS rejected_rate_k,"
-     " coalesce(sum(rejected + info + low + medium + high + critical), 0) AS rejected_rate_n,"
+     " coalesce(sum(claimed), 0) AS rejected_rate_n,"
      " coalesce(sum(verdict = 'no_verdict'), 0) AS no_verdict, max(finished_us) AS last_at"
      " FROM (SELECT * FROM audits WHERE model <> '' ORDER BY id DESC LIMIT 100)"},
     {CLOSE, NULL, NULL},

@@ -99,6 +99,11 @@ static void a_renamed_figure_keeps_its_fingerprint(void **state)
         {"/account/positions/0/unrealised", "/account/positions/0/unrealised_pnl"},
         {"/system/feed/BTC-USD/refused", "/system/feed/BTC-USD/refused_candles"},
         {"/counters/realised/state", "/counters/realised_pnl/state"},
+        {"/trades/net", "/win_loss/net"},
+        {"/trades/win_rate/pct", "/win_loss/win_rate/k"},
+        {"/account/cash", "/account/cash_usd"},
+        {"/trades/recent/3/pnl", "/trades/recent/7/pnl"},
+        {"/system/services/demo/changes", "/services/demo/changes"},
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         char prints[2][FINDING_FINGERPRINT_SIZE];
@@ -111,7 +116,39 @@ static void a_renamed_figure_keeps_its_fingerprint(void **state)
     }
 }
 
-UNIT_GROUP(finding, cmocka_unit_test(a_renamed_figure_keeps_its_fingerprint),
+/* The key of an hour is no index, and a subject stands for its row. */
+static void other_rows_have_other_fingerprints(void **state)
+{
+    (void)state;
+    static const char *const rows[][4] = {
+        {"bot", "/trades/by_hour/14/pnl", "bot", "/trades/by_hour/15/pnl"},
+        {"trade-17", "/trades/recent/trade-17/pnl", "trade-18", "/trades/recent/trade-18/pnl"},
+        {"trade-17", "/trades/recent/0/pnl", "trade-18", "/trades/recent/0/pnl"},
+        {"bot", "/account/cash", "bot", "/account/equity"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char prints[2][FINDING_FINGERPRINT_SIZE];
+        for (size_t k = 0; k < 2; k++) {
+            struct finding finding = {.type = ALERT_PATTERN, .evidence_count = 1};
+            (void)str_copy(str_c(rows[i][2 * k]), finding.subject, sizeof(finding.subject));
+            (void)str_copy(str_c(rows[i][2 * k + 1]), finding.evidence[0].pointer,
+                           FINDING_POINTER_SIZE);
+            finding_fingerprint(&finding, prints[k]);
+        }
+        assert_string_not_equal(prints[0], prints[1]);
+    }
+    struct finding by_name = {.subject = "trade-17", .evidence_count = 1};
+    struct finding by_index = {.subject = "trade-17", .evidence_count = 1};
+    char prints[2][FINDING_FINGERPRINT_SIZE];
+    (void)str_copy(str_c("/trades/recent/trade-17/pnl"), by_name.evidence[0].pointer, 80);
+    (void)str_copy(str_c("/trades/recent/4/pnl"), by_index.evidence[0].pointer, 80);
+    finding_fingerprint(&by_name, prints[0]);
+    finding_fingerprint(&by_index, prints[1]);
+    assert_string_equal(prints[0], prints[1]);
+}
+
+UNIT_GROUP(finding, cmocka_unit_test(other_rows_have_other_fingerprints),
+           cmocka_unit_test(a_renamed_figure_keeps_its_fingerprint),
            cmocka_unit_test(the_same_problem_has_the_same_fingerprint),
            cmocka_unit_test(the_embedded_prompt_is_valid),
            cmocka_unit_test(a_broken_prompt_is_refused))
