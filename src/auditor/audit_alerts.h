@@ -11,9 +11,10 @@
  *   at least half of its pointers, or by the pointers of an alert of a former version, is raised
  *   under the known fingerprint: it is counted, not raised twice.
  * - An alert with a check is closed when the check is false, and reopened when it is true again.
- * - An alert without one, or with one whose figure is not in the report, is closed when the model did not find it again in
- *   AUDIT_ALERTS_REPEATS audits that it answered, or when none of its figures was in the report of
- *   this audit and of the one before. It is reopened when it is found again.
+ * - An alert without one, or with one whose figure is not in the report, is closed when the model
+ * did not find it again in AUDIT_ALERTS_REPEATS audits that it answered, or when none of its
+ * figures was in the report of this audit and of the one before. It is reopened when it is found
+ * again.
  * - A rejected finding is stored with the reason, counted, and never sent.
  * A failure is logged only: the audit goes on, and /status shows its findings.
  * Thread: the auditor's.

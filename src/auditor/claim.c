@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "claim_arithmetic.h"
+#include "ground.h"
 #include "pointer.h"
+#include "subject.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -180,6 +182,66 @@ static bool is_said_part(const struct prose *p, int i, const struct proof_value 
            (i > 0 && is_part_of_next(p, i - 1));
 }
 
+/* ------------------------------------------------------------------ of which row */
+
+/* The text of the figure's sentence. */
+static struct str sentence_of(const struct prose *p, int i)
+{
+    int sentence = p->tokens[p->figures[i].first].sentence;
+    int from = p->figures[i].first, to = p->figures[i].last;
+    while (from > 0 && p->tokens[from - 1].sentence == sentence) {
+        from--;
+    }
+    while (to + 1 < p->token_count && p->tokens[to + 1].sentence == sentence) {
+        to++;
+    }
+    const char *begin = p->tokens[from].text.ptr;
+    struct str last = p->tokens[to].text;
+    return str_n(begin, (size_t)(last.ptr + last.len - begin));
+}
+
+/* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */
+static bool mentions(struct str sentence, struct str row)
+{
+    char spaced[FINDING_SUBJECT_SIZE];
+    const char *dash = memchr(row.ptr, '-', row.len);
+    if (proof_has_word(sentence, row)) {
+        return true;
+    }
+    if (dash == NULL || !str_copy(row, spaced, sizeof(spaced))) {
+        return false;
+    }
+    spaced[dash - row.ptr] = ' ';
+    return proof_has_word(sentence, str_c(spaced));
+}
+
+/* Whether the value is of a row of a table ("BTC-USD"), and the sentence is about another row of
+ * that table ("ETH-USD lost …") without naming this one. */
+static bool is_of_other_row(const struct proof *proof, const struct prose *p, int i,
+                            const struct proof_value *v)
+{
+    struct str sentence = sentence_of(p, i);
+    struct str rest = str_c(v->pointer), step;
+    while (str_split(&rest, '/', &step)) {
+        struct json_object *table = NULL;
+        struct str path = str_n(v->pointer, (size_t)(step.ptr - v->pointer));
+        path.len -= path.len > 0 ? 1 : 0;
+        if (!subject_is_row(step) || mentions(sentence, step) ||
+            !json_pointer(proof->report, path, &table) || !json_is_object(table)) {
+            continue;
+        }
+        json_object_object_foreach(table, key, row)
+        {
+            (void)row;
+            struct str other = str_c(key);
+            if (!str_equal(other, step) && subject_is_row(other) && mentions(sentence, other)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* The index of the value that the figure states, from `from` on; -1: none. */
 static int find_value(const struct proof *proof, const struct prose *p, int i, int from)
 {
@@ -190,7 +252,8 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
     }
     for (int k = from; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
-        bool open = k < proof->evidence_count || is_said_part(p, i, v);
+        bool open = (k < proof->evidence_count || is_said_part(p, i, v)) &&
+                    !is_of_other_row(proof, p, i, v);
         if ((is_equated(p, i, "n") && !ends_with(v, "n")) ||
             (is_equated(p, i, "k") && !ends_with(v, "k"))) {
             continue;
@@ -455,17 +518,19 @@ static bool misstates_setting(const struct proof *proof, const struct prose *p, 
 
 static bool is_harmless(const struct proof *proof, const struct prose *p, int i)
 {
-    static const char *const interval[] = {"interval", "intervals", "confidence", NULL};
+    static const char *const interval[] = {"interval", "intervals", "confidence", "CI", NULL};
     const struct prose_figure *f = &p->figures[i];
     double hours = (double)json_i64(json_at(proof->report, "/meta"), "hours", 0);
     double scale = f->shown.unit.scale;
     if (f->is_item) {
         return true;
     }
+    static const char *const window[] = {"window", "period", "report", "audit", NULL};
     static const char *const period[] = {"last", "past",   "previous", "in",
                                          "over", "within", "during",   NULL};
     if (f->shown.unit.dimension == DIMENSION_TIME && hours > 0 &&
-        prose_is_near(p, i, (struct prose_near){3, 0}, period) &&
+        (prose_is_near(p, i, (struct prose_near){3, 0}, period) ||
+         prose_is_near(p, i, (struct prose_near){0, 1}, window)) &&
         f->shown.value * scale == hours * 3600) {
         return true;
     }
@@ -473,7 +538,9 @@ static bool is_harmless(const struct proof *proof, const struct prose *p, int i)
         prose_in_sentence(p, i, interval)) {
         return true;
     }
-    if (f->shown.value == 30 && str_starts(f->noun, "sample")) {
+    bool few = f->first >= 2 && str_equal_c(p->tokens[f->first - 1].text, "<") &&
+               str_equal_nocase(p->tokens[f->first - 2].text, "n");
+    if (f->shown.value == GROUND_FEW_SAMPLES && (few || str_starts(f->noun, "sample"))) {
         return true;
     }
     return is_name_number(proof, p, f) || is_setting(proof, p, i);
@@ -578,7 +645,8 @@ static bool is_proven(const struct proof *proof, const struct prose *p, int i,
     case PROSE_FRACTION:
         return is_share(proof, f) || claim_arithmetic(proof, p, i, &ret->few);
     case PROSE_FACTOR:
-        return claim_arithmetic(proof, p, i, &ret->few);
+        return (f->shown.value >= 2 && is_direct(proof, p, i)) || /* "failed twice" */
+               claim_arithmetic(proof, p, i, &ret->few);
     case PROSE_DATE:
     case PROSE_HOUR:
         return is_cited_time(proof, p, i);
@@ -621,7 +689,10 @@ static bool check_text(const struct proof *proof, struct prose *p, const char *t
     }
     for (int i = 0; i < p->figure_count; i++) {
         const struct prose_figure *f = &p->figures[i];
-        if (!is_proven(proof, p, i, ret) && !is_quoted(proof, p, i)) {
+        /* "Never restart it then" advises, and claims nothing. */
+        bool advice = f->is_word && f->shown.value == 0 && f->kind == PROSE_NUMBER &&
+                      strcmp(where, "recommendation") == 0;
+        if (!advice && !is_proven(proof, p, i, ret) && !is_quoted(proof, p, i)) {
             struct str last = p->tokens[f->last].text;
             const char *from = p->tokens[f->first].text.ptr;
             char shown[64];

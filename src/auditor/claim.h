@@ -8,7 +8,8 @@
  * A figure is proven if it is
  * - a value of the evidence, or a part of the same rate, by the rules of quantity.h: its unit must
  *   fit, a minus must be said (by a sign, or a word such as "lost" beside it), a named count must
- * be that count ("3 losses" is not /trades/wins), and "4 of 7" needs two values;
+ * be that count ("3 losses" is not /trades/wins), "4 of 7" needs two values, and a sentence about
+ *   one row of a table ("BTC-USD") cannot state a figure of another row only;
  * - the result of arithmetic on the evidence: written out ("3 losses (7 - 4)", "12.5 / 50 = 25 %"),
  *   or with a word that says which ("in total", "more than", "25 % of", "3 times", "per hour",
  *   "doubled") and with its operands in the same sentence, or at most three figures in the

@@ -575,13 +575,28 @@ static bool is_pronoun(const struct prose *p, int at)
                                           "third",   "quarter",  "fifth",   "half",
                                           "tenth",   "and",      NULL};
     struct unit unit;
-    bool counted = is_any(p, at + 1, numbers) || unit_read(token(p, at + 1)->text, &unit) ||
-                   is(p, at + 1, "-") || is_noun(token(p, at + 1)->text) ||
-                   (token(p, at + 1)->kind == PROSE_WORD && is_noun(token(p, at + 2)->text));
+    int next = is(p, at + 1, "-") ? at + 2 : at + 1; /* "one-hour", but not "one-sided" */
+    bool counted = is_any(p, next, numbers) || unit_read(token(p, next)->text, &unit) ||
+                   is_noun(token(p, next)->text) ||
+                   (token(p, next)->kind == PROSE_WORD && is_noun(token(p, next + 1)->text));
     return is(p, at, "one") && (!counted || is_any(p, at + 1, behind) || is_any(p, at - 1, before));
 }
 
-/* "none", "never", "no trades": a claim of zero. "No answer" is none. */
+/* Words that look like figures: "third-party", "double-check", "the second half". */
+static bool is_figure_of_speech(const struct prose *p, int at)
+{
+    static const char *const doubled[] = {"check",   "checks",  "checked",  "checking", "count",
+                                          "counts",  "counted", "counting", "entry",    "entries",
+                                          "booking", "booked",  "spend",    "fill",     "filled",
+                                          "fills",   "counter", NULL};
+    static const char *const halves[] = {"first", "second", "other", "latter", "last", NULL};
+    int next = is(p, at + 1, "-") ? at + 2 : at + 1;
+    return (is(p, at, "third") && is(p, next, "party")) ||
+           (is(p, at, "double") && is_any(p, next, doubled)) ||
+           (is(p, at, "half") && is_any(p, at - 1, halves));
+}
+
+/* "none", "never", "no trades", "not a single win": a claim of zero. "No answer" is none. */
 static bool is_zero(const struct prose *p, int at)
 {
     static const char *const words[] = {"none", "never", "nothing", "nil", NULL};
@@ -592,6 +607,10 @@ static bool is_zero(const struct prose *p, int at)
                                         "errors", "vetoes",  "alerts",    "learnings", NULL};
     if (is_any(p, at, words)) {
         return true;
+    }
+    if (is(p, at, "not")) {
+        return (is(p, at + 1, "a") && is(p, at + 2, "single")) ||
+               (is(p, at + 1, "one") && is_any(p, at + 2, nouns));
     }
     if (!is(p, at, "no")) {
         return false;
@@ -644,8 +663,12 @@ static bool read_word(struct prose *p, int at, int *ret_next)
     double part = 0;
     bool ordinal = false;
     *ret_next = at + 1;
-    if (is_pronoun(p, at)) {
+    if (is_pronoun(p, at) || is_figure_of_speech(p, at)) {
         return true;
+    }
+    if (is(p, at, "couple") && is(p, at + 1, "of")) {
+        f.kind = PROSE_UNREADABLE;
+        return add(p, f) != NULL;
     }
     if (is_any(p, at, vague)) {
         f.kind = PROSE_UNREADABLE;
@@ -694,12 +717,27 @@ static bool read_word(struct prose *p, int at, int *ret_next)
     return add_number(p, &f);
 }
 
+/* A sign without a figure in digits: "lO %", where the figure is in letters. */
+static bool is_stray_sign(const struct prose *p, int at)
+{
+    static const char *const harmless[] = {"the", "a", "in", "of", "as", "and", "or", NULL};
+    bool sign = is(p, at, "%") || is(p, at, "‰");
+    return sign && token(p, at - 1)->kind == PROSE_WORD && !is_any(p, at - 1, harmless);
+}
+
 bool prose_figures(struct prose *prose)
 {
     int next = 0;
     for (int at = 0; at < prose->token_count; at = next) {
         next = at + 1;
         enum prose_token_kind kind = prose->tokens[at].kind;
+        struct prose_figure stray = {.kind = PROSE_UNREADABLE,
+                                     .text = prose->tokens[at].text,
+                                     .first = at > 0 ? at - 1 : 0,
+                                     .last = at};
+        if (kind == PROSE_MARK && is_stray_sign(prose, at) && add(prose, stray) == NULL) {
+            return false;
+        }
         if ((kind == PROSE_DIGITS && !read_digits(prose, at, &next)) ||
             (kind == PROSE_WORD && !read_word(prose, at, &next))) {
             return false;

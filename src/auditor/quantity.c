@@ -81,6 +81,7 @@ static const struct {
     {"percentage", PCT(1)},
     {"pct", PCT(1)},
     {"pp", PCT(1)},
+    {"‰", PCT(0.1)},
     {"bps", PCT(0.01)},
     {"bp", PCT(0.01)},
     {"$", MONEY("usd")},

@@ -25,7 +25,7 @@ struct str subject_name(const struct finding *finding)
 
 /* Whether a step names a row: "trade-17", "order-nd-1-5", or anything in capitals, such as a symbol
  * or a veto's code. */
-static bool is_row(struct str step)
+bool subject_is_row(struct str step)
 {
     const char *dash = memchr(step.ptr, '-', step.len);
     bool upper = step.len > 1;
@@ -55,7 +55,7 @@ void subject_complete(struct finding *finding)
     (void)str_copy(STR_LIT(BOT), finding->subject, sizeof(finding->subject));
     struct str rest = str_c(finding->evidence_count > 0 ? finding->evidence[0].pointer : ""), step;
     while (str_split(&rest, '/', &step)) {
-        bool common = is_row(step) && step.len < sizeof(finding->subject);
+        bool common = subject_is_row(step) && step.len < sizeof(finding->subject);
         for (int i = 1; i < finding->evidence_count && common; i++) {
             common = has_step(finding->evidence[i].pointer, step);
         }

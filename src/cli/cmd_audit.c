@@ -231,13 +231,13 @@ const struct cli_command cmd_audit = {
     .more = "A running daemon does the audit; otherwise this process does. The audit is stored and "
             "its\n"
             "findings become alerts, unless --dry-run is given.",
-    .exits =
-        "  0  nothing above medium\n"
-        "  1  a high finding\n"
-        "  2  a critical finding\n"
-        "  3  no verdict: the model gave none, or the audit could not run, for example because\n"
-        "     the folder is not a nightdesk state folder. Never treat this as all clear. (Wrong "
-        "usage\n"
-        "     of the options exits with 2.)\n",
+    .exits = "  0  nothing above medium\n"
+             "  1  a high finding\n"
+             "  2  a critical finding\n"
+             "  3  no verdict: the model gave none, or only findings that could not be verified, "
+             "or the\n"
+             "     audit could not run, for example because the folder is not a nightdesk state "
+             "folder.\n"
+             "     Never treat this as all clear. (Wrong usage of the options exits with 2.)\n",
     .run = run,
 };

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #define REPORT       "tests/audit/reports/night.json"
+#define SIMULATED    "tests/audit/reports/simulated.json" /* of a run with the simulated market */
 #define REFUSED_MOST 0.02
 
 struct tally {
@@ -499,9 +500,9 @@ int main(int argc, char **argv)
     run_cases(&bench);
     run_texts(&bench);
     walk(&bench, "", bench.report);
-    for (int i = first; i < argc; i++) {
+    for (int i = first - 1; i < argc; i++) {
         (void)json_object_put(bench.report);
-        if (!load(&bench, argv[i])) {
+        if (!load(&bench, i < first ? SIMULATED : argv[i])) {
             return 2;
         }
         walk(&bench, "", bench.report);
