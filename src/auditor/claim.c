@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "claim_arithmetic.h"
-#include "ground.h"
 #include "pointer.h"
+#include "report/rate.h"
 #include "subject.h"
 
 #include <math.h>
@@ -540,7 +540,7 @@ static bool is_harmless(const struct proof *proof, const struct prose *p, int i)
     }
     bool few = f->first >= 2 && str_equal_c(p->tokens[f->first - 1].text, "<") &&
                str_equal_nocase(p->tokens[f->first - 2].text, "n");
-    if (f->shown.value == GROUND_FEW_SAMPLES && (few || str_starts(f->noun, "sample"))) {
+    if (f->shown.value == RATE_FEW_SAMPLES && (few || str_starts(f->noun, "sample"))) {
         return true;
     }
     return is_name_number(proof, p, f) || is_setting(proof, p, i);

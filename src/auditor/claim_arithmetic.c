@@ -1,7 +1,6 @@
 #include "claim_arithmetic.h"
 
 #include "base/check.h"
-#include "ground.h"
 #include "report/rate.h"
 
 #include <math.h>

@@ -19,6 +19,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "io/file.h"
+#include "io/json_out.h"
 
 #include <math.h>
 #include <stdio.h>
