@@ -72,7 +72,7 @@ BASH
     tap_check "all of them" completes "$(cat "$WORK/all")\n" nightdesk ''
     tap_check "an option" completes '--yes\n' nightdesk do --y
     tap_check "a word" completes 'reads\n' nightdesk auditlog re
-    tap_check "a subcommand after help" completes 'replay\n' nightdesk help rep
+    tap_check "a subcommand after help" completes 'replay\n' nightdesk help repl
     tap_check "a file with a blank after its option" completes 'one file.csv\n' nightdesk backtest --data o
     tap_check "a folder after its option" completes 'a folder\n' nightdesk do --state ''
     tap_check "nothing where a number belongs" completes '' nightdesk audit --hours ''

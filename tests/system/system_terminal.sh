@@ -241,7 +241,10 @@ tap_check "a slow command shows its steps" see '⏳ Wait until the service is he
 tap_check "and how far they are" see '1 of 2 steps'
 seconds() { screen | grep -q 'could not connect, [3-9] s'; }
 tap_check "again and again" wait_for 15 seconds
-tap_check "in the same place" test "$(screen | grep -c '1 of 2 steps')" -eq 1
+# Other messages may stand between two, but none follows the one before.
+follows() { screen | grep -v '^ *$' | grep -A 1 '\] Cancel$' | grep -q '⏳ restart slow'; }
+stands_alone() { ! follows; }
+tap_check "in the same place" stands_alone
 type_in 'half a li'
 tap_check "above the line that is typed" see_last 'nightdesk> half a li'
 keys C-u
