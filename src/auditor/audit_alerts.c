@@ -260,17 +260,27 @@ static void close_without_check(const struct update *u, const struct alert *aler
 
 static void load_known(struct update *u)
 {
-    const struct alert_query query = {.statuses = 1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED |
-                                                  1u << ALERT_FIXED | 1u << ALERT_WONTFIX,
-                                      .source = "auditor",
-                                      .since_us = u->in->started_us - REMEMBERED};
+    struct alert_query query = {.statuses = 1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED |
+                                            1u << ALERT_FIXED | 1u << ALERT_WONTFIX,
+                                .source = "auditor",
+                                .since_us = u->in->started_us - REMEMBERED};
     struct err err = {0};
     u->known = calloc(KNOWN_MAX, sizeof(*u->known));
     NEED_MEMORY(u->known != NULL);
-    u->known_count = alert_table_list(u->in->store, &query, u->known, KNOWN_MAX, &err);
-    if (u->known_count < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not read the alerts of former audits");
-        u->known_count = 0;
+    /* Alerts of rules may be many, and are not looked at. */
+    for (int read = 1; read > 0 && u->known_count < KNOWN_MAX; query.offset += (size_t)read) {
+        struct alert *page = &u->known[u->known_count];
+        size_t room = (size_t)(KNOWN_MAX - u->known_count);
+        read = alert_table_list(u->in->store, &query, page, room, &err);
+        if (read < 0) {
+            log_err(LOG_LEVEL_ERROR, &err, "could not read the alerts of former audits");
+        }
+        for (int i = 0, kept = 0; i < read; i++) {
+            if (is_of_model(page[i].fingerprint)) {
+                page[kept++] = page[i];
+                u->known_count++;
+            }
+        }
     }
     AUTO_AUDIT_RECORD struct audit_record last = {0};
     if (audit_table_last(u->in->store, &last, NULL) == 0) {

@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "model/plain_text.h"
 #include "report/invariant.h"
 #include "store/alert_table.h"
 
@@ -86,8 +87,9 @@ static void add_subjects(const struct invariant *invariant, struct json_object *
         }
         str_cut(str_c(subject), finding->subject, sizeof(finding->subject));
         str_cut(str_c(invariant->title), finding->title, sizeof(finding->title));
-        (void)snprintf(finding->description, sizeof(finding->description), "%s: %s", subject,
-                       json_text(figures, "says"));
+        AUTO_BUF struct buf says = BUF_INIT(FINDING_TEXT_SIZE);
+        buf_addf(&says, "%s: %s", subject, json_text(figures, "says"));
+        plain_text(buf_str(&says), PLAIN_LINES, finding->description, FINDING_TEXT_SIZE);
         if (more > 0) {
             size_t len = strlen(finding->description);
             (void)snprintf(finding->description + len, sizeof(finding->description) - len,

@@ -525,6 +525,9 @@ static bool is_harmless(const struct proof *proof, const struct prose *p, int i)
     if (f->is_item) {
         return true;
     }
+    if (f->sign != 0) {
+        return is_setting(proof, p, i);
+    }
     static const char *const window[] = {"window", "period", "report", "audit", NULL};
     static const char *const period[] = {"last", "past",   "previous", "in",
                                          "over", "within", "during",   NULL};
@@ -640,8 +643,9 @@ static bool is_proven(const struct proof *proof, const struct prose *p, int i,
             return false;
         }
         return is_direct(proof, p, i) || claim_operand(proof, p, i) || is_harmless(proof, p, i) ||
-               (!f->is_word && is_in_cited_text(proof, f->text)) || is_one_subject(proof, f) ||
-               is_number_of_rows(proof, f) || claim_arithmetic(proof, p, i, &ret->few);
+               (!f->is_word && f->sign == 0 && is_in_cited_text(proof, f->text)) ||
+               is_one_subject(proof, f) || is_number_of_rows(proof, f) ||
+               claim_arithmetic(proof, p, i, &ret->few);
     case PROSE_FRACTION:
         return is_share(proof, f) || claim_arithmetic(proof, p, i, &ret->few);
     case PROSE_FACTOR:

@@ -29,13 +29,15 @@ static bool shows(const struct prose_figure *f, double result)
            (f->sign == 0 && quantity_rounds(-result / scale, shown, f->shown.half));
 }
 
-/* The value that a figure states, whatever its sign; NULL: none. */
+/* The value that a figure states; a figure without a sign may be of a negative one. NULL: none. */
 static const struct proof_value *stated(const struct proof *proof, const struct prose_figure *f)
 {
     for (int k = 0; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
-        if (f->kind == PROSE_NUMBER && (quantity_is(v->value, v->unit, &f->shown) ||
-                                        quantity_is(-v->value, v->unit, &f->shown))) {
+        double value = f->sign < 0 ? -v->value : v->value;
+        if (f->kind == PROSE_NUMBER &&
+            (quantity_is(value, v->unit, &f->shown) ||
+             (f->sign == 0 && quantity_is(-value, v->unit, &f->shown)))) {
             return v;
         }
     }
@@ -72,6 +74,7 @@ struct term {
     double value;
     enum dimension dimension;
     bool is_constant;
+    bool is_hundredfold; /* 100 is a factor of it: a share in per cent */
 };
 
 /* A figure as an operand, with the exact value that it states. */
@@ -88,8 +91,10 @@ static bool read_operand(const struct proof *proof, const struct prose_figure *f
     for (size_t i = 0; i < COUNT_OF(constants); i++) {
         if (f->kind == PROSE_NUMBER && f->shown.value == constants[i] && !f->is_word &&
             f->shown.unit.dimension == DIMENSION_NONE) {
-            *ret = (struct term){
-                .value = constants[i], .dimension = DIMENSION_NONE, .is_constant = true};
+            *ret = (struct term){.value = constants[i],
+                                 .dimension = DIMENSION_NONE,
+                                 .is_constant = true,
+                                 .is_hundredfold = constants[i] == 100};
             return true;
         }
     }
@@ -122,6 +127,7 @@ static bool apply(struct term *a, char op, struct term b)
                            : a->value / b.value;
     a->dimension = dimension;
     a->is_constant &= b.is_constant;
+    a->is_hundredfold |= b.is_hundredfold && op == '*';
     return true;
 }
 
@@ -182,7 +188,7 @@ static bool shows_term(const struct prose_figure *f, struct term term)
         return term.dimension == DIMENSION_TIMES && shows(f, term.value);
     case DIMENSION_PCT:
         return (term.dimension == DIMENSION_TIMES &&
-                (shows(f, 100 * term.value) || shows(f, term.value))) ||
+                shows(f, term.is_hundredfold ? term.value : 100 * term.value)) ||
                (term.dimension == DIMENSION_PCT && shows(f, term.value));
     case DIMENSION_MONEY:
     case DIMENSION_TIME:
@@ -344,7 +350,8 @@ static bool is_related(const struct proof *proof, const struct prose *p, int i, 
     for (int a = 0; a < count; a++) {
         for (int b = 0; b < count; b++) {
             for (int r = RELATION_SUM; r <= RELATION_PER; r++) {
-                if (a == b || (relations & 1u << r) == 0 ||
+                bool signed_so = f->sign == 0 || r == (f->sign < 0 ? RELATION_FALL : RELATION_RISE);
+                if (a == b || (relations & 1u << r) == 0 || !signed_so ||
                     !relates(f, (enum relation)r, values[a], values[b])) {
                     continue;
                 }

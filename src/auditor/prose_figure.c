@@ -189,6 +189,7 @@ static void read_unit(const struct prose *p, struct prose_figure *f)
 static void read_front(const struct prose *p, struct prose_figure *f)
 {
     static const char *const minus[] = {"-", "−", "minus", "negative", NULL};
+    static const char *const signs[] = {"-", "−", "+", NULL};
     struct unit unit = {.dimension = DIMENSION_NONE};
     for (int i = 0; i < 3; i++) {
         int at = f->first - 1;
@@ -208,6 +209,9 @@ static void read_front(const struct prose *p, struct prose_figure *f)
                    unit_read(t->text, &unit) && unit.dimension == DIMENSION_MONEY) {
             f->shown.unit = unit;
             f->first = at;
+        } else if (f->sign != 0 && touches(p, at) && is_any(p, at, signs)) {
+            f->kind = PROSE_UNREADABLE; /* "-$-3" */
+            return;
         } else {
             return;
         }
@@ -478,6 +482,8 @@ static bool read_digits(struct prose *p, int at, int *ret_next)
         f.shown.unit.dimension == DIMENSION_NONE) {
         if (read_day(p, &f)) {
             *ret_next = f.last + 1;
+            read_front(p, &f);
+            f.kind = f.sign != 0 ? PROSE_UNREADABLE : f.kind;
             return add(p, f) != NULL;
         }
         read_unit(p, &f);

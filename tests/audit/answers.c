@@ -5,10 +5,11 @@
  *     answers [--quick | --verbose] [REPORT.json…]
  *
  * Three sources: the tables of answer_cases.c; each right one of them with every digit, number word
- * and unit changed; and findings that are made of the figures of each report, right ones and with
- * every digit changed. A changed figure that is another of the same finding's figures is a swap and
- * counted apart. Exit 1 if a wrong figure gets through, more than 2 % of the right findings are
- * refused, or an answer of the second table is not read as it says.
+ * and unit changed, and with the slips of a writer (digits swapped, lost, doubled, the point
+ * moved); and findings that are made of the figures of each report, right ones and with every digit
+ * changed. A changed figure that is another of the same finding's figures is a swap and counted
+ * apart. Exit 1 if a wrong figure gets through, more than 2 % of the right findings are refused, or
+ * an answer of the second table is not read as it says.
  */
 #include "answers.h"
 
@@ -157,6 +158,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /* The figure of digits, commas and points around `at`. */
 static struct str figure_at(const char *text, size_t at)
 {
@@ -241,6 +247,75 @@ static void try_text(struct bench *bench, const char *name, const struct finding
     }
 }
 
+/* Judges the text with its figure at `at` replaced, unless that only rounds it, or is another
+ * figure of the finding. */
+static void try_figure(struct bench *bench, const char *name, const struct finding *original,
+                       struct finding *changed, size_t at, const char *figure)
+{
+    char before[FINDING_TEXT_SIZE];
+    double was = 0, is = 0, half = 0;
+    (void)str_copy(str_c(changed->description), before, sizeof(before));
+    struct str old = figure_at(before, at);
+    bool number = str_to_double(old, &was) && quantity_read(str_c(figure), &is, &half);
+    if (++bench->tick % bench->step != 0 || !number || quantity_rounds(was, is, half) ||
+        is_swap(original, str_c(figure))) {
+        return;
+    }
+    for (int i = 0; i < original->evidence_count; i++) {
+        double cited = 0;
+        if (str_to_double(str_c(original->evidence[i].cited.text), &cited) &&
+            quantity_rounds(cited, is, half)) {
+            return; /* "lost -3" */
+        }
+    }
+    size_t from = (size_t)(old.ptr - before);
+    (void)snprintf(changed->description, sizeof(changed->description), "%.*s%s%s", (int)from,
+                   before, figure, before + from + old.len);
+    if (!is_other_name(bench, changed->description, from)) {
+        judge_wrong(bench, name, changed);
+    }
+    (void)str_copy(str_c(before), changed->description, sizeof(changed->description));
+}
+
+/* Slips of a writer: two digits swapped, one lost, one doubled, the point moved, thousands. */
+static void try_slips(struct bench *bench, const char *name, const struct finding *original,
+                      struct finding *changed)
+{
+    for (size_t at = 0; original->description[at] != '\0'; at++) {
+        struct str old = figure_at(original->description, at);
+        bool name_before = at > 0 && strchr("-/:", original->description[at - 1]) != NULL;
+        if (!is_digit(original->description[at]) || old.ptr != original->description + at ||
+            old.len > 30 || name_before || is_letter(old.ptr[old.len]) ||
+            strchr("-/:", old.ptr[old.len]) != NULL) {
+            continue;
+        }
+        char figure[64];
+        for (size_t i = 0; i < old.len; i++) {
+            if (i + 1 < old.len && is_digit(old.ptr[i]) && is_digit(old.ptr[i + 1])) {
+                (void)snprintf(figure, sizeof(figure), "%.*s%c%c%.*s", (int)i, old.ptr,
+                               old.ptr[i + 1], old.ptr[i], (int)(old.len - i - 2), old.ptr + i + 2);
+                try_figure(bench, name, original, changed, at, figure);
+            }
+            (void)snprintf(figure, sizeof(figure), "%.*s%c%.*s", (int)(i + 1), old.ptr, old.ptr[i],
+                           (int)(old.len - i - 1), old.ptr + i + 1);
+            try_figure(bench, name, original, changed, at, figure);
+            (void)snprintf(figure, sizeof(figure), "%.*s%.*s", (int)i, old.ptr,
+                           (int)(old.len - i - 1), old.ptr + i + 1);
+            try_figure(bench, name, original, changed, at, figure);
+        }
+        static const double factors[] = {10, 0.1, 100, 0.01, 1000, 60, -1, 2};
+        double value = 0;
+        for (size_t k = 0; k < COUNT_OF(factors) && str_to_double(old, &value); k++) {
+            (void)snprintf(figure, sizeof(figure), "%.10g", value * factors[k]);
+            if (strchr(figure, 'e') == NULL && value != 0) {
+                try_figure(bench, name, original, changed, at, figure);
+            }
+        }
+        (void)snprintf(figure, sizeof(figure), "%.10g", value + 1);
+        try_figure(bench, name, original, changed, at, figure);
+    }
+}
+
 /* Replaces each of these words by the next one. */
 static void try_words(struct bench *bench, const char *name, struct finding *changed,
                       const char *const *words, size_t count)
@@ -282,6 +357,7 @@ static void try_changes(struct bench *bench, const char *name, const struct find
     for (int i = 0; i < changed->evidence_count; i++) {
         try_text(bench, name, &(struct finding){0}, changed, changed->evidence[i].cited.text);
     }
+    try_slips(bench, name, original, changed);
     try_words(bench, name, changed, numbers, COUNT_OF(numbers));
     try_words(bench, name, changed, parts, COUNT_OF(parts));
     try_words(bench, name, changed, factors, COUNT_OF(factors));
