@@ -60,13 +60,16 @@ struct auditor_options {
     void *snapshot_userdata;
     const struct shared *shared; /* the engine's heartbeat; NULL only without a snapshot */
     const char *state_dir;
+    /* Varies each delay of the schedule by up to 5 %, so that many installations do not ask the
+     * model at the same second. 0: exact delays. */
+    uint64_t jitter_seed;
 };
 
 int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err);
 void auditor_free(struct auditor *auditor); /* abandons an audit under way */
 /* Starts the schedule. The first audit runs after monitoring.audit_first_after, or
  * monitoring.audit_interval after the stored time of the last one, whichever is later; then every
- * monitoring.audit_interval. */
+ * monitoring.audit_interval, each varied by jitter_seed. */
 void auditor_start(struct auditor *auditor);
 /* A new configuration, which replaces the one before from now on; the next audit is scheduled by
  * it. An audit under way ends with the client that it has asked. llm_client as in auditor_options.

@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "broken.h"
 #include "config/config.h"
 #include "finding.h"
@@ -28,6 +29,7 @@
 #define UNPROVEN    "auditor:unproven"
 #define OVERDUE     "auditor:overdue"
 #define SYNC_MAX_US (20 * USEC_PER_MIN)
+#define JITTER      0.05 /* of a delay, either way */
 
 /* One audit under way. */
 struct run {
@@ -56,6 +58,10 @@ struct auditor {
     struct err prompt_err;
     struct loop_source *next;
     struct loop_source *watch;
+    struct rng jitter;
+    struct pool_job
+        *late; /* the reading of an audit that was given up and still hangs; NULL: none */
+    int64_t late_mono_us; /* when it began */
     int64_t made_mono_us;
     int64_t wall_minus_mono_us;
     int64_t start_mono_us;    /* auditor_start */
@@ -70,6 +76,13 @@ struct auditor {
 static int64_t mono_us(const struct auditor *auditor)
 {
     return clock_mono_us(auditor->options.clock);
+}
+
+/* Installations that were started together do not ask at the same second. */
+static void next_in(struct auditor *auditor, int64_t delay_us)
+{
+    double part = auditor->options.jitter_seed == 0 ? 0 : 2 * rng_double(&auditor->jitter) - 1;
+    loop_timer_in(auditor->next, delay_us + (int64_t)((double)delay_us * JITTER * part));
 }
 
 /* ------------------------------------------------------------------ alerts */
@@ -251,14 +264,10 @@ static void run_finish(struct auditor *auditor)
         /* A clock jump is reported once: the next audit measures from here. */
         auditor->wall_minus_mono_us = auditor->last_us - auditor->finished_mono_us;
         if (loop_timer_armed(auditor->next)) {
-            loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
+            next_in(auditor, auditor->options.config->monitoring_audit_interval_us);
         }
     }
-    LOG(INFO, "audit (%s): findings %d, rejected %d, %s", run->trigger,
-        show_count(run->findings, false), show_count(run->findings, true),
-        run->outcome.not_asked != NULL           ? "the model was not asked"
-        : run->outcome.no_verdict.id != ERR_NONE ? err_info(run->outcome.no_verdict.id)->code
-                                                 : "the model answered");
+    show_log(&run->outcome, run->trigger);
     auditor->run = NULL;
     run->ended = true;
     struct reply *reply = run->call != NULL ? action_reply(run->call) : run->reply;
@@ -447,6 +456,10 @@ static void reading_done(void *data, void *userdata)
 {
     struct reading *reading = data;
     struct auditor *auditor = userdata;
+    if (auditor->late != NULL) { /* of an audit that was given up: no other can have begun */
+        auditor->late = NULL;
+        return;
+    }
     auditor->run->job = NULL;
     auditor->run->read = TAKE(reading->report);
     if (reading->rc < 0) {
@@ -507,6 +520,10 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
             (long long)((mono_us(auditor) - auditor->run->started_mono_us) / USEC_PER_SEC),
             auditor->run->trigger);
     }
+    if (auditor->late != NULL) { /* else each audit would leave another helper hanging */
+        return err_set(err, ERR_AUDIT_LATE, "the databases have been read for %lld s",
+                       (long long)((mono_us(auditor) - auditor->late_mono_us) / USEC_PER_SEC));
+    }
     struct run *run = calloc(1, sizeof(*run));
     NEED_MEMORY(run != NULL);
     run->request = *request;
@@ -555,6 +572,8 @@ static void run_give_up(struct auditor *auditor)
     if (run->report == NULL) { /* still being read: the disk hangs */
         struct err late = {0};
         (void)err_set(&late, ERR_AUDIT_LATE, "the databases are still being read");
+        auditor->late = TAKE(run->job);
+        auditor->late_mono_us = run->started_mono_us;
         run_fail(auditor, &late);
         return;
     }
@@ -573,7 +592,7 @@ static void run_give_up(struct auditor *auditor)
 static void on_next(void *userdata)
 {
     struct auditor *auditor = userdata;
-    loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
+    next_in(auditor, auditor->options.config->monitoring_audit_interval_us);
     struct err err = {0};
     struct auditor_request request = {.hours = HOURS_USUAL};
     /* Skipped if a user's audit is under way. */
@@ -628,7 +647,7 @@ static int64_t until_next_us(const struct auditor *auditor)
 
 static void schedule(struct auditor *auditor)
 {
-    loop_timer_in(auditor->next, until_next_us(auditor));
+    next_in(auditor, until_next_us(auditor));
     loop_timer_every(auditor->watch, auditor->options.config->monitoring_audit_interval_us / 2);
 }
 
@@ -791,6 +810,7 @@ int auditor_new(const struct auditor_options *options, struct auditor **ret, str
     struct auditor *auditor = calloc(1, sizeof(*auditor));
     ASSERT(auditor != NULL);
     auditor->options = *options;
+    rng_init(&auditor->jitter, options->jitter_seed);
     auditor->made_mono_us = mono_us(auditor);
     auditor->wall_minus_mono_us = clock_wall_us(options->clock) - auditor->made_mono_us;
     auditor->finished_mono_us = auditor->made_mono_us;
@@ -833,6 +853,7 @@ void auditor_free(struct auditor *auditor)
         run->llm_client->cancel(run->llm_client->self, run->llm_request);
     }
     run_free(run);
+    pool_cancel(auditor->late);
     loop_source_free(auditor->next);
     loop_source_free(auditor->watch);
     llm_prompt_free(auditor->prompt);

@@ -36,6 +36,8 @@ struct audit_outcome {
 };
 
 void show_audit(const struct audit_outcome *outcome, struct reply *reply);
+/* Logs how many findings there are of each severity, in one line, then each from high to low. */
+void show_log(const struct audit_outcome *outcome, const char *trigger);
 /* Whether the model was asked and with what result, in one sentence, with tokens and cost. */
 void show_model(const struct audit_outcome *outcome, struct buf *out);
 /* "no_verdict", "unproven", "findings" or "clear": the first that applies. */

@@ -677,7 +677,8 @@ static int build_modules(struct ops *ops, struct err *err)
                                   .snapshot = read_snapshot,
                                   .snapshot_userdata = ops->desk,
                                   .shared = o->shared,
-                                  .state_dir = o->state_dir},
+                                  .state_dir = o->state_dir,
+                                  .jitter_seed = secret_random_u64()},
         &ops->auditor, err);
     if (rc < 0) {
         return rc;
