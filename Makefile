@@ -216,6 +216,12 @@ $(B)/audit_answers: $(ANSWERS_OBJ) $(foreach r,$(call module_closure,auditor),$(
                     $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
+# tests/audit/faults.c: what the invariants find in databases with known faults, made by the engine.
+$(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/unit/engine/driver_rig.o $(B)/tests/fakes.a \
+                   $(foreach r,$(sort $(call module_closure,engine) $(call module_closure,report)),$(call module_objects,$(r))) \
+                   $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+
 # tests/telegram-test-api: the program against a Bot API server of others, from npm. Not part of `make test`.
 TEST_API := $(BUILD)/telegram-test-api
 .PHONY: telegram-test-api

@@ -104,6 +104,7 @@ static void add_utilisation(const struct snapshot *s, struct json_out *out)
     json_out_rounded(out, "max_exposure_pct", risk->max_exposure_pct, 4);
     json_out_rounded(out, "leverage", risk->leverage, 4);
     json_out_rounded(out, "max_leverage", risk->max_leverage, 4);
+    json_out_rounded(out, "liquidation_distance_pct", s->liquidation_distance_pct, 4);
     json_out_i64(out, "losses_in_a_row", risk->losses_in_a_row);
     json_out_i64(out, "orders_last_minute", risk->orders_lately);
     json_out_end(out);

@@ -42,7 +42,7 @@ static void fact(struct str name, struct db_value *ret, void *userdata)
     }
 }
 
-static int open_one(struct source *source, struct db *db, struct err *err)
+static int open_one(struct source *source, struct db *db, bool *ret_own, struct err *err)
 {
     if (db == NULL) {
         return 0;
@@ -50,21 +50,21 @@ static int open_one(struct source *source, struct db *db, struct err *err)
     int rc = db_function(db, "fact", fact, source, err);
     /* The same rows are read by many statements. */
     rc = rc < 0 ? rc : db_exec(db, "PRAGMA cache_size = -16384", err);
-    return rc < 0 ? rc : db_begin_read(db, err);
+    *ret_own = rc == 0 && !db_in_transaction(db);
+    if (*ret_own && (rc = db_begin_read(db, err)) < 0) {
+        *ret_own = false;
+    }
+    return rc;
 }
 
 int source_open(struct source *source, struct db *trading, struct db *ops, struct json_object *root,
                 struct err *err)
 {
-    *source = (struct source){.root = root, .facts = json_object_new_object()};
-    int rc = open_one(source, trading, err);
-    if (rc == 0) {
-        source->trading = trading;
-        rc = open_one(source, ops, err);
-    }
-    if (rc == 0) {
-        source->ops = ops;
-    } else {
+    *source = (struct source){
+        .trading = trading, .ops = ops, .root = root, .facts = json_object_new_object()};
+    int rc = open_one(source, trading, &source->own[0], err);
+    rc = rc < 0 ? rc : open_one(source, ops, &source->own[1], err);
+    if (rc < 0) {
         source_close(source);
     }
     return rc;
@@ -72,11 +72,13 @@ int source_open(struct source *source, struct db *trading, struct db *ops, struc
 
 void source_close(struct source *source)
 {
-    db_rollback(source->trading);
-    db_rollback(source->ops);
-    if (source->facts != NULL) {
-        (void)json_object_put(source->facts);
+    if (source->own[0]) {
+        db_rollback(source->trading);
     }
+    if (source->own[1]) {
+        db_rollback(source->ops);
+    }
+    (void)json_object_put(source->facts);
     *source = (struct source){0};
 }
 

@@ -11,7 +11,8 @@
  * A column becomes a member of its name; its suffix says what it is: _e8 is a money amount, price
  * or quantity in 1e-8 (the suffix is dropped); _at a time in microseconds; X_k followed by X_n
  * the rate X; other doubles are rounded to the digits that mean something.
- * Always true: nothing is written to the databases.
+ * Always true: nothing is written to the databases. A transaction that the caller has open on a
+ * connection stays open, and its changes count.
  * Thread: that of the connections.
  */
 #pragma once
@@ -25,6 +26,7 @@ struct source {
     struct db *ops;     /* NULL: none */
     struct json_object *root;
     struct json_object *facts;
+    bool own[2]; /* the transactions on trading and ops are the source's */
 };
 
 int source_open(struct source *source, struct db *trading, struct db *ops, struct json_object *root,
