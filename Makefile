@@ -222,6 +222,10 @@ $(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/unit/engine/driver_rig.o
                    $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
+.PHONY: audit-bench
+audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers
+	@$(B)/audit_faults | grep -v '^ok ' && $(B)/audit_answers | grep -v '^ok '
+
 # tests/telegram-test-api: the program against a Bot API server of others, from npm. Not part of `make test`.
 TEST_API := $(BUILD)/telegram-test-api
 .PHONY: telegram-test-api
@@ -350,7 +354,7 @@ SYSTEM_LONGEST     := systemd
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -359,6 +363,7 @@ test-with-deps:
 	    $(call system_tests,$(SYSTEM_LONGEST)) \
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
+	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
 	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(UNIT_MODULES),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
