@@ -179,8 +179,8 @@ struct fault {
 #undef MOMENT_FAULT
 
 static const struct fault faults[] = {
-#define SQL_FAULT(invariant, database, subject, plant) {#invariant, database, subject, plant, NULL},
-#define MOMENT_FAULT(invariant, subject, ...)          {#invariant, MOMENT, NULL, NULL, plant_##invariant},
+#define SQL_FAULT(name, database, subject, plant) {#name, database, subject, plant, NULL},
+#define MOMENT_FAULT(name, subject, ...)          {#name, MOMENT, NULL, NULL, plant_##name},
 #include "faults.def"
 #undef SQL_FAULT
 #undef MOMENT_FAULT
