@@ -90,7 +90,7 @@ static bool read_operand(const struct proof *proof, const struct prose_figure *f
     }
     for (size_t i = 0; i < COUNT_OF(constants); i++) {
         if (f->kind == PROSE_NUMBER && f->shown.value == constants[i] && !f->is_word &&
-            f->shown.unit.dimension == DIMENSION_NONE) {
+            f->sign == 0 && f->shown.unit.dimension == DIMENSION_NONE) {
             *ret = (struct term){.value = constants[i],
                                  .dimension = DIMENSION_NONE,
                                  .is_constant = true,
@@ -103,7 +103,7 @@ static bool read_operand(const struct proof *proof, const struct prose_figure *f
 
 static enum dimension dimension_of(struct term a, char op, struct term b)
 {
-    if (op == '+' || op == '-') {
+    if (op == '+' || op == '-' || b.is_constant) {
         return a.dimension;
     }
     if (op == '/' && a.dimension == b.dimension) {
@@ -204,7 +204,7 @@ static bool token_is(const struct prose *p, int at, const char *text)
 }
 
 /* "3 losses (7 - 4)", "7 - 4 = 3", "3 = 7 - 4". */
-static bool is_written_out(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+bool claim_is_written_out(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
 {
     const struct prose_figure *f = &p->figures[i];
     struct term term;
@@ -218,7 +218,9 @@ static bool is_written_out(const struct proof *proof, const struct prose *p, int
     if (!proven && i + 2 < p->figure_count) {
         const struct prose_figure *next = &p->figures[i + 1];
         bool opens = token_is(p, next->first - 1, "(") && next->first - f->last <= 5;
-        bool equals = token_is(p, next->first - 1, "=") && next->first == f->last + 2;
+        bool equals = next->first == f->last + 2 &&
+                      (token_is(p, next->first - 1, "=") || token_is(p, next->first - 1, ",") ||
+                       token_is(p, next->first - 1, ":"));
         proven = (opens || equals) && evaluate(proof, p, i + 1, &term, &last, &whole) &&
                  (equals || token_is(p, p->figures[last].last + 1, ")")) && shows_term(f, term);
     }
@@ -341,7 +343,7 @@ static unsigned relations_of(const struct prose *p, int i)
     return found;
 }
 
-static bool is_related(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+bool claim_is_related(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
 {
     const struct prose_figure *f = &p->figures[i];
     const struct proof_value *values[USED_MAX];
@@ -373,14 +375,19 @@ static bool is_related(const struct proof *proof, const struct prose *p, int i, 
 
 bool claim_operand(const struct proof *proof, const struct prose *p, int figure)
 {
-    bool joined = operator_behind(p, figure) != '\0' ||
-                  (figure > 0 && operator_behind(p, figure - 1) != '\0');
-    const struct proof_value *v = joined ? stated(proof, &p->figures[figure]) : NULL;
-    return v != NULL && v < proof->values + proof->evidence_count;
-}
-
-bool claim_arithmetic(const struct proof *proof, const struct prose *p, int figure, bool *ret_few)
-{
-    return (p->figures[figure].kind == PROSE_NUMBER && is_written_out(proof, p, figure, ret_few)) ||
-           is_related(proof, p, figure, ret_few);
+    char before = figure > 0 ? operator_behind(p, figure - 1) : '\0';
+    char behind = operator_behind(p, figure);
+    struct term term;
+    if ((before == '\0' && behind == '\0') || !read_operand(proof, &p->figures[figure], &term)) {
+        return false;
+    }
+    bool few = false, shown = false; /* "x 100" and "/ 24" only if the result is there, and right */
+    for (int r = figure - OPERANDS_MAX; r <= figure + OPERANDS_MAX && term.is_constant; r++) {
+        shown |=
+            r >= 0 && r < p->figure_count && r != figure && claim_is_written_out(proof, p, r, &few);
+    }
+    if (term.is_constant) {
+        return shown && (before == '*' || before == '/');
+    }
+    return stated(proof, &p->figures[figure]) < proof->values + proof->evidence_count;
 }

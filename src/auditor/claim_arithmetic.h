@@ -2,7 +2,7 @@
  * claim_arithmetic.h: whether a figure is the result of arithmetic on the evidence. Private to
  * claim.c.
  *
- *     if (claim_arithmetic(proof, prose, i, &few)) …;       // "3 losses (7 - 4)", "25 % of the
+ *     if (claim_is_written_out(proof, prose, i, &few)) …;   // "3 losses (7 - 4)"
  * fees"
  *
  * Thread: any.
@@ -12,8 +12,12 @@
 #include "proof.h"
 #include "prose.h"
 
-/* *ret_few is set if the figure is a share of fewer than 30 things. */
 /* Whether the figure is a value of the evidence, whatever its sign, in an expression that is
  * written out: "157.25 + 163.25". */
 bool claim_operand(const struct proof *proof, const struct prose *p, int figure);
-bool claim_arithmetic(const struct proof *proof, const struct prose *p, int figure, bool *ret_few);
+/* Whether the figure is the result of an expression beside it: "14 losses (40 - 26)". *ret_few is
+ * set if it is a share of fewer than RATE_FEW_SAMPLES. */
+bool claim_is_written_out(const struct proof *proof, const struct prose *p, int figure,
+                          bool *ret_few);
+/* Whether a word beside the figure relates it to figures of the evidence: "25 % of the fees". */
+bool claim_is_related(const struct proof *proof, const struct prose *p, int figure, bool *ret_few);

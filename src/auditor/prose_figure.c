@@ -190,15 +190,16 @@ static void read_front(const struct prose *p, struct prose_figure *f)
 {
     static const char *const minus[] = {"-", "−", "minus", "negative", NULL};
     static const char *const signs[] = {"-", "−", "+", NULL};
+    static const char *const closing[] = {")", "]", "%", NULL};
     struct unit unit = {.dimension = DIMENSION_NONE};
     for (int i = 0; i < 3; i++) {
         int at = f->first - 1;
         const struct prose_token *t = token(p, at);
         bool word = t->kind == PROSE_WORD;
         /* An operator has a space behind it: "7 - 4". */
-        bool free = word || (touches(p, at) && !touches(p, at - 1)) ||
-                    (touches(p, at) && (is(p, at - 1, "(") || is(p, at - 1, "$") ||
-                                        is(p, at - 1, "€") || is(p, at - 1, "=")));
+        bool follows = touches(p, at - 1) &&
+                       (token(p, at - 1)->kind != PROSE_MARK || is_any(p, at - 1, closing));
+        bool free = word || (touches(p, at) && !follows);
         if (f->sign == 0 && free && is_any(p, at, minus)) {
             f->sign = -1;
             f->first = at;
