@@ -1,6 +1,6 @@
 /*
- * ops_internal.h: the state of the ops thread, shared by ops.c (life cycle, ticks) and ops_apply.c
- * (what depends on the configuration).
+ * ops_internal.h: the state of the ops thread, shared by ops.c (life cycle), ops_tick.c (what runs
+ * all the time), ops_channels.c (chat and API) and ops_apply.c (what depends on the configuration).
  *
  *     ops_apply_make(ops);                        // systemd, Claude: before the modules
  *     reload options: .apply = ops_apply, .userdata = ops
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "command/builtin.h"
+#include "command/runner.h"
 #include "config/config.h"
 #include "model/llm_request.h"
 #include "model/shared.h"
@@ -90,6 +91,33 @@ const struct config *ops_config(const struct ops *ops);
 
 /* ops_alerts.h; started: only at start. */
 void ops_sweep_alerts(struct ops *ops, const struct config *config, bool started);
+
+static inline int64_t ops_mono_us(const struct ops *ops)
+{
+    return clock_mono_us(ops->clock);
+}
+
+/* ops_tick.c: callbacks of the loop; userdata is the ops. */
+#define OPS_TICK_US USEC_PER_SEC
+void ops_tick(void *ops);
+void ops_tick_events(int fd, uint32_t events, void *ops);
+void ops_tick_notices(void *ops);
+void ops_tick_watchdog(void *ops);
+/* "active, equity 10,412.88, 1 of 3 positions, 4 of 4 services up" */
+void ops_tick_status(struct ops *ops, struct buf *out);
+
+/* ops_channels.c: Telegram, mail, webhook, console and API. */
+/* Creates them but for the API, and starts nothing. on_console_end: the console's input has ended.
+ */
+int ops_channels_build(struct ops *ops, void (*on_console_end)(void *ops), struct err *err);
+/* Starts them, and what raises alerts by itself; nothing is received before. */
+void ops_channels_open(struct ops *ops);
+/* Callbacks; userdata is the ops. */
+void ops_channels_wake(void *ops); /* rows were added to the outbox */
+void ops_channels_publish(const struct reply *reply, void *ops);
+/* Sends a reply without the outbox; used while ops.db cannot be written. */
+bool ops_channels_deliver(const struct runner_unstored *unstored, void *ops);
+const char *ops_channels_bot_name(void *ops);
 
 /* ops_apply.c */
 /* systemd and Claude are optional: a failure disables only their own functions. */
