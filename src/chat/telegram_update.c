@@ -184,10 +184,23 @@ static int accept_press(struct telegram *t, const struct principal *who, struct 
     return rc;
 }
 
+/* A live status ends when the bot has lost the right to pin it, even if a stranger took the right.
+ */
+static int check_rights(struct telegram *t, const struct json_object *change, struct err *err)
+{
+    int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
+    /* Absent for members, whose rights are those of the group. */
+    if (json_truth(json_get(change, "new_chat_member"), "can_pin_messages", true)) {
+        return 0;
+    }
+    return live_table_end(t->options.store, TELEGRAM_CHANNEL, chat_id,
+                          "The bot has lost the right to pin messages here.", err);
+}
+
 static int accept_membership(struct telegram *t, const struct principal *who, struct incoming *in,
                              struct err *err)
 {
-    (void)who, (void)err;
+    (void)who;
     const struct json_object *change = in->content;
     int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
     const char *status = json_text(json_get(change, "new_chat_member"), "status");
@@ -199,12 +212,7 @@ static int accept_membership(struct telegram *t, const struct principal *who, st
     } else {
         telegram_chats_alive(t, chat_id);
     }
-    /* Absent for members, whose rights are those of the group. */
-    if (!json_truth(json_get(change, "new_chat_member"), "can_pin_messages", true)) {
-        return live_table_end(t->options.store, TELEGRAM_CHANNEL, chat_id,
-                              "The bot has lost the right to pin messages here.", err);
-    }
-    return 0;
+    return check_rights(t, change, err);
 }
 
 /* Every kind that is asked for. All of them, and any other that arrives, pass the same check of the
@@ -298,7 +306,9 @@ int telegram_update_accept(struct telegram *t, struct json_object *update,
         if (rc == 0 && !paired) {
             (void)access_unauthorised(access, CHANNEL_TELEGRAM, from_id, kind);
         }
-        return rc;
+        /* The admins of a group need not be users. Telegram itself reports what they did. */
+        return rc < 0 || strcmp(kind, "my_chat_member") != 0 ? rc
+                                                             : check_rights(t, in.content, err);
     }
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (strcmp(kind, kinds[i].name) == 0) {
