@@ -1,6 +1,6 @@
 /*
  * db_file.h: creates, watches and replaces a database file, its -wal and its -shm by name. SQLite
- * itself is in db.c. Private to this module.
+ * itself is in db.c and its parts. Private to this module.
  *
  *     rc = db_file_create(path, err);                 // before SQLite opens it
  *     db_file_record(&file, path);                    // once it is open
