@@ -217,7 +217,7 @@ $(B)/audit_answers: $(ANSWERS_OBJ) $(foreach r,$(call module_closure,auditor),$(
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
 # tests/audit/faults.c: what the invariants find in databases with known faults, made by the engine.
-$(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/unit/engine/driver_rig.o $(B)/tests/fakes.a \
+$(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/fakes.a \
                    $(foreach r,$(sort $(call module_closure,engine) $(call module_closure,report)),$(call module_objects,$(r))) \
                    $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
@@ -411,6 +411,7 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 # tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck and
 # -lmicrohttpd are what the bus and the API are compared with. The back-test has its own benchmark.
 USES_backtest := $(USES_engine) engine
+USES_audit    := $(USES_engine) engine report
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \

@@ -15,11 +15,11 @@
 #include "io/secret.h"
 #include "report/invariant.h"
 #include "report/report.h"
+#include "rigs/driver_rig.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/sample_table.h"
 #include "store/stop_file.h"
-#include "unit/engine/driver_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "engine_rig.h"
 
-#include "driver_rig.h"
 #include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "driver_rig.h"
+#include "rigs/driver_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * count.
  */
 #include "../../../src/engine/engine_private.h"
-#include "driver_rig.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>

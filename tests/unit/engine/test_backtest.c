@@ -3,11 +3,11 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "driver_rig.h"
 #include "engine/backtest.h"
 #include "io/file.h"
 #include "market/coarse.h"
 #include "market/csv_source.h"
+#include "rigs/driver_rig.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
 

@@ -3,8 +3,8 @@
  * loses nothing that was done or answered.
  */
 #include "base/check.h"
-#include "driver_rig.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/order_table.h"
 #include "store/request_table.h"
 #include "store/state_table.h"

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "driver_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/position_table.h"

@@ -3,9 +3,9 @@
  */
 #include "../../../src/engine/engine_private.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine_rig.h"
 #include "fakes/instant_venue.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  */
 #include "base/check.h"
 #include "base/err.h"
-#include "driver_rig.h"
 #include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
 #include "model/event.h"
+#include "rigs/driver_rig.h"
 #include "store/decision_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"

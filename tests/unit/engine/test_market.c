@@ -4,8 +4,8 @@
  */
 #include "base/auto.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/engine_buffers.h"
+#include "rigs/driver_rig.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 

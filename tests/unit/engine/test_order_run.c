@@ -2,11 +2,11 @@
  * is kept over a crash at any place. */
 #include "../../../src/store/row.h"
 #include "base/log.h"
-#include "driver_rig.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "engine/reserve.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/order_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"

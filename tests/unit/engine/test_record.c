@@ -6,13 +6,13 @@
 #include "../../../src/engine/record.h"
 #include "../../../src/engine/record_reader.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/engine_buffers.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "io/file.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>

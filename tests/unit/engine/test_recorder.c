@@ -2,10 +2,10 @@
  * The flight recorder's folder and disk: other files in it, limits, and failing writes.
  */
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "io/file.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>

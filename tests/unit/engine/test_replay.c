@@ -1,6 +1,5 @@
 #include "base/auto.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/engine_buffers.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
@@ -9,6 +8,7 @@
 #include "io/file.h"
 #include "io/secret.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 

@@ -3,8 +3,8 @@
  * shadows survive a crash.
  */
 #include "../../../src/engine/engine_private.h"
-#include "driver_rig.h"
 #include "engine_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/decision_table.h"
 #include "store/rule_table.h"
 #include "unit/unit.h"

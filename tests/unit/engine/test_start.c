@@ -4,11 +4,11 @@
  */
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/engine_thread.h"
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/position_table.h"
 #include "unit/unit.h"
 

@@ -3,10 +3,10 @@
  */
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "driver_rig.h"
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/order_table.h"
 #include "store/paper.h"
 #include "store/position_table.h"

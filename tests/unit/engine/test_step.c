@@ -2,11 +2,11 @@
  * The step itself: it allocates nothing; and its small helpers.
  */
 #include "../../../src/engine/percentile.h"
-#include "driver_rig.h"
 #include "engine/backtest.h"
 #include "engine/engine.h"
 #include "engine/engine_buffers.h"
 #include "fakes/instant_venue.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * foreign positions, and with positions that have vanished.
  */
 #include "../../../src/store/row.h"
-#include "driver_rig.h"
+#include "rigs/driver_rig.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/paper.h"

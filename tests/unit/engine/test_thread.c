@@ -3,8 +3,8 @@
  * it too.
  */
 #include "base/log.h"
-#include "driver_rig.h"
 #include "engine/engine_thread.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <poll.h>
