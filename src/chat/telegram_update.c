@@ -184,8 +184,8 @@ static int accept_press(struct telegram *t, const struct principal *who, struct 
     return rc;
 }
 
-/* A live status ends when the bot has lost the right to pin it, even if a stranger took the right.
- */
+/* A live status ends when the bot has lost the right to pin it, also if an unauthorised user took
+ * the right. */
 static int check_rights(struct telegram *t, const struct json_object *change, struct err *err)
 {
     int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
