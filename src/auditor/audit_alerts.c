@@ -20,6 +20,8 @@ struct update {
     struct alert *known; /* KNOWN_MAX, worst first */
     int known_count;
     struct json_object *report_before; /* of the audit before; NULL: none */
+    /* For each finding, the fingerprint to raise it under. */
+    char (*fingerprints)[FINDING_FINGERPRINT_SIZE];
 };
 
 void audit_alerts_raise(struct alerts *alerts, const struct alert_spec *spec)
@@ -136,10 +138,11 @@ static void known_fingerprint(const struct update *u, const struct finding *find
 
 /* ------------------------------------------------------------------ raised */
 
-static void raise_finding(const struct update *u, const struct finding *finding)
+static void raise_finding(const struct update *u, int index)
 {
+    const struct finding *finding = &u->in->findings->items[index];
     char fingerprint[FINDING_FINGERPRINT_SIZE + sizeof(REJECTED)];
-    known_fingerprint(u, finding, fingerprint);
+    (void)str_copy(str_c(u->fingerprints[index]), fingerprint, sizeof(fingerprint));
     if (finding->rejected) {
         /* Keeps it separate from a verified finding of the same problem, which may be open. */
         (void)str_copy(STR_LIT(REJECTED), fingerprint + strlen(fingerprint), sizeof(REJECTED));
@@ -173,12 +176,8 @@ static void raise_finding(const struct update *u, const struct finding *finding)
 static bool is_found(const struct update *u, const char *fingerprint)
 {
     for (int i = 0; i < u->in->findings->count; i++) {
-        char found[FINDING_FINGERPRINT_SIZE];
-        if (!u->in->findings->items[i].rejected) {
-            known_fingerprint(u, &u->in->findings->items[i], found);
-            if (strcmp(found, fingerprint) == 0) {
-                return true;
-            }
+        if (!u->in->findings->items[i].rejected && strcmp(u->fingerprints[i], fingerprint) == 0) {
+            return true;
         }
     }
     return false;
@@ -292,6 +291,11 @@ void audit_alerts_update(const struct audit_alerts *in)
 {
     struct update u = {.in = in};
     load_known(&u);
+    u.fingerprints = calloc((size_t)in->findings->count + 1, sizeof(*u.fingerprints));
+    NEED_MEMORY(u.fingerprints != NULL);
+    for (int i = 0; i < in->findings->count; i++) {
+        known_fingerprint(&u, &in->findings->items[i], u.fingerprints[i]);
+    }
     for (int i = 0; i < u.known_count; i++) {
         const struct alert *alert = &u.known[i];
         bool live = alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
@@ -302,8 +306,9 @@ void audit_alerts_update(const struct audit_alerts *in)
         }
     }
     for (int i = 0; i < in->findings->count; i++) {
-        raise_finding(&u, &in->findings->items[i]);
+        raise_finding(&u, i);
     }
     (void)json_object_put(u.report_before);
     free(u.known);
+    free(u.fingerprints);
 }

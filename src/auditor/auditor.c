@@ -301,9 +301,7 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     } else if (answer_read(str_c(answer->text), run->findings, &o->counts, &o->no_verdict) == 0) {
         err_clear(&o->no_verdict);
     }
-    for (int i = before; i < run->findings->count; i++) {
-        ground_finding(run->report, &run->findings->items[i]);
-    }
+    ground_findings(run->report, run->findings, before);
     o->counts.dropped += finding_list_merge(run->findings, before);
     for (int i = before; i < run->findings->count; i++) {
         finding_defuse(&run->findings->items[i]);
@@ -391,9 +389,7 @@ static void run_go_on(struct auditor *auditor)
     broken_findings(run->report, run->findings);
     run->outcome.not_evaluated_count =
         broken_names(run->report, "unknown", run->outcome.not_evaluated);
-    for (int i = 0; i < run->findings->count; i++) {
-        ground_finding(run->report, &run->findings->items[i]);
-    }
+    ground_findings(run->report, run->findings, 0);
     if (run->request.offline) {
         run->outcome.not_asked = "the audit is offline";
     } else if (auditor->options.llm_client == NULL) {

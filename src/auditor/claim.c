@@ -252,13 +252,13 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
     }
     for (int k = from; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
-        bool open = (k < proof->evidence_count || is_said_part(p, i, v)) &&
-                    !is_of_other_row(proof, p, i, v);
+        bool open = k < proof->evidence_count || is_said_part(p, i, v);
         if ((is_equated(p, i, "n") && !ends_with(v, "n")) ||
             (is_equated(p, i, "k") && !ends_with(v, "k"))) {
             continue;
         }
-        if (open && (!named || is_named(p, i, v)) && compare_signed(p, i, v)) {
+        if (open && (!named || is_named(p, i, v)) && compare_signed(p, i, v) &&
+            !is_of_other_row(proof, p, i, v)) {
             return k;
         }
     }
@@ -582,7 +582,7 @@ static bool is_name(const struct proof *proof, struct str word)
                pointer_find(proof->report, pointer, &value);
     }
     return proof_has_word(str_c(proof->finding->subject), word) ||
-           proof_knows_name(proof->report, word);
+           proof_knows_name(proof->names, word);
 }
 
 /* ------------------------------------------------------------------ all figures */
@@ -697,7 +697,7 @@ static bool is_quoted(const struct proof *proof, const struct prose *p, int i)
         return false;
     }
     const char *begin = p->tokens[from].text.ptr + p->tokens[from].text.len;
-    return proof_knows_name(proof->report,
+    return proof_knows_name(proof->names,
                             str_trim(str_n(begin, (size_t)(p->tokens[to].text.ptr - begin))));
 }
 
@@ -727,10 +727,10 @@ static bool check_text(const struct proof *proof, struct prose *p, const char *t
     return true;
 }
 
-bool claim_check(struct json_object *report, const struct finding *finding,
-                 struct claim_verdict *ret)
+bool claim_check(struct json_object *report, const struct proof_names *names,
+                 const struct finding *finding, struct claim_verdict *ret)
 {
-    struct proof *proof = proof_new(report, finding);
+    struct proof *proof = proof_new(report, names, finding);
     struct prose *p = prose_new();
     bool proven = check_text(proof, p, finding->title, "title", ret) &&
                   check_text(proof, p, finding->description, "description", ret) &&

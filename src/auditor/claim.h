@@ -3,7 +3,7 @@
  * its evidence.
  *
  *     struct claim_verdict verdict = {0};
- *     if (!claim_check(report, &finding, &verdict)) reject(verdict.reason);
+ *     if (!claim_check(report, &names, &finding, &verdict)) reject(verdict.reason);
  *
  * A figure is proven if it is
  * - a value of the evidence, or a part of the same rate, by the rules of quantity.h: its unit must
@@ -31,5 +31,6 @@ struct claim_verdict {
     bool few;                         /* a figure is a share of fewer than RATE_FEW_SAMPLES */
 };
 
-bool claim_check(struct json_object *report, const struct finding *finding,
-                 struct claim_verdict *ret);
+struct proof_names;
+bool claim_check(struct json_object *report, const struct proof_names *names,
+                 const struct finding *finding, struct claim_verdict *ret);

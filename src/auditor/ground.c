@@ -138,7 +138,8 @@ static void reject(struct finding *finding, const char *reason)
 }
 
 /* What only a model can get wrong: its words, and what it is about. */
-static void ground_words(struct json_object *report, struct finding *finding, bool *ret_few)
+static void ground_words(struct json_object *report, const struct proof_names *names,
+                         struct finding *finding, bool *ret_few)
 {
     struct claim_verdict verdict = {0};
     if (finding->evidence_count == 0) {
@@ -160,13 +161,15 @@ static void ground_words(struct json_object *report, struct finding *finding, bo
                        finding->subject);
         reject(finding, reason);
     }
-    if (!finding->rejected && !claim_check(report, finding, &verdict)) {
+    if (!finding->rejected && !claim_check(report, names, finding, &verdict)) {
         reject(finding, verdict.reason);
     }
     *ret_few |= verdict.few;
 }
 
-void ground_finding(struct json_object *report, struct finding *finding)
+/* names: only for a finding of the model. */
+static void ground_one(struct json_object *report, const struct proof_names *names,
+                       struct finding *finding)
 {
     bool any = false;
     bool few = false;
@@ -187,7 +190,7 @@ void ground_finding(struct json_object *report, struct finding *finding)
                samples_beside(report, evidence->pointer) < RATE_FEW_SAMPLES;
     }
     if (finding->rule == NULL) {
-        ground_words(report, finding, &few);
+        ground_words(report, names, finding, &few);
     } else if (!any) {
         reject(finding, "none of its figures is in the report");
     }
@@ -195,6 +198,28 @@ void ground_finding(struct json_object *report, struct finding *finding)
         finding->severity = SEVERITY_MEDIUM;
         finding->capped = true;
     }
+}
+
+void ground_findings(struct json_object *report, struct finding_list *list, int first)
+{
+    struct proof_names names = {.text = BUF_INIT(0)};
+    bool ready = false;
+    for (int i = first; i < list->count; i++) {
+        if (!ready && list->items[i].rule == NULL) {
+            proof_names_init(&names, report);
+            ready = true;
+        }
+        ground_one(report, &names, &list->items[i]);
+    }
+    proof_names_release(&names);
+}
+
+void ground_finding(struct json_object *report, struct finding *finding)
+{
+    struct proof_names names;
+    proof_names_init(&names, report);
+    ground_one(report, &names, finding);
+    proof_names_release(&names);
 }
 
 static bool compare(double a, enum finding_op op, double b)

@@ -25,6 +25,8 @@
 bool ground_matches(struct json_object *value, const char *pointer,
                     const struct finding_figure *cited);
 void ground_finding(struct json_object *report, struct finding *finding);
+/* All from index `first` on; in one go, since the report's names are collected once. */
+void ground_findings(struct json_object *report, struct finding_list *list, int first);
 
 enum ground_state { GROUND_TRUE, GROUND_FALSE, GROUND_UNKNOWN };
 /* UNKNOWN: the pointer is not in this report, or an order comparison of texts. */

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define NAME_MAX_BYTES 200
-#define DEPTH_MAX      12
+#define NAME_MAX_BYTES  200
+#define DEPTH_MAX       12
+#define NAMES_MAX_BYTES ((size_t)1024 * 1024)
 
 static const char *const rate_members[] = {"k", "n", "pct", "low_pct", "high_pct"};
 
@@ -77,12 +77,14 @@ static void add_settings(struct proof *proof, const char *path, struct json_obje
     }
 }
 
-struct proof *proof_new(struct json_object *report, const struct finding *finding)
+struct proof *proof_new(struct json_object *report, const struct proof_names *names,
+                        const struct finding *finding)
 {
     static const char *const settings[] = {"/settings", "/limits"};
     struct proof *proof = calloc(1, sizeof(*proof));
     ASSERT(proof != NULL);
     proof->report = report;
+    proof->names = names;
     proof->finding = finding;
     for (int i = 0; i < finding->evidence_count; i++) {
         struct json_object *value = NULL;
@@ -115,55 +117,85 @@ static bool is_word_char(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Without regard to case: a sentence may begin with the name. */
-static bool same_word(const char *text, struct str word)
+/* Whether the text has the word, both in lower case, not as a part of a longer word or number. */
+static bool has_word(struct str text, struct str word)
 {
-    return strncasecmp(text, word.ptr, word.len) == 0;
+    const char *end = text.ptr + text.len;
+    const char *at = text.ptr;
+    while (word.len > 0 && at < end &&
+           (at = memmem(at, (size_t)(end - at), word.ptr, word.len)) != NULL) {
+        const char *next = at + word.len;
+        bool starts = at == text.ptr || !is_word_char(at[-1]);
+        bool decimal = at - text.ptr > 1 && at[-1] == '.' && is_word_char(at[-2]);
+        bool ends = next == end || !is_word_char(*next);
+        bool goes_on =
+            next + 1 < end && strchr(".,", *next) != NULL && next[1] >= '0' && next[1] <= '9';
+        if (starts && ends && !decimal && !goes_on) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+static void add_lower(struct buf *out, struct str text)
+{
+    size_t from = out->len;
+    buf_add_str(out, text);
+    for (size_t i = from; i < out->len; i++) {
+        char c = out->data[i];
+        out->data[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
 }
 
 bool proof_has_word(struct str text, struct str word)
 {
-    for (size_t at = 0; word.len > 0 && at + word.len <= text.len; at++) {
-        size_t end = at + word.len;
-        bool starts = at == 0 || !is_word_char(text.ptr[at - 1]);
-        bool decimal = at > 1 && text.ptr[at - 1] == '.' && is_word_char(text.ptr[at - 2]);
-        bool ends = end == text.len || !is_word_char(text.ptr[end]);
-        bool goes_on = end + 1 < text.len && strchr(".,", text.ptr[end]) != NULL &&
-                       text.ptr[end + 1] >= '0' && text.ptr[end + 1] <= '9';
-        if (starts && ends && !decimal && !goes_on && same_word(text.ptr + at, word)) {
-            return true;
-        }
-    }
-    return false;
+    AUTO_BUF struct buf lower = BUF_INIT(text.len);
+    AUTO_BUF struct buf needle = BUF_INIT(word.len);
+    add_lower(&lower, text);
+    add_lower(&needle, word);
+    return has_word(buf_str(&lower), buf_str(&needle));
 }
 
-static bool knows(struct json_object *value, struct str word, int depth)
+static void collect(struct json_object *value, int depth, struct buf *out)
 {
-    if (json_is_text(value)) {
-        struct str text = json_value_str(value);
-        return text.len <= NAME_MAX_BYTES && proof_has_word(text, word);
+    if (json_is_text(value) && json_value_str(value).len <= NAME_MAX_BYTES) {
+        add_lower(out, json_value_str(value));
+        buf_add_char(out, '\n');
     }
     if (depth > DEPTH_MAX) {
-        return false;
+        return;
     }
     for (size_t i = 0; i < json_len(value); i++) {
-        if (knows(json_item(value, i), word, depth + 1)) {
-            return true;
-        }
+        collect(json_item(value, i), depth + 1, out);
     }
     if (json_is_object(value)) {
         json_object_object_foreach(value, key, member)
         {
-            bool outside = depth == 0 && strcmp(key, "untrusted") == 0;
-            if (!outside && (proof_has_word(str_c(key), word) || knows(member, word, depth + 1))) {
-                return true;
+            if (depth > 0 || strcmp(key, "untrusted") != 0) {
+                add_lower(out, str_c(key));
+                buf_add_char(out, '\n');
+                collect(member, depth + 1, out);
             }
         }
     }
-    return false;
 }
 
-bool proof_knows_name(struct json_object *report, struct str word)
+void proof_names_init(struct proof_names *names, struct json_object *report)
 {
-    return knows(report, word, 0);
+    buf_init(&names->text, NAMES_MAX_BYTES);
+    collect(report, 0, &names->text);
+}
+
+void proof_names_release(struct proof_names *names)
+{
+    buf_release(&names->text);
+}
+
+bool proof_knows_name(const struct proof_names *names, struct str word)
+{
+    AUTO_BUF struct buf needle = BUF_INIT(word.len);
+    add_lower(&needle, word);
+    return memchr(word.ptr, '\n', word.len) == NULL &&
+           has_word(buf_str(&names->text), buf_str(&needle));
 }

@@ -1,7 +1,7 @@
 /*
  * proof.h: the figures that a finding may state: its evidence, and what stands beside it.
  *
- *     struct proof *proof = proof_new(report, &finding);
+ *     struct proof *proof = proof_new(report, &names, &finding);
  *     for (int i = 0; i < proof->count; i++) use(&proof->values[i]);
  *     proof_free(proof);
  *
@@ -23,8 +23,16 @@ struct proof_value {
     struct unit unit;
 };
 
+/* What the report calls things: its keys and short texts, outside the untrusted ones. */
+struct proof_names {
+    struct buf text;
+};
+void proof_names_init(struct proof_names *names, struct json_object *report);
+void proof_names_release(struct proof_names *names);
+
 struct proof {
     struct json_object *report;
+    const struct proof_names *names;
     const struct finding *finding;
     int count;
     int evidence_count; /* values that are cited themselves; they come first */
@@ -33,13 +41,14 @@ struct proof {
     struct proof_value settings[PROOF_SETTINGS_MAX];
 };
 
-struct proof *proof_new(struct json_object *report, const struct finding *finding);
+/* Report, names and finding must outlive it. */
+struct proof *proof_new(struct json_object *report, const struct proof_names *names,
+                        const struct finding *finding);
 void proof_free(struct proof *proof);
 
 /* The rate {"k","n",…} that has the pointer's value as a member; NULL: it is no part of a rate. */
 struct json_object *proof_rate_at(struct json_object *report, const char *pointer);
-/* Whether the word is a key, a text or a part of one ("1INCH" of "1INCH-USD") of the report outside
- * its untrusted texts. */
-bool proof_knows_name(struct json_object *report, struct str word);
-/* Whether a text contains the word, not as a part of a longer word or number. */
+/* Whether the word is a name, or a part of one ("1INCH" of "1INCH-USD"). Case does not matter. */
+bool proof_knows_name(const struct proof_names *names, struct str word);
+/* Whether a text contains the word, not as a part of a longer word or number, in any case. */
 bool proof_has_word(struct str text, struct str word);

@@ -45,7 +45,7 @@ struct tally {
 
 struct bench {
     struct json_object *report;
-    const char *report_name;
+    struct proof_names names; /* of the report */
     struct tally tally;
     int step; /* tries every n-th change */
     int tick;
@@ -123,7 +123,7 @@ static bool passes(const struct bench *bench, const struct finding *made, char *
     bool passed = false;
     (void)str_copy(STR_LIT("not read"), ret_reason, FINDING_REASON_SIZE);
     if (answer_read(buf_str(&text), list, &counts, NULL) == 0 && list->count == 1) {
-        ground_finding(bench->report, &list->items[0]);
+        ground_findings(bench->report, list, 0);
         passed = !list->items[0].rejected;
         (void)str_copy(str_c(list->items[0].reason), ret_reason, FINDING_REASON_SIZE);
     }
@@ -193,7 +193,7 @@ static bool is_other_name(const struct bench *bench, const char *text, size_t at
     struct str word = str_n(text + from, to - from);
     return (word.ptr[0] == '/' && json_pointer(bench->report, word, &value)) ||
            (strpbrk(text + from, "abcdefghijklmnopqrstuvwxyz-") < text + to &&
-            memchr(word.ptr, '-', word.len) != NULL && proof_knows_name(bench->report, word) &&
+            memchr(word.ptr, '-', word.len) != NULL && proof_knows_name(&bench->names, word) &&
             !is_digit(word.ptr[0]));
 }
 
@@ -453,8 +453,8 @@ static void run_texts(struct bench *bench)
         add_text(&text, t);
         int verdict = answer_read(buf_str(&text), list, &counts, &err) < 0 ? 1 : 0;
         int passed = 0;
+        ground_findings(bench->report, list, 0);
         for (int k = 0; k < list->count; k++) {
-            ground_finding(bench->report, &list->items[k]);
             passed += list->items[k].rejected ? 0 : 1;
         }
         bench->tally.texts++;
@@ -556,13 +556,14 @@ static bool load(struct bench *bench, const char *path)
         fprintf(stderr, "%s: %s\n", path, err.context);
         return false;
     }
-    bench->report_name = path;
+    proof_names_release(&bench->names);
+    proof_names_init(&bench->names, bench->report);
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    struct bench bench = {.step = 1};
+    struct bench bench = {.step = 1, .names = {.text = BUF_INIT(0)}};
     int first = 1;
     if (argc > 1 && strcmp(argv[1], "--quick") == 0) {
         bench.step = 7;
@@ -585,6 +586,7 @@ int main(int argc, char **argv)
         walk(&bench, "", bench.report);
     }
     (void)json_object_put(bench.report);
+    proof_names_release(&bench.names);
     const struct tally *t = &bench.tally;
     printf("scripted findings %d, answers %d (%d read wrongly)\n", t->cases, t->texts,
            t->texts_wrong);

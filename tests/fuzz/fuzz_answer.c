@@ -21,9 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(json_parse(str_c(report_text), &JSON_LIMITS_DEFAULT, &report, NULL) == 0);
     if (answer_read(str_n((const char *)data, size), list, &counts, &err) == 0) {
         ASSERT(list->count <= FINDING_MODEL_MAX && counts.dropped + list->count == counts.claimed);
+        ground_findings(report, list, 0);
         for (int i = 0; i < list->count; i++) {
             char fingerprint[FINDING_FINGERPRINT_SIZE];
-            ground_finding(report, &list->items[i]);
             ASSERT(list->items[i].rejected || list->items[i].evidence_count > 0);
             finding_fingerprint(&list->items[i], fingerprint);
             finding_defuse(&list->items[i]);
