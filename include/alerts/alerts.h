@@ -17,7 +17,8 @@
  * share one message that is edited. Critical alerts pass all of these but a storm of their own.
  * alerts_tick copies important messages to mail and webhook when Telegram does not deliver them, or
  * when nobody acknowledges a critical alert; each message once, across restarts.
- * Buttons on an alert: Ack, Mute 1 h, Explain (the command /alerts <id>).
+ * Buttons on an alert: Ack, Mute 1 h, Explain (the command /alerts <id>); on a finding of the
+ * auditor Ack, Explain (/findings <id>), Fixed, Mute 1 h, Won't fix.
  * Thread: ops.
  */
 #pragma once

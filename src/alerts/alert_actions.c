@@ -16,9 +16,13 @@ static int show_alert(struct action_call *call, struct err *err)
     struct alerts *alerts = action_userdata(call);
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
+    AUTO_ALERT_REPORT struct alert_report report = {0};
     int rc = alert_find(alerts, action_int(call, "id"), alert, err);
+    if (rc == 0 && alert_is_finding(alert)) {
+        rc = alert_report_load(alerts->o.store, &report, err);
+    }
     if (rc == 0) {
-        alert_reply_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
+        alert_reply_full(alert, &report, clock_wall_us(alerts->o.clock), action_reply(call));
     }
     return rc;
 }

@@ -6,6 +6,8 @@
 #include "model/model_json.h"
 #include "store/alert_table.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PAGE_SIZE    10
@@ -21,17 +23,9 @@ static const struct {
 } views[] = {{"open", UNDECIDED, "Open findings"},
              {"fixed", 1u << ALERT_FIXED, "Fixed findings"},
              {"wontfix", 1u << ALERT_WONTFIX, "Findings that won't be fixed"},
+             {"closed", CLOSED, "Closed findings"},
              {"rejected", 1u << ALERT_REJECTED, "Rejected findings"},
              {"all", ALL_STATUSES, "All findings"}};
-
-/* An audit without a verdict is the auditor's alert, too, but nothing that it found. */
-static bool is_finding(const struct alert *alert)
-{
-    return strcmp(alert->source, "auditor") == 0 &&
-           strcmp(alert->fingerprint, "auditor:no-verdict") != 0 &&
-           strcmp(alert->fingerprint, "auditor:unproven") != 0 &&
-           strcmp(alert->fingerprint, "auditor:overdue") != 0;
-}
 
 static void add_pages(struct reply *r, const char *command, int64_t page, bool more)
 {
@@ -86,6 +80,35 @@ static void add_item(struct reply *r, const struct alert *a, int64_t now_us)
     }
 }
 
+/* A reason is required, so the button asks for one. */
+static int ask_reason(const struct alert *alert, struct reply *r, struct err *err)
+{
+    static const char *const reasons[] = {"false alarm", "known and accepted",
+                                          "not worth the effort"};
+    if (!alert_is_finding(alert)) {
+        return err_set(err, ERR_ALERT_NOT_FINDING, "%lld comes from %s", (long long)alert->id,
+                       alert->source);
+    }
+    if (((1u << alert->status) & UNDECIDED) == 0) {
+        return err_set(err, ERR_ALERT_CLOSED, "%lld is %s", (long long)alert->id,
+                       alert_status_name(alert->status));
+    }
+    reply_title(r, TONE_PLAIN, "Why won't finding %lld be fixed?", (long long)alert->id);
+    reply_line(r, "%s", alert->title);
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        char label[32], line[64];
+        (void)snprintf(label, sizeof(label), "%c%s", toupper((unsigned char)reasons[i][0]),
+                       reasons[i] + 1);
+        (void)snprintf(line, sizeof(line), "/wontfix %lld \"%s\"", (long long)alert->id,
+                       reasons[i]);
+        reply_button(r, label, line, BUTTON_PLAIN);
+    }
+    reply_para(r, "In your own words: {}. It is counted, but not raised again.",
+               cell_code("/wontfix <number> \"reason\""));
+    write_alerts(r, alert, 1);
+    return ACTION_DONE;
+}
+
 static int show_one(struct action_call *call, int64_t id, struct err *err)
 {
     struct alerts *alerts = action_userdata(call);
@@ -96,13 +119,15 @@ static int show_one(struct action_call *call, int64_t id, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    alert_reply_full(alert, clock_wall_us(alerts->o.clock), r);
-    if (alert->status != ALERT_FIXED && alert->status != ALERT_REJECTED) {
-        add_button(r, "Fixed", "fixed", alert->id, BUTTON_PLAIN);
+    if (action_value(call, "ask") != NULL) {
+        return ask_reason(alert, r, err);
     }
-    if (is_finding(alert) && ((1u << alert->status) & UNDECIDED) != 0) {
-        reply_para(r, "If it stays as it is: {}", cell_code("/wontfix <number> \"reason\""));
+    AUTO_ALERT_REPORT struct alert_report report = {0};
+    if ((rc = alert_report_load(alerts->o.store, &report, err)) < 0) {
+        return rc;
     }
+    alert_reply_full(alert, &report, clock_wall_us(alerts->o.clock), r);
+    alert_reply_close_buttons(alert, r);
     return ACTION_DONE;
 }
 
@@ -146,8 +171,11 @@ static int list_findings(struct action_call *call, struct err *err)
             add_button(r, text, "findings", rows[i].id, BUTTON_PLAIN);
         }
     }
-    reply_para(r, "{} shows one; {} and {} close it.", cell_code("/findings <number>"),
-               cell_code("/fixed"), cell_code("/wontfix"));
+    reply_para(r, "{} shows one", cell_code("/findings <number>"));
+    if ((views[view].statuses & UNDECIDED) != 0) {
+        reply_more(r, "; {} and {} close it", cell_code("/fixed"), cell_code("/wontfix"));
+    }
+    reply_more(r, "{}", cell_text("."));
     AUTO_BUF struct buf command = BUF_INIT(32);
     buf_addf(&command, "findings %s", views[view].word);
     add_pages(r, command.data, page, more);
@@ -185,7 +213,7 @@ static int close_alert(struct action_call *call, enum alert_status status, const
     if (rc < 0) {
         return rc;
     }
-    if (status == ALERT_WONTFIX && !is_finding(alert)) {
+    if (status == ALERT_WONTFIX && !alert_is_finding(alert)) {
         return err_set(err, ERR_ALERT_NOT_FINDING, "%lld comes from %s", (long long)alert->id,
                        alert->source);
     }
@@ -196,7 +224,7 @@ static int close_alert(struct action_call *call, enum alert_status status, const
         return rc;
     }
     struct reply *r = action_reply(call);
-    bool finding = is_finding(alert);
+    bool finding = alert_is_finding(alert);
     reply_title(r, TONE_GOOD, "%s %lld %s", finding ? "Finding" : "Alert", (long long)alert->id,
                 status == ALERT_FIXED ? "is marked as fixed" : "won't be fixed");
     reply_line(r, "%s", alert->title);
@@ -302,7 +330,7 @@ static int list_learnings(struct action_call *call, struct err *err)
 }
 
 static const struct action_param view_word = {.type = PARAM_CHOICE,
-                                              .choices = "open|fixed|wontfix|rejected|all"};
+                                              .choices = "open|closed|fixed|wontfix|rejected|all"};
 #define PAGE_PARAM                                                              \
     {                                                                           \
         .name = "page", .type = PARAM_INT, .default_text = "1", .minimum = "1", \
@@ -323,9 +351,13 @@ static const struct action actions[] = {
                               .type = PARAM_INT,
                               .minimum = "1",
                               .otherwise = &view_word,
-                              .noun = "a number, open, fixed, wontfix, rejected or all",
+                              .noun = "a number, open, closed, fixed, wontfix, rejected or all",
                               .help = "a number, or which ones"},
-                             PAGE_PARAM),
+                             PAGE_PARAM,
+                             {.name = "ask",
+                              .type = PARAM_CHOICE,
+                              .choices = "wontfix",
+                              .help = "with a number: asks for a reason not to fix it"}),
      .run = list_findings},
     {.name = "alert.fixed",
      .summary = "Mark a finding or another alert as fixed; it comes back if it is found again",

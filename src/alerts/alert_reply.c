@@ -1,11 +1,10 @@
 #include "alert_reply.h"
 
 #include "base/clock.h"
-#include "io/json.h"
 #include "model/model_json.h"
-#include "model/plain_text.h"
 
-#define EVIDENCE_SHOWN 12
+#include <stdio.h>
+#include <string.h>
 
 static enum tone tone_of(enum severity severity)
 {
@@ -55,23 +54,60 @@ static void add_status(struct reply *r, const struct alert *alert)
     }
 }
 
+bool alert_is_finding(const struct alert *alert)
+{
+    static const char *const others[] = {"auditor:no-verdict", "auditor:unproven",
+                                         "auditor:overdue"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (strcmp(alert->fingerprint, others[i]) == 0) {
+            return false;
+        }
+    }
+    return strcmp(alert->source, "auditor") == 0;
+}
+
+/* "/mute", its number, and what follows. */
+static void add_button(struct reply *r, const struct alert *alert, const char *text,
+                       const char *command, const char *more)
+{
+    char line[64];
+    (void)snprintf(line, sizeof(line), "%s %lld%s", command, (long long)alert->id, more);
+    reply_button(r, text, line, strcmp(command, "/ack") == 0 ? BUTTON_PRIMARY : BUTTON_PLAIN);
+}
+
+void alert_reply_close_buttons(const struct alert *alert, struct reply *r)
+{
+    bool undecided = alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
+    if (alert->status != ALERT_FIXED && alert->status != ALERT_REJECTED) {
+        add_button(r, alert, "Fixed", "/fixed", "");
+    }
+    if (alert->status == ALERT_OPEN) {
+        add_button(r, alert, "Mute 1 h", "/mute", " 1h");
+    }
+    if (undecided && alert_is_finding(alert)) {
+        add_button(r, alert, "Won't fix", "/findings", " ask=wontfix");
+    }
+}
+
 static void add_buttons(struct reply *r, const struct alert *alert)
 {
-    AUTO_BUF struct buf command = BUF_INIT(64);
     if (alert->status == ALERT_OPEN) {
-        buf_addf(&command, "/ack %lld", (long long)alert->id);
-        reply_button(r, "Ack", command.data, BUTTON_PRIMARY);
-        buf_clear(&command);
-        buf_addf(&command, "/mute %lld 1h", (long long)alert->id);
-        reply_button(r, "Mute 1 h", command.data, BUTTON_PLAIN);
-        buf_clear(&command);
+        add_button(r, alert, "Ack", "/ack", "");
     }
     if (alert->status == ALERT_ACKNOWLEDGED) {
         reply_choice(r, "✓ Acked by %s", alert->acked_by);
     }
+    if (alert_is_finding(alert) &&
+        (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED)) {
+        add_button(r, alert, "Explain", "/findings", "");
+        alert_reply_close_buttons(alert, r);
+        return;
+    }
+    if (alert->status == ALERT_OPEN) {
+        add_button(r, alert, "Mute 1 h", "/mute", " 1h");
+    }
     if (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED) {
-        buf_addf(&command, "/alerts %lld", (long long)alert->id);
-        reply_button(r, "Explain", command.data, BUTTON_PLAIN);
+        add_button(r, alert, "Explain", "/alerts", "");
     }
 }
 
@@ -121,48 +157,8 @@ struct reply *alert_reply_resolved(const struct alert *alert, const char *why)
     return r;
 }
 
-/* One figure: a finding's with its pointer, whether it was verified and what was noted; another
- * alert's as it is. Texts may come from outside. */
-static void add_figure(struct reply *r, struct json_object *figure)
-{
-    AUTO_BUF struct buf text = BUF_INIT(ALERT_EVIDENCE_SIZE);
-    char plain[ALERT_EVIDENCE_SIZE];
-    if (json_is_object(figure) && json_is_text(json_get(figure, "pointer"))) {
-        struct json_object *value = json_get(figure, "value");
-        char pointer[200];
-        buf_addf(&text, "%s", json_object_get_string(value));
-        plain_strip(json_str(figure, "pointer"), PLAIN_LINE, pointer, sizeof(pointer));
-        plain_text(buf_str(&text), PLAIN_LINE, plain, sizeof(plain));
-        reply_item(r, "{} {} = {}", cell_text(json_truth(figure, "verified", false) ? "✔" : "✘"),
-                   cell_code(pointer), cell_text(plain));
-        plain_text(json_str(figure, "note"), PLAIN_LINE, plain, sizeof(plain));
-        if (plain[0] != '\0') {
-            reply_more(r, " ({})", cell_text(plain));
-        }
-        return;
-    }
-    json_add_text(&text, figure);
-    plain_text(buf_str(&text), PLAIN_LINE, plain, sizeof(plain));
-    reply_item(r, "{}", cell_text(plain));
-}
-
-static void add_evidence(struct reply *r, const struct alert *alert)
-{
-    AUTO_JSON struct json_object *evidence = NULL;
-    if (json_parse(str_c(alert->evidence), &JSON_LIMITS_DEFAULT, &evidence, NULL) < 0 ||
-        json_len(evidence) == 0) {
-        return;
-    }
-    reply_line(r, "Evidence:");
-    for (size_t i = 0; i < json_len(evidence) && i < EVIDENCE_SHOWN; i++) {
-        add_figure(r, json_item(evidence, i));
-    }
-    if (json_len(evidence) > EVIDENCE_SHOWN) {
-        reply_para(r, "… and {} more", cell_count((int64_t)json_len(evidence) - EVIDENCE_SHOWN));
-    }
-}
-
-void alert_reply_full(const struct alert *alert, int64_t now_us, struct reply *r)
+void alert_reply_full(const struct alert *alert, const struct alert_report *report, int64_t now_us,
+                      struct reply *r)
 {
     add_head(r, alert, now_us);
     reply_para(r, "Alert {}, type {}, raised by {}", cell_count(alert->id),
@@ -171,11 +167,9 @@ void alert_reply_full(const struct alert *alert, int64_t now_us, struct reply *r
         reply_para(r, "Reopened {} time{}", cell_count(alert->reopened),
                    cell_text(alert->reopened == 1 ? "" : "s"));
     }
-    add_evidence(r, alert);
+    alert_reply_explain(alert, report, now_us, r);
     if (alert->status == ALERT_OPEN) {
-        AUTO_BUF struct buf command = BUF_INIT(64);
-        buf_addf(&command, "/ack %lld", (long long)alert->id);
-        reply_button(r, "Ack", command.data, BUTTON_PRIMARY);
+        add_button(r, alert, "Ack", "/ack", "");
     }
     set_data(r, alert);
 }
