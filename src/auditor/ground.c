@@ -33,8 +33,7 @@ static bool text_states(double value, struct unit unit, const char *text)
     return states;
 }
 
-bool ground_matches(struct json_object *value, const char *pointer,
-                    const struct finding_figure *cited)
+bool ground_matches(struct json_object *value, struct unit unit, const struct finding_figure *cited)
 {
     if (json_is_number(value)) {
         double number = json_object_get_double(value);
@@ -42,7 +41,7 @@ bool ground_matches(struct json_object *value, const char *pointer,
         if (quantity_read(str_c(cited->text), &shown, &half)) {
             return quantity_rounds(number, shown, half);
         }
-        return cited->is_text && text_states(number, unit_of_pointer(pointer), cited->text);
+        return cited->is_text && text_states(number, unit, cited->text);
     }
     if (!cited->is_text) {
         return false;
@@ -121,7 +120,7 @@ static void ground_evidence(struct json_object *report, struct finding_evidence 
         (void)snprintf(evidence->note, sizeof(evidence->note), "not in the report");
     } else if (value == NULL || json_is_object(value) || json_is_array(value)) {
         (void)snprintf(evidence->note, sizeof(evidence->note), "not a single value");
-    } else if (ground_matches(value, evidence->pointer, &evidence->cited)) {
+    } else if (ground_matches(value, proof_unit(report, evidence->pointer), &evidence->cited)) {
         evidence->verified = true;
     } else {
         (void)snprintf(evidence->note, sizeof(evidence->note), "the report says %.80s",
@@ -248,7 +247,7 @@ enum ground_state ground_check(struct json_object *report, const struct finding_
         json_is_array(value)) {
         return GROUND_UNKNOWN;
     }
-    bool equal = ground_matches(value, check->pointer, &check->value);
+    bool equal = ground_matches(value, proof_unit(report, check->pointer), &check->value);
     if (check->op == FINDING_EQUAL || check->op == FINDING_DIFFERENT) {
         return equal == (check->op == FINDING_EQUAL) ? GROUND_TRUE : GROUND_FALSE;
     }

@@ -17,12 +17,13 @@
 
 #include "finding.h"
 #include "io/json.h"
+#include "quantity.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the cited figure matches the value in the report at the pointer, which gives its unit. */
-bool ground_matches(struct json_object *value, const char *pointer,
+/* Whether the cited figure matches the report's value of this unit. */
+bool ground_matches(struct json_object *value, struct unit unit,
                     const struct finding_figure *cited);
 void ground_finding(struct json_object *report, struct finding *finding);
 /* All from index `first` on; in one go, since the report's names are collected once. */

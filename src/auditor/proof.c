@@ -27,6 +27,21 @@ struct json_object *proof_rate_at(struct json_object *report, const char *pointe
                                                                                         : NULL;
 }
 
+struct unit proof_unit(struct json_object *report, const char *pointer)
+{
+    struct unit unit = unit_of_pointer(pointer);
+    struct str currency = json_str(json_at(report, "/account"), "currency");
+    if (unit.dimension != DIMENSION_MONEY || unit.currency[0] != '\0' ||
+        currency.len >= sizeof(unit.currency)) {
+        return unit;
+    }
+    for (size_t i = 0; i < currency.len; i++) {
+        char c = currency.ptr[i];
+        unit.currency[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return unit;
+}
+
 static void add_value(struct proof *proof, const char *pointer, struct json_object *value)
 {
     for (int i = 0; i < proof->count; i++) {
@@ -38,7 +53,7 @@ static void add_value(struct proof *proof, const char *pointer, struct json_obje
         struct proof_value *v = &proof->values[proof->count++];
         (void)str_copy(str_c(pointer), v->pointer, sizeof(v->pointer));
         v->value = json_object_get_double(value);
-        v->unit = unit_of_pointer(pointer);
+        v->unit = proof_unit(proof->report, pointer);
     }
 }
 
@@ -70,7 +85,7 @@ static void add_settings(struct proof *proof, const char *path, struct json_obje
             struct proof_value *v = &proof->settings[proof->setting_count++];
             (void)str_copy(str_c(pointer), v->pointer, sizeof(v->pointer));
             v->value = json_object_get_double(value);
-            v->unit = unit_of_pointer(pointer);
+            v->unit = proof_unit(proof->report, pointer);
         } else {
             add_settings(proof, pointer, value, depth + 1);
         }

@@ -46,6 +46,8 @@ struct proof *proof_new(struct json_object *report, const struct proof_names *na
                         const struct finding *finding);
 void proof_free(struct proof *proof);
 
+/* The unit of the report's value at the pointer: amounts are in /account/currency. */
+struct unit proof_unit(struct json_object *report, const char *pointer);
 /* The rate {"k","n",…} that has the pointer's value as a member; NULL: it is no part of a rate. */
 struct json_object *proof_rate_at(struct json_object *report, const char *pointer);
 /* Whether the word is a name, or a part of one ("1INCH" of "1INCH-USD"). Case does not matter. */

@@ -85,6 +85,31 @@ static void texts_match_exactly(void **state)
     assert_false(cited("/account/balanced", false, "0"));
 }
 
+/* Amounts without a unit in their key are in the account's currency. */
+static void an_amount_is_in_the_currency_of_the_account(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *currency, *says;
+        bool right;
+    } rows[] = {{"EUR", "The net is 12.5 EUR.", true}, {"EUR", "The net is $12.5.", false},
+                {"USDT", "The net is $12.5.", true},   {"USDT", "The net is 12.5 USDT.", true},
+                {"USDT", "The net is €12.5.", false},  {"EUR", "The net is 12.5.", true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_JSON struct json_object *root = NULL;
+        AUTO_BUF struct buf text = BUF_INIT(500);
+        buf_addf(&text, "{\"account\":{\"currency\":\"%s\"},\"win_loss\":{\"net\":12.5}}",
+                 rows[i].currency);
+        assert_int_equal(json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+        struct finding f = {.evidence_count = 1};
+        (void)str_copy(str_c("/win_loss/net"), f.evidence[0].pointer, FINDING_POINTER_SIZE);
+        (void)str_copy(str_c("12.5"), f.evidence[0].cited.text, FINDING_VALUE_SIZE);
+        (void)str_copy(str_c(rows[i].says), f.description, sizeof(f.description));
+        ground_finding(root, &f);
+        assert_int_equal(f.rejected, !rows[i].right);
+    }
+}
+
 static void pointers_are_resolved(void **state)
 {
     (void)state;
@@ -300,6 +325,7 @@ static void the_wilson_interval_matches_published_figures(void **state)
 
 UNIT_GROUP(ground, cmocka_unit_test(correct_numbers_are_verified),
            cmocka_unit_test(wrong_numbers_are_not_verified), cmocka_unit_test(texts_match_exactly),
+           cmocka_unit_test(an_amount_is_in_the_currency_of_the_account),
            cmocka_unit_test(pointers_are_resolved),
            cmocka_unit_test(few_samples_cap_the_severity_at_medium),
            cmocka_unit_test(every_figure_must_be_verified),
