@@ -80,6 +80,7 @@ struct ops {
     bool ready;
     int64_t status_next_mono_us;
     int64_t prune_next_mono_us;
+    int64_t sync_next_mono_us;
     int64_t checkpoint_next_mono_us;
     int64_t archive_next_mono_us;
     int64_t seal_next_mono_us;

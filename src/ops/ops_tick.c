@@ -13,6 +13,7 @@
 #include "trading/desk.h"
 
 #define CHECKPOINT_US (30 * USEC_PER_SEC)
+#define SYNC_US       (5 * USEC_PER_SEC)
 #define STATUS_US     (10 * USEC_PER_SEC)
 #define PRUNE_US      USEC_PER_DAY
 #define PRUNE_ROWS    500 /* rows per tick, so that the loop is not blocked */
@@ -90,10 +91,16 @@ static void prune(struct ops *ops)
     (void)ops_store_write_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
-/* The records of commands that only read are at most a tick old when the power is cut. */
+/* The records of commands that only read are at most SYNC_US old when the power is cut. A poll of
+ * Telegram syncs what it confirms by itself. A message that arrives during a sync waits for it, so
+ * this is done rarely. */
 static void sync_store(struct ops *ops)
 {
     struct err err = {0};
+    if (ops_mono_us(ops) < ops->sync_next_mono_us) {
+        return;
+    }
+    ops->sync_next_mono_us = ops_mono_us(ops) + SYNC_US;
     if (ops_store_sync(ops->store, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not sync ops.db");
     }
