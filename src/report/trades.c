@@ -399,13 +399,13 @@ static void add_outliers(struct json_out *out, const struct pass *pass)
 
 /* ------------------------------------------------------------------ all of it */
 
-/* Trades get their ids as they close, so the table is read from the first one of the period on,
- * which is far faster than by the index of closing times. A row with another time than its
- * neighbours is found by the invariants. */
+/* Trades get their ids as they close, so the table is read from a little before the first one of
+ * the period on, which is far faster than by the index of closing times. A row with another time
+ * than its neighbours is found by the invariants. */
 #define TRADES_SQL                                                              \
     "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us,"         \
     " exit_reason, side FROM trades WHERE closed_us >= fact('earlier_us')"      \
-    " AND id >= (SELECT min(id) FROM (SELECT id FROM trades WHERE closed_us >=" \
+    " AND id >= (SELECT min(id) - 1000 FROM (SELECT id FROM trades WHERE closed_us >=" \
     " fact('earlier_us') ORDER BY closed_us LIMIT 100)) ORDER BY id"
 
 static void pass_init(struct pass *pass, const struct settings *settings)

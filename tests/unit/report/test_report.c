@@ -1,0 +1,240 @@
+/* The report over small databases: what it counts, what it cuts and what it does not know. */
+#include "config/config.h"
+#include "io/db.h"
+#include "io/secret.h"
+#include "report/invariant.h"
+#include "report/rate.h"
+#include "report/report.h"
+#include "store/ops.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+#include "store/trading.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW_US (INT64_C(1795000000) * USEC_PER_SEC)
+
+struct rig {
+    struct clock_fake clock;
+    struct config *config;
+    struct trading_store *trading;
+    struct ops_store *ops;
+    struct report *report;
+};
+
+static int set_up(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    struct engine_state *row = calloc(1, sizeof(*row));
+    struct err err = {0};
+    assert_int_equal(secret_init(&err), 0);
+    clock_fake_init(&rig->clock, NOW_US);
+    assert_int_equal(
+        config_load(&(struct config_options){.no_file = true}, &rig->config, NULL, &err), 0);
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &rig->trading, &err), 0);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->ops, &err), 0);
+    row->market_us = NOW_US;
+    row->day = NOW_US / USEC_PER_DAY;
+    assert_int_equal(state_table_save(rig->trading, row, &err), 0);
+    free(row);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    report_free(rig->report);
+    trading_store_free(rig->trading);
+    ops_store_free(rig->ops);
+    config_free(rig->config);
+    free(rig);
+    return 0;
+}
+
+static struct json_object *read_report(struct rig *rig, int64_t hours)
+{
+    struct err err = {0};
+    const struct report_sources sources = {.clock = &rig->clock.clock, .config = rig->config};
+    report_free(rig->report);
+    rig->report = report_new(&sources, hours);
+    assert_int_equal(report_read(rig->report, rig->trading, rig->ops, &err), 0);
+    return report_document(rig->report);
+}
+
+/* A trade closed so many minutes ago. */
+static void add_trade(struct rig *rig, int64_t id, const char *symbol, int64_t pnl, int64_t minutes)
+{
+    struct trade trade = {.id = id,
+                          .qty = dec_from_int(2),
+                          .entry_price = dec_from_int(50),
+                          .exit_price = dec_from_int(51),
+                          .pnl = dec_from_int(pnl),
+                          .fees = dec_from_int(1),
+                          .opened_us = NOW_US - (minutes + 30) * USEC_PER_MIN,
+                          .closed_us = NOW_US - minutes * USEC_PER_MIN,
+                          .exit_reason = "stop"};
+    assert_true(str_copy(str_c(symbol), trade.symbol.name, sizeof(trade.symbol.name)));
+    assert_int_equal(trade_table_add(rig->trading, &trade, NULL), 0);
+}
+
+static int64_t count_at(struct json_object *report, const char *pointer)
+{
+    struct json_object *value = json_at(report, pointer);
+    assert_non_null(value);
+    return json_object_get_int64(value);
+}
+
+static double number_at(struct json_object *report, const char *pointer)
+{
+    struct json_object *value = json_at(report, pointer);
+    assert_non_null(value);
+    return json_object_get_double(value);
+}
+
+static void trades_are_counted_by_window_and_streak(void **state)
+{
+    struct rig *rig = *state;
+    add_trade(rig, 1, "BTC-USD", 5, 40 * 60); /* of the period before */
+    add_trade(rig, 2, "BTC-USD", 3, 300);
+    add_trade(rig, 3, "BTC-USD", 4, 200);
+    add_trade(rig, 4, "ETH-USD", -2, 100);
+    add_trade(rig, 5, "BTC-USD", -2, 50);
+    add_trade(rig, 6, "BTC-USD", -1, 10);
+    struct json_object *report = read_report(rig, 24);
+    assert_int_equal(count_at(report, "/trades/count"), 5);
+    assert_int_equal(count_at(report, "/earlier/trades"), 1);
+    assert_int_equal(count_at(report, "/win_loss/win_rate/k"), 2);
+    assert_int_equal(count_at(report, "/win_loss/win_rate/n"), 5);
+    assert_true(number_at(report, "/win_loss/net") == 2);
+    assert_true(number_at(report, "/win_loss/average_win") == 3.5);
+    assert_int_equal(count_at(report, "/win_loss/streak/losses_now"), 3);
+    assert_int_equal(count_at(report, "/win_loss/streak/longest_wins"), 2);
+    assert_int_equal(count_at(report, "/win_loss/streak/wins_now"), 0);
+    assert_true(number_at(report, "/trades/average_size") == 100);
+    assert_true(number_at(report, "/trades/average_hold_min") == 30);
+    assert_int_equal(count_at(report, "/trades/by_symbol/ETH-USD/count"), 1);
+    assert_int_equal(count_at(report, "/trades/by_size/below_1000/count"), 5);
+    assert_true(number_at(report, "/trades/recent/trade-4/pnl") == -2);
+    assert_null(json_at(report, "/trades/recent/trade-1"));
+}
+
+static void many_symbols_are_summed_as_the_rest(void **state)
+{
+    struct rig *rig = *state;
+    for (int i = 0; i < SYMBOLS_LIMIT + 20; i++) {
+        char symbol[24];
+        (void)snprintf(symbol, sizeof(symbol), "S%03d-USD", i);
+        add_trade(rig, i + 1, symbol, 1, 100 + i % 50);
+    }
+    struct json_object *report = read_report(rig, 24);
+    struct json_object *groups = json_at(report, "/trades/by_symbol");
+    int64_t sum = 0;
+    json_object_object_foreach(groups, name, group)
+    {
+        (void)name;
+        sum += json_i64(group, "count", 0);
+    }
+    assert_int_equal(json_object_object_length(groups), 21);
+    assert_int_equal(sum, SYMBOLS_LIMIT + 20);
+    assert_int_equal(count_at(report, "/trades/count"), SYMBOLS_LIMIT + 20);
+}
+
+/* An invariant without its figures or with too few samples is unknown, and says why. */
+static void what_could_not_be_evaluated_says_why(void **state)
+{
+    struct rig *rig = *state;
+    struct json_object *report = read_report(rig, 24);
+    struct json_object *outcomes = json_at(report, "/invariants");
+    assert_int_equal(json_object_object_length(outcomes), invariant_count());
+    struct json_object *silent = json_get(outcomes, "engine_silent");
+    assert_string_equal(json_text(silent, "state"), "unknown");
+    assert_string_equal(json_text(silent, "why"), "/system/engine/silent_s is not known");
+    struct json_object *exits = json_get(outcomes, "one_exit");
+    assert_string_equal(json_text(exits, "why"), "/trades/count is below 40");
+    assert_string_equal(json_text(json_get(outcomes, "no_stop"), "state"), "kept");
+}
+
+/* A part that cannot be read is named, and its invariants are not kept. */
+static void a_damaged_table_is_a_gap(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(db_exec(trading_store_db(rig->trading), "DROP TABLE fills", NULL), 0);
+    assert_int_equal(db_exec(ops_store_db(rig->ops), "DROP TABLE outbox", NULL), 0);
+    struct json_object *report = read_report(rig, 24);
+    assert_string_equal(json_text(json_at(report, "/meta/gaps"), "outbox"), "DB_FAILED");
+    struct json_object *outcomes = json_at(report, "/invariants");
+    assert_string_equal(json_text(json_get(outcomes, "fill_orphan"), "state"), "unknown");
+    assert_string_equal(json_text(json_get(outcomes, "fill_orphan"), "why"), "DB_FAILED");
+    assert_string_equal(json_text(json_get(outcomes, "gaps"), "state"), "broken");
+    assert_int_equal(count_at(report, "/trades/count"), 0);
+}
+
+static void without_a_database_it_says_so(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    const struct report_sources sources = {.clock = &rig->clock.clock, .config = rig->config};
+    rig->report = report_new(&sources, 24);
+    assert_int_equal(report_read(rig->report, NULL, rig->ops, &err), 0);
+    struct json_object *report = report_document(rig->report);
+    assert_string_equal(json_text(json_at(report, "/meta/gaps"), "trading"), "no database yet");
+    assert_string_equal(json_text(json_at(report, "/invariants/no_stop"), "state"), "unknown");
+}
+
+/* More than five subjects: five are shown, all are counted. */
+static void subjects_are_cut_and_counted(void **state)
+{
+    struct rig *rig = *state;
+    for (int i = 1; i <= 8; i++) {
+        add_trade(rig, i, "BTC-USD", 7, 100 + i); /* prices, fees give another profit */
+    }
+    struct json_object *report = read_report(rig, 24);
+    struct json_object *outcome = json_at(report, "/invariants/trade_pnl");
+    assert_string_equal(json_text(outcome, "state"), "broken");
+    assert_int_equal(json_i64(outcome, "count", 0), 8);
+    struct json_object *subjects = json_get(outcome, "subjects");
+    assert_int_equal(json_object_object_length(subjects), INVARIANT_SUBJECTS);
+    struct json_object *newest = json_get(subjects, "trade-8");
+    assert_true(json_double(newest, "expected", 0) == 1);
+    assert_string_equal(json_text(newest, "says"),
+                        "The profit is 7, but prices, quantity and fees give 1.");
+}
+
+/* Figures of a table of the normal distribution and of Wilson's paper. */
+static void rates_have_their_interval_and_test(void **state)
+{
+    double low = 0, high = 0;
+    (void)state;
+    rate_wilson(81, 263, &low, &high); /* Newcombe 1998, table I: 0.2553 to 0.3662 */
+    assert_true(fabs(low - 0.2553) < 5e-5 && fabs(high - 0.3662) < 5e-5);
+    rate_wilson(0, 20, &low, &high); /* 0.0000 to 0.1611 */
+    assert_true(low == 0 && fabs(high - 0.1611) < 5e-5);
+    /* 60 of 100 against 40 of 100: z = (0.2 - 0.01) / sqrt(0.5 * 0.5 * 0.02) = 2.687 */
+    assert_true(fabs(rate_p(60, 100, 40, 100) - 0.00721) < 5e-5);
+    assert_true(rate_p(50, 100, 50, 100) == 1);
+    assert_true(rate_p(29, 29, 0, 100) == 1); /* few samples prove nothing */
+    assert_true(rate_p(100, 100, 100, 100) == 1);
+}
+
+static void the_report_is_an_hour_long_or_a_month(void **state)
+{
+    struct rig *rig = *state;
+    add_trade(rig, 1, "BTC-USD", 1, 59);
+    add_trade(rig, 2, "BTC-USD", 1, 61);
+    assert_int_equal(count_at(read_report(rig, 1), "/trades/count"), 1);
+    assert_int_equal(count_at(read_report(rig, REPORT_HOURS_MAX), "/trades/count"), 2);
+}
+
+#define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+UNIT_GROUP(report, RIGGED(trades_are_counted_by_window_and_streak),
+           RIGGED(many_symbols_are_summed_as_the_rest),
+           RIGGED(what_could_not_be_evaluated_says_why), RIGGED(a_damaged_table_is_a_gap),
+           RIGGED(without_a_database_it_says_so), RIGGED(subjects_are_cut_and_counted),
+           RIGGED(the_report_is_an_hour_long_or_a_month),
+           cmocka_unit_test(rates_have_their_interval_and_test))
