@@ -402,9 +402,9 @@ static void add_outliers(struct json_out *out, const struct pass *pass)
 /* Trades get their ids as they close, so the table is read from a little before the first one of
  * the period on, which is far faster than by the index of closing times. A row with another time
  * than its neighbours is found by the invariants. */
-#define TRADES_SQL                                                              \
-    "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us,"         \
-    " exit_reason, side FROM trades WHERE closed_us >= fact('earlier_us')"      \
+#define TRADES_SQL                                                                     \
+    "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us,"                \
+    " exit_reason, side FROM trades WHERE closed_us >= fact('earlier_us')"             \
     " AND id >= (SELECT min(id) - 1000 FROM (SELECT id FROM trades WHERE closed_us >=" \
     " fact('earlier_us') ORDER BY closed_us LIMIT 100)) ORDER BY id"
 
