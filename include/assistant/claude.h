@@ -11,7 +11,11 @@
  * present; otherwise 408, 409, 429 and 5xx are retried, but not spend limits. At most
  * CLAUDE_RETRIES, after retry-after-ms, retry-after or a back-off with jitter. A request without an
  * answer is retried too, since a repetition has no effect except its cost. After an answer that
- * reached max_tokens the request is sent once more with twice as many.
+ * reached max_tokens the request is sent once more with twice as many. Every attempt that was sent
+ * is a row of the ledger, and none is sent once the day's budget is spent. After several failures
+ * in a row, requests are refused for a while (ERR_CLAUDE_PAUSED). Registered secrets (log_hide) are
+ * removed from the request. The rules are marked for the cache of the API (five minutes: it serves
+ * repetitions; the next scheduled audit comes later than the longest time that could be asked for).
  * Thread: ops. The loop has a real clock (io/http.h).
  */
 #pragma once
@@ -36,6 +40,7 @@
 #define CLAUDE_REQUESTS_MAX 8                  /* concurrent requests */
 
 struct claude;
+struct ledger;
 
 struct claude_options {
     struct loop *loop;
@@ -45,13 +50,16 @@ struct claude_options {
     const char *model;
     int64_t max_tokens;
     int64_t timeout_ms; /* of one attempt; 0: CLAUDE_TIMEOUT_MS */
+    /* Borrowed, and read at each attempt, so a new budget holds at once; NULL: none. */
+    const struct ledger *ledger;
 };
 
 /* ERR_CLAUDE_KEY if the key is empty or not valid in a header. */
 int claude_new(const struct claude_options *options, struct claude **ret, struct err *err);
 void claude_free(struct claude *claude); /* cancels all requests */
-/* A new key, URL, model and limits, for requests and attempts that begin from now on. After a
- * failure, as that of claude_new, the ones before stay. */
+/* A new key, URL, model and limits, for requests and attempts that begin from now on, and an end of
+ * the pause after failures. After a failure, as that of claude_new, the ones before stay. The
+ * ledger stays. */
 int claude_apply(struct claude *claude, const struct claude_options *options, struct err *err);
 /* The client as an llm_client; valid until claude_free. */
 struct llm_client claude_llm_client(struct claude *claude);

@@ -42,7 +42,7 @@ struct llm_answer {
     int64_t output_tokens;
     int64_t cache_read_tokens;
     int64_t cache_write_tokens;
-    struct dec cost_usd; /* DEC_INVALID if the price of the model is unknown */
+    struct dec cost_usd; /* of all attempts; DEC_INVALID if that of one is unknown */
     int attempts;
     int64_t elapsed_us;
 };

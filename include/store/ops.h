@@ -85,9 +85,9 @@ int ops_store_write_text(struct ops_store *store, const char *name, struct str v
 int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err);
 
 /* Deletes rows that are finished and older than before_us: delivered, dead or uncertain messages,
- * finished runs with their confirmations, updates, counted reads, audits, service samples, closed
- * alerts; at most max_rows per table. The audit log is kept, see audit_chain_archive. Call again
- * while *ret_deleted >= max_rows. */
+ * finished runs with their confirmations, updates, counted reads, audits, service samples, requests
+ * to the model, closed alerts; at most max_rows per table. The audit log is kept, see
+ * audit_chain_archive. Call again while *ret_deleted >= max_rows. */
 int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows,
                     int64_t *ret_deleted, struct err *err);
 

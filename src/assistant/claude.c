@@ -1,10 +1,12 @@
 #include "assistant/claude.h"
 
+#include "assistant/ledger.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "breaker.h"
 #include "io/json.h"
 #include "io/json_out.h"
 #include "io/secret.h"
@@ -27,6 +29,10 @@ struct call {
     bool enlarged; /* max_tokens has been doubled */
     int attempt;   /* with this max_tokens, from 1 */
     int64_t started_mono_us;
+    int64_t attempt_mono_us;
+    bool trial; /* of the breaker */
+    char prompt_hash[SECRET_HASH_HEX_SIZE];
+    char report_hash[SECRET_HASH_HEX_SIZE];
     struct http_call *http;
     struct loop_source *timer;
     struct llm_answer total; /* tokens and cost of the answers so far */
@@ -44,6 +50,8 @@ struct claude {
     int64_t max_tokens;
     int64_t timeout_ms;
     struct rng rng;
+    struct breaker breaker;
+    const struct ledger *ledger; /* NULL: none */
     struct call *calls[CLAUDE_REQUESTS_MAX];
 };
 
@@ -117,12 +125,11 @@ static int64_t asked_wait_us(const struct http_response *response, int64_t wall_
     if (str_to_double(str_c(after), &number)) {
         return number < 0 ? -1 : number > 1e6 ? INT64_MAX : (int64_t)(number * 1e6);
     }
-    struct tm date = {0};
-    const char *end = strptime(after, "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (end == NULL || *end != '\0') {
+    int64_t then_us = 0;
+    if (!clock_parse_http(str_c(after), &then_us)) {
         return -1;
     }
-    int64_t wait_us = (int64_t)timegm(&date) * USEC_PER_SEC - wall_us;
+    int64_t wait_us = then_us - wall_us;
     return wait_us < 0 ? 0 : wait_us;
 }
 
@@ -139,8 +146,8 @@ int64_t claude_retry_us(const struct http_response *response, int attempt, doubl
         bool must_not_retry = word != NULL && strcmp(word, "false") == 0;
         int status = response->status;
         bool transient = status == 408 || status == 409 || status == 429 || status >= 500;
-        if (must_not_retry ||
-            (!should_retry && (!transient || body_has_error_code(response, "spend_limit")))) {
+        if (must_not_retry || (!should_retry && !transient) ||
+            body_has_error_code(response, "spend_limit")) {
             return -1;
         }
         wait_us = asked_wait_us(response, wall_us);
@@ -213,22 +220,22 @@ static int read_failure(const struct http_response *response, const char *reques
 static void read_usage(const struct json_object *message, struct llm_answer *answer)
 {
     const struct json_object *usage = json_get(message, "usage");
-    int64_t input = json_i64(usage, "input_tokens", 0);
-    int64_t output = json_i64(usage, "output_tokens", 0);
+    int64_t input = json_i64(usage, "input_tokens", -1);
+    int64_t output = json_i64(usage, "output_tokens", -1);
     int64_t written = json_i64(usage, "cache_creation_input_tokens", 0);
     int64_t read = json_i64(usage, "cache_read_input_tokens", 0);
     /* An impossibly large count is ignored, so that sums and prices stay in range. */
     const int64_t limit = INT64_C(100000000);
     if (input < 0 || input > limit || output < 0 || output > limit || written < 0 ||
         written > limit || read < 0 || read > limit) {
+        answer->cost_usd = DEC_INVALID;
         return;
     }
-    answer->input_tokens += input + written + read;
-    answer->output_tokens += output;
-    answer->cache_write_tokens += written;
-    answer->cache_read_tokens += read;
-    answer->cost_usd =
-        dec_add(answer->cost_usd, claude_cost(answer->model, input, written, read, output));
+    answer->input_tokens = input + written + read;
+    answer->output_tokens = output;
+    answer->cache_write_tokens = written;
+    answer->cache_read_tokens = read;
+    answer->cost_usd = claude_cost(answer->model, input, written, read, output);
 }
 
 /* Concatenates all blocks of type text; thinking blocks are skipped. */
@@ -289,6 +296,8 @@ int claude_read(const struct http_response *response, struct llm_answer *answer,
     *ret_message = NULL;
     *ret_text = NULL;
     if (response->outcome != HTTP_OK) {
+        /* It may have been answered and billed. */
+        answer->cost_usd = response->outcome == HTTP_NOT_SENT ? DEC_ZERO : DEC_INVALID;
         if (err != NULL) {
             *err = response->err;
         }
@@ -299,6 +308,7 @@ int claude_read(const struct http_response *response, struct llm_answer *answer,
     if (response->status != 200) {
         return read_failure(response, answer->request_id, err);
     }
+    answer->cost_usd = DEC_INVALID;
     struct err why = {0};
     if (json_parse(response->body, &JSON_LIMITS_DEFAULT, ret_message, &why) < 0) {
         return err_set(err, ERR_CLAUDE_GARBLED, "HTTP 200, %.160s", why.context);
@@ -335,15 +345,31 @@ static void call_detach(const struct call *call)
     }
 }
 
-/* Ends the call. It is removed from the list before the callback, which may send a new request. */
-static void call_finish(struct call *call, struct llm_answer *answer)
+static int64_t now_us(const struct claude *claude)
 {
-    answer->elapsed_us = clock_mono_us(loop_clock(call->claude->loop)) - call->started_mono_us;
+    return clock_mono_us(loop_clock(claude->loop));
+}
+
+/* Whether the service answered: a request that it refuses for itself says that it works. */
+static enum breaker_result result_of(int id)
+{
+    return id == ERR_NONE || id == ERR_CLAUDE_REQUEST || id == ERR_CLAUDE_TOO_LARGE ||
+                   id == ERR_CLAUDE_TRUNCATED || id == ERR_CLAUDE_REFUSED || id == ERR_CLAUDE_EMPTY
+               ? BREAKER_ANSWERED
+               : BREAKER_FAILED;
+}
+
+/* Ends the call. It is removed from the list before the callback, which may send a new request. */
+static void call_finish(struct call *call, struct llm_answer *answer, enum breaker_result result)
+{
+    breaker_leave(&call->claude->breaker, call->trial, result, now_us(call->claude));
+    answer->elapsed_us = now_us(call->claude) - call->started_mono_us;
     call_detach(call);
     call->fn(answer, call->userdata);
     call_free(call);
 }
 
+/* The next attempt could not be sent. */
 static void call_fail(struct call *call, const struct err *err)
 {
     struct llm_answer answer = call->total;
@@ -351,7 +377,7 @@ static void call_fail(struct call *call, const struct err *err)
     answer.text = "";
     answer.model = call->model;
     answer.request_id = answer.stop_reason = "";
-    call_finish(call, &answer);
+    call_finish(call, &answer, BREAKER_NOTHING);
 }
 
 static void on_timer(void *userdata)
@@ -365,8 +391,7 @@ static void on_timer(void *userdata)
 
 static int64_t time_left_us(const struct call *call)
 {
-    int64_t now_us = clock_mono_us(loop_clock(call->claude->loop));
-    return call->started_mono_us + CLAUDE_DEADLINE_US - now_us;
+    return call->started_mono_us + CLAUDE_DEADLINE_US - now_us(call->claude);
 }
 
 /* Doubles max_tokens for another attempt. False: already doubled, or at the maximum. */
@@ -384,18 +409,54 @@ static bool enlarge(struct call *call)
     return true;
 }
 
+/* The row of one attempt. */
+static void add_to_ledger(const struct call *call, const struct llm_answer *one, enum err_id id)
+{
+    const struct ledger *ledger = call->claude->ledger;
+    if (ledger == NULL) {
+        return;
+    }
+    struct llm_call_record record = {.input_tokens = one->input_tokens,
+                                     .output_tokens = one->output_tokens,
+                                     .cache_read_tokens = one->cache_read_tokens,
+                                     .cache_write_tokens = one->cache_write_tokens,
+                                     .cost_usd = one->cost_usd,
+                                     .latency_us = now_us(call->claude) - call->attempt_mono_us};
+    str_cut(str_c(one->model), record.model, sizeof(record.model));
+    str_cut(str_c(one->stop_reason), record.stop_reason, sizeof(record.stop_reason));
+    str_cut(str_c(one->request_id), record.request_id, sizeof(record.request_id));
+    str_cut(str_c(id == ERR_NONE ? "" : err_info(id)->code), record.error_code,
+            sizeof(record.error_code));
+    memcpy(record.prompt_hash, call->prompt_hash, sizeof(record.prompt_hash));
+    memcpy(record.report_hash, call->report_hash, sizeof(record.report_hash));
+    ledger_add(ledger, &record);
+}
+
+static void add_to_total(struct llm_answer *total, const struct llm_answer *one)
+{
+    total->input_tokens += one->input_tokens;
+    total->output_tokens += one->output_tokens;
+    total->cache_read_tokens += one->cache_read_tokens;
+    total->cache_write_tokens += one->cache_write_tokens;
+    total->cost_usd = dec_add(total->cost_usd, one->cost_usd);
+}
+
 static void on_response(const struct http_response *response, void *userdata)
 {
     struct call *call = userdata;
     call->http = NULL;
-    struct llm_answer answer = call->total;
-    answer.model = call->model;
-    answer.text = answer.request_id = answer.stop_reason = "";
+    struct llm_answer one = {
+        .model = call->model, .request_id = "", .stop_reason = "", .cost_usd = DEC_ZERO};
     AUTO_JSON struct json_object *message = NULL;
     AUTO_FREE char *text = NULL;
     struct err err = {0};
-    int rc = claude_read(response, &answer, &message, &text, &err);
-    call->total = answer;
+    int rc = claude_read(response, &one, &message, &text, &err);
+    add_to_ledger(call, &one, err.id);
+    add_to_total(&call->total, &one);
+    struct llm_answer answer = call->total;
+    answer.model = one.model;
+    answer.request_id = one.request_id;
+    answer.stop_reason = one.stop_reason;
 
     int64_t wait_us = -1;
     if (rc == -ERR_CLAUDE_TRUNCATED && enlarge(call)) {
@@ -412,23 +473,30 @@ static void on_response(const struct http_response *response, void *userdata)
     }
     answer.err = err;
     answer.text = text != NULL ? text : "";
-    call_finish(call, &answer);
+    call_finish(call, &answer, result_of(err.id));
 }
 
 static int send_attempt(struct call *call, struct err *err)
 {
     struct claude *claude = call->claude;
+    int rc = claude->ledger != NULL ? ledger_check(claude->ledger, err) : 0;
+    if (rc < 0) {
+        return rc;
+    }
     AUTO_BUF struct buf body = BUF_INIT(CLAUDE_REQUEST_MAX_BYTES);
     json_add_text(&body, call->body);
     if (buf_failed(&body)) {
         return err_set(err, ERR_CLAUDE_TOO_LARGE, "more than %zu bytes", body.max);
     }
+    log_redact(body.data);
+    body.len = strlen(body.data);
     char key[CLAUDE_KEY_MAX_BYTES + sizeof("x-api-key: ")];
     (void)snprintf(key, sizeof(key), "x-api-key: %s", secret_text(claude->key));
     const char *headers[] = {key, "anthropic-version: " CLAUDE_VERSION, NULL};
     int64_t left_ms = time_left_us(call) / USEC_PER_MSEC;
     call->attempt++;
     call->total.attempts++;
+    call->attempt_mono_us = now_us(claude);
     call->http =
         http_send(claude->http,
                   &(struct http_request){.url = claude->url,
@@ -452,7 +520,15 @@ static struct json_object *request_body(const struct llm_request *llm_request, c
     struct json_out out = JSON_OUT_TREE(body);
     json_out_text(&out, "model", model);
     json_out_i64(&out, "max_tokens", max_tokens);
-    json_out_text(&out, "system", llm_request->system);
+    json_out_array(&out, "system");
+    json_out_object(&out, NULL);
+    json_out_text(&out, "type", "text");
+    json_out_text(&out, "text", llm_request->system);
+    json_out_object(&out, "cache_control");
+    json_out_text(&out, "type", "ephemeral");
+    json_out_end(&out);
+    json_out_end(&out);
+    json_out_end(&out);
     json_out_array(&out, "messages");
     json_out_object(&out, NULL);
     json_out_text(&out, "role", "user");
@@ -470,6 +546,15 @@ static struct json_object *request_body(const struct llm_request *llm_request, c
     return body;
 }
 
+static void set_hashes(struct call *call, const struct llm_request *llm_request)
+{
+    AUTO_BUF struct buf prompt = BUF_INIT(CLAUDE_REQUEST_MAX_BYTES);
+    buf_addf(&prompt, "%s\n", llm_request->system);
+    json_add_text(&prompt, llm_request->schema);
+    secret_hash(NULL, buf_str(&prompt), call->prompt_hash);
+    secret_hash(NULL, str_c(llm_request->user), call->report_hash);
+}
+
 static int claude_ask(void *self, const struct llm_request *llm_request, llm_answer_fn fn,
                       void *userdata, void **ret_handle, struct err *err)
 {
@@ -484,13 +569,20 @@ static int claude_ask(void *self, const struct llm_request *llm_request, llm_ans
         return err_set(err, ERR_CLAUDE_BUSY, "%d of %d under way", CLAUDE_REQUESTS_MAX,
                        CLAUDE_REQUESTS_MAX);
     }
+    bool trial = false;
+    int rc = breaker_enter(&claude->breaker, now_us(claude), &trial, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
     const char *model = llm_request->model != NULL ? llm_request->model : claude->model;
     call->claude = claude;
     call->max_tokens = llm_request->max_tokens > 0 ? llm_request->max_tokens : claude->max_tokens;
     call->body = request_body(llm_request, model, call->max_tokens);
-    call->started_mono_us = clock_mono_us(loop_clock(claude->loop));
+    call->started_mono_us = now_us(claude);
+    call->trial = trial;
+    set_hashes(call, llm_request);
     call->timer = loop_add_timer(claude->loop, on_timer, call);
     loop_source_name(call->timer, "claude");
     call->total.cost_usd = DEC_ZERO;
@@ -498,8 +590,9 @@ static int claude_ask(void *self, const struct llm_request *llm_request, llm_ans
     call->fn = fn;
     call->userdata = userdata;
     struct err local = {0};
-    int rc = send_attempt(call, &local);
+    rc = send_attempt(call, &local);
     if (rc < 0) {
+        breaker_leave(&claude->breaker, trial, BREAKER_NOTHING, now_us(claude));
         call_free(call);
         if (err != NULL) {
             *err = local;
@@ -516,8 +609,18 @@ static void claude_cancel(void *self, void *handle)
     struct claude *claude = self;
     for (size_t i = 0; i < COUNT_OF(claude->calls); i++) {
         if (claude->calls[i] == handle && handle != NULL) {
+            struct call *call = claude->calls[i];
             claude->calls[i] = NULL;
-            call_free(handle);
+            if (call->http != NULL) { /* it was sent, and may be billed */
+                add_to_ledger(call,
+                              &(struct llm_answer){.model = call->model,
+                                                   .request_id = "",
+                                                   .stop_reason = "",
+                                                   .cost_usd = DEC_INVALID},
+                              ERR_COMMAND_CANCELLED);
+            }
+            breaker_leave(&claude->breaker, call->trial, BREAKER_NOTHING, now_us(claude));
+            call_free(call);
             return;
         }
     }
@@ -567,6 +670,7 @@ int claude_apply(struct claude *claude, const struct claude_options *options, st
     ASSERT(claude->model != NULL);
     secret_free(claude->key);
     claude->key = secret_new(str_c(options->api_key));
+    claude->breaker = (struct breaker){0};
     claude->max_tokens = options->max_tokens;
     claude->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : CLAUDE_TIMEOUT_MS;
     return 0;
@@ -578,6 +682,7 @@ int claude_new(const struct claude_options *options, struct claude **ret, struct
     ASSERT(claude != NULL);
     claude->loop = options->loop;
     claude->http = options->http;
+    claude->ledger = options->ledger;
     rng_init(&claude->rng, secret_random_u64());
     int rc = claude_apply(claude, options, err);
     if (rc < 0) {

@@ -294,6 +294,8 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     (void)str_copy(str_c(answer->request_id), o->request_id, sizeof(o->request_id));
     o->tokens_in = answer->input_tokens;
     o->tokens_out = answer->output_tokens;
+    o->tokens_cache_read = answer->cache_read_tokens;
+    o->tokens_cache_write = answer->cache_write_tokens;
     o->cost_usd = answer->cost_usd;
     int before = run->findings->count;
     if (answer->err.id != ERR_NONE) {

@@ -78,7 +78,12 @@ void show_model(const struct audit_outcome *outcome, struct buf *out)
     }
     if (outcome->no_verdict.id != ERR_NONE) {
         const struct err_info *info = err_info(outcome->no_verdict.id);
-        buf_addf(out, "No verdict from Claude: %s (%s).", info->message, info->code);
+        buf_addf(out, "No verdict from Claude: %s (%s)", info->message, info->code);
+        if (outcome->no_verdict.id == ERR_CLAUDE_BUDGET ||
+            outcome->no_verdict.id == ERR_CLAUDE_PAUSED) {
+            buf_addf(out, ": %s", outcome->no_verdict.context);
+        }
+        buf_add_c(out, ".");
     } else {
         buf_addf(out, "%s read the report%s.", outcome->model,
                  show_is_unproven(outcome) ? ", but none of its findings could be verified" : "");
@@ -93,8 +98,15 @@ static void add_model(const struct audit_outcome *outcome, struct reply *reply)
     if (outcome->not_asked == NULL && outcome->tokens_in + outcome->tokens_out > 0) {
         reply_more(reply, " {} tokens in, {} out", cell_count(outcome->tokens_in),
                    cell_count(outcome->tokens_out));
+        if (outcome->tokens_cache_read > 0) {
+            reply_more(reply, ", {} of them from the cache",
+                       cell_count(outcome->tokens_cache_read));
+        }
         if (dec_is_valid(outcome->cost_usd)) {
             reply_more(reply, ", {}", cell_cost(outcome->cost_usd));
+        } else {
+            reply_more(reply, "{}",
+                       cell_text(", at an unknown cost, which the daily budget does not count"));
         }
         reply_more(reply, "{}", cell_text("."));
     }
@@ -206,6 +218,8 @@ static void show_data(const struct audit_outcome *outcome, struct reply *reply)
     json_out_text(&data, "model_note", model.data);
     json_out_i64(&data, "tokens_in", outcome->tokens_in);
     json_out_i64(&data, "tokens_out", outcome->tokens_out);
+    json_out_i64(&data, "tokens_cache_read", outcome->tokens_cache_read);
+    json_out_i64(&data, "tokens_cache_write", outcome->tokens_cache_write);
     json_out_text(&data, "request_id", outcome->request_id);
     if (outcome->with_report) {
         json_out_value(&data, "report", outcome->report);

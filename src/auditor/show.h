@@ -29,8 +29,10 @@ struct audit_outcome {
     struct audit_errors errors;  /* of the model, over the last audits and this one */
     const char *not_evaluated[BROKEN_NAMES_MAX]; /* invariants whose figures are missing */
     int not_evaluated_count;
-    int64_t tokens_in;
+    int64_t tokens_in; /* all of them, with those of the cache */
     int64_t tokens_out;
+    int64_t tokens_cache_read;
+    int64_t tokens_cache_write;
     struct dec cost_usd; /* DEC_INVALID: unknown */
     int64_t elapsed_us;
 };

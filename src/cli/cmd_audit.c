@@ -1,5 +1,6 @@
 #include "alerts/alerts.h"
 #include "assistant/claude.h"
+#include "assistant/ledger.h"
 #include "auditor/auditor.h"
 #include "base/clock.h"
 #include "chat/render.h"
@@ -90,6 +91,7 @@ static int audit_by_daemon(const struct cli_args *args, const struct config *con
 struct modules {
     struct loop *loop;
     struct http *http;
+    struct ledger ledger;
     struct claude *claude;
     struct llm_client llm_client;
     struct trading_store *trading;
@@ -126,6 +128,10 @@ static int modules_init(struct modules *r, const struct config *config, const ch
             &(struct alerts_options){.clock = clock_real(), .config = config, .store = r->store},
             &r->alerts, err);
     }
+    r->ledger = (struct ledger){.store = r->store,
+                                .clock = clock_real(),
+                                .daily_budget = config->claude_daily_budget,
+                                .read_only = request->dry_run};
     if (rc == 0 && !request->offline && config->claude_api_key[0] != '\0') {
         rc = claude_new(
             &(struct claude_options){.loop = r->loop,
@@ -134,7 +140,8 @@ static int modules_init(struct modules *r, const struct config *config, const ch
                                      .api_key = config->claude_api_key,
                                      .model = config->claude_model,
                                      .max_tokens = config->claude_max_tokens,
-                                     .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC},
+                                     .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
+                                     .ledger = &r->ledger},
             &r->claude, err);
     }
     if (rc < 0) {

@@ -321,6 +321,7 @@ static int build_modules(struct ops *ops, struct err *err)
     desk_add_status_line(ops->desk, alerts_mutes_line, ops->alerts);
     desk_add_status_line(ops->desk, alerts_undelivered_line, ops->alerts);
     desk_add_status_line(ops->desk, auditor_status, ops->auditor);
+    desk_add_status_line(ops->desk, ledger_status, &ops->ledger);
     return 0;
 }
 

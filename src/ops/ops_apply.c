@@ -64,8 +64,11 @@ static void make_claude(struct ops *ops, const struct config *config)
         .model = config->claude_model,
         .max_tokens = config->claude_max_tokens,
         .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
+        .ledger = &ops->ledger,
     };
     struct err err = {0};
+    ops->ledger = (struct ledger){
+        .store = ops->store, .clock = ops->clock, .daily_budget = config->claude_daily_budget};
     ops->has_model = false;
     if (config->claude_api_key[0] == '\0') {
         return;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "assistant/ledger.h"
 #include "command/builtin.h"
 #include "command/runner.h"
 #include "config/config.h"
@@ -35,6 +36,7 @@ struct ops {
     struct access *access;
     struct desk *desk;
     struct health *health;
+    struct ledger ledger;
     struct claude *claude; /* NULL until there is a key */
     bool has_model;        /* there is a key now */
     struct llm_client llm_client;

@@ -169,6 +169,29 @@ static const struct step ops_steps[] = {
      " coalesce(sum(verdict = 'no_verdict'), 0) AS no_verdict, max(finished_us) AS last_at"
      " FROM (SELECT * FROM audits WHERE model <> '' ORDER BY id DESC LIMIT 100)"},
     {CLOSE, NULL, NULL},
+
+    {OPEN, "model", NULL},
+    {ROW, NULL,
+     "WITH call AS (SELECT * FROM llm_calls WHERE at_us >= fact('wall_since_us')),"
+     " answered AS (SELECT latency_us, row_number() OVER (ORDER BY latency_us) AS place,"
+     " count(*) OVER () AS n FROM call WHERE stop_reason <> '')"
+     " SELECT count(*) AS calls, coalesce(sum(error_code <> ''), 0) AS error_rate_k,"
+     " count(*) AS error_rate_n,"
+     " (SELECT avg(latency_us) / 1e6 FROM answered) AS average_s,"
+     " (SELECT max(latency_us) / 1e6 FROM answered) AS max_s,"
+     " (SELECT min(latency_us) / 1e6 FROM answered WHERE place * 100 >= n * 95) AS p95_s,"
+     " coalesce(sum(input_tokens), 0) AS input_tokens,"
+     " coalesce(sum(output_tokens), 0) AS output_tokens,"
+     " coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,"
+     " coalesce(sum(cost_usd), 0) AS cost_usd_e8, count(*) - count(cost_usd) AS unpriced FROM "
+     "call"},
+    {ROWS, "errors",
+     "SELECT error_code, count(*) AS count FROM llm_calls WHERE at_us >= fact('wall_since_us')"
+     " AND error_code <> '' GROUP BY 1 ORDER BY 2 DESC LIMIT 12"},
+    {ROWS, "stop_reasons",
+     "SELECT stop_reason, count(*) AS count FROM llm_calls WHERE at_us >= fact('wall_since_us')"
+     " AND stop_reason <> '' GROUP BY 1 ORDER BY 2 DESC LIMIT 12"},
+    {CLOSE, NULL, NULL},
     {END, NULL, NULL},
 };
 

@@ -182,6 +182,16 @@ static const char schema_answers[] =
     "ALTER TABLE audits ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE audits ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;";
 
+/* One row for each request that was sent; cost_usd is in 1e-8, NULL if it is unknown. */
+static const char schema_llm_calls[] =
+    "CREATE TABLE llm_calls(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, model TEXT NOT NULL,"
+    " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
+    " cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,"
+    " cost_usd INTEGER, latency_us INTEGER NOT NULL, stop_reason TEXT NOT NULL,"
+    " error_code TEXT NOT NULL, request_id TEXT NOT NULL, prompt_hash TEXT NOT NULL,"
+    " report_hash TEXT NOT NULL);"
+    "CREATE INDEX llm_calls_at ON llm_calls(at_us);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -199,6 +209,7 @@ static const struct db_migration migrations[] = {
     {"notes about closed alerts", schema_closed},
     {"live messages", schema_live},
     {"answers of the model", schema_answers},
+    {"requests to the model", schema_llm_calls},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -400,6 +411,8 @@ static const char *const prune_by_us[] = {
     "DELETE FROM audits WHERE id IN (SELECT id FROM audits WHERE finished_us < ?1"
     " ORDER BY finished_us LIMIT ?2)",
     "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"
+    " ORDER BY at_us LIMIT ?2)",
+    "DELETE FROM llm_calls WHERE id IN (SELECT id FROM llm_calls WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
 };
 static const char prune_alerts[] =

@@ -15,6 +15,7 @@
 #define QUEUE_MAX    64
 #define HEADERS_MAX  8
 #define REQUESTS_MAX 64
+#define WRONG_KEY    "no key, or a wrong one"
 
 struct scripted {
     int status;
@@ -39,6 +40,7 @@ struct fake_claude {
     size_t held_count;
     struct buf violations;
     char *violations_copy;
+    char *cached; /* the last rules that were marked for the cache */
 };
 
 __attribute__((format(printf, 2, 3))) static void violate(struct fake_claude *fake,
@@ -110,18 +112,66 @@ static void check_schema(struct fake_claude *fake, struct json_object *schema, i
     }
 }
 
+/* Every member of an object must be one of these. */
+static void check_members(struct fake_claude *fake, const char *where, struct json_object *object,
+                          const char *const *known)
+{
+    if (!json_is_object(object)) {
+        violate(fake, "%s: an object is expected", where);
+        return;
+    }
+    json_object_object_foreach(object, key, value)
+    {
+        (void)value;
+        if (!is_one_of(key, known)) {
+            violate(fake, "%s.%s: Extra inputs are not permitted", where, key);
+        }
+    }
+}
+
+/* Text blocks, as in system and in the content of a message. */
+static void check_blocks(struct fake_claude *fake, const char *where, struct json_object *blocks)
+{
+    static const char *const block[] = {"type", "text", "cache_control", "citations", NULL};
+    static const char *const control[] = {"type", "ttl", NULL};
+    static const char *const ttls[] = {"", "5m", "1h", NULL};
+    int marked = 0;
+    for (size_t i = 0; i < json_len(blocks); i++) {
+        struct json_object *item = json_item(blocks, i);
+        struct json_object *cache = json_get(item, "cache_control");
+        check_members(fake, where, item, block);
+        if (strcmp(json_text(item, "type"), "text") != 0 || json_text(item, "text")[0] == '\0') {
+            violate(fake, "%s: block %zu is not a text", where, i);
+        }
+        if (cache != NULL) {
+            marked++;
+            check_members(fake, "cache_control", cache, control);
+            if (strcmp(json_text(cache, "type"), "ephemeral") != 0 ||
+                !is_one_of(json_text(cache, "ttl"), ttls)) {
+                violate(fake, "%s: cache_control is not ephemeral for 5m or 1h", where);
+            }
+        }
+    }
+    if (marked > 4) {
+        violate(fake, "%s: more than 4 cache breakpoints", where);
+    }
+}
+
 static void check_messages(struct fake_claude *fake, const struct json_object *messages)
 {
     if (json_len(messages) == 0) {
         violate(fake, "messages is empty");
     }
     for (size_t i = 0; i < json_len(messages); i++) {
-        const struct json_object *message = json_item(messages, i);
+        static const char *const members[] = {"role", "content", NULL};
+        struct json_object *message = json_item(messages, i);
+        check_members(fake, "messages", message, members);
         const char *expected = i % 2 == 0 ? "user" : "assistant";
         if (strcmp(json_text(message, "role"), expected) != 0) {
             violate(fake, "message %zu is not from %s", i, expected);
         }
-        const struct json_object *content = json_get(message, "content");
+        struct json_object *content = json_get(message, "content");
+        check_blocks(fake, "content", content);
         if (json_text(message, "content")[0] == '\0' && json_len(content) == 0) {
             violate(fake, "message %zu has no content", i);
         }
@@ -141,13 +191,7 @@ static void check_body(struct fake_claude *fake, struct json_object *body)
         violate(fake, "body is not a JSON object");
         return;
     }
-    json_object_object_foreach(body, key, value)
-    {
-        (void)value;
-        if (!is_one_of(key, known)) {
-            violate(fake, "%s: Extra inputs are not permitted", key);
-        }
-    }
+    check_members(fake, "body", body, known);
     if (json_text(body, "model")[0] == '\0') {
         violate(fake, "model is missing");
     }
@@ -155,8 +199,16 @@ static void check_body(struct fake_claude *fake, struct json_object *body)
         violate(fake, "max_tokens is not above 0");
     }
     check_messages(fake, json_get(body, "messages"));
-    const struct json_object *format = json_get(json_get(body, "output_config"), "format");
+    check_blocks(fake, "system", json_get(body, "system"));
+    static const char *const config_members[] = {"effort", "format", NULL};
+    static const char *const format_members[] = {"type", "schema", NULL};
+    struct json_object *config = json_get(body, "output_config");
+    struct json_object *format = json_get(config, "format");
+    if (config != NULL) {
+        check_members(fake, "output_config", config, config_members);
+    }
     if (format != NULL) {
+        check_members(fake, "format", format, format_members);
         if (strcmp(json_text(format, "type"), "json_schema") != 0) {
             violate(fake, "output_config.format.type is not json_schema");
         }
@@ -179,7 +231,7 @@ static void check_request(struct fake_claude *fake, const struct web_request *re
     }
     if (!str_equal_c(web_header(request, "x-api-key"), FAKE_CLAUDE_KEY) &&
         !str_equal_c(web_header(request, "authorization"), "Bearer " FAKE_CLAUDE_KEY)) {
-        violate(fake, "no key, or a wrong one");
+        violate(fake, WRONG_KEY);
     }
     if (strstr(web_body(request).ptr, FAKE_CLAUDE_KEY) != NULL) {
         violate(fake, "the key is in the body");
@@ -236,13 +288,40 @@ static void expand(const char *text, struct json_object *report, struct buf *out
     }
 }
 
-static void add_message(const struct scripted *answer, const struct web_request *request,
-                        struct buf *out)
+struct cache_use {
+    int written;
+    int read;
+};
+
+/* The rules cost 200 of the 1200 tokens. Repeated after they were marked, they are read from the
+ * cache. */
+static struct cache_use cached(struct fake_claude *fake, const struct json_object *body)
+{
+    const struct json_object *rules = json_item(json_get(body, "system"), 0);
+    if (json_get(rules, "cache_control") == NULL) {
+        return (struct cache_use){0};
+    }
+    struct cache_use use = {0};
+    (void)pthread_mutex_lock(&fake->lock);
+    if (fake->cached != NULL && strcmp(fake->cached, json_text(rules, "text")) == 0) {
+        use.read = 200;
+    } else {
+        free(fake->cached);
+        fake->cached = strdup(json_text(rules, "text"));
+        use.written = 200;
+    }
+    (void)pthread_mutex_unlock(&fake->lock);
+    return use;
+}
+
+static void add_message(struct fake_claude *fake, const struct scripted *answer,
+                        const struct web_request *request, struct buf *out)
 {
     AUTO_JSON struct json_object *report = report_of(request);
     AUTO_JSON struct json_object *asked = NULL;
     (void)json_parse(web_body(request), &JSON_LIMITS_DEFAULT, &asked, NULL);
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
+    const struct cache_use cache = cached(fake, asked);
     expand(answer->text, report, &text);
     buf_add_c(out, "{\"id\":\"msg_fake\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
     buf_add_json(out, json_str(asked, "model"));
@@ -251,12 +330,13 @@ static void add_message(const struct scripted *answer, const struct web_request 
     buf_add_json(out, buf_str(&text));
     buf_addf(out,
              "\"}],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"stop_details\":%s,"
-             "\"usage\":{\"input_tokens\":1200,\"output_tokens\":340,"
-             "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0}}",
+             "\"usage\":{\"input_tokens\":%d,\"output_tokens\":340,"
+             "\"cache_creation_input_tokens\":%d,\"cache_read_input_tokens\":%d}}",
              answer->stop_reason,
              strcmp(answer->stop_reason, "refusal") == 0
                  ? "{\"type\":\"refusal\",\"category\":\"cyber\",\"explanation\":null}"
-                 : "null");
+                 : "null",
+             1200 - cache.written - cache.read, cache.written, cache.read);
 }
 
 static void scripted_release(struct scripted *answer)
@@ -271,7 +351,8 @@ static void scripted_release(struct scripted *answer)
     *answer = (struct scripted){0};
 }
 
-static void send_answer(const struct scripted *answer, struct web_request *request, size_t number)
+static void send_answer(struct fake_claude *fake, const struct scripted *answer,
+                        struct web_request *request, size_t number)
 {
     char id[48];
     (void)snprintf(id, sizeof(id), "request-id: req_fake_%zu", number);
@@ -281,7 +362,7 @@ static void send_answer(const struct scripted *answer, struct web_request *reque
     }
     AUTO_BUF struct buf body = BUF_INIT((size_t)8 << 20);
     if (answer->text != NULL) {
-        add_message(answer, request, &body);
+        add_message(fake, answer, request, &body);
     } else {
         buf_add_c(&body, answer->body != NULL ? answer->body : "");
     }
@@ -300,17 +381,33 @@ static void send_answer(const struct scripted *answer, struct web_request *reque
                                              .body = bytes});
 }
 
+/* As the API does: a wrong key and an invalid request are refused, and take no scripted answer. */
+static struct scripted refusal(const struct fake_claude *fake, size_t from)
+{
+    const char *why = fake->violations.data + from;
+    bool key = strstr(why, WRONG_KEY) != NULL;
+    AUTO_BUF struct buf body = BUF_INIT(4096);
+    buf_addf(&body, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"",
+             key ? "authentication_error" : "invalid_request_error");
+    buf_add_json(&body, str_n(why, strcspn(why, "\n")));
+    buf_add_c(&body, "\"},\"request_id\":\"req_fake\"}");
+    return (struct scripted){.status = key ? 401 : 400, .body = buf_detach(&body)};
+}
+
 static void on_request(struct web_request *request, void *userdata)
 {
     struct fake_claude *fake = userdata;
     (void)pthread_mutex_lock(&fake->lock);
     size_t number = fake->requests;
+    size_t from = fake->violations.len;
     check_request(fake, request);
     if (number < REQUESTS_MAX) {
         fake->bodies[number] = strndup(web_body(request).ptr, web_body(request).len);
     }
     struct scripted answer = {0};
-    if (fake->count > 0) {
+    if (fake->violations.len > from) {
+        answer = refusal(fake, from);
+    } else if (fake->count > 0) {
         answer = fake->queue[fake->first];
         fake->queue[fake->first] = (struct scripted){0};
         fake->first = (fake->first + 1) % QUEUE_MAX;
@@ -330,7 +427,7 @@ static void on_request(struct web_request *request, void *userdata)
     }
     (void)pthread_mutex_unlock(&fake->lock);
     if (!answer.hang) {
-        send_answer(&answer, request, number);
+        send_answer(fake, &answer, request, number);
     }
     scripted_release(&answer);
 }
@@ -372,6 +469,7 @@ void fake_claude_stop(struct fake_claude *fake)
     }
     buf_release(&fake->violations);
     free(fake->violations_copy);
+    free(fake->cached);
     (void)pthread_mutex_destroy(&fake->lock);
     free(fake);
 }

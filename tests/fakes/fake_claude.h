@@ -12,8 +12,10 @@
  * counts as a violation. It checks of every request: method and path, content-type,
  * anthropic-version 2026-10-21, a key (x-api-key or bearer, FAKE_CLAUDE_KEY), a JSON body with
  * known fields only, no temperature/top_p/top_k, max_tokens > 0, messages that alternate and are
- * not empty, and that output_config.format is a json_schema with supported keywords, in which every
- * object has additionalProperties:false. In a text given to fake_claude_reply_with,
+ * not empty, known members of blocks and of cache_control, and that output_config.format is a
+ * json_schema with supported keywords, in which every object has additionalProperties:false. A
+ * request that breaks a rule is refused with 400, a wrong key with 401, without taking an answer
+ * from the queue. In a text given to fake_claude_reply_with,
  * {{/some/pointer}} is replaced by the JSON text of that value in the report between
  * <untrusted_data> and </untrusted_data> of the request, so that a script can cite a true figure.
  * An unknown pointer is not replaced. Thread: all functions on the test's thread; answers are sent
@@ -47,7 +49,8 @@ uint16_t fake_claude_port(const struct fake_claude *fake);
 /* Copies everything. At most 64 answers are queued. */
 void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answer *answer);
 /* A complete 200 message: a thinking block, then `text` as one text block, usage 1200 in and 340
- * out, request-id header "req_fake_<n>". stop_reason NULL: "end_turn". */
+ * out, of which rules marked for the cache are 200: written at first, read if they are repeated;
+ * request-id header "req_fake_<n>". stop_reason NULL: "end_turn". */
 void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason);
 /* An error body of the API: {"type":"error","error":{"type":type,"message":…}}. */
 void fake_claude_fail(struct fake_claude *fake, int status, const char *type);

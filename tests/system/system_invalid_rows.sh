@@ -46,6 +46,8 @@ odd updates "INSERT INTO updates VALUES ('nowhere', 'x', 'y')"
 odd kv "INSERT OR REPLACE INTO kv VALUES ('last_request_id', NULL), ('prune_last_us', 'never'),
      ('audit_last_us', x'ff'), ('audit_head', 'broken'), ('audit.head', 7)"
 odd audits "UPDATE audits SET verdict = printf('%.9999c', 'x'), note = printf('%.9999c', 'x')"
+odd llm_calls "INSERT INTO llm_calls VALUES (901, 9e18, printf('%.999c', 'x'), 'a', -1, 'b', 'c', 'dear',
+     'slow', printf('%.9999c', 'x'), 'NO_CODE', x'ff', '', '')"
 odd monitoring_alerts "INSERT INTO monitoring_alerts(alert_type, severity, title, description,
      evidence, recommendation, status, created_at, fingerprint, source, last_seen_at) VALUES
      ('weird', 'worse', 't', 'd', 'e', 'r', 'open', 'then', 'engine:stale', 'engine', 'now')"

@@ -1,9 +1,6 @@
-#include "assistant/claude.h"
-#include "fakes/fake_claude.h"
-#include "io/http.h"
+#include "base/log.h"
+#include "claude_rig.h"
 #include "io/json.h"
-#include "io/loop.h"
-#include "io/secret.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -125,6 +122,17 @@ static void every_status_has_its_error(void **state)
                NULL, 0);
     assert_int_equal(read_as(&spent, text, sizeof(text), &got), -ERR_CLAUDE_BILLING);
     assert_int_equal(claude_retry_us(&spent, 1, 0, WALL_US), -1);
+    struct http_header insists = {.name = "x-should-retry", .value = "true"};
+    spent.headers = &insists;
+    spent.header_count = 1;
+    assert_int_equal(claude_retry_us(&spent, 1, 0, WALL_US), -1);
+    struct http_response ramp =
+        answer(429,
+               "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\","
+               "\"details\":{\"error_code\":\"ramp_limit_exceeded\"}}}",
+               NULL, 0);
+    assert_int_equal(read_as(&ramp, text, sizeof(text), &got), -ERR_CLAUDE_RATE_LIMITED);
+    assert_int_equal(claude_retry_us(&ramp, 1, 0, WALL_US), 500000);
 }
 
 static int64_t wait_for(int status, const char *name, const char *value, int attempt)
@@ -188,86 +196,7 @@ static void costs_follow_the_price_table(void **state)
 
 /* ------------------------------------------------------------------ over loopback */
 
-struct rig {
-    struct loop *loop;
-    struct http *http;
-    struct fake_claude *fake;
-    struct claude *claude;
-    bool answered;
-    int err_id;
-    char context[256];
-    char text[256];
-    char request_id[64];
-    int attempts;
-    int64_t tokens;
-};
-
-static void on_answer(const struct llm_answer *a, void *userdata)
-{
-    struct rig *rig = userdata;
-    assert_false(rig->answered);
-    rig->answered = true;
-    rig->err_id = a->err.id;
-    (void)str_copy(str_c(a->err.context), rig->context, sizeof(rig->context));
-    (void)str_copy(str_c(a->text), rig->text, sizeof(rig->text));
-    (void)str_copy(str_c(a->request_id), rig->request_id, sizeof(rig->request_id));
-    rig->attempts = a->attempts;
-    rig->tokens = a->input_tokens;
-}
-
-static int set_up(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    struct err err = {0};
-    assert_int_equal(secret_init(&err), 0);
-    rig->loop = loop_new(&err);
-    rig->http = http_new(rig->loop, &err);
-    assert_int_equal(fake_claude_start(&rig->fake), 0);
-    char url[64];
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", fake_claude_port(rig->fake));
-    assert_int_equal(claude_new(&(struct claude_options){.loop = rig->loop,
-                                                         .http = rig->http,
-                                                         .api_url = url,
-                                                         .api_key = FAKE_CLAUDE_KEY,
-                                                         .model = "claude-sonnet-5-5",
-                                                         .max_tokens = 1000,
-                                                         .timeout_ms = 2000},
-                                &rig->claude, &err),
-                     0);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct rig *rig = *state;
-    claude_free(rig->claude);
-    http_free(rig->http);
-    loop_free(rig->loop);
-    fake_claude_stop(rig->fake);
-    free(rig);
-    return 0;
-}
-
-static void ask(struct rig *rig, const char *schema_text)
-{
-    AUTO_JSON struct json_object *schema = NULL;
-    if (schema_text != NULL) {
-        assert_int_equal(json_parse(str_c(schema_text), &JSON_LIMITS_DEFAULT, &schema, NULL), 0);
-    }
-    struct llm_client llm_client = claude_llm_client(rig->claude);
-    void *handle = NULL;
-    struct llm_request q = {.system = "rules", .user = "matter", .schema = schema};
-    rig->answered = false;
-    assert_int_equal(llm_client.ask(llm_client.self, &q, on_answer, rig, &handle, NULL), 0);
-    assert_false(rig->answered);
-    for (int i = 0; i < 200 && !rig->answered; i++) {
-        (void)loop_iterate(rig->loop, 50000);
-    }
-    assert_true(rig->answered);
-}
-
-static int64_t max_tokens_of(struct rig *rig, size_t index)
+static int64_t max_tokens_of(struct claude_rig *rig, size_t index)
 {
     AUTO_JSON struct json_object *body = NULL;
     const char *text = fake_claude_request(rig->fake, index);
@@ -278,10 +207,10 @@ static int64_t max_tokens_of(struct rig *rig, size_t index)
 
 static void a_request_returns_its_answer(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_reply_with(rig->fake, "{\"findings\":[]}", NULL);
-    ask(rig, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"],"
-             "\"properties\":{\"a\":{\"type\":\"string\"}}}");
+    claude_rig_ask(rig, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"],"
+                        "\"properties\":{\"a\":{\"type\":\"string\"}}}");
     assert_int_equal(rig->err_id, ERR_NONE);
     assert_string_equal(rig->text, "{\"findings\":[]}");
     assert_string_equal(rig->request_id, "req_fake_0");
@@ -290,19 +219,142 @@ static void a_request_returns_its_answer(void **state)
     assert_null(strstr(fake_claude_request(rig->fake, 0), FAKE_CLAUDE_KEY));
 }
 
+static void on_response(const struct http_response *response, void *userdata)
+{
+    int *status = userdata;
+    *status = response->status;
+}
+
+/* What the API answers to this body. */
+static int status_of(struct claude_rig *rig, const char *body)
+{
+    static const char *const headers[] = {"x-api-key: " FAKE_CLAUDE_KEY,
+                                          "anthropic-version: " FAKE_CLAUDE_VERSION, NULL};
+    char url[64];
+    int status = 0;
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/v1/messages",
+                   fake_claude_port(rig->fake));
+    assert_non_null(http_send(rig->http,
+                              &(struct http_request){.url = url,
+                                                     .headers = headers,
+                                                     .body = str_c(body),
+                                                     .content_type = "application/json",
+                                                     .timeout_ms = 5000,
+                                                     .max_body_bytes = 10000},
+                              on_response, &status, NULL));
+    for (int i = 0; i < 200 && status == 0; i++) {
+        (void)loop_iterate(rig->loop, 50000);
+    }
+    return status;
+}
+
+#define BODY(more)                                                                         \
+    "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\"" \
+    "}]" more "}"
+
+static void the_fake_refuses_what_the_api_refuses(void **state)
+{
+    struct claude_rig *rig = *state;
+    static const char *const refused[] = {
+        BODY(",\"temperature\":1"),
+        BODY(",\"top_p\":1"),
+        BODY(",\"top_k\":5"),
+        BODY(",\"sytem\":\"x\""),
+        BODY(",\"system\":[{\"type\":\"text\",\"text\":\"x\",\"cache\":1}]"),
+        BODY(",\"system\":[{\"type\":\"text\",\"text\":\"x\",\"cache_control\":{\"type\":\"e\"}}]"),
+        BODY(",\"output_config\":{\"schema\":{}}"),
+        "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[]}",
+    };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        assert_int_equal(status_of(rig, refused[i]), 400);
+    }
+    fake_claude_reply_with(rig->fake, "x", NULL);
+    assert_int_equal(status_of(rig, BODY("")), 200);
+}
+
 static void the_fake_is_strict(void **state)
 {
-    struct rig *rig = *state;
-    fake_claude_reply_with(rig->fake, "x", NULL);
-    ask(rig, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":3}}}");
+    struct claude_rig *rig = *state;
+    claude_rig_ask(
+        rig, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":3}}}");
     const char *violations = fake_claude_violations(rig->fake);
     assert_non_null(strstr(violations, "additionalProperties"));
     assert_non_null(strstr(violations, "maxLength"));
+    assert_int_equal(rig->err_id, ERR_CLAUDE_REQUEST);
+}
+
+static void the_rules_are_cached(void **state)
+{
+    struct claude_rig *rig = *state;
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    claude_rig_ask(rig, NULL);
+    assert_has(fake_claude_request(rig->fake, 0),
+               "\"system\":[{\"type\":\"text\",\"text\":\"rules\",\"cache_control\":"
+               "{\"type\":\"ephemeral\"}}]");
+    assert_int_equal(rig->cache_write_tokens, 200);
+    assert_int_equal(rig->cache_read_tokens, 0);
+    /* ((1000 + 1.25 * 200) * 2 + 340 * 10) / 1e6 dollars */
+    assert_int_equal(rig->cost_usd.e8, 590000);
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->cache_write_tokens, 0);
+    assert_int_equal(rig->cache_read_tokens, 200);
+    assert_int_equal(rig->tokens, 1200);
+    /* ((1000 + 0.1 * 200) * 2 + 340 * 10) / 1e6 dollars */
+    assert_int_equal(rig->cost_usd.e8, 544000);
+}
+
+static void a_request_carries_no_secret(void **state)
+{
+    struct claude_rig *rig = *state;
+    assert_true(log_hide("hush-hush-hush"));
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    rig->user = "the passphrase is hush-hush-hush, the key " FAKE_CLAUDE_KEY "; end";
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
+    assert_string_equal(fake_claude_violations(rig->fake), "");
+    assert_lacks(fake_claude_request(rig->fake, 0), "hush-hush");
+    assert_has(fake_claude_request(rig->fake, 0), "; end");
+}
+
+static void repeated_failures_pause_the_requests(void **state)
+{
+    struct claude_rig *rig = *state;
+    for (int i = 0; i < 3; i++) {
+        fake_claude_fail(rig->fake, 401, "authentication_error");
+        claude_rig_ask(rig, NULL);
+        assert_int_equal(rig->err_id, ERR_CLAUDE_KEY);
+    }
+    struct err err = {0};
+    assert_int_equal(claude_rig_try(rig, &err), -ERR_CLAUDE_PAUSED);
+    assert_has(err.context, "3 failures in a row, the next try is in 1");
+    assert_int_equal(fake_claude_requests(rig->fake), 3);
+    /* A new key ends the pause. */
+    claude_rig_apply(rig);
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
+}
+
+/* What the API refuses for itself says that the API works. */
+static void refused_requests_pause_nothing(void **state)
+{
+    struct claude_rig *rig = *state;
+    for (int i = 0; i < 2; i++) {
+        fake_claude_fail(rig->fake, 400, "invalid_request_error");
+        claude_rig_ask(rig, NULL);
+        fake_claude_reply_with(rig->fake, "no", "refusal");
+        claude_rig_ask(rig, NULL);
+        assert_int_equal(rig->err_id, ERR_CLAUDE_REFUSED);
+    }
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
 }
 
 static void an_overload_is_retried(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     const char *soon[] = {"retry-after-ms: 5", NULL};
     struct fake_claude_answer busy = {
         .status = 529,
@@ -311,13 +363,13 @@ static void an_overload_is_retried(void **state)
     fake_claude_script(rig->fake, &busy);
     fake_claude_script(rig->fake, &busy);
     fake_claude_reply_with(rig->fake, "ok", NULL);
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_NONE);
     assert_int_equal(rig->attempts, 3);
     for (int i = 0; i < 3; i++) {
         fake_claude_script(rig->fake, &busy);
     }
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_OVERLOADED);
     assert_int_equal(rig->attempts, 3);
     assert_string_equal(fake_claude_violations(rig->fake), "");
@@ -325,9 +377,9 @@ static void an_overload_is_retried(void **state)
 
 static void a_wrong_key_is_not_retried(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_fail(rig->fake, 401, "authentication_error");
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_KEY);
     assert_int_equal(fake_claude_requests(rig->fake), 1);
     assert_non_null(strstr(rig->context, "authentication_error"));
@@ -335,10 +387,10 @@ static void a_wrong_key_is_not_retried(void **state)
 
 static void a_truncated_answer_is_retried_with_more_tokens(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
     fake_claude_reply_with(rig->fake, "whole", NULL);
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_NONE);
     assert_string_equal(rig->text, "whole");
     assert_int_equal(max_tokens_of(rig, 0), 1000);
@@ -346,7 +398,7 @@ static void a_truncated_answer_is_retried_with_more_tokens(void **state)
     assert_int_equal(rig->tokens, 2400);
     fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
     fake_claude_reply_with(rig->fake, "{\"find", "max_tokens");
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_TRUNCATED);
     assert_string_equal(rig->text, "");
     assert_int_equal(fake_claude_requests(rig->fake), 4);
@@ -354,9 +406,9 @@ static void a_truncated_answer_is_retried_with_more_tokens(void **state)
 
 static void a_refusal_is_an_error(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_reply_with(rig->fake, "I would rather not", "refusal");
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_REFUSED);
     assert_string_equal(rig->text, "");
     assert_non_null(strstr(rig->context, "cyber"));
@@ -364,38 +416,39 @@ static void a_refusal_is_an_error(void **state)
 
 static void a_cut_body_and_html_are_garbled(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_script(rig->fake, &(struct fake_claude_answer){
                                       .body = MESSAGE("\"end_turn\"", TEXT("x")), .cut_bytes = 40});
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_GARBLED);
     fake_claude_script(rig->fake, &(struct fake_claude_answer){.content_type = "text/html",
                                                                .body = "<html>proxy</html>"});
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_GARBLED);
 }
 
 static void an_echoed_key_is_redacted(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_script(rig->fake,
                        &(struct fake_claude_answer){
                            .status = 400,
                            .body = "{\"type\":\"error\",\"error\":{\"type\":\"bad\",\"message\":"
                                    "\"saw " FAKE_CLAUDE_KEY "\"}}"});
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_REQUEST);
     assert_null(strstr(rig->context, FAKE_CLAUDE_KEY));
 }
 
 static void a_cancelled_request_calls_nothing(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
     struct llm_client llm_client = claude_llm_client(rig->claude);
     void *handle = NULL;
     struct llm_request q = {.system = "s", .user = "u"};
-    assert_int_equal(llm_client.ask(llm_client.self, &q, on_answer, rig, &handle, NULL), 0);
+    assert_int_equal(llm_client.ask(llm_client.self, &q, claude_rig_on_answer, rig, &handle, NULL),
+                     0);
     for (int i = 0; i < 50 && fake_claude_requests(rig->fake) == 0; i++) {
         (void)loop_iterate(rig->loop, 20000);
     }
@@ -409,7 +462,7 @@ static void a_cancelled_request_calls_nothing(void **state)
 
 static void an_unusable_key_is_refused(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     static const char *const keys[] = {"", "a b", "x\r\nEvil: 1"};
     for (size_t i = 0; i < 3; i++) {
         struct claude *claude = NULL;
@@ -425,7 +478,7 @@ static void an_unusable_key_is_refused(void **state)
 
 static void new_options_apply_to_new_requests(void **state)
 {
-    struct rig *rig = *state;
+    struct claude_rig *rig = *state;
     struct fake_claude *other = NULL;
     assert_int_equal(fake_claude_start(&other), 0);
     char url[64];
@@ -438,7 +491,7 @@ static void new_options_apply_to_new_requests(void **state)
     struct err err = {0};
     assert_int_equal(claude_apply(rig->claude, &options, &err), 0);
     fake_claude_reply_with(other, "{}", NULL);
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_int_equal(fake_claude_requests(rig->fake), 0);
     assert_int_equal(fake_claude_requests(other), 1);
     assert_has(fake_claude_request(other, 0), "claude-opus-9");
@@ -448,14 +501,14 @@ static void new_options_apply_to_new_requests(void **state)
     options.model = "m";
     assert_int_equal(claude_apply(rig->claude, &options, &err), -ERR_CLAUDE_KEY);
     fake_claude_reply_with(other, "{}", NULL);
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_has(fake_claude_request(other, 1), "claude-opus-9");
     assert_string_equal(fake_claude_violations(other), "");
     /* Another key is sent: the fake does not know it. */
     options.api_key = "sk-ant-an0ther";
     assert_int_equal(claude_apply(rig->claude, &options, &err), 0);
-    fake_claude_reply_with(other, "{}", NULL);
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_KEY);
     assert_string_not_equal(fake_claude_violations(other), "");
     /* The new time limit: an answer that takes longer is not waited for. */
     options.api_key = FAKE_CLAUDE_KEY;
@@ -464,24 +517,25 @@ static void new_options_apply_to_new_requests(void **state)
         fake_claude_script(other, &(struct fake_claude_answer){.hang = true});
     }
     int64_t begun_us = clock_mono_us(clock_real());
-    ask(rig, NULL);
+    claude_rig_ask(rig, NULL);
     assert_true(clock_mono_us(clock_real()) - begun_us < 1900 * 3 * USEC_PER_MSEC);
     fake_claude_stop(other);
 }
 
-#define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, claude_rig_set_up, claude_rig_tear_down)
 
-UNIT_GROUP(claude, cmocka_unit_test(text_blocks_are_selected_by_type),
-           cmocka_unit_test(every_stop_reason_has_its_result),
-           cmocka_unit_test(every_status_has_its_error),
-           cmocka_unit_test(the_wait_follows_the_server),
-           cmocka_unit_test(a_request_that_did_not_arrive_is_retried),
-           cmocka_unit_test(costs_follow_the_price_table),
-           OVER_LOOPBACK(a_request_returns_its_answer), OVER_LOOPBACK(the_fake_is_strict),
-           OVER_LOOPBACK(an_overload_is_retried), OVER_LOOPBACK(a_wrong_key_is_not_retried),
-           OVER_LOOPBACK(a_truncated_answer_is_retried_with_more_tokens),
-           OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
-           OVER_LOOPBACK(an_echoed_key_is_redacted),
-           OVER_LOOPBACK(a_cancelled_request_calls_nothing),
-           OVER_LOOPBACK(an_unusable_key_is_refused),
-           OVER_LOOPBACK(new_options_apply_to_new_requests))
+UNIT_GROUP(
+    claude, cmocka_unit_test(text_blocks_are_selected_by_type),
+    cmocka_unit_test(every_stop_reason_has_its_result),
+    cmocka_unit_test(every_status_has_its_error), cmocka_unit_test(the_wait_follows_the_server),
+    cmocka_unit_test(a_request_that_did_not_arrive_is_retried),
+    cmocka_unit_test(costs_follow_the_price_table), OVER_LOOPBACK(a_request_returns_its_answer),
+    OVER_LOOPBACK(the_fake_is_strict), OVER_LOOPBACK(the_fake_refuses_what_the_api_refuses),
+    OVER_LOOPBACK(the_rules_are_cached), OVER_LOOPBACK(a_request_carries_no_secret),
+    OVER_LOOPBACK(repeated_failures_pause_the_requests),
+    OVER_LOOPBACK(refused_requests_pause_nothing), OVER_LOOPBACK(an_overload_is_retried),
+    OVER_LOOPBACK(a_wrong_key_is_not_retried),
+    OVER_LOOPBACK(a_truncated_answer_is_retried_with_more_tokens),
+    OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
+    OVER_LOOPBACK(an_echoed_key_is_redacted), OVER_LOOPBACK(a_cancelled_request_calls_nothing),
+    OVER_LOOPBACK(an_unusable_key_is_refused), OVER_LOOPBACK(new_options_apply_to_new_requests))

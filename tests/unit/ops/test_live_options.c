@@ -69,6 +69,11 @@ static bool is_user(struct rig *rig, int64_t id, const char *name, enum role rol
            strcmp(who.name, name) == 0 && who.role == role && who.emergency == emergency;
 }
 
+static bool in_ledger(struct rig *rig)
+{
+    return rig->ops->ledger.daily_budget.e8 == 7 * DEC_ONE;
+}
+
 static bool in_admins(struct rig *rig)
 {
     return is_user(rig, 9, "admin-9", ROLE_ADMIN, true);
@@ -247,6 +252,7 @@ static const struct live_row {
     {"claude.model", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
     {"claude.max_tokens", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
     {"claude.timeout", NULL, NULL, "assistant/test_claude.c new_options_apply_to_new_requests"},
+    {"claude.daily_budget", "claude: {daily_budget: 7}\n", in_ledger, NULL},
     {"services.<name>.unit", "services: {w: {unit: a.service}}\n", in_services, NULL},
     {"services.<name>.command", "services: {w: {command: [\"true\"]}}\n", in_services, NULL},
     {"services.<name>.url", "services: {w: {url: 'http://127.0.0.1:8'}}\n", in_services, NULL},

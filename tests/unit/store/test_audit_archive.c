@@ -360,7 +360,7 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE monitoring_alerts DROP COLUMN closed_by;"
            " DROP INDEX outbox_about; DROP TABLE live_messages;"
            " ALTER TABLE audits DROP COLUMN claimed; ALTER TABLE audits DROP COLUMN dropped;"
-           " ALTER TABLE audits DROP COLUMN cut;"
+           " ALTER TABLE audits DROP COLUMN cut; DROP TABLE llm_calls;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);
