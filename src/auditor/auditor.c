@@ -141,6 +141,16 @@ static void raise_unproven(struct auditor *auditor, const struct run *run)
 
 /* ------------------------------------------------------------------ the end of a run */
 
+/* A rule cites what it has read itself, so this is the model's error. */
+static int rejected_of_model(const struct finding_list *list)
+{
+    int count = 0;
+    for (int i = 0; i < list->count; i++) {
+        count += list->items[i].rule == NULL && list->items[i].rejected ? 1 : 0;
+    }
+    return count;
+}
+
 static void add_record(struct auditor *auditor, const struct run *run)
 {
     const struct audit_outcome *o = &run->outcome;
@@ -149,7 +159,7 @@ static void add_record(struct auditor *auditor, const struct run *run)
                                   .tokens_in = o->tokens_in,
                                   .tokens_out = o->tokens_out,
                                   .claimed = o->counts.claimed,
-                                  .rejected = show_count(run->findings, true),
+                                  .rejected = rejected_of_model(run->findings),
                                   .dropped = o->counts.dropped,
                                   .cut = o->counts.cut};
     /* 1e-8 dollars to 1e-6. */
@@ -239,7 +249,7 @@ static void read_error_rate(const struct auditor *auditor, struct run *run)
     if (run->asked && run->outcome.no_verdict.id == ERR_NONE) {
         errors->audits++;
         errors->claimed += run->outcome.counts.claimed;
-        errors->rejected += show_count(run->findings, true);
+        errors->rejected += rejected_of_model(run->findings);
     }
 }
 

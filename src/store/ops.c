@@ -180,7 +180,10 @@ static const char schema_live[] =
 static const char schema_answers[] =
     "ALTER TABLE audits ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE audits ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE audits ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;";
+    "ALTER TABLE audits ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;"
+    /* Those of rules were not counted apart before. */
+    "UPDATE audits SET claimed = rejected + info + low + medium + high + critical"
+    " WHERE model <> '';";
 
 /* One row for each request that was sent; cost_usd is in 1e-8, NULL if it is unknown. */
 static const char schema_llm_calls[] =
