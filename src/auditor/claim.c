@@ -7,11 +7,8 @@
 #include "report/rate.h"
 #include "subject.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LOOSE 0.05 /* "half" and "doubled" may be off by this part */
 
 /* ------------------------------------------------------------------ signs */
 
@@ -286,8 +283,8 @@ static bool is_share(const struct proof *proof, const struct prose_figure *f)
     for (int k = 0; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
         if (v->unit.dimension == DIMENSION_PCT && !ends_with(v, "low_pct") &&
-            !ends_with(v, "high_pct") &&
-            fabs(v->value - 100 * f->shown.value) <= 100 * LOOSE * f->shown.value) {
+            !ends_with(v, "high_pct") && v->value >= 100 * f->low * f->shown.value &&
+            v->value <= 100 * f->high * f->shown.value) {
             return true;
         }
     }

@@ -8,7 +8,6 @@
 
 #define OPERANDS_MAX 4
 #define USED_MAX     12
-#define LOOSE        0.05 /* "half" and "doubled" may be off by this part */
 
 static double base_of(const struct proof_value *v)
 {
@@ -287,9 +286,9 @@ static bool relates(const struct prose_figure *f, enum relation relation,
         return same_kind(a, b) && y != 0 && x < y && shows(f, 100 * (x - y) / fabs(y));
     case RELATION_FACTOR:
         return same_kind(a, b) && y != 0 &&
-               (f->kind == PROSE_NUMBER
-                    ? shows(f, x / y)
-                    : fabs(fabs(x / y) - f->shown.value) <= LOOSE * f->shown.value);
+               (f->kind == PROSE_NUMBER ? shows(f, x / y)
+                                        : fabs(x / y) >= f->low * f->shown.value &&
+                                              fabs(x / y) <= f->high * f->shown.value);
     case RELATION_PER:
         return !same_kind(a, b) && y != 0 && b->unit.dimension != DIMENSION_PCT &&
                b->unit.dimension != DIMENSION_MONEY &&

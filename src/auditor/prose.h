@@ -37,6 +37,8 @@ struct prose_figure {
     enum prose_kind kind;
     struct str text; /* as written, without its unit */
     struct quantity shown;
+    double low; /* a fraction or factor states a figure from low to high times its value: half is */
+    double high;     /* 0.95 to 1.05 of 0.5, "more than half" 1 to 2 of it */
     int sign;        /* as written: -1, 1, or 0 for none */
     bool is_word;    /* a number word */
     bool is_item;    /* "1." that numbers the items of a list */

@@ -661,6 +661,19 @@ static int read_cardinal(const struct prose *p, int at, double *ret)
     return any ? used : 0;
 }
 
+/* "half" may be off by a twentieth; "more than half" is more, but not far more. */
+static void read_bounds(const struct prose *p, int at, struct prose_figure *f)
+{
+    static const char *const over[] = {"more", "over", "above", "least", NULL};
+    static const char *const under[] = {"less", "under", "below", "fewer", "most", NULL};
+    static const char *const nearly[] = {"almost", "nearly", NULL};
+    int word = is(p, at - 1, "than") ? at - 2 : at - 1;
+    bool is_over = is_any(p, word, over), is_under = is_any(p, word, under);
+    bool is_nearly = is_any(p, word, nearly);
+    f->low = is_over ? 1 : is_under ? 0.5 : is_nearly ? 0.9 : 0.95;
+    f->high = is_over ? 2 : is_under || is_nearly ? 1 : 1.05;
+}
+
 static bool read_word(struct prose *p, int at, int *ret_next)
 {
     static const char *const vague[] = {"dozens",   "hundreds", "thousands", "millions",
@@ -681,6 +694,7 @@ static bool read_word(struct prose *p, int at, int *ret_next)
         f.kind = PROSE_UNREADABLE;
         return add(p, f) != NULL;
     }
+    read_bounds(p, at, &f);
     if (read_factor(f.text, &f.shown.value)) {
         f.kind = PROSE_FACTOR;
         return add(p, f) != NULL;
