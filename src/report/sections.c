@@ -15,7 +15,7 @@ struct step {
     const char *sql;
 };
 
-/* Votes are JSON and slow to read, so only the newest decisions count. */
+/* Votes are JSON and slow to read, so about 120 decisions stand for all of the period. */
 static const struct step decision_steps[] = {
     {ROWS, "agents",
      "SELECT json_extract(vote.value, '$.agent'), count(*) AS votes,"
@@ -26,7 +26,8 @@ static const struct step decision_steps[] = {
      " max(json_extract(vote.value, '$.confidence')) AS most_confidence,"
      " max(json_extract(vote.value, '$.weight')) AS largest_weight"
      " FROM (SELECT votes FROM decisions WHERE at_us >= fact('since_us')"
-     " AND id > (SELECT max(id) FROM decisions) - 120), json_each(votes) AS vote"
+     " AND id % max(1, fact('/decisions/count') / 120) = 0 ORDER BY id DESC LIMIT 240),"
+     " json_each(votes) AS vote"
      " GROUP BY 1 ORDER BY 1 LIMIT 16"},
     {END, NULL, NULL},
 };
