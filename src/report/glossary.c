@@ -7,9 +7,8 @@ static const struct {
     const char *meaning;
 } entries[] = {
     {"rate", "{k, n, pct, low_pct, high_pct}: k of n, in per cent, with its 95 % Wilson interval"},
-    {"units",
-     "money is in /account/currency; a suffix is the unit: _pct per cent, _bp hundredths of "
-     "a per cent, _min _s _ms _us time, _mib 2^20 bytes; _at is a time in UTC"},
+    {"units", "money is in /meta/currency; a suffix is the unit: _pct per cent, _bp hundredths of "
+              "a per cent, _min _s _ms _us time, _mib 2^20 bytes; _at is a time in UTC"},
     {"hours", "the period of the report, in market time, which in a simulation runs faster"},
     {"earlier", "the same of the period of equal length before this one"},
     {"trades", "closed positions; size is the notional at entry, hold the time between entry and "

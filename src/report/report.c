@@ -178,6 +178,9 @@ static void add_meta(const struct report *report)
     json_out_time(&out, "market_time", report->market_us);
     json_out_time(&out, "market_since", report->market_us - report->hours * USEC_PER_HOUR);
     json_out_i64(&out, "market_speed", report->speed);
+    if (report->settings.symbol_count > 0) {
+        json_out_str(&out, "currency", symbol_quote(&report->settings.symbols[0]));
+    }
 }
 
 static void add_audit_log(struct report *report, struct ops_store *ops)
@@ -201,20 +204,31 @@ static void add_audit_log(struct report *report, struct ops_store *ops)
     }
 }
 
-/* A model may have written the titles, so they are untrusted. */
-static int add_known(struct report *report, struct source *source)
+/* A model or a person may have written these texts, so they are untrusted. */
+static int add_texts(struct report *report, struct db *db, const char *name, const char *sql)
 {
     struct json_out out = JSON_OUT_TREE(report->untrusted);
-    json_out_object(&out, "known");
-    int rc = source_rows(source->ops, &out,
-                         "SELECT 'alert-' || id, severity, status, title, note"
-                         " FROM monitoring_alerts WHERE status IN ('open', 'acknowledged',"
-                         " 'wontfix') OR (status = 'rejected' AND last_seen_at >="
-                         " strftime('%Y-%m-%dT%H:%M:%SZ', fact('wall_since_us') / 1000000,"
-                         " 'unixepoch')) ORDER BY id DESC LIMIT 25",
-                         NULL);
+    json_out_object(&out, name);
+    int rc = source_rows(db, &out, sql, NULL);
     json_out_end(&out);
     return rc;
+}
+
+static int add_known(struct report *report, struct source *source)
+{
+    return add_texts(report, source->ops, "known",
+                     "SELECT 'alert-' || id, severity, status, title, note"
+                     " FROM monitoring_alerts WHERE status IN ('open', 'acknowledged', 'wontfix')"
+                     " OR (status = 'rejected' AND last_seen_at >="
+                     " strftime('%Y-%m-%dT%H:%M:%SZ', fact('wall_since_us') / 1000000,"
+                     " 'unixepoch')) ORDER BY id DESC LIMIT 25");
+}
+
+static int add_rule_texts(struct report *report, struct source *source)
+{
+    return add_texts(report, source->trading, "rules",
+                     "SELECT 'rule-' || id, condition, help FROM trading_rules"
+                     " ORDER BY status = 'retired', id LIMIT 40");
 }
 
 static void read_trading(struct report *report, struct source *source, struct json_out *out)
@@ -224,6 +238,7 @@ static void read_trading(struct report *report, struct source *source, struct js
     gap("trades", trades_add(source, &report->settings, out, &err), report);
     sections_add(source, true, out, gap, report);
     sections_add_account(source, &account, gap, report);
+    gap("rules", add_rule_texts(report, source), report);
 }
 
 static void read_ops(struct report *report, struct source *source, struct ops_store *ops,

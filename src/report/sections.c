@@ -138,6 +138,15 @@ static const struct step ops_steps[] = {
      " coalesce(sum(reopened), 0) AS reopened FROM monitoring_alerts"},
     {CLOSE, NULL, NULL},
 
+    /* What the engine kept failing at, by error code. */
+    {OPEN, "errors", NULL},
+    {ROWS, NULL,
+     "SELECT substr(fingerprint, 8), count(*) AS alerts, sum(count) AS times FROM monitoring_alerts"
+     " WHERE source = 'engine' AND fingerprint LIKE 'engine:%' AND last_seen_at >="
+     " strftime('%Y-%m-%dT%H:%M:%SZ', fact('wall_since_us') / 1000000, 'unixepoch')"
+     " GROUP BY 1 ORDER BY 3 DESC LIMIT 12"},
+    {CLOSE, NULL, NULL},
+
     {OPEN, "outbox", NULL},
     {ROWS, "by_state",
      "SELECT state, count(*) AS count FROM outbox WHERE created_at_us >= fact('wall_since_us')"
