@@ -85,7 +85,7 @@ static int read_what(struct alerts *alerts, const char *text, struct mute *ret, 
 
 static void add_words(struct reply *r, const struct mute *mute, int64_t now_us)
 {
-    reply_item(r, "{}{} until {} UTC ({})", cell_text(mute->kind == MUTE_ALERT ? "alert " : ""),
+    reply_item(r, "{}{} until {} ({})", cell_text(mute->kind == MUTE_ALERT ? "alert " : ""),
                cell_text(mute->value), cell_time(mute->until_us, now_us), cell_text(mute->user));
 }
 
@@ -117,7 +117,7 @@ static int mute_action(struct action_call *call, struct err *err)
         return rc;
     }
     reply_title(r, TONE_GOOD, "%s%s muted", mute.kind == MUTE_ALERT ? "Alert " : "", mute.value);
-    reply_para(r, "Until {} UTC, for {}.", cell_time(mute.until_us, now_us),
+    reply_para(r, "Until {}, for {}.", cell_time(mute.until_us, now_us),
                cell_duration(mute.until_us - now_us));
     if (mute.kind != MUTE_ALERT) {
         reply_line(r, "Critical alerts are still sent.");

@@ -264,7 +264,11 @@ static void stacked_table(struct lines *l, const struct table *t)
                 add(l, RENDER_PLAIN, name);
                 add(l, RENDER_PLAIN, " ");
             }
-            add(l, first ? RENDER_BOLD : RENDER_PLAIN, text);
+            if (cells.cell[c].kind == CELL_TIME) {
+                add_time(l, &cells.cell[c]); /* names its zone, since the header is not shown */
+            } else {
+                add(l, first ? RENDER_BOLD : RENDER_PLAIN, text);
+            }
             first = false;
         }
         end(l);

@@ -52,8 +52,12 @@ static int list_services(struct action_call *call, struct err *err)
     struct reply *reply = action_reply(call);
     int64_t now_mono_us = clock_mono_us(loop_clock(health->options.loop));
     size_t up = health_up(health);
-    reply_title(reply, up == health->count ? TONE_GOOD : TONE_BAD, "Services %zu/%zu up", up,
-                health->count);
+    enum tone tone = TONE_GOOD;
+    for (size_t i = 0; i < health->count; i++) {
+        enum tone one = tone_of(health->services[i]->state);
+        tone = one > tone ? one : tone;
+    }
+    reply_title(reply, tone, "Services %zu/%zu up", up, health->count);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_array(&data, "services");
     if (health->count > 0) {

@@ -22,8 +22,9 @@ static int write_rows(struct file_job *job, struct err *err)
         rc = rc < 0 ? rc : 1;
     }
     attachment_abort(&writer);
-    (void)snprintf(job->caption, sizeof(job->caption), "%s: %lld rows, oldest first",
-                   export_name(e->export.what), (long long)e->export.rows);
+    (void)snprintf(job->caption, sizeof(job->caption), "%s: %lld row%s, oldest first",
+                   export_name(e->export.what), (long long)e->export.rows,
+                   e->export.rows == 1 ? "" : "s");
     return rc;
 }
 
@@ -40,15 +41,16 @@ static void show_rows(const struct file_job *job, struct reply *r)
     json_out_end(&data);
     if (job->rc == 0) {
         reply_title(r, TONE_PLAIN, "Nothing to export");
-        reply_line(r, "There is no row of: %s.", name);
+        reply_para(r, "There is no row of: {}", cell_text(name));
     } else {
         reply_title(r, TONE_PLAIN, "Export of %s as %s", name, form);
-        reply_para(r, "{} rows, oldest first", cell_count(e->export.rows));
+        reply_para(r, "{} row{}, oldest first", cell_count(e->export.rows),
+                   cell_text(e->export.rows == 1 ? "" : "s"));
     }
     if (e->period_us > 0) {
-        reply_more(r, "{}", cell_text(" Of the last "));
-        reply_more(r, "{}.", cell_duration(e->period_us));
+        reply_more(r, ", of the last {}", cell_duration(e->period_us));
     }
+    reply_more(r, "{}", cell_text("."));
 }
 
 static bool what_parse(const char *text, enum export_what *ret)

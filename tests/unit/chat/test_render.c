@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/clock.h"
 #include "chat/render.h"
 #include "command/reply_json.h"
 #include "fakes/fake_telegram_check.h"
@@ -221,6 +222,26 @@ static void a_narrow_terminal_shows_it_too(void **state)
     golden_check("blocks_narrow.txt", buf_str(&text));
 }
 
+/* Only the header of a fixed table names the zone. */
+static void a_time_in_a_stacked_table_is_in_the_readers_zone(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    int64_t at_us = INT64_C(1795000000) * USEC_PER_SEC;
+    reply_columns(r, "#", "time (UTC)", "what");
+    reply_cells(r, cell_count(7), cell_time(at_us, at_us),
+                cell_text("a text that is wider than a phone"));
+    render_html(r, &parts);
+    assert_string_equal(
+        parts.part[0].data,
+        "<b>#7</b> · <tg-time unix=\"1795000000\" format=\"T\">11:06:40 UTC</tg-time> · "
+        "a text that is wider than a phone");
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    render_text(r, &(struct render_text_options){.width = 30}, &text);
+    assert_non_null(strstr(text.data, "#7 · 11:06:40 UTC · a text"));
+}
+
 static void an_error_shows_cause_impact_and_remediation(void **state)
 {
     (void)state;
@@ -368,6 +389,7 @@ UNIT_GROUP(chat_render, cmocka_unit_test(markup_matches_the_golden_files),
            cmocka_unit_test(every_command_has_golden_files),
            cmocka_unit_test(long_fixed_lines_fit_a_phone),
            cmocka_unit_test(a_narrow_terminal_shows_it_too),
+           cmocka_unit_test(a_time_in_a_stacked_table_is_in_the_readers_zone),
            cmocka_unit_test(an_error_shows_cause_impact_and_remediation),
            cmocka_unit_test(an_error_with_a_title_keeps_both),
            cmocka_unit_test(columns_align_by_display_width),

@@ -610,9 +610,29 @@ static void a_unit_without_systemd_is_down(void **state)
     struct action_call list = call_of(rig, "service.list", NULL, NULL, reply, NULL);
     assert_int_equal(list.action->run(&list, &err), ACTION_DONE);
     assert_string_equal(reply_get_title(reply), "Services 0/1 up");
+    assert_int_equal(reply_get_tone(reply), TONE_BAD);
     assert_string_equal(reply_text_cell(reply, 0, 0, 0), "demo");
     assert_string_equal(reply_text_cell(reply, 0, 0, 1), "unit");
     assert_string_equal(reply_text_cell(reply, 0, 0, 2), "🔴 down");
+}
+
+/* After a start; red would look like an outage. */
+static void a_service_that_was_not_checked_yet_is_no_outage(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    struct err err = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call list = call_of(rig, "service.list", NULL, NULL, reply, NULL);
+    assert_int_equal(list.action->run(&list, &err), ACTION_DONE);
+    assert_string_equal(reply_text_cell(reply, 0, 0, 2), "🟡 unknown");
+    assert_int_equal(reply_get_tone(reply), TONE_WARN);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    AUTO_REPLY struct reply *later = reply_new();
+    list.reply = later;
+    assert_int_equal(list.action->run(&list, &err), ACTION_DONE);
+    assert_int_equal(reply_get_tone(later), TONE_GOOD);
 }
 
 static void a_bad_unit_name_is_refused(void **state)
@@ -739,21 +759,19 @@ static void a_removed_child_is_stopped(void **state)
     free(next);
 }
 
-UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
-           RIGGED(fewer_failures_raise_no_alert),
-           RIGGED(a_program_that_does_not_exist_is_the_reason),
-           RIGGED(a_refused_connection_is_down),
-           RIGGED(any_2xx_is_healthy_unless_expect_status_is_set),
-           RIGGED(failures_after_a_start_are_not_counted),
-           RIGGED(an_alert_of_an_earlier_process_is_resolved),
-           RIGGED(a_killed_child_is_started_again), RIGGED(a_child_that_keeps_ending_is_down),
-           RIGGED(a_restart_starts_a_new_child_at_once),
-           RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
-           RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
-           RIGGED(the_reason_is_that_of_the_last_check_that_ended),
-           RIGGED(an_older_check_is_not_the_reason_of_a_wait),
-           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_no_part_of_a_log),
-           RIGGED(an_unknown_service_name_is_refused), RIGGED(a_unit_without_systemd_is_down),
-           RIGGED(a_bad_unit_name_is_refused), RIGGED(a_reload_keeps_the_state_of_what_stays),
-           RIGGED(a_removed_service_fails_its_calls_and_resolves_its_alert),
-           RIGGED(another_command_replaces_the_child), RIGGED(a_removed_child_is_stopped))
+UNIT_GROUP(
+    health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
+    RIGGED(fewer_failures_raise_no_alert), RIGGED(a_program_that_does_not_exist_is_the_reason),
+    RIGGED(a_refused_connection_is_down), RIGGED(any_2xx_is_healthy_unless_expect_status_is_set),
+    RIGGED(failures_after_a_start_are_not_counted),
+    RIGGED(an_alert_of_an_earlier_process_is_resolved), RIGGED(a_killed_child_is_started_again),
+    RIGGED(a_child_that_keeps_ending_is_down), RIGGED(a_restart_starts_a_new_child_at_once),
+    RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+    RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
+    RIGGED(the_reason_is_that_of_the_last_check_that_ended),
+    RIGGED(an_older_check_is_not_the_reason_of_a_wait), RIGGED(logs_are_bounded_clean_and_redacted),
+    RIGGED(a_nul_hides_no_part_of_a_log), RIGGED(an_unknown_service_name_is_refused),
+    RIGGED(a_unit_without_systemd_is_down), RIGGED(a_service_that_was_not_checked_yet_is_no_outage),
+    RIGGED(a_bad_unit_name_is_refused), RIGGED(a_reload_keeps_the_state_of_what_stays),
+    RIGGED(a_removed_service_fails_its_calls_and_resolves_its_alert),
+    RIGGED(another_command_replaces_the_child), RIGGED(a_removed_child_is_stopped))

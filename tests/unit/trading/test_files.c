@@ -122,13 +122,15 @@ static void an_export_has_all_rows_of_its_period(void **state)
     AUTO_BUF struct buf orders = BUF_INIT((size_t)1 << 20);
     steer_rig_send(s, &s->rig.rita, "/export orders");
     wait_full(s, "orders.csv");
+    assert_has(s->full, "1 row, oldest first.");
+    assert_has(s->full, "orders: 1 row, oldest first\"");
     read_file(s, ".csv", &orders);
     assert_true(str_starts(buf_str(&orders), "client_id,created_at,updated_at,symbol,kind,side,"));
     assert_has(orders.data, "\"nd-1-9\",");
     assert_has(orders.data, ",0,8\r\n");
     steer_rig_send(s, &s->rig.rita, "/export trades 30h json");
     wait_full(s, "trades.json");
-    assert_has(s->full, "Of the last 1 d 6 h.");
+    assert_has(s->full, "rows, oldest first, of the last 1 d 6 h.");
     read_file(s, ".json", &json);
     AUTO_JSON struct json_object *document = NULL;
     assert_int_equal(json_parse(buf_str(&json), &JSON_LIMITS_DEFAULT, &document, NULL), 0);
