@@ -121,6 +121,21 @@ static void print_reply(struct chat *chat, const struct reply *reply)
     buf_add_c(&chat->out, chat->tty ? "\n" : "");
 }
 
+/* To a program a prompt is an error; a person sees what it asks. */
+static void print_answer(struct chat *chat, const struct reply *answer)
+{
+    const struct err *failed = reply_get_error(answer);
+    if (failed == NULL || (failed->id != ERR_CONFIRM_NEEDED && failed->id != ERR_CONFIRM_CHANGED)) {
+        print_reply(chat, answer);
+        return;
+    }
+    AUTO_REPLY struct reply *prompt = reply_new();
+    reply_title(prompt, reply_get_tone(answer), "%s", reply_get_title(answer));
+    reply_footer(prompt, "%s", reply_get_footer(answer));
+    reply_append(prompt, answer);
+    print_reply(chat, prompt);
+}
+
 /* Only a terminal on which lines are edited can be drawn on again, and only what it still shows. */
 static void print_progress(struct chat *chat, const struct reply *reply)
 {
@@ -207,7 +222,7 @@ static void on_answer(const struct http_response *response, void *userdata)
         } else {
             hide(chat);
             replace_busy(chat);
-            print_reply(chat, answer);
+            print_answer(chat, answer);
         }
         const struct err *failed = answer == NULL ? &refusal : reply_get_error(answer);
         if (answer == NULL || (failed != NULL && failed->id != ERR_NONE)) {

@@ -235,6 +235,8 @@ command_line "clear; $ND chat --config slow.yaml --state slow; echo code \$?"
 see 'Attached to slow/nightdesk.sock'
 command_line 'restart slow'
 see 'Expires in'
+shows_no_error() { ! has 'CONFIRM_NEEDED' && has 'This will:'; }
+tap_check "a prompt is not shown as an error" shows_no_error
 number=$(screen | sed -n 's/.*\[\([0-9]*\)\] Confirm.*/\1/p' | tail -n 1)
 command_line "$number"
 tap_check "a slow command shows its steps" see '⏳ Wait until the service is healthy'
