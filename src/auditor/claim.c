@@ -291,6 +291,27 @@ static bool is_share(const struct proof *proof, const struct prose_figure *f)
     return false;
 }
 
+/* "all trades", "always": the evidence has a share of all or of nothing, a zero, or one count
+ * twice. */
+static bool is_whole(const struct proof *proof)
+{
+    for (int k = 0; k < proof->count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        bool bound = ends_with(v, "low_pct") || ends_with(v, "high_pct");
+        if (!bound && (v->value == 0 || (v->unit.dimension == DIMENSION_PCT && v->value == 100))) {
+            return true;
+        }
+        for (int m = 0; m < k; m++) {
+            const struct proof_value *other = &proof->values[m];
+            if (v->unit.dimension == DIMENSION_NONE && other->unit.dimension == DIMENSION_NONE &&
+                v->value == other->value && !bound) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ times and texts */
 
 static bool is_iso(struct str text, const struct prose_figure *f)
@@ -669,6 +690,8 @@ static bool is_proven(const struct proof *proof, const struct prose *p, int i,
     case PROSE_DATE:
     case PROSE_HOUR:
         return is_cited_time(proof, p, i);
+    case PROSE_ALL:
+        return is_whole(proof);
     case PROSE_NAME:
         return is_name(proof, f->text) || is_in_cited_text(proof, f->text);
     case PROSE_UNREADABLE:
@@ -709,7 +732,8 @@ static bool check_text(const struct proof *proof, struct prose *p, const char *t
     for (int i = 0; i < p->figure_count; i++) {
         const struct prose_figure *f = &p->figures[i];
         /* "Never restart it then" advises, and claims nothing. */
-        bool advice = f->is_word && f->shown.value == 0 && f->kind == PROSE_NUMBER &&
+        bool advice = f->is_word && f->shown.value == 0 &&
+                      (f->kind == PROSE_NUMBER || f->kind == PROSE_ALL) &&
                       strcmp(where, "recommendation") == 0;
         if (!advice && !is_proven(proof, p, i, ret) && !is_quoted(proof, p, i)) {
             struct str last = p->tokens[f->last].text;

@@ -9,10 +9,11 @@
  *
  * What is read: 1,234.5 · -12 · $12 · 12 % · 1.2k · 3 h 5 min · 24-hour · 17th · 14:05 · 2026-11-21
  * · twelve · twenty-three · a dozen · half · two thirds · a quarter of · doubled · threefold · none
- * · never · no trades. A word with a digit in it ("1INCH", "trade-17", "p99") is a name, and so is
- * a JSON Pointer. "first", "second", "once" and "one" as a pronoun ("one of", "no one") are no
- * figures. A figure in other digits than 0 to 9, and a vague one ("dozens"), is unreadable. Always
- * true: figures are in the order of the text, and refer to it; it must outlive them. Thread: any.
+ * · never · no trades · all trades · always. A word with a digit in it ("1INCH", "trade-17", "p99")
+ * is a name, and so is a JSON Pointer. "first", "second", "once" and "one" as a pronoun ("one of",
+ * "no one") are no figures. A figure in other digits than 0 to 9, and a vague one ("dozens"), is
+ * unreadable. Always true: figures are in the order of the text, and refer to it; it must outlive
+ * them. Thread: any.
  */
 #pragma once
 
@@ -29,6 +30,7 @@ enum prose_kind {
     PROSE_FACTOR,   /* "doubled", "halved": one figure against another, loosely */
     PROSE_DATE,     /* 2026-11-21, 21 November */
     PROSE_HOUR,     /* 14:05 */
+    PROSE_ALL,      /* "all trades", "every order", "always" */
     PROSE_NAME,
     PROSE_UNREADABLE
 };

@@ -661,6 +661,33 @@ static int read_cardinal(const struct prose *p, int at, double *ret)
     return any ? used : 0;
 }
 
+/* "all trades", "every order", "always": a claim about the whole, unless it only says what a figure
+ * is of ("of all trades"), or how often something is done ("every day"). */
+static bool is_all(const struct prose *p, int at)
+{
+    static const char *const of[] = {"of",   "across", "over", "among", "in",  "for",
+                                     "from", "with",   "on",   "by",    "per", "between",
+                                     "than", "to",     "not",  "at",    NULL};
+    static const char *const whole[] = {"all", "every", NULL};
+    static const char *const often[] = {"day",   "audit", "run",  "cycle",  "candle", "bar", "step",
+                                        "day's", "days",  "runs", "cycles", "row",    NULL};
+    if (is(p, at, "always")) {
+        return true;
+    }
+    if (!is_any(p, at, whole) || is_any(p, at - 1, of)) {
+        return false;
+    }
+    for (int next = at + 1; next <= at + 3; next++) {
+        if (is_any(p, next, often) || token(p, next)->kind == PROSE_MARK) {
+            return false;
+        }
+        if (is_noun(token(p, next)->text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "half" may be off by a twentieth; "more than half" is more, but not far more. */
 static void read_bounds(const struct prose *p, int at, struct prose_figure *f)
 {
@@ -692,6 +719,10 @@ static bool read_word(struct prose *p, int at, int *ret_next)
     }
     if (is_any(p, at, vague)) {
         f.kind = PROSE_UNREADABLE;
+        return add(p, f) != NULL;
+    }
+    if (is_all(p, at)) {
+        f.kind = PROSE_ALL;
         return add(p, f) != NULL;
     }
     read_bounds(p, at, &f);

@@ -11,7 +11,7 @@
 static void describe(const char *text, struct buf *out)
 {
     struct prose *prose = prose_new();
-    static const char kinds[] = "#/xDHN?";
+    static const char kinds[] = "#/xDHAN?";
     static const char *const dimensions[] = {"", "count", "times", "pct", "money", "time", "bytes"};
     buf_clear(out);
     if (!prose_read(prose, str_c(text))) {
@@ -57,6 +57,8 @@ static void figures_are_found(void **state)
         {"half, a third of, two thirds, three quarters", "/0.5 /0.3333333333 /0.6666666667 /0.75"},
         {"doubled, twice, threefold, halved", "x2 x2 x3 x0.5"},
         {"never, none, no trades, not a single win", "#0 #0 #0 #0"},
+        {"all trades lost, every open order, always", "Aall Aevery Aalways"},
+        {"of all trades, every day, all of it, over all orders", ""},
         {"no longer, no answer, no one, one of them, this one", ""},
         {"the 3rd and the third loss", "#3 #3"},
         {"14:05, 14:00-15:00, 02:36:58Z", "H845 H840 H900 H156"},
