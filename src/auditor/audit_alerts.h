@@ -2,9 +2,8 @@
  * audit_alerts.h: what an audit changes in monitoring_alerts: findings are raised, and alerts of
  * findings that are over are closed. Private to this module.
  *
- *     audit_alerts_update(&(struct audit_alerts){.alerts = alerts, .store = store,
- *                         .report = report, .findings = list, .started_us = now, .answered =
- * true});
+ *     audit_alerts_update(&(struct audit_alerts){.alerts = alerts, .report = report,
+ *                                                .findings = list, .answered = true, …});
  *
  * Rules:
  * - A finding of the model that is known already, by its fingerprint, by its subject, problem and

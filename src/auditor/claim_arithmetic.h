@@ -2,8 +2,8 @@
  * claim_arithmetic.h: whether a figure is the result of arithmetic on the evidence. Private to
  * claim.c.
  *
- *     if (claim_is_written_out(proof, prose, i, &few)) …;   // "3 losses (7 - 4)"
- * fees"
+ *     if (claim_is_written_out(proof, prose, i, &few)) …;     // "3 losses (7 - 4)"
+ *     if (claim_is_related(proof, prose, i, &few)) …;         // "25 % of the fees"
  *
  * Thread: any.
  */

@@ -1,9 +1,9 @@
 /*
  * quantity.h: a figure with its unit, and when two of them are the same figure.
  *
- *     struct unit unit = unit_of_pointer("/trades/net_usd");             // money, US dollars
- *     bool same = quantity_is(-12.345, unit, &(struct quantity){.value = -12.35, .half = 0.005,
- *                                                               .unit = unit});
+ *     struct unit unit = unit_of_pointer("/trades/net_usd");         // money, US dollars
+ *     struct quantity shown = {.value = -12.35, .half = 0.005, .unit = unit};
+ *     bool same = quantity_is(-12.345, unit, &shown);
  *
  * Rules: a figure equals a value if it is the value rounded to the digits shown, and is not further
  * from it than a tenth of the value. So 0.57 and 0.6 are 0.5733, and 1 is not; 12 is 12.345, and 1

@@ -244,7 +244,7 @@ const struct answer_case answer_cases[] = {
           "Less than half of its trades won."),
     RIGHT("all of them", NULL, "/trades/by_exit/target/win_rate/pct=100",
           "All trades that reached the target won."),
-    RIGHT("a share of all", NULL, VETOES, "Of all entries 73.21 % are vetoed, every day anew."),
+    RIGHT("a share of all", NULL, VETOES, "Of all entries 73.21 % are vetoed, every day."),
     {"all, as advice", true, NULL, NET, "a small net", "The net is small.",
      "Always look at all orders of the day first."},
     RIGHT("no figures at all", NULL, NET, "Entries come late and exits come early."),
