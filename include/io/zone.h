@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct zone;
@@ -42,3 +43,13 @@ int64_t zone_day_start(const struct zone *zone, int64_t day); /* wall µs; zone 
 
 /* "HH:MM" as a minute of the day, 0 to 1439; -1 if it is something else. */
 int zone_parse_minute(const char *text);
+
+/* A time of the week. */
+struct zone_week {
+    int weekday; /* from 0: Monday */
+    int minute_of_day;
+};
+/* "mon 08:00"; false if it is something else. */
+bool zone_parse_week(const char *text, struct zone_week *ret);
+/* The newest local day on which that time has come. */
+int64_t zone_week_day(struct zone_time now, struct zone_week at);

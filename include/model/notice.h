@@ -30,6 +30,7 @@ enum notice_kind {
     NOTICE_START,
     NOTICE_DAILY,
     NOTICE_REPORT,
+    NOTICE_WEEKLY,
     NOTICE_KIND_COUNT
 };
 

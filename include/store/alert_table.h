@@ -94,6 +94,17 @@ int alert_table_set_notified(struct ops_store *store, int64_t id, struct err *er
 /* Alerts of medium severity or higher that were first raised at or after since_us. */
 int alert_table_count_since(struct ops_store *store, int64_t since_us, int64_t *ret,
                             struct err *err);
+/* What became of the auditor's findings at or after since_us; open: now. */
+struct alert_findings {
+    int64_t found;
+    int64_t fixed;
+    int64_t wontfix;
+    int64_t reopened;
+    int64_t rejected;
+    int64_t open;
+};
+int alert_table_findings(struct ops_store *store, int64_t since_us, struct alert_findings *ret,
+                         struct err *err);
 /* Open and acknowledged alerts by severity (index: enum severity). */
 int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY_CRITICAL + 1],
                        struct err *err);

@@ -58,6 +58,17 @@ struct audit_errors {
 /* Over the newest `audits` audits that the model answered. */
 int audit_table_errors(struct ops_store *store, int64_t audits, struct audit_errors *ret,
                        struct err *err);
+/* The audits that ended at or after since_us. */
+struct audit_sums {
+    int64_t audits;
+    int64_t no_verdict;          /* the model was asked and gave none */
+    struct audit_errors answers; /* of the model */
+    int64_t tokens_in;
+    int64_t tokens_out;
+    int64_t cost_microusd;
+};
+int audit_table_sums(struct ops_store *store, int64_t since_us, struct audit_sums *ret,
+                     struct err *err);
 /* The number of audits that began after since_us and that the model answered. */
 int audit_table_answered_since(struct ops_store *store, int64_t since_us, int64_t *ret,
                                struct err *err);

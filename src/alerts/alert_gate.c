@@ -65,6 +65,7 @@ static const char *mode_of(const struct config *config, enum notice_kind kind)
         [NOTICE_START] = {offsetof(struct config, notify_start), "on"},
         [NOTICE_DAILY] = {offsetof(struct config, notify_daily), "on"},
         [NOTICE_REPORT] = {offsetof(struct config, notify_report), "silent"},
+        [NOTICE_WEEKLY] = {offsetof(struct config, notify_weekly), "on"},
     };
     if (kind == NOTICE_CRITICAL) {
         return "on";

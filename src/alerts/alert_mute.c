@@ -184,8 +184,8 @@ static const struct action actions[] = {
          {.name = "what",
           .type = PARAM_TEXT,
           .required = true,
-          .help = "number of an alert, a kind (entry, exit, veto, pause, start, daily, report, "
-                  "info, low, medium, high), a symbol, source:NAME, or all"},
+          .help = "number of an alert, a kind (entry, exit, veto, pause, start, daily, weekly, "
+                  "report, info, low, medium, high), a symbol, source:NAME, or all"},
          {.name = "for",
           .type = PARAM_DURATION,
           .default_text = "1h",

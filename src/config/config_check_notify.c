@@ -109,6 +109,11 @@ static void check_alerts(struct load *load, const struct yaml_node *root)
         detail_problem(load, ERR_CONFIG_TYPE, node_of(root, "notify", "daily_at"),
                        "notify.daily_at: expected a time such as 08:00");
     }
+    struct zone_week week;
+    if (!zone_parse_week(c->notify_weekly_at, &week)) {
+        detail_problem(load, ERR_CONFIG_TYPE, node_of(root, "notify", "weekly_at"),
+                       "notify.weekly_at: expected a day and a time such as mon 08:00");
+    }
     for (int i = 0; i < c->alerts_routes.count; i++) {
         struct config_route route;
         if (!config_route_parse(c->alerts_routes.items[i], &route)) {

@@ -369,3 +369,23 @@ int zone_parse_minute(const char *text)
                 take_number(&s, 59, &minutes) && s.len == 0;
     return good ? hours * 60 + minutes : -1;
 }
+
+bool zone_parse_week(const char *text, struct zone_week *ret)
+{
+    static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    for (int i = 0; i < 7; i++) {
+        if (strncmp(text, days[i], 3) == 0 && text[3] == ' ') {
+            *ret = (struct zone_week){.weekday = i, .minute_of_day = zone_parse_minute(text + 4)};
+            return ret->minute_of_day >= 0;
+        }
+    }
+    return false;
+}
+
+int64_t zone_week_day(struct zone_time now, struct zone_week at)
+{
+    const int64_t thursday = 3; /* 1970-01-01 */
+    int64_t day = now.minute_of_day >= at.minute_of_day ? now.day : now.day - 1;
+    int64_t weekday = ((day + thursday) % 7 + 7) % 7;
+    return day - (weekday - at.weekday + 7) % 7;
+}

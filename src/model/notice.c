@@ -7,6 +7,7 @@ static const char *const kind_words[] = {
     [NOTICE_HIGH] = "high",         [NOTICE_ENTRY] = "entry", [NOTICE_EXIT] = "exit",
     [NOTICE_CRITICAL] = "critical", [NOTICE_VETO] = "veto",   [NOTICE_PAUSE] = "pause",
     [NOTICE_START] = "start",       [NOTICE_DAILY] = "daily", [NOTICE_REPORT] = "report",
+    [NOTICE_WEEKLY] = "weekly",
 };
 _Static_assert(COUNT_OF(kind_words) == NOTICE_KIND_COUNT, "a word for each kind");
 

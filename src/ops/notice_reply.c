@@ -198,3 +198,57 @@ struct reply *notice_daily(const struct notice_day *day, const struct snapshot *
     add_state(r, s);
     return r;
 }
+
+static void add_audits(struct reply *r, const struct audit_sums *a)
+{
+    reply_field(r, "Audits", "{}", cell_count(a->audits));
+    if (a->no_verdict > 0) {
+        reply_field(r, "No verdict", "{} of them", cell_count(a->no_verdict));
+    }
+    if (a->answers.claimed > 0) {
+        double share = 100.0 * (double)a->answers.rejected / (double)a->answers.claimed;
+        reply_field(r, "Model's errors", "{} of {} findings rejected ({})",
+                    cell_count(a->answers.rejected), cell_count(a->answers.claimed),
+                    cell_pct(share, 1));
+    }
+    if (a->tokens_in + a->tokens_out > 0) {
+        reply_field(r, "Cost", "{}, {} tokens in, {} out",
+                    cell_cost((struct dec){a->cost_microusd * 100}), cell_count(a->tokens_in),
+                    cell_count(a->tokens_out));
+    } else {
+        reply_field(r, "Cost", "{}", cell_text("none: the model was not asked"));
+    }
+}
+
+struct reply *notice_weekly(const struct notice_week *week, int64_t now_us)
+{
+    const struct alert_findings *f = &week->findings;
+    struct reply *r = reply_new();
+    bool bad = week->open_count > 0 && week->open[0].severity >= SEVERITY_HIGH;
+    bool none = week->audits.audits == 0; /* no audit is no all-clear */
+    reply_title(r,
+                bad                   ? TONE_BAD
+                : none || f->open > 0 ? TONE_WARN
+                                      : TONE_GOOD,
+                "weekly digest of the auditor");
+    reply_para(r, "Since {}", cell_time(week->since_us, now_us));
+    reply_field(r, "Found", "{}", cell_count(f->found));
+    reply_field(r, "Fixed", "{}", cell_count(f->fixed));
+    reply_field(r, "Came back", "{}", cell_count(f->reopened));
+    reply_field(r, "Won't fix", "{}", cell_count(f->wontfix));
+    reply_field(r, "Rejected", "{}", cell_count(f->rejected));
+    reply_field(r, "Open now", "{}", cell_count(f->open));
+    add_audits(r, &week->audits);
+    if (none) {
+        reply_line(r, "No audit has finished, so nothing was checked.");
+    }
+    for (int i = 0; i < week->open_count; i++) {
+        reply_item(r, "{} · {}", cell_text(severity_name(week->open[i].severity)),
+                   cell_text(week->open[i].title));
+    }
+    if (f->open > 0) {
+        reply_button(r, "Open findings", "/findings", BUTTON_PLAIN);
+    }
+    reply_button(r, "Rejected", "/findings rejected", BUTTON_PLAIN);
+    return r;
+}

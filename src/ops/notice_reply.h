@@ -10,6 +10,8 @@
 #include "command/reply.h"
 #include "model/position.h"
 #include "model/snapshot.h"
+#include "store/alert_table.h"
+#include "store/audit_table.h"
 #include "store/outbox_table.h"
 
 #include <stddef.h>
@@ -43,3 +45,13 @@ struct notice_day {
     int64_t new_alerts;
 };
 struct reply *notice_daily(const struct notice_day *day, const struct snapshot *s);
+
+/* The auditor since the last weekly digest. */
+struct notice_week {
+    int64_t since_us;
+    struct alert_findings findings;
+    struct audit_sums audits;
+    const struct alert *open; /* worst first */
+    int open_count;
+};
+struct reply *notice_weekly(const struct notice_week *week, int64_t now_us);

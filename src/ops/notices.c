@@ -9,6 +9,7 @@
 #include "io/zone.h"
 #include "notice_reply.h"
 #include "store/alert_table.h"
+#include "store/audit_table.h"
 #include "store/decision_table.h"
 #include "store/ops.h"
 #include "store/trade_table.h"
@@ -22,6 +23,7 @@
 #define BATCH_MAX       5 /* entries and exits as messages of their own */
 #define PAGE            50
 #define DAY_TRADES      1000
+#define WEEK_SHOWN      5
 #define RATE            6 /* messages about trades in a minute; then the next ones wait */
 #define VETO_AGAIN_US   USEC_PER_HOUR
 #define VETO_SAVE_US    USEC_PER_MIN
@@ -43,6 +45,8 @@
 #define VALUE_DAY_TRADE "notices.daily_trade_id"
 #define VALUE_DAY_VALUE "notices.daily_equity"
 #define VALUE_DAY_AT    "notices.daily_us"
+#define VALUE_WEEK      "notices.weekly_day"
+#define VALUE_WEEK_AT   "notices.weekly_us"
 
 /* A process that ended by itself leaves RUNNING_NOT; any other value means that it crashed. */
 enum running { RUNNING_NEVER = -1, RUNNING_NOT, RUNNING_REPORTED, RUNNING_BEGUN };
@@ -650,6 +654,48 @@ static void look_at_day(struct notices *n, const struct snapshot *s)
     }
 }
 
+/* ---------------------------------------------------------------- the weekly digest */
+
+static int weekly_body(struct notices *n, const struct snapshot *s, void *userdata, struct err *err)
+{
+    (void)s;
+    int64_t due = *(const int64_t *)userdata, last = -1;
+    struct notice_week week = {0};
+    struct alert *open = calloc(WEEK_SHOWN, sizeof(*open));
+    AUTO_FREE struct alert *memory = open;
+    ASSERT(open != NULL);
+    int rc = read_i64(n, VALUE_WEEK, -1, &last, err);
+    rc = rc < 0 ? rc : read_i64(n, VALUE_WEEK_AT, 0, &week.since_us, err);
+    if (rc < 0 || last >= due) {
+        return rc;
+    }
+    if (last >= 0) { /* else the first start begins the first week */
+        const struct alert_query query = {.statuses = 1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED,
+                                          .source = "auditor"};
+        rc = alert_table_findings(n->o.store, week.since_us, &week.findings, err);
+        rc = rc < 0 ? rc : audit_table_sums(n->o.store, week.since_us, &week.audits, err);
+        rc = rc < 0 ? rc : alert_table_list(n->o.store, &query, open, WEEK_SHOWN, err);
+        week.open = open;
+        week.open_count = rc;
+        rc = rc < 0 ? rc : tell(n, NOTICE_WEEKLY, NULL, 0, notice_weekly(&week, now_wall(n)), err);
+    }
+    rc = rc < 0 ? rc : write_i64(n, VALUE_WEEK, due, err);
+    return rc < 0 ? rc : write_i64(n, VALUE_WEEK_AT, now_wall(n), err);
+}
+
+static void look_at_week(struct notices *n, const struct snapshot *s)
+{
+    struct zone_week at;
+    int64_t known = -1;
+    if (!zone_parse_week(n->o.config->notify_weekly_at, &at)) {
+        return;
+    }
+    int64_t due = zone_week_day(zone_local(n->zone, now_wall(n)), at);
+    if (read_i64(n, VALUE_WEEK, -1, &known, NULL) == 0 && known < due) {
+        (void)in_one(n, s, weekly_body, &due);
+    }
+}
+
 /* ---------------------------------------------------------------- life */
 
 void notices_init(struct notices *n, const struct notices_options *options)
@@ -702,5 +748,6 @@ void notices_tick(struct notices *n, const struct snapshot *s)
         look_at_trades(n, s);
         look_at_vetoes(n, s);
         look_at_day(n, s);
+        look_at_week(n, s);
     }
 }

@@ -1,6 +1,6 @@
 /*
  * notices.h: the notifications of a trading day: entries, exits, vetoes of note, pauses, start and
- * stop, the daily report. Private to this module.
+ * stop, the daily report, the weekly digest of the auditor. Private to this module.
  *
  *     notices_init(&notices, &(struct notices_options){.store = store, .trading = trading, ...});
  *     for each event of the engine: notices_event(&notices, &event);
@@ -9,7 +9,7 @@
  *
  * An event only says that something is to be looked at; the facts are the snapshot and trading.db.
  * What was reported last (the ids of the trade and the decision, the open positions, the trading
- * state, the day of the report) is stored in ops.db in the transaction that adds the messages, so
+ * state, the days of the reports) is stored in ops.db in the transaction that adds the messages, so
  * that nothing is reported twice or left out across kill -9, a lapped reader or a restart. The
  * first start tells no history. More than BATCH_MAX entries and exits at a time become one message,
  * and while alerts.storm messages went out in the last minute, the next ones wait and become one.

@@ -412,8 +412,8 @@ int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, stru
     if ((rc = refuse_second_live(store, alert, err)) == 0) {
         rc = db_run(store->db,
                     "UPDATE monitoring_alerts SET status = 'open', reopened = reopened + 1,"
-                    " last_seen_at = ?, acknowledged_at = NULL,"
-                    " fixed_at = NULL, acked_by = '', notified = 0 WHERE id = ?",
+                    " last_seen_at = ?1, reopened_at = ?1, acknowledged_at = NULL,"
+                    " fixed_at = NULL, acked_by = '', notified = 0 WHERE id = ?2",
                     DB_VALUES(DB_TEXT_C(now.text), DB_I64(id)), err);
     }
     return rc < 0 ? rc : row_commit(&own, err);
@@ -455,4 +455,34 @@ int alert_table_count_since(struct ops_store *store, int64_t since_us, int64_t *
                       "SELECT count(*) FROM monitoring_alerts WHERE created_at >= ?"
                       " AND severity IN ('medium', 'high', 'critical') AND status <> 'rejected'",
                       DB_VALUES(DB_TEXT(buf_str(&iso))), 0, ret, err);
+}
+
+#define FINDINGS                                                                           \
+    "source = 'auditor' AND fingerprint NOT IN ('auditor:no-verdict', 'auditor:unproven'," \
+    " 'auditor:overdue')"
+
+int alert_table_findings(struct ops_store *store, int64_t since_us, struct alert_findings *ret,
+                         struct err *err)
+{
+    struct stamp since = stamp_of(since_us);
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT coalesce(sum(status <> 'rejected' AND created_at >= ?1), 0),"
+                           " coalesce(sum(status = 'fixed' AND fixed_at >= ?1), 0),"
+                           " coalesce(sum(status = 'wontfix' AND acknowledged_at >= ?1), 0),"
+                           " coalesce(sum(reopened_at >= ?1), 0),"
+                           " coalesce(sum(status = 'rejected' AND last_seen_at >= ?1), 0),"
+                           " coalesce(sum(status IN ('open', 'acknowledged')), 0)"
+                           " FROM monitoring_alerts WHERE " FINDINGS,
+                           DB_VALUES(DB_TEXT_C(since.text)), &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *ret = (struct alert_findings){.found = row_i64(&row),
+                                   .fixed = row_i64(&row),
+                                   .wontfix = row_i64(&row),
+                                   .reopened = row_i64(&row),
+                                   .rejected = row_i64(&row),
+                                   .open = row_i64(&row)};
+    return row_check(&row, "monitoring_alerts", 0, err);
 }

@@ -105,6 +105,31 @@ int audit_table_errors(struct ops_store *store, int64_t audits, struct audit_err
     return row_check(&row, "audits", 0, err);
 }
 
+int audit_table_sums(struct ops_store *store, int64_t since_us, struct audit_sums *ret,
+                     struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(
+        store->db,
+        "SELECT count(*), coalesce(sum(verdict = 'no_verdict'), 0), coalesce(sum(" ANSWERED "), 0),"
+        " coalesce(sum(claimed), 0), coalesce(sum(rejected), 0), coalesce(sum(tokens_in), 0),"
+        " coalesce(sum(tokens_out), 0), coalesce(sum(cost_microusd), 0)"
+        " FROM audits WHERE finished_us >= ?",
+        DB_VALUES(DB_I64(since_us)), &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->audits = row_i64(&row);
+    ret->no_verdict = row_i64(&row);
+    ret->answers.audits = row_i64(&row);
+    ret->answers.claimed = row_i64(&row);
+    ret->answers.rejected = row_i64(&row);
+    ret->tokens_in = row_i64(&row);
+    ret->tokens_out = row_i64(&row);
+    ret->cost_microusd = row_i64(&row);
+    return row_check(&row, "audits", 0, err);
+}
+
 int audit_table_answered_since(struct ops_store *store, int64_t since_us, int64_t *ret,
                                struct err *err)
 {

@@ -195,6 +195,9 @@ static const char schema_llm_calls[] =
     " report_hash TEXT NOT NULL);"
     "CREATE INDEX llm_calls_at ON llm_calls(at_us);";
 
+/* When a closed finding came back, for the weekly digest. */
+static const char schema_reopened[] = "ALTER TABLE monitoring_alerts ADD COLUMN reopened_at TEXT;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -213,6 +216,7 @@ static const struct db_migration migrations[] = {
     {"live messages", schema_live},
     {"answers of the model", schema_answers},
     {"requests to the model", schema_llm_calls},
+    {"when findings came back", schema_reopened},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -56,6 +56,16 @@ static void inconsistent_users_and_services_are_refused(void **state)
         "200 to 299");
 }
 
+static void times_of_reports_are_checked(void **state)
+{
+    (void)state;
+    config_rig_problem("notify: {daily_at: '25:00'}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:20: notify.daily_at: expected a time such as 08:00");
+    config_rig_problem(
+        "notify: {weekly_at: '7 08:00x'}", ERR_CONFIG_TYPE,
+        "t.yaml:1:21: notify.weekly_at: expected a day and a time such as mon 08:00");
+}
+
 static void inconsistent_local_users_are_refused(void **state)
 {
     (void)state;
@@ -250,7 +260,7 @@ static void a_candle_file_may_have_a_unit(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup(fn, config_rig_clean)
 UNIT_GROUP(checks, TEST(malformed_urls_and_urls_with_a_password_are_refused),
-           TEST(inconsistent_users_and_services_are_refused),
+           TEST(inconsistent_users_and_services_are_refused), TEST(times_of_reports_are_checked),
            TEST(inconsistent_local_users_are_refused),
            TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
            TEST(the_number_of_symbols_is_limited), TEST(a_target_of_100_percent_is_refused),

@@ -1,6 +1,7 @@
 /* The replies of the embedded commands of access, alerts, services, audits and the configuration,
  * as programs get them; those of trading and findings are checked by the tests of their modules. */
 #include "../../../src/health/health_internal.h"
+#include "../../../src/ops/notice_reply.h"
 #include "alerts/alerts.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -316,6 +317,36 @@ static void configurations_match_the_golden_files(void **state)
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(ops_golden, SCENE_TEST(people_match_the_golden_files),
-           SCENE_TEST(alerts_match_the_golden_files), SCENE_TEST(services_match_the_golden_files),
+static void the_weekly_digest_matches_its_golden_file(void **state)
+{
+    (void)state;
+    enum { OPEN = 2 };
+    struct alert *open = calloc(OPEN, sizeof(*open));
+    static char text[65536];
+    assert_non_null(open);
+    open[0].severity = SEVERITY_HIGH;
+    (void)str_copy(str_c("the books do not balance"), open[0].title, sizeof(open[0].title));
+    open[1].severity = SEVERITY_LOW;
+    (void)str_copy(str_c("rule 3 has never matched"), open[1].title, sizeof(open[1].title));
+    const int64_t now_us = INT64_C(1795000000) * USEC_PER_SEC;
+    const struct notice_week week = {
+        .since_us = now_us - 7 * USEC_PER_DAY,
+        .findings = {.found = 5, .fixed = 3, .wontfix = 1, .reopened = 1, .rejected = 2, .open = 2},
+        .audits = {.audits = 167,
+                   .no_verdict = 2,
+                   .answers = {.audits = 165, .claimed = 41, .rejected = 2},
+                   .tokens_in = 1330000,
+                   .tokens_out = 41000,
+                   .cost_microusd = 4605000},
+        .open = open,
+        .open_count = OPEN};
+    AUTO_REPLY struct reply *reply = notice_weekly(&week, now_us);
+    reply_text_all(reply, text, sizeof(text));
+    golden_check_reply("weekly_digest", text, NULL);
+    free(open);
+}
+
+UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_file),
+           SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
+           SCENE_TEST(services_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files))

@@ -292,6 +292,8 @@ static const struct live_row {
     {"notify.medium", "notify: {medium: off}\n", in_alerts, NULL},
     {"notify.high", "notify: {high: off}\n", in_alerts, NULL},
     {"notify.report", "notify: {report: off}\n", in_alerts, NULL},
+    {"notify.weekly", "notify: {weekly: off}\n", in_alerts, NULL},
+    {"notify.weekly_at", "notify: {weekly_at: 'fri 18:30'}\n", in_alerts, NULL},
     {"notify.daily_at", "notify: {daily_at: '09:00'}\n", in_alerts, NULL},
     {"telegram.alerts_topic", "telegram: {chat_id: -8, alerts_topic: 3}\n", in_alerts, NULL},
     {"mail.server", NULL, NULL, "chat/test_second_channels.c a_new_configuration_applies_at_once"},

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "io/secret.h"
 #include "rigs/reply_text.h"
+#include "store/audit_table.h"
 #include "store/decision_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -428,6 +429,119 @@ static void the_daily_report_comes_once_a_day_at_its_hour(void **state)
     expect(rig, "daily report");
 }
 
+static void raise_finding(struct rig *rig, const char *title, enum alert_status status)
+{
+    char fingerprint[64];
+    struct err err = {0};
+    (void)snprintf(fingerprint, sizeof(fingerprint), "auditor:bot:%s", title);
+    const struct alert_spec spec = {.type = ALERT_BUG,
+                                    .severity = SEVERITY_HIGH,
+                                    .source = "auditor",
+                                    .fingerprint = fingerprint,
+                                    .title = title,
+                                    .status = status,
+                                    .reopens = status == ALERT_OPEN};
+    int64_t id = 0;
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+}
+
+static void add_audit(struct rig *rig, const char *verdict, int64_t claimed, int64_t rejected)
+{
+    struct audit_record record = {.started_us = rig->clock.now_wall_us,
+                                  .finished_us = rig->clock.now_wall_us,
+                                  .trigger = "schedule",
+                                  .model = "claude-test",
+                                  .tokens_in = 1000,
+                                  .tokens_out = 100,
+                                  .cost_microusd = 250000,
+                                  .claimed = claimed,
+                                  .rejected = rejected,
+                                  .report_json = strdup("{}")};
+    int64_t id = 0;
+    (void)str_copy(str_c(verdict), record.verdict, sizeof(record.verdict));
+    assert_int_equal(audit_table_add(rig->store, &record, &id, NULL), 0);
+    free(record.report_json);
+}
+
+/* What the alerts sent meanwhile. */
+static void skip_messages(struct rig *rig)
+{
+    while (next(rig)[0] != '\0') {}
+}
+
+/* The default is Monday at 08:00, the start a Wednesday. */
+static void the_weekly_digest_comes_once_a_week_at_its_hour(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    tick(rig, 0);
+    add_audit(rig, "findings", 50, 50); /* before the first week begins: not of it */
+    tick(rig, USEC_PER_SEC);
+    tick(rig, USEC_PER_SEC);
+    raise_finding(rig, "first", ALERT_OPEN);
+    raise_finding(rig, "second", ALERT_OPEN);
+    raise_finding(rig, "third", ALERT_OPEN);
+    raise_finding(rig, "fourth", ALERT_REJECTED);
+    add_audit(rig, "findings", 8, 1);
+    add_audit(rig, "no_verdict", 0, 0);
+    assert_int_equal(alerts_resolve(rig->alerts, "auditor:bot:first", "gone", &err), 0);
+    assert_int_equal(alerts_resolve(rig->alerts, "auditor:bot:second", "gone", &err), 0);
+    raise_finding(rig, "second", ALERT_OPEN);                             /* comes back */
+    tick(rig, 4 * USEC_PER_DAY + 20 * USEC_PER_HOUR + 52 * USEC_PER_MIN); /* Monday 07:58 */
+    skip_messages(rig);
+    close_rig(rig);
+    open_rig(rig);
+    tick(rig, 0);
+    skip_messages(rig);
+    tick(rig, 3 * USEC_PER_MIN);
+    const char *text = next(rig);
+    static const char *const parts[] = {
+        "weekly digest of the auditor",
+        "\"Found\",\"spans\":[{\"type\":\"count\",\"value\":3}",
+        "\"Fixed\",\"spans\":[{\"type\":\"count\",\"value\":1}",
+        "\"Came back\",\"spans\":[{\"type\":\"count\",\"value\":1}",
+        "\"Rejected\",\"spans\":[{\"type\":\"count\",\"value\":1}",
+        "\"Open now\",\"spans\":[{\"type\":\"count\",\"value\":2}",
+        "\"Audits\",\"spans\":[{\"type\":\"count\",\"value\":2}",
+        "\"No verdict\",\"spans\":[{\"type\":\"count\",\"value\":1}",
+        "\"Model's errors\",\"spans\":[{\"type\":\"count\",\"value\":1}",
+        "\"value\":12.5",
+        "0.5",
+        "second",
+        "third"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strstr(text, parts[i]) == NULL) {
+            fail_msg("\"%s\" is not in \"%s\"", parts[i], text);
+        }
+    }
+    assert_null(strstr(text, "first"));
+    tick(rig, USEC_PER_HOUR);
+    expect_nothing(rig);
+    tick(rig, 6 * USEC_PER_DAY);
+    skip_messages(rig);                                /* the daily report */
+    tick(rig, 22 * USEC_PER_HOUR + 50 * USEC_PER_MIN); /* Monday 07:51 */
+    expect(rig, "daily report");
+    expect_nothing(rig);
+    tick(rig, 15 * USEC_PER_MIN);
+    text = next(rig);
+    assert_non_null(strstr(text, "weekly digest"));
+    assert_non_null(strstr(text, "No audit has finished")); /* which is no all-clear */
+    assert_non_null(strstr(text, "\"Found\",\"spans\":[{\"type\":\"count\",\"value\":0}"));
+}
+
+static void the_weekly_digest_can_be_off(void **state)
+{
+    struct rig *rig = *state;
+    rig->config->notify_weekly = "off";
+    tick(rig, 0);
+    tick(rig, USEC_PER_SEC);
+    tick(rig, USEC_PER_SEC);
+    skip_messages(rig);
+    tick(rig, 8 * USEC_PER_DAY);
+    expect(rig, "daily report");
+    expect_nothing(rig);
+}
+
 /* ---------------------------------------------------------------- kill -9 */
 
 struct killer {
@@ -526,5 +640,6 @@ UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once
            TEST(a_pause_right_after_the_first_start_is_reported), TEST(start_and_stop_say_how_long),
            TEST(a_crash_before_the_report_of_the_start_is_reported),
            TEST(the_daily_report_comes_once_a_day_at_its_hour),
-           TEST(an_exit_is_reported_once_across_kill_9),
+           TEST(the_weekly_digest_comes_once_a_week_at_its_hour),
+           TEST(the_weekly_digest_can_be_off), TEST(an_exit_is_reported_once_across_kill_9),
            TEST(a_veto_is_reported_once_across_kill_9))

@@ -350,6 +350,7 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE outbox DROP COLUMN thread_id;"
            " DROP TABLE people; DROP TABLE factor_secrets; DROP TABLE recovery_codes;"
            " ALTER TABLE confirmations DROP COLUMN basis;"
+           " ALTER TABLE monitoring_alerts DROP COLUMN reopened_at;"
            " DROP INDEX outbox_uncopied;"
            " DROP INDEX outbox_dead_uncopied; DROP INDEX outbox_chats; DROP INDEX outbox_next;"
            " DROP INDEX outbox_runs; DROP INDEX outbox_undelivered; DROP INDEX outbox_waiting;"
