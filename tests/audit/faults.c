@@ -165,6 +165,12 @@ struct fault {
 };
 
 #define NEAR_MISS(invariant, database, plant)
+#define NEAR_MOMENT(invariant, ...)                           \
+    static const char *near_##invariant(struct moment_rig *m) \
+    {                                                         \
+        __VA_ARGS__;                                          \
+        return "";                                            \
+    }
 #define SQL_FAULT(invariant, database, subject, plant)
 #define MOMENT_FAULT(invariant, subject, ...)                  \
     static const char *plant_##invariant(struct moment_rig *m) \
@@ -177,20 +183,24 @@ struct fault {
 #include "faults.def"
 #undef SQL_FAULT
 #undef MOMENT_FAULT
+#undef NEAR_MOMENT
 
 static const struct fault faults[] = {
+#define NEAR_MOMENT(name, ...)
 #define SQL_FAULT(name, database, subject, plant) {#name, database, subject, plant, NULL},
 #define MOMENT_FAULT(name, subject, ...)          {#name, MOMENT, NULL, NULL, plant_##name},
 #include "faults.def"
 #undef SQL_FAULT
 #undef MOMENT_FAULT
 #undef NEAR_MISS
+#undef NEAR_MOMENT
 };
 
 static const struct fault near_misses[] = {
 #define SQL_FAULT(invariant, database, subject, plant)
 #define MOMENT_FAULT(invariant, subject, ...)
-#define NEAR_MISS(invariant, database, plant) {#invariant, database, NULL, plant, NULL},
+#define NEAR_MISS(name, database, plant) {#name, database, NULL, plant, NULL},
+#define NEAR_MOMENT(name, ...)           {#name, MOMENT, NULL, NULL, near_##name},
 #include "faults.def"
 };
 
