@@ -82,7 +82,7 @@ static void live(const char *folder, const char *url, int kill_at)
     d->userdata = &life;
     telegram_start(life.telegram);
     assert_true(channels_until(d, is_done, &life));
-    channels_run_for(d, 20 * USEC_PER_MSEC); /* the next poll confirms the update */
+    channels_run_for(d, 300 * USEC_PER_MSEC); /* the next poll confirms the update */
     telegram_stop(life.telegram);
     telegram_free(life.telegram);
     channels_close(d);
