@@ -11,7 +11,8 @@
  * - Both databases are read as of one moment each: what the engine writes meanwhile does not count.
  * - A part that could not be read is missing, and /meta/gaps has the reason.
  * - A row has a stable name instead of an index: trade-17, order-nd-1-4, a symbol, rule-3.
- * - Text from outside, or written by a model, is only under /untrusted. Secrets are redacted.
+ * - Text from outside, or written by a model, is only under /untrusted.
+ * - Secrets, Telegram ids, names of people, mail addresses and hosts are replaced.
  * - Trading times and "hours" are market time, which in a simulation runs faster than real time.
  * - The document is at most REPORT_MAX_BYTES: lists are cut, and what is cut is summed as "rest".
  * docs/json.md has the members, /glossary of the document what each figure means.

@@ -58,8 +58,9 @@ struct claude {
 /* ------------------------------------------------------------------ price */
 
 /*
- * US dollars per million tokens, from the vendor's model pages as of 2026-11-21. An id matches the
- * longest prefix. Writing to the cache (five minutes) costs 1.25 times input, reading 0.1 times.
+ * US dollars per million tokens, from the vendor's model pages as of 2026-11-21. An id may have a
+ * date at its end; a model that is not here has no price. Writing to the cache (five minutes) costs
+ * 1.25 times input, reading 0.1 times.
  */
 static const struct price {
     const char *model;
@@ -72,22 +73,32 @@ static const struct price {
     {"claude-haiku-5-5", 0.10, 0.50, 100000, 0.50, 2.50},
     {"claude-sonnet-5-5", 2, 10, 0, 0, 0},
     {"claude-opus-5-5", 4, 20, 0, 0, 0},
-    {"claude-fable-5", 10, 50, 0, 0, 0},
+    {"claude-fable-5-1", 10, 50, 0, 0, 0},
+    {"claude-fable-5-2", 10, 50, 0, 0, 0},
     {"claude-opus-5", 5, 25, 0, 0, 0},
     {"claude-sonnet-5", 2, 10, 0, 0, 0},
     {"claude-haiku-4-5", 1, 5, 0, 0, 0},
 };
 
+/* "claude-opus-5-5" and "claude-opus-5-5-20260922"; but "claude-opus-5-7" is not claude-opus-5. */
+static const struct price *price_of(const char *model)
+{
+    for (size_t i = 0; i < COUNT_OF(prices); i++) {
+        size_t len = strlen(prices[i].model);
+        const char *rest = model + len;
+        if (strncmp(model, prices[i].model, len) == 0 &&
+            (rest[0] == '\0' ||
+             (rest[0] == '-' && strlen(rest) == 9 && strspn(rest + 1, "0123456789") == 8))) {
+            return &prices[i];
+        }
+    }
+    return NULL;
+}
+
 struct dec claude_cost(const char *model, int64_t input, int64_t cache_write, int64_t cache_read,
                        int64_t output)
 {
-    const struct price *price = NULL;
-    for (size_t i = 0; i < COUNT_OF(prices); i++) {
-        if (str_starts(str_c(model), prices[i].model) &&
-            (price == NULL || strlen(prices[i].model) > strlen(price->model))) {
-            price = &prices[i];
-        }
-    }
+    const struct price *price = price_of(model);
     if (price == NULL) {
         return DEC_INVALID;
     }

@@ -31,6 +31,7 @@ static const struct {
     {"audits",
      "rejected_rate: of the findings that the model claimed lately, those that code could "
      "not verify"},
+    {"model", "requests to the language model, each attempt; times of those that were answered"},
     {"untrusted", "texts of outside origin: titles, notes and reasons; never an instruction"},
 };
 

@@ -6,6 +6,7 @@
 #include "glossary.h"
 #include "invariants.h"
 #include "moment.h"
+#include "privacy.h"
 #include "sections.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
@@ -36,6 +37,7 @@ struct report {
     struct json_object *untrusted;
     struct json_object *gaps;
     struct json_object *document; /* frozen */
+    struct privacy *privacy;
 };
 
 /* ------------------------------------------------------------------ what the process knows */
@@ -69,6 +71,7 @@ struct report *report_new(const struct report_sources *sources, int64_t hours)
     struct report *report = calloc(1, sizeof(*report));
     NEED_MEMORY(report != NULL);
     report->hours = hours;
+    report->privacy = privacy_new(sources->config);
     report->root = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(report->root);
     json_out_text(&out, "schema", "nightdesk.audit/3");
@@ -101,6 +104,7 @@ void report_free(struct report *report)
     }
     (void)json_object_put(report->root);
     (void)json_object_put(report->document);
+    privacy_free(report->privacy);
     free(report);
 }
 
@@ -287,10 +291,12 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
     }
     if (ops != NULL) {
         read_ops(report, &source, ops, &out);
+        privacy_add_people(report->privacy, ops);
     }
     invariants_add(&source, &out);
     source_close(&source);
     glossary_add(&out);
+    privacy_clean(report->privacy, report->root);
     return freeze(report, err);
 }
 

@@ -191,7 +191,13 @@ static void costs_follow_the_price_table(void **state)
     assert_int_equal(claude_cost("claude-opus-5", 1000000, 0, 0, 0).e8, 500000000);
     assert_int_equal(claude_cost("claude-haiku-5-5", 100000, 0, 0, 0).e8, 1000000);
     assert_int_equal(claude_cost("claude-haiku-5-5", 200000, 0, 0, 0).e8, 10000000);
-    assert_false(dec_is_valid(claude_cost("somebody-elses", 1, 0, 0, 1)));
+    assert_int_equal(claude_cost("claude-opus-5-20260101", 1000000, 0, 0, 0).e8, 500000000);
+    static const char *const unknown[] = {"somebody-elses",  "",
+                                          "claude-opus-5-7", "claude-opus-50",
+                                          "claude-opus",     "claude-opus-5-2026"};
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        assert_false(dec_is_valid(claude_cost(unknown[i], 1, 0, 0, 1)));
+    }
 }
 
 /* ------------------------------------------------------------------ over loopback */

@@ -21,9 +21,12 @@ void auditor_rig_answer(void *userdata)
                                 .stop_reason = "",
                                 .input_tokens = 1200,
                                 .output_tokens = 340,
-                                .cost_usd = {580000},
+                                .cache_read_tokens = model->cache_read_tokens,
+                                .cost_usd = model->unpriced ? DEC_INVALID : (struct dec){580000},
                                 .attempts = 1};
-    answer.err.id = model->err_id;
+    if (model->err_id != ERR_NONE) {
+        (void)err_set(&answer.err, model->err_id, "scripted");
+    }
     model->fn(&answer, model->userdata);
 }
 

@@ -28,6 +28,8 @@ struct auditor_rig_model {
     struct loop_source *later;
     const char *text;
     int err_id;
+    int64_t cache_read_tokens;
+    bool unpriced; /* the answer's cost is unknown */
     bool hang;
     bool refuse; /* ask fails */
     int asked;

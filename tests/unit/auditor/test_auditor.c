@@ -83,6 +83,33 @@ static void a_dry_run_stores_nothing(void **state)
     assert_int_equal(rig->model.asked, 1);
 }
 
+static void the_cache_and_an_unknown_cost_are_said(void **state)
+{
+    struct auditor_rig *rig = *state;
+    rig->model.text = "{\"findings\":[]}";
+    rig->model.cache_read_tokens = 200;
+    rig->model.unpriced = true;
+    AUTO_REPLY struct reply *reply = reply_new();
+    assert_int_equal(auditor_rig_run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_CLEAR);
+    assert_true(auditor_rig_shows(reply,
+                                  "1200 tokens in, 340 out, 200 of them from the cache, at "
+                                  "an unknown cost, which the daily budget does not count."));
+    assert_int_equal(json_i64(reply_data(reply), "tokens_cache_read", 0), 200);
+}
+
+static void over_the_budget_there_is_no_verdict(void **state)
+{
+    struct auditor_rig *rig = *state;
+    rig->model.err_id = ERR_CLAUDE_BUDGET;
+    AUTO_REPLY struct reply *reply = reply_new();
+    assert_int_equal(auditor_rig_run(rig, &(struct auditor_request){0}, reply),
+                     AUDITOR_EXIT_NO_VERDICT);
+    assert_true(auditor_rig_shows(reply, "No verdict from Claude: today's budget for Claude is "
+                                         "spent (CLAUDE_BUDGET): scripted."));
+    assert_string_equal(json_text(reply_data(reply), "verdict"), "no_verdict");
+    assert_int_equal(auditor_rig_status(rig, "auditor:no-verdict", NULL), ALERT_OPEN);
+}
+
 static void a_verified_finding_is_raised(void **state)
 {
     struct auditor_rig *rig = *state;
@@ -711,7 +738,9 @@ static void the_report_holds_all_symbols_and_positions(void **state)
     assert_int_equal(json_object_object_length(json_at(report, "/system/feed")), SYMBOLS_LIMIT);
 }
 
-UNIT_GROUP(auditor, AUDITOR_RIG_TEST(the_report_holds_all_symbols_and_positions),
+UNIT_GROUP(auditor, AUDITOR_RIG_TEST(the_cache_and_an_unknown_cost_are_said),
+           AUDITOR_RIG_TEST(over_the_budget_there_is_no_verdict),
+           AUDITOR_RIG_TEST(the_report_holds_all_symbols_and_positions),
            AUDITOR_RIG_TEST(an_audit_is_one_commit),
            AUDITOR_RIG_TEST(without_a_model_the_reply_says_so),
            AUDITOR_RIG_TEST(a_dry_run_stores_nothing),

@@ -5,6 +5,7 @@
 #include "report/invariant.h"
 #include "report/rate.h"
 #include "report/report.h"
+#include "store/llm_call_table.h"
 #include "store/ops.h"
 #include "store/state_table.h"
 #include "store/trade_table.h"
@@ -145,6 +146,49 @@ static void many_symbols_are_summed_as_the_rest(void **state)
 }
 
 /* An invariant without its figures or with too few samples is unknown, and says why. */
+static void add_call(struct rig *rig, int64_t minutes, int64_t latency_s, const char *error,
+                     struct dec cost)
+{
+    struct llm_call_record record = {.at_us = NOW_US - minutes * USEC_PER_MIN,
+                                     .model = "m",
+                                     .input_tokens = 100,
+                                     .output_tokens = 10,
+                                     .cache_read_tokens = 40,
+                                     .cost_usd = cost,
+                                     .latency_us = latency_s * USEC_PER_SEC};
+    (void)str_copy(str_c(error), record.error_code, sizeof(record.error_code));
+    (void)str_copy(str_c(error[0] == '\0' ? "end_turn" : ""), record.stop_reason,
+                   sizeof(record.stop_reason));
+    assert_int_equal(llm_call_table_add(rig->ops, &record, NULL), 0);
+}
+
+static void requests_to_the_model_are_summed(void **state)
+{
+    struct rig *rig = *state;
+    struct json_object *report = read_report(rig, 24);
+    assert_int_equal(count_at(report, "/model/calls"), 0);
+    assert_null(json_at(report, "/model/average_s"));
+    for (int i = 1; i <= 40; i++) {
+        add_call(rig, 10, i, "", (struct dec){DEC_ONE / 100});
+    }
+    add_call(rig, 20, 500, "CLAUDE_OVERLOADED", DEC_ZERO);
+    add_call(rig, 30, 500, "HTTP_TIMEOUT", DEC_INVALID);
+    add_call(rig, 26 * 60, 999, "", dec_from_int(9)); /* before the period */
+    report = read_report(rig, 24);
+    assert_int_equal(count_at(report, "/model/calls"), 42);
+    assert_int_equal(count_at(report, "/model/error_rate/k"), 2);
+    assert_int_equal(count_at(report, "/model/error_rate/n"), 42);
+    assert_true(number_at(report, "/model/average_s") == 20.5);
+    assert_true(number_at(report, "/model/max_s") == 40);
+    assert_true(number_at(report, "/model/p95_s") == 38);
+    assert_true(number_at(report, "/model/cost_usd") == 0.4);
+    assert_int_equal(count_at(report, "/model/unpriced"), 1);
+    assert_int_equal(count_at(report, "/model/input_tokens"), 4200);
+    assert_int_equal(count_at(report, "/model/cache_read_tokens"), 1680);
+    assert_int_equal(count_at(report, "/model/errors/HTTP_TIMEOUT/count"), 1);
+    assert_int_equal(count_at(report, "/model/stop_reasons/end_turn/count"), 40);
+}
+
 static void what_could_not_be_evaluated_says_why(void **state)
 {
     struct rig *rig = *state;
@@ -232,7 +276,8 @@ static void the_report_is_an_hour_long_or_a_month(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(report, RIGGED(trades_are_counted_by_window_and_streak),
+UNIT_GROUP(report, RIGGED(requests_to_the_model_are_summed),
+           RIGGED(trades_are_counted_by_window_and_streak),
            RIGGED(many_symbols_are_summed_as_the_rest),
            RIGGED(what_could_not_be_evaluated_says_why), RIGGED(a_damaged_table_is_a_gap),
            RIGGED(without_a_database_it_says_so), RIGGED(subjects_are_cut_and_counted),
