@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int setup(void **state)
+static struct alerts_rig *open_scene(bool headless)
 {
     static const char *const wanted[] = {"findings", "fixed", "wontfix", "learnings", "alerts"};
     struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
@@ -26,9 +26,24 @@ static int setup(void **state)
         }
     }
     assert_int_equal(count, COUNT_OF(wanted));
-    s->headless = true;
+    s->headless = headless;
+    if (!headless) {
+        s->config.telegram_chat_id = 42;
+        s->config.telegram_bot_token = "1:x";
+    }
     alerts_rig_open(s, files);
-    *state = s;
+    return s;
+}
+
+static int setup(void **state)
+{
+    *state = open_scene(true);
+    return 0;
+}
+
+static int setup_with_phone(void **state)
+{
+    *state = open_scene(false);
     return 0;
 }
 
@@ -307,10 +322,6 @@ static void the_card_of_a_finding_has_what_can_be_done_with_it(void **state)
     struct alerts_rig *s = *state;
     static const char *const commands[] = {"/ack 1", "/findings 1", "/fixed 1", "/mute 1 1h",
                                            "/findings 1 ask=wontfix"};
-    s->config.telegram_chat_id = 42;
-    s->config.telegram_bot_token = "1:x";
-    s->headless = false;
-    alerts_rig_reopen(s);
     (void)claim(s, NULL);
     struct outbox_row row;
     assert_int_equal(outbox_table_get(s->store, 1, &row, NULL), 0);
@@ -397,6 +408,7 @@ UNIT_GROUP(findings, SCENE_TEST(open_findings_are_listed_worst_first),
            SCENE_TEST(learnings_show_how_findings_ended), SCENE_TEST(many_findings_and_long_notes),
            SCENE_TEST(a_finding_is_explained_by_the_newest_report),
            SCENE_TEST(a_damaged_report_explains_nothing),
-           SCENE_TEST(the_card_of_a_finding_has_what_can_be_done_with_it),
+           cmocka_unit_test_setup_teardown(the_card_of_a_finding_has_what_can_be_done_with_it,
+                                           setup_with_phone, teardown),
            SCENE_TEST(closed_and_rejected_findings_are_lists_of_their_own))
 UNIT_GROUP(findings_golden, SCENE_TEST(replies_match_the_golden_files))
