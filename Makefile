@@ -226,18 +226,30 @@ $(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/fakes.a \
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers
 	@$(B)/audit_faults | grep -v '^ok ' && $(B)/audit_answers
 
+# Installs the packages of $(1)/package.json in the folder $(2), unless they are there.
+define npm_install
+@for p in node npm; do command -v $$p > /dev/null || { \
+    echo "$$p is missing: install the packages nodejs and npm" >&2; exit 1; }; done
+@mkdir -p $(2)
+@cmp -s $(1)/package.json $(2)/package.json || { \
+    cp $(1)/package.json $(2)/package.json.new && cd $(2) && \
+    mv package.json.new package.json && { npm install --no-package-lock --no-audit --no-fund \
+    --ignore-scripts > npm.log 2>&1 || { cat npm.log >&2; rm package.json; exit 1; }; }; }
+endef
+
 # tests/telegram-test-api: the program against a Bot API server of others, from npm. Not part of `make test`.
 TEST_API := $(BUILD)/telegram-test-api
 .PHONY: telegram-test-api
 telegram-test-api: build ## run against npm's telegram-test-api (needs nodejs and npm; installs it in build/)
-	@for p in node npm; do command -v $$p > /dev/null || { \
-	    echo "$$p is missing: install the packages nodejs and npm" >&2; exit 1; }; done
-	@mkdir -p $(TEST_API)
-	@cmp -s tests/telegram-test-api/package.json $(TEST_API)/package.json || { \
-	    cp tests/telegram-test-api/package.json $(TEST_API)/package.json.new && cd $(TEST_API) && \
-	    mv package.json.new package.json && { npm install --no-package-lock --no-audit --no-fund \
-	    --ignore-scripts > npm.log 2>&1 || { cat npm.log >&2; rm package.json; exit 1; }; }; }
+	$(call npm_install,tests/telegram-test-api,$(TEST_API))
 	@node tests/telegram-test-api/run.js $(TEST_API) $(BIN)
+
+# tests/aimock: audits against a server of the Messages API of others, from npm. Not part of `make test`.
+AIMOCK := $(BUILD)/aimock
+.PHONY: aimock
+aimock: build ## run audits against npm's @copilotkit/aimock (needs nodejs and npm; installs it in build/)
+	$(call npm_install,tests/aimock,$(AIMOCK))
+	@node tests/aimock/run.js $(AIMOCK) $(BIN)
 
 # tests/oom: each io module and the runner while the Nth allocation fails, for every N.
 # OOM_ARGS="json db" runs these only; OOM_ARGS="--trace json_parse 3" shows one allocation.

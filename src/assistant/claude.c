@@ -470,7 +470,9 @@ static void on_response(const struct http_response *response, void *userdata)
     answer.stop_reason = one.stop_reason;
 
     int64_t wait_us = -1;
-    if (rc == -ERR_CLAUDE_TRUNCATED && enlarge(call)) {
+    /* More tokens do not help if the context window is full. */
+    if (rc == -ERR_CLAUDE_TRUNCATED && strcmp(one.stop_reason, "max_tokens") == 0 &&
+        enlarge(call)) {
         wait_us = 0;
     } else if (rc < 0) {
         wait_us = claude_retry_us(response, call->attempt, rng_double(&call->claude->rng),

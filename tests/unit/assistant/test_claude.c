@@ -408,6 +408,10 @@ static void a_truncated_answer_is_retried_with_more_tokens(void **state)
     assert_int_equal(rig->err_id, ERR_CLAUDE_TRUNCATED);
     assert_string_equal(rig->text, "");
     assert_int_equal(fake_claude_requests(rig->fake), 4);
+    fake_claude_reply_with(rig->fake, "{\"fin", "model_context_window_exceeded");
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_TRUNCATED);
+    assert_int_equal(fake_claude_requests(rig->fake), 5); /* more tokens do not help */
 }
 
 static void a_refusal_is_an_error(void **state)
