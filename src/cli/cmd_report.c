@@ -4,32 +4,12 @@
 #include "io/json.h"
 #include "io/secret.h"
 #include "report/report.h"
+#include "report_text.h"
 #include "store/ops.h"
 #include "store/trading.h"
 
-#include <string.h>
-
 #define HOURS_DEFAULT 24
 #define TEXT_MAX      (2 * REPORT_MAX_BYTES)
-
-/* An object as an outline: "name: value" lines, and its objects below, two spaces further in. */
-static void add_outline(struct json_object *object, int indent, struct buf *out)
-{
-    json_object_object_foreach(object, key, value)
-    {
-        if (json_is_object(value)) {
-            if (json_object_object_length(value) > 0) {
-                buf_addf(out, "%s%*s%s\n", indent == 0 ? "\n" : "", indent, "", key);
-                add_outline(value, indent + 2, out);
-            }
-        } else if (value != NULL) {
-            const char *text = json_is_text(value)
-                                   ? json_object_get_string(value)
-                                   : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-            buf_addf(out, "%*s%s: %s\n", indent, "", key, text);
-        }
-    }
-}
 
 static int read_report(const char *state_dir, struct report *report, struct err *err)
 {
@@ -74,7 +54,7 @@ static int run(const struct cli_args *args)
         json_add_text(&text, report_document(report));
         buf_add_char(&text, '\n');
     } else {
-        add_outline(report_document(report), 0, &text);
+        report_text(report_document(report), &text);
     }
     cli_print(buf_str(&text));
     return CLI_FINE;

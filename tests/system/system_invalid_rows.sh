@@ -38,6 +38,10 @@ odd run_steps "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'running
 odd confirmations "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'done', 0, 1, 1, '', '');
      INSERT INTO confirmations(nonce, run_id, user_id, channel, chat_id, outbox_id, expires_us, used)
      VALUES ('AAAAAA', 901, 1, 'console', 1, 0, 1, 0)"
+tap_check "confirmations: it is said what was set aside" \
+    contains "$WORK/out" "1 open confirmations belong to no waiting run"
+tap_check "confirmations: nobody can use it any more" \
+    test "$(sqlite3 "$WORK/state/ops.db" "SELECT used FROM confirmations WHERE nonce = 'AAAAAA'")" = 1
 odd confirmations "INSERT INTO confirmations(nonce, run_id, user_id, channel, chat_id, outbox_id,
      expires_us, used) VALUES (NULL, 4711, 'x', 'nowhere', 'y', 'z', 'soon', 0)"
 odd outbox "INSERT INTO outbox(channel, chat_id, kind, priority, payload, run_id, created_at_us,
