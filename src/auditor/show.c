@@ -260,6 +260,11 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
     show_data(outcome, reply);
 }
 
+static enum log_level log_level_of(enum severity severity)
+{
+    return severity >= SEVERITY_HIGH ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+}
+
 void show_log(const struct audit_outcome *outcome, const char *trigger)
 {
     const struct finding_list *list = outcome->findings;
@@ -267,25 +272,24 @@ void show_log(const struct audit_outcome *outcome, const char *trigger)
     for (int i = 0; i < list->count; i++) {
         counts[list->items[i].severity] += list->items[i].rejected ? 0 : 1;
     }
-    LOG(INFO,
-        "audit (%s): critical %d, high %d, medium %d, low %d, info %d, rejected %d, "
-        "not evaluated %d; %s",
-        trigger, counts[SEVERITY_CRITICAL], counts[SEVERITY_HIGH], counts[SEVERITY_MEDIUM],
-        counts[SEVERITY_LOW], counts[SEVERITY_INFO], show_count(list, true),
-        outcome->not_evaluated_count,
-        outcome->not_asked != NULL           ? "the model was not asked"
-        : outcome->no_verdict.id != ERR_NONE ? err_info(outcome->no_verdict.id)->code
-                                             : "the model answered");
+    log_write(log_level_of(show_worst(list)), __FILE_NAME__, __LINE__, NULL, 0,
+              "audit (%s): critical %d, high %d, medium %d, low %d, info %d, rejected %d, "
+              "not evaluated %d; %s",
+              trigger, counts[SEVERITY_CRITICAL], counts[SEVERITY_HIGH], counts[SEVERITY_MEDIUM],
+              counts[SEVERITY_LOW], counts[SEVERITY_INFO], show_count(list, true),
+              outcome->not_evaluated_count,
+              outcome->not_asked != NULL           ? "the model was not asked"
+              : outcome->no_verdict.id != ERR_NONE ? err_info(outcome->no_verdict.id)->code
+                                                   : "the model answered");
     for (int severity = SEVERITY_CRITICAL; severity >= SEVERITY_INFO; severity--) {
         for (int i = 0; i < list->count; i++) {
             const struct finding *finding = &list->items[i];
             if ((int)finding->severity != severity || finding->rejected) {
                 continue;
             }
-            log_write(severity >= SEVERITY_HIGH ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, __FILE_NAME__,
-                      __LINE__, NULL, 0, "audit finding: %s %s, %s: %s",
-                      severity_name(finding->severity), alert_type_name(finding->type),
-                      finding->subject, finding->title);
+            log_write(log_level_of(finding->severity), __FILE_NAME__, __LINE__, NULL, 0,
+                      "audit finding: %s %s, %s: %s", severity_name(finding->severity),
+                      alert_type_name(finding->type), finding->subject, finding->title);
         }
     }
 }

@@ -73,9 +73,12 @@ static int audit_by_daemon(const struct cli_args *args, const struct config *con
     (void)snprintf(line, sizeof(line), "audit %lld", (long long)hours);
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    if (cli_ask(config, cli_find_state_dir(args, config),
-                &(struct cli_request){.line = line, .confirm = true}, &body, &err) < 0 ||
-        cli_read_answer(&body, &answer, &refusal, &err) < 0) {
+    int rc = cli_ask(config, cli_find_state_dir(args, config),
+                     &(struct cli_request){.line = line, .confirm = true}, &body, &err);
+    if (rc == -ERR_CLI_NO_DAEMON) { /* so it is no daemon that holds the folder */
+        rc = err_set(&err, ERR_AUDIT_BUSY, "another process has locked the state folder");
+    }
+    if (rc < 0 || cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }
     AUTO_REPLY struct reply *reply = answer;
