@@ -13,6 +13,7 @@
 #include "ground.h"
 #include "io/loop.h"
 #include "io/pool.h"
+#include "judge.h"
 #include "llm_prompt.h"
 #include "show.h"
 #include "store/audit_table.h"
@@ -294,6 +295,58 @@ static void run_finish(struct auditor *auditor)
 
 /* ------------------------------------------------------------------ a run */
 
+static void take_judgement(struct auditor *auditor, struct judgement *judgement)
+{
+    struct run *run = auditor->run;
+    run->read = TAKE(judgement->report);
+    run->report = report_document(run->read);
+    run->findings = TAKE(judgement->findings);
+    run->outcome.counts = judgement->counts;
+    run->outcome.no_verdict = judgement->no_verdict;
+    run_finish(auditor);
+}
+
+static void judging_work(void *data)
+{
+    judgement_make(data);
+}
+
+static void judging_done(void *data, void *userdata)
+{
+    struct auditor *auditor = userdata;
+    if (auditor->late != NULL) { /* of an audit that was given up: no other can have begun */
+        auditor->late = NULL;
+        return;
+    }
+    auditor->run->job = NULL;
+    take_judgement(auditor, data);
+}
+
+static void judging_drop(void *data)
+{
+    judgement_free(data);
+}
+
+/* On a helper, or here. */
+static void judge(struct auditor *auditor, struct judgement *judgement)
+{
+    struct err busy = {0};
+    if (auditor->options.helpers != NULL) {
+        auditor->run->job = pool_start(auditor->options.helpers,
+                                       &(struct pool_work){.work = judging_work,
+                                                           .done = judging_done,
+                                                           .drop = judging_drop,
+                                                           .data = judgement,
+                                                           .userdata = auditor},
+                                       &busy);
+    }
+    if (auditor->run->job == NULL) {
+        judgement_make(judgement);
+        take_judgement(auditor, judgement);
+        judgement_free(judgement);
+    }
+}
+
 static void on_answer(const struct llm_answer *answer, void *userdata)
 {
     struct auditor *auditor = userdata;
@@ -307,18 +360,13 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     o->tokens_cache_read = answer->cache_read_tokens;
     o->tokens_cache_write = answer->cache_write_tokens;
     o->cost_usd = answer->cost_usd;
-    int before = run->findings->count;
     if (answer->err.id != ERR_NONE) {
         o->no_verdict = answer->err;
-    } else if (answer_read(str_c(answer->text), run->findings, &o->counts, &o->no_verdict) == 0) {
-        err_clear(&o->no_verdict);
+        run_finish(auditor);
+        return;
     }
-    ground_findings(run->report, run->findings, before);
-    o->counts.dropped += finding_list_merge(run->findings, before);
-    for (int i = before; i < run->findings->count; i++) {
-        finding_defuse(&run->findings->items[i]);
-    }
-    run_finish(auditor);
+    run->report = NULL;
+    judge(auditor, judgement_new(TAKE(run->read), TAKE(run->findings), answer->text));
 }
 
 /* Which invariants looked at this report: the model is not to repeat these, and only these. */
@@ -577,9 +625,9 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
 static void run_give_up(struct auditor *auditor)
 {
     struct run *run = auditor->run;
-    if (run->report == NULL) { /* still being read: the disk hangs */
+    if (run->report == NULL) { /* a helper has it: the disk hangs, or the machine is too slow */
         struct err late = {0};
-        (void)err_set(&late, ERR_AUDIT_LATE, "the databases are still being read");
+        (void)err_set(&late, ERR_AUDIT_LATE, "its figures are still being read or verified");
         auditor->late = TAKE(run->job);
         auditor->late_mono_us = run->started_mono_us;
         run_fail(auditor, &late);
