@@ -326,7 +326,7 @@ in_log "Telegram's refusals" 'refused /bot\*\*\*/'
 in_log "a Telegram that is away" 'HTTP_CONNECT.*/bot\*\*\*/'
 in_log "the webhook" 'webhook: '
 in_log "the heartbeat" 'heartbeat failed'
-in_log "the audit" 'auditor'
+in_log "the audit" ' audit ('
 tap_check "no secret in the log" clean log
 tap_check "nor in a reply or output of a subcommand" clean replies
 tap_check "nor on a command line" clean cmdlines

@@ -91,6 +91,31 @@ static void every_stop_reason_has_its_result(void **state)
     }
 }
 
+static void the_cost_of_what_has_no_answer_is_unknown(void **state)
+{
+    (void)state;
+    char text[8];
+    struct llm_answer got;
+    struct http_response r = {.outcome = HTTP_UNKNOWN, .err = {.id = ERR_HTTP_TIMEOUT}};
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), -ERR_HTTP_TIMEOUT);
+    assert_false(dec_is_valid(got.cost_usd)); /* it may have been answered */
+    r = (struct http_response){.outcome = HTTP_NOT_SENT, .err = {.id = ERR_HTTP_CONNECT}};
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), -ERR_HTTP_CONNECT);
+    assert_int_equal(got.cost_usd.e8, 0);
+    r = answer(200, "{\"type\":\"mess", NULL, 0);
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), -ERR_CLAUDE_GARBLED);
+    assert_false(dec_is_valid(got.cost_usd));
+    r = answer(200,
+               "{\"type\":\"message\",\"model\":\"claude-sonnet-5-5\",\"content\":[],"
+               "\"stop_reason\":\"end_turn\"}",
+               NULL, 0);
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), -ERR_CLAUDE_EMPTY);
+    assert_false(dec_is_valid(got.cost_usd)); /* without usage */
+    r = answer(529, "{}", NULL, 0);
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), -ERR_CLAUDE_OVERLOADED);
+    assert_int_equal(got.cost_usd.e8, 0);
+}
+
 static void every_status_has_its_error(void **state)
 {
     (void)state;
@@ -346,9 +371,12 @@ static void repeated_failures_pause_the_requests(void **state)
 static void refused_requests_pause_nothing(void **state)
 {
     struct claude_rig *rig = *state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         fake_claude_fail(rig->fake, 400, "invalid_request_error");
         claude_rig_ask(rig, NULL);
+        assert_int_equal(rig->err_id, ERR_CLAUDE_REQUEST);
+    }
+    for (int i = 0; i < 3; i++) {
         fake_claude_reply_with(rig->fake, "no", "refusal");
         claude_rig_ask(rig, NULL);
         assert_int_equal(rig->err_id, ERR_CLAUDE_REFUSED);
@@ -534,18 +562,22 @@ static void new_options_apply_to_new_requests(void **state)
 
 #define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, claude_rig_set_up, claude_rig_tear_down)
 
-UNIT_GROUP(
-    claude, cmocka_unit_test(text_blocks_are_selected_by_type),
-    cmocka_unit_test(every_stop_reason_has_its_result),
-    cmocka_unit_test(every_status_has_its_error), cmocka_unit_test(the_wait_follows_the_server),
-    cmocka_unit_test(a_request_that_did_not_arrive_is_retried),
-    cmocka_unit_test(costs_follow_the_price_table), OVER_LOOPBACK(a_request_returns_its_answer),
-    OVER_LOOPBACK(the_fake_is_strict), OVER_LOOPBACK(the_fake_refuses_what_the_api_refuses),
-    OVER_LOOPBACK(the_rules_are_cached), OVER_LOOPBACK(a_request_carries_no_secret),
-    OVER_LOOPBACK(repeated_failures_pause_the_requests),
-    OVER_LOOPBACK(refused_requests_pause_nothing), OVER_LOOPBACK(an_overload_is_retried),
-    OVER_LOOPBACK(a_wrong_key_is_not_retried),
-    OVER_LOOPBACK(a_truncated_answer_is_retried_with_more_tokens),
-    OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
-    OVER_LOOPBACK(an_echoed_key_is_redacted), OVER_LOOPBACK(a_cancelled_request_calls_nothing),
-    OVER_LOOPBACK(an_unusable_key_is_refused), OVER_LOOPBACK(new_options_apply_to_new_requests))
+UNIT_GROUP(claude, cmocka_unit_test(text_blocks_are_selected_by_type),
+           cmocka_unit_test(every_stop_reason_has_its_result),
+           cmocka_unit_test(every_status_has_its_error),
+           cmocka_unit_test(the_cost_of_what_has_no_answer_is_unknown),
+           cmocka_unit_test(the_wait_follows_the_server),
+           cmocka_unit_test(a_request_that_did_not_arrive_is_retried),
+           cmocka_unit_test(costs_follow_the_price_table),
+           OVER_LOOPBACK(a_request_returns_its_answer), OVER_LOOPBACK(the_fake_is_strict),
+           OVER_LOOPBACK(the_fake_refuses_what_the_api_refuses),
+           OVER_LOOPBACK(the_rules_are_cached), OVER_LOOPBACK(a_request_carries_no_secret),
+           OVER_LOOPBACK(repeated_failures_pause_the_requests),
+           OVER_LOOPBACK(refused_requests_pause_nothing), OVER_LOOPBACK(an_overload_is_retried),
+           OVER_LOOPBACK(a_wrong_key_is_not_retried),
+           OVER_LOOPBACK(a_truncated_answer_is_retried_with_more_tokens),
+           OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
+           OVER_LOOPBACK(an_echoed_key_is_redacted),
+           OVER_LOOPBACK(a_cancelled_request_calls_nothing),
+           OVER_LOOPBACK(an_unusable_key_is_refused),
+           OVER_LOOPBACK(new_options_apply_to_new_requests))

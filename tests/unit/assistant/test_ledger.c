@@ -1,3 +1,4 @@
+#include "../../../src/assistant/breaker.h"
 #include "base/auto.h"
 #include "claude_rig.h"
 #include "io/json.h"
@@ -121,17 +122,20 @@ static void every_attempt_is_a_row(void **state)
 static void no_attempt_is_sent_over_the_budget(void **state)
 {
     struct claude_rig *rig = *state;
-    rig->ledger.daily_budget.e8 = 590000; /* what the first answer costs */
-    fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
-    claude_rig_ask(rig, NULL);
-    assert_int_equal(rig->err_id, ERR_CLAUDE_BUDGET); /* not sent again with more tokens */
-    assert_int_equal(rig->cost_usd.e8, 590000);
-    assert_int_equal(fake_claude_requests(rig->fake), 1);
     struct err err = {0};
-    assert_int_equal(claude_rig_try(rig, &err), -ERR_CLAUDE_BUDGET);
-    assert_string_equal(err.context, "0.01 of 0.01 USD spent today");
-    assert_int_equal(fake_claude_requests(rig->fake), 1);
-    /* A higher budget holds at once, and the refused requests did not count as failures. */
+    for (int i = 1; i <= BREAKER_FAILURES; i++) {
+        struct llm_spend before;
+        assert_int_equal(llm_call_table_spend(rig->store, 0, &before, NULL), 0);
+        rig->ledger.daily_budget.e8 = before.cost_usd.e8 + 1; /* for one answer more */
+        fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
+        claude_rig_ask(rig, NULL);
+        assert_int_equal(rig->err_id, ERR_CLAUDE_BUDGET); /* not sent again with more tokens */
+        assert_true(rig->cost_usd.e8 >= 544000);
+        assert_int_equal(claude_rig_try(rig, &err), -ERR_CLAUDE_BUDGET);
+        assert_int_equal(fake_claude_requests(rig->fake), i);
+    }
+    assert_string_equal(err.context, "0.02 of 0.01 USD spent today");
+    /* A higher budget holds at once, and what was not sent did not count as a failure. */
     rig->ledger.daily_budget = (struct dec){1 * DEC_ONE};
     fake_claude_reply_with(rig->fake, "{}", NULL);
     claude_rig_ask(rig, NULL);
@@ -149,23 +153,29 @@ static void an_unknown_model_has_an_unknown_cost(void **state)
     assert_status(&rig->ledger, "Claude today: 0.00 USD, 1 request, 1 of unknown cost");
 }
 
-static void a_request_without_an_answer_has_an_unknown_cost(void **state)
+static void a_cancelled_request_has_an_unknown_cost(void **state)
 {
     struct claude_rig *rig = *state;
     struct llm_call_record row;
-    void *handle = NULL;
-    fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
     struct llm_client llm_client = claude_llm_client(rig->claude);
     struct llm_request q = {.system = "s", .user = "u"};
-    assert_int_equal(llm_client.ask(llm_client.self, &q, claude_rig_on_answer, rig, &handle, NULL),
-                     0);
-    for (int i = 0; i < 50 && fake_claude_requests(rig->fake) == 0; i++) {
-        (void)loop_iterate(rig->loop, 20000);
+    for (size_t n = 1; n <= BREAKER_FAILURES; n++) {
+        void *handle = NULL;
+        fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
+        assert_int_equal(
+            llm_client.ask(llm_client.self, &q, claude_rig_on_answer, rig, &handle, NULL), 0);
+        for (int i = 0; i < 50 && fake_claude_requests(rig->fake) < n; i++) {
+            (void)loop_iterate(rig->loop, 20000);
+        }
+        llm_client.cancel(llm_client.self, handle);
     }
-    llm_client.cancel(llm_client.self, handle);
     assert_int_equal(llm_call_table_list(rig->store, &row, 1, NULL), 1);
     assert_false(dec_is_valid(row.cost_usd));
     assert_string_equal(row.error_code, "COMMAND_CANCELLED");
+    /* Says nothing about the service. */
+    fake_claude_reply_with(rig->fake, "{}", NULL);
+    claude_rig_ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
 }
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, claude_rig_set_up, claude_rig_tear_down)
@@ -173,4 +183,4 @@ static void a_request_without_an_answer_has_an_unknown_cost(void **state)
 UNIT_GROUP(ledger, cmocka_unit_test(the_budget_of_a_day_survives_a_restart),
            RIGGED(a_dry_run_keeps_the_budget_and_records_nothing), RIGGED(every_attempt_is_a_row),
            RIGGED(no_attempt_is_sent_over_the_budget), RIGGED(an_unknown_model_has_an_unknown_cost),
-           RIGGED(a_request_without_an_answer_has_an_unknown_cost))
+           RIGGED(a_cancelled_request_has_an_unknown_cost))

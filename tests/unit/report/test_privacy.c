@@ -107,7 +107,7 @@ static void the_report_has_none_of_them(void **state)
                                     .severity = SEVERITY_LOW,
                                     .source = "auditor",
                                     .fingerprint = "x:y",
-                                    .title = "anna (7654321) wrote to a.b@corp.test at 10.1.2.3",
+                                    .title = "dora (7654321) wrote to a.b@corp.test at 10.1.2.3",
                                     .description = "d",
                                     .recommendation = "r"};
     struct alert_raised raised;
