@@ -114,6 +114,12 @@ void fake_telegram_check_request(const struct fake_telegram_check *check, const 
         complain(check, "%s: field %s %s", method, field, fault);
     }
     check_meaning(check, method, params);
+    if (strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0) {
+        const struct json_object *preview = json_get(params, "link_preview_options");
+        if (!json_truth(preview, "is_disabled", false)) {
+            complain(check, "%s: Telegram would fetch a link for its preview", method);
+        }
+    }
     if (strcmp(method, "setMyCommands") == 0) {
         check_commands(check, json_get(params, "commands"));
     }
