@@ -165,7 +165,8 @@ static void show_performance(struct action_call *call, void *userdata)
         reply_title(r, TONE_PLAIN, "Performance by %s, last %lld day%s", bys[p->by].word,
                     (long long)p->days, p->days == 1 ? "" : "s");
     }
-    reply_para(r, "All {} trades: {} won, {}", cell_count(p->all.trades), cell_count(p->all.wins),
+    reply_para(r, "All {} trade{}: {} won, {}", cell_count(p->all.trades),
+               cell_text(p->all.trades == 1 ? "" : "s"), cell_count(p->all.wins),
                figures_result(p->all.pnl));
     reply_line(r, "%sResults are after fees; funding is in /profit.", bys[p->by].note);
     if (p->by == FIGURE_BY_HOUR || p->days > 0) {

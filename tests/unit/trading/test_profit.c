@@ -241,6 +241,7 @@ static void performance_by_each_group(void **state)
                         "choppy\t1\t0 %\t−$1.50");
     steer_rig_send(s, &s->rig.rita, "/performance exit 1");
     assert_has(s->full, "signal\t1\t100 %\t+$0.50");
+    assert_has(s->full, "All 1 trade: 1 won, +$0.50");
     assert_lacks(s->full, "target");
     /* Entries at 10:00, 23:00 and 01:00 UTC; Kolkata is 5 h 30 min ahead. */
     steer_rig_send(s, &s->rig.rita, "/performance hour");
