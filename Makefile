@@ -364,6 +364,7 @@ TSAN_GROUPS_engine := start thread
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
 SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk terminal
 SYSTEM_LONGEST     := systemd
+UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
@@ -373,15 +374,16 @@ test-with-deps:
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
 	    docs 'sh tests/checks/docs.sh $(BUILD)/release/nightdesk' \
-	    $(call system_tests,$(SYSTEM_LONGEST)) \
+	    $(foreach r,$(UNIT_LONGEST),'asan $(r)' $(BUILD)/asan/unit/$(r)) $(call system_tests,$(SYSTEM_LONGEST)) \
+	    $(foreach r,$(UNIT_LONGEST),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
 	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
-	    $(foreach r,$(UNIT_MODULES),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
+	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
-	    $(foreach r,$(UNIT_MODULES),'unit $(r)' $(BUILD)/release/unit/$(r)) \
+	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_MORE_$(f))') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    $(call system_tests,$(SYSTEM_ALONE))

@@ -588,14 +588,24 @@ int main(int argc, char **argv)
     (void)json_object_put(bench.report);
     proof_names_release(&bench.names);
     const struct tally *t = &bench.tally;
-    printf("scripted findings %d, answers %d (%d read wrongly)\n", t->cases, t->texts,
+    const struct {
+        bool good;
+        const char *name;
+    } rows[] = {{t->texts_wrong == 0, "whole answers are read as they should"},
+                {t->wrong_passed == 0, "no wrong figure passes"},
+                {t->right_refused <= REFUSED_MOST * t->right, "right findings are accepted"}};
+    bool good = true;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        good = good && rows[i].good;
+        printf("%s %zu - answers: %s\n", rows[i].good ? "ok" : "not ok", i + 1, rows[i].name);
+    }
+    printf("1..%zu\n", COUNT_OF(rows));
+    printf("# scripted findings %d, answers %d (%d read wrongly)\n", t->cases, t->texts,
            t->texts_wrong);
-    printf("wrong figures passed %d of %d\n", t->wrong_passed, t->wrong);
-    printf("right findings refused %d of %d (%.2f %%)\n", t->right_refused, t->right,
+    printf("# wrong figures passed %d of %d\n", t->wrong_passed, t->wrong);
+    printf("# right findings refused %d of %d (%.2f %%)\n", t->right_refused, t->right,
            100.0 * t->right_refused / t->right);
-    printf("another figure of the same finding in its place: passed %d of %d\n", t->swaps_passed,
+    printf("# another figure of the same finding in its place: passed %d of %d\n", t->swaps_passed,
            t->swaps);
-    bool good =
-        t->wrong_passed == 0 && t->texts_wrong == 0 && t->right_refused <= REFUSED_MOST * t->right;
     return good ? 0 : 1;
 }
