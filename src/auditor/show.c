@@ -172,9 +172,9 @@ static void show_limits(const struct audit_outcome *outcome, struct reply *reply
         for (int i = 0; i < outcome->not_evaluated_count && i < NAMES_SHOWN; i++) {
             buf_addf(&names, "%s%s", i > 0 ? ", " : "", outcome->not_evaluated[i]);
         }
-        buf_add_c(&names, outcome->not_evaluated_count > NAMES_SHOWN ? ", …" : "");
+        buf_add_c(&names, outcome->not_evaluated_count > NAMES_SHOWN ? " and others." : ".");
         reply_para(reply,
-                   "{} of {} invariants were not evaluated, for want of figures or samples: {}.",
+                   "{} of {} invariants were not evaluated, for want of figures or samples: {}",
                    cell_count(outcome->not_evaluated_count), cell_count(invariant_count()),
                    cell_text(names.data));
     }

@@ -11,11 +11,13 @@ struct paper_memory *paper_memory_new(int symbols)
     int records = 16 * positions;
     int payments = 8 * positions;
     struct paper_memory *m = calloc(1, sizeof(*m) + (size_t)records * sizeof(m->records[0]) +
-                                           (size_t)payments * sizeof(struct funding));
+                                           (size_t)payments * sizeof(struct funding) +
+                                           (size_t)records * sizeof(m->hashes[0]));
     ASSERT(m != NULL);
     m->record_count = records;
     m->payment_capacity = payments;
     m->payments = (struct funding *)(void *)&m->records[records];
+    m->hashes = (uint32_t *)(void *)&m->payments[payments];
     return m;
 }
 
@@ -30,6 +32,7 @@ void paper_memory_clear(struct paper_memory *memory)
             r->order.client_id[0] = '\0';
             r->has_order = false;
             r->fill_count = 0;
+            memory->hashes[i] = 0;
         }
     }
 }
@@ -39,11 +42,22 @@ static bool is_free(const struct paper_record *record)
     return record->order.client_id[0] == '\0';
 }
 
+/* FNV-1a; never 0. */
+static uint32_t hash_of(const char *client_id)
+{
+    uint32_t hash = 2166136261U;
+    for (; *client_id != '\0'; client_id++) {
+        hash = (hash ^ (unsigned char)*client_id) * 16777619U;
+    }
+    return hash == 0 ? 1 : hash;
+}
+
 struct paper_record *paper_memory_find(struct paper_memory *memory, const char *client_id)
 {
+    uint32_t hash = hash_of(client_id);
     for (int i = 0; i < memory->record_count; i++) {
         struct paper_record *r = &memory->records[i];
-        if (!is_free(r) && strcmp(r->order.client_id, client_id) == 0) {
+        if (memory->hashes[i] == hash && strcmp(r->order.client_id, client_id) == 0) {
             return r;
         }
     }
@@ -91,6 +105,7 @@ static struct paper_record *record_of(struct paper_memory *m, const struct paper
         r = claim_record(m, book);
         r->order = (struct order){0};
         (void)str_copy(str_c(client_id), r->order.client_id, sizeof(r->order.client_id));
+        m->hashes[r - m->records] = hash_of(client_id);
         r->has_order = false;
         r->fill_count = 0;
     }
@@ -145,7 +160,7 @@ bool paper_memory_has_space(struct paper_memory *memory, const struct paper_chan
 {
     int left = 0;
     for (int i = 0; i < memory->record_count; i++) {
-        left += is_free(&memory->records[i]);
+        left += memory->hashes[i] == 0;
     }
     for (int i = 0; i < change->order_count; i++) {
         const char *id = change->orders[i].client_id;

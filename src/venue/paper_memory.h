@@ -26,6 +26,8 @@ struct paper_memory {
     int64_t payment_count; /* ever added; the newest payment_capacity are kept */
     int payment_capacity;
     struct funding *payments; /* behind the records */
+    uint32_t *hashes;         /* of the records' client ids, behind the payments; 0: free. A search
+                               * reads these, not a cache line of each record */
     int record_count;
     struct paper_record records[];
 };
