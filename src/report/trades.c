@@ -166,7 +166,7 @@ static void take(struct pass *pass, struct db_rows *rows, int64_t since_us)
         tally(find_exit(pass, db_text(rows, 7)), &trade);
         tally(&pass->hours[hour >= 0 ? hour : 0], &trade);
         tally(&pass->sizes[class], &trade);
-        tally(&pass->sides[db_text(rows, 8).len == 5 ? 1 : 0], &trade);
+        tally(&pass->sides[str_equal_c(db_text(rows, 8), "short") ? 1 : 0], &trade);
         count_streak(pass, &trade);
         int64_t cooled_us = pass->loss_closed_us[symbol] + pass->settings->cooldown_us;
         bool soon = pass->loss_closed_us[symbol] > 0 && opened_us >= cooled_us &&
