@@ -404,6 +404,7 @@ int fake_telegram_start(struct fake_telegram **ret)
     fake->violations_copy = fake_telegram_copy("");
     ASSERT(pthread_mutex_init(&fake->lock, NULL) == 0);
     ASSERT(pthread_cond_init(&fake->wake, NULL) == 0);
+    ASSERT(pthread_cond_init(&fake->sent_more, NULL) == 0);
     struct err err = {0};
     int rc = web_start(&(struct web_options){.max_body_bytes = FAKE_TELEGRAM_BODY_MAX,
                                              .idle_timeout_s = 120,
@@ -457,6 +458,7 @@ void fake_telegram_stop(struct fake_telegram *fake)
     buf_release(&fake->violations);
     (void)pthread_mutex_destroy(&fake->lock);
     (void)pthread_cond_destroy(&fake->wake);
+    (void)pthread_cond_destroy(&fake->sent_more);
     free(fake);
 }
 
@@ -473,6 +475,21 @@ size_t fake_telegram_sent_count(struct fake_telegram *fake)
     size_t count = fake->sent_count;
     (void)pthread_mutex_unlock(&fake->lock);
     return count;
+}
+
+bool fake_telegram_wait_sent(struct fake_telegram *fake, size_t count, int64_t limit_ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += limit_ms / 1000;
+    int rc = 0;
+    (void)pthread_mutex_lock(&fake->lock);
+    while (fake->sent_count <= count && rc == 0) {
+        rc = pthread_cond_timedwait(&fake->sent_more, &fake->lock, &until);
+    }
+    bool more = fake->sent_count > count;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return more;
 }
 
 void fake_telegram_get_sent(struct fake_telegram *fake, size_t index,

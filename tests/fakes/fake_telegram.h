@@ -111,6 +111,9 @@ struct fake_telegram_sent {
 };
 
 size_t fake_telegram_sent_count(struct fake_telegram *fake);
+/* Waits until more than so many were sent, without taking time from anybody else; false: not within
+ * the limit, in whole seconds. */
+bool fake_telegram_wait_sent(struct fake_telegram *fake, size_t count, int64_t limit_ms);
 /* index counts from 0; the texts are valid until the fake is stopped. */
 void fake_telegram_get_sent(struct fake_telegram *fake, size_t index,
                             struct fake_telegram_sent *ret);

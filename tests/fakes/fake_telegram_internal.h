@@ -56,7 +56,8 @@ struct fake_telegram {
     struct web *web;
     pthread_t ticker; /* ends long polls and slow answers */
     pthread_cond_t wake;
-    pthread_mutex_t lock; /* protects everything below */
+    pthread_cond_t sent_more; /* a message was sent */
+    pthread_mutex_t lock;     /* protects everything below */
     bool stopping;
 
     struct json_object *updates[FAKE_TELEGRAM_UPDATES_MAX];

@@ -42,6 +42,7 @@ static struct fake_telegram_entry *record(struct fake_telegram *fake, const char
 {
     ASSERT(fake->sent_count < FAKE_TELEGRAM_SENT_MAX);
     struct fake_telegram_entry *s = &fake->sent[fake->sent_count++];
+    (void)pthread_cond_broadcast(&fake->sent_more);
     *s = (struct fake_telegram_entry){.public = {.chat = chat},
                                       .date_s = clock_wall_us(clock_real()) / USEC_PER_SEC};
     (void)str_copy(str_c(method), s->public.method, sizeof(s->public.method));
