@@ -1,8 +1,9 @@
 /*
  * courier.h: the channels that only send, mail and webhook: each delivers its rows of the outbox.
  *
- *     struct courier *mail = courier_new(COURIER_MAIL, &(struct courier_options){.loop = loop,
- * ...}); courier_start(mail); courier_wake(mail);              // a row was added to the outbox
+ *     struct courier *mail = courier_new(COURIER_MAIL, &options);
+ *     courier_start(mail);
+ *     courier_wake(mail);              // a row was added to the outbox
  *     courier_free(mail);
  *
  * Mail goes to the recipients in mail.to; a mail whose answer was lost is sent again with the same
@@ -17,7 +18,8 @@
  * leaves, and ends as delivered, dead or uncertain; after a crash a row that was being sent is sent
  * again, marked as possibly repeated. An alert says that the channel fails, with the fingerprint
  * "mail:undelivered" or "webhook:undelivered". Neither the URL of the webhook nor its key appears
- * in a text. Without mail.server or webhook.url nothing happens. Thread: ops.
+ * in a text. Without mail.server or webhook.url nothing happens.
+ * Thread: ops.
  */
 #pragma once
 
