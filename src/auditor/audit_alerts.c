@@ -138,11 +138,11 @@ static void known_fingerprint(const struct update *u, const struct finding *find
 
 /* ------------------------------------------------------------------ raised */
 
-static void raise_finding(const struct update *u, int index)
+static void raise_finding(const struct audit_alerts *in, const struct finding *finding,
+                          const char *under)
 {
-    const struct finding *finding = &u->in->findings->items[index];
     char fingerprint[FINDING_FINGERPRINT_SIZE + sizeof(REJECTED)];
-    (void)str_copy(str_c(u->fingerprints[index]), fingerprint, sizeof(fingerprint));
+    (void)str_copy(str_c(under), fingerprint, sizeof(fingerprint));
     if (finding->rejected) {
         /* Keeps it separate from a verified finding of the same problem, which may be open. */
         (void)str_copy(STR_LIT(REJECTED), fingerprint + strlen(fingerprint), sizeof(REJECTED));
@@ -151,13 +151,12 @@ static void raise_finding(const struct update *u, int index)
     AUTO_BUF struct buf check = BUF_INIT(ALERT_CHECK_SIZE - 1);
     finding_evidence_write(finding, &evidence);
     /* A check that is not true now would resolve the alert at once, so it is wrong and dropped. */
-    bool keep =
-        finding->check.present && ground_check(u->in->report, &finding->check) == GROUND_TRUE;
+    bool keep = finding->check.present && ground_check(in->report, &finding->check) == GROUND_TRUE;
     if (keep) {
         finding_check_write(&finding->check, &check);
     }
     audit_alerts_raise(
-        u->in->alerts,
+        in->alerts,
         &(struct alert_spec){.type = finding->type,
                              .severity = finding->severity,
                              .source = "auditor",
@@ -287,6 +286,17 @@ static void load_known(struct update *u)
     }
 }
 
+void audit_alerts_of_rules(const struct audit_alerts *in)
+{
+    for (int i = 0; i < in->findings->count; i++) {
+        char fingerprint[FINDING_FINGERPRINT_SIZE];
+        if (in->findings->items[i].rule != NULL) {
+            finding_fingerprint(&in->findings->items[i], fingerprint);
+            raise_finding(in, &in->findings->items[i], fingerprint);
+        }
+    }
+}
+
 void audit_alerts_update(const struct audit_alerts *in)
 {
     struct update u = {.in = in};
@@ -306,7 +316,9 @@ void audit_alerts_update(const struct audit_alerts *in)
         }
     }
     for (int i = 0; i < in->findings->count; i++) {
-        raise_finding(&u, i);
+        if (in->findings->items[i].rule == NULL) {
+            raise_finding(in, &in->findings->items[i], u.fingerprints[i]);
+        }
     }
     (void)json_object_put(u.report_before);
     free(u.known);

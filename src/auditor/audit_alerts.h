@@ -34,7 +34,11 @@ struct audit_alerts {
     bool answered; /* the model gave a verdict */
 };
 
-/* Before the record of this audit is stored: the last one is the audit before. */
+/* Raises the findings of rules: as soon as the report is read, so that they do not wait for the
+ * model. */
+void audit_alerts_of_rules(const struct audit_alerts *in);
+/* Raises the findings of the model and closes what is over. Before the record of this audit is
+ * stored: the last one is the audit before. */
 void audit_alerts_update(const struct audit_alerts *in);
 
 void audit_alerts_raise(struct alerts *alerts, const struct alert_spec *spec);

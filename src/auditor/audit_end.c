@@ -132,7 +132,6 @@ static void update_alerts(struct auditor *auditor, const struct audit_run *run)
                                                .findings = run->findings,
                                                .started_us = run->started_us,
                                                .answered = answered});
-    broken_resolve(run->report, run->findings, auditor->options.store, alerts);
     if (run->outcome.no_verdict.id != ERR_NONE) {
         raise_no_verdict(auditor, &run->outcome.no_verdict);
     } else if (run->asked) {
@@ -144,6 +143,24 @@ static void update_alerts(struct auditor *auditor, const struct audit_run *run)
         audit_alerts_resolve(alerts, UNPROVEN, "the model's next answer was sound");
     }
     audit_alerts_resolve(alerts, AUDITOR_OVERDUE, "an audit has finished");
+}
+
+void audit_run_raise_broken(struct auditor *auditor)
+{
+    const struct audit_run *run = auditor->run;
+    struct ops_store *store = auditor->options.store;
+    struct err err = {0};
+    struct ops_store_change all;
+    bool together = ops_store_change_begin(store, &all, &err) == 0;
+    audit_alerts_of_rules(&(struct audit_alerts){.alerts = auditor->options.alerts,
+                                                 .store = store,
+                                                 .report = run->report,
+                                                 .findings = run->findings,
+                                                 .started_us = run->started_us});
+    broken_resolve(run->report, run->findings, store, auditor->options.alerts);
+    if (together && ops_store_change_commit(&all, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store what the audit found");
+    }
 }
 
 /* Stores an audit in one commit, so that the loop waits for the disk only once. If the

@@ -172,6 +172,9 @@ static void run_go_on(struct auditor *auditor)
     run->outcome.not_evaluated_count =
         broken_names(run->report, "unknown", run->outcome.not_evaluated);
     ground_findings(run->report, run->findings, 0);
+    if (!run->request.dry_run) {
+        audit_run_raise_broken(auditor);
+    }
     if (run->request.offline) {
         run->outcome.not_asked = "the audit is offline";
     } else if (auditor->options.llm_client == NULL) {

@@ -77,6 +77,9 @@ int audit_run_begin(struct auditor *auditor, const struct auditor_request *reque
 void audit_run_give_up(struct auditor *auditor);
 /* Tells the waiting call how far it is. */
 void audit_run_show_progress(const struct audit_run *run);
-/* Stores, raises and shows what the audit found, and ends it. */
+/* Raises what breaks invariants and resolves what no longer does, in one commit: before the model
+ * is asked, whose answer may take minutes. */
+void audit_run_raise_broken(struct auditor *auditor);
+/* Stores, raises and shows what the model found, and ends the audit. */
 void audit_run_finish(struct auditor *auditor);
 void audit_run_free(struct audit_run *run);

@@ -25,8 +25,9 @@ static int count_commits(const char *what, void *userdata)
     return 0;
 }
 
-/* The loop waits for the disk once, whatever the number of findings. */
-static void an_audit_is_one_commit(void **state)
+/* The loop waits for the disk once before the model and once after it, whatever the number of
+ * findings. */
+static void an_audit_is_two_commits(void **state)
 {
     struct auditor_rig *rig = *state;
     int commits = 0;
@@ -34,7 +35,7 @@ static void an_audit_is_one_commit(void **state)
     ops_store_set_fault(rig->store, count_commits, &commits);
     assert_int_equal(auditor_rig_run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
     ops_store_set_fault(rig->store, NULL, NULL);
-    assert_int_equal(commits, 1);
+    assert_int_equal(commits, 2);
     assert_int_equal(auditor_rig_status(rig, "auditor:", NULL), ALERT_OPEN);
 }
 
@@ -441,6 +442,26 @@ static void a_broken_rule_is_raised_resolved_and_reopened(void **state)
     free(alert);
 }
 
+/* The model, or the helper that reads its answer, may take minutes or hang. */
+static void a_broken_rule_does_not_wait_for_the_model(void **state)
+{
+    struct auditor_rig *rig = *state;
+    rig->model.hang = true;
+    rig->snapshot.books_balance = false;
+    auditor_start(rig->auditor);
+    loop_advance(rig->loop, 21 * USEC_PER_SEC);
+    assert_int_equal(rig->model.asked, 1);
+    assert_int_equal(auditor_rig_audits(rig), 0);
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_int_equal(auditor_rig_status(rig, "auditor:rule:books_flag:engine", alert), ALERT_OPEN);
+    rig->model.text = "{\"findings\":[]}";
+    auditor_rig_answer(&rig->model);
+    assert_int_equal(auditor_rig_audits(rig), 1);
+    assert_int_equal(auditor_rig_status(rig, "auditor:rule:books_flag:engine", alert), ALERT_OPEN);
+    assert_int_equal(alert->count, 1);
+    free(alert);
+}
+
 static void a_stale_heartbeat_is_found_despite_a_new_snapshot(void **state)
 {
     struct auditor_rig *rig = *state;
@@ -741,7 +762,7 @@ static void the_report_holds_all_symbols_and_positions(void **state)
 UNIT_GROUP(auditor, AUDITOR_RIG_TEST(the_cache_and_an_unknown_cost_are_said),
            AUDITOR_RIG_TEST(over_the_budget_there_is_no_verdict),
            AUDITOR_RIG_TEST(the_report_holds_all_symbols_and_positions),
-           AUDITOR_RIG_TEST(an_audit_is_one_commit),
+           AUDITOR_RIG_TEST(an_audit_is_two_commits),
            AUDITOR_RIG_TEST(without_a_model_the_reply_says_so),
            AUDITOR_RIG_TEST(a_dry_run_stores_nothing),
            AUDITOR_RIG_TEST(a_verified_finding_is_raised),
@@ -757,6 +778,7 @@ UNIT_GROUP(auditor, AUDITOR_RIG_TEST(the_cache_and_an_unknown_cost_are_said),
            AUDITOR_RIG_TEST(a_check_resolves_and_reopens_its_alert),
            AUDITOR_RIG_TEST(a_check_that_is_not_true_is_dropped),
            AUDITOR_RIG_TEST(a_broken_rule_is_raised_resolved_and_reopened),
+           AUDITOR_RIG_TEST(a_broken_rule_does_not_wait_for_the_model),
            AUDITOR_RIG_TEST(a_stale_heartbeat_is_found_despite_a_new_snapshot),
            AUDITOR_RIG_TEST(the_schedule_survives_a_restart),
            AUDITOR_RIG_TEST(a_new_interval_moves_the_next_audit),
