@@ -63,9 +63,6 @@ struct audit_sums {
     int64_t audits;
     int64_t no_verdict;          /* the model was asked and gave none */
     struct audit_errors answers; /* of the model */
-    int64_t tokens_in;
-    int64_t tokens_out;
-    int64_t cost_microusd;
 };
 int audit_table_sums(struct ops_store *store, int64_t since_us, struct audit_sums *ret,
                      struct err *err);

@@ -211,12 +211,18 @@ static void add_audits(struct reply *r, const struct audit_sums *a)
                     cell_count(a->answers.rejected), cell_count(a->answers.claimed),
                     cell_pct(share, 1));
     }
-    if (a->tokens_in + a->tokens_out > 0) {
-        reply_field(r, "Cost", "{}, {} tokens in, {} out",
-                    cell_cost((struct dec){a->cost_microusd * 100}), cell_count(a->tokens_in),
-                    cell_count(a->tokens_out));
-    } else {
+}
+
+static void add_spend(struct reply *r, const struct llm_spend *spend)
+{
+    if (spend->calls == 0) {
         reply_field(r, "Cost", "{}", cell_text("none: the model was not asked"));
+        return;
+    }
+    reply_field(r, "Cost", "{} for {} requests", cell_cost(spend->cost_usd),
+                cell_count(spend->calls));
+    if (spend->unpriced > 0) {
+        reply_more(r, ", {} of them at an unknown cost", cell_count(spend->unpriced));
     }
 }
 
@@ -239,6 +245,7 @@ struct reply *notice_weekly(const struct notice_week *week, int64_t now_us)
     reply_field(r, "Rejected", "{}", cell_count(f->rejected));
     reply_field(r, "Open now", "{}", cell_count(f->open));
     add_audits(r, &week->audits);
+    add_spend(r, &week->spend);
     if (none) {
         reply_line(r, "No audit has finished, so nothing was checked.");
     }

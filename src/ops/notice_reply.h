@@ -12,6 +12,7 @@
 #include "model/snapshot.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
+#include "store/llm_call_table.h"
 #include "store/outbox_table.h"
 
 #include <stddef.h>
@@ -51,6 +52,7 @@ struct notice_week {
     int64_t since_us;
     struct alert_findings findings;
     struct audit_sums audits;
+    struct llm_spend spend;   /* of all requests, also of those that failed */
     const struct alert *open; /* worst first */
     int open_count;
 };

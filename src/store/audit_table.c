@@ -112,8 +112,7 @@ int audit_table_sums(struct ops_store *store, int64_t since_us, struct audit_sum
     int rc = row_query_one(
         store->db,
         "SELECT count(*), coalesce(sum(verdict = 'no_verdict'), 0), coalesce(sum(" ANSWERED "), 0),"
-        " coalesce(sum(claimed), 0), coalesce(sum(rejected), 0), coalesce(sum(tokens_in), 0),"
-        " coalesce(sum(tokens_out), 0), coalesce(sum(cost_microusd), 0)"
+        " coalesce(sum(claimed), 0), coalesce(sum(rejected), 0)"
         " FROM audits WHERE finished_us >= ?",
         DB_VALUES(DB_I64(since_us)), &row, err);
     if (rc < 0) {
@@ -124,9 +123,6 @@ int audit_table_sums(struct ops_store *store, int64_t since_us, struct audit_sum
     ret->answers.audits = row_i64(&row);
     ret->answers.claimed = row_i64(&row);
     ret->answers.rejected = row_i64(&row);
-    ret->tokens_in = row_i64(&row);
-    ret->tokens_out = row_i64(&row);
-    ret->cost_microusd = row_i64(&row);
     return row_check(&row, "audits", 0, err);
 }
 

@@ -334,10 +334,8 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
         .findings = {.found = 5, .fixed = 3, .wontfix = 1, .reopened = 1, .rejected = 2, .open = 2},
         .audits = {.audits = 167,
                    .no_verdict = 2,
-                   .answers = {.audits = 165, .claimed = 41, .rejected = 2},
-                   .tokens_in = 1330000,
-                   .tokens_out = 41000,
-                   .cost_microusd = 4605000},
+                   .answers = {.audits = 165, .claimed = 41, .rejected = 2}},
+        .spend = {.cost_usd = {460500000}, .calls = 171, .unpriced = 2},
         .open = open,
         .open_count = OPEN};
     AUTO_REPLY struct reply *reply = notice_weekly(&week, now_us);

@@ -9,6 +9,7 @@
 #include "rigs/reply_text.h"
 #include "store/audit_table.h"
 #include "store/decision_table.h"
+#include "store/llm_call_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trade_table.h"
@@ -461,6 +462,12 @@ static void add_audit(struct rig *rig, const char *verdict, int64_t claimed, int
     (void)str_copy(str_c(verdict), record.verdict, sizeof(record.verdict));
     assert_int_equal(audit_table_add(rig->store, &record, &id, NULL), 0);
     free(record.report_json);
+    /* The request before the one that was answered failed, and cost as much. */
+    for (int i = 0; i < 2; i++) {
+        const struct llm_call_record call = {
+            .at_us = rig->clock.now_wall_us, .model = "claude-test", .cost_usd = {25000000}};
+        assert_int_equal(llm_call_table_add(rig->store, &call, NULL), 0);
+    }
 }
 
 /* What the alerts sent meanwhile. */
@@ -506,7 +513,8 @@ static void the_weekly_digest_comes_once_a_week_at_its_hour(void **state)
         "\"No verdict\",\"spans\":[{\"type\":\"count\",\"value\":1}",
         "\"Model's errors\",\"spans\":[{\"type\":\"count\",\"value\":1}",
         "\"value\":12.5",
-        "0.5",
+        "\"Cost\",\"spans\":[{\"type\":\"money\",\"value\":1,",
+        "\" for \",{\"type\":\"count\",\"value\":4}",
         "second",
         "third"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
