@@ -51,8 +51,13 @@ struct alert_spec {
     const char *description;
     const char *evidence_json; /* array; NULL: none */
     const char *recommendation;
-    const char *check_json;   /* {"pointer","op","value"} evaluated at each audit; NULL: none */
-    const char *note;         /* shown with it: why it was rejected; NULL: none */
+    const char *check_json; /* {"pointer","op","value"} evaluated at each audit; NULL: none */
+    const char *note;       /* shown with it: why it was rejected; NULL: none */
+    /* The fingerprint of what caused it, such as that of a service on which this one depends; NULL:
+     * none. While the alert of this fingerprint is open, this one is listed, and shown in the
+     * message of the other, but not sent by itself. */
+    const char *cause;
+    int64_t run_id;           /* of the command that raises it; 0: none */
     enum alert_status status; /* ALERT_OPEN, or ALERT_REJECTED: stored, never sent */
     /* Reopens a fixed alert of this fingerprint, keeps its count and sends a new message, instead
      * of adding a row. */
@@ -85,6 +90,9 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
 /* Marks the open or acknowledged alert of this fingerprint as fixed; 0 also if there is none. */
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why,
                    struct err *err);
+/* Whether the alerts of this service are quiet now because of maintenance, of the service or of the
+ * whole desk; NULL: of the whole desk. Nothing may be repaired automatically then. */
+bool alerts_in_maintenance(const struct alerts *alerts, const char *service);
 /* A notification that is no alert. */
 struct alert_notice {
     enum notice_kind kind;

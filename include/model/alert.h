@@ -61,9 +61,12 @@ struct alert {
     int64_t count;
     int64_t last_seen_us;
     char acked_by[64];
-    char check_json[ALERT_CHECK_SIZE]; /* "": none */
-    int64_t reopened;                  /* how many times */
-    bool notified;                     /* a message about it was added to the outbox */
-    char note[ALERT_NOTE_SIZE];        /* what the person wrote who closed it last; "": nothing */
-    char closed_by[64];                /* who marked it as fixed or won't fix last; "": nobody */
+    char check_json[ALERT_CHECK_SIZE];  /* "": none */
+    int64_t reopened;                   /* how many times */
+    bool notified;                      /* a message about it was added to the outbox */
+    char note[ALERT_NOTE_SIZE];         /* what the person wrote who closed it last; "": nothing */
+    char closed_by[64];                 /* who marked it as fixed or won't fix last; "": nobody */
+    char cause[ALERT_FINGERPRINT_SIZE]; /* of the alert that caused it, when it was raised last; "":
+                                           none was open */
+    int64_t run_id;                     /* of the command that raised it; 0: none */
 };

@@ -39,6 +39,8 @@ struct alert_new {
     const char *check_json; /* {"pointer":…,"comparison":…,"value":…} or NULL */
     const char *note;       /* NULL: "", or that of before */
     bool rejected;          /* stored with status rejected: never pushed */
+    const char *cause;      /* the fingerprint of what caused it; NULL: "" */
+    int64_t run_id;         /* of the command that raised it; 0: none */
 };
 
 enum alert_raised_how { ALERT_RAISED_NEW, ALERT_RAISED_AGAIN, ALERT_RAISED_SILENTLY };

@@ -121,6 +121,9 @@ static void add_head(struct reply *r, const struct alert *alert, int64_t now_us)
     }
     add_times(r, alert, now_us);
     add_status(r, alert);
+    if (alert->cause[0] != '\0') {
+        reply_line(r, "Cause: %s", alert->cause);
+    }
     if (alert->note[0] != '\0') {
         reply_quote(r, str_c(alert->note));
     }
@@ -197,7 +200,9 @@ void alert_reply_list(const struct alert *alerts, int count, bool more, int64_t 
         int64_t age_us = now_us > alert->created_us ? now_us - alert->created_us : 0;
         reply_cells(r, cell_count(alert->id), cell_text(severity_name(alert->severity)),
                     cell_text(alert->title), cell_duration(age_us), cell_count(alert->count),
-                    cell_text(alert->status == ALERT_ACKNOWLEDGED ? "ack" : ""));
+                    cell_text(alert->status == ALERT_ACKNOWLEDGED ? "ack"
+                              : alert->cause[0] != '\0'           ? alert->cause
+                                                                  : ""));
     }
     reply_para(r, "{} shows details, {} acknowledges.", cell_code("/alerts <number>"),
                cell_code("/ack <number>"));

@@ -22,7 +22,7 @@ int alerts_new(const struct alerts_options *options, struct alerts **ret, struct
     alerts->o = *options;
     alerts_apply(alerts, options->config);
     int rc = alert_gate_load(alerts, err);
-    if (rc < 0) {
+    if (rc < 0 || (rc = alert_maintenance_load(alerts, err)) < 0) {
         alerts_free(alerts);
         return rc;
     }
@@ -38,6 +38,7 @@ void alerts_free(struct alerts *alerts)
     alert_test_stop(alerts);
     alert_tell_end(alerts, false);
     zone_free(alerts->zone);
+    free(alerts->maintenance);
     free(alerts);
 }
 
@@ -266,6 +267,8 @@ static int raise_body(struct alert_change *change, struct err *err)
                                   .source = spec->source,
                                   .check_json = spec->check_json,
                                   .note = spec->note,
+                                  .cause = spec->cause,
+                                  .run_id = spec->run_id,
                                   .rejected = spec->status == ALERT_REJECTED};
     struct alert_raised raised;
     struct alert *alert = change->alert;

@@ -17,6 +17,7 @@
 #include "config/route.h"
 #include "io/zone.h"
 #include "store/alert_message_table.h"
+#include "store/maintenance_table.h"
 #include "store/mute_table.h"
 #include "store/outbox_table.h"
 
@@ -67,7 +68,9 @@ struct alerts {
     bool started; /* the first tick has run */
     struct mute mutes[MUTES_MAX];
     size_t mute_count;
-    size_t mutes_active; /* at the last tick */
+    size_t mutes_active;             /* at the last tick */
+    struct maintenance *maintenance; /* owned: those that have not ended; NULL: none */
+    size_t maintenance_count;
     struct alert_rate rates[2];
     struct alert_dirty dirty[ALERT_DIRTY_MAX];
     size_t dirty_count;
@@ -141,6 +144,9 @@ void alert_mute_list(const struct alerts *alerts, struct reply *r);
 void alert_mute_actions(struct alerts *alerts, struct action_table *table);
 /* Sends the open alerts that were muted and are no more. */
 void alert_mute_tick(struct alerts *alerts);
+
+/* ---- maintenance.c ---- */
+int alert_maintenance_load(struct alerts *alerts, struct err *err);
 
 /* ---- alert_actions.c ---- */
 int alert_find(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err);

@@ -203,6 +203,7 @@ void model_json_alert(struct json_out *out, const struct alert *alert)
     json_out_text(out, "acknowledged_by", alert->acked_by);
     json_out_time(out, "fixed_at", alert->fixed_us);
     json_out_text(out, "closed_by", alert->closed_by);
+    json_out_text(out, "cause", alert->cause);
     json_out_text(out, "note", alert->note);
 }
 

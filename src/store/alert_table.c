@@ -10,7 +10,7 @@
 #define COLUMNS                                                                         \
     "id, alert_type, severity, title, description, evidence, recommendation, status,"   \
     " created_at, acknowledged_at, fixed_at, fingerprint, source, count, last_seen_at," \
-    " acked_by, check_json, reopened, notified, note, closed_by"
+    " acked_by, check_json, reopened, notified, note, closed_by, cause, run_id"
 #define SEVERITY_RANK                                                              \
     "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2" \
     " WHEN 'low' THEN 1 ELSE 0 END"
@@ -53,6 +53,8 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
     ret->notified = row_bool(&row);
     row_text(&row, ret->note, sizeof(ret->note));
     row_text(&row, ret->closed_by, sizeof(ret->closed_by));
+    row_text(&row, ret->cause, sizeof(ret->cause));
+    ret->run_id = row_i64(&row);
     return row_check(&row, "monitoring_alerts", ret->id, err);
 }
 
@@ -91,14 +93,15 @@ static int insert(struct ops_store *store, const struct alert_new *a, const char
         store->db,
         "INSERT INTO monitoring_alerts(alert_type, severity, title, description, evidence,"
         " recommendation, status, created_at, fingerprint, source, last_seen_at, check_json,"
-        " note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " note, cause, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         DB_VALUES(DB_TEXT_C(alert_type_name(a->type)), DB_TEXT_C(severity_name(a->severity)),
                   DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
                   DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
                   DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
                   DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(status),
                   DB_TEXT_C(now), DB_TEXT_C(a->fingerprint), DB_TEXT_C(a->source), DB_TEXT_C(now),
-                  DB_TEXT_C(a->check_json), DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE))),
+                  DB_TEXT_C(a->check_json), DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE)),
+                  DB_TEXT_C(a->cause), DB_I64(a->run_id)),
         err);
     if (rc == 0) {
         *ret = (struct alert_raised){
@@ -115,13 +118,14 @@ static int count_again(struct ops_store *store, const struct alert_new *a, int64
         store->db,
         "UPDATE monitoring_alerts SET count = count + 1, last_seen_at = ?, alert_type = ?,"
         " severity = ?, title = ?, description = ?, evidence = ?, recommendation = ?,"
-        " check_json = ?, note = coalesce(nullif(?, ''), note) WHERE id = ?",
+        " check_json = ?, note = coalesce(nullif(?, ''), note), cause = ?, run_id = ? WHERE id = ?",
         DB_VALUES(DB_TEXT_C(now), DB_TEXT_C(alert_type_name(a->type)),
                   DB_TEXT_C(severity_name(severity)), DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
                   DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
                   DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
                   DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(a->check_json),
-                  DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE)), DB_I64(id)),
+                  DB_TEXT(row_cut(a->note, ALERT_NOTE_SIZE)), DB_TEXT_C(a->cause),
+                  DB_I64(a->run_id), DB_I64(id)),
         err);
 }
 
@@ -172,6 +176,7 @@ int alert_table_raise(struct ops_store *store, const struct alert_new *a, int64_
     int rc = too_long("evidence", a->evidence, ALERT_EVIDENCE_SIZE, err);
     if (rc < 0 || (rc = too_long("check", a->check_json, ALERT_CHECK_SIZE, err)) < 0 ||
         (rc = too_long("fingerprint", a->fingerprint, ALERT_FINGERPRINT_SIZE, err)) < 0 ||
+        (rc = too_long("cause", a->cause, ALERT_FINGERPRINT_SIZE, err)) < 0 ||
         (rc = too_long("source", a->source, sizeof(((struct alert *)0)->source), err)) < 0) {
         return rc;
     }

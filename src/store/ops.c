@@ -198,6 +198,27 @@ static const char schema_llm_calls[] =
 /* When a closed finding came back, for the weekly digest. */
 static const char schema_reopened[] = "ALTER TABLE monitoring_alerts ADD COLUMN reopened_at TEXT;";
 
+/* What caused an alert, the incidents with their time lines, and maintenance. */
+static const char schema_incidents[] =
+    "ALTER TABLE monitoring_alerts ADD COLUMN cause TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE monitoring_alerts ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX alerts_caused ON monitoring_alerts(cause) WHERE cause <> ''"
+    " AND status IN ('open', 'acknowledged', 'wontfix');"
+    "CREATE TABLE incidents(id INTEGER PRIMARY KEY REFERENCES monitoring_alerts(id)"
+    " ON DELETE CASCADE, opened_us INTEGER NOT NULL, closed_us INTEGER NOT NULL DEFAULT 0,"
+    " merged_into INTEGER NOT NULL DEFAULT 0, escalated INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX incidents_open ON incidents(id) WHERE closed_us = 0;"
+    "CREATE TABLE incident_events(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " incident_id INTEGER NOT NULL REFERENCES incidents(id) ON DELETE CASCADE,"
+    " at_us INTEGER NOT NULL, kind TEXT NOT NULL, alert_id INTEGER NOT NULL,"
+    " run_id INTEGER NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX incident_events_of ON incident_events(incident_id, id);"
+    "CREATE TABLE maintenance(id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL,"
+    " begun_us INTEGER NOT NULL, until_us INTEGER NOT NULL, reason TEXT NOT NULL,"
+    " user TEXT NOT NULL, run_id INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX maintenance_now ON maintenance(service) WHERE ended_us = 0;"
+    "ALTER TABLE held_notices ADD COLUMN because TEXT NOT NULL DEFAULT '';";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -217,6 +238,7 @@ static const struct db_migration migrations[] = {
     {"answers of the model", schema_answers},
     {"requests to the model", schema_llm_calls},
     {"when findings came back", schema_reopened},
+    {"incidents, maintenance", schema_incidents},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
