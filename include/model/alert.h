@@ -66,7 +66,7 @@ struct alert {
     bool notified;                      /* a message about it was added to the outbox */
     char note[ALERT_NOTE_SIZE];         /* what the person wrote who closed it last; "": nothing */
     char closed_by[64];                 /* who marked it as fixed or won't fix last; "": nobody */
-    char cause[ALERT_FINGERPRINT_SIZE]; /* of the alert that caused it, when it was raised last; "":
-                                           none was open */
+    char cause[ALERT_FINGERPRINT_SIZE]; /* the fingerprint of the open alert that caused it; "":
+                                           none is open */
     int64_t run_id;                     /* of the command that raised it; 0: none */
 };

@@ -110,3 +110,22 @@ int alert_table_findings(struct ops_store *store, int64_t since_us, struct alert
 /* Open and acknowledged alerts by severity (index: enum severity). */
 int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY_CRITICAL + 1],
                        struct err *err);
+
+/* ---- causes ---- */
+
+/* Open and acknowledged alerts that name this cause, the oldest first; returns their number. */
+int alert_table_caused_by(struct ops_store *store, const char *fingerprint, int64_t *ret_ids,
+                          size_t max, struct err *err);
+/* From when on an alert whose cause is over is sent by itself; 0: never. */
+int alert_table_set_due(struct ops_store *store, int64_t id, int64_t due_us, struct err *err);
+/* Alerts whose time has come, of any status; returns their number. */
+int alert_table_due(struct ops_store *store, int64_t now_us, int64_t *ret_ids, size_t max,
+                    struct err *err);
+int alert_table_set_severity(struct ops_store *store, int64_t id, enum severity severity,
+                             struct err *err);
+/* Open and acknowledged alerts that an earlier run of the same command with the same arguments
+ * raised; returns their number. */
+int alert_table_of_command(struct ops_store *store, int64_t run_id, int64_t *ret_ids, size_t max,
+                           struct err *err);
+/* If more than so many are open or acknowledged: the oldest of the lowest severity; else 0. */
+int alert_table_least(struct ops_store *store, int64_t beyond, int64_t *ret_id, struct err *err);

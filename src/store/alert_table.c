@@ -10,7 +10,11 @@
 #define COLUMNS                                                                         \
     "id, alert_type, severity, title, description, evidence, recommendation, status,"   \
     " created_at, acknowledged_at, fixed_at, fingerprint, source, count, last_seen_at," \
-    " acked_by, check_json, reopened, notified, note, closed_by, cause, run_id"
+    " acked_by, check_json, reopened, notified, note, closed_by, run_id,"               \
+    " CASE WHEN cause <> '' AND EXISTS (SELECT 1 FROM monitoring_alerts AS other WHERE" \
+    " other.fingerprint = monitoring_alerts.cause AND other.status IN ('open',"         \
+    " 'acknowledged', 'wontfix') AND other.status <> 'wontfix' AND other.id <>"         \
+    " monitoring_alerts.id) THEN cause ELSE '' END"
 #define SEVERITY_RANK                                                              \
     "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2" \
     " WHEN 'low' THEN 1 ELSE 0 END"
@@ -53,8 +57,8 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
     ret->notified = row_bool(&row);
     row_text(&row, ret->note, sizeof(ret->note));
     row_text(&row, ret->closed_by, sizeof(ret->closed_by));
-    row_text(&row, ret->cause, sizeof(ret->cause));
     ret->run_id = row_i64(&row);
+    row_text(&row, ret->cause, sizeof(ret->cause));
     return row_check(&row, "monitoring_alerts", ret->id, err);
 }
 
@@ -490,4 +494,78 @@ int alert_table_findings(struct ops_store *store, int64_t since_us, struct alert
                                    .rejected = row_i64(&row),
                                    .open = row_i64(&row)};
     return row_check(&row, "monitoring_alerts", 0, err);
+}
+
+/* ------------------------------------------------------------------ causes */
+
+int alert_table_caused_by(struct ops_store *store, const char *fingerprint, int64_t *ret_ids,
+                          size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    size_t n = 0;
+    int rc = db_query(store->db,
+                      "SELECT id FROM monitoring_alerts WHERE cause = ?1 AND cause <> ''"
+                      " AND status IN ('open', 'acknowledged', 'wontfix') AND status <> 'wontfix'"
+                      " AND fingerprint <> ?1 ORDER BY id LIMIT ?2",
+                      DB_VALUES(DB_TEXT_C(fingerprint), DB_I64((int64_t)max)), &rows, err);
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret_ids[n++] = db_i64(rows, 0);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int alert_table_set_due(struct ops_store *store, int64_t id, int64_t due_us, struct err *err)
+{
+    return row_update(store->db, "UPDATE monitoring_alerts SET due_us = ? WHERE id = ?",
+                      DB_VALUES(DB_I64(due_us), DB_I64(id)), ERR_STORE_NOT_FOUND, "alert", id, err);
+}
+
+int alert_table_due(struct ops_store *store, int64_t now_us, int64_t *ret_ids, size_t max,
+                    struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    size_t n = 0;
+    int rc = db_query(store->db,
+                      "SELECT id FROM monitoring_alerts WHERE due_us > 0 AND due_us <= ?"
+                      " ORDER BY due_us LIMIT ?",
+                      DB_VALUES(DB_I64(now_us), DB_I64((int64_t)max)), &rows, err);
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret_ids[n++] = db_i64(rows, 0);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int alert_table_set_severity(struct ops_store *store, int64_t id, enum severity severity,
+                             struct err *err)
+{
+    return row_update(store->db, "UPDATE monitoring_alerts SET severity = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT_C(severity_name(severity)), DB_I64(id)),
+                      ERR_STORE_NOT_FOUND, "alert", id, err);
+}
+
+int alert_table_of_command(struct ops_store *store, int64_t run_id, int64_t *ret_ids, size_t max,
+                           struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    size_t n = 0;
+    int rc = db_query(store->db,
+                      "SELECT a.id FROM monitoring_alerts a JOIN command_runs b ON b.id = a.run_id"
+                      " JOIN command_runs r ON r.id = ?1 WHERE a.status IN ('open',"
+                      " 'acknowledged', 'wontfix') AND a.status <> 'wontfix' AND a.run_id < ?1"
+                      " AND b.command = r.command AND b.args = r.args ORDER BY a.id LIMIT ?2",
+                      DB_VALUES(DB_I64(run_id), DB_I64((int64_t)max)), &rows, err);
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret_ids[n++] = db_i64(rows, 0);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int alert_table_least(struct ops_store *store, int64_t beyond, int64_t *ret_id, struct err *err)
+{
+    return db_get_i64(store->db,
+                      "SELECT id FROM monitoring_alerts WHERE status IN ('open', 'acknowledged',"
+                      " 'wontfix') AND status <> 'wontfix' AND (SELECT count(*) FROM"
+                      " monitoring_alerts WHERE status IN ('open', 'acknowledged', 'wontfix')"
+                      " AND status <> 'wontfix') > ? ORDER BY (" SEVERITY_RANK "), id LIMIT 1",
+                      DB_VALUES(DB_I64(beyond)), 0, ret_id, err);
 }

@@ -202,6 +202,8 @@ static const char schema_reopened[] = "ALTER TABLE monitoring_alerts ADD COLUMN 
 static const char schema_incidents[] =
     "ALTER TABLE monitoring_alerts ADD COLUMN cause TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE monitoring_alerts ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE monitoring_alerts ADD COLUMN due_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX alerts_due ON monitoring_alerts(due_us) WHERE due_us > 0;"
     "CREATE INDEX alerts_caused ON monitoring_alerts(cause) WHERE cause <> ''"
     " AND status IN ('open', 'acknowledged', 'wontfix');"
     "CREATE TABLE incidents(id INTEGER PRIMARY KEY REFERENCES monitoring_alerts(id)"

@@ -351,6 +351,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP TABLE people; DROP TABLE factor_secrets; DROP TABLE recovery_codes;"
            " ALTER TABLE confirmations DROP COLUMN basis;"
            " ALTER TABLE monitoring_alerts DROP COLUMN reopened_at; DROP INDEX alerts_caused;"
+           " DROP INDEX alerts_due; ALTER TABLE monitoring_alerts DROP COLUMN due_us;"
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
            " DROP TABLE incident_events; DROP TABLE incidents; DROP TABLE maintenance;"
