@@ -14,7 +14,7 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base io model store config market agents risk venue engine \
-         access command trading alerts report auditor assistant health chat api ops cli main
+         access command trading alerts report auditor assistant health deploy chat api ops cli main
 USES_base      :=
 USES_model     := base io
 USES_io        := base
@@ -35,22 +35,23 @@ USES_report    := $(LAYER4)
 USES_auditor   := $(ACTIONS) report
 USES_assistant := $(ACTIONS)
 USES_health    := $(ACTIONS)
+USES_deploy    := $(ACTIONS)
 USES_chat      := $(ACTIONS) report auditor assistant health
 USES_api       := $(ACTIONS) report auditor assistant health
-USES_ops       := $(ACTIONS) report auditor assistant health chat api
+USES_ops       := $(ACTIONS) report auditor assistant health deploy chat api
 USES_cli       := $(USES_engine) engine $(USES_ops) ops
 USES_main      := $(USES_cli) cli
 
 # ---------------------------------------------------------------- dependencies
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libmicrohttpd-dev libcairo2-dev zlib1g-dev libxgboost-dev \
-                liboath-dev libqrencode-dev libedit-dev \
+                liboath-dev libqrencode-dev libedit-dev libarchive-dev \
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd
+PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd libarchive
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))

@@ -50,6 +50,13 @@ int file_lock(const char *path, int *ret_fd, struct err *err);
  * file, or a folder if `folder` is set; else ERR_FILE_UNTRUSTED. */
 int file_check_trusted(const char *path, bool folder, struct err *err);
 
+/* Removes a file, a link, or a folder with everything in it; follows no link. Nothing there is no
+ * error. */
+int file_remove_tree(const char *path, struct err *err);
+/* Fills *err for an errno ("path: could not <what>: …") and returns the negative id: FILE_MISSING,
+ * FILE_DENIED, FILE_NO_SPACE, else FILE_FAILED. */
+int file_error(struct err *err, int error, const char *what, const char *path);
+
 /* The names of a folder's entries. */
 struct file_names {
     size_t count;

@@ -5,6 +5,7 @@
  *     sign_make(&seed, message, signature);
  *     secret_wipe(&seed, sizeof(seed));
  *     sign_check(public_hex, message, signature_hex)
+ *     rc = sign_hash_file(path, hash, &size_bytes, err);  // what a signature of a file is about
  *
  * In secret.c, the only file that includes libsodium.
  * Always true: the expanded private key exists only inside a call and is wiped before it returns.
@@ -16,6 +17,7 @@
 
 #define SIGN_PUBLIC_SIZE 65  /* 32 bytes as hex and a NUL */
 #define SIGN_SIZE        129 /* 64 bytes as hex and a NUL */
+#define SIGN_HASH_SIZE   65  /* SHA-256 as hex and a NUL */
 
 void sign_public(const struct secret_key *seed, char ret_hex[SIGN_PUBLIC_SIZE]);
 void sign_make(const struct secret_key *seed, struct str message, char ret_hex[SIGN_SIZE]);
@@ -23,3 +25,6 @@ void sign_make(const struct secret_key *seed, struct str message, char ret_hex[S
 bool sign_check(struct str public_hex, struct str message, struct str signature_hex);
 /* True for 64 hex digits. */
 bool sign_is_public(struct str hex);
+/* SHA-256 of a regular file, as sha256sum prints it. It waits for the disk. */
+int sign_hash_file(const char *path, char ret_hex[SIGN_HASH_SIZE], int64_t *ret_bytes,
+                   struct err *err);

@@ -16,7 +16,7 @@
 
 #define SETTLED_TRIES 3
 
-static int file_error(struct err *err, int error, const char *what, const char *path)
+int file_error(struct err *err, int error, const char *what, const char *path)
 {
     enum err_id id = ERR_FILE_FAILED;
     if (error == ENOENT || error == ENOTDIR) {
@@ -300,6 +300,34 @@ int file_check_trusted(const char *path, bool folder, struct err *err)
                        (unsigned)st.st_mode & 07777);
     }
     return 0;
+}
+
+/* The kernel's own walk would follow a link that was put in place of a folder. */
+static int remove_below(int at, const char *name)
+{
+    AUTO_FD int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOTDIR || errno == ELOOP ? unlinkat(at, name, 0) : -1;
+    }
+    DIR *dir = fdopendir(dup(fd));
+    const struct dirent *e;
+    int rc = dir == NULL ? -1 : 0;
+    while (rc == 0 && (e = readdir(dir)) != NULL) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            rc = remove_below(fd, e->d_name);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return rc < 0 ? rc : unlinkat(at, name, AT_REMOVEDIR);
+}
+
+int file_remove_tree(const char *path, struct err *err)
+{
+    return remove_below(AT_FDCWD, path) == 0 || errno == ENOENT
+               ? 0
+               : file_error(err, errno, "remove", path);
 }
 
 static int by_name(const void *a, const void *b)

@@ -14,6 +14,7 @@
 #include <sodium/crypto_aead_xchacha20poly1305.h>
 #include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/crypto_generichash.h>
+#include <sodium/crypto_hash_sha256.h>
 #include <sodium/crypto_pwhash.h>
 #include <sodium/crypto_secretbox.h>
 #include <sodium/crypto_shorthash.h>
@@ -420,4 +421,30 @@ bool sign_check(struct str public_hex, struct str message, struct str signature_
            read_hex(signature_hex, signature, sizeof(signature)) &&
            crypto_sign_verify_detached(signature, (const unsigned char *)message.ptr, message.len,
                                        public_key) == 0;
+}
+
+int sign_hash_file(const char *path, char ret_hex[SIGN_HASH_SIZE], int64_t *ret_bytes,
+                   struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    crypto_hash_sha256_state hash;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    unsigned char chunk[16384];
+    struct stat st;
+    ssize_t n;
+    *ret_bytes = 0;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        return file_error(err, fd < 0 ? errno : EINVAL, "read a regular file", path);
+    }
+    (void)crypto_hash_sha256_init(&hash);
+    while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+        if (n < 0 && errno != EINTR) {
+            return file_error(err, errno, "read", path);
+        }
+        (void)crypto_hash_sha256_update(&hash, chunk, n > 0 ? (size_t)n : 0);
+        *ret_bytes += n > 0 ? n : 0;
+    }
+    (void)crypto_hash_sha256_final(&hash, digest);
+    (void)sodium_bin2hex(ret_hex, SIGN_HASH_SIZE, digest, sizeof(digest));
+    return 0;
 }

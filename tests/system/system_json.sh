@@ -125,6 +125,11 @@ subcommand audit --config "$conf" --state "$state" --json --verbose
 subcommand report --config "$conf" --state "$state" --json
 printf 'x\n' | "$ND" secret set CLAUDE_API_KEY --config "$conf" --state "$state" > /dev/null
 subcommand secret list --config "$conf" --state "$state" --json
+subcommand release key "$WORK/release.key" --json
+mkdir "$WORK/folder" && echo x > "$WORK/folder/x"
+subcommand release pack "$WORK/folder" --name demo --version 1 --out "$WORK/demo-1.tar.gz" --json
+subcommand release sign "$WORK/demo-1.tar.gz" --key "$WORK/release.key" --json
+subcommand release verify "$WORK/demo-1.tar.gz" --json
 subcommand check-config "$conf" --json
 subcommand version --json
 subcommand backtest --data simulated:7:10 --json --trades

@@ -6,6 +6,7 @@ tap_start "$@"
 cd "$WORK" || exit 1
 printf 'time,open,high,low,close,volume\n1767225600,1,2,1,2,5\n1767225900,2,3,2,3,5\n' > candles.csv
 printf '/pause\n' | timeout 30 "$ND" run --config quiet.yaml --state old > /dev/null 2>&1
+mkdir folder && cp candles.csv folder/
 ln -s /dev/zero zero # were it replaced by a file, only the link would be lost
 yes 0123456789abcdef | head -n 6000 | tr -d '\n' > long
 
@@ -20,6 +21,7 @@ watch|--once --config quiet.yaml --state none
 pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none
 secret|list --config quiet.yaml --state old
+release|pack folder --name a --version 1
 check-config|quiet.yaml
 config|--config quiet.yaml
 auditlog|show --config quiet.yaml --state old

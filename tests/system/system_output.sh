@@ -13,6 +13,7 @@ cat > model.json <<'JSON'
 {"learner": {"feature_names": [], "feature_types": [], "gradient_booster": {"model": {"gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "1"}, "iteration_indptr": [0, 1], "tree_info": [0], "trees": [{"base_weights": [0.1, -0.2, 0.3], "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [], "default_left": [0, 0, 0], "id": 0, "left_children": [1, -1, -1], "loss_changes": [1, 0, 0], "parents": [2147483647, 0, 0], "right_children": [2, -1, -1], "split_conditions": [0.5, -0.2, 0.3], "split_indices": [0, 0, 0], "split_type": [0, 0, 0], "sum_hessian": [2, 1, 1], "tree_param": {"num_deleted": "0", "num_feature": "1", "num_nodes": "3", "size_leaf_vector": "1"}}]}, "name": "gbtree"}, "learner_model_param": {"base_score": "5E-1", "num_class": "0", "num_feature": "1", "num_target": "1"}, "objective": {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}}, "version": [2, 0, 0]}
 JSON
 printf '0.1\n0.9\n' > rows.csv
+mkdir folder && cp rows.csv folder/
 
 # A state folder with a run, and one with a running daemon.
 printf '/pause\n/resume\n/status\n' | timeout 30 "$ND" run --config quiet.yaml --state old > /dev/null 2>&1
@@ -31,6 +32,8 @@ watch||watch --once --config quiet.yaml --state live
 otp||otp --config quiet.yaml --state live
 secret||secret list --config quiet.yaml --state old
 secret||secret list --json --config quiet.yaml --state old
+release||release key release.key
+release||release pack folder --version 1
 check-config||check-config quiet.yaml --state old
 config||config --config quiet.yaml
 config||config --schema
