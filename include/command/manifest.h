@@ -61,11 +61,19 @@ struct manifest_backoff {
     int64_t max_us;
 };
 
+/* A step that reads is repeated until a condition on its outputs holds. */
+struct manifest_wait {
+    char condition[160]; /* checked (when.h); "": the step runs once */
+    int64_t every_us;    /* from the end of one reading to the next */
+    int64_t within_us;   /* from the beginning of the step, also over a restart; then it fails */
+};
+
 struct manifest_step {
     char id[24]; /* "": its outputs cannot be used */
     const struct action *action;
     char when[160]; /* checked (when.h); "": always */
-    int group;      /* of a parallel group; 0: none. Its steps are consecutive */
+    struct manifest_wait until;
+    int group; /* of a parallel group; 0: none. Its steps are consecutive */
     struct manifest_backoff backoff;
     struct manifest_with *with; /* owned by the manifest, as args */
     int with_count;

@@ -14,6 +14,9 @@
 #define BACKOFF_FACTOR     2
 #define BACKOFF_FACTOR_MAX 10
 #define BACKOFF_MAX_US     (30 * USEC_PER_SEC)
+#define EVERY_DEFAULT_US   (2 * USEC_PER_SEC)
+#define EVERY_MIN_US       (500 * USEC_PER_MSEC)
+#define WITHIN_MAX_US      USEC_PER_DAY
 
 /* The action whose output may be used here: of a step before this one, and not in the same parallel
  * group. */
@@ -187,30 +190,88 @@ static int read_backoff(const struct manifest_reader *r, const struct yaml_node 
 struct when_user {
     const struct manifest_reader *r;
     const struct manifest_step *step;
+    bool own; /* the outputs of the step itself count, too */
 };
+
+static bool is_own_output(const struct manifest_step *step, struct str name)
+{
+    struct str output = name, id;
+    return str_split(&output, '.', &id) && str_equal_c(id, step->id) &&
+           action_has_output(step->action, output);
+}
 
 static bool is_known(const void *userdata, struct str name, struct err *err)
 {
     const struct when_user *user = userdata;
     int arg = -1;
-    return manifest_steps_check_name(user->r->m, user->step, name, &arg, err) == 0;
+    return (user->own && is_own_output(user->step, name)) ||
+           manifest_steps_check_name(user->r->m, user->step, name, &arg, err) == 0;
+}
+
+/* A condition under `key`; it stays empty if there is none. */
+static int read_condition(const struct manifest_reader *r, const struct yaml_node *item,
+                          const char *key, const struct when_user *user, char *ret, size_t size)
+{
+    const struct yaml_node *node = yaml_get(item, key);
+    int rc = manifest_read_text(r, item, key, false, ret, size);
+    if (rc < 0 || node == NULL) {
+        return rc;
+    }
+    struct err why = {0};
+    size_t offset = 0;
+    if (when_check(str_c(ret), &(struct when_names){is_known, user}, &offset, &why) < 0) {
+        struct yaml_node at = *node;
+        at.column += (int)offset;
+        return manifest_complain(r, &at, "%s: %s", key, why.context);
+    }
+    return 0;
 }
 
 static int read_when(const struct manifest_reader *r, const struct yaml_node *item,
                      struct manifest_step *step)
 {
-    const struct yaml_node *node = yaml_get(item, "when");
-    int rc = manifest_read_text(r, item, "when", false, step->when, sizeof(step->when));
-    if (rc < 0 || node == NULL) {
+    const struct when_user user = {.r = r, .step = step};
+    return read_condition(r, item, "when", &user, step->when, sizeof(step->when));
+}
+
+static int read_wait_time(const struct manifest_reader *r, const struct yaml_node *item,
+                          const char *key, int64_t *ret_us)
+{
+    const struct yaml_node *node = yaml_get(item, key);
+    if (node != NULL && (!value_parse_duration(yaml_text(node), ret_us) || *ret_us < EVERY_MIN_US ||
+                         *ret_us > WITHIN_MAX_US)) {
+        return manifest_complain(r, node, "%s must be a duration from 500ms to 1d", key);
+    }
+    return 0;
+}
+
+/* `until`, `every` and `within`. */
+static int read_until(const struct manifest_reader *r, const struct yaml_node *item,
+                      struct manifest_step *step)
+{
+    struct manifest_wait *wait = &step->until;
+    const struct when_user user = {.r = r, .step = step, .own = true};
+    const struct yaml_node *until = yaml_get(item, "until");
+    const struct yaml_node *every = yaml_get(item, "every");
+    const struct yaml_node *within = yaml_get(item, "within");
+    if (until == NULL) {
+        const struct yaml_node *alone = every != NULL ? every : within;
+        return alone == NULL ? 0 : manifest_complain(r, alone, "every and within belong to until");
+    }
+    if (step->action->effect != ACTION_READS) {
+        return manifest_complain(r, until, "until repeats the step, and %s does not only read",
+                                 step->action->name);
+    }
+    wait->every_us = EVERY_DEFAULT_US;
+    int rc = read_condition(r, item, "until", &user, wait->condition, sizeof(wait->condition));
+    if (rc < 0 || (rc = read_wait_time(r, item, "every", &wait->every_us)) < 0 ||
+        (rc = read_wait_time(r, item, "within", &wait->within_us)) < 0) {
         return rc;
     }
-    const struct when_user user = {.r = r, .step = step};
-    struct err why = {0};
-    size_t offset = 0;
-    if (when_check(str_c(step->when), &(struct when_names){is_known, &user}, &offset, &why) < 0) {
-        struct yaml_node at = *node;
-        at.column += (int)offset;
-        return manifest_complain(r, &at, "when: %s", why.context);
+    if (wait->condition[0] == '\0' || wait->within_us <= wait->every_us) {
+        return manifest_complain(r, until,
+                                 "until needs a condition, and within: a duration longer "
+                                 "than every");
     }
     return 0;
 }
@@ -237,13 +298,14 @@ static int read_id(const struct manifest_reader *r, const struct yaml_node *item
 static int read_step(const struct manifest_reader *r, const struct yaml_node *item, int group,
                      struct manifest_step *step)
 {
-    static const char *const keys[] = {"run",     "id",      "when",    "with",
-                                       "timeout", "retries", "backoff", NULL};
+    static const char *const keys[] = {"run",     "id",    "when",  "with",   "timeout", "retries",
+                                       "backoff", "until", "every", "within", NULL};
     int rc = 0;
     step->group = group;
     if ((rc = manifest_check_keys(r, item, keys)) < 0 || (rc = read_action(r, item, step)) < 0 ||
         (rc = read_id(r, item, step)) < 0 || (rc = manifest_args_read_with(r, item, step)) < 0 ||
-        (rc = read_when(r, item, step)) < 0 || (rc = read_limits(r, item, step)) < 0) {
+        (rc = read_when(r, item, step)) < 0 || (rc = read_until(r, item, step)) < 0 ||
+        (rc = read_limits(r, item, step)) < 0) {
         return rc;
     }
     return read_backoff(r, item, step);

@@ -4,8 +4,12 @@
 #include "base/trace.h"
 #include "io/json_out.h"
 #include "run.h"
+#include "when.h"
 
 #include <string.h>
+
+#define LAST_READING_US (1 * USEC_PER_SEC)  /* for a reading at the end of a wait */
+#define SHOWN_GAP_US    (60 * USEC_PER_SEC) /* between two messages about a long wait */
 
 static void on_timer(void *userdata);
 
@@ -150,6 +154,94 @@ static int64_t retry_delay_us(const struct step *s)
     return delay_us - (int64_t)(mix % 1000) * (delay_us / 5) / 1000;
 }
 
+/* -------------------------------------------------------------------------------- waiting ---- */
+
+static bool is_waiting_for(const struct step *s)
+{
+    return manifest_step_of(s)->until.condition[0] != '\0';
+}
+
+static int64_t waited_us(const struct step *s)
+{
+    return clock_mono_us(clock_of(s)) - s->began_mono_us;
+}
+
+static int64_t wait_left_us(const struct step *s)
+{
+    return manifest_step_of(s)->until.within_us - waited_us(s);
+}
+
+/* "state down, latency_ms 12": what the last reading gave. */
+static void add_outputs(const struct step *s, struct buf *out)
+{
+    for (int i = 0; i < s->output_count; i++) {
+        buf_addf(out, "%s%s %s", i == 0 ? "" : ", ", s->outputs[i].name, s->outputs[i].value);
+    }
+}
+
+/* Shows progress sixty times in a short wait, and once a minute in a long one. */
+static void show_wait(struct step *s)
+{
+    int64_t gap_us = manifest_step_of(s)->until.within_us / 60;
+    int64_t now_us = clock_mono_us(clock_of(s));
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    if (s->shown_mono_us != 0 &&
+        now_us - s->shown_mono_us < (gap_us < SHOWN_GAP_US ? gap_us : SHOWN_GAP_US)) {
+        return;
+    }
+    s->shown_mono_us = now_us;
+    buf_addf(&text, "until %s, ", manifest_step_of(s)->until.condition);
+    clock_add_duration(&text, waited_us(s));
+    buf_add_c(&text, " of ");
+    clock_add_duration(&text, manifest_step_of(s)->until.within_us);
+    buf_add_c(&text, s->output_count > 0 ? "; now " : "");
+    add_outputs(s, &text);
+    str_cut(buf_str(&text), s->progress, sizeof(s->progress));
+    run_want_progress(s->run);
+}
+
+static void fail_wait(struct step *s)
+{
+    const struct manifest_wait *wait = &manifest_step_of(s)->until;
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    struct err err = {0};
+    clock_add_duration(&text, wait->within_us);
+    buf_add_c(&text, s->output_count > 0 ? "; last seen: " : "");
+    add_outputs(s, &text);
+    (void)err_set(&err, ERR_STEP_NOT_MET, "%s, within %s", wait->condition, text.data);
+    step_fail(s, &err);
+}
+
+static bool value_of(const void *userdata, struct str name, struct buf *out)
+{
+    return run_args_value(userdata, name, out);
+}
+
+/* A reading succeeded: ends the step if the condition holds, or prepares the next reading. */
+static void check_wait(struct step *s)
+{
+    const struct manifest_wait *wait = &manifest_step_of(s)->until;
+    const struct when_values values = {.value = value_of, .userdata = s->run};
+    bool holds = false;
+    struct err err = {0};
+    if (when_eval(str_c(wait->condition), &values, &holds, &err) < 0) {
+        step_fail(s, &err);
+    } else if (holds) {
+        end(s, STEP_DONE);
+    } else if (wait_left_us(s) <= 0) {
+        fail_wait(s);
+    } else {
+        int64_t left_us = wait_left_us(s);
+        char shown[sizeof(s->progress)];
+        memcpy(shown, s->progress, sizeof(shown));
+        release_call(s);
+        memcpy(s->progress, shown, sizeof(shown));
+        s->attempt = 0;
+        show_wait(s);
+        arm(s, STEP_TIMER_AGAIN, left_us < wait->every_us ? left_us : wait->every_us);
+    }
+}
+
 /* Ends the step, or prepares a retry. failure NULL: the action succeeded. */
 static void settle(struct step *s, const struct err *failure)
 {
@@ -162,12 +254,14 @@ static void settle(struct step *s, const struct err *failure)
     } else if (failure != NULL && may_retry(s, failure)) {
         release_call(s);
         s->attempt++;
-        arm(s, STEP_TIMER_RETRY, retry_delay_us(s));
+        arm(s, STEP_TIMER_AGAIN, retry_delay_us(s));
         (void)snprintf(s->progress, sizeof(s->progress), "%s; retrying",
                        err_info(failure->id)->message);
         run_want_progress(s->run);
     } else if (failure != NULL) {
         step_fail(s, failure);
+    } else if (is_waiting_for(s)) {
+        check_wait(s);
     } else {
         end(s, STEP_DONE);
     }
@@ -298,6 +392,11 @@ static int64_t limit_us(const struct step *s)
             limit_us = s->values[p].duration_us + MANIFEST_MARGIN_US;
         }
     }
+    if (is_waiting_for(s)) {
+        int64_t left_us = wait_left_us(s);
+        left_us = left_us < LAST_READING_US ? LAST_READING_US : left_us;
+        limit_us = left_us < limit_us ? left_us : limit_us;
+    }
     return limit_us;
 }
 
@@ -338,6 +437,11 @@ static void time_out(struct step *s)
     const struct manifest_step *m = manifest_step_of(s);
     struct err err = {0};
     AUTO_BUF struct buf limit = BUF_INIT(64);
+    if (is_waiting_for(s) && wait_left_us(s) <= 0) {
+        abandon_call(s);
+        fail_wait(s);
+        return;
+    }
     clock_add_duration(&limit, limit_us(s));
     (void)err_set(&err, ERR_STEP_TIMEOUT, "%s, after %s", m->action->name, limit.data);
     abandon_call(s);
@@ -355,8 +459,10 @@ static void on_timer(void *userdata)
         }
         time_out(s);
         break;
-    case STEP_TIMER_RETRY:
-        s->progress[0] = '\0';
+    case STEP_TIMER_AGAIN:
+        if (!is_waiting_for(s)) {
+            s->progress[0] = '\0';
+        }
         s->called = false;
         break;
     }
@@ -433,7 +539,10 @@ bool step_restore(struct step *s, const struct run_step *row)
     s->began_us = row->started_us;
     s->ended_us = row->ended_us;
     s->took_us = row->ended_us > row->started_us ? row->ended_us - row->started_us : 0;
-    s->began_mono_us = clock_mono_us(clock_of(s));
+    /* The time that it has waited counts. Whatever the wall clock says, it reads once more. */
+    int64_t ago_us = clock_wall_us(clock_of(s)) - s->began_us;
+    bool counts = row->state == RUN_STEP_RUNNING && is_waiting_for(s) && ago_us > 0;
+    s->began_mono_us = clock_mono_us(clock_of(s)) - (counts ? ago_us : 0);
     return true;
 }
 

@@ -33,7 +33,7 @@ enum step_state {
 /* What the row of a step says. */
 enum step_row { STEP_ROW_NONE, STEP_ROW_RUNNING, STEP_ROW_ENDED };
 
-enum step_timer { STEP_TIMER_LIMIT, STEP_TIMER_RETRY };
+enum step_timer { STEP_TIMER_LIMIT, STEP_TIMER_AGAIN };
 
 struct step_output {
     char name[24];
@@ -55,7 +55,8 @@ struct step {
     struct err err;             /* of a failed step */
     int64_t began_us, ended_us; /* wall clock */
     int64_t began_mono_us, took_us;
-    char label[160]; /* "Restart a service (service: demo)", once it was called */
+    int64_t shown_mono_us; /* when `progress` last said what it waits for */
+    char label[160];       /* "Restart a service (service: demo)", once it was called */
 
     struct action_call call;  /* call.reply is the step's reply once it has ended */
     struct arg_value *values; /* owns call.args */

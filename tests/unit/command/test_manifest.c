@@ -65,6 +65,16 @@ static void broken_manifests_are_refused_with_line_and_column(void **state)
         {GOOD_HEAD "steps: [{run: test.stop}]\n" EXAMPLES, "needs emergency: true"},
         {GOOD_HEAD "steps: [{run: test.money, with: {symbol: BTC-USD}}]\n" EXAMPLES,
          "moves money: the command needs confirm: true"},
+        {GOOD_HEAD "steps: [{run: test.read, within: 5s}]\n" EXAMPLES,
+         "5:34: every and within belong to until"},
+        {GOOD_HEAD "steps: [{run: test.read, until: 1 == 1}]\n" EXAMPLES,
+         "5:33: until needs a condition, and within"},
+        {GOOD_HEAD "steps: [{id: a, run: test.read, until: $a.nil == 1, within: 9s}]\n" EXAMPLES,
+         "5:40: until: no earlier step has the id a"},
+        {GOOD_HEAD "steps: [{run: test.read, until: 1 == 1, within: 2d}]\n" EXAMPLES,
+         "5:49: within must be a duration from 500ms to 1d"},
+        {GOOD_HEAD "steps: [{run: test.note, until: 1 == 1, within: 9s}]\n" EXAMPLES,
+         "5:33: until repeats the step, and test.note does not only read"},
     };
     struct runner_rig rig = {0};
     runner_rig_actions(&rig);
