@@ -14,4 +14,5 @@ extern const struct action action_access_rows[];
 extern const struct action action_runs_rows[];
 extern const struct action action_users_rows[];
 extern const struct action action_otp_rows[];
+extern const struct action approval_rows[];
 extern const struct value_domain action_access_users; /* userdata: struct builtin */

@@ -341,14 +341,14 @@ static void name_symbols(struct manifest *m, const struct manifest_step *step)
 }
 
 int manifest_args_read_with(const struct manifest_reader *r, const struct yaml_node *step_node,
-                            struct manifest_step *step)
+                            const char *key, struct manifest_step *step)
 {
-    const struct yaml_node *map = yaml_get(step_node, "with");
+    const struct yaml_node *map = yaml_get(step_node, key);
     if (map != NULL && map->kind != YAML_MAPPING) {
-        return manifest_complain(r, map, "with must be a mapping");
+        return manifest_complain(r, map, "%s must be a mapping", key);
     }
     if (yaml_len(map) > ACTION_PARAMS_MAX) {
-        return manifest_complain(r, map, "with has more than %d entries", ACTION_PARAMS_MAX);
+        return manifest_complain(r, map, "%s has more than %d entries", key, ACTION_PARAMS_MAX);
     }
     step->with = calloc(yaml_len(map) + 1, sizeof(step->with[0]));
     ASSERT(step->with != NULL);

@@ -73,9 +73,9 @@ int manifest_read_factor(const struct manifest_reader *r, const struct yaml_node
 /* A copy that the manifest owns. */
 const char *manifest_keep(struct manifest *m, const char *text);
 int manifest_args_read(const struct manifest_reader *r, const struct yaml_node *root);
-/* The `with` of a step, whose action is set. */
+/* The parameters of a step, whose action is set: the mapping under `key`. */
 int manifest_args_read_with(const struct manifest_reader *r, const struct yaml_node *step_node,
-                            struct manifest_step *step);
+                            const char *key, struct manifest_step *step);
 /* After the steps: every argument has a type now. */
 int manifest_args_check(const struct manifest_reader *r, const struct yaml_node *root);
 /* Refuses an example that could not be bound; symbols, services and the like are not looked up. */

@@ -1,3 +1,4 @@
+#include "approval.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "call.h"
@@ -120,6 +121,9 @@ static int read_action(const struct manifest_reader *r, const struct yaml_node *
         return rc;
     }
     const struct yaml_node *at = yaml_get(item, "run");
+    if (strcmp(name, APPROVAL_ACTION) == 0) {
+        return manifest_complain(r, at, "write this step as approve: {text: …, within: 10m}");
+    }
     step->action = action_find(r->actions, name);
     if (step->action == NULL) {
         const char *near = NULL;
@@ -303,12 +307,32 @@ static int read_step(const struct manifest_reader *r, const struct yaml_node *it
     int rc = 0;
     step->group = group;
     if ((rc = manifest_check_keys(r, item, keys)) < 0 || (rc = read_action(r, item, step)) < 0 ||
-        (rc = read_id(r, item, step)) < 0 || (rc = manifest_args_read_with(r, item, step)) < 0 ||
+        (rc = read_id(r, item, step)) < 0 ||
+        (rc = manifest_args_read_with(r, item, "with", step)) < 0 ||
         (rc = read_when(r, item, step)) < 0 || (rc = read_until(r, item, step)) < 0 ||
         (rc = read_limits(r, item, step)) < 0) {
         return rc;
     }
     return read_backoff(r, item, step);
+}
+
+/* `approve: {text: …, within: 10m, role: admin}`: the run waits for another person. */
+static int read_approval(const struct manifest_reader *r, const struct yaml_node *item,
+                         struct manifest_step *step)
+{
+    static const char *const keys[] = {"approve", "id", "when", NULL};
+    int rc = manifest_check_keys(r, item, keys);
+    step->action = action_find(r->actions, APPROVAL_ACTION);
+    step->timeout_us = TIMEOUT_DEFAULT_US; /* prolonged by what it waits */
+    if (rc == 0 && step->action->lowest > r->m->role) {
+        rc = manifest_complain(r, item, "approve needs a command with role %s",
+                               role_name(step->action->lowest));
+    }
+    if (rc < 0 || (rc = read_id(r, item, step)) < 0 ||
+        (rc = manifest_args_read_with(r, item, "approve", step)) < 0) {
+        return rc;
+    }
+    return read_when(r, item, step);
 }
 
 /* One list of steps while it is read. */
@@ -326,7 +350,15 @@ static int add_step(const struct manifest_reader *r, const struct yaml_node *ite
                                  MANIFEST_STEPS_MAX);
     }
     (*list->count)++; /* before, so that the step is in the list while it is checked */
-    return read_step(r, item, group, &list->steps[*list->count - 1]);
+    struct manifest_step *step = &list->steps[*list->count - 1];
+    const struct yaml_node *approve = item->kind == YAML_MAPPING ? yaml_get(item, "approve") : NULL;
+    if (approve == NULL) {
+        return read_step(r, item, group, step);
+    }
+    if (group != 0 || list->steps != r->m->steps) {
+        return manifest_complain(r, approve, "approve is a step of its own under steps");
+    }
+    return read_approval(r, item, step);
 }
 
 static int add_group(const struct manifest_reader *r, const struct yaml_node *item,

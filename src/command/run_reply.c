@@ -161,7 +161,7 @@ struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char 
     }
     reply_gap(r);
     if (stage == STAGE_APPROVE) {
-        stage_add_others(run, r);
+        stage_add_others(run, ROLE_NONE, r);
     }
     add_question(r, stage, code, expiry.data);
 

@@ -1,3 +1,4 @@
+#include "approval.h"
 #include "command/reply_json.h"
 #include "run.h"
 #include "run_reply.h"
@@ -184,8 +185,10 @@ static int write_step_end(const struct run *run, const struct step *s, struct er
     }
     int rc =
         outputs.len == 0 ? 0 : run_table_step_outputs(store, run->id, s->index, outputs.data, err);
-    if (rc < 0 || (rc = run_table_step_end(store, run->id, s->index, row_state(s), result.data,
-                                           s->ended_us, err)) < 0) {
+    if (rc < 0 ||
+        (rc = run_table_step_end(store, run->id, s->index, row_state(s), result.data, s->ended_us,
+                                 err)) < 0 ||
+        (rc = approval_write_end(s, err)) < 0) {
         return rc;
     }
     return audit_step_end(run, s, err);

@@ -1,3 +1,4 @@
+#include "approval.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/trace.h"
@@ -521,6 +522,9 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         in->on_reply(a.reply, a.err.id == ERR_NONE ? NULL : &a.err, in->userdata);
     }
     reply_free(a.reply);
+    if (a.approval != NULL) {
+        approval_settle(a.approval, in->who->name, a.approval_yes);
+    }
     if (a.cancel != NULL) {
         (void)run_cancel(a.cancel, in->who->name);
     }

@@ -1,3 +1,4 @@
+#include "approval.h"
 #include "run_reply.h"
 #include "runner_internal.h"
 #include "store/confirmation_table.h"
@@ -18,6 +19,7 @@ bool runner_cancel_names_run(struct runner *runner, const struct line *line)
     struct confirmation c;
     return line->count == 2 && strcmp(line->words[0], "cancel") == 0 &&
            run_number(line->words[1]) > 0 && runner_held_find(runner, line->words[1]) == NULL &&
+           approval_find(runner, line->words[1]) == NULL &&
            confirmation_table_get(runner->o.store, line->words[1], &c, NULL) < 0;
 }
 

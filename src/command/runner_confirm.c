@@ -1,3 +1,4 @@
+#include "approval.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/trace.h"
@@ -18,12 +19,14 @@
 #define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* checked at least so often: the wall clock may jump */
 #define BATCH           32
 
-/* A code that no other confirmation has. */
-static int free_code(struct runner *runner, char ret_code[CODE_CHARS + 1], struct err *err)
+int runner_confirm_code(struct runner *runner, char ret_code[CODE_CHARS + 1], struct err *err)
 {
     for (int i = 0; i < CODE_TRIES; i++) {
         struct confirmation other;
         secret_nonce(ret_code, CODE_CHARS);
+        if (approval_find(runner, ret_code) != NULL) {
+            continue;
+        }
         int rc = confirmation_table_get(runner->o.store, ret_code, &other, err);
         if (rc == -ERR_STORE_NOT_FOUND) {
             err_clear(err);
@@ -46,7 +49,7 @@ static int store_prompt(const struct run *run, enum stage_id stage, const struct
                              .chat_id = run->chat_id,
                              .expires_us = clock_wall_us(runner->o.clock) +
                                            runner->o.config->commands_confirm_expiry_us};
-    int rc = free_code(runner, ret_code, err);
+    int rc = runner_confirm_code(runner, ret_code, err);
     if (rc < 0) {
         return rc;
     }
@@ -465,6 +468,10 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     }
     if (a->unrecorded.id != ERR_NONE) {
         return runner_refuse(runner, in, "confirm.refused", &a->unrecorded, NULL, a, err);
+    }
+    struct step *step = approval_find(runner, code);
+    if (step != NULL) {
+        return approval_answer(step, in, yes, a, err);
     }
     int rc = confirmation_table_get(runner->o.store, code, &c, err);
     if (rc == -ERR_STORE_NOT_FOUND) {

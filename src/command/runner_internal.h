@@ -29,13 +29,15 @@ struct admission {
     struct run *cancel;           /* a running run to cancel */
     struct run *start;            /* a run whose first step is stored as running */
     struct held_prompt *answered; /* to be marked as used */
-    bool open;                    /* the transaction has begun */
-    bool reads;                   /* a run that changes nothing: it need not be synced */
-    bool edit;                    /* the reply replaces the message with the pressed button */
-    int64_t outbox_id;            /* of the refusal; 0: not posted */
-    const struct rate *limit;     /* the limit that the first refused message exceeded */
-    bool rated;                   /* the rate limit has already counted this invocation */
-    bool command_rated;           /* and so has the limit of the command */
+    struct step *approval;        /* a step whose approval was given or refused */
+    bool approval_yes;
+    bool open;                /* the transaction has begun */
+    bool reads;               /* a run that changes nothing: it need not be synced */
+    bool edit;                /* the reply replaces the message with the pressed button */
+    int64_t outbox_id;        /* of the refusal; 0: not posted */
+    const struct rate *limit; /* the limit that the first refused message exceeded */
+    bool rated;               /* the rate limit has already counted this invocation */
+    bool command_rated;       /* and so has the limit of the command */
     struct err unrecorded; /* why ops.db cannot be written. Then no transaction is open, nothing is
                             * stored, and replies go to `deliver`. ERR_NONE: the normal case */
 };
@@ -79,6 +81,8 @@ void runner_on_flooded(void *runner);
 void runner_limit_release(struct runner *runner);
 
 /* runner_confirm.c: prompts and the answers to them. */
+/* A code that no other open prompt has. */
+int runner_confirm_code(struct runner *runner, char ret_code[CODE_CHARS + 1], struct err *err);
 /* Asks at a stage. open: the prompt before, which was answered and becomes this one; NULL: none. */
 int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_id stage,
                        const struct confirmation *open, struct admission *a, struct err *err);

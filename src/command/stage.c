@@ -142,25 +142,24 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
     return 0;
 }
 
-/* An approval comes from another person: another id, and another name, because one person may have
- * an id on each channel. The API's token identifies nobody, so the person who asked may hold it. */
-static int answer_approval(struct run *run, const struct invocation *in,
-                           const struct confirmation *open, struct admission *a, bool *ret_passed,
-                           struct err *err)
+int stage_check_other(const struct run *run, const struct principal *who, struct err *why)
+{
+    bool same = (run->who.id == who->id && run->who.channel == who->channel) ||
+                strcmp(run->who.name, who->name) == 0;
+    enum err_id refused = same                           ? ERR_FOUR_EYES_SELF
+                          : who->channel == CHANNEL_HTTP ? ERR_FOUR_EYES_TOKEN
+                                                         : ERR_NONE;
+    return refused == ERR_NONE
+               ? 0
+               : err_set(why, refused, "run %lld of %s", (long long)run->id, run->who.name);
+}
+
+static int answer_approval(struct run *run, const struct invocation *in, struct admission *a,
+                           bool *ret_passed, struct err *err)
 {
     struct runner *runner = run->runner;
     struct err why = {0};
-    bool same = (open->user_id == in->who->id &&
-                 strcmp(open->channel, channel_name(in->who->channel)) == 0) ||
-                strcmp(run->who.name, in->who->name) == 0;
-    if (same) {
-        (void)err_set(&why, ERR_FOUR_EYES_SELF, "run %lld of %s", (long long)run->id,
-                      run->who.name);
-        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
-    }
-    if (in->who->channel == CHANNEL_HTTP) {
-        (void)err_set(&why, ERR_FOUR_EYES_TOKEN, "run %lld of %s", (long long)run->id,
-                      run->who.name);
+    if (stage_check_other(run, in->who, &why) < 0) {
         return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
     if (manifest_permit(run->m, in->who, run->args, &why) < 0) {
@@ -199,32 +198,37 @@ int stage_answer(struct run *run, const struct invocation *in, const struct conf
         }
         return try_code(run, in, a, ret_passed, err);
     case STAGE_APPROVE:
-        return answer_approval(run, in, open, a, ret_passed, err);
+        return answer_approval(run, in, a, ret_passed, err);
     case STAGE_COUNT:
         break;
     }
     return 0;
 }
 
-/* The i-th of telegram.users; *ret_may: another person who may approve. False: no more users. */
-static bool next_other(const struct run *run, int i, struct principal *ret, bool *ret_may)
+bool stage_next_other(const struct run *run, enum role role, int i, struct principal *ret,
+                      bool *ret_may)
 {
     bool more = access_telegram_user(run->runner->o.access, i, ret);
-    *ret_may = more && strcmp(ret->name, run->who.name) != 0 &&
+    *ret_may = more && strcmp(ret->name, run->who.name) != 0 && ret->role >= role &&
                manifest_permit(run->m, ret, run->args, NULL) == 0;
     return more;
 }
 
-void stage_add_others(const struct run *run, struct reply *prompt)
+void stage_name_others(const struct run *run, enum role role, struct buf *out)
 {
-    AUTO_BUF struct buf names = BUF_INIT(4096);
     struct principal who;
     bool may;
-    for (int i = 0; next_other(run, i, &who, &may); i++) {
+    for (int i = 0; stage_next_other(run, role, i, &who, &may); i++) {
         if (may) {
-            buf_addf(&names, "%s%s", names.len == 0 ? "" : ", ", who.name);
+            buf_addf(out, "%s%s", out->len == 0 ? "" : ", ", who.name);
         }
     }
+}
+
+void stage_add_others(const struct run *run, enum role role, struct reply *prompt)
+{
+    AUTO_BUF struct buf names = BUF_INIT(4096);
+    stage_name_others(run, role, &names);
     if (names.len > 0) {
         reply_line(prompt, "Another person has to approve it: %s.", names.data);
     } else {
@@ -238,7 +242,7 @@ int stage_ask_others(const struct run *run, const struct reply *prompt, struct e
     struct principal who;
     bool may;
     int rc = 0;
-    for (int i = 0; rc == 0 && next_other(run, i, &who, &may); i++) {
+    for (int i = 0; rc == 0 && stage_next_other(run, ROLE_NONE, i, &who, &may); i++) {
         if (!may) {
             continue;
         }

@@ -30,8 +30,17 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
 /* Whether the answer yes of this person passes the stage of a prompt; otherwise it is refused. */
 int stage_answer(struct run *run, const struct invocation *in, const struct confirmation *open,
                  struct admission *a, bool *ret_passed, struct err *err);
+/* An approval comes from another person: another id, and another name, because one person may have
+ * an id on each channel. The API's token identifies nobody, so the person who asked may hold it.
+ * Errors: FOUR_EYES_SELF, FOUR_EYES_TOKEN. */
+int stage_check_other(const struct run *run, const struct principal *who, struct err *why);
+/* The i-th of telegram.users; *ret_may: another person who may approve, with at least this role.
+ * False: no more users. */
+bool stage_next_other(const struct run *run, enum role role, int i, struct principal *ret,
+                      bool *ret_may);
+void stage_name_others(const struct run *run, enum role role, struct buf *out); /* "bob, carol" */
 /* Adds who may approve. */
-void stage_add_others(const struct run *run, struct reply *prompt);
+void stage_add_others(const struct run *run, enum role role, struct reply *prompt);
 /* Shows the prompt for an approval to the other people who may give it. */
 int stage_ask_others(const struct run *run, const struct reply *prompt, struct err *err);
 /* Replaces these copies, when the prompt is closed. Does nothing at another stage. */

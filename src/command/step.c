@@ -1,5 +1,6 @@
 #include "step.h"
 
+#include "approval.h"
 #include "base/check.h"
 #include "base/trace.h"
 #include "io/json_out.h"
@@ -78,6 +79,7 @@ void step_release(struct step *s)
     abandon_call(s);
     release_call(s);
     clear_outputs(s);
+    approval_free(s->approval);
     loop_source_free(s->timer);
     reply_free(s->call.reply);
 }

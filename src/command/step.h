@@ -40,6 +40,7 @@ struct step_output {
     char *value; /* owned */
 };
 
+struct approval;
 struct run;
 
 struct step {
@@ -68,6 +69,7 @@ struct step {
     int output_count;
     char note[STEP_NOTE_SIZE]; /* what the call remembers */
     char progress[200];
+    struct approval *approval; /* owned; of a step `approve` (approval.h) */
     enum step_timer timer_kind;
     struct loop_source *timer; /* made when it is first needed */
 };
