@@ -380,7 +380,7 @@ test-with-deps:
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
-	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
+	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
