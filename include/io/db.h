@@ -55,6 +55,11 @@ struct db_options {
 /* Creates a missing file with mode 0640, unless read_only. */
 int db_open(const struct db_options *options, struct db **ret, struct err *err);
 void db_free(struct db *db); /* rolls back an open transaction */
+static inline void db_cleanup(struct db **slot)
+{
+    db_free(*slot);
+}
+#define AUTO_DB AUTO(db_cleanup)
 
 enum db_type { DB_TYPE_NULL, DB_TYPE_I64, DB_TYPE_DOUBLE, DB_TYPE_TEXT, DB_TYPE_BLOB };
 
@@ -154,6 +159,10 @@ int db_begin(struct db *db, struct err *err);
 int db_begin_unsynced(struct db *db, struct err *err); /* its commit is like db_run_unsynced */
 /* For a reader: until db_rollback all statements see the file as it is now. */
 int db_begin_read(struct db *db, struct err *err);
+/* The same, and opens a second connection for reading, with a transaction that sees the file as of
+ * the same moment, so that another thread can read it meanwhile. *ret_second, which the caller
+ * frees, is NULL if there is none: a database in memory, or one that others write all the time. */
+int db_begin_read_twice(struct db *db, struct db **ret_second, struct err *err);
 int db_commit(struct db *db, struct err *err);
 int db_sync(struct db *db, struct err *err); /* waits for the disk if something is unsynced */
 void db_rollback(struct db *db);             /* no-op for NULL and without an open transaction */

@@ -1,5 +1,8 @@
+#include "base/auto.h"
 #include "base/check.h"
 #include "db_private.h"
+
+#define SAME_TRIES 5
 
 static const char *const undo_sql[UNDO_COUNT] = {
     [UNDO_ALL] = "ROLLBACK",
@@ -64,6 +67,50 @@ int db_begin_read(struct db *db, struct err *err)
         roll_back(db);
     }
     return rc;
+}
+
+/* Differs once another connection has committed since this connection looked last; inside a
+ * transaction it is that of its moment. */
+static int data_version(struct db *db, int64_t *ret, struct err *err)
+{
+    return db_get_i64(db, "PRAGMA data_version", DB_NO_VALUES, 0, ret, err);
+}
+
+/* *ret_same: nobody committed between the beginnings of the two transactions. */
+static int begin_both(struct db *db, struct db *second, bool *ret_same, struct err *err)
+{
+    int64_t before = 0, after = 0;
+    int rc = data_version(second, &before, err);
+    rc = rc < 0 ? rc : db_begin_read(db, err);
+    rc = rc < 0 ? rc : db_begin_read(second, err);
+    rc = rc < 0 ? rc : data_version(second, &after, err);
+    *ret_same = rc == 0 && before == after;
+    return rc;
+}
+
+int db_begin_read_twice(struct db *db, struct db **ret_second, struct err *err)
+{
+    AUTO_DB struct db *second = NULL;
+    struct db_options options = db->options;
+    const char *file = sqlite3_db_filename(db->sqlite, "main");
+    *ret_second = NULL;
+    if (file == NULL || file[0] == '\0') { /* also an older schema that was upgraded in memory */
+        return db_begin_read(db, err);
+    }
+    options.path = db->path;
+    options.read_only = true;
+    int rc = db_open(&options, &second, NULL);
+    for (int tries = 0; rc == 0 && tries < SAME_TRIES; tries++) {
+        bool same = false;
+        rc = begin_both(db, second, &same, NULL);
+        if (same) {
+            *ret_second = TAKE(second);
+            return 0;
+        }
+        db_rollback(second);
+        db_rollback(db);
+    }
+    return db_begin_read(db, err);
 }
 
 /* Only outside a transaction. */

@@ -53,7 +53,7 @@ const struct invariant *invariant_find(const char *id)
 
 /* ------------------------------------------------------------------ what it needs */
 
-/* One word of `needs`: a pointer, or POINTER>=N. Writes why it is missing. */
+/* One word of `needs`: the name of a fact, a pointer, or POINTER>=N. Writes why it is missing. */
 static bool has_need(struct source *source, struct str need, struct buf *why)
 {
     char pointer[96];
@@ -62,6 +62,11 @@ static bool has_need(struct source *source, struct str need, struct buf *why)
     (void)str_split(&rest, '>', &name);
     bool bounded = rest.len > 1 && str_to_double(str_n(rest.ptr + 1, rest.len - 1), &least);
     ASSERT(str_copy(name, pointer, sizeof(pointer)));
+    if (pointer[0] != '/') {
+        bool known = source_has_fact(source, pointer);
+        buf_addf(why, "%s%s", known ? "" : pointer, known ? "" : " is not known");
+        return known;
+    }
     struct json_object *found = json_at(source->root, pointer);
     if (found == NULL) {
         buf_addf(why, "%s is not known", pointer);
@@ -166,11 +171,17 @@ static void add_outcome(struct source *source, const struct row *row, struct jso
     json_out_end(out);
 }
 
-void invariants_add(struct source *source, struct json_out *out)
+/* Whether it needs the finished report, or what comes of the trades. */
+static bool is_last(const struct row *row)
 {
-    json_out_object(out, "invariants");
+    return row->database == REPORT || strstr(row->needs, "trades_") != NULL;
+}
+
+void invariants_add(struct source *source, bool last, struct json_out *out)
+{
     for (size_t i = 0; i < COUNT_OF(table); i++) {
-        add_outcome(source, &table[i], out);
+        if (is_last(&table[i]) == last) {
+            add_outcome(source, &table[i], out);
+        }
     }
-    json_out_end(out);
 }

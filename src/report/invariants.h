@@ -8,5 +8,6 @@
 #include "report/invariant.h"
 #include "source.h"
 
-/* Adds "invariants" to the report. */
-void invariants_add(struct source *source, struct json_out *out);
+/* Adds, as members, those that read tables, or those that read the report or need the facts of
+ * trades_add: these come last. */
+void invariants_add(struct source *source, bool last, struct json_out *out);

@@ -14,6 +14,8 @@
 #include "store/trading.h"
 #include "trades.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* An order without an answer for ten minutes of market time is stuck. In an accelerated market the
@@ -238,8 +240,6 @@ static int add_rule_texts(struct report *report, struct source *source)
 static void read_trading(struct report *report, struct source *source, struct json_out *out)
 {
     struct json_out account = JSON_OUT_TREE(report->account);
-    struct err err = {0};
-    gap("trades", trades_add(source, &report->settings, out, &err), report);
     sections_add(source, true, out, gap, report);
     sections_add_account(source, &account, gap, report);
     gap("rules", add_rule_texts(report, source), report);
@@ -251,6 +251,56 @@ static void read_ops(struct report *report, struct source *source, struct ops_st
     sections_add(source, false, out, gap, report);
     add_audit_log(report, ops);
     gap("alerts", add_known(report, source), report);
+}
+
+/* ------------------------------------------------------------------ the trades */
+
+/* The pass over the trades, which takes as long as all else: many are read by a thread of its own.
+ */
+struct trades_pass {
+    struct trades *trades;
+    struct db *db;
+    bool begun; /* by the thread */
+    pthread_t thread;
+    int rc;
+    struct err err;
+};
+
+static void *read_trades(void *userdata)
+{
+    struct trades_pass *pass = userdata;
+    pass->rc = trades_read(pass->trades, pass->db, &pass->err);
+    return NULL;
+}
+
+static void trades_begin(struct trades_pass *pass, const struct report *report,
+                         const struct source *source)
+{
+    int64_t window_us = report->hours * USEC_PER_HOUR;
+    *pass =
+        (struct trades_pass){.trades = trades_new(&report->settings, report->market_us - window_us,
+                                                  report->market_us - 2 * window_us),
+                             .db = source->trades != NULL ? source->trades : source->trading};
+    if (source->trades != NULL) {
+        sigset_t all, before;
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        pass->begun = pthread_create(&pass->thread, NULL, read_trades, pass) == 0;
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+}
+
+static void trades_end(struct trades_pass *pass, struct report *report, struct source *source,
+                       struct json_out *out)
+{
+    if (pass->begun) {
+        ASSERT(pthread_join(pass->thread, NULL) == 0);
+    } else {
+        (void)read_trades(pass);
+    }
+    gap("trades", pass->rc < 0 ? pass->rc : trades_add(pass->trades, source, out, &pass->err),
+        report);
+    trades_free(pass->trades);
 }
 
 /* ------------------------------------------------------------------ the document */
@@ -272,7 +322,14 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
                 struct err *err)
 {
     struct source source = {0};
+    struct trades_pass pass = {0};
     struct json_out out = JSON_OUT_TREE(report->root);
+    struct json_out invariants = JSON_OUT_TREE(report->root);
+    int rc = source_open(&source, trading != NULL ? trading_store_db(trading) : NULL,
+                         ops != NULL ? ops_store_db(ops) : NULL, report->root, err);
+    if (rc < 0) {
+        return rc;
+    }
     if (trading != NULL) {
         add_state(report, trading);
     } else {
@@ -280,20 +337,22 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
         json_out_text(&gaps, "trading", "no database yet");
     }
     add_meta(report);
-    int rc = source_open(&source, trading != NULL ? trading_store_db(trading) : NULL,
-                         ops != NULL ? ops_store_db(ops) : NULL, report->root, err);
-    if (rc < 0) {
-        return rc;
-    }
     add_facts(report, &source);
     if (trading != NULL) {
+        trades_begin(&pass, report, &source);
         read_trading(report, &source, &out);
     }
     if (ops != NULL) {
         read_ops(report, &source, ops, &out);
         privacy_add_people(report->privacy, ops);
     }
-    invariants_add(&source, &out);
+    json_out_object(&invariants, "invariants");
+    invariants_add(&source, false, &invariants);
+    if (trading != NULL) {
+        trades_end(&pass, report, &source, &out);
+    }
+    invariants_add(&source, true, &invariants);
+    json_out_end(&invariants);
     source_close(&source);
     glossary_add(&out);
     privacy_clean(report->privacy, report->root);

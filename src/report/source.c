@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_SIZE 64
+#define NAME_SIZE   64
+#define MANY_TRADES 20000 /* worth a thread of their own */
 
 /* ------------------------------------------------------------------ facts */
 
@@ -42,6 +43,13 @@ static void fact(struct str name, struct db_value *ret, void *userdata)
     }
 }
 
+static bool has_many_trades(struct db *db)
+{
+    int64_t last = 0;
+    return db_get_i64(db, "SELECT max(id) FROM trades", DB_NO_VALUES, 0, &last, NULL) == 0 &&
+           last >= MANY_TRADES;
+}
+
 static int open_one(struct source *source, struct db *db, bool *ret_own, struct err *err)
 {
     if (db == NULL) {
@@ -50,9 +58,11 @@ static int open_one(struct source *source, struct db *db, bool *ret_own, struct 
     int rc = db_function(db, "fact", fact, source, err);
     /* The same rows are read by many statements. */
     rc = rc < 0 ? rc : db_exec(db, "PRAGMA cache_size = -16384", err);
-    *ret_own = rc == 0 && !db_in_transaction(db);
-    if (*ret_own && (rc = db_begin_read(db, err)) < 0) {
-        *ret_own = false;
+    if (rc == 0 && !db_in_transaction(db)) {
+        rc = db == source->trading && has_many_trades(db)
+                 ? db_begin_read_twice(db, &source->trades, err)
+                 : db_begin_read(db, err);
+        *ret_own = rc == 0;
     }
     return rc;
 }
@@ -78,6 +88,7 @@ void source_close(struct source *source)
     if (source->own[1]) {
         db_rollback(source->ops);
     }
+    db_free(source->trades);
     (void)json_object_put(source->facts);
     *source = (struct source){0};
 }
@@ -86,6 +97,11 @@ void source_fact_i64(struct source *source, const char *name, int64_t value)
 {
     struct json_out out = JSON_OUT_TREE(source->facts);
     json_out_i64(&out, name, value);
+}
+
+bool source_has_fact(const struct source *source, const char *name)
+{
+    return json_get(source->facts, name) != NULL;
 }
 
 bool source_has(struct source *source, const char *pointer)

@@ -23,17 +23,20 @@
 
 struct source {
     struct db *trading; /* NULL: none */
+    struct db *trades;  /* a second connection to trading.db for another thread; NULL: none */
     struct db *ops;     /* NULL: none */
     struct json_object *root;
     struct json_object *facts;
     bool own[2]; /* the transactions on trading and ops are the source's */
 };
 
+/* A trading.db with many trades gets a second connection, which sees the same moment. */
 int source_open(struct source *source, struct db *trading, struct db *ops, struct json_object *root,
                 struct err *err);
 void source_close(struct source *source);
 
 void source_fact_i64(struct source *source, const char *name, int64_t value);
+bool source_has_fact(const struct source *source, const char *name);
 /* Whether the report has a value there that is not null. */
 bool source_has(struct source *source, const char *pointer);
 

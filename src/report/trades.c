@@ -17,24 +17,34 @@
 /* A power of two well above SYMBOLS_LIMIT, so that a look-up takes one or two steps. */
 #define SLOTS 1024
 
+/* Kept small: each trade is added to eight of them. */
 struct tally {
-    char name[32];
     int64_t count;
     int64_t wins;
-    int64_t losses;
     int64_t pnl_e8;
-    int64_t win_e8;
-    int64_t loss_e8;
     int64_t fees_e8;
     int64_t held_us;
-    int64_t longest_us;
     double size; /* sum of the notionals */
+    char name[32];
 };
 
-struct pass {
+struct period {
+    struct tally sum;
+    int64_t losses;
+    int64_t win_e8;
+    int64_t loss_e8;
+    int64_t longest_us;
+};
+
+struct trades {
     const struct settings *settings;
-    struct tally all;
-    struct tally earlier;
+    int64_t since_us;
+    int64_t earlier_us;
+    int64_t ever;        /* the number of all trades */
+    int64_t ever_pnl_e8; /* their profit */
+    bool overflowed;     /* which is too large */
+    struct period now;
+    struct period earlier;
     struct tally exits[EXITS_MAX];
     int exit_count;
     struct tally hours[HOURS];
@@ -63,18 +73,26 @@ static const struct {
 
 /* ------------------------------------------------------------------ the pass */
 
-static void tally(struct tally *t, const struct tally *trade)
+static inline void tally(struct tally *t, const struct tally *trade)
 {
     t->count += trade->count;
     t->wins += trade->wins;
-    t->losses += trade->losses;
     t->pnl_e8 += trade->pnl_e8;
-    t->win_e8 += trade->win_e8;
-    t->loss_e8 += trade->loss_e8;
     t->fees_e8 += trade->fees_e8;
     t->held_us += trade->held_us;
-    t->longest_us = trade->held_us > t->longest_us ? trade->held_us : t->longest_us;
     t->size += trade->size;
+}
+
+static void tally_period(struct period *p, const struct tally *trade)
+{
+    tally(&p->sum, trade);
+    if (trade->pnl_e8 > 0) {
+        p->win_e8 += trade->pnl_e8;
+    } else if (trade->pnl_e8 < 0) {
+        p->losses++;
+        p->loss_e8 += trade->pnl_e8;
+    }
+    p->longest_us = trade->held_us > p->longest_us ? trade->held_us : p->longest_us;
 }
 
 static int tier_of(const struct settings *settings, const char *symbol)
@@ -90,91 +108,92 @@ static int tier_of(const struct settings *settings, const char *symbol)
 }
 
 /* The index of a symbol; the last one stands for all that have no room. */
-static int find_symbol(struct pass *pass, struct str name)
+static int find_symbol(struct trades *trades, struct str name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (size_t i = 0; i < name.len; i++) {
         hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619u;
     }
     size_t at = hash % SLOTS;
-    while (pass->slots[at] != 0 && !str_equal_c(name, pass->symbols[pass->slots[at] - 1].name)) {
+    while (trades->slots[at] != 0 &&
+           !str_equal_c(name, trades->symbols[trades->slots[at] - 1].name)) {
         at = (at + 1) % SLOTS;
     }
-    if (pass->slots[at] == 0) {
-        if (pass->symbol_count == SYMBOLS_LIMIT) {
+    if (trades->slots[at] == 0) {
+        if (trades->symbol_count == SYMBOLS_LIMIT) {
             return SYMBOLS_LIMIT - 1;
         }
-        int index = pass->symbol_count++;
-        str_cut(name, pass->symbols[index].name, sizeof(pass->symbols[index].name));
-        pass->tier_of[index] = tier_of(pass->settings, pass->symbols[index].name);
-        pass->slots[at] = index + 1;
+        int index = trades->symbol_count++;
+        str_cut(name, trades->symbols[index].name, sizeof(trades->symbols[index].name));
+        trades->tier_of[index] = tier_of(trades->settings, trades->symbols[index].name);
+        trades->slots[at] = index + 1;
     }
-    return pass->slots[at] - 1;
+    return trades->slots[at] - 1;
 }
 
-static struct tally *find_exit(struct pass *pass, struct str name)
+static struct tally *find_exit(struct trades *trades, struct str name)
 {
-    for (int i = 0; i < pass->exit_count; i++) {
-        if (str_equal_c(name, pass->exits[i].name)) {
-            return &pass->exits[i];
+    for (int i = 0; i < trades->exit_count; i++) {
+        if (str_equal_c(name, trades->exits[i].name)) {
+            return &trades->exits[i];
         }
     }
-    if (pass->exit_count == EXITS_MAX) {
-        return &pass->exits[EXITS_MAX - 1];
+    if (trades->exit_count == EXITS_MAX) {
+        return &trades->exits[EXITS_MAX - 1];
     }
-    struct tally *t = &pass->exits[pass->exit_count++];
+    struct tally *t = &trades->exits[trades->exit_count++];
     str_cut(name, t->name, sizeof(t->name));
     return t;
 }
 
-static void count_streak(struct pass *pass, const struct tally *trade)
+static void count_streak(struct trades *trades, const struct tally *trade)
 {
     if (trade->wins > 0) {
-        pass->streak = pass->streak > 0 ? pass->streak + 1 : 1;
-        pass->longest_win = pass->streak > pass->longest_win ? pass->streak : pass->longest_win;
-    } else if (trade->losses > 0) {
-        pass->streak = pass->streak < 0 ? pass->streak - 1 : -1;
-        pass->longest_loss =
-            -pass->streak > pass->longest_loss ? -pass->streak : pass->longest_loss;
+        trades->streak = trades->streak > 0 ? trades->streak + 1 : 1;
+        trades->longest_win =
+            trades->streak > trades->longest_win ? trades->streak : trades->longest_win;
+    } else if (trade->pnl_e8 < 0) {
+        trades->streak = trades->streak < 0 ? trades->streak - 1 : -1;
+        trades->longest_loss =
+            -trades->streak > trades->longest_loss ? -trades->streak : trades->longest_loss;
     }
 }
 
-static void take(struct pass *pass, struct db_rows *rows, int64_t since_us)
+static void take(struct trades *trades, struct db_rows *rows)
 {
     int64_t closed_us = db_i64(rows, 6);
     int64_t opened_us = db_i64(rows, 5);
     int64_t pnl_e8 = db_i64(rows, 3);
     struct tally trade = {.count = 1,
                           .wins = pnl_e8 > 0,
-                          .losses = pnl_e8<0, .pnl_e8 = pnl_e8, .win_e8 = pnl_e8> 0 ? pnl_e8 : 0,
-                          .loss_e8 = pnl_e8 < 0 ? pnl_e8 : 0,
+                          .pnl_e8 = pnl_e8,
                           .fees_e8 = db_i64(rows, 4),
                           .held_us = closed_us - opened_us,
                           .size = (double)db_i64(rows, 1) / 1e8 * (double)db_i64(rows, 2) / 1e8};
-    int symbol = find_symbol(pass, db_text(rows, 0));
-    if (closed_us < since_us) {
-        tally(&pass->earlier, &trade);
+    int symbol = find_symbol(trades, db_text(rows, 0));
+    if (closed_us < trades->since_us) {
+        tally_period(&trades->earlier, &trade);
     } else {
         int64_t hour = closed_us / USEC_PER_HOUR % HOURS;
         int class = 0;
         while (class < SIZES - 1 && trade.size >= size_classes[class].below) {
             class ++;
         }
-        tally(&pass->all, &trade);
-        tally(&pass->symbols[symbol], &trade);
-        tally(&pass->tiers[pass->tier_of[symbol]], &trade);
-        tally(find_exit(pass, db_text(rows, 7)), &trade);
-        tally(&pass->hours[hour >= 0 ? hour : 0], &trade);
-        tally(&pass->sizes[class], &trade);
-        tally(&pass->sides[str_equal_c(db_text(rows, 8), "short") ? 1 : 0], &trade);
-        count_streak(pass, &trade);
-        int64_t cooled_us = pass->loss_closed_us[symbol] + pass->settings->cooldown_us;
-        bool soon = pass->loss_closed_us[symbol] > 0 && opened_us >= cooled_us &&
-                    opened_us - cooled_us <= pass->settings->cooldown_us;
-        tally(soon ? &pass->after_cooldown : &pass->other, &trade);
+        tally_period(&trades->now, &trade);
+        tally(&trades->symbols[symbol], &trade);
+        tally(&trades->tiers[trades->tier_of[symbol]], &trade);
+        tally(find_exit(trades, db_text(rows, 7)), &trade);
+        tally(&trades->hours[hour >= 0 ? hour : 0], &trade);
+        tally(&trades->sizes[class], &trade);
+        tally(&trades->sides[str_equal_c(db_text(rows, 8), "short") ? 1 : 0], &trade);
+        count_streak(trades, &trade);
+        int64_t cooled_us = trades->loss_closed_us[symbol] + trades->settings->cooldown_us;
+        bool soon = trades->loss_closed_us[symbol] > 0 && opened_us >= cooled_us &&
+                    opened_us - cooled_us <= trades->settings->cooldown_us;
+        tally(soon ? &trades->after_cooldown : &trades->other, &trade);
     }
-    if (trade.losses > 0) {
-        pass->loss_closed_us[symbol] = closed_us;
+    if (pnl_e8 < 0) {
+        trades->loss_closed_us[symbol] = closed_us;
     }
 }
 
@@ -256,16 +275,16 @@ static void add_groups(struct json_out *out, const char *key, const struct tally
     json_out_end(out);
 }
 
-static void add_all_groups(struct json_out *out, const struct pass *pass, add_fn add)
+static void add_all_groups(struct json_out *out, const struct trades *trades, add_fn add)
 {
-    add_groups(out, "by_symbol", pass->symbols, pass->symbol_count, add);
-    add_groups(out, "by_exit", pass->exits, pass->exit_count, add);
-    add_groups(out, "by_tier", pass->tiers, TIERS, add);
-    add_groups(out, "by_side", pass->sides, 2, add);
+    add_groups(out, "by_symbol", trades->symbols, trades->symbol_count, add);
+    add_groups(out, "by_exit", trades->exits, trades->exit_count, add);
+    add_groups(out, "by_tier", trades->tiers, TIERS, add);
+    add_groups(out, "by_side", trades->sides, 2, add);
     json_out_object(out, "by_hour"); /* all of them: 24 are few */
     for (int i = 0; i < HOURS; i++) {
-        if (pass->hours[i].count > 0) {
-            add(out, pass->hours[i].name, &pass->hours[i]);
+        if (trades->hours[i].count > 0) {
+            add(out, trades->hours[i].name, &trades->hours[i]);
         }
     }
     json_out_end(out);
@@ -287,53 +306,54 @@ static int add_recent(struct source *source, struct json_out *out, struct err *e
     return rc;
 }
 
-static int add_patterns(struct source *source, struct json_out *out, const struct pass *pass,
+static int add_patterns(struct source *source, struct json_out *out, const struct trades *trades,
                         struct err *err)
 {
-    const struct tally *all = &pass->all;
+    const struct tally *all = &trades->now.sum;
     json_out_object(out, "trades");
     json_out_i64(out, "count", all->count);
-    json_out_i64(out, "symbols", pass->symbol_count);
+    json_out_i64(out, "symbols", trades->symbol_count);
     add_average(out, "average_size", all->size, all->count);
     add_minutes(out, "average_hold_min", all->held_us, all->count);
-    add_minutes(out, "longest_hold_min", all->longest_us, all->count > 0);
-    add_all_groups(out, pass, add_pattern);
-    add_groups(out, "by_size", pass->sizes, SIZES, add_pattern);
+    add_minutes(out, "longest_hold_min", trades->now.longest_us, all->count > 0);
+    add_all_groups(out, trades, add_pattern);
+    add_groups(out, "by_size", trades->sizes, SIZES, add_pattern);
     int rc = add_recent(source, out, err);
     json_out_end(out);
     return rc;
 }
 
-static void add_overall(struct json_out *out, const struct tally *all)
+static void add_overall(struct json_out *out, const struct period *p)
 {
+    const struct tally *all = &p->sum;
     json_out_i64(out, "wins", all->wins);
-    json_out_i64(out, "losses", all->losses);
+    json_out_i64(out, "losses", p->losses);
     rate_add(out, "win_rate", all->wins, all->count);
-    add_e8(out, "gross_profit", all->win_e8);
-    add_e8(out, "gross_loss", all->loss_e8);
+    add_e8(out, "gross_profit", p->win_e8);
+    add_e8(out, "gross_loss", p->loss_e8);
     add_e8(out, "net", all->pnl_e8);
     add_e8(out, "fees", all->fees_e8);
-    add_average(out, "average_win", (double)all->win_e8 / 1e8, all->wins);
-    add_average(out, "average_loss", (double)all->loss_e8 / 1e8, all->losses);
-    if (all->loss_e8 < 0) {
-        json_out_rounded(out, "profit_factor", -(double)all->win_e8 / (double)all->loss_e8, 3);
+    add_average(out, "average_win", (double)p->win_e8 / 1e8, all->wins);
+    add_average(out, "average_loss", (double)p->loss_e8 / 1e8, p->losses);
+    if (p->loss_e8 < 0) {
+        json_out_rounded(out, "profit_factor", -(double)p->win_e8 / (double)p->loss_e8, 3);
     }
 }
 
-static void add_win_loss(struct json_out *out, const struct pass *pass)
+static void add_win_loss(struct json_out *out, const struct trades *trades)
 {
     json_out_object(out, "win_loss");
-    add_overall(out, &pass->all);
+    add_overall(out, &trades->now);
     json_out_object(out, "streak");
-    json_out_i64(out, "wins_now", pass->streak > 0 ? pass->streak : 0);
-    json_out_i64(out, "losses_now", pass->streak < 0 ? -pass->streak : 0);
-    json_out_i64(out, "longest_wins", pass->longest_win);
-    json_out_i64(out, "longest_losses", pass->longest_loss);
+    json_out_i64(out, "wins_now", trades->streak > 0 ? trades->streak : 0);
+    json_out_i64(out, "losses_now", trades->streak < 0 ? -trades->streak : 0);
+    json_out_i64(out, "longest_wins", trades->longest_win);
+    json_out_i64(out, "longest_losses", trades->longest_loss);
     json_out_end(out);
-    add_all_groups(out, pass, add_result);
+    add_all_groups(out, trades, add_result);
     json_out_object(out, "cooldown"); /* do trades soon after one fare better? */
-    add_result(out, "soon_after", &pass->after_cooldown);
-    add_result(out, "other", &pass->other);
+    add_result(out, "soon_after", &trades->after_cooldown);
+    add_result(out, "other", &trades->other);
     json_out_end(out);
     json_out_end(out);
 }
@@ -353,17 +373,17 @@ static int by_p(const void *a, const void *b)
     return x->p < y->p ? -1 : x->p > y->p;
 }
 
-static int collect_outliers(const struct pass *pass, const struct tally *groups, int count,
+static int collect_outliers(const struct trades *trades, const struct tally *groups, int count,
                             const char *kind, struct outlier *ret)
 {
     int found = 0;
     for (int i = 0; i < count; i++) {
         const struct tally *group = &groups[i];
         if (group->count >= RATE_FEW_SAMPLES) {
-            ret[found++] =
-                (struct outlier){kind, group,
-                                 rate_p(group->wins, group->count, pass->all.wins - group->wins,
-                                        pass->all.count - group->count)};
+            ret[found++] = (struct outlier){kind, group,
+                                            rate_p(group->wins, group->count,
+                                                   trades->now.sum.wins - group->wins,
+                                                   trades->now.sum.count - group->count)};
         }
     }
     return found;
@@ -371,11 +391,11 @@ static int collect_outliers(const struct pass *pass, const struct tally *groups,
 
 /* The symbols and hours whose win rate differs from that of the rest, at a family-wise error of 5 %
  * (Holm 1979): the smallest p of m is multiplied by m, the next by m - 1, until one fails. */
-static void add_outliers(struct json_out *out, const struct pass *pass)
+static void add_outliers(struct json_out *out, const struct trades *trades)
 {
     struct outlier outliers[SYMBOLS_LIMIT + HOURS];
-    int count = collect_outliers(pass, pass->symbols, pass->symbol_count, "symbol", outliers);
-    count += collect_outliers(pass, pass->hours, HOURS, "hour", outliers + count);
+    int count = collect_outliers(trades, trades->symbols, trades->symbol_count, "symbol", outliers);
+    count += collect_outliers(trades, trades->hours, HOURS, "hour", outliers + count);
     qsort(outliers, (size_t)count, sizeof(outliers[0]), by_p);
     json_out_object(out, "outliers");
     json_out_i64(out, "groups_compared", count);
@@ -389,8 +409,8 @@ static void add_outliers(struct json_out *out, const struct pass *pass)
         (void)snprintf(name, sizeof(name), "%s-%s", outliers[i].kind, group->name);
         json_out_object(out, name);
         rate_add(out, "win_rate", group->wins, group->count);
-        rate_add(out, "rest_win_rate", pass->all.wins - group->wins,
-                 pass->all.count - group->count);
+        rate_add(out, "rest_win_rate", trades->now.sum.wins - group->wins,
+                 trades->now.sum.count - group->count);
         json_out_rounded(out, "p_holm", p, 6);
         json_out_end(out);
     }
@@ -402,58 +422,92 @@ static void add_outliers(struct json_out *out, const struct pass *pass)
 /* Trades get their ids as they close, so the table is read from a little before the first one of
  * the period on, which is far faster than by the index of closing times. A row with another time
  * than its neighbours is found by the invariants. */
-#define TRADES_SQL                                                                     \
-    "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us,"                \
-    " exit_reason, side FROM trades WHERE closed_us >= fact('earlier_us')"             \
-    " AND id >= (SELECT min(id) - 1000 FROM (SELECT id FROM trades WHERE closed_us >=" \
-    " fact('earlier_us') ORDER BY closed_us LIMIT 100)) ORDER BY id"
+#define FIRST_SQL                                                                          \
+    "SELECT coalesce(min(id) - 1000, (SELECT max(id) + 1 FROM trades), 0) FROM (SELECT id" \
+    " FROM trades WHERE closed_us >= ? ORDER BY closed_us LIMIT 100)"
+#define BEFORE_SQL "SELECT count(*), sum(pnl) FROM trades WHERE id < ?"
+#define TRADES_SQL                                                                        \
+    "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us, exit_reason, side" \
+    " FROM trades WHERE id >= ? ORDER BY id"
 
-static void pass_init(struct pass *pass, const struct settings *settings)
+struct trades *trades_new(const struct settings *settings, int64_t since_us, int64_t earlier_us)
 {
-    pass->settings = settings;
+    struct trades *trades = calloc(1, sizeof(*trades));
+    NEED_MEMORY(trades != NULL);
+    trades->settings = settings;
+    trades->since_us = since_us;
+    trades->earlier_us = earlier_us;
     for (int i = 0; i < HOURS; i++) {
-        (void)snprintf(pass->hours[i].name, sizeof(pass->hours[i].name), "%02d", i);
+        (void)snprintf(trades->hours[i].name, sizeof(trades->hours[i].name), "%02d", i);
     }
     for (int i = 0; i < TIERS; i++) {
-        (void)snprintf(pass->tiers[i].name, sizeof(pass->tiers[i].name), "tier_%d", i + 1);
+        (void)snprintf(trades->tiers[i].name, sizeof(trades->tiers[i].name), "tier_%d", i + 1);
     }
     for (int i = 0; i < SIZES; i++) {
-        (void)str_copy(str_c(size_classes[i].name), pass->sizes[i].name, 32);
+        (void)str_copy(str_c(size_classes[i].name), trades->sizes[i].name, 32);
     }
-    (void)str_copy(STR_LIT("long"), pass->sides[0].name, 32);
-    (void)str_copy(STR_LIT("short"), pass->sides[1].name, 32);
+    (void)str_copy(STR_LIT("long"), trades->sides[0].name, 32);
+    (void)str_copy(STR_LIT("short"), trades->sides[1].name, 32);
+    return trades;
 }
 
-static int pass_run(struct source *source, struct pass *pass, struct err *err)
+void trades_free(struct trades *trades)
+{
+    free(trades);
+}
+
+static void add_ever(struct trades *trades, int64_t count, int64_t pnl_e8)
+{
+    trades->ever += count;
+    if (__builtin_add_overflow(trades->ever_pnl_e8, pnl_e8, &trades->ever_pnl_e8)) {
+        trades->overflowed = true;
+    }
+}
+
+/* SQLite fails if the sum overflows, which is nothing that the other figures need. */
+static int read_before(struct trades *trades, struct db *db, int64_t first, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int64_t since_us = json_i64(source->facts, "since_us", 0);
-    int rc = db_query(source->trading, TRADES_SQL, DB_NO_VALUES, &rows, err);
-    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
-        take(pass, rows, since_us);
+    int rc = db_query(db, BEFORE_SQL, DB_VALUES(DB_I64(first)), &rows, err);
+    if (rc == 0 && db_next(rows, NULL) > 0) {
+        add_ever(trades, db_i64(rows, 0), db_i64(rows, 1));
+    } else {
+        trades->overflowed = true;
     }
     return rc;
 }
 
-int trades_add(struct source *source, const struct settings *settings, struct json_out *out,
-               struct err *err)
+int trades_read(struct trades *trades, struct db *db, struct err *err)
 {
-    struct pass *pass = calloc(1, sizeof(*pass));
-    NEED_MEMORY(pass != NULL);
-    pass_init(pass, settings);
-    int rc = pass_run(source, pass, err);
-    if (rc == 0) {
-        /* The slots point into the unsorted symbols, and are not needed any more. */
-        qsort(pass->symbols, (size_t)pass->symbol_count, sizeof(pass->symbols[0]), by_count);
-        qsort(pass->exits, (size_t)pass->exit_count, sizeof(pass->exits[0]), by_count);
-        rc = add_patterns(source, out, pass, err);
-        add_win_loss(out, pass);
-        add_outliers(out, pass);
-        json_out_object(out, "earlier");
-        json_out_i64(out, "trades", pass->earlier.count);
-        add_overall(out, &pass->earlier);
-        json_out_end(out);
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int64_t first = 0;
+    int rc = db_get_i64(db, FIRST_SQL, DB_VALUES(DB_I64(trades->earlier_us)), 0, &first, err);
+    rc = rc < 0 ? rc : read_before(trades, db, first, err);
+    rc = rc < 0 ? rc : db_query(db, TRADES_SQL, DB_VALUES(DB_I64(first)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        add_ever(trades, 1, db_i64(rows, 3));
+        if (db_i64(rows, 6) >= trades->earlier_us) {
+            take(trades, rows);
+        }
     }
-    free(pass);
+    return rc;
+}
+
+int trades_add(struct trades *trades, struct source *source, struct json_out *out, struct err *err)
+{
+    /* The slots point into the unsorted symbols, and are not needed any more. */
+    qsort(trades->symbols, (size_t)trades->symbol_count, sizeof(trades->symbols[0]), by_count);
+    qsort(trades->exits, (size_t)trades->exit_count, sizeof(trades->exits[0]), by_count);
+    int rc = add_patterns(source, out, trades, err);
+    add_win_loss(out, trades);
+    add_outliers(out, trades);
+    json_out_object(out, "earlier");
+    json_out_i64(out, "trades", trades->earlier.sum.count);
+    add_overall(out, &trades->earlier);
+    json_out_end(out);
+    if (!trades->overflowed) {
+        source_fact_i64(source, "trades_count", trades->ever);
+        source_fact_i64(source, "trades_pnl_e8", trades->ever_pnl_e8);
+    }
     return rc;
 }

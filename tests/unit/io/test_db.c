@@ -3,6 +3,9 @@
 #include "scratch.h"
 #include "unit/unit.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 static const struct db_migration migrations[] = {
     {"1 things", "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
                  " price INTEGER, ratio REAL, raw BLOB) STRICT;"
@@ -479,6 +482,68 @@ static void backup_is_whole_and_replaces(void **state)
     db_free(db);
 }
 
+struct writer {
+    struct db *db;
+    _Atomic bool stop;
+};
+
+static void *write_all_the_time(void *userdata)
+{
+    struct writer *writer = userdata;
+    for (int i = 0; !atomic_load(&writer->stop); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "thing %d", i);
+        (void)add_thing(writer->db, name, NULL);
+    }
+    return NULL;
+}
+
+static void two_connections_read_the_same_moment(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 200 };
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *path = scratch_path(&s, "a.db");
+    struct writer writer = {.db = open_good(path)};
+    struct db *db = NULL;
+    pthread_t thread;
+    int twice = 0;
+    assert_int_equal(db_exec(writer.db, "PRAGMA synchronous = OFF", NULL), 0);
+    assert_int_equal(open_with(path, 2, true, &db, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_all_the_time, &writer), 0);
+    int64_t first = -1, last = -1;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct db *second = NULL;
+        assert_int_equal(db_begin_read_twice(db, &second, NULL), 0);
+        assert_true(db_in_transaction(db));
+        last = count_things(db);
+        first = first < 0 ? last : first;
+        if (second != NULL) {
+            assert_int_equal(count_things(second), last);
+            twice++;
+        }
+        db_free(second);
+        db_rollback(db);
+    }
+    atomic_store(&writer.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(last > first); /* there was something to miss */
+    assert_true(twice > 0);
+    db_free(db);
+    db_free(writer.db);
+}
+
+static void a_database_in_memory_has_no_second_connection(void **state)
+{
+    (void)state;
+    struct db *db = open_good(":memory:");
+    struct db *second = NULL;
+    assert_int_equal(db_begin_read_twice(db, &second, NULL), 0);
+    assert_true(db_in_transaction(db));
+    assert_null(second);
+    db_free(db);
+}
+
 UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(insert_with_returning_runs_once),
            cmocka_unit_test(same_query_may_run_inside_itself),
@@ -496,4 +561,6 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(a_locked_database_has_its_own_error),
            cmocka_unit_test(a_full_disk_has_its_own_error),
            cmocka_unit_test(fault_hook_stops_between_any_two_writes),
-           cmocka_unit_test(backup_is_whole_and_replaces))
+           cmocka_unit_test(backup_is_whole_and_replaces),
+           cmocka_unit_test(two_connections_read_the_same_moment),
+           cmocka_unit_test(a_database_in_memory_has_no_second_connection))

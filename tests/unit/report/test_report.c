@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NOW_US (INT64_C(1795000000) * USEC_PER_SEC)
 
@@ -274,6 +275,64 @@ static void the_report_is_an_hour_long_or_a_month(void **state)
     assert_int_equal(count_at(read_report(rig, REPORT_HOURS_MAX), "/trades/count"), 2);
 }
 
+/* Of 30,000 trades one is in another order than its time, and one has a text as its profit. */
+static const char many_trades[] =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+    " INSERT INTO trades(id, symbol, side, qty, entry_price, exit_price, pnl, fees, opened_us,"
+    " closed_us, decision_id, exit_reason, client_id) SELECT i, 'SYM' || (i % 50) || '-USD',"
+    " iif(i % 2, 'short', 'long'), 100000000, 10000000000, 10000000000,"
+    " iif(i = 25000, 'much', iif(i * 7919 % 100 < 55, 90000000, -110000000)), 10000000,"
+    " 1795000000000000 - (30000 - i) * 10000000 - 60000000,"
+    " 1795000000000000 - iif(i = 29000, 100, 30000 - i) * 10000000, i,"
+    " CASE i % 3 WHEN 0 THEN 'stop' WHEN 1 THEN 'target' ELSE 'signal' END, 'nd-1-' || i FROM n;";
+
+/* By a thread with a connection of its own, or, in a transaction of the caller, by this one. */
+static void many_trades_are_read_by_a_thread_of_their_own(void **state)
+{
+    struct rig *rig = *state;
+    char folder[] = "/tmp/nightdesk-report-XXXXXX";
+    static const char *const parts[] = {"trades", "win_loss", "outliers", "earlier", "invariants"};
+    AUTO_BUF struct buf beside = BUF_INIT(1 << 20);
+    AUTO_BUF struct buf inside = BUF_INIT(1 << 20);
+    AUTO_BUF struct buf path = BUF_INIT(128);
+    struct engine_state *row = calloc(1, sizeof(*row));
+    struct err err = {0};
+    assert_non_null(mkdtemp(folder));
+    trading_store_free(rig->trading);
+    rig->trading = NULL;
+    assert_int_equal(trading_store_open(folder, TRADING_STORE_WRITE, &rig->trading, &err), 0);
+    row->market_us = NOW_US;
+    row->day = NOW_US / USEC_PER_DAY;
+    row->trades = 30000;
+    assert_int_equal(state_table_save(rig->trading, row, &err), 0);
+    free(row);
+    assert_int_equal(db_exec(trading_store_db(rig->trading), many_trades, &err), 0);
+    struct json_object *report = read_report(rig, 24);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        json_add_text(&beside, json_get(report, parts[i]));
+    }
+    assert_int_equal(trading_store_begin(rig->trading, &err), 0);
+    report = read_report(rig, 24);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        json_add_text(&inside, json_get(report, parts[i]));
+    }
+    assert_string_equal(beside.data, inside.data);
+    assert_int_equal(count_at(report, "/trades/count"), 8641);
+    assert_int_equal(count_at(report, "/earlier/trades"), 8640);
+    struct json_object *invariants = json_at(report, "/invariants");
+    assert_string_equal(json_text(json_get(invariants, "trade_count"), "state"), "kept");
+    assert_string_equal(json_text(json_get(invariants, "realised"), "state"), "broken");
+    trading_store_free(rig->trading);
+    rig->trading = NULL;
+    static const char *const files[] = {"trading.db", "trading.db-wal", "trading.db-shm"};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        buf_clear(&path);
+        buf_addf(&path, "%s/%s", folder, files[i]);
+        (void)unlink(path.data);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 UNIT_GROUP(report, RIGGED(requests_to_the_model_are_summed),
@@ -282,4 +341,5 @@ UNIT_GROUP(report, RIGGED(requests_to_the_model_are_summed),
            RIGGED(what_could_not_be_evaluated_says_why), RIGGED(a_damaged_table_is_a_gap),
            RIGGED(without_a_database_it_says_so), RIGGED(subjects_are_cut_and_counted),
            RIGGED(the_report_is_an_hour_long_or_a_month),
+           RIGGED(many_trades_are_read_by_a_thread_of_their_own),
            cmocka_unit_test(rates_have_their_interval_and_test))
