@@ -171,7 +171,7 @@ static void add_outcome(struct source *source, const struct row *row, struct jso
     json_out_end(out);
 }
 
-/* Whether it needs the finished report, or what comes of the trades. */
+/* Whether it needs the finished report, or the facts of the trades. */
 static bool is_last(const struct row *row)
 {
     return row->database == REPORT || strstr(row->needs, "trades_") != NULL;
