@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "health_internal.h"
+#include "io/cgroup.h"
 #include "io/json_out.h"
+#include "metrics.h"
 #include "store/sample_table.h"
 
 #include <stdio.h>
@@ -164,6 +166,9 @@ void health_checked(struct service *service, bool up, bool counted)
         service->since_mono_us = service->checked_mono_us;
     }
     store_sample(service, up, now_us);
+    if (service->health->metrics != NULL) {
+        metrics_checked(service->health->metrics, service->config->name, up, service->latency_us);
+    }
     if (up) {
         /* alerted is true after our start, as the last process may have left the alert open. */
         if (service->alerted) {
@@ -220,6 +225,20 @@ static void sweep(void *userdata)
     }
 }
 
+static void make_metrics(struct health *health)
+{
+    const struct health_options *o = &health->options;
+    health->metrics = metrics_new(&(struct metrics_options){.loop = o->loop,
+                                                            .config = o->config,
+                                                            .store = o->store,
+                                                            .alerts = o->alerts,
+                                                            .helpers = o->helpers,
+                                                            .state_dir = o->state_dir,
+                                                            .proc = "/proc",
+                                                            .cgroups = cgroup_root()});
+    metrics_apply(health->metrics, o->config, health);
+}
+
 int health_new(const struct health_options *options, struct health **ret, struct err *err)
 {
     for (int i = 0; i < options->config->service_count; i++) {
@@ -238,6 +257,9 @@ int health_new(const struct health_options *options, struct health **ret, struct
     }
     health->sweep = loop_add_timer(options->loop, sweep, health);
     loop_source_name(health->sweep, "removed services");
+    if (options->helpers != NULL) {
+        make_metrics(health);
+    }
     *ret = health;
     return 0;
 }
@@ -247,6 +269,7 @@ void health_free(struct health *health)
     if (health == NULL) {
         return;
     }
+    metrics_free(health->metrics);
     for (size_t i = 0; i < health->count; i++) {
         free_service(health->services[i]);
     }
@@ -264,6 +287,9 @@ void health_start(struct health *health)
     health->started = true;
     for (size_t i = 0; i < health->count; i++) {
         service_start(health->services[i], (int64_t)i * USEC_PER_SEC / (int64_t)health->count);
+    }
+    if (health->metrics != NULL) {
+        metrics_start(health->metrics);
     }
 }
 
@@ -326,6 +352,9 @@ void health_apply(struct health *health, const struct config *config, struct uni
         if (before[i] != NULL) {
             remove_service(health, before[i]);
         }
+    }
+    if (health->metrics != NULL) {
+        metrics_apply(health->metrics, config, health);
     }
 }
 

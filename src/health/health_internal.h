@@ -17,6 +17,7 @@ struct health {
     bool started;
     struct service *retired;   /* removed by health_apply, with a child or a callback to come */
     struct loop_source *sweep; /* frees them */
+    struct metrics *metrics;   /* NULL without helpers (tests) */
 };
 
 /* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */

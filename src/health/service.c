@@ -194,6 +194,7 @@ static void on_unit(const struct units_state *state, const struct err *err, void
         return;
     }
     service->open_parts--;
+    service->main_pid = state != NULL ? state->main_pid : 0;
     if (state == NULL) {
         fail(service, "%s", err_info(err->id)->message);
     } else if (strcmp(state->load, "loaded") != 0) {

@@ -71,6 +71,7 @@ struct service {
     int ends;             /* since the last check */
     struct err spawn_err; /* why the command could not be started; ERR_NONE: it was */
     int exit_code;        /* of the last child that ended */
+    int32_t main_pid;     /* of the unit, as last seen; 0: none */
     char log_path[512];
 
     struct action_call *restarting; /* the call that waits for the restart; NULL: none */

@@ -3,12 +3,12 @@
 #include "base/auto.h"
 #include "config/config.h"
 #include "io/file.h"
+#include "io/host.h"
 #include "model/model_json.h"
 #include "store/stop_file.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MIB 1048576.0
@@ -215,12 +215,16 @@ static void add_process(const struct moment *m, struct json_out *out)
         }
     }
     json_out_end(out);
-    struct statvfs disk = {0};
-    if (m->from->state_dir != NULL && statvfs(m->from->state_dir, &disk) == 0 &&
-        disk.f_blocks > 0) {
+}
+
+void moment_add_disk(const char *state_dir, struct json_out *out)
+{
+    struct host_disk disk;
+    if (host_disk(state_dir, &disk, NULL) == 0 && disk.size_bytes > 0) {
+        double free_bytes = (double)disk.available_bytes;
         json_out_object(out, "disk");
-        json_out_rounded(out, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / MIB, 0);
-        json_out_rounded(out, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
+        json_out_rounded(out, "free_mib", free_bytes / MIB, 0);
+        json_out_rounded(out, "free_pct", 100.0 * free_bytes / (double)disk.size_bytes, 1);
         json_out_end(out);
     }
 }

@@ -1,8 +1,8 @@
 /*
  * moment.h: the parts of the report that only the running process knows: settings, the account and
- * positions of the newest snapshot, the engine, the clocks, the process and the disk.
+ * positions of the newest snapshot, the engine, the clocks and the process; and the disk.
  *
- * Thread: that of the sources.
+ * Thread: that of the sources, but for moment_add_disk.
  */
 #pragma once
 
@@ -23,3 +23,5 @@ void moment_add_settings(const struct moment *m, struct json_out *out);
 void moment_add_account(const struct moment *m, struct json_out *out, struct json_out *untrusted);
 /* Members of "system". */
 void moment_add_system(const struct moment *m, struct json_out *out);
+/* The same; waits for the file system, which may hang. Thread: any. */
+void moment_add_disk(const char *state_dir, struct json_out *out);

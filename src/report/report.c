@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* An order without an answer for ten minutes of market time is stuck. In an accelerated market the
  * venue still gets two minutes of real time. */
@@ -31,6 +32,7 @@ struct report {
     int64_t active_us;     /* how long it has been trading, market time */
     int64_t speed;
     int64_t check_us; /* between two health checks */
+    char *state_dir;  /* NULL: none */
     struct settings settings;
     struct json_object *root; /* being written; the next are parts of it */
     struct json_object *meta;
@@ -73,6 +75,8 @@ struct report *report_new(const struct report_sources *sources, int64_t hours)
     struct report *report = calloc(1, sizeof(*report));
     NEED_MEMORY(report != NULL);
     report->hours = hours;
+    report->state_dir = sources->state_dir == NULL ? NULL : strdup(sources->state_dir);
+    NEED_MEMORY(sources->state_dir == NULL || report->state_dir != NULL);
     report->privacy = privacy_new(sources->config);
     report->root = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(report->root);
@@ -107,6 +111,7 @@ void report_free(struct report *report)
     (void)json_object_put(report->root);
     (void)json_object_put(report->document);
     privacy_free(report->privacy);
+    free(report->state_dir);
     free(report);
 }
 
@@ -337,6 +342,10 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
         json_out_text(&gaps, "trading", "no database yet");
     }
     add_meta(report);
+    if (report->state_dir != NULL) {
+        struct json_out system = JSON_OUT_TREE(report->system);
+        moment_add_disk(report->state_dir, &system);
+    }
     add_facts(report, &source);
     if (trading != NULL) {
         trades_begin(&pass, report, &source);

@@ -220,6 +220,31 @@ static const char schema_incidents[] =
     " user TEXT NOT NULL, run_id INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX maintenance_now ON maintenance(service) WHERE ended_us = 0;"
     "ALTER TABLE held_notices ADD COLUMN because TEXT NOT NULL DEFAULT '';";
+/* Triggers count the rows, so that the count is exact however rows come and go. */
+#define METRIC_LEVEL_COUNT(table, level)                                            \
+    "INSERT INTO metric_levels(level, rows) VALUES (" level ", 0);"                 \
+    "CREATE TRIGGER " table "_added AFTER INSERT ON " table                         \
+    " BEGIN UPDATE metric_levels SET rows = rows + 1 WHERE level = " level "; END;" \
+    "CREATE TRIGGER " table "_deleted AFTER DELETE ON " table                       \
+    " BEGIN UPDATE metric_levels SET rows = rows - 1 WHERE level = " level "; END;"
+static const char schema_metrics[] =
+    "CREATE TABLE metric_series(id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL,"
+    " name TEXT NOT NULL, last_s INTEGER, UNIQUE(subject, name));"
+    "CREATE INDEX metric_series_last ON metric_series(last_s);"
+    "CREATE TABLE metric_levels(level INTEGER PRIMARY KEY, rows INTEGER NOT NULL);"
+    "CREATE TABLE metric_detail(at_s INTEGER NOT NULL, series INTEGER NOT NULL,"
+    " value REAL NOT NULL, PRIMARY KEY(at_s, series)) WITHOUT ROWID;"
+    "CREATE TABLE metric_5min(at_s INTEGER NOT NULL, series INTEGER NOT NULL, min REAL NOT NULL,"
+    " mean REAL NOT NULL, max REAL NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY(at_s, series)) WITHOUT ROWID;"
+    "CREATE TABLE metric_hour(at_s INTEGER NOT NULL, series INTEGER NOT NULL, min REAL NOT NULL,"
+    " mean REAL NOT NULL, max REAL NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY(at_s, series)) WITHOUT ROWID;" METRIC_LEVEL_COUNT("metric_detail", "0")
+        METRIC_LEVEL_COUNT("metric_5min", "1")
+            METRIC_LEVEL_COUNT("metric_hour", "2") "CREATE TRIGGER metric_hour_named AFTER INSERT "
+                                                   "ON metric_hour BEGIN UPDATE metric_series"
+                                                   " SET last_s = max(coalesce(last_s, NEW.at_s), "
+                                                   "NEW.at_s) WHERE id = NEW.series; END;";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -241,6 +266,7 @@ static const struct db_migration migrations[] = {
     {"requests to the model", schema_llm_calls},
     {"when findings came back", schema_reopened},
     {"incidents, maintenance", schema_incidents},
+    {"metrics", schema_metrics},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

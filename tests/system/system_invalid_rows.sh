@@ -61,5 +61,9 @@ odd live_messages "INSERT INTO live_messages VALUES ('nowhere', 'x', 'y', 'z', p
      'w')"
 odd service_samples "INSERT INTO service_samples(service, at_us, up, latency_us, detail) VALUES
      ('nowhere', 'then', 'maybe', 'x', '')"
+odd metrics "INSERT INTO metric_series VALUES (901, 'host', 'cpu_pct', 'then'), (902, '', '', 9e18);
+     INSERT INTO metric_detail VALUES ('now', 901, 'much'), (9e18, 'x', x'ff'), (1, 4711, 9e999);
+     INSERT INTO metric_hour VALUES (-1, 901, 5, 'x', 3, -7);
+     UPDATE metric_levels SET rows = 'many' WHERE level = 0; DELETE FROM metric_levels WHERE level = 1"
 odd audit_log "INSERT INTO audit_log VALUES (99999, 'then', 'x', 'y', 'z', 'w', 'v', 'u', 't')"
 tap_end

@@ -76,6 +76,7 @@ static int set_up(void **state)
     rig->config.telegram_bot_token = "";
     rig->config.monitoring_check_interval_us = INTERVAL_US;
     rig->config.monitoring_alert_threshold = 3;
+    rig->config.monitoring_metrics_interval_us = USEC_PER_MIN;
     (void)snprintf(rig->folder, sizeof(rig->folder), "/var/tmp/nightdesk-health-XXXXXX");
     assert_non_null(mkdtemp(rig->folder));
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->store, &err), 0);

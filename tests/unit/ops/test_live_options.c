@@ -5,6 +5,7 @@
 #include "../../../src/command/run.h"
 #include "../../../src/config/option.h"
 #include "../../../src/health/health_internal.h"
+#include "../../../src/health/metrics.h"
 #include "../../../src/ops/ops_internal.h"
 #include "../../../src/trading/desk_internal.h"
 #include "access/access.h"
@@ -192,6 +193,11 @@ static bool in_rate(struct rig *rig)
     return rig->ops->runner->rate.per_minute == 5;
 }
 
+static bool in_metrics(struct rig *rig)
+{
+    return is_new(rig, rig->ops->health->metrics->o.config);
+}
+
 static bool in_services(struct rig *rig)
 {
     const struct health *health = rig->ops->health;
@@ -274,6 +280,15 @@ static const struct live_row {
      "auditor/test_auditor.c a_new_interval_moves_the_next_audit"},
     {"monitoring.heartbeat_url", "monitoring: {heartbeat_url: 'http://127.0.0.1:9/b'}\n",
      in_heartbeat, NULL},
+    {"monitoring.metrics_interval", "monitoring: {metrics_interval: 5s}\n", in_metrics, NULL},
+    {"monitoring.metrics_keep", "monitoring: {metrics_keep: 2d}\n", in_metrics, NULL},
+    {"monitoring.metrics_keep_5min", "monitoring: {metrics_keep_5min: 2d}\n", in_metrics, NULL},
+    {"monitoring.metrics_keep_hour", "monitoring: {metrics_keep_hour: 2d}\n", in_metrics, NULL},
+    {"monitoring.metrics_max_rows", "monitoring: {metrics_max_rows: 20000}\n", in_metrics, NULL},
+    {"monitoring.disk_alert", "monitoring: {disk_alert: 80%}\n", in_metrics, NULL},
+    {"monitoring.memory_alert", "monitoring: {memory_alert: 80%}\n", in_metrics, NULL},
+    {"monitoring.files_alert", "monitoring: {files_alert: 70%}\n", in_metrics, NULL},
+    {"monitoring.predict_within", "monitoring: {predict_within: 2d}\n", in_metrics, NULL},
     {"monitoring.heartbeat_interval", NULL, NULL, "test_live_options.c another_heartbeat_is_made"},
     {"alerts.second_channel_after", "alerts: {second_channel_after: 9s}\n", in_alerts, NULL},
     {"alerts.unacknowledged_after", "alerts: {unacknowledged_after: 9s}\n", in_alerts, NULL},

@@ -355,6 +355,8 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
            " DROP TABLE incident_events; DROP TABLE incidents; DROP TABLE maintenance;"
+           " DROP TABLE metric_series; DROP TABLE metric_levels; DROP TABLE metric_detail;"
+           " DROP TABLE metric_5min; DROP TABLE metric_hour;"
            " DROP INDEX outbox_uncopied;"
            " DROP INDEX outbox_dead_uncopied; DROP INDEX outbox_chats; DROP INDEX outbox_next;"
            " DROP INDEX outbox_runs; DROP INDEX outbox_undelivered; DROP INDEX outbox_waiting;"

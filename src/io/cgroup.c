@@ -1,0 +1,156 @@
+#include "io/cgroup.h"
+
+#include "base/check.h"
+#include "kernel_file.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The end of the component of the path that is the unit; 0 if there is none. */
+static size_t end_of_unit(struct str path, const char *unit)
+{
+    size_t len = strlen(unit);
+    for (size_t at = 0; at + len <= path.len; at++) {
+        bool whole = at > 0 && path.ptr[at - 1] == '/' &&
+                     (at + len == path.len || path.ptr[at + len] == '/');
+        if (whole && memcmp(path.ptr + at, unit, len) == 0) {
+            return at + len;
+        }
+    }
+    return 0;
+}
+
+int cgroup_of(const char *proc, pid_t pid, const char *unit, char ret[CGROUP_PATH_SIZE],
+              struct err *err)
+{
+    AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
+    char name[32];
+    struct str line;
+    (void)snprintf(name, sizeof(name), "%d/cgroup", (int)pid);
+    int rc = kernel_file_open(&file, proc, name, err);
+    while (rc >= 0 && (rc = kernel_file_line(&file, &line, err)) > 0) {
+        if (!str_starts(line, "0::/")) { /* the others are of cgroup v1 */
+            continue;
+        }
+        struct str path = str_n(line.ptr + 3, line.len - 3);
+        size_t end = end_of_unit(path, unit);
+        bool outside = memmem(path.ptr, path.len, "/../", 4) != NULL; /* of our namespace */
+        if (end == 0 || outside) {
+            return err_set(err, ERR_FILE_MISSING, "%s: no group of %s", file.path, unit);
+        }
+        return str_copy(str_n(path.ptr, end), ret, CGROUP_PATH_SIZE) ? 0
+                                                                     : kernel_file_bad(&file, err);
+    }
+    return rc < 0 ? rc : kernel_file_bad(&file, err);
+}
+
+/* Sums the values of the lines "KEY VALUE"; each of the keys must be there. */
+static int read_keys(const char *folder, const char *name, const char *const *keys, size_t count,
+                     int64_t *ret_sum, struct err *err)
+{
+    AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
+    struct str line, word;
+    size_t found = 0;
+    int rc = kernel_file_open(&file, folder, name, err);
+    while (rc >= 0 && (rc = kernel_file_line(&file, &line, err)) > 0) {
+        int64_t value;
+        if (!str_word(&line, &word)) {
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (str_equal_c(word, keys[i])) {
+                if (!kernel_number(&line, &value)) {
+                    return kernel_file_bad(&file, err);
+                }
+                *ret_sum += value;
+                found++;
+                break;
+            }
+        }
+    }
+    return rc < 0 ? rc : found == count ? 0 : kernel_file_bad(&file, err);
+}
+
+/* A file with one number, or "max" (0 then). */
+static int read_number(const char *folder, const char *name, int64_t *ret, struct err *err)
+{
+    AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
+    struct str line;
+    int rc = kernel_file_word(&file, folder, name, &line, err);
+    if (rc < 0 || str_equal_c(line, "max")) {
+        *ret = 0;
+        return rc;
+    }
+    return str_to_i64(line, ret) && *ret >= 0 ? 0 : kernel_file_bad(&file, err);
+}
+
+static int read_memory(const char *folder, struct cgroup_counters *ret, struct err *err)
+{
+    static const char *const droppable[] = {"inactive_file", "active_file"};
+    static const char *const killed[] = {"oom_kill"};
+    int64_t files = 0;
+    int rc = read_number(folder, "memory.current", &ret->memory_bytes, err);
+    rc = rc < 0 ? rc : read_number(folder, "memory.max", &ret->memory_max_bytes, err);
+    rc = rc < 0 ? rc : read_keys(folder, "memory.stat", droppable, 2, &files, err);
+    rc = rc < 0 ? rc : read_keys(folder, "memory.events", killed, 1, &ret->oom_kills, err);
+    ret->memory_bytes -= files < ret->memory_bytes ? files : ret->memory_bytes;
+    ret->has |= rc == 0 ? CGROUP_MEMORY : 0U;
+    return rc;
+}
+
+/* "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0" */
+static int read_io(const char *folder, struct cgroup_counters *ret, struct err *err)
+{
+    AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
+    struct str line, word;
+    int rc = kernel_file_open(&file, folder, "io.stat", err);
+    while (rc >= 0 && (rc = kernel_file_line(&file, &line, err)) > 0) {
+        while (str_word(&line, &word)) {
+            int64_t *to = str_starts(word, "rbytes=")   ? &ret->read_bytes
+                          : str_starts(word, "wbytes=") ? &ret->written_bytes
+                                                        : NULL;
+            int64_t value;
+            if (to != NULL && (!str_to_i64(str_n(word.ptr + 7, word.len - 7), &value) ||
+                               value < 0 || __builtin_add_overflow(*to, value, to))) {
+                return kernel_file_bad(&file, err);
+            }
+        }
+    }
+    ret->has |= rc == 0 ? CGROUP_IO : 0U;
+    return rc;
+}
+
+const char *cgroup_root(void)
+{
+    static const char beside_v1[] = "/sys/fs/cgroup/unified";
+    return access(beside_v1, F_OK) == 0 ? beside_v1 : "/sys/fs/cgroup";
+}
+
+int cgroup_read(const char *root, const char *group, struct cgroup_counters *ret, struct err *err)
+{
+    static const char *const usage[] = {"usage_usec"};
+    char folder[KERNEL_PATH_SIZE];
+    *ret = (struct cgroup_counters){0};
+    int n = snprintf(folder, sizeof(folder), "%s%s", root, group);
+    if (n < 0 || (size_t)n >= sizeof(folder)) {
+        return err_set(err, ERR_FILE_MISSING, "%.200s: the path is too long", group);
+    }
+    /* cpu.stat is in every group, whatever controllers are enabled. */
+    int rc = read_keys(folder, "cpu.stat", usage, 1, &ret->cpu_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->has |= CGROUP_CPU;
+    struct err errs[3] = {0};
+    const int rcs[3] = {read_memory(folder, ret, &errs[0]),
+                        read_number(folder, "pids.current", &ret->tasks, &errs[1]),
+                        read_io(folder, ret, &errs[2])};
+    ret->has |= rcs[1] == 0 ? CGROUP_TASKS : 0U;
+    for (size_t i = 0; i < COUNT_OF(rcs); i++) {
+        if (rcs[i] == -ERR_HOST_FORMAT) {
+            return err_set(err, ERR_HOST_FORMAT, "%s", errs[i].context);
+        }
+    }
+    return 0;
+}
