@@ -356,7 +356,7 @@ static void nearly_full_is_critical(void **state)
     assert_int_equal(open_count(rig, "metric:host:memory", NULL), 2);
 }
 
-static void a_kill_for_memory_is_told_once(void **state)
+static void a_kill_for_memory_is_raised_once(void **state)
 {
     struct rig *rig = *state;
     put_group(rig, 0, MB, 3);
@@ -535,7 +535,7 @@ static void old_detail_goes_and_a_jump_deletes_nothing(void **state)
 
 UNIT_GROUP(metrics, WITH_RIG(rates_need_two_readings), WITH_RIG(another_process_begins_again),
            WITH_RIG(services_come_and_go), WITH_RIG(a_value_at_the_limit_gives_one_alert),
-           WITH_RIG(nearly_full_is_critical), WITH_RIG(a_kill_for_memory_is_told_once),
+           WITH_RIG(nearly_full_is_critical), WITH_RIG(a_kill_for_memory_is_raised_once),
            WITH_RIG(a_process_before_may_have_left_an_alert),
            WITH_RIG(a_disk_that_hangs_stops_nothing_else), WITH_RIG(a_leak_is_found_and_forgotten),
            WITH_RIG(noise_is_no_leak), WITH_RIG(old_detail_goes_and_a_jump_deletes_nothing))
