@@ -239,7 +239,7 @@ static void look_at_limit(struct metrics *m, struct metric_subject *s, enum metr
     }
 }
 
-/* A process that the kernel has killed is an event: it is raised at once, and over after an hour. */
+/* The kernel has killed a process: an event, which is raised at once and over after an hour. */
 static void look_at_kills(struct metrics *m, struct metric_subject *s)
 {
     struct metric_alarm *alarm = &s->alarms[ALARM_OOM];
