@@ -83,6 +83,29 @@ static int list_services(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+static int show_state(struct action_call *call, struct err *err)
+{
+    const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
+    if (s == NULL) {
+        return -ERR_SERVICE_UNKNOWN;
+    }
+    struct reply *reply = action_reply(call);
+    reply_title(reply, tone_of(s->state), "%s is %s", s->config->name,
+                service_state_name(s->state));
+    if (s->detail[0] != '\0') {
+        reply_line(reply, "%s", s->detail);
+    }
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_array(&data, "services");
+    add_service(&data, s);
+    json_out_end(&data);
+    action_output(call, "state", "%s", service_state_name(s->state));
+    action_output(call, "failures", "%d", s->failures);
+    action_output(call, "latency_ms", "%lld", (long long)(s->latency_us / USEC_PER_MSEC));
+    action_output(call, "pid", "%d", s->child != NULL ? (int)process_pid(s->child) : 0);
+    return ACTION_DONE;
+}
+
 /* ------------------------------------------------------------------ restart, wait */
 
 static int restart_service(struct action_call *call, struct err *err)
@@ -318,6 +341,13 @@ static const struct action actions[] = {
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = list_services},
+    {.name = "service.state",
+     .summary = "State of one service, for steps that depend on it",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .outputs = "state failures latency_ms pid",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
+     .run = show_state},
     {.name = "service.restart",
      .summary = "Restart a service",
      .effect = ACTION_CHANGES,
