@@ -40,6 +40,7 @@ struct manifest_arg {
     struct action_param rule; /* what the parameters that it is passed to accept, or less */
     bool own_default; /* the manifest gives the default: it is bound as if it had been given.
                          Else the default is the action's, and not part of the run */
+    bool rest;        /* the last one, a text: takes the rest of the line as it is */
 };
 
 /* One parameter of a step: an argument ("$arg" alone), an output of an earlier step ("$step.output"

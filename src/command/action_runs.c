@@ -72,6 +72,19 @@ static void add_run(struct json_out *data, const char *key, const struct run_row
     json_out_end(data);
 }
 
+/* From the command to its end, or until now; a run that still waits for its answer has taken no
+ * time. */
+static int64_t took_us(const struct run_row *row, int64_t now_us)
+{
+    int64_t end_us = row->state == RUN_RUNNING ? now_us : row->updated_us;
+    return end_us > row->created_us ? end_us - row->created_us : 0;
+}
+
+static struct cell took_cell(const struct run_row *row, int64_t now_us)
+{
+    return row->state == RUN_CONFIRMING ? cell_none() : cell_took(took_us(row, now_us));
+}
+
 /* Running runs first, then the newest others. */
 static int list_runs(const struct builtin *builtin, struct reply *r, struct err *err)
 {
@@ -89,7 +102,7 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
     int64_t now_us = clock_wall_us(builtin->clock);
     reply_title(r, TONE_PLAIN, "Runs: %d running or waiting", running);
     if (running + (ended > 0 ? ended : 0) > 0) {
-        reply_columns(r, "#", "command", "who", "since (UTC)", "step", "state");
+        reply_columns(r, "#", "command", "who", "since (UTC)", "took", "step", "state");
     }
     for (int i = 0; i < running + ended; i++) {
         AUTO_BUF struct buf line = BUF_INIT(4096);
@@ -101,7 +114,7 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
         clock_add_when(&since, rows[i].created_us, now_us);
         add_step(builtin, &rows[i], &step);
         reply_cells(r, cell_count(rows[i].id), cell_text(shown), cell_text(rows[i].user_name),
-                    cell_text(since.data), cell_text(step.data),
+                    cell_text(since.data), took_cell(&rows[i], now_us), cell_text(step.data),
                     cell_state(run_state_name(rows[i].state), tone_of(rows[i].state)));
         add_run(&data, NULL, &rows[i], line.data);
     }
@@ -119,12 +132,31 @@ static int list_runs(const struct builtin *builtin, struct reply *r, struct err 
     return ended < 0 ? ended : ACTION_DONE;
 }
 
+static enum tone tone_of_step(enum run_step_state state)
+{
+    switch (state) {
+    case RUN_STEP_DONE:
+        return TONE_GOOD;
+    case RUN_STEP_FAILED:
+    case RUN_STEP_UNKNOWN:
+        return TONE_BAD;
+    case RUN_STEP_RUNNING:
+        return TONE_BUSY;
+    case RUN_STEP_SKIPPED:
+    case RUN_STEP_CANCELLED:
+        break;
+    }
+    return TONE_PLAIN;
+}
+
 static void show_step(struct reply *r, const struct run_step *s, int64_t now_us)
 {
-    AUTO_BUF struct buf took = BUF_INIT(64);
-    clock_add_duration(&took, (s->ended_us > 0 ? s->ended_us : now_us) - s->started_us);
-    reply_line(r, "%lld. %s  %s  %s", (long long)s->index + 1, s->action,
-               run_step_state_name(s->state), took.data);
+    int64_t end_us = s->ended_us > 0 ? s->ended_us : now_us;
+    AUTO_BUF struct buf name = BUF_INIT(128);
+    buf_addf(&name, "%lld. %s", (long long)s->index + 1, s->action);
+    reply_para(r, "{}  {}  {}", cell_text(name.data),
+               cell_state(run_step_state_name(s->state), tone_of_step(s->state)),
+               cell_took(end_us > s->started_us ? end_us - s->started_us : 0));
     if (s->result[0] != '\0' && strcmp(s->result, "ok") != 0 && s->state != RUN_STEP_RUNNING) {
         reply_line(r, "    %s", s->result);
     }
@@ -151,7 +183,8 @@ static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, 
     clock_add_when(&since, row.created_us, now_us);
     reply_title(r, tone_of(row.state), "Run %lld: %s: %s", (long long)id, line.data,
                 run_state_name(row.state));
-    reply_line(r, "%s, channel %s, since %s UTC", row.user_name, row.channel, since.data);
+    reply_para(r, "{}, channel {}, since {} UTC, took {}", cell_text(row.user_name),
+               cell_text(row.channel), cell_text(since.data), took_cell(&row, now_us));
     if (row.err_id != ERR_NONE) {
         reply_line(r, "%s: %s", err_info(row.err_id)->code, err_info(row.err_id)->message);
     }

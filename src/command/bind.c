@@ -90,6 +90,28 @@ static int named_arg(const struct manifest *m, const char *word, struct str *ret
     return find_arg(m, str_n(word, (size_t)(equals - word)));
 }
 
+/* The words from `first` on as one text, which gives the same words if it is parsed. A single word
+ * is the text itself. */
+static int set_rest(const struct manifest *m, int index, const struct line *line, size_t first,
+                    const struct value_context *context, struct arg_value *values, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(2 * LINE_BYTES_MAX);
+    if (line->count > LINE_WORDS_MAX) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s: at most %d words", m->name, LINE_WORDS_MAX);
+    }
+    if (first + 1 == line->count) {
+        return set_arg(m, index, str_c(line->words[first]), context, values, err);
+    }
+    for (size_t i = first; i < line->count; i++) {
+        struct str word = str_c(line->words[i]);
+        size_t named = line->quoted[i] ? 0 : quote_name_size(word);
+        buf_add_c(&text, i == first ? "" : " ");
+        buf_add(&text, word.ptr, named);
+        (void)quote_add(&text, str_n(word.ptr + named, word.len - named));
+    }
+    return set_arg(m, index, buf_str(&text), context, values, err);
+}
+
 int bind_line(const struct manifest *m, const struct line *line,
               const struct value_context *context, struct arg_value *values, struct err *err)
 {
@@ -98,7 +120,8 @@ int bind_line(const struct manifest *m, const struct line *line,
     for (size_t i = 1; i < line->count && i < LINE_WORDS_MAX; i++) {
         struct str value = str_c(line->words[i]);
         int index = line->quoted[i] ? -1 : named_arg(m, line->words[i], &value);
-        if (index < 0) {
+        bool named = index >= 0;
+        if (!named) {
             while (next < m->arg_count && values[next].type != PARAM_NONE) {
                 next++;
             }
@@ -108,6 +131,10 @@ int bind_line(const struct manifest *m, const struct line *line,
         if (index >= m->arg_count) {
             return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s takes %d, the line gives %zu", m->name,
                            m->arg_count, given);
+        }
+        if (m->args[index].rest && !named) {
+            int rc = set_rest(m, index, line, i, context, values, err);
+            return rc < 0 ? rc : complete(m, context, values, err);
         }
         int rc = set_arg(m, index, value, context, values, err);
         if (rc < 0) {

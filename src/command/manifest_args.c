@@ -81,7 +81,7 @@ static int read_rule(const struct manifest_reader *r, const struct yaml_node *it
 {
     static const char *const keys[] = {"name",    "type",    "required", "help",
                                        "choices", "default", "minimum",  "maximum",
-                                       "of",      "secret",  NULL};
+                                       "of",      "secret",  "rest",     NULL};
     char name[24] = "", help[HELP_SIZE] = "";
     int rc = 0;
     if ((rc = manifest_check_keys(r, item, keys)) < 0 ||
@@ -105,9 +105,16 @@ static int read_arg(const struct manifest_reader *r, const struct yaml_node *ite
 {
     struct manifest *m = r->m;
     struct action_param rule = {0};
+    bool rest = false;
     int rc = read_rule(r, item, &rule);
-    if (rc < 0) {
+    if (rc < 0 || (rc = manifest_read_bool(r, item, "rest", &rest)) < 0) {
         return rc;
+    }
+    if (rest && rule.type != PARAM_TEXT) {
+        return manifest_complain(r, yaml_get(item, "rest"), "only type text takes the rest");
+    }
+    if (m->arg_count > 0 && m->args[m->arg_count - 1].rest) {
+        return manifest_complain(r, item, "no argument follows one that takes the rest");
     }
     const struct yaml_node *at = yaml_get(item, "name");
     if (!manifest_name_is_valid(rule.name, 23)) {
@@ -128,7 +135,7 @@ static int read_arg(const struct manifest_reader *r, const struct yaml_node *ite
         return manifest_complain(r, item, "%s", why.context);
     }
     m->args[m->arg_count++] =
-        (struct manifest_arg){.rule = rule, .own_default = rule.default_text != NULL};
+        (struct manifest_arg){.rule = rule, .own_default = rule.default_text != NULL, .rest = rest};
     return 0;
 }
 

@@ -7,7 +7,8 @@ void manifest_usage(const struct manifest *m, struct buf *out)
 {
     buf_addf(out, "/%s", m->name);
     for (int i = 0; i < m->arg_count; i++) {
-        buf_addf(out, m->args[i].rule.required ? " <%s>" : " [%s]", m->args[i].rule.name);
+        buf_addf(out, m->args[i].rule.required ? " <%s%s>" : " [%s%s]", m->args[i].rule.name,
+                 m->args[i].rest ? " …" : "");
     }
 }
 
@@ -63,6 +64,10 @@ static void step_markdown(const struct manifest_step *step, int number, struct b
     }
     if (step->when[0] != '\0') {
         buf_addf(out, ", when `%s`", step->when);
+    }
+    if (step->until.condition[0] != '\0') {
+        buf_addf(out, ", until `%s` within ", step->until.condition);
+        clock_add_duration(out, step->until.within_us);
     }
     if (step->group != 0) {
         buf_addf(out, ", in parallel group %d", step->group);

@@ -211,6 +211,7 @@ int run_args_resolve(const struct run *run, const struct manifest_step *step,
 void run_args_free(const struct action *action, struct arg_value *values);
 
 /* run_lock.c: the locks of all steps of a run (lock.h). */
+void run_lock_list(const struct run *run, struct lock_set *out); /* the caller releases it */
 /* COMMAND_LOCKED, with the run that holds one of them. */
 int run_lock_check(const struct run *run, struct err *err);
 /* Takes them for the id of the run, whether they are free or not. since_us: wall clock. */

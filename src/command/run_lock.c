@@ -27,7 +27,7 @@ static void add_lock(const struct action *action, struct str word, const struct 
 }
 
 /* The resources of all steps. A command on the safe side locks nothing: it is never refused. */
-static void add_locks(const struct run *run, struct lock_set *out)
+void run_lock_list(const struct run *run, struct lock_set *out)
 {
     for (int i = 0; i < run_step_total(run) && !run->m->safe_side; i++) {
         const struct manifest_step *step = run_step(run, i);
@@ -47,7 +47,7 @@ static void add_locks(const struct run *run, struct lock_set *out)
 int run_lock_check(const struct run *run, struct err *err)
 {
     AUTO_LOCK_SET struct lock_set wanted = {0};
-    add_locks(run, &wanted);
+    run_lock_list(run, &wanted);
     const struct lock *lock = lock_find(&run->runner->locks, &wanted);
     if (lock == NULL) {
         return 0;
@@ -67,7 +67,7 @@ void run_lock_take(struct run *run, int64_t since_us)
     AUTO_LOCK_SET struct lock_set wanted = {0};
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     struct lock_holder holder = {.run_id = run->id, .since_us = since_us};
-    add_locks(run, &wanted);
+    run_lock_list(run, &wanted);
     (void)run_args_line(run, &line);
     str_cut(buf_str(&line), holder.line, sizeof(holder.line));
     (void)str_copy(str_c(run->who.name), holder.who, sizeof(holder.who));

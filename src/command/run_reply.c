@@ -12,6 +12,30 @@ static void add_took(struct buf *out, int64_t took_us)
     cell_add_text(out, cell_took(took_us));
 }
 
+/* basis NULL: nobody compares later. */
+static int add_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
+                       struct basis *basis, struct err *err)
+{
+    const struct action *action = run_step(run, index)->action;
+    struct action_call call = {.action = action,
+                               .m = run->m,
+                               .userdata = action_table_userdata(run->runner->o.actions, action),
+                               .who = &run->who,
+                               .reply = r,
+                               .args = values,
+                               .run_id = run->id,
+                               .chat_id = run->chat_id,
+                               .basis = basis,
+                               .step = index};
+    return action->preview == NULL ? 0 : action->preview(&call, err);
+}
+
+int run_reply_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
+                      struct err *err)
+{
+    return add_preview(run, index, values, r, NULL, err);
+}
+
 /* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
 static int describe_step(struct run *run, int index, struct reply *r, struct basis *basis,
                          struct err *err)
@@ -25,20 +49,7 @@ static int describe_step(struct run *run, int index, struct reply *r, struct bas
         run_args_add_values(&line, step->action, values);
         reply_line(r, "%s", line.data);
     }
-    if (rc == 0 && step->action->preview != NULL) {
-        struct action_call call = {.action = step->action,
-                                   .m = run->m,
-                                   .userdata =
-                                       action_table_userdata(run->runner->o.actions, step->action),
-                                   .who = &run->who,
-                                   .reply = r,
-                                   .args = values,
-                                   .run_id = run->id,
-                                   .chat_id = run->chat_id,
-                                   .basis = basis,
-                                   .step = index};
-        rc = step->action->preview(&call, err);
-    }
+    rc = rc < 0 ? rc : add_preview(run, index, values, r, basis, err);
     run_args_free(step->action, values);
     return rc;
 }

@@ -29,6 +29,9 @@ enum stage_id { STAGE_STALE, STAGE_CONFIRM, STAGE_CODE, STAGE_APPROVE, STAGE_COU
 /* NULL and *err if an action's preview refuses. basis: gets what the prompt depends on. */
 struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char *code,
                                int64_t expires_in_us, struct basis *basis, struct err *err);
+/* Adds the preview of one step, whose values the caller has resolved; negative if it refuses. */
+int run_reply_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
+                      struct err *err);
 /* What the prompt would depend on now. Error: an action's preview refuses. */
 int run_reply_basis(struct run *run, struct basis *basis, struct err *err);
 struct reply *run_reply_progress(const struct run *run);

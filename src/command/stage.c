@@ -104,6 +104,11 @@ const char *stage_name(enum stage_id stage)
     return stages[stage].name;
 }
 
+bool stage_applies(const struct run *run, enum stage_id stage)
+{
+    return stages[stage].applies(run);
+}
+
 bool stage_parse(const char *name, enum stage_id *ret)
 {
     for (int i = 0; i < STAGE_COUNT; i++) {

@@ -20,6 +20,7 @@
 
 /* As stored with a prompt: "stale" "confirm" "code" "approve". */
 const char *stage_name(enum stage_id stage);
+bool stage_applies(const struct run *run, enum stage_id stage);
 bool stage_parse(const char *name, enum stage_id *ret);
 
 /* Goes through the stages from `from` on, and asks at the first that the invocation does not pass.

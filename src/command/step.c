@@ -383,17 +383,22 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
     return rc;
 }
 
-/* The timeout; an argument may make the action wait longer than the manifest could know. */
-static int64_t limit_us(const struct step *s)
+int64_t step_timeout_us(const struct manifest_step *m, const struct arg_value *values)
 {
-    const struct action *action = s->call.action;
-    int64_t limit_us = manifest_step_of(s)->timeout_us;
-    for (int p = 0; s->values != NULL && p < action_param_count(action); p++) {
-        if (action->params[p].waits && s->values[p].type == PARAM_DURATION &&
-            s->values[p].duration_us >= limit_us) {
-            limit_us = s->values[p].duration_us + MANIFEST_MARGIN_US;
+    const struct action *action = m->action;
+    int64_t limit_us = m->timeout_us;
+    for (int p = 0; values != NULL && p < action_param_count(action); p++) {
+        if (action->params[p].waits && values[p].type == PARAM_DURATION &&
+            values[p].duration_us >= limit_us) {
+            limit_us = values[p].duration_us + MANIFEST_MARGIN_US;
         }
     }
+    return limit_us;
+}
+
+static int64_t limit_us(const struct step *s)
+{
+    int64_t limit_us = step_timeout_us(manifest_step_of(s), s->values);
     if (is_waiting_for(s)) {
         int64_t left_us = wait_left_us(s);
         left_us = left_us < LAST_READING_US ? LAST_READING_US : left_us;

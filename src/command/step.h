@@ -90,6 +90,10 @@ bool step_settle(struct step *s);
 bool step_can_cancel(const struct step *s);
 /* Cancels a running step. Returns false if its action cannot be cancelled; then it continues. */
 bool step_cancel(struct step *s);
+/* The timeout; an argument may make the action wait longer than the manifest could know. values may
+ * be NULL. */
+struct manifest_step;
+int64_t step_timeout_us(const struct manifest_step *m, const struct arg_value *values);
 /* Cancels a pending call, and frees everything. */
 void step_release(struct step *s);
 

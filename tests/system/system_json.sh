@@ -73,6 +73,9 @@ ask rule_add avoid "rsi > 70 and symbol == DOGE-USD" "too hot"
 ask rules
 ask rule_activate 1
 ask services
+ask plan restart checked
+ask runs
+ask run 1
 ask alerts
 ask whoami
 ask auditlog

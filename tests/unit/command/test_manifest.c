@@ -65,6 +65,11 @@ static void broken_manifests_are_refused_with_line_and_column(void **state)
         {GOOD_HEAD "steps: [{run: test.stop}]\n" EXAMPLES, "needs emergency: true"},
         {GOOD_HEAD "steps: [{run: test.money, with: {symbol: BTC-USD}}]\n" EXAMPLES,
          "moves money: the command needs confirm: true"},
+        {GOOD_HEAD "args: [{name: a, type: int, rest: true, help: h}]\n" STEPS EXAMPLES,
+         "5:35: only type text takes the rest"},
+        {GOOD_HEAD "args: [{name: a, type: text, rest: true, help: h}, {name: b, type: text, "
+                   "help: h}]\n" STEPS EXAMPLES,
+         "no argument follows one that takes the rest"},
         {GOOD_HEAD "steps: [{run: test.read, within: 5s}]\n" EXAMPLES,
          "5:34: every and within belong to until"},
         {GOOD_HEAD "steps: [{run: test.read, until: 1 == 1}]\n" EXAMPLES,

@@ -248,6 +248,7 @@ static void people_match_the_golden_files(void **state)
     check(s, "/users", "users");
     check_prompt(s, "/revoke dora", "revoke");
     check(s, "/runs", "runs");
+    check(s, "/run 4", "run");
 
     const struct principal owner = {
         .id = (int64_t)getuid(), .name = "owner", .role = ROLE_ADMIN, .emergency = true};
@@ -293,6 +294,7 @@ static void services_match_the_golden_files(void **state)
         file_write(log, STR_LIT("12:05:06 ready\n12:05:07 the feed is silent\n"), 0600, NULL), 0);
     check(s, "/services", "services");
     check_prompt(s, "/restart demo", "restart");
+    check(s, "/plan restart demo", "plan");
     send(s, "/logs prediction");
     for (int i = 0; i < 2000 && s->full[0] == '\0'; i++) { /* a helper works in real time */
         (void)usleep(5000);
