@@ -9,9 +9,11 @@
  *
  * Rules: at most one open row for each fingerprint. A repeat increments the count and edits the
  * message already in the chat; a new message is sent only if the severity rises. Resolving edits
- * that message and sends a new one. The alert row and its outbox row are committed in one
- * transaction, so a raised alert is either delivered or visible as undelivered. Without any chat an
- * alert is only listed by /alerts; it is sent if it is raised again once there is a chat.
+ * that message and sends a new one. An alert with an open cause is part of the incident of that
+ * alert: it appears in its message and has none of its own. If the cause is resolved and the alert
+ * is still open a minute later, it gets its own. The alert row and its outbox row are committed in
+ * one transaction, so a raised alert is either delivered or visible as undelivered. Without any
+ * chat an alert is only listed by /alerts; it is sent if it is raised again once there is a chat.
  * Before a message about an alert, or a notification (alerts_notify), is sent: its kind may be off
  * or silent (notify.*), muted (/mute), held back by quiet hours, or part of a storm, whose alerts
  * share one message that is edited. Critical alerts pass all of these but a storm of their own.
@@ -41,6 +43,7 @@ struct ops_store;
 struct alerts;
 struct loop;
 struct reply;
+struct runner_note;
 
 struct alert_spec {
     enum alert_type type;
@@ -76,6 +79,10 @@ struct alerts_options {
      * notification, once it is stored, also without any chat; not what is off or muted. May be
      * NULL. */
     void (*told)(const struct reply *reply, void *userdata);
+    /* Adds a line about what is new around a subject ("service:demo"), such as lines of its log
+     * that were not seen before; for the time line of a new incident. Must not wait. May be NULL.
+     */
+    void (*context)(const char *subject, struct buf *out, void *userdata);
     void *userdata;
 };
 
@@ -90,6 +97,14 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
 /* Marks the open or acknowledged alert of this fingerprint as fixed; 0 also if there is none. */
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why,
                    struct err *err);
+/* Adds to the time line, and to the message, of the incident that the open alert of this
+ * fingerprint is part of what nightdesk did about it: "restarted it, exit code 1". 0 also if there
+ * is none. */
+int alerts_note(struct alerts *alerts, const char *fingerprint, const char *text, struct err *err);
+/* The `noted` of runner.h; userdata is the alerts. Notes the run in the incidents of what it works
+ * on. If it succeeded, resolves the alerts that an earlier run of the same command with the same
+ * arguments raised. */
+void alerts_note_run(const struct runner_note *note, void *alerts);
 /* Whether the alerts of this service are quiet now because of maintenance, of the service or of the
  * whole desk; NULL: of the whole desk. Nothing may be repaired automatically then. */
 bool alerts_in_maintenance(const struct alerts *alerts, const char *service);

@@ -62,6 +62,18 @@ struct runner_unstored {
     const struct reply *reply;
 };
 
+/* A run that changes something: it begins, or its end is stored. */
+struct runner_note {
+    int64_t run_id;
+    const char *line; /* "restart demo" */
+    const char *who;
+    bool begins;
+    const struct err *failure; /* of its end; NULL: it succeeded */
+    int64_t took_us;
+    const char *const *locks; /* what it works on: "service:demo" */
+    size_t lock_count;
+};
+
 struct runner_options {
     struct loop *loop;
     const struct clock *clock;
@@ -84,6 +96,9 @@ struct runner_options {
      * `call` identifies the run: it is the call that its actions were given. May be NULL. */
     void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
     void *ended_userdata;
+    /* May be NULL. */
+    void (*noted)(const struct runner_note *note, void *userdata);
+    void *noted_userdata;
     /* A run of the schedule has ended; called in the transaction that stores its end. A negative
      * result stops that transaction, which is then repeated. failure: ERR_NONE if it succeeded,
      * COMMAND_CANCELLED if somebody cancelled it. result NULL: the command was refused, and there

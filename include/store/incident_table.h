@@ -73,6 +73,9 @@ int incident_table_list(struct ops_store *store, bool open_only, size_t offset,
                         struct incident *ret, size_t max, struct err *err);
 int incident_table_add(struct ops_store *store, const struct incident_event *event,
                        struct err *err);
+/* The event that this alert is part of the incident. *ret_new false: there is one already. */
+int incident_table_add_child(struct ops_store *store, int64_t incident_id, int64_t alert_id,
+                             const char *title, int64_t now_us, bool *ret_new, struct err *err);
 /* The newest events of these kinds (bits), oldest first; *ret_total counts all of them. Returns the
  * number. */
 int incident_table_events(struct ops_store *store, int64_t incident_id, uint32_t kinds,

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "store/alert_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int alert_find(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err)
@@ -57,9 +58,12 @@ static int ack_body(struct alert_change *change, struct err *err)
                        alert_status_name(alert->status), alert->acked_by[0] == '\0' ? "" : " by ",
                        alert->acked_by);
     }
+    struct incident_event event = {.kind = INCIDENT_ACKNOWLEDGED};
+    (void)snprintf(event.text, sizeof(event.text), "by %s", change->words);
     int rc = alert_table_set_status(alerts->o.store, alert->id, ALERT_ACKNOWLEDGED, change->words,
                                     clock_wall_us(alerts->o.clock), err);
-    if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
+    if (rc < 0 || (rc = incident_event(alerts, alert, &event, err)) < 0 ||
+        (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
     return alert_changed(alerts, alert, err);
@@ -139,6 +143,8 @@ static int raise_alert(struct action_call *call, struct err *err)
              action_who(call)->name);
     spec.fingerprint = fingerprint.data;
     spec.description = description.data;
+    spec.run_id = action_run_id(call);
+    spec.cause = action_text(call, "about");
     (void)severity_parse(str_c(action_text(call, "severity")), &spec.severity);
     int rc = alerts_raise(alerts, &spec, &id, err);
     if (rc == 0) {
@@ -204,7 +210,10 @@ static const struct action actions[] = {
           .required = true,
           .choices = "info|low|medium|high|critical",
           .help = "how bad it is"},
-         {.name = "title", .type = PARAM_TEXT, .required = true, .help = "what happened"}),
+         {.name = "title", .type = PARAM_TEXT, .required = true, .help = "what happened"},
+         {.name = "about",
+          .type = PARAM_TEXT,
+          .help = "part of the incident of this alert while it is open: service:NAME"}),
      .run = raise_alert,
      .recover = recover_raise},
     {0},
@@ -212,7 +221,11 @@ static const struct action actions[] = {
 
 void alerts_actions(struct alerts *alerts, struct action_table *table)
 {
+    if (alerts != NULL) { /* it is NULL where actions are only described */
+        alerts->actions = table;
+    }
     action_table_add(table, actions, alerts);
+    incident_actions(alerts, table);
     alert_mute_actions(alerts, table);
     alert_test_actions(alerts, table);
     alert_findings_actions(alerts, table);

@@ -132,7 +132,7 @@ static int collect_unacknowledged(struct alerts *alerts, struct batch *batch, st
         }
         struct copy *item = &batch->items[batch->count++];
         *item = (struct copy){.alert = calloc(1, sizeof(*item->alert)),
-                              .reply = alert_reply(&rows[i], now_us),
+                              .reply = incident_reply(alerts, &rows[i]),
                               .priority = OUTBOX_CRITICAL};
         ASSERT(item->alert != NULL);
         *item->alert = rows[i];

@@ -200,6 +200,13 @@ static int close_body(struct alert_change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
+    if (incident_has(alert)) {
+        AUTO_BUF struct buf why = BUF_INIT(ALERT_NOTE_SIZE + 80);
+        buf_addf(&why, "by %s%s%s", how->by, alert->note[0] == '\0' ? "" : ": ", alert->note);
+        if ((rc = incident_resolved(alerts, alert, why.data, err)) < 0) {
+            return rc;
+        }
+    }
     return alert_changed(alerts, alert, err);
 }
 

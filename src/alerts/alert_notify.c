@@ -75,6 +75,7 @@ int alerts_notify(struct alerts *alerts, const struct alert_notice *notice, stru
 void alerts_tick(struct alerts *alerts, bool telegram_refused)
 {
     alert_mute_tick(alerts);
+    incident_tick(alerts);
     alert_digest_tick(alerts);
     alert_copy_tick(alerts, telegram_refused);
 }

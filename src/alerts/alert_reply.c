@@ -89,16 +89,34 @@ void alert_reply_close_buttons(const struct alert *alert, struct reply *r)
     }
 }
 
-static void add_buttons(struct reply *r, const struct alert *alert)
+static void add_service_buttons(struct reply *r, const struct alert *alert, const char *service)
 {
+    char line[96];
+    (void)snprintf(line, sizeof(line), "/restart %s", service);
+    reply_button(r, "Restart", line, BUTTON_PLAIN);
+    reply_button_row(r);
+    (void)snprintf(line, sizeof(line), "/logs %s", service);
+    reply_button(r, "Logs", line, BUTTON_PLAIN);
+    if (alert->status == ALERT_OPEN) {
+        add_button(r, alert, "Mute 1 h", "/mute", " 1h");
+    }
+    add_button(r, alert, "Details", "/incident", "");
+}
+
+static void add_buttons(struct reply *r, const struct alert *alert, const char *service)
+{
+    bool undecided = alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
     if (alert->status == ALERT_OPEN) {
         add_button(r, alert, "Ack", "/ack", "");
     }
     if (alert->status == ALERT_ACKNOWLEDGED) {
         reply_choice(r, "✓ Acked by %s", alert->acked_by);
     }
-    if (alert_is_finding(alert) &&
-        (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED)) {
+    if (undecided && service != NULL) {
+        add_service_buttons(r, alert, service);
+        return;
+    }
+    if (undecided && alert_is_finding(alert)) {
         add_button(r, alert, "Explain", "/findings", "");
         alert_reply_close_buttons(alert, r);
         return;
@@ -106,7 +124,7 @@ static void add_buttons(struct reply *r, const struct alert *alert)
     if (alert->status == ALERT_OPEN) {
         add_button(r, alert, "Mute 1 h", "/mute", " 1h");
     }
-    if (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED) {
+    if (undecided) {
         add_button(r, alert, "Explain", "/alerts", "");
     }
 }
@@ -121,9 +139,6 @@ static void add_head(struct reply *r, const struct alert *alert, int64_t now_us)
     }
     add_times(r, alert, now_us);
     add_status(r, alert);
-    if (alert->cause[0] != '\0') {
-        reply_line(r, "Cause: %s", alert->cause);
-    }
     if (alert->note[0] != '\0') {
         reply_quote(r, str_c(alert->note));
     }
@@ -140,11 +155,11 @@ static void set_data(struct reply *r, const struct alert *alert)
     json_out_end(&data);
 }
 
-struct reply *alert_reply(const struct alert *alert, int64_t now_us)
+struct reply *alert_reply(const struct alert *alert, const char *service, int64_t now_us)
 {
     struct reply *r = reply_new();
     add_head(r, alert, now_us);
-    add_buttons(r, alert);
+    add_buttons(r, alert, service);
     set_data(r, alert);
     return r;
 }
@@ -169,6 +184,9 @@ void alert_reply_full(const struct alert *alert, const struct alert_report *repo
     if (alert->reopened > 0) {
         reply_para(r, "Reopened {} time{}", cell_count(alert->reopened),
                    cell_text(alert->reopened == 1 ? "" : "s"));
+    }
+    if (alert->cause[0] != '\0') {
+        reply_para(r, "Part of the incident of {}", cell_code(alert->cause));
     }
     alert_reply_explain(alert, report, now_us, r);
     if (alert->status == ALERT_OPEN) {

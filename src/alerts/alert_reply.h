@@ -1,7 +1,7 @@
 /*
  * alert_reply.h: alerts as replies. Private to this module.
  *
- *     AUTO_REPLY struct reply *reply = alert_reply(&alert, now_us);
+ *     AUTO_REPLY struct reply *reply = alert_reply(&alert, NULL, now_us);
  *
  * Invariants: only alert_report_load reads the database, and nothing here writes it.
  * Ownership: the caller frees the returned reply.
@@ -13,8 +13,9 @@
 #include "io/json.h"
 #include "store/alert_table.h"
 
-/* The chat message of an alert in its current state; later states edit the same message. */
-struct reply *alert_reply(const struct alert *alert, int64_t now_us);
+/* The chat message of an alert in its current state; later states edit the same message.
+ * service: it is about this one, which can be restarted; NULL: none. */
+struct reply *alert_reply(const struct alert *alert, const char *service, int64_t now_us);
 /* The short extra message that it is resolved. */
 struct reply *alert_reply_resolved(const struct alert *alert, const char *why);
 /* Whether the auditor found it: an audit without a verdict is an alert of the auditor as well. */

@@ -1,12 +1,14 @@
 #include "alert_reply.h"
 #include "alerts_internal.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "command/reply_json.h"
 #include "io/json_out.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void alerts_apply(struct alerts *alerts, const struct config *config)
@@ -89,7 +91,7 @@ static enum outbox_priority priority_for(enum severity severity, enum alert_gate
 static int send_messages(struct alerts *alerts, const struct alert *alert, enum alert_gate gate,
                          struct err *err)
 {
-    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
+    AUTO_REPLY struct reply *reply = incident_reply(alerts, alert);
     struct alert_target targets[ALERT_TARGETS_MAX];
     alert_tell(alerts, gate, reply);
     size_t count = alert_targets(alerts, notice_of_severity(alert->severity), targets);
@@ -109,12 +111,15 @@ static int send_messages(struct alerts *alerts, const struct alert *alert, enum 
 
 static void tell_alert(struct alerts *alerts, const struct alert *alert)
 {
-    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
+    AUTO_REPLY struct reply *reply = incident_reply(alerts, alert);
     alert_tell(alerts, ALERT_GATE_HOLD, reply);
 }
 
 int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err *err)
 {
+    if (alert->cause[0] != '\0' && incident_has(alert)) {
+        return 0; /* the message of its cause shows it */
+    }
     enum alert_gate gate = alert_gate(alerts, notice_of_severity(alert->severity), alert, NULL);
     switch (gate) {
     case ALERT_GATE_OFF:
@@ -189,7 +194,7 @@ static int edit_messages(struct alerts *alerts, const struct alert *alert,
     if (rc < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
+    AUTO_REPLY struct reply *reply = incident_reply(alerts, alert);
     for (int i = 0; i < n && rc == 0; i++) {
         struct alert_target target;
         int64_t ignored = 0;
@@ -239,6 +244,44 @@ int alert_run(struct alert_change *change, struct err *err)
     return rc;
 }
 
+static enum log_level level_of(enum severity severity)
+{
+    switch (severity) {
+    case SEVERITY_CRITICAL:
+    case SEVERITY_HIGH:
+        return LOG_LEVEL_ERROR;
+    case SEVERITY_MEDIUM:
+        return LOG_LEVEL_WARNING;
+    case SEVERITY_LOW:
+        return LOG_LEVEL_NOTICE;
+    case SEVERITY_INFO:
+        return LOG_LEVEL_INFO;
+    }
+    return LOG_LEVEL_WARNING;
+}
+
+/* Without any channel the journal is the only place where an alert is seen. */
+static void log_news(enum alert_news news, const struct alert *alert, const char *why)
+{
+    static const char *const words[] = {[ALERT_NEWS_RAISED] = "raised",
+                                        [ALERT_NEWS_WORSE] = "worse",
+                                        [ALERT_NEWS_RESOLVED] = "resolved"};
+    char id[24];
+    (void)snprintf(id, sizeof(id), "%lld", (long long)alert->id);
+    const struct log_field fields[] = {{"ALERT_ID", id},
+                                       {"ALERT_FINGERPRINT", alert->fingerprint},
+                                       {"ALERT_SEVERITY", severity_name(alert->severity)},
+                                       {"ALERT_SOURCE", alert->source},
+                                       {"ALERT_CAUSE", alert->cause}};
+    if (news == ALERT_NEWS_NONE) {
+        return;
+    }
+    log_write(news == ALERT_NEWS_RESOLVED ? LOG_LEVEL_NOTICE : level_of(alert->severity),
+              __FILE_NAME__, __LINE__, fields, COUNT_OF(fields), "alert %s %s: %s: %s%s%s", id,
+              words[news], severity_name(alert->severity), alert->title,
+              why == NULL || why[0] == '\0' ? "" : ": ", why == NULL ? "" : why);
+}
+
 static int reopen(struct alert_change *change, struct err *err)
 {
     const struct alerts_options *o = &change->alerts->o;
@@ -282,6 +325,14 @@ static int raise_body(struct alert_change *change, struct err *err)
     if (alert->status == ALERT_REJECTED || raised.how == ALERT_RAISED_SILENTLY) {
         return 0;
     }
+    bool folded = false;
+    change->news = raised.how == ALERT_RAISED_NEW ? ALERT_NEWS_RAISED
+                   : raised.worse                 ? ALERT_NEWS_WORSE
+                                                  : ALERT_NEWS_NONE;
+    rc = incident_raised(alerts, alert, &raised, &folded, err);
+    if (rc < 0 || folded) {
+        return rc;
+    }
     if (raised.how == ALERT_RAISED_NEW || raised.worse || !alert->notified) {
         return alert_send_new(alerts, alert, err);
     }
@@ -297,6 +348,9 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
     struct alert_change change = {
         .alerts = alerts, .body = raise_body, .spec = spec, .alert = alert};
     int rc = alert_run(&change, err);
+    if (rc == 0) {
+        log_news(change.news, alert, spec->description);
+    }
     if (rc == 0 && ret_id != NULL) {
         *ret_id = alert->id;
     }
@@ -320,8 +374,14 @@ static int resolve_body(struct alert_change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *notice = alert_reply_resolved(alert, change->words);
-    return edit_messages(alerts, alert, notice, err);
+    const char *why = change->words == NULL ? "" : change->words;
+    change->news = ALERT_NEWS_RESOLVED;
+    if (incident_has(alert) && (rc = incident_resolved(alerts, alert, why, err)) < 0) {
+        return rc;
+    }
+    AUTO_REPLY struct reply *notice = alert_reply_resolved(alert, why);
+    incident_add_affected(alerts, alert, notice);
+    return edit_messages(alerts, alert, alert->cause[0] != '\0' ? NULL : notice, err);
 }
 
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why, struct err *err)
@@ -333,7 +393,11 @@ int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *w
                                   .fingerprint = fingerprint,
                                   .words = why,
                                   .alert = alert};
-    return alert_run(&change, err);
+    int rc = alert_run(&change, err);
+    if (rc == 0) {
+        log_news(change.news, alert, why);
+    }
+    return rc;
 }
 
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata)

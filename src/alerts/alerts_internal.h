@@ -17,6 +17,8 @@
 #include "config/route.h"
 #include "io/zone.h"
 #include "store/alert_message_table.h"
+#include "store/alert_table.h"
+#include "store/incident_table.h"
 #include "store/maintenance_table.h"
 #include "store/mute_table.h"
 #include "store/outbox_table.h"
@@ -71,6 +73,7 @@ struct alerts {
     size_t mutes_active;             /* at the last tick */
     struct maintenance *maintenance; /* owned: those that have not ended; NULL: none */
     size_t maintenance_count;
+    const struct action_table *actions; /* NULL before alerts_actions */
     struct alert_rate rates[2];
     struct alert_dirty dirty[ALERT_DIRTY_MAX];
     size_t dirty_count;
@@ -81,6 +84,9 @@ struct alerts {
     int64_t storm_mono_us; /* when a storm was last passed to o.told; 0: never */
 };
 
+/* What is to be logged once the transaction is committed. */
+enum alert_news { ALERT_NEWS_NONE, ALERT_NEWS_RAISED, ALERT_NEWS_WORSE, ALERT_NEWS_RESOLVED };
+
 /* A body to run in one transaction; the channels are woken after the commit. */
 struct alert_change {
     struct alerts *alerts;
@@ -89,6 +95,7 @@ struct alert_change {
     const char *fingerprint;
     const char *words;   /* the reason for resolving, or the name of the acknowledging user */
     struct alert *alert; /* scratch on the heap: a row is large */
+    enum alert_news news;
     const struct alert_notice *notice;
     void *userdata;
 };
@@ -104,6 +111,32 @@ int alert_post(struct alerts *alerts, const struct alert_target *target, const s
 int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err *err);
 /* Edits the messages about an alert. */
 int alert_changed(struct alerts *alerts, const struct alert *alert, struct err *err);
+
+/* ---- incident.c ---- */
+/* 1: *ret is the alert whose incident this one is part of. 0: this one has its own, or none. */
+int incident_root(struct alerts *alerts, const struct alert *alert, struct alert *ret,
+                  struct err *err);
+/* Has the alert an incident? Findings and rejected ones have none. */
+bool incident_has(const struct alert *alert);
+/* The alert was raised, and how: opens its incident, or folds it into that of its cause, whose
+ * message is then edited or sent. *ret_folded: it has no message of its own. */
+int incident_raised(struct alerts *alerts, const struct alert *alert,
+                    const struct alert_raised *raised, bool *ret_folded, struct err *err);
+/* The alert was resolved or closed. */
+int incident_resolved(struct alerts *alerts, const struct alert *alert, const char *why,
+                      struct err *err);
+/* An event of the incident that the alert is part of; nothing if it has none. */
+int incident_event(struct alerts *alerts, const struct alert *alert,
+                   const struct incident_event *event, struct err *err);
+/* Sends the alerts whose cause is over and that are still open. */
+void incident_tick(struct alerts *alerts);
+
+/* ---- incident_reply.c ---- */
+/* The living message: the alert, what it caused, what was done about it. */
+struct reply *incident_reply(struct alerts *alerts, const struct alert *alert);
+/* "Affected: …" */
+void incident_add_affected(struct alerts *alerts, const struct alert *alert, struct reply *r);
+void incident_actions(struct alerts *alerts, struct action_table *table);
 
 /* ---- alert_notify.c ---- */
 /* Passes the reply to o.told once the transaction is committed. */

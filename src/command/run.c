@@ -390,12 +390,39 @@ static void call_ready(struct run *run)
 
 /* ------------------------------------------------------------------------------------- end ---- */
 
-/* Reports the result to the waiting client and to `ended`, and frees the run. */
+#define NOTED_LOCKS_MAX 16
+
+/* Only of runs with a row that change something. */
+static void note(const struct run *run, bool begins)
+{
+    struct runner *runner = run->runner;
+    const char *locks[NOTED_LOCKS_MAX];
+    struct err space = {0};
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    struct runner_note note = {.run_id = run->id, .who = run->who.name, .begins = begins};
+    if (runner->o.noted == NULL || run->id == 0 || !run->m->changes) {
+        return;
+    }
+    for (size_t i = 0; i < runner->locks.count && note.lock_count < NOTED_LOCKS_MAX; i++) {
+        if (runner->locks.items[i].holder.run_id == run->id) {
+            locks[note.lock_count++] = runner->locks.items[i].name;
+        }
+    }
+    (void)run_args_line(run, &line);
+    note.line = line.data;
+    note.locks = locks;
+    note.failure = begins ? NULL : run_error(run, &space);
+    note.took_us = clock_mono_us(runner->o.clock) - run->started_mono_us;
+    runner->o.noted(&note, runner->o.noted_userdata);
+}
+
+/* Reports the result to the waiting client, to `ended` and to `noted`, and frees the run. */
 static void leave(struct run *run)
 {
     struct runner *runner = run->runner;
     struct err space = {0};
     unlink_run(run);
+    note(run, false);
     if (run->on_reply != NULL) {
         run->on_reply(run->result, run_error(run, &space), run->userdata);
     }
@@ -555,6 +582,9 @@ void run_go(struct run *run)
     link_run(run);
     if (run->id != 0) {
         run_write_stored(run);
+    }
+    if (!run->over) {
+        note(run, true);
     }
     run_go_on(run);
 }

@@ -376,6 +376,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .deliver_userdata = ops,
                                              .ended = desk_run_ended,
                                              .ended_userdata = ops->desk,
+                                             .noted = alerts_note_run,
+                                             .noted_userdata = ops->alerts,
                                              .scheduled = ops_commands_scheduled,
                                              .scheduled_userdata = &ops->commands,
                                              .has_console = ops->options.console,

@@ -135,6 +135,24 @@ int incident_table_add(struct ops_store *store, const struct incident_event *e, 
     return rc < 0 ? rc : row_commit(&own, err);
 }
 
+int incident_table_add_child(struct ops_store *store, int64_t incident_id, int64_t alert_id,
+                             const char *title, int64_t now_us, bool *ret_new, struct err *err)
+{
+    int64_t known = 0;
+    int rc = db_get_i64(store->db,
+                        "SELECT id FROM incident_events WHERE incident_id = ? AND alert_id = ?"
+                        " AND kind = 'child' LIMIT 1",
+                        DB_VALUES(DB_I64(incident_id), DB_I64(alert_id)), 0, &known, err);
+    *ret_new = rc >= 0 && known == 0;
+    if (rc < 0 || known != 0) {
+        return rc;
+    }
+    struct incident_event event = {
+        .incident_id = incident_id, .at_us = now_us, .kind = INCIDENT_CHILD, .alert_id = alert_id};
+    str_cut(str_c(title), event.text, sizeof(event.text));
+    return incident_table_add(store, &event, err);
+}
+
 int incident_table_events(struct ops_store *store, int64_t incident_id, uint32_t kinds,
                           struct incident_event *ret, size_t max, int64_t *ret_total,
                           struct err *err)

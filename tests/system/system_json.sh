@@ -77,6 +77,7 @@ ask plan restart checked
 ask runs
 ask run 1
 ask alerts
+ask incidents all
 ask whoami
 ask auditlog
 ask help

@@ -1,5 +1,6 @@
 #include "alerts_rig.h"
 
+#include "base/log.h"
 #include "io/loop.h"
 #include "io/secret.h"
 #include "rigs/reply_text.h"
@@ -11,6 +12,23 @@ static void wake(void *userdata)
     ((struct alerts_rig *)userdata)->wakes++;
 }
 
+static void note_run(const struct runner_note *note, void *userdata)
+{
+    alerts_note_run(note, ((struct alerts_rig *)userdata)->alerts);
+}
+
+static void keep_log(const struct log_line *line, void *userdata)
+{
+    struct alerts_rig *rig = userdata;
+    AUTO_BUF struct buf text = BUF_INIT(sizeof(rig->log) - 1);
+    buf_addf(&text, "<%d> %s", (int)line->level, line->message);
+    for (size_t i = 0; i < line->field_count; i++) {
+        buf_addf(&text, " %s=%s", line->fields[i].key, line->fields[i].value);
+    }
+    (void)str_copy(buf_str(&text), rig->log, sizeof(rig->log));
+    rig->log_lines++;
+}
+
 struct alerts_rig *alerts_rig_new(void)
 {
     struct alerts_rig *rig = calloc(1, sizeof(*rig));
@@ -20,6 +38,8 @@ struct alerts_rig *alerts_rig_new(void)
     rig->config.commands_confirm_expiry_us = USEC_PER_MIN;
     rig->config.telegram_stale_after_us = USEC_PER_MIN;
     rig->role = ROLE_OPERATOR;
+    log_set_sink(keep_log, rig);
+    log_set_level(LOG_LEVEL_INFO);
     return rig;
 }
 
@@ -30,6 +50,7 @@ void alerts_rig_reopen(struct alerts_rig *rig)
                                            .store = rig->store,
                                            .headless = rig->headless,
                                            .outbox_changed = wake,
+                                           .context = rig->context,
                                            .userdata = rig};
     alerts_free(rig->alerts);
     assert_int_equal(alerts_new(&options, &rig->alerts, NULL), 0);
@@ -51,7 +72,9 @@ void alerts_rig_open(struct alerts_rig *rig, const struct embedded_file *files)
                                            .store = rig->store,
                                            .access = rig->access,
                                            .actions = rig->actions,
-                                           .manifests = rig->manifests};
+                                           .manifests = rig->manifests,
+                                           .noted = note_run,
+                                           .noted_userdata = rig};
     assert_int_equal(runner_new(&options, &rig->runner, NULL), 0);
 }
 
@@ -64,6 +87,7 @@ void alerts_rig_free(struct alerts_rig *rig)
     action_table_free(rig->actions);
     alerts_free(rig->alerts);
     ops_store_free(rig->store);
+    log_set_sink(NULL, NULL);
     free(rig);
 }
 

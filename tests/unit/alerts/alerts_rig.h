@@ -32,7 +32,10 @@ struct alerts_rig {
     struct action_table *actions;
     struct manifest_list *manifests;
     struct runner *runner;
-    int wakes;      /* of the outbox */
+    int wakes;                                                             /* of the outbox */
+    void (*context)(const char *subject, struct buf *out, void *userdata); /* of the next reopen */
+    char log[4096];                                                        /* the last line */
+    int log_lines;
     enum role role; /* of alice, who runs the commands; at first operator */
     char answer[65536];
     int answer_err; /* ERR_NONE: it succeeded */

@@ -43,6 +43,12 @@ static struct config *configure(const char *more)
     return config;
 }
 
+static void drop_log(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
 static void open_alerts(struct rig *rig)
 {
     alerts_free(rig->alerts);
@@ -68,6 +74,7 @@ static int setup(void **state)
     assert_non_null(rig);
     log_set_level(LOG_LEVEL_ERROR);
     clock_fake_init(&rig->clock, START);
+    log_set_sink(drop_log, NULL);
     assert_int_equal(secret_init(NULL), 0);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->store, NULL), 0);
     rig->config = configure("");

@@ -282,6 +282,9 @@ static void alerts_match_the_golden_files(void **state)
     check(s, "/mute 1 1h", "mute");
     check(s, "/unmute 1", "unmute");
     check(s, "/ack 1", "ack");
+    assert_int_equal(alerts_note(s->alerts, "service:demo", "restarted it", NULL), 0);
+    check(s, "/incidents", "incidents");
+    check(s, "/incident 1", "incident");
     check(s, "/test_alert", "test_alert");
 }
 
