@@ -63,6 +63,9 @@ size_t str_utf8_size(struct str s);
  * or begin an escape sequence), line and paragraph separators, bidirectional controls and invisible
  * characters. Joiners and variation selectors are not included, since emoji need them. */
 bool str_is_unsafe(struct str s, size_t size);
+/* Replaces, in place, the bytes of a text from outside that are not valid UTF-8, and those of
+ * unsafe characters, by "?"; line feeds and tabs stay. */
+void str_make_safe(char *text);
 
 /* Length in UTF-16 code units, Telegram's unit of message length; s must be valid UTF-8. */
 size_t str_utf16_len(struct str s);

@@ -41,7 +41,8 @@ enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
 #define CONFIG_TEXTS_MAX    SYMBOLS_LIMIT
 #define CONFIG_USERS_MAX    64
 #define CONFIG_LOCALS_MAX   64
-#define CONFIG_SERVICES_MAX 32
+#define CONFIG_SERVICES_MAX 512
+#define CONFIG_CHECKS_MAX   16 /* of one service */
 
 struct config_ints {
     int count;
@@ -49,7 +50,7 @@ struct config_ints {
 };
 struct config_texts {
     int count;
-    const char *items[CONFIG_TEXTS_MAX + 1]; /* terminated by NULL, so usable as argv */
+    const char **items; /* count, then NULL, so usable as argv; NULL only with a count of 0 */
 };
 struct config_symbols {
     int count;
@@ -81,6 +82,7 @@ struct config_user {
 #define CONFIG_USER_FIELD_user(type, name) CONFIG_DECLARE_##type(name)
 #define CONFIG_USER_FIELD_local(type, name)
 #define CONFIG_USER_FIELD_service(type, name)
+#define CONFIG_USER_FIELD_check(type, name)
 #include "config/options.def"
 #undef FIELD
 };
@@ -92,20 +94,39 @@ struct config_local {
 #define CONFIG_LOCAL_FIELD_local(type, name) CONFIG_DECLARE_##type(name)
 #define CONFIG_LOCAL_FIELD_user(type, name)
 #define CONFIG_LOCAL_FIELD_service(type, name)
+#define CONFIG_LOCAL_FIELD_check(type, name)
 #include "config/options.def"
 #undef FIELD
 };
 
-/* name, then unit, command, url, health_endpoint, expect_status, timeout_us. At most one of unit
- * and command is set; with neither, url is set and the service is only watched. If the first word
- * of a command was `self`, it has been replaced by the path of the running program. */
+/* A check of a service, besides those of its unit, command and url: services.<name>.checks.<check>.
+ * Exactly one of unit, url, tcp, command, file, process and heartbeat_us is set; it is the kind. */
+struct config_check {
+    char name[32]; /* [a-z0-9_-] */
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CONFIG_CHECK_FIELD_##owner(type, name)
+#define CONFIG_CHECK_FIELD_check(type, name) CONFIG_DECLARE_##type(name)
+#define CONFIG_CHECK_FIELD_user(type, name)
+#define CONFIG_CHECK_FIELD_local(type, name)
+#define CONFIG_CHECK_FIELD_service(type, name)
+#include "config/options.def"
+#undef FIELD
+};
+
+/* At most one of unit and command is set; with neither, the service is only watched: it has a url
+ * or at least one check. If the first word of a command was `self`, it has been replaced by the
+ * path of the running program. */
 struct config_service {
     char name[32]; /* [a-z0-9_-] */
+    int line;      /* in the file; 0: not from one */
+    int check_count;
+    struct config_check *checks; /* owned by the configuration; NULL: none */
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
     CONFIG_SERVICE_FIELD_##owner(type, name)
 #define CONFIG_SERVICE_FIELD_service(type, name) CONFIG_DECLARE_##type(name)
 #define CONFIG_SERVICE_FIELD_user(type, name)
 #define CONFIG_SERVICE_FIELD_local(type, name)
+#define CONFIG_SERVICE_FIELD_check(type, name)
 #include "config/options.def"
 #undef FIELD
 #undef OPT
@@ -128,7 +149,7 @@ struct config {
     int local_count;
     struct config_local locals[CONFIG_LOCALS_MAX];
     int service_count;
-    struct config_service services[CONFIG_SERVICES_MAX];
+    struct config_service *services; /* owned; NULL: none */
     struct config_detail *detail;
 };
 
@@ -188,7 +209,7 @@ const struct config_service *config_service(const struct config *config, struct 
 
 /* One difference between two configurations. */
 struct config_change {
-    char path[96];    /* "risk.stop", "telegram.users.alice.role", "services.demo" */
+    char path[128];   /* "risk.stop", "telegram.users.alice.role", "services.demo" */
     bool live;        /* takes effect in a running nightdesk; else at the next start */
     char before[120]; /* as in the file, or "none"; a secret as "***"; a long text ends with … */
     char after[120];

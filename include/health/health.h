@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "command/action.h"
 #include "io/json.h"
 
@@ -60,6 +61,10 @@ void health_start(struct health *health);
  * gone fails its pending calls and loses its child. units as in health_options. */
 void health_apply(struct health *health, const struct config *config, struct units *units);
 void health_actions(struct health *health, struct action_table *table);
+/* A job has called with this key (/services shows the URL): a check of kind heartbeat. False: there
+ * is none with it. */
+enum heartbeat_call { HEARTBEAT_SUCCESS, HEARTBEAT_START, HEARTBEAT_FAILURE };
+bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call call);
 /* A desk_status_fn; userdata is the health. */
 void health_status(struct buf *out, struct json_object *data, void *health);
 

@@ -6,7 +6,8 @@
  *         .url = url, .body = buf_str(&json), .content_type = "application/json",
  *         .timeout_ms = 10000, .max_body_bytes = 1 << 20}, on_answer, self, err);
  *
- * Always true: http and https only; redirects are never followed (the caller gets the 3xx); a
+ * Always true: http and https only; redirects are never followed (the caller gets the 3xx, and
+ * http_join_url makes the URL that it names); a
  * response body over max_body_bytes ends the call; every call ends within timeout_ms. The request
  * is copied. The callback runs exactly once, from the loop, never inside http_send; the response
  * is valid until it returns. After http_cancel or http_free it does not run.
@@ -23,6 +24,7 @@
 #include "base/str.h"
 #include "io/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +51,10 @@ struct http_request {
     int64_t timeout_ms;         /* for the whole call; 0: 30 s */
     int64_t connect_timeout_ms; /* 0: the smaller of 10 s and timeout_ms */
     size_t max_body_bytes;      /* 0: 1 MiB */
+    const char *ca_file;        /* PEM; NULL or "": the authorities of the system */
+    bool certificate;           /* fills expires_us; needs a new connection */
+    bool connect_only;          /* a TCP connection to the URL's host and port, without a proxy; it
+                                 * is closed at once, and the status is 0 */
 };
 
 /* Tells the caller whether it may repeat the request. */
@@ -72,7 +78,8 @@ struct http_response {
     const struct http_header *headers; /* of the final response, at most 64 */
     size_t header_count;
     int64_t elapsed_us;
-    struct err err; /* ERR_NONE with HTTP_OK, else HTTP_… of the catalogue */
+    int64_t expires_us; /* wall: end of the server's certificate; 0: not asked for, or not known */
+    struct err err;     /* ERR_NONE with HTTP_OK, else HTTP_… of the catalogue */
 };
 
 typedef void (*http_fn)(const struct http_response *response, void *userdata);
@@ -100,5 +107,8 @@ int64_t http_date_us(const struct http_response *response);
 /* Removes user:password@ and the fragment; replaces the token of a "/bot<token>" path segment and
  * the value of each query parameter by ***. */
 void http_redact_url(struct str url, struct buf *out);
+/* Appends the URL to which a Location header, which may be relative, leads from url; false if it is
+ * malformed. */
+bool http_join_url(const char *url, const char *location, struct buf *out);
 /* Percent-encodes all but the unreserved characters of RFC 3986. */
 void http_add_encoded(struct buf *out, struct str text);

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/str.h"
 #include "io/loop.h"
 
 #include <stdbool.h>
@@ -28,14 +29,16 @@ struct process;
 
 /* exit_code: 0..255, or -signal. May call process_free. */
 typedef void (*process_fn)(struct process *process, int exit_code, void *userdata);
+typedef void (*process_output_fn)(struct str bytes, void *userdata);
 
 struct process_options {
-    const char *const *argv; /* argv[0] is looked up in PATH if it has no slash */
-    const char *const *env;  /* "NAME=value", the last one NULL; NULL: PATH, HOME, LANG only.
-                                NIGHTDESK_CHILD is added */
-    const char *cwd;         /* NULL: ours */
-    const char *log_path;    /* appended to; NULL: /dev/null */
-    size_t log_max_bytes;    /* 0: 1 MiB */
+    const char *const *argv;  /* argv[0] is looked up in PATH if it has no slash */
+    const char *const *env;   /* "NAME=value", the last one NULL; NULL: PATH, HOME, LANG only.
+                                 NIGHTDESK_CHILD is added */
+    const char *cwd;          /* NULL: ours */
+    const char *log_path;     /* appended to; NULL: /dev/null */
+    size_t log_max_bytes;     /* 0: 1 MiB */
+    process_output_fn output; /* gets stdout and stderr instead of a log; NULL: none */
     process_fn fn;
     void *userdata;
 };

@@ -259,6 +259,20 @@ bool str_is_unsafe(struct str s, size_t size)
     return false;
 }
 
+void str_make_safe(char *text)
+{
+    for (char *at = text; *at != '\0';) {
+        struct str rest = str_c(at);
+        size_t size = str_utf8_size(rest);
+        bool kept = size > 0 && (*at == '\n' || *at == '\t' || !str_is_unsafe(rest, size));
+        size = size > 0 ? size : 1;
+        if (!kept) {
+            memset(at, '?', size);
+        }
+        at += size;
+    }
+}
+
 size_t str_utf16_len(struct str s)
 {
     /* One unit for each sequence, two beyond the basic plane (lead byte F0..F4). */

@@ -13,6 +13,10 @@
 void config_free(struct config *config)
 {
     if (config != NULL) {
+        for (int i = 0; i < config->service_count; i++) {
+            free(config->services[i].checks);
+        }
+        free(config->services);
         detail_free(config->detail);
         free(config);
     }

@@ -76,7 +76,7 @@ static void compare_value(struct config_diff *diff, const struct option *o, cons
 
 /* ------------------------------------------------------------------ lists of groups */
 
-/* telegram.users, api.local_users or services. */
+/* telegram.users, api.local_users, services, or the checks of a service. */
 struct items {
     const char *path;
     const struct option *fields;
@@ -86,6 +86,7 @@ struct items {
     size_t size;
     const char *(*name)(const void *item);
     bool (*same)(const void *a, const void *b); /* the same person or service */
+    struct items (*inner)(const void *item);    /* a list in each item, without its path; or NULL */
 };
 
 static const char *user_name(const void *item)
@@ -118,6 +119,26 @@ static bool same_service(const void *a, const void *b)
     return strcmp(service_name(a), service_name(b)) == 0;
 }
 
+static const char *check_name(const void *item)
+{
+    return ((const struct config_check *)item)->name;
+}
+
+static bool same_check(const void *a, const void *b)
+{
+    return strcmp(check_name(a), check_name(b)) == 0;
+}
+
+static struct items checks_of(const void *item)
+{
+    const struct config_service *service = item;
+    return (struct items){
+        "checks",        option_check_fields,  option_check_field_count,
+        service->checks, service->check_count, sizeof(service->checks[0]),
+        check_name,      same_check,           NULL,
+    };
+}
+
 /* Without the users from admin_users, an option of its own. */
 static struct items users_of(const struct config *c)
 {
@@ -130,6 +151,7 @@ static struct items users_of(const struct config *c)
         sizeof(c->users[0]),
         user_name,
         same_user,
+        NULL,
     };
 }
 
@@ -138,7 +160,7 @@ static struct items locals_of(const struct config *c)
     return (struct items){
         "api.local_users", option_local_fields, option_local_field_count,
         c->locals,         c->local_count,      sizeof(c->locals[0]),
-        local_name,        same_local,
+        local_name,        same_local,          NULL,
     };
 }
 
@@ -147,7 +169,7 @@ static struct items services_of(const struct config *c)
     return (struct items){
         "services",   option_service_fields, option_service_field_count,
         c->services,  c->service_count,      sizeof(c->services[0]),
-        service_name, same_service,
+        service_name, same_service,          checks_of,
     };
 }
 
@@ -173,6 +195,14 @@ static void show_item(const struct items *items, const void *item, char *dst, si
     for (size_t f = 0; f < items->field_count; f++) {
         buf_addf(&text, "%s%s: ", f == 0 ? "{" : ", ", items->fields[f].name);
         config_add_value(&text, &items->fields[f], item);
+    }
+    if (items->inner != NULL) {
+        struct items inner = items->inner(item);
+        buf_addf(&text, ", %s: [", inner.path);
+        for (int i = 0; i < inner.count; i++) {
+            buf_addf(&text, "%s%s", i > 0 ? ", " : "", inner.name(item_at(&inner, i)));
+        }
+        buf_add_char(&text, ']');
     }
     buf_add_char(&text, '}');
     copy_shown(buf_str(&text), dst, size);
@@ -212,6 +242,15 @@ static void compare_items(struct config_diff *diff, const struct items *before,
             (void)snprintf(path, sizeof(path), "%s.%s.%s", before->path, before->name(old),
                            before->fields[f].name);
             compare_value(diff, &before->fields[f], path, old, now);
+        }
+        if (before->inner != NULL) {
+            char path[sizeof(((struct config_change *)0)->path)];
+            struct items was = before->inner(old);
+            struct items is = after->inner(now);
+            (void)snprintf(path, sizeof(path), "%s.%s.%s", before->path, before->name(old),
+                           was.path);
+            was.path = is.path = path;
+            compare_items(diff, &was, &is);
         }
     }
     for (int i = 0; i < after->count; i++) {
@@ -280,9 +319,9 @@ static bool copy_text(struct config *fresh, const struct option *o, const char *
 static bool copy_texts(struct config *fresh, const struct option *o,
                        const struct config_texts *from, struct config_texts *ret)
 {
-    *ret = (struct config_texts){.count = from->count};
-    for (int i = 0; i < from->count; i++) {
-        if (!copy_text(fresh, o, from->items[i], &ret->items[i])) {
+    *ret = detail_list(fresh->detail, (size_t)from->count);
+    for (; ret->count < from->count; ret->count++) {
+        if (!copy_text(fresh, o, from->items[ret->count], &ret->items[ret->count])) {
             return false;
         }
     }

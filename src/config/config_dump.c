@@ -176,17 +176,46 @@ static void dump_locals(const struct dump *d)
     }
 }
 
+/* The checks have many fields, of which most do not concern their kind: only those that differ from
+ * the default. */
+static void dump_checks(const struct dump *d, const struct config_service *service)
+{
+    if (service->check_count > 0) {
+        buf_add_c(d->out, "    checks:\n");
+    }
+    for (int c = 0; c < service->check_count; c++) {
+        const char *separator = "";
+        buf_addf(d->out, "      %s: {", service->checks[c].name);
+        for (size_t f = 0; f < option_check_field_count; f++) {
+            const struct option *o = &option_check_fields[f];
+            AUTO_BUF struct buf value = BUF_INIT(65536), fallback = BUF_INIT(256);
+            config_add_value(&value, o, &service->checks[c]);
+            if (o->type == OPTION_TEXT || o->type == OPTION_URL) {
+                add_literal(&fallback, o->fallback);
+            } else {
+                buf_add_c(&fallback, o->fallback);
+            }
+            if (!str_equal(buf_str(&value), buf_str(&fallback))) {
+                buf_addf(d->out, "%s%s: %s", separator, o->name, value.data);
+                separator = ", ";
+            }
+        }
+        buf_add_c(d->out, "}\n");
+    }
+}
+
 static void dump_services(const struct dump *d)
 {
     const struct config *config = d->config;
     for (int s = 0; s < config->service_count; s++) {
         buf_addf(d->out, "  %s:", config->services[s].name);
-        dump_line(d, config->detail->service_lines[s]);
+        dump_line(d, config->services[s].line);
         for (size_t f = 0; f < option_service_field_count; f++) {
             buf_addf(d->out, "    %s: ", option_service_fields[f].name);
             config_add_value(d->out, &option_service_fields[f], &config->services[s]);
             buf_add_char(d->out, '\n');
         }
+        dump_checks(d, &config->services[s]);
     }
 }
 

@@ -111,9 +111,8 @@ static void store(struct load *load, const struct place *place, const union valu
         list->items[list->count++] = value->i64;
         return;
     }
-    case OPTION_TEXTS: {
+    case OPTION_TEXTS: { /* clear_list has made room */
         struct config_texts *list = slot;
-        ASSERT(list->count < CONFIG_TEXTS_MAX);
         if ((text = keep_text(load, place, value->text)) != NULL) {
             list->items[list->count++] = text;
         }
@@ -135,14 +134,15 @@ static void store(struct load *load, const struct place *place, const union valu
     }
 }
 
-static void clear_list(const struct place *place)
+/* Makes room for count items. */
+static void clear_list(struct load *load, const struct place *place, size_t count)
 {
     switch (place->option->type) {
     case OPTION_INTS:
         *(struct config_ints *)slot_of(place) = (struct config_ints){0};
         return;
     case OPTION_TEXTS:
-        *(struct config_texts *)slot_of(place) = (struct config_texts){0};
+        *(struct config_texts *)slot_of(place) = detail_list(load->config->detail, count);
         return;
     case OPTION_SYMBOLS:
         *(struct config_symbols *)slot_of(place) = (struct config_symbols){0};
@@ -249,7 +249,7 @@ static const char *kind_name(const struct yaml_node *node)
     return "";
 }
 
-static bool expect_kind(struct load *load, const struct yaml_node *node, enum yaml_kind kind,
+bool config_expect_kind(struct load *load, const struct yaml_node *node, enum yaml_kind kind,
                         const char *path, const char *expected)
 {
     if (node->kind == kind) {
@@ -269,14 +269,14 @@ static void read_list(struct load *load, const struct place *place, const struct
         add_problem(load, place, ERR_CONFIG_RANGE, &none, expected.data);
         return;
     }
-    clear_list(place);
+    clear_list(load, place, yaml_len(list));
     note_origin(place, &none);
     for (size_t i = 0; i < yaml_len(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
         struct place at = *place;
         at.node = place->node != NULL ? item : NULL;
         at.origin = NULL;
-        if (expect_kind(load, item, YAML_SCALAR, place->path, "single values in the list")) {
+        if (config_expect_kind(load, item, YAML_SCALAR, place->path, "single values in the list")) {
             read_scalar(load, &at, yaml_text(item));
         }
     }
@@ -289,12 +289,12 @@ static void read_node(struct load *load, const struct place *place)
         return;
     }
     if (option_is_list(place->option->type)) {
-        if (expect_kind(load, place->node, YAML_SEQUENCE, place->path,
-                        option_type_name(place->option->type))) {
+        if (config_expect_kind(load, place->node, YAML_SEQUENCE, place->path,
+                               option_type_name(place->option->type))) {
             read_list(load, place, place->node);
         }
-    } else if (expect_kind(load, place->node, YAML_SCALAR, place->path,
-                           option_type_name(place->option->type))) {
+    } else if (config_expect_kind(load, place->node, YAML_SCALAR, place->path,
+                                  option_type_name(place->option->type))) {
         read_scalar(load, place, yaml_text(place->node));
     }
 }
@@ -417,10 +417,11 @@ static void unknown_group(struct load *load, const struct yaml_node *key)
 
 /* ------------------------------------------------------------------ users and services */
 
-/* Reads the fields of one item. `path` is "services.demo" or "telegram.users[2]". */
-static void read_fields(struct load *load, const struct option *fields, size_t count, void *owner,
+void config_read_fields(struct load *load, const struct config_fields *item, void *owner,
                         const struct yaml_node *map, const char *path)
 {
+    const struct option *fields = item->fields;
+    size_t count = item->count;
     for (size_t f = 0; f < count; f++) {
         AUTO_BUF struct buf field_path = BUF_INIT(256);
         buf_addf(&field_path, "%s.%s", path, fields[f].name);
@@ -441,11 +442,15 @@ static void read_fields(struct load *load, const struct option *fields, size_t c
         const struct yaml_node *key = yaml_key(map, k);
         struct nearest nearest = nearest_start(yaml_text(key));
         AUTO_BUF struct buf known = BUF_INIT(1024);
-        bool found = false;
+        bool found = item->more != NULL && str_equal_c(yaml_text(key), item->more);
         for (size_t f = 0; f < count; f++) {
             found = found || str_equal_c(yaml_text(key), fields[f].name);
             consider(&nearest, fields[f].name, fields[f].name);
             buf_addf(&known, "%s%s", f > 0 ? ", " : "", fields[f].name);
+        }
+        if (item->more != NULL) {
+            consider(&nearest, item->more, item->more);
+            buf_addf(&known, ", %s", item->more);
         }
         if (!found) {
             unknown_key(load, key, path, &nearest, known.data);
@@ -474,7 +479,7 @@ static void read_users(struct load *load, const struct yaml_node *list)
 {
     struct config *config = load->config;
     if (yaml_is_null(list) ||
-        !expect_kind(load, list, YAML_SEQUENCE, "telegram.users", "a list of users")) {
+        !config_expect_kind(load, list, YAML_SEQUENCE, "telegram.users", "a list of users")) {
         return;
     }
     if (yaml_len(list) > CONFIG_USERS_MAX) {
@@ -488,11 +493,14 @@ static void read_users(struct load *load, const struct yaml_node *list)
         AUTO_BUF struct buf path = BUF_INIT(64);
         buf_addf(&path, "telegram.users[%zu]", i);
         struct config_user user = {.name = "", .role = ""};
-        if (!expect_kind(load, item, YAML_MAPPING, path.data, "id, name, role and emergency")) {
+        if (!config_expect_kind(load, item, YAML_MAPPING, path.data,
+                                "id, name, role and emergency")) {
             continue;
         }
         int before = load->problems->count + load->problems->more;
-        read_fields(load, option_user_fields, option_user_field_count, &user, item, path.data);
+        config_read_fields(
+            load, &(struct config_fields){option_user_fields, option_user_field_count, NULL}, &user,
+            item, path.data);
         if (before == load->problems->count + load->problems->more) {
             refuse_same_user(load, item, user.id, user.name, path.data);
         }
@@ -522,7 +530,7 @@ static void read_locals(struct load *load, const struct yaml_node *list)
 {
     struct config *config = load->config;
     if (yaml_is_null(list) ||
-        !expect_kind(load, list, YAML_SEQUENCE, "api.local_users", "a list of users")) {
+        !config_expect_kind(load, list, YAML_SEQUENCE, "api.local_users", "a list of users")) {
         return;
     }
     if (yaml_len(list) > CONFIG_LOCALS_MAX) {
@@ -536,98 +544,19 @@ static void read_locals(struct load *load, const struct yaml_node *list)
         AUTO_BUF struct buf path = BUF_INIT(64);
         buf_addf(&path, "api.local_users[%zu]", i);
         struct config_local user = {.name = "", .role = ""};
-        if (!expect_kind(load, item, YAML_MAPPING, path.data, "uid, name, role and emergency")) {
+        if (!config_expect_kind(load, item, YAML_MAPPING, path.data,
+                                "uid, name, role and emergency")) {
             continue;
         }
         int before = load->problems->count + load->problems->more;
-        read_fields(load, option_local_fields, option_local_field_count, &user, item, path.data);
+        config_read_fields(
+            load, &(struct config_fields){option_local_fields, option_local_field_count, NULL},
+            &user, item, path.data);
         if (before == load->problems->count + load->problems->more) {
             refuse_same_local(load, item, &user, path.data);
         }
         config->detail->local_lines[config->local_count] = item->line;
         config->locals[config->local_count++] = user;
-    }
-}
-
-static bool is_service_name(struct str name)
-{
-    if (name.len == 0 || name.len >= sizeof(((struct config_service *)0)->name)) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void check_service(struct load *load, const struct yaml_node *map, const char *path,
-                          const struct config_service *s)
-{
-    if (s->unit[0] != '\0' && s->command.count > 0) {
-        detail_problem(load, ERR_CONFIG_CONFLICT, map, "%s: expected unit or command, not both",
-                       path);
-    }
-    if (s->unit[0] == '\0' && s->command.count == 0 && s->url[0] == '\0') {
-        detail_problem(load, ERR_CONFIG_MISSING, map, "%s: expected a unit, a command or a url",
-                       path);
-    }
-    if (s->expect_status != 0 && s->expect_status < 100) {
-        detail_problem(load, ERR_CONFIG_RANGE, map,
-                       "%s.expect_status: expected 100 to 599, or 0 for any from 200 to 299", path);
-    }
-    if (s->health_endpoint[0] != '/') {
-        detail_problem(load, ERR_CONFIG_TYPE, map,
-                       "%s.health_endpoint: expected a path that starts with /", path);
-    }
-    if (strpbrk(s->health_endpoint, " \t") != NULL) {
-        detail_problem(load, ERR_CONFIG_TYPE, map,
-                       "%s.health_endpoint: it contains a space; a URL holds one as %%20", path);
-    }
-    if (s->command.count > 0 && s->command.items[0][0] == '\0') {
-        detail_problem(load, ERR_CONFIG_TYPE, map, "%s.command: expected the name of a program",
-                       path);
-    }
-}
-
-static void read_services(struct load *load, const struct yaml_node *map)
-{
-    struct config *config = load->config;
-    if (!expect_kind(load, map, YAML_MAPPING, "services", "services by name")) {
-        return;
-    }
-    if (yaml_len(map) > CONFIG_SERVICES_MAX) {
-        detail_problem(load, ERR_CONFIG_RANGE, map,
-                       "services: expected at most %d services, found %zu", CONFIG_SERVICES_MAX,
-                       yaml_len(map));
-        return;
-    }
-    for (size_t i = 0; i < yaml_len(map); i++) {
-        const struct yaml_node *key = yaml_key(map, i);
-        const struct yaml_node *value = yaml_value(map, i);
-        struct str name = yaml_text(key);
-        if (!is_service_name(name)) {
-            detail_problem(load, ERR_CONFIG_TYPE, key,
-                           "services: expected a name of 1 to 31 of a-z, 0-9, - and _");
-            continue;
-        }
-        AUTO_BUF struct buf path = BUF_INIT(64);
-        buf_addf(&path, "services.%.*s", STR_ARG(name));
-        if (!expect_kind(load, value, YAML_MAPPING, path.data, "unit, command, url …")) {
-            continue;
-        }
-        struct config_service service = {.unit = "", .url = "", .health_endpoint = ""};
-        (void)str_copy(name, service.name, sizeof(service.name));
-        int before = load->problems->count + load->problems->more;
-        read_fields(load, option_service_fields, option_service_field_count, &service, value,
-                    path.data);
-        if (before == load->problems->count + load->problems->more) {
-            check_service(load, value, path.data, &service);
-        }
-        config->detail->service_lines[config->service_count] = key->line;
-        config->services[config->service_count++] = service;
     }
 }
 
@@ -664,7 +593,7 @@ static void read_group(struct load *load, const char *group, const struct yaml_n
 
 void config_read_tree(struct load *load, const struct yaml_node *root)
 {
-    if (!expect_kind(load, root, YAML_MAPPING, "the file", "groups of options")) {
+    if (!config_expect_kind(load, root, YAML_MAPPING, "the file", "groups of options")) {
         return;
     }
     for (size_t k = 0; k < yaml_len(root); k++) {
@@ -679,9 +608,9 @@ void config_read_tree(struct load *load, const struct yaml_node *root)
         } else if (yaml_is_null(value)) {
             continue; /* a group whose options are all commented out */
         } else if (strcmp(option_groups[g].name, "services") == 0) {
-            read_services(load, value);
-        } else if (expect_kind(load, value, YAML_MAPPING, option_groups[g].name,
-                               "a group of options")) {
+            config_services_read(load, value);
+        } else if (config_expect_kind(load, value, YAML_MAPPING, option_groups[g].name,
+                                      "a group of options")) {
             read_group(load, option_groups[g].name, value);
         }
     }
@@ -759,38 +688,6 @@ static void add_admins(struct load *load, const struct yaml_node *root)
     }
 }
 
-/* The path of this program; it stays right after its file was replaced by a newer one. */
-static const char *self_path(struct config_detail *detail)
-{
-    static const char deleted[] = " (deleted)";
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
-    struct str s = n > 0 ? str_n(path, (size_t)n) : STR_LIT("nightdesk");
-    size_t tail = sizeof(deleted) - 1;
-    if (s.len > tail && memcmp(s.ptr + s.len - tail, deleted, tail) == 0) {
-        s.len -= tail;
-    }
-    return detail_text(detail, s);
-}
-
-static void resolve_self(struct load *load)
-{
-    struct config *config = load->config;
-    for (int i = 0; i < config->service_count; i++) {
-        struct config_texts *command = &config->services[i].command;
-        if (command->count > 0 && strcmp(command->items[0], "self") == 0) {
-            const char *path = self_path(config->detail);
-            command->items[0] = path != NULL ? path : "nightdesk";
-        }
-    }
-}
-
-/* The service that is checked and can be restarted if there is no file. */
-static const char demo_services[] = "demo:\n"
-                                    "  command: [self, demo-service, --port, \"8099\"]\n"
-                                    "  url: http://127.0.0.1:8099\n"
-                                    "  health_endpoint: /health\n";
-
 void config_read_finish(struct load *load, const struct yaml_node *root)
 {
     struct config *config = load->config;
@@ -802,12 +699,6 @@ void config_read_finish(struct load *load, const struct yaml_node *root)
                        "monitoring.heartbeat_url: expected a URL that starts with http:// or "
                        "https:// and contains no password");
     }
-    if (yaml_is_null(yaml_get(root, "services"))) {
-        AUTO_YAML struct yaml *demo = NULL;
-        ASSERT(yaml_parse(str_c(demo_services), "defaults", &demo, NULL) == 0);
-        read_services(load, yaml_root(demo));
-        memset(config->detail->service_lines, 0, sizeof(config->detail->service_lines));
-    }
-    resolve_self(load);
+    config_services_finish(load, yaml_is_null(yaml_get(root, "services")));
     config_check(load, root);
 }

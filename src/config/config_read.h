@@ -20,6 +20,24 @@ void config_read_credentials(struct load *load);
 /* unseal.c: a sealed secret, for expand_text; userdata is the load. The first call opens the file,
  * and adds a problem if it cannot be used. */
 bool config_find_sealed(const char *name, struct buf *out, void *userdata);
+/* The fields of one item, such as a user, and the name of a group in it that its caller reads. */
+struct config_fields {
+    const struct option *fields;
+    size_t count;
+    const char *more; /* NULL: none */
+};
+/* Reads the fields of an item. path is "services.demo" or "telegram.users[2]". */
+void config_read_fields(struct load *load, const struct config_fields *item, void *owner,
+                        const struct yaml_node *map, const char *path);
+/* Adds a problem unless the node is of this kind. */
+bool config_expect_kind(struct load *load, const struct yaml_node *node, enum yaml_kind kind,
+                        const char *path, const char *expected);
+
+/* config_services.c: the services and their checks. */
+void config_services_read(struct load *load, const struct yaml_node *map);
+/* Adds the demo service if there are no others in the file; replaces `self` in commands. */
+void config_services_finish(struct load *load, bool none);
+
 /* Work across several options: users from admin_users, the demo service, config_check. */
 void config_read_finish(struct load *load, const struct yaml_node *root);
 

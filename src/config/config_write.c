@@ -202,8 +202,9 @@ static void schema_option(struct json_out *out, const struct option *o)
     json_out_end(out);
 }
 
-static void schema_fields(struct json_out *out, const char *key, const struct option *fields,
-                          size_t count)
+/* Leaves the object of the properties open, for more of them. */
+static void schema_begin_fields(struct json_out *out, const char *key, const struct option *fields,
+                                size_t count)
 {
     json_out_object(out, key);
     json_out_text(out, "type", "object");
@@ -219,6 +220,36 @@ static void schema_fields(struct json_out *out, const char *key, const struct op
     for (size_t i = 0; i < count; i++) {
         schema_option(out, &fields[i]);
     }
+}
+
+static void schema_fields(struct json_out *out, const char *key, const struct option *fields,
+                          size_t count)
+{
+    schema_begin_fields(out, key, fields, count);
+    json_out_end(out);
+    json_out_end(out);
+}
+
+static void schema_names(struct json_out *out)
+{
+    json_out_object(out, "propertyNames");
+    json_out_text(out, "pattern", "^[a-z0-9_-]{1,31}$");
+    json_out_end(out);
+}
+
+/* The fields of a service, and its checks by name. */
+static void schema_services(struct json_out *out)
+{
+    schema_names(out);
+    schema_begin_fields(out, "additionalProperties", option_service_fields,
+                        option_service_field_count);
+    json_out_object(out, "checks");
+    json_out_text(out, "type", "object");
+    json_out_i64(out, "maxProperties", CONFIG_CHECKS_MAX);
+    json_out_text(out, "description", "More checks of the service, by name.");
+    schema_names(out);
+    schema_fields(out, "additionalProperties", option_check_fields, option_check_field_count);
+    json_out_end(out);
     json_out_end(out);
     json_out_end(out);
 }
@@ -260,11 +291,7 @@ static void schema_group(struct json_out *out, const struct option_group *group)
     json_out_end(out);
     json_out_text(out, "description", group->help);
     if (strcmp(group->name, "services") == 0) {
-        json_out_object(out, "propertyNames");
-        json_out_text(out, "pattern", "^[a-z0-9_-]{1,31}$");
-        json_out_end(out);
-        schema_fields(out, "additionalProperties", option_service_fields,
-                      option_service_field_count);
+        schema_services(out);
     } else {
         schema_properties(out, group);
     }
@@ -382,6 +409,7 @@ void config_write_markdown(struct buf *out)
             markdown_fields(out, option_local_fields, option_local_field_count);
         } else if (strcmp(group, "services") == 0) {
             markdown_fields(out, option_service_fields, option_service_field_count);
+            markdown_fields(out, option_check_fields, option_check_field_count);
         }
     }
 }
@@ -444,6 +472,7 @@ void config_write_man(struct buf *out)
             man_fields(out, option_local_fields, option_local_field_count);
         } else if (strcmp(group, "services") == 0) {
             man_fields(out, option_service_fields, option_service_field_count);
+            man_fields(out, option_check_fields, option_check_field_count);
         }
     }
     roff_section(out, "SEE ALSO");
@@ -498,7 +527,16 @@ static const char example_services[] =
     "    timeout: 5s\n"
     "  #prediction:\n"
     "  #  unit: \"prediction.service\"\n"
-    "  #  url: \"http://127.0.0.1:9000\"\n";
+    "  #  url: \"http://127.0.0.1:9000\"\n"
+    "  #  # More checks, each of one kind: unit, url, tcp, command, file, process or heartbeat.\n"
+    "  #  checks:\n"
+    "  #    model: {url: \"http://127.0.0.1:9000/model\", json_pointer: /loaded, json_value: "
+    "true}\n"
+    "  #    port: {tcp: \"127.0.0.1:9001\"}\n"
+    "  #    queue: {command: [/usr/local/bin/queue-check, --max, \"100\"]}\n"
+    "  #    data: {file: /var/lib/prediction/candles.csv, max_age: 15m}\n"
+    "  #    worker: {process: /run/prediction/worker.pid}\n"
+    "  #    nightly: {heartbeat: 1d, grace: 1h}\n";
 
 void config_write_example(struct buf *out)
 {

@@ -7,7 +7,7 @@
 
 struct detail_chunk {
     struct detail_chunk *next;
-    char text[];
+    _Alignas(const char *) char bytes[];
 };
 
 struct config_detail *detail_new(void)
@@ -34,6 +34,16 @@ void detail_free(struct config_detail *detail)
     free(detail);
 }
 
+/* size bytes, zeroed, that live as long as the configuration. */
+static void *add_chunk(struct config_detail *detail, size_t size)
+{
+    struct detail_chunk *chunk = calloc(1, sizeof(*chunk) + size);
+    ASSERT(chunk != NULL);
+    chunk->next = detail->chunks;
+    detail->chunks = chunk;
+    return chunk->bytes;
+}
+
 const char *detail_text(struct config_detail *detail, struct str text)
 {
     if (text.len == 0) {
@@ -42,14 +52,19 @@ const char *detail_text(struct config_detail *detail, struct str text)
     if (detail->text_bytes + text.len > DETAIL_TEXT_MAX) {
         return NULL;
     }
-    struct detail_chunk *chunk = malloc(sizeof(*chunk) + text.len + 1);
-    ASSERT(chunk != NULL);
-    memcpy(chunk->text, text.ptr, text.len);
-    chunk->text[text.len] = '\0';
-    chunk->next = detail->chunks;
-    detail->chunks = chunk;
+    char *copy = add_chunk(detail, text.len + 1);
+    memcpy(copy, text.ptr, text.len);
     detail->text_bytes += text.len;
-    return chunk->text;
+    return copy;
+}
+
+struct config_texts detail_list(struct config_detail *detail, size_t count)
+{
+    static const char *none[] = {NULL};
+    if (count == 0) {
+        return (struct config_texts){.items = none};
+    }
+    return (struct config_texts){.items = add_chunk(detail, (count + 1) * sizeof(const char *))};
 }
 
 const char *detail_secret(struct config_detail *detail, struct str text)

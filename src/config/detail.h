@@ -43,7 +43,6 @@ struct config_detail {
     struct origin origins[DETAIL_OPTIONS_MAX]; /* same index as option_table[] */
     int user_lines[CONFIG_USERS_MAX];          /* 0: not from the file */
     int local_lines[CONFIG_LOCALS_MAX];
-    int service_lines[CONFIG_SERVICES_MAX];
     struct detail_chunk *chunks;
     size_t text_bytes;
     struct secret *secrets[DETAIL_SECRETS_MAX];
@@ -56,6 +55,8 @@ void detail_free(struct config_detail *detail);
 const char *detail_text(struct config_detail *detail, struct str text);
 /* The same in locked memory. */
 const char *detail_secret(struct config_detail *detail, struct str text);
+/* An empty list with room for count texts. */
+struct config_texts detail_list(struct config_detail *detail, size_t count);
 
 /* A load in progress. */
 struct load {

@@ -47,6 +47,7 @@ const struct option option_table[] = {
     USER_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
 #define USER_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help)
 #define USER_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help)
+#define USER_FIELD_check(name, type, fallback, minimum, maximum, unit, flags, help)
 #define USER_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help) \
     {"user",                                                                       \
      #name,                                                                        \
@@ -68,6 +69,7 @@ const struct option option_user_fields[] = {
     LOCAL_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
 #define LOCAL_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help)
 #define LOCAL_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help)
+#define LOCAL_FIELD_check(name, type, fallback, minimum, maximum, unit, flags, help)
 #define LOCAL_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help) \
     {"local",                                                                        \
      #name,                                                                          \
@@ -89,6 +91,7 @@ const struct option option_local_fields[] = {
     SERVICE_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
 #define SERVICE_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help)
 #define SERVICE_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help)
+#define SERVICE_FIELD_check(name, type, fallback, minimum, maximum, unit, flags, help)
 #define SERVICE_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help) \
     {"service",                                                                          \
      #name,                                                                              \
@@ -104,6 +107,28 @@ const struct option option_local_fields[] = {
 const struct option option_service_fields[] = {
 #include "config/options.def"
 };
+#undef FIELD
+
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CHECK_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
+#define CHECK_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help)
+#define CHECK_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help)
+#define CHECK_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help)
+#define CHECK_FIELD_check(name, type, fallback, minimum, maximum, unit, flags, help) \
+    {"check",                                                                        \
+     #name,                                                                          \
+     "services.<name>.checks.<check>." #name,                                        \
+     OPTION_##type,                                                                  \
+     fallback,                                                                       \
+     minimum,                                                                        \
+     maximum,                                                                        \
+     unit,                                                                           \
+     flags,                                                                          \
+     help,                                                                           \
+     AT_##type(struct config_check, name)},
+const struct option option_check_fields[] = {
+#include "config/options.def"
+};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 const size_t option_group_count = LENGTH(option_groups);
@@ -111,6 +136,7 @@ const size_t option_count = LENGTH(option_table);
 const size_t option_user_field_count = LENGTH(option_user_fields);
 const size_t option_local_field_count = LENGTH(option_local_fields);
 const size_t option_service_field_count = LENGTH(option_service_fields);
+const size_t option_check_field_count = LENGTH(option_check_fields);
 
 const char *option_type_name(enum option_type type)
 {

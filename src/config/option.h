@@ -4,7 +4,7 @@
  *     for (size_t i = 0; i < option_count; i++) use(&option_table[i]);
  *
  * Invariants: in the order of the file; offset is that of the field in struct config (or
- * struct config_user, struct config_local, struct config_service).
+ * struct config_user, config_local, config_service, config_check).
  * Thread: any (read-only).
  */
 #pragma once
@@ -59,6 +59,8 @@ extern const struct option option_local_fields[];
 extern const size_t option_local_field_count;
 extern const struct option option_service_fields[];
 extern const size_t option_service_field_count;
+extern const struct option option_check_fields[];
+extern const size_t option_check_field_count;
 
 /* "duration", "list of symbols" … */
 const char *option_type_name(enum option_type type);

@@ -24,6 +24,7 @@ static enum tone tone_of(enum service_state state)
     case SERVICE_DOWN:
         return TONE_BAD;
     case SERVICE_UNKNOWN:
+    case SERVICE_FLAPPING:
         return TONE_WARN;
     }
     return TONE_PLAIN;
@@ -39,8 +40,8 @@ static void add_service(struct json_out *data, const struct service *s)
     json_out_time(data, "checked_at", s->checked_us);
     json_out_i64(data, "latency_us", s->latency_us);
     json_out_i64(data, "failures", s->failures);
-    json_out_i64(data, "restarts", s->restarts);
-    json_out_i64(data, "pid", s->child != NULL ? process_pid(s->child) : 0);
+    json_out_i64(data, "restarts", s->child.restarts);
+    json_out_i64(data, "pid", s->child.process != NULL ? process_pid(s->child.process) : 0);
     json_out_text(data, "detail", s->detail);
     json_out_end(data);
 }
@@ -102,7 +103,8 @@ static int show_state(struct action_call *call, struct err *err)
     action_output(call, "state", "%s", service_state_name(s->state));
     action_output(call, "failures", "%d", s->failures);
     action_output(call, "latency_ms", "%lld", (long long)(s->latency_us / USEC_PER_MSEC));
-    action_output(call, "pid", "%d", s->child != NULL ? (int)process_pid(s->child) : 0);
+    action_output(call, "pid", "%d",
+                  s->child.process != NULL ? (int)process_pid(s->child.process) : 0);
     return ACTION_DONE;
 }
 
@@ -142,8 +144,9 @@ static int preview_restart(struct action_call *call, struct err *err)
     AUTO_BUF struct buf how = BUF_INIT(256);
     if (s->config->unit[0] != '\0') {
         buf_addf(&how, "systemd restarts %s", s->config->unit);
-    } else if (s->child != NULL) {
-        buf_addf(&how, "process %d is stopped and started again", (int)process_pid(s->child));
+    } else if (s->child.process != NULL) {
+        buf_addf(&how, "process %d is stopped and started again",
+                 (int)process_pid(s->child.process));
     } else if (s->config->command.count > 0) {
         buf_add_c(&how, "not running; it will be started");
     } else {
@@ -306,7 +309,7 @@ static int show_logs(struct action_call *call, struct err *err)
     buf_init(&log->text, FILE_MAX_BYTES);
     log->lines = action_int(call, "lines");
     (void)str_copy(str_c(s->config->unit), log->unit, sizeof(log->unit));
-    (void)str_copy(str_c(s->log_path), log->path, sizeof(log->path));
+    (void)str_copy(str_c(s->child.log_path), log->path, sizeof(log->path));
     (void)str_copy(str_c(s->config->name), log->name, sizeof(log->name));
     struct pool_job *job = pool_start(s->health->options.helpers,
                                       &(struct pool_work){.data = log,

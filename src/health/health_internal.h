@@ -13,7 +13,7 @@
 struct health {
     struct health_options options;
     size_t count;
-    struct service *services[CONFIG_SERVICES_MAX]; /* count, in the order of the configuration */
+    struct service **services; /* count, in the order of the configuration */
     bool started;
     struct service *retired;   /* removed by health_apply, with a child or a callback to come */
     struct loop_source *sweep; /* frees them */
@@ -22,6 +22,3 @@ struct health {
 
 /* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */
 struct service *health_find(struct health *health, const char *name, struct err *err);
-/* Called by service.c when a check has ended: stores the sample, raises or resolves the alert.
- * counted false: a failure within the grace period after a start, which is ignored. */
-void health_checked(struct service *service, bool up, bool counted);

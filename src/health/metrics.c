@@ -499,7 +499,8 @@ static void fill_target(const struct metrics *m, size_t index, struct target *t)
     t->unit[0] = '\0';
     if (t->kind == SUBJECT_SERVICE) {
         const struct service *service = m->health->services[index - SUBJECT_SERVICE];
-        t->pid = service->child != NULL ? process_pid(service->child) : service->main_pid;
+        t->pid = service->child.process != NULL ? process_pid(service->child.process)
+                                                : service->main_pid;
         (void)str_copy(str_c(service->config->unit), t->unit, sizeof(t->unit));
     }
 }

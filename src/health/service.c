@@ -1,24 +1,19 @@
 #include "service.h"
 
+#include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "health_internal.h"
+#include "last_lines.h"
+#include "store/heartbeat_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define BODY_MAX_BYTES ((size_t)64 * 1024)
-#define LOG_MAX_BYTES  ((size_t)256 * 1024)
-#define BACKOFF_US     USEC_PER_SEC
-#define BACKOFF_MAX_US USEC_PER_MIN
-#define STABLE_US      USEC_PER_MIN /* the back-off of a child that ran this long is reset */
-#define STOP_GRACE_MS  5000
-#define GRACE_US       (10 * USEC_PER_SEC)
 #define GRACE_EVERY_US USEC_PER_SEC
 #define WAIT_EVERY_US  (USEC_PER_SEC / 2)
-#define UNIT_JOB_MS    60000
-
-static void spawn(struct service *service, struct err *err);
+#define BRIEF_GRACE_US (10 * USEC_PER_SEC)
 
 const char *service_state_name(enum service_state state)
 {
@@ -29,115 +24,82 @@ const char *service_state_name(enum service_state state)
         return "up";
     case SERVICE_DOWN:
         return "down";
+    case SERVICE_FLAPPING:
+        return "flapping";
     }
     return "";
 }
 
 const char *service_kind(const struct service *service)
 {
-    return service->config->unit[0] != '\0'     ? "unit"
-           : service->config->command.count > 0 ? "child"
-                                                : "url";
-}
-
-static struct loop *loop_of(const struct service *service)
-{
-    return service->health->options.loop;
+    return service->check_count > 0 ? service->checks[0]->kind->name : "";
 }
 
 static int64_t mono_us(const struct service *service)
 {
-    return clock_mono_us(loop_clock(loop_of(service)));
+    return clock_mono_us(loop_clock(service->health->options.loop));
 }
 
-/* ------------------------------------------------------------------ waiting calls */
-
-static bool has_waiters(const struct service *service)
+static const struct config *config_of(const struct service *service)
 {
-    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
-        if (service->waiters[i].call != NULL) {
-            return true;
-        }
-    }
-    return false;
+    return service->health->options.config;
 }
 
-static void notify_waiters(struct service *service, bool up)
+/* ------------------------------------------------------------------ the round */
+
+static int64_t interval_us(const struct service *service)
 {
-    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
-        struct service_waiter *waiter = &service->waiters[i];
-        struct action_call *call = waiter->call;
-        if (call == NULL) {
-            continue;
-        }
-        int64_t waited_us = mono_us(service) - waiter->begun_mono_us;
-        /* A check that began before the command says nothing about what the command has done. */
-        const char *why = up ? "not checked since" : service->detail;
-        if (up && service->check_mono_us >= waiter->begun_mono_us) {
-            waiter->call = NULL;
-            reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
-            reply_para(action_reply(call), "Its checks succeeded after {}.",
-                       cell_duration(waited_us));
-            action_finish(call, NULL);
-        } else if (mono_us(service) >= waiter->deadline_mono_us) {
-            struct err err = {0};
-            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name, why);
-            waiter->call = NULL;
-            action_finish(call, &err);
-        } else {
-            action_progress(call, "waiting for %s: %s, %lld s", service->config->name, why,
-                            (long long)(waited_us / USEC_PER_SEC));
-        }
-    }
+    int64_t own_us = service->config->interval_us;
+    return own_us > 0 ? own_us : config_of(service)->monitoring_check_interval_us;
 }
 
-int service_wait(struct service *service, struct action_call *call, int64_t within_us,
-                 struct err *err)
+bool service_is_confirming(const struct service *service)
 {
-    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
-        struct service_waiter *waiter = &service->waiters[i];
-        if (waiter->call == NULL) {
-            *waiter = (struct service_waiter){.call = call,
-                                              .begun_mono_us = mono_us(service),
-                                              .deadline_mono_us = mono_us(service) + within_us};
-            if (!service->checking) {
-                loop_timer_in(service->due, 0);
-            }
-            return ACTION_PENDING;
-        }
-    }
-    return err_set(err, ERR_SERVICE_BUSY, "%d commands are already waiting for %s",
-                   SERVICE_WAITERS_MAX, service->config->name);
+    return service->failures > 0 && !service->told;
 }
 
-void service_forget(struct service *service, const struct action_call *call)
+static bool in_grace(const struct service *service)
 {
-    if (service->restarting == call) {
-        service->restarting = NULL;
-    }
-    if (service->recovering == call) {
-        service->recovering = NULL;
-    }
-    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
-        if (service->waiters[i].call == call) {
-            service->waiters[i].call = NULL;
-        }
-    }
+    return mono_us(service) < service->grace_mono_us;
 }
 
-/* ------------------------------------------------------------------ checks */
-
-__attribute__((format(printf, 2, 3))) static void fail(struct service *service, const char *format,
-                                                       ...)
+/* The time from the begin of this round to that of the next. */
+static int64_t next_us(struct service *service, bool up)
 {
-    if (service->failed) {
-        return; /* only the first failure is reported */
+    int64_t every_us = interval_us(service);
+    int64_t confirm_us = config_of(service)->monitoring_confirm_interval_us;
+    if (service_has_waiters(service)) {
+        return WAIT_EVERY_US;
     }
-    service->failed = true;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(service->failure, sizeof(service->failure), format, args);
-    va_end(args);
+    if (!up && in_grace(service)) {
+        return every_us < GRACE_EVERY_US ? every_us : GRACE_EVERY_US;
+    }
+    if (service_is_confirming(service)) {
+        return every_us < confirm_us ? every_us : confirm_us;
+    }
+    if (service->spread_us > 0) {
+        every_us = service->spread_us;
+        service->spread_us = 0;
+    }
+    return every_us;
+}
+
+/* The reason of the first check that has failed, with its name if there are several. */
+static void set_detail(struct service *service, size_t failed, const struct check *first)
+{
+    char text[2 * SERVICE_DETAIL_SIZE];
+    if (failed == 0) {
+        (void)str_copy(STR_LIT("ok"), service->detail, sizeof(service->detail));
+        return;
+    }
+    bool several = service->check_count > 1;
+    (void)snprintf(text, sizeof(text), "%s%s%s", several ? first->config.name : "",
+                   several ? ": " : "", first->reason);
+    if (failed > 1) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, " (and %zu more)", failed - 1);
+    }
+    str_cut(str_c(text), service->detail, sizeof(service->detail));
 }
 
 static void conclude(struct service *service)
@@ -145,132 +107,51 @@ static void conclude(struct service *service)
     if (service->open_parts > 0) {
         return;
     }
+    size_t failed = 0;
+    const struct check *first = NULL;
+    bool sure = false;
+    for (size_t i = 0; i < service->check_count; i++) {
+        const struct check *check = service->checks[i];
+        if (check->result == CHECK_FAILED) {
+            first = failed++ == 0 ? check : first;
+            sure = sure || check->sure;
+        }
+    }
+    bool up = failed == 0;
     service->checking = false;
-    bool up = !service->failed;
-    int64_t now_us = mono_us(service);
-    bool grace = now_us < service->grace_mono_us;
+    set_detail(service, failed, first);
     if (up) {
-        service->latency_us = now_us - service->check_mono_us;
+        service->latency_us = mono_us(service) - service->check_mono_us;
         service->grace_mono_us = 0;
     }
-    (void)str_copy(str_c(up ? "ok" : service->failure), service->detail, sizeof(service->detail));
-    health_checked(service, up, up || !grace);
-    notify_waiters(service, up);
-    int64_t every_us = service->health->options.config->monitoring_check_interval_us;
-    every_us = has_waiters(service) ? WAIT_EVERY_US : grace && !up ? GRACE_EVERY_US : every_us;
-    loop_timer_at(service->due, service->check_mono_us + every_us);
-}
-
-static bool is_expected(const struct service *service, int status)
-{
-    int64_t wanted = service->config->expect_status;
-    return wanted != 0 ? status == wanted : status >= 200 && status <= 299;
-}
-
-static void on_http(const struct http_response *response, void *userdata)
-{
-    struct service *service = userdata;
-    service->http = NULL;
-    service->open_parts--;
-    bool answered = response->outcome == HTTP_OK || response->outcome == HTTP_TOO_LARGE;
-    if (!answered) {
-        fail(service, "%s", err_info(response->err.id)->message);
-    } else if (!is_expected(service, response->status)) {
-        char wanted[24] = "200 to 299";
-        if (service->config->expect_status != 0) {
-            (void)snprintf(wanted, sizeof(wanted), "%lld",
-                           (long long)service->config->expect_status);
-        }
-        fail(service, "HTTP %d, expected %s", response->status, wanted);
-    }
-    conclude(service);
-}
-
-static void on_unit(const struct units_state *state, const struct err *err, void *userdata)
-{
-    struct service *service = userdata;
-    service->unit_calls--;
-    if (service->retired) {
-        return;
-    }
-    service->open_parts--;
-    service->main_pid = state != NULL ? state->main_pid : 0;
-    if (state == NULL) {
-        fail(service, "%s", err_info(err->id)->message);
-    } else if (strcmp(state->load, "loaded") != 0) {
-        fail(service, "unit is %s", state->load);
-    } else if (strcmp(state->active, "active") != 0) {
-        fail(service, "unit is %s (%s)", state->active, state->sub);
-    }
-    conclude(service);
-}
-
-static void check_http(struct service *service)
-{
-    const struct config_service *config = service->config;
-    struct str base = str_c(config->url);
-    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
-        base.len--;
-    }
-    const char *path = config->health_endpoint;
-    AUTO_BUF struct buf url = BUF_INIT(2048);
-    buf_addf(&url, "%.*s%s%s", STR_ARG(base), path[0] == '/' || path[0] == '\0' ? "" : "/", path);
-    struct err err = {0};
-    service->http =
-        http_send(service->health->options.http,
-                  &(struct http_request){.url = url.data,
-                                         .timeout_ms = config->timeout_us / USEC_PER_MSEC,
-                                         .max_body_bytes = BODY_MAX_BYTES},
-                  on_http, service, &err);
-    if (service->http == NULL) {
-        fail(service, "%s", err_info(err.id)->message);
+    bool counted = up || sure || !(in_grace(service) || service->restart_open);
+    service_settle(service, up, counted, sure);
+    service_notify_waiters(service, up);
+    if (service->again) {
+        service->again = false;
+        loop_timer_in(service->due, 0);
     } else {
-        service->open_parts++;
+        loop_timer_at(service->due, service->check_mono_us + next_us(service, up));
     }
 }
 
-static void check_child(struct service *service)
+void service_check_done(struct service *service)
 {
-    if (service->child == NULL && service->spawn_err.id != ERR_NONE) {
-        fail(service, "%s: %s", err_info(service->spawn_err.id)->message,
-             service->spawn_err.context);
-    } else if (service->child == NULL) {
-        fail(service, "child is not running (last exit code %d)", service->exit_code);
-    } else if (service->ends > 0) {
-        fail(service, "child ended %d times since the last check (last exit code %d)",
-             service->ends, service->exit_code);
-    }
-    service->ends = 0;
+    service->open_parts--;
+    conclude(service);
 }
 
-void service_check_now(struct service *service)
+static void check_now(struct service *service)
 {
     if (service->checking) {
         return;
     }
-    const struct config_service *config = service->config;
     service->checking = true;
-    service->failed = false;
-    service->open_parts = 1; /* this function, until all parts are started */
+    service->open_parts = 1; /* this function, until all checks have begun */
     service->check_mono_us = mono_us(service);
-    if (config->command.count > 0) {
-        check_child(service);
-    }
-    if (config->unit[0] != '\0') {
-        struct err err = {0};
-        struct units *units = service->health->options.units;
-        if (units == NULL) {
-            fail(service, "%s", err_info(ERR_UNITS_UNAVAILABLE)->message);
-        } else if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, on_unit,
-                             service, &err) < 0) {
-            fail(service, "%s", err_info(err.id)->message);
-        } else {
-            service->unit_calls++;
-            service->open_parts++;
-        }
-    }
-    if (config->url[0] != '\0') {
-        check_http(service);
+    for (size_t i = 0; i < service->check_count; i++) {
+        service->open_parts++;
+        check_begin(service->checks[i]);
     }
     service->open_parts--;
     conclude(service);
@@ -278,203 +159,135 @@ void service_check_now(struct service *service)
 
 static void on_due(void *userdata)
 {
-    service_check_now(userdata);
+    check_now(userdata);
 }
 
-/* ------------------------------------------------------------------ the child */
-
-static void finish_restart(struct service *service, const struct err *err)
+void service_check_soon(struct service *service)
 {
-    struct action_call *call = service->restarting;
-    service->restarting = NULL;
-    service->restart_open = false;
-    if (call == NULL) {
+    if (service->retired) {
         return;
     }
-    if (err == NULL || err->id == ERR_NONE) {
-        reply_title(action_reply(call), TONE_GOOD, "%s restarted", service->config->name);
+    if (service->checking) {
+        service->again = true;
+    } else {
+        loop_timer_in(service->due, 0);
     }
-    action_finish(call, err);
 }
 
-static void respawn_later(struct service *service)
+/* ------------------------------------------------------------------ its checks */
+
+static struct config_check own_check(const struct config_service *config, const char *name)
 {
-    loop_timer_in(service->respawn, service->backoff_us);
-    service->backoff_us =
-        service->backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : service->backoff_us * 2;
+    struct config_check check = {.unit = "",
+                                 .url = "",
+                                 .path = "",
+                                 .tcp = "",
+                                 .file = "",
+                                 .process = "",
+                                 .body_has = "",
+                                 .body_matches = "",
+                                 .json_pointer = "",
+                                 .json_value = "",
+                                 .ca_file = "",
+                                 .expect_status = config->expect_status,
+                                 .certificate_days = SERVICE_CERTIFICATE_DAYS};
+    (void)str_copy(str_c(name), check.name, sizeof(check.name));
+    return check;
 }
 
-static void on_exit_child(struct process *process, int exit_code, void *userdata)
+static struct check *take_check(struct check **list, size_t count,
+                                const struct config_check *config)
 {
-    struct service *service = userdata;
-    int64_t lived_us = mono_us(service) - process_started_mono_us(process);
-    process_free(process);
-    service->child = NULL;
-    service->exit_code = exit_code;
-    if (service->config->command.count == 0) { /* a reload has removed the command */
-        return;
+    for (size_t i = 0; i < count; i++) {
+        struct check *check = list[i];
+        if (check != NULL && strcmp(check->config.name, config->name) == 0 &&
+            check_is_kind(check, config)) {
+            list[i] = NULL;
+            return check;
+        }
     }
-    if (service->restart_open) {
-        struct err err = {0};
-        service->backoff_us = BACKOFF_US;
-        spawn(service, &err);
-        finish_restart(service, &err);
-        return;
-    }
-    service->ends++;
-    service->restarts++;
-    if (lived_us >= STABLE_US) {
-        service->backoff_us = BACKOFF_US;
-    }
-    LOG(WARNING, "service %s: child ended (exit code %d), starting it again in %lld s",
-        service->config->name, exit_code, (long long)(service->backoff_us / USEC_PER_SEC));
-    respawn_later(service);
+    return NULL;
 }
 
-static void spawn(struct service *service, struct err *err)
-{
-    ASSERT(service->child == NULL);
-    loop_timer_stop(service->respawn);
-    int rc = process_spawn(loop_of(service),
-                           &(struct process_options){.argv = service->config->command.items,
-                                                     .log_path = service->log_path,
-                                                     .log_max_bytes = LOG_MAX_BYTES,
-                                                     .fn = on_exit_child,
-                                                     .userdata = service},
-                           &service->child, err);
-    err_clear(&service->spawn_err);
-    if (rc < 0) {
-        service->spawn_err = *err;
-        service->child = NULL;
-        log_err(LOG_LEVEL_WARNING, err, service->config->name);
-        respawn_later(service);
-    }
-}
-
-static void on_respawn(void *userdata)
-{
-    struct service *service = userdata;
-    struct err err = {0};
-    if (service->child == NULL) {
-        spawn(service, &err);
-    }
-}
-
-static void on_job(const struct err *err, void *userdata)
-{
-    struct service *service = userdata;
-    service->unit_calls--;
-    finish_restart(service, err);
-}
-
-int service_restart(struct service *service, struct action_call *call, struct err *err)
+/* Makes the list of checks again from the configuration; those that stay keep what they know. */
+static void make_checks(struct service *service)
 {
     const struct config_service *config = service->config;
-    if (service->restart_open) {
-        return err_set(err, ERR_SERVICE_BUSY, "%s", config->name);
+    struct config_check own[2];
+    size_t own_count = 0;
+    if (config->unit[0] != '\0') {
+        own[own_count] = own_check(config, "unit");
+        own[own_count++].unit = config->unit;
+    } else if (config->command.count > 0) {
+        own[own_count++] = own_check(config, "child");
     }
-    bool by_unit = config->unit[0] != '\0';
-    if (!by_unit && config->command.count == 0) {
-        return err_set(err, ERR_SERVICE_UNMANAGED, "%s", config->name);
+    if (config->url[0] != '\0') {
+        own[own_count] = own_check(config, "url");
+        own[own_count].url = config->url;
+        own[own_count++].path = config->health_endpoint;
     }
-    if (by_unit) {
-        struct units *units = service->health->options.units;
-        if (units == NULL) {
-            return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", config->unit);
+    AUTO_FREE struct check **before = service->checks;
+    size_t before_count = service->check_count;
+    service->check_count = own_count + (size_t)config->check_count;
+    service->checks = calloc(service->check_count + 1, sizeof(struct check *));
+    ASSERT(service->checks != NULL);
+    for (size_t i = 0; i < service->check_count; i++) {
+        const struct config_check *entry = i < own_count ? &own[i] : &config->checks[i - own_count];
+        struct check *check = take_check(before, before_count, entry);
+        if (check == NULL) {
+            check = check_new(service, entry);
+        } else {
+            check_apply(check, entry);
         }
-        int rc = units_job(units, UNITS_RESTART, config->unit, UNIT_JOB_MS, on_job, service, err);
-        if (rc < 0) {
-            return rc;
-        }
-        service->unit_calls++;
+        service->checks[i] = check;
     }
-    service->grace_mono_us = mono_us(service) + GRACE_US;
-    service->restart_open = true;
-    if (by_unit || service->child != NULL) {
-        service->restarting = call;
-        if (!by_unit) {
-            process_stop(service->child, STOP_GRACE_MS);
+    for (size_t i = 0; i < before_count; i++) {
+        if (before[i] != NULL && before[i]->kind == &check_heartbeat) {
+            (void)heartbeat_table_remove(service->health->options.store, config->name,
+                                         before[i]->config.name, NULL);
         }
-        action_progress(call, "restarting %s", config->name);
-        return ACTION_PENDING;
+        check_free(before[i]);
     }
-    struct err why = {0};
-    service->backoff_us = BACKOFF_US;
-    spawn(service, &why);
-    service->restart_open = false;
-    if (why.id != ERR_NONE) {
-        if (err != NULL) {
-            *err = why;
-        }
-        return -why.id;
-    }
-    reply_title(action_reply(call), TONE_GOOD, "%s started", config->name);
-    return ACTION_DONE;
 }
 
-/* The unit was restarted if systemd reports a change of its state after the command began. */
-void service_looked_up(const struct units_state *state, const struct err *err, void *userdata)
+/* Gives up the round under way; another one follows. */
+static void abandon_round(struct service *service)
+{
+    bool checking = service->checking;
+    for (size_t i = 0; i < service->check_count; i++) {
+        check_cancel(service->checks[i]);
+    }
+    service->checking = service->again = false;
+    if (checking) {
+        loop_timer_in(service->due, 0);
+    }
+}
+
+/* ------------------------------------------------------------------ starts */
+
+void service_begin_grace(struct service *service, bool brief)
+{
+    int64_t own_us = service->config->start_grace_us;
+    int64_t grace_us = own_us > 0 ? own_us : config_of(service)->monitoring_start_grace_us;
+    grace_us = brief && grace_us > BRIEF_GRACE_US ? BRIEF_GRACE_US : grace_us;
+    service->grace_mono_us = mono_us(service) + grace_us;
+}
+
+static void on_child(enum child_event event, const struct err *err, void *userdata)
 {
     struct service *service = userdata;
-    struct action_call *call = service->recovering;
-    const char *unit = service->config->unit;
-    service->unit_calls--;
-    service->recovering = NULL;
-    if (call == NULL) {
-        return;
+    switch (event) {
+    case CHILD_DIED:
+        service_note_failure(service);
+        break;
+    case CHILD_STARTED:
+        service_begin_grace(service, true);
+        break;
+    case CHILD_REPLACED:
+        service_finish_restart(service, err);
+        break;
     }
-    struct err why = {0};
-    AUTO_BUF struct buf since = BUF_INIT(64);
-    if (state == NULL) {
-        (void)err_set(&why, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s", unit,
-                      err_info(err->id)->message);
-        action_finish(call, &why);
-        return;
-    }
-    clock_add_iso(&since, state->since_wall_us, false);
-    if (state->since_wall_us < action_begun_us(call)) {
-        (void)err_set(&why, ERR_COMMAND_NOT_DONE, "restart of %s: it has been %s (%s) since %s",
-                      unit, state->active, state->sub, since.data);
-        action_finish(call, &why);
-        return;
-    }
-    reply_para(action_reply(call),
-               "nightdesk was restarted in the meantime. {} has been {} ({}) since {}.",
-               cell_text(unit), cell_text(state->active), cell_text(state->sub),
-               cell_time(state->since_wall_us, 0));
-    action_finish(call, NULL);
-}
-
-int service_recover(struct service *service, struct action_call *call, bool *ret_happened,
-                    struct err *err)
-{
-    const struct config_service *config = service->config;
-    if (config->unit[0] == '\0') { /* children stop and start with nightdesk */
-        *ret_happened = config->command.count > 0;
-        if (*ret_happened) {
-            reply_line(action_reply(call),
-                       "nightdesk was restarted in the meantime, and %s with it.", config->name);
-        }
-        return 0;
-    }
-    struct units *units = service->health->options.units;
-    struct err why = {0};
-    if (units == NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd is not available",
-                       config->unit);
-    }
-    if (service->recovering != NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s: another recovery of it is under way",
-                       config->unit);
-    }
-    if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, service_looked_up,
-                  service, &why) < 0) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s",
-                       config->unit, err_info(why.id)->message);
-    }
-    service->unit_calls++;
-    service->recovering = call;
-    return ACTION_PENDING;
+    service_check_soon(service);
 }
 
 /* ------------------------------------------------------------------ life cycle */
@@ -482,37 +295,80 @@ int service_recover(struct service *service, struct action_call *call, bool *ret
 void service_init(struct service *service, struct health *health,
                   const struct config_service *config)
 {
-    *service = (struct service){.health = health,
-                                .config = config,
-                                .backoff_us = BACKOFF_US,
-                                .alerted = true,
-                                /* A recovered command may wait for this service before
-                                 * service_start. */
-                                .grace_mono_us =
-                                    clock_mono_us(loop_clock(health->options.loop)) + GRACE_US,
-                                .detail = "not checked yet"};
-    (void)snprintf(service->log_path, sizeof(service->log_path), "%s/%s.log",
-                   health->options.state_dir, config->name);
+    *service = (struct service){
+        .health = health, .config = config, .alerted = true, .detail = "not checked yet"};
+    child_init(&service->child, &(struct child_options){.loop = health->options.loop,
+                                                        .name = config->name,
+                                                        .state_dir = health->options.state_dir,
+                                                        .command = &config->command,
+                                                        .fn = on_child,
+                                                        .userdata = service});
     service->due = loop_add_timer(health->options.loop, on_due, service);
-    service->respawn = loop_add_timer(health->options.loop, on_respawn, service);
     loop_source_name(service->due, "service check");
-    loop_source_name(service->respawn, "service respawn");
+    make_checks(service);
+    service_begin_grace(service,
+                        false); /* a recovered command may wait for it before service_start */
 }
 
 void service_release(struct service *service)
 {
-    if (service->http != NULL) {
-        http_cancel(service->http);
+    units_forget(service->health->options.units, service);
+    for (size_t i = 0; i < service->check_count; i++) {
+        check_free(service->checks[i]);
     }
+    free(service->checks);
+    last_lines_free(service->lines);
     loop_source_free(service->due);
-    loop_source_free(service->respawn);
-    process_free(service->child);
-    service->child = NULL;
+    child_release(&service->child);
+}
+
+void service_start(struct service *service, int64_t first_check_us, int64_t spread_us)
+{
+    struct err err = {0};
+    service_begin_grace(service, service->config->command.count == 0);
+    service->spread_us = spread_us;
+    if (service->config->command.count > 0) {
+        (void)child_start(&service->child, &err);
+    }
+    loop_timer_in(service->due, first_check_us);
 }
 
 /* ------------------------------------------------------------------ a new configuration */
 
-static bool same_texts(const struct config_texts *a, const struct config_texts *b)
+/* It is another program or unit now: what is known of it is of no use. */
+static void begin_again(struct service *service)
+{
+    service->state = SERVICE_UNKNOWN;
+    service->since_us = service->checked_us = 0;
+    service->failures = 0;
+    service->alerted = true; /* an alert of the one before may be open */
+    service->told = service->flapping = false;
+    service->failed_count = 0;
+    service->held_mono_us = 0;
+    service->cause[0] = '\0';
+    last_lines_free(TAKE(service->lines));
+    child_reset(&service->child);
+    service_begin_grace(service, false);
+    (void)str_copy(str_c("not checked yet"), service->detail, sizeof(service->detail));
+    bool command = service->config->command.count > 0;
+    struct err err = {0};
+    if (service->restart_open && (service->child.process == NULL || !command)) {
+        (void)err_set(&err, ERR_SERVICE_UNKNOWN, "the unit or command of %s was changed",
+                      service->config->name);
+        service_finish_restart(service, &err);
+    }
+    if (service->child.process != NULL && command) {
+        service->restart_open = true; /* until the new command has started */
+        child_replace(&service->child);
+    } else if (service->child.process != NULL) {
+        child_stop(&service->child);
+    } else if (command) {
+        (void)child_start(&service->child, &err);
+    }
+    loop_timer_in(service->due, GRACE_EVERY_US);
+}
+
+static bool same_command(const struct config_texts *a, const struct config_texts *b)
 {
     bool same = a->count == b->count;
     for (int i = 0; same && i < a->count; i++) {
@@ -521,107 +377,71 @@ static bool same_texts(const struct config_texts *a, const struct config_texts *
     return same;
 }
 
-/* It is another program or unit now: what is known of it is of no use. */
-static void begin_again(struct service *service)
+static bool same_checks(const struct config_service *a, const struct config_service *b)
 {
-    service->state = SERVICE_UNKNOWN;
-    service->since_us = service->checked_us = 0;
-    service->failures = service->restarts = service->ends = 0;
-    service->alerted = true; /* an alert of the one before may be open */
-    service->backoff_us = BACKOFF_US;
-    service->grace_mono_us = mono_us(service) + GRACE_US;
-    (void)str_copy(str_c("not checked yet"), service->detail, sizeof(service->detail));
-    loop_timer_stop(service->respawn);
-    bool command = service->config->command.count > 0;
-    struct err err = {0};
-    if (service->restart_open && (service->child == NULL || !command)) {
-        (void)err_set(&err, ERR_SERVICE_UNKNOWN, "the unit or command of %s was changed",
-                      service->config->name);
-        finish_restart(service, &err);
+    bool same = strcmp(a->url, b->url) == 0 &&
+                strcmp(a->health_endpoint, b->health_endpoint) == 0 &&
+                a->expect_status == b->expect_status && a->check_count == b->check_count;
+    for (int i = 0; same && i < a->check_count; i++) {
+        same = strcmp(a->checks[i].name, b->checks[i].name) == 0 &&
+               check_same(&a->checks[i], &b->checks[i]);
     }
-    if (service->child != NULL) {
-        service->restart_open = command; /* on_exit_child starts the new command */
-        process_stop(service->child, STOP_GRACE_MS);
-    } else if (command) {
-        spawn(service, &err);
-    }
-    if (!service->checking) {
-        loop_timer_in(service->due, GRACE_EVERY_US);
-    }
+    return same;
 }
 
 void service_apply(struct service *service, const struct config_service *config)
 {
     const struct config_service *before = service->config;
     bool same =
-        strcmp(before->unit, config->unit) == 0 && same_texts(&before->command, &config->command);
-    bool same_check = strcmp(before->url, config->url) == 0 &&
-                      strcmp(before->health_endpoint, config->health_endpoint) == 0 &&
-                      before->expect_status == config->expect_status;
+        strcmp(before->unit, config->unit) == 0 && same_command(&before->command, &config->command);
+    bool checks = same_checks(before, config);
+    bool rescheduled = before->interval_us != config->interval_us;
+    abandon_round(service);
     service->config = config;
+    child_set_command(&service->child, &config->command);
+    make_checks(service);
     if (!service->health->started) {
         return;
     }
     if (!same) {
         LOG(NOTICE, "service %s has a new unit or command", config->name);
         begin_again(service);
-    } else if (!same_check && !service->checking) {
+    } else if (!checks) {
         loop_timer_in(service->due, 0);
+    } else if (rescheduled) {
+        service_reschedule(service);
     }
 }
 
 void service_reschedule(struct service *service)
 {
-    int64_t every_us = service->health->options.config->monitoring_check_interval_us;
-    if (!service->checking && loop_timer_armed(service->due) && !has_waiters(service) &&
-        mono_us(service) >= service->grace_mono_us) {
-        loop_timer_at(service->due, service->check_mono_us + every_us);
+    if (!service->checking && loop_timer_armed(service->due) && !service_has_waiters(service) &&
+        !in_grace(service) && !service_is_confirming(service)) {
+        loop_timer_at(service->due, service->check_mono_us + interval_us(service));
     }
 }
 
 void service_retire(struct service *service)
 {
+    static const struct config_service nothing = {.unit = "", .url = "", .health_endpoint = ""};
     struct err err = {0};
+    abandon_round(service);
     service->retired = true;
-    service->gone = (struct config_service){.unit = "", .url = "", .health_endpoint = ""};
+    service->gone = nothing;
     memcpy(service->gone.name, service->config->name, sizeof(service->gone.name));
     service->config = &service->gone;
+    child_set_command(&service->child, &service->gone.command);
+    make_checks(service);
     loop_timer_stop(service->due);
-    loop_timer_stop(service->respawn);
-    if (service->http != NULL) {
-        http_cancel(service->http);
-        service->http = NULL;
-    }
+    last_lines_free(TAKE(service->lines));
+    units_forget(service->health->options.units, service);
     (void)err_set(&err, ERR_SERVICE_UNKNOWN, "%s was removed from the configuration",
                   service->config->name);
-    finish_restart(service, &err);
-    if (service->recovering != NULL) {
-        action_finish(service->recovering, &err);
-        service->recovering = NULL;
-    }
-    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
-        struct action_call *call = service->waiters[i].call;
-        service->waiters[i].call = NULL;
-        if (call != NULL) {
-            action_finish(call, &err);
-        }
-    }
-    if (service->child != NULL) {
-        process_stop(service->child, STOP_GRACE_MS);
-    }
+    service_fail_calls(service, &err);
+    child_stop(&service->child);
 }
 
 bool service_is_over(const struct service *service)
 {
-    return service->unit_calls == 0 && service->child == NULL;
-}
-
-void service_start(struct service *service, int64_t first_check_us)
-{
-    struct err err = {0};
-    service->grace_mono_us = mono_us(service) + GRACE_US;
-    if (service->config->command.count > 0) {
-        spawn(service, &err);
-    }
-    loop_timer_in(service->due, first_check_us);
+    return service->child.process == NULL;
 }

@@ -1,35 +1,40 @@
 /*
- * service.h: one service: its checks, its child if it has one, and the calls that wait for it.
+ * service.h: one service: its checks, its child if it has one, its alert, and the calls that wait
+ * for it.
  *
- *     service_init(service, health, config); service_start(service);
- *     service_check_now(service);                            // calls health_checked at the end
+ *     service_init(service, health, config); service_start(service, 0, 0);
+ *     service_check_soon(service);
  *     service_apply(service, config);                        // its new entry
  *     rc = service_restart(service, call, err);              // finishes the call
  *     service_release(service);
  *
- * Always true: at most one check and one child at a time; a waiting call is finished exactly once,
- * or cancelled. config points into the configuration that is in use, and to `gone` after
- * service_retire.
- * Thread: ops.
+ * Always true: at most one round of checks and one child at a time; a waiting call is finished
+ * exactly once, or cancelled. config points into the configuration that is in use, and to `gone`
+ * after service_retire.
+ * service.c runs the checks and follows the state, service_alert.c tells people of it,
+ * service_call.c has the calls of actions. Thread: ops.
  */
 #pragma once
 
 #include "base/err.h"
+#include "check.h"
+#include "child.h"
 #include "command/action.h"
 #include "config/config.h"
 #include "health/health.h"
-#include "io/http.h"
 #include "io/loop.h"
-#include "io/process.h"
 #include "io/units.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SERVICE_WAITERS_MAX 4
-#define SERVICE_DETAIL_SIZE 128
+#define SERVICE_WAITERS_MAX      4
+#define SERVICE_DETAIL_SIZE      128
+#define SERVICE_FAILURES_MAX     16
+#define SERVICE_CERTIFICATE_DAYS 7 /* of its own url */
 
-enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN };
+/* FLAPPING: it is up, but has failed so often of late that nobody should rely on it. */
+enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN, SERVICE_FLAPPING };
 
 struct service_waiter {
     struct action_call *call; /* NULL: free */
@@ -37,43 +42,46 @@ struct service_waiter {
     int64_t deadline_mono_us;
 };
 
+struct last_lines; /* last_lines.h */
+
 struct service {
     struct health *health;
     const struct config_service *config;
-    struct loop_source *due; /* timer of the next check */
+    size_t check_count;
+    struct check **checks;   /* its own first: unit or child, url */
+    struct loop_source *due; /* timer of the next round */
 
-    /* the check under way */
+    /* the round under way */
     bool checking;
-    int open_parts; /* parts without a result */
-    int unit_calls; /* callbacks of io/units to come, of checks and others */
-    bool failed;
-    char detail[SERVICE_DETAIL_SIZE];  /* of the last check that has ended: its failure, or "ok" */
-    char failure[SERVICE_DETAIL_SIZE]; /* the first of the check that runs */
-    struct http_call *http;
+    bool again;     /* something has changed meanwhile: another round follows at once */
+    int open_parts; /* checks without a result */
     int64_t check_mono_us;
 
-    /* results of the last checks */
+    /* results of the last rounds */
     enum service_state state;
-    int64_t since_us;   /* wall: start of this state; 0: unknown */
-    int64_t checked_us; /* wall; 0: never */
+    char detail[SERVICE_DETAIL_SIZE]; /* of the last round that has ended: its failure, or "ok" */
+    int64_t since_us;                 /* wall: start of this state; 0: unknown */
+    int64_t checked_us;               /* wall; 0: never */
     int64_t since_mono_us, checked_mono_us, failing_mono_us; /* the same times, for durations */
-    int64_t latency_us;                                      /* of the last successful check */
+    int64_t latency_us;                                      /* of the last successful round */
+    bool up;                                                 /* the last round, counted or not */
     int failures;                                            /* consecutive, counted ones */
     int64_t failing_since_us;
-    bool alerted;          /* the alert is open, or may be open right after our start */
     int64_t grace_mono_us; /* failures before this time are not counted */
+    int64_t spread_us;     /* of the second round, once; 0: done */
 
-    /* the child of a service with a command */
-    struct process *child;
-    struct loop_source *respawn;
-    int64_t backoff_us;
-    int restarts;         /* by nightdesk, because the child had ended */
-    int ends;             /* since the last check */
-    struct err spawn_err; /* why the command could not be started; ERR_NONE: it was */
-    int exit_code;        /* of the last child that ended */
-    int32_t main_pid;     /* of the unit, as last seen; 0: none */
-    char log_path[512];
+    /* the alert */
+    bool alerted; /* it is open, or may be open right after our start */
+    bool told;    /* it was raised for these failures */
+    bool flapping;
+    int64_t failed_at_us[SERVICE_FAILURES_MAX]; /* mono: starts of the last failures, a ring */
+    unsigned failed_count;                      /* all of them */
+    int64_t held_mono_us;     /* since when a parent's result is awaited; 0: not */
+    char cause[32];           /* the service that the open alert names as its cause; "": none */
+    struct last_lines *lines; /* of its log; NULL: not read */
 
+    struct child child;
+    int32_t main_pid;               /* of its unit, as last seen; 0: none */
     struct action_call *restarting; /* the call that waits for the restart; NULL: none */
     bool restart_open;
     struct action_call *recovering; /* the call that asks whether a restart took effect */
@@ -84,14 +92,18 @@ struct service {
     struct service *next_retired;
 };
 
-const char *service_state_name(enum service_state state); /* "unknown" "up" "down" */
-const char *service_kind(const struct service *service);  /* "unit" "child" "url" */
+const char *service_state_name(enum service_state state); /* "unknown" "up" "down" "flapping" */
+/* The kind of its first check: "unit" "child" "url" … */
+const char *service_kind(const struct service *service);
 
 void service_init(struct service *service, struct health *health,
                   const struct config_service *config);
 void service_release(struct service *service);
-void service_start(struct service *service, int64_t first_check_us);
-void service_check_now(struct service *service);
+/* spread_us: the second round comes so long after the first, so that many services are not checked
+ * at the same time; 0: after the interval. */
+void service_start(struct service *service, int64_t first_check_us, int64_t spread_us);
+/* Checks it now, and once more if a round is under way. */
+void service_check_soon(struct service *service);
 /* The entry of this service in a new configuration. With another unit or command it starts again
  * with an unknown state; a child gets the new command after the old one has ended. */
 void service_apply(struct service *service, const struct config_service *config);
@@ -102,8 +114,38 @@ void service_reschedule(struct service *service);
 void service_retire(struct service *service);
 bool service_is_over(const struct service *service);
 
+/* ---- for the checks */
+
+/* A check has ended. */
+void service_check_done(struct service *service);
+/* It has failed, and no alert is raised yet: another look decides. */
+bool service_is_confirming(const struct service *service);
+/* It has failed and came back without a check that saw it. */
+void service_note_failure(struct service *service);
+/* It was started: failures are not counted for a while. brief: for ten seconds at most, after a
+ * crash or if only nightdesk was started. */
+void service_begin_grace(struct service *service, bool brief);
+
+/* ---- service_alert.c */
+
+/* The result of a round. counted false: a failure within the grace period, which is ignored. sure:
+ * a failure that needs no second look. */
+void service_settle(struct service *service, bool up, bool counted, bool sure);
+/* Raises the alert that waits for the last lines of the log, or for nothing any more. */
+void service_raise(struct service *service);
+/* Its alert is over. */
+void service_resolve(struct service *service, const char *why);
+/* Whether it failed too often within the window. */
+bool service_is_flapping(const struct service *service);
+
+/* ---- service_call.c */
+
+bool service_has_waiters(const struct service *service);
+void service_notify_waiters(struct service *service, bool up);
 /* ACTION_PENDING, ACTION_DONE or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);
+/* The restart under way is over; err NULL or ERR_NONE: it succeeded. */
+void service_finish_restart(struct service *service, const struct err *err);
 /* An action's recover() for a restart that was interrupted by a crash of nightdesk. */
 int service_recover(struct service *service, struct action_call *call, bool *ret_happened,
                     struct err *err);
@@ -112,3 +154,5 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
 int service_wait(struct service *service, struct action_call *call, int64_t within_us,
                  struct err *err);
 void service_forget(struct service *service, const struct action_call *call);
+/* Fails all of its calls. */
+void service_fail_calls(struct service *service, const struct err *err);

@@ -24,6 +24,7 @@ struct http_call {
     size_t header_count;
     size_t header_bytes; /* received */
     bool tls;
+    bool certificate; /* the caller asks for its end */
     bool too_large;
     char redacted[160];
 };
@@ -163,6 +164,24 @@ static void classify(const struct http_call *call, struct http_response *respons
             call->t.why[0] != '\0' ? call->t.why : curl.easy_strerror(call->t.code));
 }
 
+/* When the certificate of the server, the first of its chain, ends; 0: not known. */
+static int64_t expiry_of(const struct http_call *call)
+{
+    static const char label[] = "Expire date:";
+    struct curl_certinfo *info = NULL;
+    if (curl.easy_getinfo(call->t.easy, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL ||
+        info->num_of_certs < 1) {
+        return 0;
+    }
+    for (const struct curl_slist *item = info->certinfo[0]; item != NULL; item = item->next) {
+        if (strncmp(item->data, label, sizeof(label) - 1) == 0) {
+            time_t at = curl.getdate(item->data + sizeof(label) - 1, NULL);
+            return at > 0 ? (int64_t)at * USEC_PER_SEC : 0;
+        }
+    }
+    return 0;
+}
+
 static void call_free(struct http_call *call)
 {
     transfer_release(&call->t);
@@ -197,6 +216,7 @@ static void deliver(struct transfer *t)
     (void)curl.easy_getinfo(call->t.easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
     response.status = (int)status;
     response.elapsed_us = elapsed_us + call->t.lookup_us;
+    response.expires_us = call->certificate ? expiry_of(call) : 0;
     if (call->t.code == CURLE_OK && !call->too_large) {
         response.body = buf_str(&call->body);
     } else {
@@ -360,6 +380,32 @@ static void set_options(struct http_call *call, const struct http_request *reque
     if (request->unix_path != NULL) {
         transfer_need_memory(easy_set(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path));
     }
+    if (request->ca_file != NULL && request->ca_file[0] != '\0') {
+        transfer_need_memory(easy_set(easy, CURLOPT_CAINFO, request->ca_file));
+    }
+    if (request->connect_only) {
+        (void)easy_set(easy, CURLOPT_CONNECT_ONLY, 1L);
+        transfer_need_memory(easy_set(easy, CURLOPT_NOPROXY, "*"));
+    }
+    if (request->certificate) { /* it is known after a handshake only */
+        call->certificate = true;
+        (void)easy_set(easy, CURLOPT_CERTINFO, 1L);
+        (void)easy_set(easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
+}
+
+bool http_join_url(const char *url, const char *location, struct buf *out)
+{
+    CURLU *parts = curl.url();
+    char *joined = NULL;
+    ASSERT(parts != NULL);
+    bool good = curl.url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                curl.url_set(parts, CURLUPART_URL, location, 0) == CURLUE_OK &&
+                curl.url_get(parts, CURLUPART_URL, &joined, 0) == CURLUE_OK;
+    buf_add_c(out, good ? joined : "");
+    curl.free(joined);
+    curl.url_cleanup(parts);
+    return good && !buf_failed(out);
 }
 
 /* ------------------------------------------------------------------ host names */
@@ -385,7 +431,7 @@ static const char *proxy_of(const char *url)
  * ASCII, and hosts that NO_PROXY exempts from a proxy. */
 static void find_host(struct http_call *call, const struct http_request *request)
 {
-    const char *proxy = proxy_of(request->url);
+    const char *proxy = request->connect_only ? NULL : proxy_of(request->url);
     CURLU *parts = curl.url();
     char *host = NULL, *port = NULL;
     ASSERT(parts != NULL);

@@ -27,6 +27,7 @@ struct process {
     bool running;
     int64_t started_mono_us;
     process_fn fn;
+    process_output_fn output_fn; /* NULL: to the log */
     void *userdata;
     struct loop_source *child;
     struct loop_source *kill_timer;
@@ -95,7 +96,11 @@ static void drain_output(struct process *p)
             }
             return;
         }
-        log_bytes(p, chunk, (size_t)n);
+        if (p->output_fn != NULL) {
+            p->output_fn(str_n(chunk, (size_t)n), p->userdata);
+        } else {
+            log_bytes(p, chunk, (size_t)n);
+        }
     }
 }
 
@@ -332,6 +337,7 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
     ASSERT(p != NULL);
     p->loop = loop;
     p->fn = options->fn;
+    p->output_fn = options->output;
     p->userdata = options->userdata;
     /* Unique on this machine until it is booted again. */
     (void)snprintf(p->mark, sizeof(p->mark), "NIGHTDESK_CHILD=%d-%lld", (int)getpid(),
@@ -342,9 +348,10 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
     p->kill_timer = loop_add_timer(loop, on_kill, p);
     AUTO_FD int out_fd = -1;
     int rc = 0;
-    if (options->log_path != NULL) {
+    if (options->log_path != NULL || options->output != NULL) {
         int ends[2];
-        if (!str_copy(str_c(options->log_path), p->log_path, sizeof(p->log_path)) ||
+        const char *path = options->output == NULL ? options->log_path : "";
+        if (!str_copy(str_c(path), p->log_path, sizeof(p->log_path)) ||
             pipe2(ends, O_CLOEXEC) < 0) {
             rc = err_set(err, ERR_PROCESS_SPAWN, "%s: log: %s", options->argv[0], strerror(errno));
         } else {
@@ -352,7 +359,9 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
             out_fd = ends[1];
             /* Only our end is non-blocking: the child expects blocking descriptors. */
             (void)fcntl(p->output_fd, F_SETFL, O_NONBLOCK);
-            log_open(p);
+            if (path[0] != '\0') {
+                log_open(p);
+            }
             p->output = loop_add_io(loop, p->output_fd, EPOLLIN, on_output, p, err);
             rc = p->output == NULL ? -ERR_LOOP_SOURCE : 0;
             if (rc == 0) {

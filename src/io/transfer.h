@@ -26,7 +26,7 @@
 /* clang-format off */
 #define TRANSFER_FUNCTIONS(X) \
     X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_setopt) \
-    X(easy_strerror) X(free) X(global_init) X(mime_addpart) \
+    X(easy_strerror) X(free) X(getdate) X(global_init) X(mime_addpart) \
     X(mime_data) X(mime_filedata) X(mime_filename) X(mime_free) \
     X(mime_init) X(mime_name) X(mime_type) X(multi_add_handle) \
     X(multi_assign) X(multi_cleanup) X(multi_info_read) X(multi_init) \

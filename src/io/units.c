@@ -14,8 +14,7 @@
 #define UNIT         "org.freedesktop.systemd1.Unit"
 #define SERVICE      "org.freedesktop.systemd1.Service"
 #define PROPERTIES   "org.freedesktop.DBus.Properties"
-
-enum { CALLS_MAX = 64 };
+#define UNIT_PATH    "/org/freedesktop/systemd1/unit"
 
 /*
  * A query: LoadUnit returns the unit's object path; GetAll of Unit and (services only) of Service
@@ -35,12 +34,25 @@ struct call {
     char path[256]; /* of the unit, or of the job once it is accepted */
 };
 
+struct units_watch {
+    struct units *units;
+    struct units_watch *next;
+    struct units_watch *previous;
+    units_watch_fn fn;
+    void *userdata;
+    bool changed; /* fn is to run */
+    char name[];
+};
+
 struct units {
     struct loop *loop;
     sd_bus *bus; /* NULL while not connected */
     struct loop_source *lost;
+    struct loop_source *heard; /* runs the callbacks of watches */
+    bool hears;                /* this connection gets the signals of units */
     struct call *calls;
     size_t count;
+    struct units_watch *watches;
 };
 
 bool units_available(void)
@@ -170,6 +182,8 @@ static int read_property(sd_bus_message *m, struct units_state *state)
         {"Description", "s", state->description, sizeof(state->description), NULL},
         {"MainPID", "u", NULL, 0, &state->main_pid},
         {"NRestarts", "u", NULL, 0, &state->restarts},
+        {"ExecMainCode", "i", NULL, 0, &state->exit_code},
+        {"ExecMainStatus", "i", NULL, 0, &state->exit_status},
         {"StateChangeTimestamp", "t", NULL, 0, &state->since_wall_us},
     };
     const char *name = NULL;
@@ -195,6 +209,13 @@ static int read_property(sd_bus_message *m, struct units_state *state)
         if (code >= 0 && shown[i].text != NULL) {
             (void)str_copy(str_c(text), shown[i].text, shown[i].size);
         }
+        return code;
+    }
+    if (strcmp(name, "Job") == 0 && strcmp(contents, "(uo)") == 0) {
+        uint32_t id = 0;
+        const char *path = NULL;
+        code = sd_bus_message_read(m, "v", "(uo)", &id, &path);
+        state->has_job = code >= 0 && id != 0;
         return code;
     }
     return sd_bus_message_skip(m, "v");
@@ -326,6 +347,93 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
     return 0;
 }
 
+/* ------------------------------------------------------------------ watches */
+
+/* One signal is several changes, and a callback may end watches: it runs from a deferred source. */
+static void on_heard(void *userdata)
+{
+    struct units *units = userdata;
+    for (struct units_watch *watch = units->watches; watch != NULL;) {
+        if (watch->changed) {
+            watch->changed = false;
+            watch->fn(watch->userdata);
+            watch = units->watches; /* the callback may have changed the list */
+        } else {
+            watch = watch->next;
+        }
+    }
+}
+
+static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)error;
+    struct units *units = userdata;
+    AUTO_FREE char *name = NULL;
+    if (sd_bus_path_decode(sd_bus_message_get_path(m), UNIT_PATH, &name) <= 0) {
+        return 0;
+    }
+    for (struct units_watch *watch = units->watches; watch != NULL; watch = watch->next) {
+        if (strcmp(watch->name, name) == 0) {
+            watch->changed = true;
+            loop_defer(units->heard);
+        }
+    }
+    return 0;
+}
+
+/* One rule for all units: a bus daemon limits the number of rules. */
+static int hear(struct units *units)
+{
+    if (units->hears || units->bus == NULL) {
+        return 0;
+    }
+    int code = sd_bus_add_match_async(units->bus, NULL,
+                                      "type='signal',sender='" MANAGER_NAME "',"
+                                      "interface='" PROPERTIES "',member='PropertiesChanged',"
+                                      "path_namespace='" UNIT_PATH "',arg0='" UNIT "'",
+                                      on_properties, NULL, units);
+    units->hears = code >= 0;
+    return code;
+}
+
+struct units_watch *units_watch(struct units *units, const char *unit, units_watch_fn fn,
+                                void *userdata)
+{
+    struct units_watch *watch = calloc(1, sizeof(*watch) + strlen(unit) + 1);
+    ASSERT(watch != NULL);
+    *watch = (struct units_watch){
+        .units = units, .next = units->watches, .fn = fn, .userdata = userdata};
+    memcpy(watch->name, unit, strlen(unit) + 1);
+    if (units->watches != NULL) {
+        units->watches->previous = watch;
+    }
+    units->watches = watch;
+    (void)hear(units); /* after a failure its owner still polls */
+    return watch;
+}
+
+void units_unwatch(struct units_watch *watch)
+{
+    if (watch != NULL) {
+        *(watch->previous == NULL ? &watch->units->watches : &watch->previous->next) = watch->next;
+        if (watch->next != NULL) {
+            watch->next->previous = watch->previous;
+        }
+        free(watch);
+    }
+}
+
+void units_forget(struct units *units, const void *userdata)
+{
+    for (struct call *call = units == NULL ? NULL : units->calls; call != NULL;) {
+        struct call *next = call->next;
+        if (call->userdata == userdata) {
+            call_free(call);
+        }
+        call = next;
+    }
+}
+
 /* ------------------------------------------------------------------ the bus */
 
 /* Runs from a deferred source: the bus must not be freed inside a callback of sd-bus. */
@@ -333,6 +441,11 @@ static void on_lost(void *userdata)
 {
     struct units *units = userdata;
     sd_bus *bus = TAKE(units->bus);
+    units->hears = false;
+    for (struct units_watch *watch = units->watches; watch != NULL; watch = watch->next) {
+        watch->changed = true;
+        loop_defer(units->heard);
+    }
     if (bus != NULL) {
         (void)sd_bus_detach_event(bus);
         (void)sd_bus_close_unref(bus);
@@ -378,6 +491,9 @@ static int bus_open(struct units *units, struct err *err)
         return err_set(err, ERR_UNITS_UNAVAILABLE, "system bus: %s", strerror(-code));
     }
     units->bus = bus;
+    if (units->watches != NULL) {
+        (void)hear(units);
+    }
     return 0;
 }
 
@@ -391,6 +507,7 @@ struct units *units_new(struct loop *loop, struct err *err)
     ASSERT(units != NULL);
     units->loop = loop;
     units->lost = loop_add_deferred(loop, on_lost, units);
+    units->heard = loop_add_deferred(loop, on_heard, units);
     if (bus_open(units, err) < 0) {
         units_free(units);
         return NULL;
@@ -410,7 +527,9 @@ void units_free(struct units *units)
         (void)sd_bus_detach_event(units->bus);
         (void)sd_bus_close_unref(units->bus);
     }
+    ASSERT(units->watches == NULL);
     loop_source_free(units->lost);
+    loop_source_free(units->heard);
     free(units);
 }
 
@@ -420,8 +539,8 @@ static int call_new(struct units *units, const char *unit, int64_t timeout_ms, s
     if (!units_name_valid(unit)) {
         return err_set(err, ERR_UNITS_UNKNOWN, "%.64s: not a unit name", unit);
     }
-    if (units->count >= CALLS_MAX) {
-        return err_set(err, ERR_UNITS_UNAVAILABLE, "%d calls are under way", CALLS_MAX);
+    if (units->count >= UNITS_CALLS_MAX) {
+        return err_set(err, ERR_UNITS_UNAVAILABLE, "%d calls are under way", UNITS_CALLS_MAX);
     }
     if (units->bus == NULL) {
         int rc = bus_open(units, err);

@@ -246,6 +246,12 @@ static const char schema_metrics[] =
                                                    " SET last_s = max(coalesce(last_s, NEW.at_s), "
                                                    "NEW.at_s) WHERE id = NEW.series; END;";
 
+/* The last calls of the jobs that report to nightdesk. */
+static const char schema_heartbeats[] =
+    "CREATE TABLE heartbeats(service TEXT NOT NULL, name TEXT NOT NULL, first_us INTEGER NOT NULL,"
+    " last_us INTEGER NOT NULL, started_us INTEGER NOT NULL, failed_us INTEGER NOT NULL,"
+    " PRIMARY KEY(service, name)) WITHOUT ROWID;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -267,6 +273,7 @@ static const struct db_migration migrations[] = {
     {"when findings came back", schema_reopened},
     {"incidents, maintenance", schema_incidents},
     {"metrics", schema_metrics},
+    {"calls of jobs", schema_heartbeats},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

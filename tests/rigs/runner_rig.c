@@ -442,6 +442,7 @@ void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happene
     rig->config.telegram_stale_after_us = 120 * USEC_PER_SEC;
     rig->config.commands_rate = 1000;
     rig->config.risk_risk_per_trade_pct = 2;
+    rig->config.services = rig->services;
     rig->config.service_count = 2;
     (void)snprintf(rig->config.services[0].name, 32, "demo");
     (void)snprintf(rig->config.services[1].name, 32, "prediction");

@@ -25,6 +25,7 @@ struct runner_rig {
     struct loop *loop;
     struct ops_store *store;
     struct config config;
+    struct config_service services[2]; /* of the configuration */
     struct access *access;
     struct action_table *actions;
     struct builtin builtin;

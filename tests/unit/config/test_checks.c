@@ -49,7 +49,7 @@ static void inconsistent_users_and_services_are_refused(void **state)
     config_rig_problem("services: {a: {unit: a.service, command: [b]}}", ERR_CONFIG_CONFLICT,
                        "t.yaml:1:15: services.a: expected unit or command, not both");
     config_rig_problem("services: {a: {timeout: 1s}}", ERR_CONFIG_MISSING,
-                       "t.yaml:1:15: services.a: expected a unit, a command or a url");
+                       "t.yaml:1:15: services.a: expected a unit, a command, a url or checks");
     config_rig_problem(
         "services: {a: {url: \"http://h\", expect_status: 99}}", ERR_CONFIG_RANGE,
         "t.yaml:1:15: services.a.expect_status: expected 100 to 599, or 0 for any from "

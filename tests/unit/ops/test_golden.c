@@ -93,8 +93,8 @@ static void open_health(struct scene *s)
             "";
     }
     config->services[0].unit = "demo.service";
-    config->services[1].command.items[0] = "/bin/true";
-    config->services[1].command.count = 1;
+    static const char *command[] = {"/bin/true", NULL};
+    config->services[1].command = (struct config_texts){.count = 1, .items = command};
     const struct health_options options = {.loop = s->rig.loop,
                                            .config = config,
                                            .store = s->rig.store,

@@ -354,7 +354,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP INDEX alerts_due; ALTER TABLE monitoring_alerts DROP COLUMN due_us;"
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
-           " DROP TABLE incident_events; DROP TABLE incidents; DROP TABLE maintenance;"
+           " DROP TABLE heartbeats; DROP TABLE incident_events; DROP TABLE incidents; DROP TABLE maintenance;"
            " DROP TABLE metric_series; DROP TABLE metric_levels; DROP TABLE metric_detail;"
            " DROP TABLE metric_5min; DROP TABLE metric_hour;"
            " DROP INDEX outbox_uncopied;"

@@ -1,0 +1,430 @@
+#include "alerts/alerts.h"
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "health_internal.h"
+#include "io/json_out.h"
+#include "last_lines.h"
+#include "metrics.h"
+#include "service.h"
+#include "store/sample_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HOLD_MAX_US     (20 * USEC_PER_SEC) /* a parent that is being checked is awaited so long */
+#define SAME_FAILURE_US (2 * USEC_PER_SEC)  /* the end of a process, and the check that sees it */
+
+static int64_t mono_us(const struct service *service)
+{
+    return clock_mono_us(loop_clock(service->health->options.loop));
+}
+
+static int64_t wall_us(const struct service *service)
+{
+    return clock_wall_us(loop_clock(service->health->options.loop));
+}
+
+static const struct config *config_of(const struct service *service)
+{
+    return service->health->options.config;
+}
+
+static int64_t threshold(const struct service *service)
+{
+    int64_t own = service->config->alert_after;
+    return own > 0 ? own : config_of(service)->monitoring_alert_threshold;
+}
+
+/* ------------------------------------------------------------------ flapping */
+
+/* How many of its failures began within the window before now; *ret_last is when the last did. */
+static int recent_failures(const struct service *service, int64_t window_us, int64_t *ret_last)
+{
+    unsigned kept =
+        service->failed_count < SERVICE_FAILURES_MAX ? service->failed_count : SERVICE_FAILURES_MAX;
+    int64_t now_us = mono_us(service);
+    int count = 0;
+    *ret_last = INT64_MIN / 2;
+    for (unsigned i = 0; i < kept; i++) {
+        int64_t at_us = service->failed_at_us[i];
+        count += now_us - at_us <= window_us ? 1 : 0;
+        *ret_last = at_us > *ret_last ? at_us : *ret_last;
+    }
+    return count;
+}
+
+/* It begins with so many failures in the window, and ends after half a window without one: with the
+ * window alone a service that fails now and then would come and go. */
+bool service_is_flapping(const struct service *service)
+{
+    const struct config *config = config_of(service);
+    int64_t own = service->config->flapping_after;
+    int64_t many = own > 0 ? own : config->monitoring_flapping_after;
+    int64_t window_us = config->monitoring_flapping_window_us;
+    int64_t last_us = 0;
+    int count = recent_failures(service, window_us, &last_us);
+    bool steady = mono_us(service) - last_us >= window_us / 2;
+    return service->flapping ? !steady : many > 0 && count >= many && !steady;
+}
+
+void service_note_failure(struct service *service)
+{
+    service->failed_at_us[service->failed_count % SERVICE_FAILURES_MAX] = mono_us(service);
+    service->failed_count++;
+}
+
+/* A failure soon after another one is the same problem. */
+static bool has_failed_before(const struct service *service)
+{
+    int64_t last_us = 0;
+    return recent_failures(service, config_of(service)->monitoring_flapping_window_us, &last_us) >
+           1;
+}
+
+/* ------------------------------------------------------------------ dependencies */
+
+enum parents { PARENTS_WELL, PARENTS_UNDECIDED, PARENT_DOWN };
+
+/* It was started, and its checks do not succeed yet. */
+static bool is_starting(const struct service *service)
+{
+    return service->restart_open ||
+           (!service->up && mono_us(service) < service->grace_mono_us && service->checked_us != 0);
+}
+
+/* Whether a service that this one needs is the cause of its failures. One that was not looked at
+ * since they began is looked at now. */
+static enum parents look_at_parents(struct service *service, struct service **ret)
+{
+    enum parents all = PARENTS_WELL;
+    for (int i = 0; i < service->config->depends_on.count; i++) {
+        struct service *parent =
+            health_find(service->health, service->config->depends_on.items[i], NULL);
+        if (parent == NULL) {
+            continue;
+        }
+        if (parent->told) {
+            *ret = parent;
+            return PARENT_DOWN;
+        }
+        bool stale = parent->checked_us == 0 || parent->checked_mono_us < service->failing_mono_us;
+        if (stale && !parent->checking) {
+            service_check_soon(parent);
+        }
+        if (is_starting(parent)) {
+            service->held_mono_us = mono_us(service); /* as long as that takes */
+        }
+        if (stale || parent->failures > 0 || is_starting(parent)) {
+            all = PARENTS_UNDECIDED;
+        }
+    }
+    return all;
+}
+
+/* The service whose alert shows this one's: the first of the chain. */
+static const char *root_of(const struct service *parent)
+{
+    return parent->cause[0] != '\0' ? parent->cause : parent->config->name;
+}
+
+/* Those that need it get time to recover once it is back. */
+static void spare_children(const struct service *parent)
+{
+    const struct health *health = parent->health;
+    for (size_t i = 0; i < health->count; i++) {
+        struct service *child = health->services[i];
+        for (int k = 0; k < child->config->depends_on.count; k++) {
+            if (strcmp(child->config->depends_on.items[k], parent->config->name) == 0 &&
+                child->failures > 0) {
+                service_begin_grace(child, false);
+                service_check_soon(child);
+            }
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ the alert */
+
+static void fingerprint_of(const char *name, char *dst, size_t size)
+{
+    (void)snprintf(dst, size, "service:%s", name);
+}
+
+static void begin_evidence(struct json_out *out, const char *service, const char *figure)
+{
+    char pointer[128];
+    (void)snprintf(pointer, sizeof(pointer), "/services/%s/%s", service, figure);
+    json_out_object(out, NULL);
+    json_out_text(out, "pointer", pointer);
+}
+
+static void add_evidence(struct buf *text, const struct service *service, const char *since)
+{
+    const char *name = service->config->name;
+    struct json_out out = JSON_OUT(text);
+    json_out_array(&out, NULL);
+    begin_evidence(&out, name, "failures");
+    json_out_i64(&out, "value", service->failures);
+    json_out_end(&out);
+    begin_evidence(&out, name, "since");
+    json_out_text(&out, "value", since);
+    json_out_end(&out);
+    begin_evidence(&out, name, "last_check");
+    json_out_text(&out, "value", service->detail);
+    json_out_end(&out);
+    json_out_end(&out);
+}
+
+static void add_flapping(struct buf *text, const struct service *service)
+{
+    int64_t window_us = config_of(service)->monitoring_flapping_window_us;
+    int64_t last_us = 0;
+    int count = recent_failures(service, window_us, &last_us);
+    buf_addf(text, "It failed %d times in the last ", count);
+    clock_add_duration(text, window_us);
+    buf_addf(text, "; now it is %s.", service->failures > 0 ? "down" : "up");
+    if (service->failures > 0) {
+        buf_addf(text, " %s.", service->detail);
+    }
+    buf_add_c(text, " This ends when it has been steady for ");
+    clock_add_duration(text, window_us / 2);
+    buf_add_char(text, '.');
+}
+
+static void add_failures(struct buf *text, const struct service *service, const char *since)
+{
+    if (service->failures > 1) {
+        buf_addf(text, "Since %s; %d consecutive checks failed: %s.", since, service->failures,
+                 service->detail);
+    } else {
+        buf_addf(text, "Since %s: %s.", since, service->detail);
+    }
+    if (service->config->command.count > 0) {
+        buf_addf(text, " nightdesk has restarted it %d times.", service->child.restarts);
+    } else {
+        buf_add_c(text, " nightdesk does not restart it automatically.");
+    }
+}
+
+static void raise_alert(struct service *service, const char *cause)
+{
+    const struct config_service *config = service->config;
+    char fingerprint[64];
+    char of_cause[64];
+    char title[96];
+    fingerprint_of(config->name, fingerprint, sizeof(fingerprint));
+    fingerprint_of(cause, of_cause, sizeof(of_cause));
+    (void)snprintf(title, sizeof(title), "%s is %s", config->name,
+                   service->flapping ? "flapping" : "down");
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    clock_add_iso(&since, service->failing_since_us, false);
+    AUTO_BUF struct buf text = BUF_INIT(1900);
+    if (service->flapping) {
+        add_flapping(&text, service);
+    } else {
+        add_failures(&text, service, since.data);
+    }
+    const char *lines = last_lines_text(service->lines);
+    if (lines[0] != '\0') {
+        buf_addf(&text, "\nThe end of its log:\n%s", lines);
+    }
+    AUTO_BUF struct buf evidence = BUF_INIT(1024);
+    add_evidence(&evidence, service, since.data);
+    char advice[160];
+    bool managed = config->unit[0] != '\0' || config->command.count > 0;
+    (void)snprintf(advice, sizeof(advice),
+                   managed ? "Look at /logs %s, then /restart %s." : "Look at /services %s.",
+                   config->name, config->name);
+    struct alert_spec spec = {.type = ALERT_SERVICE,
+                              .severity = SEVERITY_HIGH,
+                              .source = "health",
+                              .fingerprint = fingerprint,
+                              .title = title,
+                              .description = text.data,
+                              .evidence_json = evidence.data,
+                              .recommendation = advice,
+                              .cause = cause[0] != '\0' ? of_cause : NULL,
+                              .reopens = has_failed_before(service),
+                              .status = ALERT_OPEN};
+    struct err err = {0};
+    int64_t id = 0;
+    if (alerts_raise(service->health->options.alerts, &spec, &id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not raise a service alert");
+        return;
+    }
+    service->alerted = true;
+    service->told = service->failures > 0;
+    (void)str_copy(str_c(cause), service->cause, sizeof(service->cause));
+}
+
+void service_raise(struct service *service)
+{
+    raise_alert(service, service->cause);
+}
+
+void service_resolve(struct service *service, const char *why)
+{
+    char fingerprint[64];
+    struct err err = {0};
+    fingerprint_of(service->config->name, fingerprint, sizeof(fingerprint));
+    if (alerts_resolve(service->health->options.alerts, fingerprint, why, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve a service alert");
+        return;
+    }
+    service->alerted = false;
+    service->cause[0] = '\0';
+}
+
+static void resolve_recovered(struct service *service, bool steady)
+{
+    AUTO_BUF struct buf why = BUF_INIT(128);
+    if (steady) {
+        buf_add_c(&why, "steady again for ");
+        clock_add_duration(&why, config_of(service)->monitoring_flapping_window_us / 2);
+    } else {
+        buf_add_c(&why, "healthy again");
+    }
+    if (!steady && service->failing_since_us > 0) {
+        buf_add_c(&why, " after ");
+        clock_add_duration(&why, mono_us(service) - service->failing_mono_us);
+    }
+    service_resolve(service, why.data);
+}
+
+/* Its log has a reason if systemd or nightdesk runs it. */
+static bool has_log(const struct service *service)
+{
+    return service->config->unit[0] != '\0' || service->config->command.count > 0;
+}
+
+/* The alert is due: waits for the last lines of the log if there is one, which takes less than a
+ * second. */
+static void raise_with_lines(struct service *service)
+{
+    if (has_log(service) && service->lines == NULL) {
+        service->lines = last_lines_read(service);
+    } else if (!last_lines_pending(service->lines)) {
+        service_raise(service);
+    }
+}
+
+/* A failure that people have to know of. */
+static void tell(struct service *service)
+{
+    struct service *parent = NULL;
+    enum parents parents = look_at_parents(service, &parent);
+    int64_t now_us = mono_us(service);
+    if (parents == PARENTS_UNDECIDED) {
+        service->held_mono_us = service->held_mono_us == 0 ? now_us : service->held_mono_us;
+        if (now_us - service->held_mono_us < HOLD_MAX_US) {
+            return; /* the next round looks again */
+        }
+    }
+    (void)str_copy(str_c(parents == PARENT_DOWN ? root_of(parent) : ""), service->cause,
+                   sizeof(service->cause));
+    raise_with_lines(service);
+}
+
+/* Its cause is over, and it is still down: now it counts by itself. */
+static void tell_again(struct service *service)
+{
+    struct service *parent = NULL;
+    if (service->cause[0] != '\0' && look_at_parents(service, &parent) == PARENTS_WELL) {
+        raise_alert(service, "");
+    }
+}
+
+/* ------------------------------------------------------------------ results */
+
+static void store_sample(const struct service *service, bool up, int64_t now_us)
+{
+    struct service_sample sample = {
+        .at_us = now_us, .up = up, .latency_us = up ? service->latency_us : 0};
+    (void)str_copy(str_c(service->config->name), sample.service, sizeof(sample.service));
+    (void)str_copy(str_c(service->detail), sample.detail, sizeof(sample.detail));
+    struct err err = {0};
+    if (sample_table_add(service->health->options.store, &sample, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store a health sample");
+    }
+}
+
+static void set_state(struct service *service, enum service_state state)
+{
+    if (state != service->state) {
+        LOG(NOTICE, "service %s is %s: %s", service->config->name, service_state_name(state),
+            service->detail);
+        service->state = state;
+        service->since_us = service->checked_us;
+        service->since_mono_us = service->checked_mono_us;
+    }
+}
+
+static void settle_up(struct service *service)
+{
+    bool recovered = service->told;
+    bool was_flapping = service->flapping;
+    service->flapping = service_is_flapping(service);
+    set_state(service, service->flapping ? SERVICE_FLAPPING : SERVICE_UP);
+    service->failures = 0;
+    service->told = false;
+    service->held_mono_us = 0;
+    if (service->flapping && !last_lines_pending(service->lines)) {
+        if (!was_flapping || recovered) {
+            raise_with_lines(service);
+        }
+    } else if (!service->flapping) {
+        last_lines_free(TAKE(service->lines));
+        /* alerted is true after our start, as the last process may have left the alert open. */
+        if (service->alerted) {
+            resolve_recovered(service, was_flapping);
+        }
+        service->failing_since_us = 0;
+    }
+    if (recovered) {
+        spare_children(service);
+    }
+}
+
+static void settle_down(struct service *service, bool sure)
+{
+    if (service->failures == 0) {
+        int64_t last_us = 0;
+        service->failing_since_us = service->checked_us;
+        service->failing_mono_us = service->checked_mono_us;
+        last_lines_free(TAKE(service->lines)); /* of an earlier failure */
+        if (recent_failures(service, SAME_FAILURE_US, &last_us) == 0) {
+            service_note_failure(service);
+        }
+    }
+    service->failures++;
+    bool was_flapping = service->flapping;
+    service->flapping = service_is_flapping(service);
+    set_state(service, SERVICE_DOWN);
+    if (service->told) {
+        tell_again(service);
+    } else if (sure || service->failures >= threshold(service) ||
+               (service->flapping && !was_flapping)) {
+        tell(service);
+    }
+}
+
+void service_settle(struct service *service, bool up, bool counted, bool sure)
+{
+    service->checked_us = wall_us(service);
+    service->checked_mono_us = mono_us(service);
+    service->up = up;
+    /* What fails again and again at its start is not starting. */
+    if (!counted && !service_is_flapping(service)) {
+        return;
+    }
+    if (up) {
+        settle_up(service);
+    } else {
+        settle_down(service, sure);
+    }
+    store_sample(service, up, service->checked_us);
+    if (service->health->metrics != NULL) {
+        metrics_checked(service->health->metrics, service->config->name, up, service->latency_us);
+    }
+}

@@ -1,0 +1,249 @@
+#include "health_rig.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The checks of one service with real servers, programs and files. */
+
+static const char *reason(struct rig *rig)
+{
+    return health_rig_first(rig)->detail;
+}
+
+static void until_down(struct rig *rig, const char *why)
+{
+    UNTIL(rig, health_rig_first(rig)->checked_us != 0 && strstr(reason(rig), why) != NULL);
+}
+
+static void until_up(struct rig *rig)
+{
+    UNTIL(rig, health_rig_first(rig)->checked_us != 0 && strcmp(reason(rig), "ok") == 0);
+}
+
+static struct config_check *only_check(struct rig *rig)
+{
+    (void)health_rig_add(rig, "demo");
+    return health_rig_check(rig, "it");
+}
+
+static void a_body_that_says_that_it_is_ill_is_down(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const ill[] = {"{\"status\":\"unhealthy\"}",
+                                      "{\"status\": \"DOWN\"}",
+                                      "{\"healthy\":false}",
+                                      "{\"ok\":false}",
+                                      "{\"state\":\"failed\"}",
+                                      " Unhealthy\n",
+                                      "error"};
+    static const char *const well[] = {"{\"status\":\"healthy\"}",
+                                       "{\"status\":\"UP\"}",
+                                       "{\"status\":\"degraded\"}",
+                                       "{\"healthy\":true}",
+                                       "ok",
+                                       "",
+                                       "no error today",
+                                       "{\"status\":",
+                                       "[\"down\"]"};
+    health_rig_add(rig, "demo")->url = rig->url;
+    health_rig_start(rig);
+    for (size_t i = 0; i < COUNT_OF(ill); i++) {
+        rig->body = ill[i];
+        until_down(rig, "its answer");
+        rig->body = well[i];
+        until_up(rig);
+    }
+    rig->body = ill[0];
+    until_down(rig, "its answer says status: unhealthy");
+    rig->body = well[7];
+    until_up(rig);
+    rig->body = ill[5];
+    until_down(rig, "its answer is \"Unhealthy\"");
+    rig->body = well[8];
+    until_up(rig);
+}
+
+static void a_body_follows_its_rules(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    check->url = rig->url;
+    check->path = "/healthz";
+    check->body_has = "models";
+    check->body_matches = "loaded\": *[1-9]";
+    check->json_pointer = "/models/loaded";
+    rig->body = "{\"models\":{\"loaded\":3},\"status\":\"down\"}"; /* a rule says what counts */
+    health_rig_start(rig);
+    until_up(rig);
+    rig->body = "{\"model\":{}}";
+    until_down(rig, "its answer does not contain \"models\"");
+    rig->body = "{\"models\":{\"loaded\":0}}";
+    until_down(rig, "its answer does not match loaded\": *[1-9]");
+    rig->body = "models loaded\": 1";
+    until_down(rig, "its answer is not JSON");
+    rig->body = "{\"models\":{\"x\":{\"loaded\":1}}}";
+    until_down(rig, "its answer has no /models/loaded");
+    health_rig_first(rig)->checks[0]->config.json_value = "3";
+    rig->body = "{\"models\":{\"loaded\":31}}";
+    until_down(rig, "/models/loaded is 31, expected 3");
+    rig->body = "{\"models\":{\"loaded\":\"3\",\"note\":\"loaded\\\":3\"}, \"x\": \"loaded\": 3}";
+    until_down(rig, "its answer is not JSON");
+    rig->body = "{\"models\":{\"loaded\": 3}}";
+    until_up(rig);
+}
+
+static void redirects_are_followed_as_often_as_set(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    check->url = rig->url;
+    check->path = "/moved";
+    health_rig_start(rig);
+    until_down(rig, "HTTP 302, expected 200 to 299");
+    health_rig_first(rig)->checks[0]->config.redirects = 1;
+    until_up(rig);
+}
+
+static void a_port_is_open_or_not(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    check->tcp = rig->url + strlen("http://");
+    health_rig_start(rig);
+    until_up(rig);
+    web_stop(rig->web);
+    rig->web = NULL;
+    until_down(rig, err_info(ERR_HTTP_CONNECT)->message);
+}
+
+static void a_command_says_why(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    const char *argv[] = {"/bin/sh", "-c", "exit 0", NULL};
+    rig->services[0].timeout_us = USEC_PER_SEC / 5;
+    check->command = (struct config_texts){.count = 3, .items = argv};
+    health_rig_start(rig);
+    until_up(rig);
+    argv[2] = "echo first; printf 'queue has 900 rows\\033\\n\\n'; exit 3";
+    until_down(rig, "exit code 3: queue has 900 rows?");
+    argv[2] = "kill -9 $$";
+    until_down(rig, "killed by signal 9");
+    argv[2] = "echo busy; exec sleep 100";
+    until_down(rig, "it did not end within 200 ms: busy");
+    argv[0] = "/nowhere/nothing";
+    until_down(rig, "the program does not exist: /nowhere/nothing");
+}
+
+static void a_file_is_fresh_and_large_enough(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/data", rig->folder);
+    check->file = path;
+    check->min_size = 4;
+    check->max_age_us = USEC_PER_HOUR;
+    health_rig_start(rig);
+    until_down(rig, "no such file: ");
+    assert_int_equal(file_write(path, STR_LIT("abc"), 0600, NULL), 0);
+    until_down(rig, "it has 3 bytes; the least is 4: ");
+    assert_int_equal(file_write(path, STR_LIT("abcd"), 0600, NULL), 0);
+    until_up(rig);
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    until_down(rig, "not changed for 2 h; the limit is 1 h: ");
+    assert_int_equal(unlink(path), 0);
+}
+
+static void write_pid(const char *path, pid_t pid)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%d\n", (int)pid);
+    assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
+}
+
+static void a_pid_file_names_a_living_process(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/pid", rig->folder);
+    check->process = path;
+    health_rig_start(rig);
+    until_down(rig, "the pid file cannot be read: ");
+    pid_t child = fork();
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    write_pid(path, child);
+    until_up(rig);
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    until_down(rig, " is another one now: ");
+    write_pid(path, child);
+    until_up(rig);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    until_down(rig, " has ended: "); /* not reaped yet */
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    until_down(rig, " does not exist: ");
+    assert_int_equal(file_write(path, STR_LIT("none"), 0600, NULL), 0);
+    until_down(rig, "the pid file has no process id: ");
+    assert_int_equal(unlink(path), 0);
+}
+
+static void the_reason_names_the_check(void **state)
+{
+    struct rig *rig = *state;
+    health_rig_add(rig, "demo")->url = rig->url;
+    health_rig_check(rig, "data")->file = "/nowhere/data";
+    health_rig_check(rig, "worker")->process = "/nowhere/pid";
+    health_rig_start(rig);
+    until_down(rig, "data: no such file: /nowhere/data (and 1 more)");
+    rig->status = 500;
+    until_down(rig, "url: HTTP 500, expected 200 to 299 (and 2 more)");
+}
+
+static void a_reload_applies_to_a_check(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    check->url = rig->url;
+    check->path = "/healthz";
+    check->expect_status = 200;
+    health_rig_start(rig);
+    until_up(rig);
+    struct config *next = health_rig_next(rig);
+    struct config_check changed[2] = {*check, *check};
+    changed[0].expect_status = 204;
+    changed[1].url = "";
+    changed[1].file = "/nowhere/data";
+    (void)str_copy(STR_LIT("other"), changed[1].name, sizeof(changed[1].name));
+    next->services[0].checks = changed;
+    next->services[0].check_count = 2;
+    health_apply(rig->health, next, NULL);
+    assert_int_equal(health_rig_first(rig)->state, SERVICE_UP); /* it is the same service */
+    until_down(rig, "it: HTTP 200, expected 204 (and 1 more)");
+    struct config *last = health_rig_next(rig);
+    last->services[0].checks = &changed[1];
+    last->services[0].check_count = 1;
+    health_apply(rig->health, last, NULL);
+    health_rig_free_config(next);
+    until_down(rig, "no such file: /nowhere/data");
+    health_free(rig->health);
+    rig->health = NULL;
+    health_rig_free_config(last);
+}
+
+UNIT_GROUP(health_checks, RIGGED(a_body_that_says_that_it_is_ill_is_down),
+           RIGGED(a_body_follows_its_rules), RIGGED(redirects_are_followed_as_often_as_set),
+           RIGGED(a_port_is_open_or_not), RIGGED(a_command_says_why),
+           RIGGED(a_file_is_fresh_and_large_enough), RIGGED(a_pid_file_names_a_living_process),
+           RIGGED(the_reason_names_the_check), RIGGED(a_reload_applies_to_a_check))
