@@ -1,18 +1,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "health_internal.h"
-#include "io/file.h"
-#include "io/journal.h"
 #include "io/json_out.h"
-#include "io/pool.h"
+#include "logs.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
-
-#define LINES_MAX      200
-#define TEXT_MAX_BYTES ((size_t)12 * 1024)
-#define FILE_MAX_BYTES ((size_t)1 << 20)
 
 /* ------------------------------------------------------------------ list */
 
@@ -187,150 +179,6 @@ static void cancel_call(struct action_call *call)
     }
 }
 
-/* ------------------------------------------------------------------ logs */
-
-/* The last lines of text, at most TEXT_MAX_BYTES of them. */
-static struct str last_lines(struct str text, int64_t lines)
-{
-    while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
-        text.len--;
-    }
-    size_t from = text.len;
-    while (from > 0 && text.len - from < TEXT_MAX_BYTES) {
-        if (text.ptr[from - 1] == '\n' && --lines == 0) {
-            break;
-        }
-        from--;
-    }
-    return str_n(text.ptr + from, text.len - from);
-}
-
-/* Appends text with invalid and unsafe characters replaced: a child can write any bytes. */
-static void add_clean(struct buf *out, struct str text)
-{
-    while (text.len > 0) {
-        size_t size = str_utf8_size(text);
-        bool kept =
-            size > 0 && (text.ptr[0] == '\n' || text.ptr[0] == '\t' || !str_is_unsafe(text, size));
-        if (kept) {
-            buf_add(out, text.ptr, size);
-        } else {
-            buf_add_char(out, '?');
-        }
-        size = size > 0 ? size : 1;
-        text = str_n(text.ptr + size, text.len - size);
-    }
-}
-
-/* Otherwise the text after a NUL would be neither redacted nor shown. */
-static void replace_nul(struct buf *text)
-{
-    for (size_t i = 0; i < text->len; i++) {
-        text->data[i] = (char)(text->data[i] == '\0' ? '?' : text->data[i]);
-    }
-}
-
-/* A helper thread reads the log: there may be many journal files, and the disk may hang. */
-struct log_read {
-    char unit[256]; /* "": the child's log at path */
-    char path[512];
-    char name[32];
-    int64_t lines;
-    struct buf text;
-    int rc;
-    struct err err;
-};
-
-/* The rotated log followed by the current one; either may be missing. */
-static int read_child_log(struct log_read *log)
-{
-    char before[sizeof(log->path) + 2];
-    (void)snprintf(before, sizeof(before), "%s.1", log->path);
-    int rc = file_read(before, &log->text, &log->err);
-    rc = rc < 0 && rc != -ERR_FILE_MISSING ? rc : file_read(log->path, &log->text, &log->err);
-    if (rc == -ERR_FILE_MISSING) {
-        err_clear(&log->err);
-        return 0;
-    }
-    return rc;
-}
-
-static void read_log(void *data)
-{
-    struct log_read *log = data;
-    log->rc = log->unit[0] != '\0'
-                  ? journal_tail(log->unit, (size_t)log->lines, &log->text, &log->err)
-                  : read_child_log(log);
-}
-
-static void log_read_free(void *data)
-{
-    struct log_read *log = data;
-    buf_release(&log->text);
-    free(log);
-}
-
-static void on_log_read(void *data, void *userdata)
-{
-    struct log_read *log = data;
-    struct action_call *call = userdata;
-    action_set_state(call, NULL);
-    if (log->rc < 0) {
-        action_finish(call, &log->err);
-        return;
-    }
-    AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
-    /* Redacted before the lines are counted: redaction changes lengths, not the number of lines. */
-    replace_nul(&log->text);
-    log_redact(log->text.data);
-    add_clean(&clean, last_lines(str_c(log->text.data), log->lines));
-    struct reply *reply = action_reply(call);
-    reply_title(reply, TONE_PLAIN, "%s: last log lines", log->name);
-    if (clean.len > 0) {
-        reply_pre(reply, buf_str(&clean));
-    } else {
-        reply_line(reply, "The log is empty.");
-    }
-    reply_protect(reply);
-    action_finish(call, NULL);
-}
-
-static int show_logs(struct action_call *call, struct err *err)
-{
-    const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
-    if (s == NULL) {
-        return -ERR_SERVICE_UNKNOWN;
-    }
-    if (s->config->unit[0] == '\0' && s->config->command.count == 0) {
-        return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
-    }
-    struct log_read *log = calloc(1, sizeof(*log));
-    ASSERT(log != NULL);
-    buf_init(&log->text, FILE_MAX_BYTES);
-    log->lines = action_int(call, "lines");
-    (void)str_copy(str_c(s->config->unit), log->unit, sizeof(log->unit));
-    (void)str_copy(str_c(s->child.log_path), log->path, sizeof(log->path));
-    (void)str_copy(str_c(s->config->name), log->name, sizeof(log->name));
-    struct pool_job *job = pool_start(s->health->options.helpers,
-                                      &(struct pool_work){.data = log,
-                                                          .work = read_log,
-                                                          .done = on_log_read,
-                                                          .drop = log_read_free,
-                                                          .userdata = call},
-                                      err);
-    if (job == NULL) {
-        log_read_free(log);
-        return -ERR_POOL_BUSY;
-    }
-    action_set_state(call, job);
-    return ACTION_PENDING;
-}
-
-static void cancel_logs(struct action_call *call)
-{
-    pool_cancel(action_state(call));
-}
-
 /* ------------------------------------------------------------------ the table */
 
 #define PARAM_OF_SERVICE                                                                    \
@@ -375,18 +223,6 @@ static const struct action actions[] = {
      .waits_us = 60 * USEC_PER_SEC,
      .run = wait_healthy,
      .cancel = cancel_call},
-    {.name = "service.logs",
-     .summary = "Last log lines of a service",
-     .effect = ACTION_READS,
-     .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS(PARAM_OF_SERVICE, {.name = "lines",
-                                                .type = PARAM_INT,
-                                                .default_text = "30",
-                                                .minimum = "1",
-                                                .maximum = PARAM_BOUND(LINES_MAX),
-                                                .help = "how many"}),
-     .run = show_logs,
-     .cancel = cancel_logs},
     {0},
 };
 
@@ -408,6 +244,7 @@ static const struct value_domain services = {.type = PARAM_SERVICE,
 void health_actions(struct health *health, struct action_table *table)
 {
     action_table_add(table, actions, health);
+    action_table_add(table, logs_actions, health);
     if (health != NULL) { /* else the actions are only described */
         action_table_add_domain(table, &services, health);
     }

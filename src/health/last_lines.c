@@ -34,7 +34,8 @@ static void work(void *data)
 {
     struct job *job = data;
     if (job->unit[0] != '\0') {
-        (void)journal_tail(job->unit, LINES, &job->text, NULL);
+        (void)journal_read(&(struct journal_query){.unit = job->unit, .lines = LINES}, &job->text,
+                           NULL);
     } else {
         (void)file_read(job->path, &job->text, NULL);
     }

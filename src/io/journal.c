@@ -12,7 +12,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24, DATAGRAM_MAX = 128 * 1024 };
+enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24, DATAGRAM_MAX = 128 * 1024, SCANNED_MAX = 500000 };
 
 bool journal_is_stderr(void)
 {
@@ -150,9 +150,32 @@ static int add_matches(sd_journal *journal, const char *unit)
     return buf_failed(&match) ? -ENAMETOOLONG : code;
 }
 
-int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *err)
+/* Whether the current entry is one that the query asks for, apart from its unit. text: as
+ * entry_text gives it. */
+static bool fits(sd_journal *journal, const struct journal_query *query, const char *text)
 {
-    ASSERT(lines >= 1 && lines <= 10000);
+    const void *data = NULL;
+    size_t size = 0;
+    const size_t prefix = sizeof("PRIORITY=") - 1;
+    if (query->least > 0 && sd_journal_get_data(journal, "PRIORITY", &data, &size) >= 0 &&
+        size == prefix + 1 && ((const char *)data)[prefix] - '0' > query->least) {
+        return false;
+    }
+    return query->contains == NULL || strcasestr(text, query->contains) != NULL;
+}
+
+static bool is_too_old(sd_journal *journal, const struct journal_query *query)
+{
+    uint64_t wall_us = 0;
+    return query->since_us > 0 && sd_journal_get_realtime_usec(journal, &wall_us) >= 0 &&
+           (int64_t)wall_us < query->since_us;
+}
+
+int journal_read(const struct journal_query *query, struct buf *out, struct err *err)
+{
+    const char *unit = query->unit;
+    size_t lines = query->lines, scanned = 0;
+    ASSERT(lines >= 1 && lines <= JOURNAL_LINES_MAX);
     AUTO(journal_cleanup) sd_journal *journal = NULL;
     int code = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
     if (code >= 0 && sd_journal_has_runtime_files(journal) <= 0 &&
@@ -173,9 +196,14 @@ int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *er
     AUTO_FREE size_t *starts = calloc(lines, sizeof(*starts));
     ASSERT(starts != NULL);
     size_t n = 0;
-    while (n < lines && (code = sd_journal_previous(journal)) > 0) {
+    while (n < lines && scanned++ < SCANNED_MAX && (code = sd_journal_previous(journal)) > 0 &&
+           !is_too_old(journal, query)) {
         size_t before = reversed.len;
         entry_text(journal, &reversed);
+        if (!buf_failed(&reversed) && !fits(journal, query, reversed.data + before)) {
+            buf_truncate(&reversed, before);
+            continue;
+        }
         if (buf_failed(&reversed)) {
             buf_truncate(&reversed, before);
             break;

@@ -319,7 +319,7 @@ static int tail(struct oom *oom, struct err *err)
     (void)err;
     AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
     struct err why = {0};
-    int rc = journal_tail(NULL, 20, &out, &why);
+    int rc = journal_read(&(struct journal_query){.lines = 20}, &out, &why);
     OOM_CHECK(rc <= 0 && (rc == 0 || (int)why.id == -rc));
     return 0;
 }

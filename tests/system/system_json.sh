@@ -11,6 +11,7 @@ api: {port: 0}
 market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services:
   checked: {url: "http://127.0.0.1:9", health_endpoint: "/health"}
+  kept: {command: ["/bin/sleep", "1000"]}
 YAML
 
 described() { # NAME FILE
@@ -74,6 +75,9 @@ ask rules
 ask rule_activate 1
 ask services
 ask plan restart checked
+ask logs checked
+ask logs kept patterns
+ask export_logs
 ask runs
 ask run 1
 ask alerts

@@ -79,6 +79,8 @@ int health_rig_tear_down(void **state)
     (void)unlink(path);
     (void)snprintf(path, sizeof(path), "%s/demo.log.1", rig->folder);
     (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/attachments", rig->folder);
+    assert_int_equal(file_remove_tree(path, NULL), 0);
     assert_int_equal(rmdir(rig->folder), 0);
     free(rig);
     return 0;
@@ -176,11 +178,11 @@ static void on_progress(struct action_call *call, const char *text)
 /* The values of a call live until the tenth call after it. */
 struct arg_value *health_rig_values(const struct action *action, const char *arg0, const char *arg1)
 {
-    static struct arg_value pool[10][2];
+    static struct arg_value pool[10][8];
     static size_t next = 0;
     static const struct value_context none = {.now_us = 0};
     struct arg_value *values = pool[next++ % COUNT_OF(pool)];
-    const char *const texts[] = {arg0, arg1};
+    const char *const texts[8] = {arg0, arg1};
     for (int p = 0; p < action_param_count(action); p++) {
         const struct action_param *param = &action->params[p];
         const char *text = texts[p] == NULL ? param->default_text : texts[p];

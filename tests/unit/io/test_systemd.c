@@ -196,7 +196,7 @@ static void tail_is_limited_or_reports_a_missing_journal(void **state)
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(2000);
     struct err err = {0};
-    int rc = journal_tail(NULL, 3, &text, &err);
+    int rc = journal_read(&(struct journal_query){.lines = 3}, &text, &err);
     if (rc == 0) {
         size_t lines = 0;
         for (size_t i = 0; i < text.len; i++) {

@@ -288,6 +288,24 @@ static void alerts_match_the_golden_files(void **state)
     check(s, "/test_alert", "test_alert");
 }
 
+/* Of a command that a helper works for, in real time. */
+static void check_later(struct scene *s, const char *line, const char *name)
+{
+    const char *ids[] = {NULL, NULL};
+    char id[64] = "";
+    send(s, line);
+    for (int i = 0; i < 2000 && s->full[0] == '\0'; i++) {
+        (void)usleep(5000);
+        loop_advance(s->rig.loop, 0);
+    }
+    const char *at = strstr(s->full, "\"id\":\"");
+    if (at != NULL) {
+        (void)snprintf(id, sizeof(id), "%.*s", (int)strcspn(at + 6, "\""), at + 6);
+        ids[0] = id;
+    }
+    golden_check_reply(name, s->full, ids);
+}
+
 static void services_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -304,6 +322,15 @@ static void services_match_the_golden_files(void **state)
         loop_advance(s->rig.loop, 0);
     }
     golden_check_reply("logs", s->full, NULL);
+    assert_int_equal(file_write(log, STR_LIT("2026-11-18T09:00:00Z feed 1 lost\n"
+                                             "2026-11-18T09:10:00Z order 12 took 80 ms\n"
+                                             "2026-11-18T11:00:00Z order 13 took 95 ms\n"
+                                             "2026-11-18T11:01:00Z ERROR cannot open 'a.db'\n"),
+                                0600, NULL),
+                     0);
+    check_later(s, "/logs prediction patterns", "logs_patterns");
+    check_later(s, "/logs prediction new", "logs_new");
+    check_later(s, "/export_logs prediction 2026-11-18", "export_logs");
     check(s, "/audit", "audit");
 }
 

@@ -1,0 +1,123 @@
+/* The logs of services: filtered, as a document, and their patterns. */
+#include "health_rig.h"
+
+#include "base/check.h"
+#include "io/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Calls service.logs on a file with these lines; the reply is in *ret. */
+static void read_logs(struct rig *rig, const char *text, const char *const values[5],
+                      struct reply **ret)
+{
+    static const struct value_context now = {.now_us = INT64_C(1795000000000000)};
+    char path[128];
+    struct finished f = {0};
+    (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
+    assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
+    *ret = reply_new();
+    struct action_call call = health_rig_call(rig, "service.logs", "demo", values[1], *ret, &f);
+    struct arg_value *all = calloc(5, sizeof(*all));
+    for (int i = 0; i < 5; i++) {
+        const char *value = values[i] == NULL ? call.action->params[i].default_text : values[i];
+        if (value != NULL) {
+            assert_int_equal(
+                value_from_text(&call.action->params[i], str_c(value), &now, &all[i], NULL), 0);
+        }
+    }
+    call.args = all;
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    for (int i = 0; i < 5; i++) {
+        value_release(&all[i]);
+    }
+    free(all);
+}
+
+#define LOG_TEXT                                    \
+    "before any time\n"                             \
+    "2026-11-18T10:00:00Z INFO ready\n"             \
+    "2026-11-18 11:00:00,123 ERROR feed lost\n"     \
+    "  Traceback: no route\n"                       \
+    "2026-11-18T12:00:00Z WARN slow: 12 ms\n"
+
+static void log_lines_are_filtered(void **state)
+{
+    struct rig *rig = *state;
+    health_rig_command(rig, health_rig_add(rig, "demo"), "/bin/sleep", "1000", NULL);
+    health_rig_make(rig);
+    static const struct {
+        const char *values[5];
+        const char *shown;
+    } cases[] = {
+        {{"demo", "2"}, "  Traceback: no route\n2026-11-18T12:00:00Z WARN slow: 12 ms"},
+        {{"demo", "30", "2026-11-18T10:30", "error"},
+         "2026-11-18 11:00:00,123 ERROR feed lost\n  Traceback: no route"},
+        {{"demo", "30", NULL, NULL, "FEED"}, "2026-11-18 11:00:00,123 ERROR feed lost"},
+        {{"demo", "30", NULL, "critical"}, "No line fits."},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_REPLY struct reply *reply = NULL;
+        read_logs(rig, LOG_TEXT, cases[i].values, &reply);
+        const char *shown = reply_text(reply, 0);
+        assert_string_equal(shown,
+                            cases[i].shown + (cases[i].shown[0] == ' ' ? 2 : 0));
+    }
+    AUTO_REPLY struct reply *reply = NULL;
+    read_logs(rig, LOG_TEXT, (const char *const[5]){"demo", "30", "2026-11-18T10:30"}, &reply);
+    assert_has(reply_text(reply, 2), "nightdesk can read no time in them: 1 line.");
+}
+
+static void a_long_log_is_a_document(void **state)
+{
+    struct rig *rig = *state;
+    health_rig_command(rig, health_rig_add(rig, "demo"), "/bin/sleep", "1000", NULL);
+    health_rig_make(rig);
+    AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
+    for (int i = 0; i < 500; i++) {
+        buf_addf(&text, "a line of some length, number %d\n", i);
+    }
+    AUTO_REPLY struct reply *reply = NULL;
+    read_logs(rig, text.data, (const char *const[5]){"demo", "400"}, &reply);
+    assert_has(reply_text(reply, 0), "number 490\n");
+    assert_lacks(reply_text(reply, 0), "number 489\n");
+    const struct reply_block last = reply_get_block(reply, reply_block_count(reply) - 1);
+    assert_int_equal(last.kind, BLOCK_DOCUMENT);
+    char path[256];
+    AUTO_BUF struct buf written = BUF_INIT((size_t)1 << 20);
+    (void)snprintf(path, sizeof(path), "%s/attachments/%s", rig->folder, last.file->id);
+    assert_int_equal(file_read(path, &written, NULL), 0);
+    assert_true(str_starts(buf_str(&written), "a line of some length, number 100\n"));
+}
+
+static void new_patterns_are_those_of_the_last_hour(void **state)
+{
+    struct rig *rig = *state;
+    health_rig_command(rig, health_rig_add(rig, "demo"), "/bin/sleep", "1000", NULL);
+    health_rig_make(rig);
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    int64_t now_us = clock_wall_us(loop_clock(rig->loop));
+    static const struct {
+        int minutes;
+        const char *line;
+    } lines[] = {{120, "slow: 12 ms"}, {30, "slow: 15 ms"}, {20, "feed 1 lost"}, {10, "feed 2 lost"}};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        clock_add_iso(&text, now_us - lines[i].minutes * USEC_PER_MIN, false);
+        buf_addf(&text, " %s\n", lines[i].line);
+    }
+    AUTO_REPLY struct reply *reply = NULL, *all = NULL, *young = NULL;
+    read_logs(rig, text.data, (const char *const[5]){"demo", "new"}, &reply);
+    assert_string_equal(reply_get_title(reply), "demo: 1 new pattern in the last hour");
+    assert_has(reply_text(reply, 0), "2× feed # lost");
+    read_logs(rig, text.data, (const char *const[5]){"demo", "patterns"}, &all);
+    assert_string_equal(reply_get_title(all), "demo: 2 patterns in 4 lines");
+    const char *later = strchr(text.data, '\n') + 1; /* nothing to compare with */
+    read_logs(rig, later, (const char *const[5]){"demo", "new"}, &young);
+    assert_has(reply_text(young, 0), "cannot be known");
+}
+
+UNIT_GROUP(service_logs, RIGGED(log_lines_are_filtered), RIGGED(a_long_log_is_a_document),
+           RIGGED(new_patterns_are_those_of_the_last_hour))
