@@ -88,10 +88,9 @@ static void add_numbers_masked(struct buf *out, struct str token)
             continue;
         }
         buf_add_char(out, '#');
-        while (i + 1 < token.len &&
-               (isdigit((unsigned char)token.ptr[i + 1]) ||
-                (token.ptr[i + 1] == '.' && i + 2 < token.len &&
-                 isdigit((unsigned char)token.ptr[i + 2])))) {
+        while (i + 1 < token.len && (isdigit((unsigned char)token.ptr[i + 1]) ||
+                                     (token.ptr[i + 1] == '.' && i + 2 < token.len &&
+                                      isdigit((unsigned char)token.ptr[i + 2])))) {
             i++;
         }
     }

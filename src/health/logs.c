@@ -98,9 +98,9 @@ static int line_priority(struct str line)
     static const struct {
         const char *word;
         int priority;
-    } words[] = {{"EMERG", 1},   {"ALERT", 1}, {"CRIT", 2},   {"FATAL", 2},
-                 {"ERROR", 3},   {"ERR", 3},   {"WARNING", 4}, {"WARN", 4},
-                 {"CRITICAL", 2}, {"NOTICE", 5}, {"INFO", 6},   {"DEBUG", 7}};
+    } words[] = {{"EMERG", 1},    {"ALERT", 1},  {"CRIT", 2},    {"FATAL", 2},
+                 {"ERROR", 3},    {"ERR", 3},    {"WARNING", 4}, {"WARN", 4},
+                 {"CRITICAL", 2}, {"NOTICE", 5}, {"INFO", 6},    {"DEBUG", 7}};
     size_t end = line.len < 96 ? line.len : 96;
     for (size_t i = 0; i < end;) {
         size_t size = 0;
@@ -205,7 +205,8 @@ static int read_source(const struct log_job *job, const struct log_source *sourc
                                         .lines = job->lines,
                                         .since_us = job->since_us,
                                         .least = job->least,
-                                        .contains = job->contains[0] == '\0' ? NULL : job->contains};
+                                        .contains =
+                                            job->contains[0] == '\0' ? NULL : job->contains};
     return source->unit[0] != '\0' ? journal_read(&query, out, err) : read_file(source, out, err);
 }
 

@@ -322,10 +322,11 @@ static void services_match_the_golden_files(void **state)
         loop_advance(s->rig.loop, 0);
     }
     golden_check_reply("logs", s->full, NULL);
-    assert_int_equal(file_write(log, STR_LIT("2026-11-18T09:00:00Z feed 1 lost\n"
-                                             "2026-11-18T09:10:00Z order 12 took 80 ms\n"
-                                             "2026-11-18T11:00:00Z order 13 took 95 ms\n"
-                                             "2026-11-18T11:01:00Z ERROR cannot open 'a.db'\n"),
+    assert_int_equal(file_write(log,
+                                STR_LIT("2026-11-18T09:00:00Z feed 1 lost\n"
+                                        "2026-11-18T09:10:00Z order 12 took 80 ms\n"
+                                        "2026-11-18T11:00:00Z order 13 took 95 ms\n"
+                                        "2026-11-18T11:01:00Z ERROR cannot open 'a.db'\n"),
                                 0600, NULL),
                      0);
     check_later(s, "/logs prediction patterns", "logs_patterns");
