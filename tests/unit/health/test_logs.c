@@ -1,7 +1,6 @@
 /* The logs of services: filtered, as a document, and their patterns. */
-#include "health_rig.h"
-
 #include "base/check.h"
+#include "health_rig.h"
 #include "io/file.h"
 
 #include <stdio.h>
@@ -37,11 +36,11 @@ static void read_logs(struct rig *rig, const char *text, const char *const value
     free(all);
 }
 
-#define LOG_TEXT                                    \
-    "before any time\n"                             \
-    "2026-11-18T10:00:00Z INFO ready\n"             \
-    "2026-11-18 11:00:00,123 ERROR feed lost\n"     \
-    "  Traceback: no route\n"                       \
+#define LOG_TEXT                                \
+    "before any time\n"                         \
+    "2026-11-18T10:00:00Z INFO ready\n"         \
+    "2026-11-18 11:00:00,123 ERROR feed lost\n" \
+    "  Traceback: no route\n"                   \
     "2026-11-18T12:00:00Z WARN slow: 12 ms\n"
 
 static void log_lines_are_filtered(void **state)
@@ -63,8 +62,7 @@ static void log_lines_are_filtered(void **state)
         AUTO_REPLY struct reply *reply = NULL;
         read_logs(rig, LOG_TEXT, cases[i].values, &reply);
         const char *shown = reply_text(reply, 0);
-        assert_string_equal(shown,
-                            cases[i].shown + (cases[i].shown[0] == ' ' ? 2 : 0));
+        assert_string_equal(shown, cases[i].shown + (cases[i].shown[0] == ' ' ? 2 : 0));
     }
     AUTO_REPLY struct reply *reply = NULL;
     read_logs(rig, LOG_TEXT, (const char *const[5]){"demo", "30", "2026-11-18T10:30"}, &reply);
@@ -103,7 +101,8 @@ static void new_patterns_are_those_of_the_last_hour(void **state)
     static const struct {
         int minutes;
         const char *line;
-    } lines[] = {{120, "slow: 12 ms"}, {30, "slow: 15 ms"}, {20, "feed 1 lost"}, {10, "feed 2 lost"}};
+    } lines[] = {
+        {120, "slow: 12 ms"}, {30, "slow: 15 ms"}, {20, "feed 1 lost"}, {10, "feed 2 lost"}};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         clock_add_iso(&text, now_us - lines[i].minutes * USEC_PER_MIN, false);
         buf_addf(&text, " %s\n", lines[i].line);
