@@ -32,6 +32,7 @@
 
 struct alerts;
 struct config;
+struct desk;
 struct health;
 struct http;
 struct loop;
@@ -65,6 +66,8 @@ void health_actions(struct health *health, struct action_table *table);
  * is none with it. */
 enum heartbeat_call { HEARTBEAT_SUCCESS, HEARTBEAT_START, HEARTBEAT_FAILURE };
 bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call call);
+/* Answers /performance system of this desk. */
+void health_measures(struct health *health, struct desk *desk);
 /* A desk_status_fn; userdata is the health. */
 void health_status(struct buf *out, struct json_object *data, void *health);
 

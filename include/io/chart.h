@@ -27,7 +27,11 @@
 #define CHART_KEYS_MAX   6
 #define CHART_SIZE_MIN   200
 #define CHART_SIZE_MAX   4096
-#define CHART_PNG_MAX    ((size_t)16 * 1024 * 1024)
+/* About 360 points wide on a phone: a third, and the text is as large as that of the chat. */
+#define CHART_PHONE_WIDTH  1080
+#define CHART_PHONE_HEIGHT 1000
+#define CHART_PHONE_TEXT   1.85
+#define CHART_PNG_MAX      ((size_t)16 * 1024 * 1024)
 
 struct zone;
 

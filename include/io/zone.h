@@ -31,6 +31,11 @@ int zone_load(const char *name, struct zone **ret, struct err *err);
 void zone_free(struct zone *zone);
 struct zone_time zone_local(const struct zone *zone, int64_t wall_us); /* zone NULL: UTC */
 
+/* The name for people, beside a time: "Berlin"; of the machine's zone (name "") "UTC+1". */
+#define ZONE_LABEL_SIZE 64
+void zone_label(const struct zone *zone, const char *name, int64_t wall_us,
+                char ret[ZONE_LABEL_SIZE]);
+
 /* A date of the Gregorian calendar. */
 struct zone_date {
     int64_t year;

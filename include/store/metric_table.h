@@ -50,6 +50,12 @@ struct metric_query {
 int metric_table_list(struct ops_store *store, const struct metric_query *query,
                       struct metric_point *ret, size_t max, struct err *err);
 
+/* Calls fn with the sums of each series over a period, in one pass over all of them. */
+typedef void (*metric_sum_fn)(const char *subject, const char *name, const struct metric_point *sum,
+                              void *userdata);
+int metric_table_sums(struct ops_store *store, enum metric_level level, int64_t from_s,
+                      int64_t to_s, metric_sum_fn fn, void *userdata, struct err *err);
+
 struct metric_limits {
     int64_t before_s[METRIC_LEVELS]; /* older rows are deleted */
     int64_t max_rows;                /* of each level; what is beyond is deleted, oldest first */

@@ -36,5 +36,9 @@ int sample_table_add(struct ops_store *store, const struct service_sample *sampl
 /* Newest first; returns the number or a negative error id. */
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err);
+/* Calls fn with the time of each failed check of any service, oldest first. */
+typedef void (*sample_failed_fn)(int64_t at_us, void *userdata);
+int sample_table_failures(struct ops_store *store, int64_t since_us, sample_failed_fn fn,
+                          void *userdata, struct err *err);
 int sample_table_stats(struct ops_store *store, const char *service, int64_t since_us,
                        struct sample_stats *ret, struct err *err);

@@ -102,6 +102,12 @@ typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *
 #define DESK_STATUS_LINES_MAX 16
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
 
+/* /performance system: a module that knows the machine and the services answers it, as an action
+ * with the parameters of trading.performance; action_userdata of its call is the desk. */
+typedef int (*desk_system_fn)(struct action_call *call, void *userdata, struct err *err);
+void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struct action_call *),
+                     void *userdata);
+
 /* The runner's decorate callback; userdata is the desk. Adds a footer while trading is paused,
  * halted by the circuit breaker, in maintenance, stopped or not started ("⏸ paused by alice"),
  * and while the disk is slow or failed. While the engine is silent, the footer of every reply says

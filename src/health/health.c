@@ -9,6 +9,8 @@
 #include "io/json_out.h"
 #include "io/secret.h"
 #include "metrics.h"
+#include "performance.h"
+#include "trading/desk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +229,11 @@ bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call
         heartbeat_called(found, call);
     }
     return found != NULL;
+}
+
+void health_measures(struct health *health, struct desk *desk)
+{
+    desk_set_system(desk, performance_run, performance_cancel, health);
 }
 
 size_t health_count(const struct health *health)

@@ -49,7 +49,7 @@ const struct metric_info *metric_info(enum metric metric)
 struct cell metric_cell(enum metric_unit unit, double value)
 {
     static const char *const units[][2] = {
-        {"kB", "kB/s"}, {"MB", "MB/s"}, {"GB", "GB/s"}, {"TB", "TB/s"}};
+        {"B", "B/s"}, {"kB", "kB/s"}, {"MB", "MB/s"}, {"GB", "GB/s"}, {"TB", "TB/s"}};
     size_t i = 0;
     switch (unit) {
     case METRIC_UNIT_PCT:
@@ -62,10 +62,10 @@ struct cell metric_cell(enum metric_unit unit, double value)
     case METRIC_UNIT_RATE:
         break;
     }
-    for (value /= 1e3; fabs(value) >= 1e3 && i + 1 < COUNT_OF(units); i++) {
+    for (; fabs(value) >= 1e3 && i + 1 < COUNT_OF(units); i++) {
         value /= 1e3;
     }
-    struct cell cell = cell_number(value, fabs(value) < 10 ? 1 : 0);
+    struct cell cell = cell_number(value, i > 0 && fabs(value) < 10 ? 1 : 0);
     (void)str_copy(str_c(units[i][unit == METRIC_UNIT_RATE]), cell.unit, sizeof(cell.unit));
     return cell;
 }

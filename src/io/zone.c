@@ -7,6 +7,8 @@
 #include "io/file.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FOLDER          "/usr/share/zoneinfo/"
@@ -388,4 +390,22 @@ int64_t zone_week_day(struct zone_time now, struct zone_week at)
     int64_t day = now.minute_of_day >= at.minute_of_day ? now.day : now.day - 1;
     int64_t weekday = ((day + thursday) % 7 + 7) % 7;
     return day - (weekday - at.weekday + 7) % 7;
+}
+
+void zone_label(const struct zone *zone, const char *name, int64_t wall_us,
+                char ret[ZONE_LABEL_SIZE])
+{
+    int minutes = zone_local(zone, wall_us).offset_s / 60;
+    const char *slash = strrchr(name, '/');
+    if (name[0] != '\0') {
+        (void)str_copy(str_c(slash == NULL ? name : slash + 1), ret, ZONE_LABEL_SIZE);
+    } else if (minutes == 0) {
+        (void)str_copy(str_c("UTC"), ret, ZONE_LABEL_SIZE);
+    } else {
+        (void)snprintf(ret, ZONE_LABEL_SIZE, minutes % 60 == 0 ? "UTC%+d" : "UTC%+d:%02d",
+                       minutes / 60, abs(minutes % 60));
+    }
+    for (char *c = ret; *c != '\0'; c++) {
+        *c = *c == '_' ? ' ' : *c;
+    }
 }

@@ -317,6 +317,7 @@ static int build_modules(struct ops *ops, struct err *err)
         return rc;
     }
     desk_add_status_line(ops->desk, health_status, ops->health);
+    health_measures(ops->health, ops->desk);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
     desk_add_status_line(ops->desk, alerts_mutes_line, ops->alerts);
     desk_add_status_line(ops->desk, alerts_undelivered_line, ops->alerts);

@@ -21,6 +21,10 @@
     " WHERE at_s >= ?2 AND at_s < ?3) UNION ALL SELECT (SELECT max(at_s) FROM " table \
     " WHERE at_s >= ?2 AND at_s < t.at) FROM t WHERE t.at IS NOT NULL)"               \
     " SELECT at_s, " columns " FROM t JOIN " table " ON at_s = t.at AND series = ?1 LIMIT ?4"
+#define SUMS(table, min, mean, max, count)                                                   \
+    "SELECT s.subject, s.name, t.* FROM (SELECT series, min(" min "), sum(" mean " * " count \
+    ") / sum(" count "), max(" max "), sum(" count ") FROM " table                           \
+    " WHERE at_s >= ? AND at_s < ? GROUP BY series) t JOIN metric_series s ON s.id = t.series"
 #define PRUNE(table)                                                                 \
     "DELETE FROM " table " WHERE (at_s, series) IN (SELECT at_s, series FROM " table \
     " WHERE at_s < ?1 ORDER BY at_s, series LIMIT ?2)"
@@ -29,16 +33,21 @@ static const struct {
     int64_t length_s;
     const char *add;
     const char *list;
+    const char *sums;
     const char *prune;
 } levels[METRIC_LEVELS] = {
     [METRIC_DETAIL] = {0,
                        "INSERT INTO metric_detail(at_s, series, value) VALUES (?1, ?2, ?3)"
                        " ON CONFLICT(at_s, series) DO UPDATE SET value = excluded.value",
-                       LIST("metric_detail", "value, value, value, 1"), PRUNE("metric_detail")},
+                       LIST("metric_detail", "value, value, value, 1"),
+                       SUMS("metric_detail", "value", "value", "value", "1"),
+                       PRUNE("metric_detail")},
     [METRIC_5MIN] = {S_PER_5MIN, UPSERT("metric_5min"),
-                     LIST("metric_5min", "min, mean, max, count"), PRUNE("metric_5min")},
+                     LIST("metric_5min", "min, mean, max, count"),
+                     SUMS("metric_5min", "min", "mean", "max", "count"), PRUNE("metric_5min")},
     [METRIC_HOUR] = {S_PER_HOUR, UPSERT("metric_hour"),
-                     LIST("metric_hour", "min, mean, max, count"), PRUNE("metric_hour")},
+                     LIST("metric_hour", "min, mean, max, count"),
+                     SUMS("metric_hour", "min", "mean", "max", "count"), PRUNE("metric_hour")},
 };
 
 int64_t metric_level_s(enum metric_level level)
@@ -117,6 +126,30 @@ int metric_table_list(struct ops_store *store, const struct metric_query *query,
         ret[n - 1 - i] = newer;
     }
     return rc < 0 ? rc : (int)n;
+}
+
+int metric_table_sums(struct ops_store *store, enum metric_level level, int64_t from_s,
+                      int64_t to_s, metric_sum_fn fn, void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db, levels[level].sums, DB_VALUES(DB_I64(from_s), DB_I64(to_s)), &rows,
+                      err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        char subject[64], name[64];
+        row_text(&row, subject, sizeof(subject));
+        row_text(&row, name, sizeof(name));
+        struct metric_point sum = {.at_s = from_s};
+        (void)row_i64(&row); /* the series */
+        sum.min = row_double(&row);
+        sum.mean = row_double(&row);
+        sum.max = row_double(&row);
+        sum.count = row_i64(&row);
+        if (!row.damaged) {
+            fn(subject, name, &sum, userdata);
+        }
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int metric_table_rows(struct ops_store *store, enum metric_level level, int64_t *ret,

@@ -37,6 +37,20 @@ int sample_table_list(struct ops_store *store, const char *service, size_t offse
     return rc < 0 ? rc : (int)n;
 }
 
+int sample_table_failures(struct ops_store *store, int64_t since_us, sample_failed_fn fn,
+                          void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT at_us FROM service_samples WHERE at_us >= ? AND NOT up"
+                      " ORDER BY at_us",
+                      DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        fn(db_i64(rows, 0), userdata);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int sample_table_stats(struct ops_store *store, const char *service, int64_t since_us,
                        struct sample_stats *ret, struct err *err)
 {

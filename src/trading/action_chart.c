@@ -1,6 +1,7 @@
 #include "base/check.h"
+#include "command/file_job.h"
 #include "config/config.h"
-#include "file_job.h"
+#include "desk_internal.h"
 #include "picture.h"
 #include "store/trading.h"
 
@@ -186,7 +187,7 @@ static int chart(struct action_call *call, struct err *err)
     c->job.show = show_chart;
     c->job.file =
         (struct attachment_new){.name = "chart.png", .media_type = "image/png", .image = true};
-    return file_job_start(desk, call, &c->job, err);
+    return file_job_start(desk->o.helpers, desk->o.state_dir, call, &c->job, err);
 }
 
 static const struct action_param kind_days = {.type = PARAM_INT, .minimum = "1", .maximum = "365"};

@@ -1,6 +1,7 @@
 #include "base/check.h"
+#include "command/file_job.h"
+#include "desk_internal.h"
 #include "export.h"
-#include "file_job.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static int export_rows(struct action_call *call, struct err *err)
     job->job.file = (struct attachment_new){.name = export_file_name(e.what, e.json),
                                             .media_type = e.json ? "application/json" : "text/csv"};
     action_progress(call, "writing %s", job->job.file.name);
-    return file_job_start(desk, call, &job->job, err);
+    return file_job_start(desk->o.helpers, desk->o.state_dir, call, &job->job, err);
 }
 
 static const struct action_param or_format = {.type = PARAM_CHOICE, .choices = "csv|json"};

@@ -177,9 +177,41 @@ static void show_performance(struct action_call *call, void *userdata)
     reply_protect(r);
 }
 
+/* Another module knows the machine and the services. */
+static int system_performance(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    if (desk->system != NULL) {
+        return desk->system(call, desk->system_userdata, err);
+    }
+    reply_title(action_reply(call), TONE_PLAIN, "Nothing is measured here");
+    return ACTION_DONE;
+}
+
+static bool is_of_system(const struct action_call *call)
+{
+    return strcmp(action_text(call, "by"), "system") == 0;
+}
+
+static void cancel_performance(struct action_call *call)
+{
+    const struct desk *desk = action_userdata(call);
+    if (is_of_system(call)) {
+        desk->system_cancel(call);
+    } else {
+        reading_cancel(call);
+    }
+}
+
 static int performance(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
+    if (is_of_system(call)) {
+        return system_performance(call, err);
+    }
+    if (action_text(call, "service") != NULL) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "service: only performance system takes one");
+    }
     struct performance_data *p = calloc(1, sizeof(*p));
     ASSERT(p != NULL);
     for (size_t i = 0; i < COUNT_OF(bys); i++) {
@@ -198,26 +230,29 @@ static int performance(struct action_call *call, struct err *err)
 
 const struct action action_performance_rows[] = {
     {.name = "trading.performance",
-     .summary = "Closed trades by symbol, agent, regime, hour of entry, or exit reason",
+     .summary = "Closed trades by symbol, agent, regime, hour of entry, or exit reason; or the "
+                "machine and the services",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS({.name = "by",
-                              .type = PARAM_CHOICE,
-                              .choices = "symbol|agent|regime|hour|exit",
-                              .default_text = "symbol",
-                              .help = "what to group by"},
-                             {.name = "days",
-                              .type = PARAM_INT,
-                              .minimum = "1",
-                              .maximum = "3650",
-                              .help = "only so many days, today included"},
-                             {.name = "page",
-                              .type = PARAM_INT,
-                              .default_text = "1",
-                              .minimum = "1",
-                              .maximum = "1000",
-                              .help = "page of the list"}),
+     .params = ACTION_PARAMS(
+         {.name = "by",
+          .type = PARAM_CHOICE,
+          .choices = "symbol|agent|regime|hour|exit|system",
+          .default_text = "symbol",
+          .help = "what to group by; system: the machine and the services"},
+         {.name = "days",
+          .type = PARAM_INT,
+          .minimum = "1",
+          .maximum = "3650",
+          .help = "only so many days, today included"},
+         {.name = "page",
+          .type = PARAM_INT,
+          .default_text = "1",
+          .minimum = "1",
+          .maximum = "1000",
+          .help = "page of the list"},
+         {.name = "service", .type = PARAM_SERVICE, .help = "of system: only this one"}),
      .run = performance,
-     .cancel = reading_cancel},
+     .cancel = cancel_performance},
     {0},
 };

@@ -264,6 +264,14 @@ const struct snapshot *desk_snapshot(struct desk *desk)
     return shared_reader_snapshot(desk->o.reader);
 }
 
+void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struct action_call *),
+                     void *userdata)
+{
+    desk->system = run;
+    desk->system_cancel = cancel;
+    desk->system_userdata = userdata;
+}
+
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
 {
     ASSERT(desk->line_count < DESK_STATUS_LINES_MAX);

@@ -62,6 +62,9 @@ struct desk {
     struct desk_options o;
     struct desk_status_line lines[DESK_STATUS_LINES_MAX];
     size_t line_count;
+    desk_system_fn system; /* NULL: nothing is measured here */
+    void (*system_cancel)(struct action_call *call);
+    void *system_userdata;
     struct pending pending[DESK_PENDING_MAX];
     struct loop_source *look;
     struct loop_source *late; /* timer */

@@ -17,20 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* About 360 points wide on a phone: a third, and the text is as large as that of the chat. */
-#define WIDTH      1080
-#define HEIGHT     1000
-#define TEXT_SCALE 1.85
-#define STOPS_MAX  60 /* trades whose stop is drawn, the newest ones */
-#define DAYS_MAX   400
-#define SUBTITLE   256
+#define STOPS_MAX 60 /* trades whose stop is drawn, the newest ones */
+#define DAYS_MAX  400
+#define SUBTITLE  256
 
 /* What a chart borrows. */
 struct work {
     struct picture *p;
     struct trading_store *store;
     struct zone *zone;
-    char zone_name[64];
+    char zone_name[ZONE_LABEL_SIZE];
     char subtitle[SUBTITLE];
     int count;
     int64_t *at_us;
@@ -85,7 +81,6 @@ static void set_title(struct picture *p, const char *what)
     (void)str_copy(buf_str(&text), p->title, sizeof(p->title));
 }
 
-/* "Berlin"; of a machine's zone without a name "UTC+1". */
 static int open_zone(struct work *w, struct err *err)
 {
     const char *name = w->p->zone;
@@ -93,20 +88,7 @@ static int open_zone(struct work *w, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    int minutes = zone_local(w->zone, w->p->until_us).offset_s / 60;
-    const char *slash = strrchr(name, '/');
-    if (name[0] != '\0') {
-        (void)str_copy(str_c(slash == NULL ? name : slash + 1), w->zone_name, sizeof(w->zone_name));
-    } else if (minutes == 0) {
-        (void)str_copy(str_c("UTC"), w->zone_name, sizeof(w->zone_name));
-    } else {
-        (void)snprintf(w->zone_name, sizeof(w->zone_name),
-                       minutes % 60 == 0 ? "UTC%+d" : "UTC%+d:%02d", minutes / 60,
-                       abs(minutes % 60));
-    }
-    for (char *c = w->zone_name; *c != '\0'; c++) {
-        *c = *c == '_' ? ' ' : *c;
-    }
+    zone_label(w->zone, name, w->p->until_us, w->zone_name);
     return 0;
 }
 
@@ -115,10 +97,10 @@ static struct chart chart_of(struct work *w)
     set_subtitle(w);
     return (struct chart){.title = w->p->title,
                           .subtitle = w->subtitle,
-                          .width = WIDTH,
-                          .height = HEIGHT,
+                          .width = CHART_PHONE_WIDTH,
+                          .height = CHART_PHONE_HEIGHT,
                           .theme = w->p->theme,
-                          .text_scale = TEXT_SCALE,
+                          .text_scale = CHART_PHONE_TEXT,
                           .zone = w->zone,
                           .zone_name = w->zone_name,
                           .count = w->count,

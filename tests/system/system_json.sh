@@ -58,6 +58,8 @@ ask monthly 2
 ask performance
 ask performance agent
 ask performance hour 30
+ask performance system
+ask performance system 3 service=checked
 ask limits
 ask cooldown_set BTC-USD 2h
 ask cooldown

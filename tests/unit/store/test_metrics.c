@@ -58,6 +58,14 @@ static void same_point(const struct metric_point *p, int64_t at_s, double min, d
     assert_int_equal(p->count, count);
 }
 
+static void take_sum(const char *subject, const char *name, const struct metric_point *sum,
+                     void *userdata)
+{
+    struct metric_point *sums = userdata;
+    assert_string_equal(name, "cpu_pct");
+    sums[strcmp(subject, "host") == 0 ? 0 : 1] = *sum;
+}
+
 static void summaries_keep_the_extremes(void **state)
 {
     struct ops_store *store = open_store(*state);
@@ -81,6 +89,12 @@ static void summaries_keep_the_extremes(void **state)
     assert_int_equal(p[0].at_s, T0 + 300);
     assert_int_equal(list(store, "host", METRIC_5MIN, T0 + 300, p, 8), 2);
     assert_int_equal(list(store, "other", METRIC_5MIN, 0, p, 8), 0);
+    for (enum metric_level level = METRIC_DETAIL; level < METRIC_LEVELS; level++) {
+        struct metric_point sums[2] = {{0}};
+        assert_int_equal(metric_table_sums(store, level, T0, T0 + 3600, take_sum, sums, NULL), 0);
+        same_point(&sums[0], T0, 5, 11, 20, 3);
+        same_point(&sums[1], T0, 99, 99, 99, 1);
+    }
     ops_store_free(store);
 }
 

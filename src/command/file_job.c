@@ -1,4 +1,4 @@
-#include "file_job.h"
+#include "command/file_job.h"
 
 #include "base/check.h"
 #include "io/pool.h"
@@ -30,15 +30,15 @@ static void on_made(void *data, void *userdata)
     action_finish(call, job->rc >= 0 ? NULL : &job->err);
 }
 
-int file_job_start(struct desk *desk, struct action_call *call, struct file_job *job,
-                   struct err *err)
+int file_job_start(struct pool *helpers, const char *state_dir, struct action_call *call,
+                   struct file_job *job, struct err *err)
 {
     AUTO_BUF struct buf dir = BUF_INIT(sizeof(job->dir) - 1);
-    attachment_dir(desk->o.state_dir, &dir);
+    attachment_dir(state_dir, &dir);
     (void)str_copy(buf_str(&dir), job->dir, sizeof(job->dir));
-    (void)str_copy(str_c(desk->o.state_dir), job->state_dir, sizeof(job->state_dir));
+    (void)str_copy(str_c(state_dir), job->state_dir, sizeof(job->state_dir));
     struct pool_job *started =
-        pool_start(desk->o.helpers,
+        pool_start(helpers,
                    &(struct pool_work){
                        .data = job, .work = make, .done = on_made, .drop = free, .userdata = call},
                    err);

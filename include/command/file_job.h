@@ -1,10 +1,10 @@
 /*
  * file_job.h: a file for a reply, which a helper makes: the disk may be slow, a picture or a long
- * query takes time. Private to this module.
+ * query takes time.
  *
  *     struct chart_job { struct file_job job; ... };             // the job is the first member
  *     job->make = draw; job->show = describe;
- *     return file_job_start(desk, call, &chart->job, err);       // ACTION_PENDING
+ *     return file_job_start(helpers, state_dir, call, &chart->job, err);   // ACTION_PENDING
  *
  * make(job) runs on the helper with connections of its own, show(job, reply) then on the loop; the
  * file is added to the reply after what show adds. The job is one block, which free() releases.
@@ -12,8 +12,10 @@
  */
 #pragma once
 
-#include "desk_internal.h"
+#include "command/action.h"
 #include "store/attachment.h"
+
+struct pool;
 
 #define FILE_JOB_DIR_SIZE 4096
 
@@ -33,7 +35,7 @@ struct file_job {
 };
 
 /* Takes ownership of the job, also if it fails. */
-int file_job_start(struct desk *desk, struct action_call *call, struct file_job *job,
-                   struct err *err);
+int file_job_start(struct pool *helpers, const char *state_dir, struct action_call *call,
+                   struct file_job *job, struct err *err);
 /* cancel() of such an action. */
 void file_job_cancel(struct action_call *call);
