@@ -51,7 +51,7 @@ static void take_failure(int64_t at_us, void *userdata)
 {
     struct performance *p = userdata;
     /* Down since the check before it, at most, and until the one after it. */
-    trade_health_trouble(&p->trades, TROUBLE_DOWN, at_us - p->check_us, at_us + p->check_us);
+    trade_health_fault(&p->trades, FAULT_DOWN, at_us - p->check_us, at_us + p->check_us);
 }
 
 static int by_size(const void *a, const void *b)
@@ -85,7 +85,7 @@ static int add_slow(struct ops_store *store, const struct performance *p,
     }
     qsort(sorted, n > 0 ? (size_t)n : 0, sizeof(*sorted), by_size);
     double limit = metric == METRIC_CPU ? BUSY_PCT : n > 0 ? SLOW_TIMES * sorted[n / 2] : 0;
-    for (int i = 0; i < n && *count < TROUBLES_MAX; i++) {
+    for (int i = 0; i < n && *count < FAULTS_MAX; i++) {
         if (points[i].mean > limit) {
             slow[(*count)++] = points[i].at_s;
         }
@@ -95,7 +95,7 @@ static int add_slow(struct ops_store *store, const struct performance *p,
 
 static int find_slow(struct ops_store *store, struct performance *p, struct err *err)
 {
-    AUTO_FREE int64_t *slow = calloc(TROUBLES_MAX, sizeof(*slow));
+    AUTO_FREE int64_t *slow = calloc(FAULTS_MAX, sizeof(*slow));
     NEED_MEMORY(slow != NULL);
     int count = 0;
     int rc = add_slow(store, p, &p->subjects[SUBJECT_HOST], METRIC_CPU, slow, &count, err);
@@ -104,8 +104,8 @@ static int find_slow(struct ops_store *store, struct performance *p, struct err 
     }
     qsort(slow, (size_t)count, sizeof(*slow), by_time);
     for (int i = 0; rc == 0 && i < count; i++) {
-        trade_health_trouble(&p->trades, TROUBLE_SLOW, slow[i] * USEC_PER_SEC,
-                             (slow[i] + metric_level_s(METRIC_5MIN)) * USEC_PER_SEC);
+        trade_health_fault(&p->trades, FAULT_SLOW, slow[i] * USEC_PER_SEC,
+                           (slow[i] + metric_level_s(METRIC_5MIN)) * USEC_PER_SEC);
     }
     return rc;
 }

@@ -66,19 +66,19 @@ static void json_subject(struct json_out *data, const struct performance_subject
     json_out_end(data);
 }
 
-static const char *const troubles[TROUBLES] = {"down", "slow", "normal"};
+static const char *const faults[FAULTS] = {"down", "slow", "normal"};
 
 static void json_trades(struct json_out *data, const struct performance *p)
 {
     json_out_object(data, "trades");
     json_out_i64(data, "days", p->trade_days);
-    for (int i = 0; i < TROUBLES; i++) {
+    for (int i = 0; i < FAULTS; i++) {
         const struct trade_group_result *g = &p->trades.groups[i];
         struct trade_difference d = {0};
-        if (i != TROUBLE_NONE) {
-            trade_health_compare(&p->trades, (enum trouble)i, &d);
+        if (i != FAULT_NONE) {
+            trade_health_compare(&p->trades, (enum fault)i, &d);
         }
-        json_out_object(data, troubles[i]);
+        json_out_object(data, faults[i]);
         json_out_i64(data, "trades", g->trades);
         json_out_i64(data, "wins", g->wins);
         json_out_rounded(data, "mean_pct", g->trades > 0 ? g->mean_pct : NAN, 4);
@@ -216,7 +216,7 @@ static void show_forecasts(const struct performance_subject *s, struct reply *r)
     }
 }
 
-static void show_difference(const struct performance *p, enum trouble kind, const char *name,
+static void show_difference(const struct performance *p, enum fault kind, const char *name,
                             struct reply *r)
 {
     struct trade_difference d;
@@ -247,15 +247,15 @@ static void show_trades(const struct performance *p, struct reply *r)
     (void)snprintf(heading, sizeof(heading), "Trades of %lld days", (long long)p->trade_days);
     reply_heading(r, heading);
     reply_columns(r, "while", "trades", "won", "mean");
-    for (int i = TROUBLES - 1; i >= 0; i--) {
+    for (int i = FAULTS - 1; i >= 0; i--) {
         const struct trade_group_result *g = &p->trades.groups[i];
         bool any = g->trades > 0;
-        reply_cells(r, cell_text(troubles[i]), cell_count(g->trades),
+        reply_cells(r, cell_text(faults[i]), cell_count(g->trades),
                     any ? cell_pct(100.0 * (double)g->wins / (double)g->trades, 0) : cell_none(),
                     any ? cell_pct_signed(g->mean_pct, 2) : cell_none());
     }
-    show_difference(p, TROUBLE_DOWN, "Down", r);
-    show_difference(p, TROUBLE_SLOW, "Slow", r);
+    show_difference(p, FAULT_DOWN, "Down", r);
+    show_difference(p, FAULT_SLOW, "Slow", r);
     reply_line(r,
                "Down: a service was, while the trade was open. Slow: its checks took three times "
                "their median, or the CPU was over 90 %%. It shows what went together, not why.");

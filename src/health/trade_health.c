@@ -2,14 +2,14 @@
 
 #include <math.h>
 
-void trade_health_trouble(struct trade_health *t, enum trouble kind, int64_t from_us, int64_t to_us)
+void trade_health_fault(struct trade_health *t, enum fault kind, int64_t from_us, int64_t to_us)
 {
     int n = t->count[kind];
-    struct trouble_time *last = n > 0 ? &t->times[kind][n - 1] : NULL;
+    struct fault_time *last = n > 0 ? &t->times[kind][n - 1] : NULL;
     if (last != NULL && from_us <= last->to_us) {
         last->to_us = to_us > last->to_us ? to_us : last->to_us;
-    } else if (n < TROUBLES_MAX) {
-        t->times[kind][t->count[kind]++] = (struct trouble_time){from_us, to_us};
+    } else if (n < FAULTS_MAX) {
+        t->times[kind][t->count[kind]++] = (struct fault_time){from_us, to_us};
     }
 }
 
@@ -34,7 +34,7 @@ void trade_health_trade(struct trade_health *t, const struct trade *trade)
         return;
     }
     int kind = 0;
-    while (kind < TROUBLE_NONE && !meets(t, kind, trade)) {
+    while (kind < FAULT_NONE && !meets(t, kind, trade)) {
         kind++;
     }
     struct trade_group_result *g = &t->groups[kind];
@@ -54,10 +54,10 @@ static double t_quantile(double df)
     return z + (z3 + z) / (4 * df) + (5 * z5 + 16 * z3 + 3 * z) / (96 * df * df);
 }
 
-void trade_health_compare(const struct trade_health *t, enum trouble kind,
+void trade_health_compare(const struct trade_health *t, enum fault kind,
                           struct trade_difference *ret)
 {
-    const struct trade_group_result *a = &t->groups[kind], *b = &t->groups[TROUBLE_NONE];
+    const struct trade_group_result *a = &t->groups[kind], *b = &t->groups[FAULT_NONE];
     *ret = (struct trade_difference){.enough = a->trades >= TRADES_MIN && b->trades >= TRADES_MIN};
     if (!ret->enough) {
         return;

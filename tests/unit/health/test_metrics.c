@@ -31,7 +31,9 @@ struct rig {
     struct ops_store *store;
     struct alerts *alerts;
     struct health health;
+    struct config_service entries[2];
     struct service services[2];
+    struct service *list[2];
     struct metrics *metrics;
 };
 
@@ -102,12 +104,13 @@ static void set_services(struct rig *rig, size_t count)
 {
     static const char *const names[] = {"demo", "other"};
     for (size_t i = 0; i < count; i++) {
-        struct config_service *entry = &rig->config.services[i];
+        struct config_service *entry = &rig->entries[i];
         *entry = (struct config_service){.unit = i == 0 ? "demo.service" : "", .url = ""};
         (void)str_copy(str_c(names[i]), entry->name, sizeof(entry->name));
         rig->services[i] = (struct service){.config = entry, .main_pid = i == 0 ? 77 : 0};
-        rig->health.services[i] = &rig->services[i];
+        rig->list[i] = &rig->services[i];
     }
+    rig->health.services = rig->list;
     rig->health.count = count;
 }
 

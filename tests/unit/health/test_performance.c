@@ -70,9 +70,9 @@ static void fill(struct performance *p)
     set(service, METRIC_LATENCY, 14.2, 12.8, 480);
     set(service, METRIC_FAILED_PCT, 0, 1.7, 100);
     p->trade_days = 30;
-    p->trades.groups[TROUBLE_NONE] = (struct trade_group_result){212, 118, 0.12, 300};
-    p->trades.groups[TROUBLE_SLOW] = (struct trade_group_result){17, 5, -0.61, 9};
-    p->trades.groups[TROUBLE_DOWN] = (struct trade_group_result){3, 1, -0.2, 1};
+    p->trades.groups[FAULT_NONE] = (struct trade_group_result){212, 118, 0.12, 300};
+    p->trades.groups[FAULT_SLOW] = (struct trade_group_result){17, 5, -0.61, 9};
+    p->trades.groups[FAULT_DOWN] = (struct trade_group_result){3, 1, -0.2, 1};
 }
 
 static void check(struct performance *p, const char *name)
@@ -213,10 +213,10 @@ static void a_helper_reads_the_period_and_the_trades(void **state)
     assert_true(fabs(service->over[METRIC_LATENCY].max - 900) < 1e-9);
     assert_true(fabs(p->subjects[SUBJECT_HOST].over[METRIC_MEMORY_PCT].mean - 50) < 1e-9);
     assert_int_equal(p->trade_days, 30);
-    assert_int_equal(p->trades.groups[TROUBLE_DOWN].trades, 1);
-    assert_int_equal(p->trades.groups[TROUBLE_SLOW].trades, 1);
-    assert_int_equal(p->trades.groups[TROUBLE_NONE].trades, 22);
-    assert_true(fabs(p->trades.groups[TROUBLE_DOWN].mean_pct + 3) < 1e-6);
+    assert_int_equal(p->trades.groups[FAULT_DOWN].trades, 1);
+    assert_int_equal(p->trades.groups[FAULT_SLOW].trades, 1);
+    assert_int_equal(p->trades.groups[FAULT_NONE].trades, 22);
+    assert_true(fabs(p->trades.groups[FAULT_DOWN].mean_pct + 3) < 1e-6);
 }
 
 static void nothing_measured_gives_no_picture(void **state)

@@ -32,39 +32,39 @@ static void add(int64_t opened_us, int64_t closed_us, double result_pct)
 static void a_trade_belongs_to_the_worst_it_met(void **state)
 {
     (void)state;
-    trade_health_trouble(t, TROUBLE_DOWN, 100, 200);
-    trade_health_trouble(t, TROUBLE_DOWN, 150, 250);
-    trade_health_trouble(t, TROUBLE_DOWN, 400, 500);
-    trade_health_trouble(t, TROUBLE_SLOW, 50, 600);
-    assert_int_equal(t->count[TROUBLE_DOWN], 2);
+    trade_health_fault(t, FAULT_DOWN, 100, 200);
+    trade_health_fault(t, FAULT_DOWN, 150, 250);
+    trade_health_fault(t, FAULT_DOWN, 400, 500);
+    trade_health_fault(t, FAULT_SLOW, 50, 600);
+    assert_int_equal(t->count[FAULT_DOWN], 2);
     add(0, 50, 1);      /* before all */
     add(10, 60, 1);     /* slow */
     add(60, 101, -1);   /* down */
     add(250, 400, 1);   /* between two outages, slow */
     add(300, 9000, -1); /* down */
     add(600, 700, 1);   /* after all */
-    assert_int_equal(t->groups[TROUBLE_NONE].trades, 2);
-    assert_int_equal(t->groups[TROUBLE_SLOW].trades, 2);
-    assert_int_equal(t->groups[TROUBLE_DOWN].trades, 2);
-    assert_int_equal(t->groups[TROUBLE_DOWN].wins, 0);
-    assert_true(fabs(t->groups[TROUBLE_DOWN].mean_pct + 1) < 1e-9);
+    assert_int_equal(t->groups[FAULT_NONE].trades, 2);
+    assert_int_equal(t->groups[FAULT_SLOW].trades, 2);
+    assert_int_equal(t->groups[FAULT_DOWN].trades, 2);
+    assert_int_equal(t->groups[FAULT_DOWN].wins, 0);
+    assert_true(fabs(t->groups[FAULT_DOWN].mean_pct + 1) < 1e-9);
 }
 
 static void few_trades_are_not_compared(void **state)
 {
     (void)state;
     struct trade_difference d;
-    trade_health_trouble(t, TROUBLE_DOWN, 100, 200);
+    trade_health_fault(t, FAULT_DOWN, 100, 200);
     for (int i = 0; i < 100; i++) {
         add(0, 50, 1);
     }
     for (int i = 0; i < TRADES_MIN - 1; i++) {
         add(150, 160, -5);
     }
-    trade_health_compare(t, TROUBLE_DOWN, &d);
+    trade_health_compare(t, FAULT_DOWN, &d);
     assert_false(d.enough);
     add(150, 160, -5);
-    trade_health_compare(t, TROUBLE_DOWN, &d);
+    trade_health_compare(t, FAULT_DOWN, &d);
     assert_true(d.enough && fabs(d.points + 6) < 1e-9);
 }
 
@@ -73,12 +73,12 @@ static void the_interval_is_welch_s(void **state)
 {
     (void)state;
     struct trade_difference d;
-    trade_health_trouble(t, TROUBLE_DOWN, 100, 200);
+    trade_health_fault(t, FAULT_DOWN, 100, 200);
     for (int i = 1; i <= 10; i++) {
         add(0, 50, i);
         add(150, 160, 2 * i);
     }
-    trade_health_compare(t, TROUBLE_DOWN, &d);
+    trade_health_compare(t, FAULT_DOWN, &d);
     assert_true(fabs(d.points - 5.5) < 1e-9);
     assert_true(fabs(d.upper - (5.5 + 2.157 * 2.1409)) < 0.01);
     assert_true(fabs(d.lower - (5.5 - 2.157 * 2.1409)) < 0.01);
@@ -94,14 +94,14 @@ static void the_interval_covers(void **state)
         struct trade_difference d;
         rng_init(&rng, (uint64_t)seed);
         memset(t, 0, sizeof(*t));
-        trade_health_trouble(t, TROUBLE_DOWN, 100, 200);
+        trade_health_fault(t, FAULT_DOWN, 100, 200);
         for (int i = 0; i < 40; i++) {
             add(0, 50, rng_normal(&rng));
             if (i < 12) {
                 add(150, 160, 0.5 + 3 * rng_normal(&rng));
             }
         }
-        trade_health_compare(t, TROUBLE_DOWN, &d);
+        trade_health_compare(t, FAULT_DOWN, &d);
         covered += d.lower <= 0.5 && 0.5 <= d.upper;
     }
     assert_in_range((unsigned)covered, 368, 394);
