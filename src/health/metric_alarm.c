@@ -60,7 +60,7 @@ static void name_of(const struct metric_subject *s, const char *what, char *ret,
 static bool raise_it(const struct metrics *m, const struct metric_subject *s,
                      const struct notice *n)
 {
-    char fingerprint[96];
+    char fingerprint[128];
     struct err err = {0};
     int64_t id;
     name_of(s, n->what, fingerprint, sizeof(fingerprint));
@@ -68,7 +68,7 @@ static bool raise_it(const struct metrics *m, const struct metric_subject *s,
     struct json_out out = JSON_OUT(&evidence);
     json_out_array(&out, NULL);
     if (!isnan(n->value)) {
-        char pointer[96];
+        char pointer[128];
         (void)snprintf(pointer, sizeof(pointer), "/metrics/%s/%s", s->name, n->figure);
         json_out_object(&out, NULL);
         json_out_text(&out, "pointer", pointer);
@@ -98,7 +98,7 @@ static bool raise_it(const struct metrics *m, const struct metric_subject *s,
 static bool resolve_it(const struct metrics *m, const struct metric_subject *s, const char *what,
                        const char *why)
 {
-    char fingerprint[96];
+    char fingerprint[128];
     struct err err = {0};
     name_of(s, what, fingerprint, sizeof(fingerprint));
     if (alerts_resolve(m->o.alerts, fingerprint, why, &err) < 0) {
@@ -300,7 +300,7 @@ static void look_at_answer(struct metrics *m)
 void metric_alarms_look(struct metrics *m)
 {
     const struct config *c = m->o.config;
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < m->read_count; i++) {
         struct metric_subject *s = &m->subjects[i];
         look_at_limit(m, s, ALARM_MEMORY, METRIC_MEMORY_PCT, c->monitoring_memory_alert_pct);
         if (s->kind == SUBJECT_HOST) {
@@ -556,7 +556,7 @@ void metric_alarms_judge(struct metrics *m)
     double left = host->memory_limit - host->value[METRIC_MEMORY];
     add_item(w, host, METRIC_DISK_PCT, ALARM_DISK_TREND, 100);
     add_item(w, host, METRIC_INODES_PCT, ALARM_INODES_TREND, 100);
-    for (size_t i = SUBJECT_SELF; i < m->count; i++) {
+    for (size_t i = SUBJECT_SELF; i < m->read_count; i++) {
         const struct metric_subject *s = &m->subjects[i];
         double limit = s->memory_limit > 0      ? s->memory_limit
                        : host->memory_limit > 0 ? s->value[METRIC_MEMORY] + left

@@ -218,6 +218,8 @@ static void read_target(const struct sample_work *w, struct target *t)
             add_processes(&p, (double)p.memory_bytes, &t->reading);
         }
         break;
+    case SUBJECT_CHECK:
+        break;
     case SUBJECT_SERVICE:
         if (t->unit[0] != '\0') {
             read_group(w, t);
@@ -473,8 +475,12 @@ static void on_sampled(void *data, void *userdata)
     m->sampled_us = clock_wall_us(loop_clock(m->o.loop));
     m->sampled_mono_us = mono_us(m);
     watch_clock(m);
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < m->read_count; i++) {
         take_reading(m, &m->subjects[i], &w->targets[i]);
+    }
+    for (size_t i = m->read_count; i < m->count; i++) { /* checks */
+        m->subjects[i].has = 0;
+        add_checks(&m->subjects[i]);
     }
     m->storing = true;
     m->stored = 0;
@@ -484,11 +490,11 @@ static void on_sampled(void *data, void *userdata)
 
 static struct sample_work *make_work(const struct metrics *m)
 {
-    struct sample_work *w = calloc(1, sizeof(*w) + m->count * sizeof(w->targets[0]));
+    struct sample_work *w = calloc(1, sizeof(*w) + m->read_count * sizeof(w->targets[0]));
     ASSERT(w != NULL);
     (void)str_copy(str_c(m->o.proc), w->proc, sizeof(w->proc));
     (void)str_copy(str_c(m->o.cgroups), w->cgroups, sizeof(w->cgroups));
-    w->count = m->count;
+    w->count = m->read_count;
     return w;
 }
 
@@ -522,7 +528,7 @@ static void start_asking(struct metrics *m)
 
 static void start_sampling(struct metrics *m)
 {
-    if (m->work != NULL && m->work->count != m->count) {
+    if (m->work != NULL && m->work->count != m->read_count) {
         free(m->work);
         m->work = make_work(m);
     }
@@ -530,7 +536,7 @@ static void start_sampling(struct metrics *m)
     w->kept = false;
     w->device = m->disk.device;
     w->version = m->version;
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < m->read_count; i++) {
         fill_target(m, i, &w->targets[i]);
     }
     m->begun_mono_us = mono_us(m);
@@ -579,32 +585,65 @@ const struct metric_subject *metrics_find(const struct metrics *m, const char *n
     return find(m, name);
 }
 
-static struct metric_subject make_subject(enum subject_kind kind, const char *name)
+/* One that keeps its name keeps what is known of it, and is taken out of the list before. */
+static void add_subject(struct metrics *m, enum subject_kind kind, const char *name,
+                        struct metric_subject *ret)
 {
-    struct metric_subject s = {.kind = kind};
-    (void)str_copy(str_c(name), s.name, sizeof(s.name));
-    return s;
+    struct metric_subject *known = find(m, name);
+    if (known != NULL && known->kind == kind) {
+        *ret = *known;
+        known->name[0] = '\0';
+        return;
+    }
+    *ret = (struct metric_subject){.kind = kind};
+    (void)str_copy(str_c(name), ret->name, sizeof(ret->name));
+}
+
+static void check_name(const struct check *check, char ret[SUBJECT_NAME_SIZE])
+{
+    const char *name = check->config.name;
+    char service[SUBJECT_NAME_SIZE];
+    metrics_subject_name(check->service->config->name, service);
+    (void)snprintf(ret, SUBJECT_NAME_SIZE, "%.45s/%.31s", service,
+                   name[0] != '\0' ? name : check->kind->name);
+}
+
+/* Of a service with one check, its figures are those of the check. */
+static size_t checks_of(const struct service *service)
+{
+    return service->check_count > 1 ? service->check_count : 0;
+}
+
+static struct metric_subject *make_subjects(struct metrics *m, const struct health *health,
+                                            size_t *ret_count)
+{
+    size_t count = SUBJECT_SERVICE + health->count, n = 0;
+    char name[SUBJECT_NAME_SIZE];
+    for (size_t i = 0; i < health->count; i++) {
+        count += checks_of(health->services[i]);
+    }
+    struct metric_subject *subjects = calloc(count, sizeof(*subjects));
+    ASSERT(subjects != NULL);
+    add_subject(m, SUBJECT_HOST, "host", &subjects[n++]);
+    add_subject(m, SUBJECT_SELF, "nightdesk", &subjects[n++]);
+    for (size_t i = 0; i < health->count; i++) {
+        metrics_subject_name(health->services[i]->config->name, name);
+        add_subject(m, SUBJECT_SERVICE, name, &subjects[n++]);
+    }
+    for (size_t i = 0; i < health->count; i++) {
+        for (size_t c = 0; c < checks_of(health->services[i]); c++) {
+            check_name(health->services[i]->checks[c], name);
+            add_subject(m, SUBJECT_CHECK, name, &subjects[n++]);
+        }
+    }
+    *ret_count = n;
+    return subjects;
 }
 
 void metrics_apply(struct metrics *m, const struct config *config, const struct health *health)
 {
-    size_t count = SUBJECT_SERVICE + health->count;
-    struct metric_subject *subjects = calloc(count, sizeof(*subjects));
-    ASSERT(subjects != NULL);
-    for (size_t i = 0; i < count; i++) {
-        char name[SUBJECT_NAME_SIZE] = "host";
-        enum subject_kind kind = i < SUBJECT_SERVICE ? (enum subject_kind)i : SUBJECT_SERVICE;
-        if (kind == SUBJECT_SELF) {
-            (void)str_copy(str_c("nightdesk"), name, sizeof(name));
-        } else if (kind == SUBJECT_SERVICE) {
-            metrics_subject_name(health->services[i - SUBJECT_SERVICE]->config->name, name);
-        }
-        struct metric_subject *known = find(m, name);
-        subjects[i] = known != NULL ? *known : make_subject(kind, name);
-        if (known != NULL) {
-            known->name[0] = '\0'; /* what keeps its name is gone */
-        }
-    }
+    size_t count;
+    struct metric_subject *subjects = make_subjects(m, health, &count);
     for (size_t i = 0; i < m->count; i++) {
         if (m->subjects[i].name[0] != '\0') {
             metric_alarms_forget(m, &m->subjects[i]);
@@ -615,6 +654,7 @@ void metrics_apply(struct metrics *m, const struct config *config, const struct 
     free(m->subjects);
     m->subjects = subjects;
     m->count = count;
+    m->read_count = SUBJECT_SERVICE + health->count;
     m->version++;
     m->health = health;
     m->o.config = config;
@@ -629,17 +669,28 @@ void metrics_apply(struct metrics *m, const struct config *config, const struct 
     }
 }
 
-void metrics_checked(struct metrics *m, const char *service, bool up, int64_t latency_us)
+static void count_check(struct metrics *m, const char *name, bool up, int64_t latency_us)
+{
+    struct metric_subject *s = find(m, name);
+    if (s != NULL) {
+        s->checks++;
+        s->failures += up ? 0 : 1;
+        s->latency_us += up ? latency_us : 0;
+    }
+}
+
+void metrics_checked(struct metrics *m, const struct service *service, bool up)
 {
     char name[SUBJECT_NAME_SIZE];
-    metrics_subject_name(service, name);
-    struct metric_subject *s = find(m, name);
-    if (s == NULL) {
-        return;
+    metrics_subject_name(service->config->name, name);
+    count_check(m, name, up, service->latency_us);
+    for (size_t i = 0; i < checks_of(service); i++) {
+        const struct check *check = service->checks[i];
+        if (check->result != CHECK_UNKNOWN) {
+            check_name(check, name);
+            count_check(m, name, check->result == CHECK_PASSED, check->latency_us);
+        }
     }
-    s->checks++;
-    s->failures += up ? 0 : 1;
-    s->latency_us += up ? latency_us : 0;
 }
 
 /* ------------------------------------------------------------------ life cycle */

@@ -5,7 +5,7 @@
  *     metrics = metrics_new(&(struct metrics_options){.loop = loop, .proc = "/proc", ...});
  *     metrics_apply(metrics, health);            // whenever the list of services has changed
  *     metrics_start(metrics);
- *     metrics_checked(metrics, "demo", true, latency_us);
+ *     metrics_checked(metrics, service, true);
  *
  * Every monitoring.metrics_interval a helper reads /proc and the control groups of the units; a
  * second one asks the file system of the state folder, which may hang: then its figures are
@@ -71,9 +71,10 @@ struct cell metric_cell(enum metric_unit unit, double value);
 #define METRIC_BIT(metric) (1U << (metric))
 
 /* The first two are also their places in the list, where the services follow. */
-enum subject_kind { SUBJECT_HOST, SUBJECT_SELF, SUBJECT_SERVICE };
+/* Checks of a service follow all services: only their results are counted. */
+enum subject_kind { SUBJECT_HOST, SUBJECT_SELF, SUBJECT_SERVICE, SUBJECT_CHECK };
 
-#define SUBJECT_NAME_SIZE 48
+#define SUBJECT_NAME_SIZE 80
 
 /* What one reading gives. */
 struct reading {
@@ -85,7 +86,7 @@ struct reading {
 };
 
 struct metric_subject {
-    char name[SUBJECT_NAME_SIZE]; /* "host", "nightdesk", or that of the service */
+    char name[SUBJECT_NAME_SIZE]; /* "host", "nightdesk", that of the service, "demo/web" */
     enum subject_kind kind;
     int64_t series[METRICS]; /* 0: not looked up yet */
     struct reading before;
@@ -98,6 +99,7 @@ struct metric_subject {
     struct metric_alarm alarms[METRIC_ALARMS];
 };
 
+struct service;
 struct sample_work;
 struct disk_work;
 struct pool_job;
@@ -120,6 +122,7 @@ struct metrics {
     const struct health *health;
     int64_t version; /* counts the changes of the list */
     size_t count;
+    size_t read_count;               /* of them, without the checks */
     struct metric_subject *subjects; /* the first two: the host, nightdesk */
     struct sample_work *work;        /* while no helper has it */
     struct disk_work *disk_work;     /* the same */
@@ -148,8 +151,8 @@ void metrics_free(struct metrics *metrics);
 void metrics_start(struct metrics *metrics);
 void metrics_apply(struct metrics *metrics, const struct config *config,
                    const struct health *health);
-/* The result of a check of a service. */
-void metrics_checked(struct metrics *metrics, const char *service, bool up, int64_t latency_us);
+/* A round of its checks has ended. */
+void metrics_checked(struct metrics *metrics, const struct service *service, bool up);
 /* NULL: not measured. */
 const struct metric_subject *metrics_find(const struct metrics *metrics, const char *name);
 /* The name under which a service is kept: its own, unless that means the machine or this program.

@@ -42,9 +42,10 @@ static void fill(const struct health *health, const struct snapshot *s, struct p
     p->interval_us = config->monitoring_metrics_interval_us;
     p->disk_hangs = m->disk_alarm.open;
     p->count = m->count;
+    p->service_count = health->count;
     for (size_t i = 0; i < m->count; i++) {
         copy_subject(&m->subjects[i], &p->subjects[i]);
-        if (i >= SUBJECT_SERVICE) {
+        if (m->subjects[i].kind == SUBJECT_SERVICE) {
             (void)str_copy(str_c(health->services[i - SUBJECT_SERVICE]->config->name),
                            p->subjects[i].service, sizeof(p->subjects[i].service));
         }

@@ -45,8 +45,9 @@ struct performance {
     enum metric_level drawn; /* the level of the picture */
     int64_t trade_days;      /* 0: trades are not compared */
     struct trade_health trades;
+    size_t service_count;
     size_t count;
-    struct performance_subject subjects[]; /* the host, nightdesk, the services */
+    struct performance_subject subjects[]; /* the host, nightdesk, the services, their checks */
 };
 
 int performance_run(struct action_call *call, void *health, struct err *err);

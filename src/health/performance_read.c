@@ -99,7 +99,7 @@ static int find_slow(struct ops_store *store, struct performance *p, struct err 
     NEED_MEMORY(slow != NULL);
     int count = 0;
     int rc = add_slow(store, p, &p->subjects[SUBJECT_HOST], METRIC_CPU, slow, &count, err);
-    for (size_t i = SUBJECT_SERVICE; rc == 0 && i < p->count; i++) {
+    for (size_t i = SUBJECT_SERVICE; rc == 0 && i < SUBJECT_SERVICE + p->service_count; i++) {
         rc = add_slow(store, p, &p->subjects[i], METRIC_LATENCY, slow, &count, err);
     }
     qsort(slow, (size_t)count, sizeof(*slow), by_time);
@@ -213,7 +213,7 @@ static int add_lines_of_all(struct drawing *d, struct err *err)
     rc = rc < 0 ? rc : add_line(d, 0, SUBJECT_SELF, METRIC_CPU, "nightdesk", CHART_ORANGE, err);
     rc = rc < 0 ? rc : add_line(d, 1, SUBJECT_HOST, METRIC_MEMORY_PCT, "memory", CHART_BLUE, err);
     rc = rc < 0 ? rc : add_line(d, 1, SUBJECT_HOST, METRIC_DISK_PCT, "disk", CHART_ORANGE, err);
-    for (size_t i = 0; rc == 0 && i < LATENCIES_MAX && SUBJECT_SERVICE + i < d->p->count; i++) {
+    for (size_t i = 0; rc == 0 && i < LATENCIES_MAX && i < d->p->service_count; i++) {
         rc = add_line(d, 2, SUBJECT_SERVICE + i, METRIC_LATENCY,
                       d->p->subjects[SUBJECT_SERVICE + i].name, colours[i], err);
     }

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ROWS_MAX    40
 #define BUTTONS_MAX 6
@@ -40,7 +41,7 @@ static const struct {
 
 static void json_subject(struct json_out *data, const struct performance_subject *s)
 {
-    static const char *const kinds[] = {"host", "nightdesk", "service"};
+    static const char *const kinds[] = {"host", "nightdesk", "service", "check"};
     json_out_object(data, NULL);
     json_out_text(data, "name", s->name);
     json_out_text(data, "kind", kinds[s->kind]);
@@ -90,6 +91,18 @@ static void json_trades(struct json_out *data, const struct performance *p)
     json_out_end(data);
 }
 
+static bool is_check_of(const struct performance_subject *s, const char *service)
+{
+    size_t len = strlen(service);
+    return s->kind == SUBJECT_CHECK && strncmp(s->name, service, len) == 0 && s->name[len] == '/';
+}
+
+static bool is_shown(const struct performance *p, size_t i)
+{
+    return p->only < 0 || p->only == (int)i ||
+           is_check_of(&p->subjects[i], p->subjects[p->only].name);
+}
+
 static void add_data(const struct performance *p, struct reply *r)
 {
     struct json_out data = JSON_OUT_TREE(reply_data(r));
@@ -98,7 +111,7 @@ static void add_data(const struct performance *p, struct reply *r)
     json_out_time(&data, "measured_at", p->age_us < 0 ? 0 : p->now_us - p->age_us);
     json_out_array(&data, "subjects");
     for (size_t i = 0; i < p->count; i++) {
-        if (p->only < 0 || p->only == (int)i) {
+        if (is_shown(p, i)) {
             json_subject(&data, &p->subjects[i]);
         }
     }
@@ -170,17 +183,41 @@ static struct cell newest(const struct performance_subject *s, enum metric metri
     return cell_of(metric, (s->has & METRIC_BIT(metric)) != 0, s->now[metric]);
 }
 
+static void show_checks(const struct performance *p, struct reply *r)
+{
+    const struct performance_subject *service = &p->subjects[p->only];
+    size_t from = SUBJECT_SERVICE + p->service_count;
+    bool any = false;
+    for (size_t i = from; i < p->count; i++) {
+        const struct performance_subject *s = &p->subjects[i];
+        const struct metric_point *latency = &s->over[METRIC_LATENCY];
+        const struct metric_point *failed = &s->over[METRIC_FAILED_PCT];
+        if (!is_check_of(s, service->name) || failed->count == 0) {
+            continue;
+        }
+        if (!any) {
+            reply_columns(r, "check", "mean", "max", "failed");
+        }
+        any = true;
+        reply_cells(r, cell_text(s->name + strlen(service->name) + 1),
+                    cell_of(METRIC_LATENCY, latency->count > 0, latency->mean),
+                    cell_of(METRIC_LATENCY, latency->count > 0, latency->max),
+                    cell_pct(failed->mean, 1));
+    }
+}
+
 static void show_services(const struct performance *p, struct reply *r)
 {
-    size_t last = p->count < SUBJECT_SELF + ROWS_MAX ? p->count : SUBJECT_SELF + ROWS_MAX;
+    size_t all = SUBJECT_SERVICE + p->service_count;
+    size_t last = all < SUBJECT_SELF + ROWS_MAX ? all : SUBJECT_SELF + ROWS_MAX;
     reply_columns(r, "now", "CPU", "memory", "latency");
     for (size_t i = SUBJECT_SELF; i < last; i++) {
         const struct performance_subject *s = &p->subjects[i];
         reply_cells(r, cell_text(s->name), newest(s, METRIC_CPU), newest(s, METRIC_MEMORY),
                     newest(s, METRIC_LATENCY));
     }
-    if (last < p->count) {
-        reply_para(r, "And {} more.", cell_count((int64_t)(p->count - last)));
+    if (last < all) {
+        reply_para(r, "And {} more.", cell_count((int64_t)(all - last)));
     }
     for (size_t i = SUBJECT_SERVICE; i < last; i++) {
         const struct performance_subject *s = &p->subjects[i];
@@ -306,6 +343,7 @@ void performance_show(const struct file_job *job, struct reply *r)
     show_title(p, r);
     if (p->only >= 0) {
         show_one(&p->subjects[p->only], r);
+        show_checks(p, r);
         show_forecasts(&p->subjects[p->only], r);
         reply_button(r, "All", "/performance system", BUTTON_PLAIN);
         return;
@@ -316,7 +354,8 @@ void performance_show(const struct file_job *job, struct reply *r)
         show_forecasts(&p->subjects[i], r);
     }
     show_trades(p, r);
-    for (size_t i = SUBJECT_SERVICE; i < p->count && i < SUBJECT_SERVICE + BUTTONS_MAX; i++) {
+    for (size_t i = SUBJECT_SERVICE;
+         i < SUBJECT_SERVICE + p->service_count && i < SUBJECT_SERVICE + BUTTONS_MAX; i++) {
         char command[96];
         const char *name = p->subjects[i].service;
         (void)snprintf(command, sizeof(command), "/performance system service=%s", name);

@@ -425,6 +425,6 @@ void service_settle(struct service *service, bool up, bool counted, bool sure)
     }
     store_sample(service, up, service->checked_us);
     if (service->health->metrics != NULL) {
-        metrics_checked(service->health->metrics, service->config->name, up, service->latency_us);
+        metrics_checked(service->health->metrics, service, up);
     }
 }

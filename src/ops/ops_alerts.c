@@ -22,6 +22,23 @@ static bool has_service(const struct config *config, const char *name)
     return false;
 }
 
+/* "host:disk", "demo:memory": the machine, this program, or a service. */
+static bool has_subject(const struct config *config, const char *subject_and_what)
+{
+    struct str name = str_c(subject_and_what);
+    while (name.len > 0 && name.ptr[name.len - 1] != ':') {
+        name.len--;
+    }
+    name.len -= name.len > 0 ? 1 : 0;
+    if (str_equal_c(name, "host") || str_equal_c(name, "nightdesk")) {
+        return true;
+    }
+    char service[64];
+    bool marked = str_starts(name, "service:"); /* its name means something else otherwise */
+    return str_copy(marked ? str_n(name.ptr + 8, name.len - 8) : name, service, sizeof(service)) &&
+           has_service(config, service);
+}
+
 static bool is_scheduled(const struct manifest_list *manifests, const char *name)
 {
     const struct manifest *m = manifest_find(manifests, name);
@@ -42,6 +59,10 @@ static const char *why_over(const struct ops_alerts *sweep, const char *fingerpr
     const char *name = after(fingerprint, "service:");
     if (name != NULL) {
         return has_service(config, name) ? NULL : "removed from the configuration";
+    }
+    name = after(fingerprint, "metric:");
+    if (name != NULL) {
+        return has_subject(config, name) ? NULL : "removed from the configuration";
     }
     name = after(fingerprint, "schedule:");
     if (name != NULL) {

@@ -136,7 +136,7 @@ int metric_table_sums(struct ops_store *store, enum metric_level level, int64_t 
                       err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
-        char subject[64], name[64];
+        char subject[96], name[64];
         row_text(&row, subject, sizeof(subject));
         row_text(&row, name, sizeof(name));
         struct metric_point sum = {.at_s = from_s};

@@ -221,6 +221,12 @@ static bool is_near(double value, double wanted)
     return fabs(value - wanted) < 0.01 * fmax(1, fabs(wanted));
 }
 
+static void checked(struct rig *rig, bool up, int64_t latency_us)
+{
+    rig->services[0].latency_us = latency_us;
+    metrics_checked(rig->metrics, &rig->services[0], up);
+}
+
 /* How often it was raised; 0 if it is not open. */
 static int64_t open_count(struct rig *rig, const char *fingerprint, struct alert *ret)
 {
@@ -254,10 +260,10 @@ static void rates_need_two_readings(void **state)
     put_cpu(rig, 100 + 25, 900 + 75);
     put_group(rig, EVERY_US / 2, 100 * MB, 0);
     put_process(rig, (int)getpid(), 10 + 30, 5, 20 * MB);
-    metrics_checked(rig->metrics, "demo", true, 3000);
-    metrics_checked(rig->metrics, "demo", true, 5000);
-    metrics_checked(rig->metrics, "demo", false, 0);
-    metrics_checked(rig->metrics, "demo", false, 0);
+    checked(rig, true, 3000);
+    checked(rig, true, 5000);
+    checked(rig, false, 0);
+    checked(rig, false, 0);
     sample(rig);
     assert_true(is_near(value_of(rig, "host", METRIC_CPU), 25));
     assert_true(is_near(value_of(rig, "demo", METRIC_CPU), 50));
@@ -300,7 +306,7 @@ static void services_come_and_go(void **state)
 {
     struct rig *rig = *state;
     sample(rig);
-    metrics_checked(rig->metrics, "demo", true, 3000);
+    checked(rig, true, 3000);
     set_services(rig, 2);
     metrics_apply(rig->metrics, &rig->config, &rig->health);
     assert_non_null(metrics_find(rig->metrics, "other"));
@@ -310,8 +316,33 @@ static void services_come_and_go(void **state)
     set_services(rig, 0);
     metrics_apply(rig->metrics, &rig->config, &rig->health);
     assert_null(metrics_find(rig->metrics, "demo"));
-    metrics_checked(rig->metrics, "demo", true, 3000); /* too late; ignored */
+    checked(rig, true, 3000); /* too late; ignored */
     sample(rig);
+}
+
+static void checks_of_a_service_are_kept_apart(void **state)
+{
+    struct rig *rig = *state;
+    struct check web = {.kind = &check_url, .service = &rig->services[0]};
+    struct check port = {.kind = &check_tcp, .service = &rig->services[0], .config.name = "port"};
+    struct check *both[] = {&web, &port};
+    rig->services[0].checks = both;
+    rig->services[0].check_count = 2;
+    metrics_apply(rig->metrics, &rig->config, &rig->health);
+    web.result = CHECK_PASSED;
+    web.latency_us = 7000;
+    checked(rig, true, 9000); /* the other has not run yet */
+    port.result = CHECK_FAILED;
+    checked(rig, false, 9000);
+    sample(rig);
+    assert_true(is_near(value_of(rig, "demo", METRIC_FAILED_PCT), 50));
+    assert_true(is_near(value_of(rig, "demo/url", METRIC_LATENCY), 7));
+    assert_true(is_near(value_of(rig, "demo/url", METRIC_FAILED_PCT), 0));
+    assert_true(is_near(value_of(rig, "demo/port", METRIC_FAILED_PCT), 100));
+    assert_true(isnan(value_of(rig, "demo/port", METRIC_LATENCY)));
+    rig->services[0].check_count = 1;
+    metrics_apply(rig->metrics, &rig->config, &rig->health);
+    assert_null(metrics_find(rig->metrics, "demo/port"));
 }
 
 /* ------------------------------------------------------------------ limits */
@@ -537,8 +568,9 @@ static void old_detail_goes_and_a_jump_deletes_nothing(void **state)
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 UNIT_GROUP(metrics, WITH_RIG(rates_need_two_readings), WITH_RIG(another_process_begins_again),
-           WITH_RIG(services_come_and_go), WITH_RIG(a_value_at_the_limit_gives_one_alert),
-           WITH_RIG(nearly_full_is_critical), WITH_RIG(a_kill_for_memory_is_raised_once),
+           WITH_RIG(services_come_and_go), WITH_RIG(checks_of_a_service_are_kept_apart),
+           WITH_RIG(a_value_at_the_limit_gives_one_alert), WITH_RIG(nearly_full_is_critical),
+           WITH_RIG(a_kill_for_memory_is_raised_once),
            WITH_RIG(a_process_before_may_have_left_an_alert),
            WITH_RIG(a_disk_that_hangs_stops_nothing_else), WITH_RIG(a_leak_is_found_and_forgotten),
            WITH_RIG(noise_is_no_leak), WITH_RIG(old_detail_goes_and_a_jump_deletes_nothing))

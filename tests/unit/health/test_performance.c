@@ -30,8 +30,8 @@ static void set(struct performance_subject *s, enum metric metric, double now, d
 
 static struct performance *make(void)
 {
-    static const char *const names[] = {"host", "nightdesk", "prediction"};
-    struct performance *p = calloc(1, sizeof(*p) + 3 * sizeof(p->subjects[0]));
+    static const char *const names[] = {"host", "nightdesk", "prediction", "prediction/model"};
+    struct performance *p = calloc(1, sizeof(*p) + 4 * sizeof(p->subjects[0]));
     ASSERT(p != NULL);
     p->days = 1;
     p->now_us = NOW_US;
@@ -39,8 +39,9 @@ static struct performance *make(void)
     p->interval_us = p->check_us = 30 * USEC_PER_SEC;
     p->market_speed = 1;
     p->only = -1;
-    p->count = 3;
-    for (size_t i = 0; i < 3; i++) {
+    p->service_count = 1;
+    p->count = 4;
+    for (size_t i = 0; i < 4; i++) {
         p->subjects[i].kind = (enum subject_kind)i;
         (void)str_copy(str_c(names[i]), p->subjects[i].name, sizeof(p->subjects[i].name));
         (void)str_copy(str_c(names[i]), p->subjects[i].service, sizeof(p->subjects[i].service));
@@ -69,6 +70,8 @@ static void fill(struct performance *p)
     set(service, METRIC_MEMORY, 412 * MB, 380 * MB, 412 * MB);
     set(service, METRIC_LATENCY, 14.2, 12.8, 480);
     set(service, METRIC_FAILED_PCT, 0, 1.7, 100);
+    set(&p->subjects[SUBJECT_CHECK], METRIC_LATENCY, 61.5, 58.1, 480);
+    set(&p->subjects[SUBJECT_CHECK], METRIC_FAILED_PCT, 0, 1.7, 100);
     p->trade_days = 30;
     p->trades.groups[FAULT_NONE] = (struct trade_group_result){212, 118, 0.12, 300};
     p->trades.groups[FAULT_SLOW] = (struct trade_group_result){17, 5, -0.61, 9};

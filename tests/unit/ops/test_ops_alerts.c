@@ -15,8 +15,9 @@
 #define START_US (INT64_C(1795000000) * USEC_PER_SEC)
 
 static const char *const fingerprints[] = {
-    "service:gone", "service:demo",        "schedule:gone",         "telegram:token",
-    "ops:DB_MOVED", "telegram:chat:-1001", "heartbeat:undelivered", "clock:jump",
+    "service:gone",     "service:demo",        "schedule:gone",         "telegram:token",
+    "ops:DB_MOVED",     "telegram:chat:-1001", "heartbeat:undelivered", "clock:jump",
+    "metric:host:disk", "metric:demo:memory",  "metric:gone:memory",    "metric:service:host:files",
 };
 
 static void sweep(const char *yaml, bool started, unsigned wanted_open)
@@ -72,9 +73,10 @@ static void alerts_without_a_cause_are_closed(void **state)
     static const char all[] = "services: {demo: {url: 'http://127.0.0.1:1'}}\n"
                               "telegram: {bot_token: '123456:abc', chat_id: 1}\n"
                               "monitoring: {heartbeat_url: 'http://127.0.0.1:1/beat'}\n";
-    sweep(demo, true, 1U << 1 | 1U << 7);
-    sweep(demo, false, 1U << 1 | 1U << 4 | 1U << 7);
-    sweep(all, true, 1U << 1 | 1U << 3 | 1U << 5 | 1U << 6 | 1U << 7);
+    const unsigned always = 1U << 1 | 1U << 7 | 1U << 8 | 1U << 9;
+    sweep(demo, true, always);
+    sweep(demo, false, always | 1U << 4);
+    sweep(all, true, always | 1U << 3 | 1U << 5 | 1U << 6);
 }
 
 UNIT_GROUP(ops_alerts, cmocka_unit_test(alerts_without_a_cause_are_closed))
