@@ -15,13 +15,14 @@
  * of a typed command line; POST /api/v1/complete with {"line": "restart pre"} (command/complete.h);
  * GET /api/v1/events?after=N, which is answered as soon as there is an alert, a notification or, at
  * the socket, the progress of a command of the same caller, newer than N, and after 25 s in any
- * case. Errors are catalogue rows as JSON.
+ * case; /ping/KEY, /ping/KEY/start and /ping/KEY/fail by any method: a job reports (a check of kind
+ * heartbeat). Errors are catalogue rows as JSON.
  * Always true: a listener's own thread answers every GET by itself, from the snapshot, the
  * heartbeats and read-only connections; it renders the state at most a hundred times a second
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
  * ring; ops answers it. A caller on the socket is the uid of the connected process: root, the user
- * that runs nightdesk, or one of api.local_users; only /healthz is for every uid. Over TCP each
- * path except /healthz needs "Authorization: Bearer <api.token>" (401 if no token is configured);
+ * that runs nightdesk, or one of api.local_users; only /healthz and /ping are for every uid. Over TCP
+ * each path except those two needs "Authorization: Bearer <api.token>" (401 if no token is configured);
  * the Host must name this machine, so that a web page cannot reach the API by DNS rebinding; a
  * request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections, 32 commands
  * under way per listener (then 503). Thread: ops (the request handlers run on the listeners'
@@ -37,6 +38,7 @@
 struct access;
 struct api;
 struct config;
+struct health;
 struct shared;
 struct shared_reader;
 struct loop;
@@ -50,6 +52,7 @@ struct api_options {
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
     struct runner *runner;
     struct access *access;
+    struct health *health; /* gets the calls of jobs; NULL: no job is known */
     const char *socket_path;     /* NULL: no socket */
     bool tcp;                    /* listen on 127.0.0.1 */
     uint16_t port;               /* 0: the kernel chooses one, see api_port */

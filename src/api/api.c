@@ -76,6 +76,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->shared = options->shared;
     api->runner = options->runner;
     api->access = options->access;
+    api->health = options->health;
     if (!str_copy(str_c(options->state_dir), api->state_dir, sizeof(api->state_dir))) {
         free(api);
         return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);

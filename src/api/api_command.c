@@ -309,6 +309,9 @@ static void run(struct api *api, struct api_job *job)
     case API_JOB_EVENTS:
         api_events_run(api, job);
         break;
+    case API_JOB_PING:
+        api_ping_run(api, job);
+        break;
     }
 }
 

@@ -5,6 +5,7 @@
 #define HEALTH_PATH   "/healthz"
 #define LISTS_PATH    "/api/v1/"
 #define COMMANDS_PATH "/api/v1/commands/"
+#define PING_PATH     "/ping/"
 #define NAME_MAX_LEN  32
 
 void api_answer_err(struct web_request *request, const struct err *err)
@@ -102,6 +103,7 @@ static bool admit_tcp(struct listener *listener, struct web_request *request)
     }
     const struct api_readers *readers = mailbox_latest(listener->readers, NULL);
     if (str_equal_c(web_path(request), HEALTH_PATH) ||
+        str_starts(web_path(request), PING_PATH) || /* its key is in the path */
         token_matches(readers->token, web_header(request, "Authorization"))) {
         return true;
     }
@@ -187,6 +189,8 @@ void api_handle(struct web_request *request, void *userdata)
         if (api_allows(request, "POST")) {
             handle_command(listener, request, rest);
         }
+    } else if (starts_rest(path, PING_PATH, &rest)) {
+        api_ping_handle(listener, request, rest);
     } else if (socket && !admit_socket(listener, request)) {
         return;
     } else if (str_equal_c(path, "/api/v1/state")) {

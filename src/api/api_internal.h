@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/ring.h"
 #include "config/config.h"
+#include "health/health.h"
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/web.h"
@@ -70,7 +71,7 @@ struct listener {
     uint64_t ops_file;
 };
 
-enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS };
+enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS, API_JOB_PING };
 
 /* One request for ops, from suspended to answered. Owned by the ring, then by ops. */
 struct api_job {
@@ -78,11 +79,12 @@ struct api_job {
     struct listener *listener;
     struct web_request *request;
     struct api_job *next; /* in api->active or api->watches */
-    char *line;           /* "restart demo", or "restart" */
+    char *line;           /* "restart demo", or "restart"; of a ping its key */
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
-    char otp[16];   /* the code of the second factor; "": none */
+    char otp[16]; /* the code of the second factor; "": none */
+    enum heartbeat_call ping;
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
     int64_t until_mono_us; /* events: when it is answered in any case */
 };
@@ -98,6 +100,7 @@ struct api {
     struct shared *shared;
     struct runner *runner;
     struct access *access;
+    struct health *health;
     char state_dir[PATH_MAX];
     struct listener socket;
     struct listener tcp;
@@ -144,8 +147,11 @@ void api_job_end(struct api_job *job);
 /* Listener's thread. */
 void api_complete_handle(struct listener *listener, struct web_request *request);
 void api_events_handle(struct listener *listener, struct web_request *request);
+/* rest: what follows /ping/ in the path. */
+void api_ping_handle(struct listener *listener, struct web_request *request, struct str rest);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
+void api_ping_run(struct api *api, struct api_job *job);
 void api_events_start(struct api *api);
 /* Passes the progress of a command to the callers at the socket with this uid who wait for events;
  * to nobody else. */

@@ -1,104 +1,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "health_internal.h"
-#include "io/json_out.h"
 #include "logs.h"
+#include "service_list.h"
 
 #include <string.h>
-
-/* ------------------------------------------------------------------ list */
-
-static enum tone tone_of(enum service_state state)
-{
-    switch (state) {
-    case SERVICE_UP:
-        return TONE_GOOD;
-    case SERVICE_DOWN:
-        return TONE_BAD;
-    case SERVICE_UNKNOWN:
-    case SERVICE_FLAPPING:
-        return TONE_WARN;
-    }
-    return TONE_PLAIN;
-}
-
-static void add_service(struct json_out *data, const struct service *s)
-{
-    json_out_object(data, NULL);
-    json_out_text(data, "name", s->config->name);
-    json_out_text(data, "kind", service_kind(s));
-    json_out_text(data, "state", service_state_name(s->state));
-    json_out_time(data, "since", s->since_us);
-    json_out_time(data, "checked_at", s->checked_us);
-    json_out_i64(data, "latency_us", s->latency_us);
-    json_out_i64(data, "failures", s->failures);
-    json_out_i64(data, "restarts", s->child.restarts);
-    json_out_i64(data, "pid", s->child.process != NULL ? process_pid(s->child.process) : 0);
-    json_out_text(data, "detail", s->detail);
-    json_out_end(data);
-}
-
-static int list_services(struct action_call *call, struct err *err)
-{
-    (void)err;
-    struct health *health = action_userdata(call);
-    struct reply *reply = action_reply(call);
-    int64_t now_mono_us = clock_mono_us(loop_clock(health->options.loop));
-    size_t up = health_up(health);
-    enum tone tone = TONE_GOOD;
-    for (size_t i = 0; i < health->count; i++) {
-        enum tone one = tone_of(health->services[i]->state);
-        tone = one > tone ? one : tone;
-    }
-    reply_title(reply, tone, "Services %zu/%zu up", up, health->count);
-    struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    json_out_array(&data, "services");
-    if (health->count > 0) {
-        reply_columns(reply, "name", "kind", "state", "for", "checked ago", "latency");
-    }
-    for (size_t i = 0; i < health->count; i++) {
-        const struct service *s = health->services[i];
-        reply_cells(reply, cell_text(s->config->name), cell_text(service_kind(s)),
-                    cell_state(service_state_name(s->state), tone_of(s->state)),
-                    s->since_us == 0 ? cell_none() : cell_duration(now_mono_us - s->since_mono_us),
-                    s->checked_us == 0 ? cell_none()
-                                       : cell_duration(now_mono_us - s->checked_mono_us),
-                    s->state == SERVICE_UP ? cell_ms((double)s->latency_us / 1e3) : cell_none());
-        add_service(&data, s);
-    }
-    json_out_end(&data);
-    for (size_t i = 0; i < health->count; i++) {
-        const struct service *s = health->services[i];
-        if (s->state != SERVICE_UP) {
-            reply_item(reply, "{}: {}", cell_text(s->config->name), cell_text(s->detail));
-        }
-    }
-    return ACTION_DONE;
-}
-
-static int show_state(struct action_call *call, struct err *err)
-{
-    const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
-    if (s == NULL) {
-        return -ERR_SERVICE_UNKNOWN;
-    }
-    struct reply *reply = action_reply(call);
-    reply_title(reply, tone_of(s->state), "%s is %s", s->config->name,
-                service_state_name(s->state));
-    if (s->detail[0] != '\0') {
-        reply_line(reply, "%s", s->detail);
-    }
-    struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    json_out_array(&data, "services");
-    add_service(&data, s);
-    json_out_end(&data);
-    action_output(call, "state", "%s", service_state_name(s->state));
-    action_output(call, "failures", "%d", s->failures);
-    action_output(call, "latency_ms", "%lld", (long long)(s->latency_us / USEC_PER_MSEC));
-    action_output(call, "pid", "%d",
-                  s->child.process != NULL ? (int)process_pid(s->child.process) : 0);
-    return ACTION_DONE;
-}
 
 /* ------------------------------------------------------------------ restart, wait */
 
@@ -188,17 +94,19 @@ static void cancel_call(struct action_call *call)
 
 static const struct action actions[] = {
     {.name = "service.list",
-     .summary = "Services with their state and the result of the last check",
+     .summary = "Services with their state and the result of the last check, or one with all its "
+                "checks",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .run = list_services},
+     .params = ACTION_PARAMS({.name = "service", .type = PARAM_SERVICE, .help = "only this one"}),
+     .run = service_list},
     {.name = "service.state",
      .summary = "State of one service, for steps that depend on it",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .outputs = "state failures latency_ms pid",
      .params = ACTION_PARAMS(PARAM_OF_SERVICE),
-     .run = show_state},
+     .run = service_show_state},
     {.name = "service.restart",
      .summary = "Restart a service",
      .effect = ACTION_CHANGES,

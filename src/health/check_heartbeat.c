@@ -92,6 +92,13 @@ void heartbeat_called(struct check *check, enum heartbeat_call call)
     service_check_soon(check->service);
 }
 
+/* In whole seconds, at least one. */
+static void add_time(struct buf *out, int64_t duration_us)
+{
+    int64_t seconds = duration_us / USEC_PER_SEC;
+    clock_add_duration(out, (seconds > 0 ? seconds : 1) * USEC_PER_SEC);
+}
+
 static void begin(struct check *check)
 {
     const struct calls *calls = calls_of(check);
@@ -103,14 +110,14 @@ static void begin(struct check *check)
     due_us = due_us > calls->begun_us ? due_us : calls->begun_us;
     AUTO_BUF struct buf ago = BUF_INIT(32), every = BUF_INIT(32);
     if (row->failed_us != 0) {
-        clock_add_duration(&ago, now_us - row->failed_us);
+        add_time(&ago, now_us - row->failed_us);
         check_fail_sure(check, "the job reported a failure %s ago", ago.data);
     } else if (row->started_us != 0 && now_us > row->started_us + config->grace_us) {
-        clock_add_duration(&ago, now_us - row->started_us);
+        add_time(&ago, now_us - row->started_us);
         check_fail_sure(check, "the job began %s ago and has not ended", ago.data);
     } else if (now_us > due_us + config->grace_us) {
-        clock_add_duration(&ago, now_us - since_us);
-        clock_add_duration(&every, config->heartbeat_us);
+        add_time(&ago, now_us - since_us);
+        add_time(&every, config->heartbeat_us);
         check_fail_sure(check, "no call for %s; one is expected every %s", ago.data, every.data);
     } else {
         check_pass(check);

@@ -200,9 +200,9 @@ static void add_failures(struct buf *text, const struct service *service, const 
     } else {
         buf_addf(text, "Since %s: %s.", since, service->detail);
     }
-    if (service->config->command.count > 0) {
+    if (service->child.restarts > 0) {
         buf_addf(text, " nightdesk has restarted it %d times.", service->child.restarts);
-    } else {
+    } else if (service->config->command.count == 0) {
         buf_add_c(text, " nightdesk does not restart it automatically.");
     }
 }

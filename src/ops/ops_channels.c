@@ -135,6 +135,7 @@ static void open_api(struct ops *ops)
         .tcp_reader = ops->tcp_reader,
         .runner = ops->runner,
         .access = ops->access,
+        .health = ops->health,
         .state_dir = ops->options.state_dir,
         .tcp = config->api_port != 0,
         .port = (uint16_t)config->api_port,

@@ -37,6 +37,7 @@ struct fixture {
     struct config *config;
     struct ops_store *store;
     struct access *access;
+    struct alerts *alerts;
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;
@@ -222,7 +223,11 @@ static int setup(void **state)
     f->loop = loop_new(&err);
     assert_non_null(f->loop);
     assert_int_equal(
-        config_parse(STR_LIT("api:\n  token: " TOKEN "\n"), "test", &f->config, NULL, &err), 0);
+        config_parse(STR_LIT("api:\n  token: " TOKEN "\nservices:\n"
+                             "  demo: {command: [self], url: 'http://127.0.0.1:8099'}\n"
+                             "  backup: {checks: {nightly: {heartbeat: 1d}}}\n"),
+                     "test", &f->config, NULL, &err),
+        0);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
     assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
     f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
@@ -231,8 +236,14 @@ static int setup(void **state)
     builtin_actions(&f->builtin, f->actions);
     desk_actions(NULL, f->actions);
     alerts_actions(NULL, f->actions);
-    const struct health_options health = {
-        .loop = f->loop, .config = f->config, .store = f->store, .state_dir = f->folder};
+    const struct alerts_options alerts = {
+        .clock = clock_real(), .config = f->config, .store = f->store};
+    assert_int_equal(alerts_new(&alerts, &f->alerts, &err), 0);
+    const struct health_options health = {.loop = f->loop,
+                                          .config = f->config,
+                                          .store = f->store,
+                                          .alerts = f->alerts,
+                                          .state_dir = f->folder};
     assert_int_equal(health_new(&health, &f->health, &err), 0);
     health_actions(f->health, f->actions);
     auditor_actions(NULL, f->actions);
@@ -253,6 +264,7 @@ static int setup(void **state)
                                         .tcp_reader = tcp_reader,
                                         .runner = f->runner,
                                         .access = f->access,
+                                        .health = f->health,
                                         .socket_path = f->socket_path,
                                         .tcp = true,
                                         .config = f->config,
@@ -270,6 +282,7 @@ static int teardown(void **state)
     manifest_list_free(f->manifests);
     action_table_free(f->actions);
     health_free(f->health);
+    alerts_free(f->alerts);
     access_free(f->access);
     ops_store_free(f->store);
     config_free(f->config);
@@ -658,6 +671,49 @@ static void tcp_needs_the_token_and_a_local_host(void **state)
     assert_int_equal(post(f, true, "version", "", "{}", &body), 401);
 }
 
+/* The path of the URL that a job calls, as an admin sees it; "" for others. */
+static void find_ping(struct fixture *f, bool tcp, const char *headers, char *ret, size_t size)
+{
+    const char *body;
+    assert_int_equal(post(f, tcp, "services", headers, "{\"args\":[\"backup\"]}", &body), 200);
+    const char *path = strstr(body, "/ping/");
+    (void)str_copy(str_n(path != NULL ? path : "", path != NULL ? strcspn(path, "\"") : 0), ret,
+                   size);
+}
+
+static void check_backup(struct fixture *f, const char *text)
+{
+    const char *body;
+    assert_int_equal(post(f, false, "services", "", "{\"args\":[\"backup\"]}", &body), 200);
+    assert_has(body, text);
+}
+
+static void a_job_reports_with_its_key_alone(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    char path[80], longer[96];
+    find_ping(f, false, "", path, sizeof(path));
+    assert_int_equal(strlen(path), strlen("/ping/") + 32);
+    assert_int_equal(get(f, true, path, "", &body), 200); /* without the token */
+    assert_string_equal(body, "ok\n");
+    check_backup(f, "\"state\":\"up\"");
+    (void)snprintf(longer, sizeof(longer), "%s/fail", path);
+    assert_int_equal(get(f, false, longer, "", &body), 200);
+    check_backup(f, "the job reported a failure 1 s ago");
+    (void)snprintf(longer, sizeof(longer), "%s/start", path);
+    assert_int_equal(get(f, true, longer, "", &body), 200);
+    check_backup(f, "the job reported a failure 1 s ago"); /* until it ends well */
+    assert_int_equal(get(f, true, path, "", &body), 200);
+    check_backup(f, "\"detail\":\"ok\"");
+    (void)snprintf(longer, sizeof(longer), "%s/stop", path);
+    assert_int_equal(get(f, true, longer, "", &body), 404);
+    path[strlen(path) - 1] = path[strlen(path) - 1] == '0' ? '1' : '0';
+    assert_int_equal(get(f, true, path, "", &body), 404);
+    check_code(body, "API_NOT_FOUND");
+    assert_int_equal(get(f, true, "/ping/", "", &body), 404);
+}
+
 static void a_command_runs_and_returns_its_reply(void **state)
 {
     struct fixture *f = *state;
@@ -955,7 +1011,7 @@ UNIT_GROUP(
     API_TEST(runs_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
     API_TEST(a_bad_query_is_refused), API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
     API_TEST(tcp_needs_the_token_and_a_local_host), API_TEST(a_new_token_replaces_the_old_one),
-    API_TEST(a_command_runs_and_returns_its_reply),
+    API_TEST(a_job_reports_with_its_key_alone), API_TEST(a_command_runs_and_returns_its_reply),
     API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
     API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
     API_TEST(a_command_that_changes_something_needs_a_confirmation),

@@ -314,6 +314,7 @@ static void services_match_the_golden_files(void **state)
     assert_int_equal(
         file_write(log, STR_LIT("12:05:06 ready\n12:05:07 the feed is silent\n"), 0600, NULL), 0);
     check(s, "/services", "services");
+    check(s, "/services demo", "service");
     check_prompt(s, "/restart demo", "restart");
     check(s, "/plan restart demo", "plan");
     send(s, "/logs prediction");
