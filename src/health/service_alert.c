@@ -202,7 +202,7 @@ static void add_failures(struct buf *text, const struct service *service, const 
     }
     if (service->child.restarts > 0) {
         buf_addf(text, " nightdesk has restarted it %d times.", service->child.restarts);
-    } else if (service->config->command.count == 0) {
+    } else if (service->config->unit[0] != '\0') {
         buf_add_c(text, " nightdesk does not restart it automatically.");
     }
 }
