@@ -21,12 +21,12 @@
  * heartbeats and read-only connections; it renders the state at most a hundred times a second
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
  * ring; ops answers it. A caller on the socket is the uid of the connected process: root, the user
- * that runs nightdesk, or one of api.local_users; only /healthz and /ping are for every uid. Over TCP
- * each path except those two needs "Authorization: Bearer <api.token>" (401 if no token is configured);
- * the Host must name this machine, so that a web page cannot reach the API by DNS rebinding; a
- * request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections, 32 commands
- * under way per listener (then 503). Thread: ops (the request handlers run on the listeners'
- * threads).
+ * that runs nightdesk, or one of api.local_users; only /healthz and /ping are for every uid. Over
+ * TCP each path except those two needs "Authorization: Bearer <api.token>" (401 if no token is
+ * configured); the Host must name this machine, so that a web page cannot reach the API by DNS
+ * rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections,
+ * 32 commands under way per listener (then 503). Thread: ops (the request handlers run on the
+ * listeners' threads).
  */
 #pragma once
 
@@ -52,7 +52,7 @@ struct api_options {
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
     struct runner *runner;
     struct access *access;
-    struct health *health; /* gets the calls of jobs; NULL: no job is known */
+    struct health *health;       /* gets the calls of jobs; NULL: no job is known */
     const char *socket_path;     /* NULL: no socket */
     bool tcp;                    /* listen on 127.0.0.1 */
     uint16_t port;               /* 0: the kernel chooses one, see api_port */

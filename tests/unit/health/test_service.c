@@ -206,7 +206,7 @@ static void flapping_is_one_alert(void **state)
         was_open = is_open(s, "web");
     }
     assert_true(was_open);
-    assert_true(closings <= 2); /* the first two failures are told as such */
+    assert_true(closings <= 2); /* of the first two failures */
     assert_string_equal(alert_of(s, "web").title, "web is flapping");
     assert_int_equal(alert_of(s, "web").id, 1); /* opened again, not another one */
     is_up[0] = true;
