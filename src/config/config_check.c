@@ -161,7 +161,7 @@ static void check_units(struct load *load, const struct yaml_node *root)
     }
 }
 
-/* A misspelt name would keep a prompt from saying what depends on a service. */
+/* A misspelt name would keep a failure from naming its cause. */
 static void check_dependencies(struct load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
@@ -181,6 +181,45 @@ static void check_dependencies(struct load *load, const struct yaml_node *root)
     }
 }
 
+/* Whether all services that this one needs are among those that are done. */
+static bool needs_only(const struct config *config, const struct config_service *s,
+                       const bool *is_done)
+{
+    for (int k = 0; k < s->depends_on.count; k++) {
+        const struct config_service *other = config_service(config, str_c(s->depends_on.items[k]));
+        if (other != NULL && !is_done[other - config->services]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In a circle each service would be the cause of the others' failures, and nobody would be told. */
+static void check_circles(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct yaml_node *services = yaml_get(root, "services");
+    AUTO_FREE bool *is_done = calloc((size_t)config->service_count + 1, sizeof(*is_done));
+    ASSERT(is_done != NULL);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int i = 0; i < config->service_count; i++) {
+            if (!is_done[i] && needs_only(config, &config->services[i], is_done)) {
+                is_done[i] = changed = true;
+            }
+        }
+    }
+    for (int i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+        if (!is_done[i]) {
+            detail_problem(
+                load, ERR_CONFIG_CONFLICT, yaml_get(yaml_get(services, s->name), "depends_on"),
+                "services.%s.depends_on: these services need each other in a circle", s->name);
+            return;
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- all checks */
 
 void config_check(struct load *load, const struct yaml_node *root)
@@ -190,6 +229,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_tiers(load, root);
     check_units(load, root);
     check_dependencies(load, root);
+    check_circles(load, root);
     config_check_notify(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "config_value.h"
 #include "detail.h"
 #include "value.h"
@@ -176,6 +177,21 @@ static void dump_locals(const struct dump *d)
     }
 }
 
+/* The default as config_add_value writes it. */
+static void add_fallback(struct buf *out, const struct option *o)
+{
+    union value value;
+    AUTO_BUF struct buf expected = BUF_INIT(256);
+    if (o->type == OPTION_TEXT || o->type == OPTION_URL) {
+        add_literal(out, o->fallback);
+    } else if (o->type == OPTION_DURATION) {
+        ASSERT(value_parse(o, str_c(o->fallback), &value, &expected) == VALUE_GOOD);
+        value_add_duration(out, value.i64);
+    } else {
+        buf_add_c(out, o->fallback);
+    }
+}
+
 /* The checks have many fields, of which most do not concern their kind: only those that differ from
  * the default. */
 static void dump_checks(const struct dump *d, const struct config_service *service)
@@ -190,11 +206,7 @@ static void dump_checks(const struct dump *d, const struct config_service *servi
             const struct option *o = &option_check_fields[f];
             AUTO_BUF struct buf value = BUF_INIT(65536), fallback = BUF_INIT(256);
             config_add_value(&value, o, &service->checks[c]);
-            if (o->type == OPTION_TEXT || o->type == OPTION_URL) {
-                add_literal(&fallback, o->fallback);
-            } else {
-                buf_add_c(&fallback, o->fallback);
-            }
+            add_fallback(&fallback, o);
             if (!str_equal(buf_str(&value), buf_str(&fallback))) {
                 buf_addf(d->out, "%s%s: %s", separator, o->name, value.data);
                 separator = ", ";

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "config_read.h"
+#include "io/units.h"
 
 #include <limits.h>
 #include <regex.h>
@@ -147,6 +148,11 @@ static void check_check(struct load *load, const struct yaml_node *map, const ch
     if (c->tcp[0] != '\0' && !is_host_port(c->tcp)) {
         detail_problem(load, ERR_CONFIG_TYPE, map,
                        "%s.tcp: expected HOST:PORT, such as 127.0.0.1:5432 or [::1]:5432", path);
+    }
+    if (c->unit[0] != '\0' && !units_name_valid(c->unit)) {
+        detail_problem(load, ERR_CONFIG_TYPE, map,
+                       "%s.unit: expected the name of a unit such as a.service, found \"%.40s\"",
+                       path, c->unit);
     }
     if (!is_regex(c->body_matches) || has_back_reference(c->body_matches)) {
         detail_problem(load, ERR_CONFIG_TYPE, map,

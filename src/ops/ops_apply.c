@@ -32,12 +32,15 @@ const struct config *ops_config(const struct ops *ops)
 
 static bool any_unit(const struct config *config)
 {
+    bool found = false;
     for (int i = 0; i < config->service_count; i++) {
-        if (config->services[i].unit[0] != '\0') {
-            return true;
+        const struct config_service *service = &config->services[i];
+        found = found || service->unit[0] != '\0';
+        for (int k = 0; k < service->check_count; k++) {
+            found = found || service->checks[k].unit[0] != '\0';
         }
     }
-    return false;
+    return found;
 }
 
 static void make_units(struct ops *ops, const struct config *config)

@@ -78,7 +78,12 @@ struct privacy *privacy_new(const struct config *config)
         add_word(privacy, config->locals[i].name, WORD_LEAST, "[person]");
     }
     for (int i = 0; i < config->service_count; i++) {
-        add_host(privacy, config->services[i].url);
+        const struct config_service *service = &config->services[i];
+        add_host(privacy, service->url);
+        for (int k = 0; k < service->check_count; k++) {
+            add_host(privacy, service->checks[k].url);
+            add_host(privacy, service->checks[k].tcp);
+        }
     }
     add_id(privacy, config->telegram_chat_id);
     add_host(privacy, config->mail_server);
