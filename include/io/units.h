@@ -41,7 +41,7 @@ struct units_state {
 
 #define UNITS_CALLS_MAX 1024
 
-enum units_verb { UNITS_START, UNITS_STOP, UNITS_RESTART };
+enum units_verb { UNITS_START, UNITS_STOP, UNITS_RESTART, UNITS_RELOAD };
 
 /* state is NULL on failure. */
 typedef void (*units_state_fn)(const struct units_state *state, const struct err *err,

@@ -2,6 +2,7 @@
 
 #include "alerts/alerts.h"
 #include "auditor/auditor.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "ops/reload.h"
 #include "trading/desk.h"
@@ -13,6 +14,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     desk_actions(NULL, table);
     alerts_actions(NULL, table);
     health_actions(NULL, table);
+    deploy_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "config_read.h"
+#include "io/sign.h"
 #include "io/units.h"
 
 #include <string.h>
@@ -220,6 +221,65 @@ static void check_circles(struct load *load, const struct yaml_node *root)
     }
 }
 
+/* ---------------------------------------------------------------- releases */
+
+/* Without user, query and dots it cannot hold a secret, nor lead elsewhere than it says. */
+static bool is_url_folder(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-._~/:[]+";
+    size_t len = strlen(text);
+    struct str host = strncmp(text, "https://", 8) == 0  ? str_c(text + 8)
+                      : strncmp(text, "http://", 7) == 0 ? str_c(text + 7)
+                                                         : str_c("");
+    return host.len > 1 && host.ptr[0] != '/' && text[len - 1] == '/' &&
+           strspn(text, plain) == len && strstr(text, "..") == NULL;
+}
+
+static void check_release(struct load *load, const struct yaml_node *node,
+                          const struct config_service *s)
+{
+    const struct yaml_node *keys = yaml_get(node, "release_keys");
+    const struct yaml_node *urls = yaml_get(node, "release_urls");
+    if (s->release_root[0] != '\0' && (s->release_root[0] != '/' || s->release_root[1] == '\0')) {
+        detail_problem(load, ERR_CONFIG_TYPE, yaml_get(node, "release_root"),
+                       "services.%s.release_root: expected an absolute path", s->name);
+    }
+    for (int i = 0; i < s->release_keys.count; i++) {
+        if (!sign_is_public(str_c(s->release_keys.items[i]))) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(keys, (size_t)i),
+                           "services.%s.release_keys: expected a public key of 64 hex digits",
+                           s->name);
+        }
+    }
+    for (int i = 0; i < s->release_urls.count; i++) {
+        if (!is_url_folder(s->release_urls.items[i])) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(urls, (size_t)i),
+                           "services.%s.release_urls: expected a URL such as "
+                           "https://example.org/releases/, with / at its end",
+                           s->name);
+        }
+    }
+}
+
+/* Two services with one folder would switch each other. */
+static void check_releases(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    for (int i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+        const struct yaml_node *node = yaml_get(yaml_get(root, "services"), s->name);
+        check_release(load, node, s);
+        for (int j = 0; j < i && s->release_root[0] != '\0'; j++) {
+            if (strcmp(s->release_root, config->services[j].release_root) == 0) {
+                detail_problem(load, ERR_CONFIG_DUPLICATE, yaml_get(node, "release_root"),
+                               "services.%s.release_root: it is already that of services.%s",
+                               s->name, config->services[j].name);
+            }
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- all checks */
 
 void config_check(struct load *load, const struct yaml_node *root)
@@ -230,6 +290,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_units(load, root);
     check_dependencies(load, root);
     check_circles(load, root);
+    check_releases(load, root);
     config_check_notify(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&

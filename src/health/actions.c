@@ -14,6 +14,20 @@ static int restart_service(struct action_call *call, struct err *err)
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
+static int reload_service(struct action_call *call, struct err *err)
+{
+    struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
+    return s == NULL ? -ERR_SERVICE_UNKNOWN : service_reload(s, call, err);
+}
+
+/* A second reload does no harm, so one that a crash interrupted is repeated. */
+static int recover_reload(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    int rc = reload_service(call, err);
+    *ret_happened = rc == ACTION_DONE;
+    return rc;
+}
+
 /* What else is affected while the service is away. */
 static void show_dependents(const struct service *s, struct reply *reply)
 {
@@ -117,6 +131,15 @@ static const struct action actions[] = {
      .cancel = cancel_call,
      .recover = recover_restart,
      .preview = preview_restart},
+    {.name = "service.reload",
+     .summary = "Reload a service, without a stop",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
+     .run = reload_service,
+     .cancel = cancel_call,
+     .recover = recover_reload},
     {.name = "service.wait_healthy",
      .summary = "Wait until the service is healthy",
      .effect = ACTION_READS,

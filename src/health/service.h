@@ -84,6 +84,7 @@ struct service {
     int32_t main_pid;               /* of its unit, as last seen; 0: none */
     struct action_call *restarting; /* the call that waits for the restart; NULL: none */
     bool restart_open;
+    bool reloads;                   /* what is open is a reload */
     struct action_call *recovering; /* the call that asks whether a restart took effect */
     struct service_waiter waiters[SERVICE_WAITERS_MAX];
 
@@ -144,6 +145,8 @@ bool service_has_waiters(const struct service *service);
 void service_notify_waiters(struct service *service, bool up);
 /* ACTION_PENDING, ACTION_DONE or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);
+/* Lets systemd reload the unit, or sends SIGHUP to the child. The same results. */
+int service_reload(struct service *service, struct action_call *call, struct err *err);
 /* The restart under way is over; err NULL or ERR_NONE: it succeeded. */
 void service_finish_restart(struct service *service, const struct err *err);
 /* An action's recover() for a restart that was interrupted by a crash of nightdesk. */

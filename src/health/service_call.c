@@ -3,6 +3,8 @@
 #include "health_internal.h"
 #include "service.h"
 
+#include <signal.h>
+
 #define UNIT_JOB_MS 60000
 
 static int64_t mono_us(const struct service *service)
@@ -100,7 +102,8 @@ void service_finish_restart(struct service *service, const struct err *err)
         return;
     }
     if (err == NULL || err->id == ERR_NONE) {
-        reply_title(action_reply(call), TONE_GOOD, "%s restarted", service->config->name);
+        reply_title(action_reply(call), TONE_GOOD, "%s %s", service->config->name,
+                    service->reloads ? "reloaded" : "restarted");
     }
     action_finish(call, err);
 }
@@ -133,6 +136,7 @@ int service_restart(struct service *service, struct action_call *call, struct er
         }
     }
     service->restart_open = true;
+    service->reloads = false;
     if (by_unit || service->child.process != NULL) {
         service->restarting = call;
         if (!by_unit) {
@@ -154,6 +158,34 @@ int service_restart(struct service *service, struct action_call *call, struct er
     }
     reply_title(action_reply(call), TONE_GOOD, "%s started", config->name);
     return ACTION_DONE;
+}
+
+int service_reload(struct service *service, struct action_call *call, struct err *err)
+{
+    const struct config_service *config = service->config;
+    struct units *units = service->health->options.units;
+    if (service->restart_open) {
+        return err_set(err, ERR_SERVICE_BUSY, "%s", config->name);
+    }
+    if (config->unit[0] == '\0') {
+        struct process *process = service->child.process;
+        if (process == NULL || kill(process_pid(process), SIGHUP) < 0) {
+            return err_set(err, ERR_SERVICE_UNMANAGED, "%s: no process is running", config->name);
+        }
+        reply_title(action_reply(call), TONE_GOOD, "%s reloaded", config->name);
+        return ACTION_DONE;
+    }
+    if (units == NULL) {
+        return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", config->unit);
+    }
+    int rc = units_job(units, UNITS_RELOAD, config->unit, UNIT_JOB_MS, on_job, service, err);
+    if (rc < 0) {
+        return rc;
+    }
+    service->restart_open = service->reloads = true;
+    service->restarting = call;
+    action_progress(call, "reloading %s", config->name);
+    return ACTION_PENDING;
 }
 
 /* The unit was restarted if systemd reports a change of its state after the command began. */

@@ -1,12 +1,15 @@
 #include "io/http.h"
 
 #include "base/check.h"
+#include "io/file.h"
 #include "transfer.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 * 1024, HEADERS_READ_MAX = 256 * 1024 };
 
@@ -23,6 +26,9 @@ struct http_call {
     struct buf header_text; /* "name\0value\0…" of the final response */
     size_t header_count;
     size_t header_bytes; /* received */
+    int fd;              /* > 0: where the body goes, instead of to memory */
+    size_t written;      /* to it */
+    int fd_error;        /* errno of a write that failed */
     bool tls;
     bool certificate; /* the caller asks for its end */
     bool too_large;
@@ -31,9 +37,28 @@ struct http_call {
 
 /* ------------------------------------------------------------------ curl's callbacks */
 
+/* 0 aborts the transfer. */
+static size_t write_body(struct http_call *call, const char *bytes, size_t size)
+{
+    call->too_large = size > call->body.max - call->written;
+    for (size_t done = 0; !call->too_large && done < size;) {
+        ssize_t n = write(call->fd, bytes + done, size - done);
+        if (n < 0 && errno != EINTR) {
+            call->fd_error = errno;
+            return 0;
+        }
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    call->written += size;
+    return call->too_large ? 0 : size;
+}
+
 static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata)
 {
     struct http_call *call = userdata;
+    if (call->fd > 0) {
+        return write_body(call, bytes, size * count);
+    }
     buf_add(&call->body, bytes, size * count);
     if (buf_failed(&call->body)) {
         call->too_large = true;
@@ -145,6 +170,11 @@ static void classify(const struct http_call *call, struct http_response *respons
         response->outcome = HTTP_TOO_LARGE;
         err_set(&response->err, ERR_HTTP_TOO_LARGE, "%s: the limit is %zu bytes", call->redacted,
                 call->body.max);
+        return;
+    }
+    if (call->fd_error != 0) {
+        response->outcome = HTTP_UNKNOWN;
+        (void)file_error(&response->err, call->fd_error, "write the body of", call->redacted);
         return;
     }
     long sent_bytes = 0;
@@ -468,6 +498,7 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     transfer_init(&call->t, http, deliver, discard);
     call->fn = fn;
     call->userdata = userdata;
+    call->fd = request->body_fd;
     call->tls = strncasecmp(request->url, "https://", 8) == 0;
     (void)str_copy(buf_str(&redacted), call->redacted, sizeof(call->redacted));
     buf_init(&call->body, request->max_body_bytes > 0 ? request->max_body_bytes : (size_t)1 << 20);

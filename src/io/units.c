@@ -588,8 +588,10 @@ int units_get(struct units *units, const char *unit, int64_t timeout_ms, units_s
 int units_job(struct units *units, enum units_verb verb, const char *unit, int64_t timeout_ms,
               units_job_fn fn, void *userdata, struct err *err)
 {
-    static const char *const methods[] = {
-        [UNITS_START] = "StartUnit", [UNITS_STOP] = "StopUnit", [UNITS_RESTART] = "RestartUnit"};
+    static const char *const methods[] = {[UNITS_START] = "StartUnit",
+                                          [UNITS_STOP] = "StopUnit",
+                                          [UNITS_RESTART] = "RestartUnit",
+                                          [UNITS_RELOAD] = "ReloadUnit"};
     struct call *call = NULL;
     int rc = call_new(units, unit, timeout_ms, &call, err);
     if (rc < 0) {

@@ -12,6 +12,7 @@
 #include "chat/telegram.h"
 #include "command/manifest.h"
 #include "command/runner.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "heartbeat.h"
 #include "io/http.h"
@@ -298,6 +299,8 @@ static int build_modules(struct ops *ops, struct err *err)
     if (rc < 0) {
         return rc;
     }
+    ops->deploy = deploy_new(&(struct deploy_options){
+        .loop = ops->loop, .config = o->config, .http = ops->http, .helpers = ops->helpers});
     rc = auditor_new(
         &(struct auditor_options){.loop = ops->loop,
                                   .clock = ops->clock,
@@ -341,6 +344,7 @@ static int build_commands(struct ops *ops, struct err *err)
     desk_actions(ops->desk, ops->actions);
     alerts_actions(ops->alerts, ops->actions);
     health_actions(ops->health, ops->actions);
+    deploy_actions(ops->deploy, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
@@ -539,6 +543,7 @@ void ops_free(struct ops *ops)
     manifest_list_free(ops->manifests);
     action_table_free(ops->actions);
     auditor_free(ops->auditor);
+    deploy_free(ops->deploy);
     health_free(ops->health);
     claude_free(ops->claude);
     desk_free(ops->desk);

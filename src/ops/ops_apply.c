@@ -8,6 +8,7 @@
 #include "chat/courier.h"
 #include "chat/telegram.h"
 #include "command/runner.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "heartbeat.h"
 #include "io/loop.h"
@@ -196,6 +197,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     notices_apply(&ops->notices, config);
     desk_apply(ops->desk, config);
     health_apply(ops->health, config, ops->units);
+    deploy_apply(ops->deploy, config);
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);

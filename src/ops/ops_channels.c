@@ -7,6 +7,7 @@
 #include "chat/courier.h"
 #include "chat/telegram.h"
 #include "command/runner.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/secret.h"
 #include "ops_internal.h"
@@ -209,6 +210,7 @@ void ops_channels_open(struct ops *ops)
         console_start(ops->console);
     }
     health_start(ops->health);
+    deploy_start(ops->deploy);
     auditor_start(ops->auditor);
     offer_pairing(ops);
 }

@@ -36,6 +36,7 @@ struct ops {
     struct access *access;
     struct desk *desk;
     struct health *health;
+    struct deploy *deploy;
     struct ledger ledger;
     struct claude *claude; /* NULL until there is a key */
     bool has_model;        /* there is a key now */

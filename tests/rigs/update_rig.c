@@ -6,6 +6,7 @@
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/secret.h"
 #include "ops/reload.h"
@@ -60,6 +61,7 @@ static void replace_actions(struct update_rig *rig)
     desk_actions(NULL, rig->described);
     alerts_actions(NULL, rig->described);
     health_actions(NULL, rig->described);
+    deploy_actions(NULL, rig->described);
     reload_actions(NULL, rig->described);
     auditor_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {

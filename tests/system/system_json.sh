@@ -10,7 +10,7 @@ cat > "$conf" <<YAML
 api: {port: 0}
 market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services:
-  checked: {url: "http://127.0.0.1:9", health_endpoint: "/health"}
+  checked: {url: "http://127.0.0.1:9", health_endpoint: "/health", release_root: "$WORK/root", release_unsigned: true}
   kept: {command: ["/bin/sleep", "1000"]}
 YAML
 
@@ -110,6 +110,12 @@ ask chart exposure
 ask export
 ask export decisions json
 ask export orders json
+mkdir "$WORK/folder" && echo x > "$WORK/folder/x"
+"$ND" release pack "$WORK/folder" --name checked --version 1 --out "$WORK/checked-1.tar.gz" > /dev/null
+ask stage checked "$WORK/checked-1.tar.gz"
+ask deploy checked within=1s
+ask deploy checked within=1s --yes
+ask releases checked
 ask nonsense
 ask restart nothing
 sed 's/seed: 5, speed: 600/seed: 5, speed: 60/' "$conf" > "$conf.new"
@@ -136,7 +142,6 @@ subcommand report --config "$conf" --state "$state" --json
 printf 'x\n' | "$ND" secret set CLAUDE_API_KEY --config "$conf" --state "$state" > /dev/null
 subcommand secret list --config "$conf" --state "$state" --json
 subcommand release key "$WORK/release.key" --json
-mkdir "$WORK/folder" && echo x > "$WORK/folder/x"
 subcommand release pack "$WORK/folder" --name demo --version 1 --out "$WORK/demo-1.tar.gz" --json
 subcommand release sign "$WORK/demo-1.tar.gz" --key "$WORK/release.key" --json
 subcommand release verify "$WORK/demo-1.tar.gz" --json

@@ -8,6 +8,7 @@
 #include "command/reply.h"
 #include "command/runner.h"
 #include "config/config.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/json.h"
 #include "io/loop.h"
@@ -246,6 +247,7 @@ static int setup(void **state)
                                           .state_dir = f->folder};
     assert_int_equal(health_new(&health, &f->health, &err), 0);
     health_actions(f->health, f->actions);
+    deploy_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
     action_table_add(f->actions, reload_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);

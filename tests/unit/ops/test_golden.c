@@ -5,6 +5,7 @@
 #include "alerts/alerts.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/file.h"
 #include "io/http.h"
@@ -16,6 +17,7 @@
 #include "store/trading.h"
 #include "trading/desk.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct scene {
@@ -27,6 +29,7 @@ struct scene {
     struct http *http;
     struct pool *helpers;
     struct health *health;
+    struct deploy *deploy;
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
@@ -35,6 +38,7 @@ struct scene {
     struct builtin builtin;
     struct action_table *actions;
     struct manifest_list *manifests;
+    char root[160];    /* of the releases */
     char full[131072]; /* the newest reply, with its data */
 };
 
@@ -89,8 +93,10 @@ static void open_health(struct scene *s)
 {
     struct config *config = &s->rig.config;
     for (int i = 0; i < config->service_count; i++) {
-        config->services[i].unit = config->services[i].url = config->services[i].health_endpoint =
-            "";
+        struct config_service *service = &config->services[i];
+        service->unit = service->url = service->health_endpoint = "";
+        service->release_root = service->release_name = service->release_token = "";
+        service->release_apply = "restart";
     }
     config->services[0].unit = "demo.service";
     static const char *command[] = {"/bin/true", NULL};
@@ -103,6 +109,11 @@ static void open_health(struct scene *s)
                                            .helpers = s->helpers,
                                            .state_dir = s->rig.folder};
     assert_int_equal(health_new(&options, &s->health, NULL), 0);
+    (void)snprintf(s->root, sizeof(s->root), "%s/demo", s->rig.folder);
+    config->services[0].release_root = s->root;
+    config->services[0].release_unsigned = true;
+    s->deploy = deploy_new(&(struct deploy_options){
+        .loop = s->rig.loop, .config = config, .http = s->http, .helpers = s->helpers});
 }
 
 static void open_auditor(struct scene *s)
@@ -148,6 +159,7 @@ static void open_commands(struct scene *s)
     desk_actions(NULL, s->actions);
     alerts_actions(s->alerts, s->actions);
     health_actions(s->health, s->actions);
+    deploy_actions(s->deploy, s->actions);
     reload_actions(s->reload, s->actions);
     auditor_actions(s->auditor, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
@@ -196,6 +208,7 @@ static int teardown(void **state)
     runner_free(TAKE(s->rig.runner));
     reload_free(s->reload);
     auditor_free(s->auditor);
+    deploy_free(s->deploy);
     health_free(s->health);
     alerts_free(s->alerts);
     manifest_list_free(s->manifests);
@@ -291,19 +304,58 @@ static void alerts_match_the_golden_files(void **state)
 /* Of a command that a helper works for, in real time. */
 static void check_later(struct scene *s, const char *line, const char *name)
 {
-    const char *ids[] = {NULL, NULL};
+    const char *ids[] = {s->rig.folder, NULL, NULL};
     char id[64] = "";
     send(s, line);
-    for (int i = 0; i < 2000 && s->full[0] == '\0'; i++) {
-        (void)usleep(5000);
+    for (int i = 0; i < 10000 && s->full[0] == '\0'; i++) {
+        (void)usleep(1000);
         loop_advance(s->rig.loop, 0);
     }
     const char *at = strstr(s->full, "\"id\":\"");
     if (at != NULL) {
         (void)snprintf(id, sizeof(id), "%.*s", (int)strcspn(at + 6, "\""), at + 6);
-        ids[0] = id;
+        ids[1] = id;
     }
     golden_check_reply(name, s->full, ids);
+}
+
+static void write_in(const struct scene *s, const char *name, struct str text)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", s->rig.folder, name);
+    assert_int_equal(file_write(path, text, 0644, NULL), 0);
+}
+
+/* 1.0 runs; a zip of a file makes 1.2. */
+static void releases_match_the_golden_files(void **state)
+{
+    static const char zip[] =
+        "\120\113\003\004\024\000\000\000\000\000\000\000\041\134\135\226\245\126"
+        "\004\000\000\000\004\000\000\000\007\000\000\000\166\145\162\163\151\157"
+        "\156\061\056\062\012\120\113\001\002\024\003\024\000\000\000\000\000\000"
+        "\000\041\134\135\226\245\126\004\000\000\000\004\000\000\000\007\000\000"
+        "\000\000\000\000\000\000\000\000\000\244\201\000\000\000\000\166\145\162"
+        "\163\151\157\156\120\113\005\006\000\000\000\000\001\000\001\000\065\000"
+        "\000\000\051\000\000\000\000\000";
+    struct scene *s = *state;
+    char path[256], line[300];
+    write_in(s, "demo-1.2.zip", str_n(zip, sizeof(zip) - 1));
+    check_later(s, "/releases demo", "releases_none");
+    (void)snprintf(line, sizeof(line), "/stage demo %s/demo-1.2.zip", s->rig.folder);
+    check_later(s, line, "stage");
+    /* The time at which it was unpacked is that of the test. */
+    write_in(s, "demo/info/1.2", STR_LIT("sha256 5f2b5c11ce1e4a11\nsigner \nbytes 12400000\n"));
+    write_in(s, "demo/info/1.0", STR_LIT("sha256 abc\nsigner 3b6a27bcceb6a42d62\nbytes 980\n"));
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof(path), "%s/releases/1.%d", s->root, i);
+        assert_int_equal(mkdir(path, 0755), 0);
+    }
+    write_in(s, "demo/history", STR_LIT("t go 1.1\nt go 1.0\n"));
+    (void)snprintf(path, sizeof(path), "%s/current", s->root);
+    assert_int_equal(symlink("releases/1.0", path), 0);
+    check_later(s, "/releases demo", "releases");
+    check_prompt(s, "/deploy demo 1.2", "deploy");
+    check_prompt(s, "/rollback demo", "rollback");
 }
 
 static void services_match_the_golden_files(void **state)
@@ -317,12 +369,7 @@ static void services_match_the_golden_files(void **state)
     check(s, "/services demo", "service");
     check_prompt(s, "/restart demo", "restart");
     check(s, "/plan restart demo", "plan");
-    send(s, "/logs prediction");
-    for (int i = 0; i < 2000 && s->full[0] == '\0'; i++) { /* a helper works in real time */
-        (void)usleep(5000);
-        loop_advance(s->rig.loop, 0);
-    }
-    golden_check_reply("logs", s->full, NULL);
+    check_later(s, "/logs prediction", "logs");
     assert_int_equal(file_write(log,
                                 STR_LIT("2026-11-18T09:00:00Z feed 1 lost\n"
                                         "2026-11-18T09:10:00Z order 12 took 80 ms\n"
@@ -380,5 +427,5 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
 
 UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_file),
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
-           SCENE_TEST(services_match_the_golden_files),
+           SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files))

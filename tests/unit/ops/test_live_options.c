@@ -4,6 +4,7 @@
 #include "../../../src/chat/telegram_internal.h"
 #include "../../../src/command/run.h"
 #include "../../../src/config/option.h"
+#include "../../../src/deploy/deploy_internal.h"
 #include "../../../src/health/health_internal.h"
 #include "../../../src/health/metrics.h"
 #include "../../../src/ops/ops_internal.h"
@@ -210,6 +211,11 @@ static bool in_health(struct rig *rig)
     return is_new(rig, rig->ops->health->options.config);
 }
 
+static bool in_deploy(struct rig *rig)
+{
+    return is_new(rig, rig->ops->deploy->o.config);
+}
+
 /* Retention: read by ops itself, each time. */
 static bool in_ops(struct rig *rig)
 {
@@ -324,6 +330,25 @@ static const struct live_row {
     {"monitoring.start_grace", "monitoring: {start_grace: 9s}\n", in_health, NULL},
     {"monitoring.flapping_after", "monitoring: {flapping_after: 4}\n", in_health, NULL},
     {"monitoring.flapping_window", "monitoring: {flapping_window: 9m}\n", in_health, NULL},
+    {"services.<name>.release_root",
+     "services: {w: {url: 'http://127.0.0.1:9', release_root: /srv/w}}\n", in_deploy, NULL},
+    {"services.<name>.release_name",
+     "services: {w: {url: 'http://127.0.0.1:9', release_name: x}}\n", in_deploy, NULL},
+    {"services.<name>.release_keys",
+     "services: {w: {url: 'http://127.0.0.1:9', release_keys: "
+     "['abababababababababababababababababababababababababababababababab']}}\n",
+     in_deploy, NULL},
+    {"services.<name>.release_unsigned",
+     "services: {w: {url: 'http://127.0.0.1:9', release_unsigned: true}}\n", in_deploy, NULL},
+    {"services.<name>.release_urls",
+     "services: {w: {url: 'http://127.0.0.1:9', release_urls: ['https://x.example/']}}\n",
+     in_deploy, NULL},
+    {"services.<name>.release_token",
+     "services: {w: {url: 'http://127.0.0.1:9', release_token: t0}}\n", in_deploy, NULL},
+    {"services.<name>.release_keep",
+     "services: {w: {url: 'http://127.0.0.1:9', release_keep: 3}}\n", in_deploy, NULL},
+    {"services.<name>.release_apply",
+     "services: {w: {url: 'http://127.0.0.1:9', release_apply: reload}}\n", in_deploy, NULL},
     {"monitoring.check_interval", "monitoring: {check_interval: 2s}\n", in_health, NULL},
     {"monitoring.alert_threshold", "monitoring: {alert_threshold: 2}\n", in_health, NULL},
     {"monitoring.log_retention", "monitoring: {log_retention: 2d}\n", in_ops, NULL},

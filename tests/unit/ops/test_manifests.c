@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "command/builtin.h"
 #include "command/manifest.h"
+#include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/embed.h"
 #include "io/file.h"
@@ -22,6 +23,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     desk_actions(NULL, table);
     alerts_actions(NULL, table);
     health_actions(NULL, table);
+    deploy_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;

@@ -1,0 +1,42 @@
+/*
+ * deploy.h: releases of the configured services, those with a release_root: actions to fetch,
+ * verify, unpack, switch to, go back from and remove them. Restarting and checking a service is not
+ * its business: commands such as /deploy compose deploy.* and service.* actions.
+ *
+ *     deploy = deploy_new(&(struct deploy_options){.loop = loop, .config = config, .http = http,
+ *                         .helpers = helpers});
+ *     deploy_actions(deploy, table);      // deploy.fetch .check .unpack .switch .back .prune .list
+ *     deploy_start(deploy);
+ *
+ * Always true: everything that waits for a disk runs on a helper; an artefact is unpacked only from
+ * a private copy that was verified there; a switch is one rename, so that after kill -9 at any
+ * moment a service has the old or the new release, and a run that is resumed says which.
+ * What is known of the releases (for prompts, which cannot wait) is what the last action of the
+ * service, the start or a reload has read.
+ * Ownership: config belongs to the caller and outlives the module, or the next deploy_apply.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "command/action.h"
+
+struct config;
+struct deploy;
+struct http;
+struct loop;
+struct pool;
+
+struct deploy_options {
+    struct loop *loop;
+    const struct config *config;
+    struct http *http;
+    struct pool *helpers;
+};
+
+struct deploy *deploy_new(const struct deploy_options *options);
+void deploy_free(struct deploy *deploy);
+void deploy_start(struct deploy *deploy);
+void deploy_apply(struct deploy *deploy, const struct config *config);
+/* deploy NULL: the actions are only described. */
+void deploy_actions(struct deploy *deploy, struct action_table *table);

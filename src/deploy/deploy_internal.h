@@ -1,0 +1,82 @@
+/*
+ * deploy_internal.h: shared by the files of this module.
+ *
+ *     struct work *work = work_new(deploy, call, err);     // NULL: the service cannot be deployed
+ *     work->run = unpack, work->show = show_unpacked;
+ *     return work_start(work, call, err);                  // ACTION_PENDING
+ *
+ * Thread: ops; the run of a work: a helper.
+ */
+#pragma once
+
+#include "accept.h"
+#include "config/config.h"
+#include "deploy/deploy.h"
+#include "incoming.h"
+
+struct fetch;
+struct pool_job;
+
+/* What the loop knows of the releases of one service. */
+struct known {
+    char service[32];
+    char root[LAYOUT_ROOT_SIZE];
+    bool read; /* layout is set */
+    struct layout layout;
+};
+
+struct deploy {
+    struct deploy_options o;
+    struct known *known[CONFIG_SERVICES_MAX]; /* of the services with a release_root, then NULL */
+    struct fetch *fetches;                    /* under way */
+};
+
+struct work {
+    /* Of the loop. */
+    struct deploy *deploy;
+    struct pool_job *job;
+    void (*show)(const struct work *work, struct action_call *call); /* after success */
+
+    /* Of the helper: copies, since the configuration may be replaced meanwhile. */
+    int (*run)(struct work *work, struct err *err);
+    atomic_bool stop;
+    char service[32];
+    char root[LAYOUT_ROOT_SIZE];
+    char version[RELEASE_VERSION_SIZE]; /* "": not given */
+    struct accept_policy policy;
+    int64_t now_us; /* when it began */
+    size_t keep;
+    bool reload; /* what applies a release: a reload, not a restart */
+
+    /* Its results. */
+    int rc;
+    struct err err;
+    struct layout_release release;
+    char from[RELEASE_VERSION_SIZE]; /* what was current before a switch */
+    bool there;                      /* it was unpacked already */
+    size_t removed;
+    bool read; /* layout is what is there now */
+    struct layout layout;
+};
+
+/* From the service and, if the action has it, the version of the call. NULL: ERR_SERVICE_UNKNOWN,
+ * ERR_RELEASE_ROOT. */
+struct work *work_new(struct deploy *deploy, struct action_call *call, struct err *err);
+/* Takes ownership, also if it fails. */
+int work_start(struct work *work, struct action_call *call, struct err *err);
+void work_cancel(struct action_call *call);
+struct known *deploy_known(struct deploy *deploy, const char *service);
+
+/* The entry of a service that can be deployed; NULL: ERR_SERVICE_UNKNOWN, ERR_RELEASE_ROOT. */
+const struct config_service *deploy_service(struct deploy *deploy, const char *name,
+                                            struct err *err);
+
+static inline int deploy_failed(const struct err *err)
+{
+    return err != NULL && err->id != ERR_NONE ? -err->id : -ERR_INTERNAL;
+}
+
+/* fetch.c: deploy.fetch */
+int fetch_run(struct action_call *call, struct err *err);
+void fetch_cancel(struct action_call *call);
+void fetch_free_all(struct deploy *deploy);

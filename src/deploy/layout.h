@@ -1,0 +1,61 @@
+/*
+ * layout.h: the folders of one service's releases.
+ *
+ *     <root>/releases/1.4.2/     the files of a release
+ *     <root>/info/1.4.2          what is known of it: sha256, signer, size, when it was unpacked
+ *     <root>/current             a link to releases/1.4.2
+ *     <root>/incoming/           an artefact that was fetched and is not unpacked yet
+ *     <root>/history             each switch: time, go or back, version
+ *     <root>/.lock               held while one of these changes
+ *
+ *     rc = layout_lock(root, &fd, err);               // RELEASE_BUSY: somebody else changes it
+ *     rc = layout_switch(root, "1.4.2", LAYOUT_GO, err);
+ *     rc = layout_read(root, &layout, err);
+ *
+ * Always true: a folder in releases/ is complete; `current` is replaced by a rename, so there is no
+ * moment without it. A switch is in the history before it happens; a last line that did not happen
+ * is ignored. The version before the current one is found by replaying the history: `go` adds a
+ * version, `back` returns to one and forgets those after it, so that two steps back never lead to
+ * the version that was just left.
+ * Thread: any; everything waits for the disk, so a helper calls it. Functions that change something
+ * need the lock.
+ */
+#pragma once
+
+#include "deploy/signature.h"
+#include "io/archive.h"
+
+#define LAYOUT_RELEASES_MAX 64
+#define LAYOUT_ROOT_SIZE    512
+
+struct layout_release {
+    char version[RELEASE_VERSION_SIZE];
+    char hash[SIGN_HASH_SIZE];     /* of the artefact; "": not known */
+    char signer[SIGN_PUBLIC_SIZE]; /* "": not signed, or not known */
+    int64_t bytes;                 /* of the artefact */
+    int64_t at_us;                 /* when it was unpacked; 0: not known */
+};
+
+struct layout {
+    char current[RELEASE_VERSION_SIZE];  /* "": none */
+    char previous[RELEASE_VERSION_SIZE]; /* of the releases that are there; "": none */
+    size_t count;
+    struct layout_release items[LAYOUT_RELEASES_MAX]; /* the newest first */
+};
+
+enum layout_way { LAYOUT_GO, LAYOUT_BACK };
+
+/* Makes the folders if there are none, removes what a crash left, and takes the lock. Closing the
+ * descriptor releases it. */
+int layout_lock(const char *root, int *ret_fd, struct err *err);
+/* Needs no lock. A root that does not exist has no releases. */
+int layout_read(const char *root, struct layout *ret, struct err *err);
+const struct layout_release *layout_find(const struct layout *layout, const char *version);
+
+/* Unpacks an artefact that was verified. 1: this release is there already. RELEASE_EXISTS: another
+ * artefact of the same version is. */
+int layout_unpack(const char *root, const char *artefact, const struct layout_release *release,
+                  const atomic_bool *stop, struct err *err);
+int layout_switch(const char *root, const char *version, enum layout_way way, struct err *err);
+/* Removes the oldest releases beyond `keep`; the current and the previous one always stay. */
+int layout_prune(const char *root, size_t keep, size_t *ret_removed, struct err *err);

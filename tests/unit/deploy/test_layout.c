@@ -1,0 +1,302 @@
+/* Runs what the helpers run, with real folders. */
+#include "../../../src/deploy/accept.h"
+#include "base/check.h"
+#include "io/file.h"
+#include "unit/io/scratch.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct place {
+    char folder[64];
+    char root[80];
+    int lock;
+    struct layout layout;
+};
+
+static void place_make(struct place *p)
+{
+    *p = (struct place){.folder = "/var/tmp/nightdesk-layout-XXXXXX", .lock = -1};
+    assert_non_null(mkdtemp(p->folder));
+    (void)snprintf(p->root, sizeof(p->root), "%s/root", p->folder);
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(layout_lock(p->root, &p->lock, NULL), 0);
+}
+
+static void place_remove(struct place *p)
+{
+    (void)close(p->lock);
+    assert_int_equal(file_remove_tree(p->folder, NULL), 0);
+}
+
+#define PLACE(p)                       \
+    AUTO(place_remove) struct place p; \
+    place_make(&(p))
+
+static void write_in(const struct place *p, const char *name, const char *text)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", p->folder, name);
+    assert_int_equal(file_write(path, str_c(text), 0644, NULL), 0);
+}
+
+/* Packs a release whose only file holds its version, and unpacks it; at orders them by age. */
+static int add_release(const struct place *p, const char *version, int64_t at_us)
+{
+    char folder[128], artefact[128], text[64];
+    struct layout_release r = {.at_us = at_us};
+    (void)snprintf(folder, sizeof(folder), "%s/src", p->folder);
+    (void)snprintf(artefact, sizeof(artefact), "%s/demo-%s.tar.gz", p->folder, version);
+    assert_true(mkdir(folder, 0755) == 0 || file_exists(folder));
+    (void)snprintf(text, sizeof(text), "%s of %lld", version, (long long)at_us);
+    write_in(p, "src/version", text);
+    assert_int_equal(archive_pack(folder, artefact, NULL, NULL), 0);
+    assert_int_equal(sign_hash_file(artefact, r.hash, &r.bytes, NULL), 0);
+    (void)str_copy(str_c(version), r.version, sizeof(r.version));
+    return layout_unpack(p->root, artefact, &r, NULL, NULL);
+}
+
+static const struct layout *look(struct place *p)
+{
+    struct err err = {0};
+    int rc = layout_read(p->root, &p->layout, &err);
+    assert_int_equal(rc, 0);
+    return &p->layout;
+}
+
+static void a_switch_is_a_link_and_remembers_what_was_before(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char path[160];
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    assert_int_equal(add_release(&p, "1.0", 1), 0);
+    assert_int_equal(add_release(&p, "1.1", 2), 0);
+    assert_string_equal(look(&p)->current, "");
+    assert_int_equal(layout_switch(p.root, "1.0", LAYOUT_GO, NULL), 0);
+    assert_string_equal(look(&p)->previous, "");
+    assert_int_equal(layout_switch(p.root, "1.1", LAYOUT_GO, NULL), 0);
+    (void)snprintf(path, sizeof(path), "%s/current/version", p.root);
+    assert_int_equal(file_read(path, &text, NULL), 0);
+    assert_string_equal(text.data, "1.1 of 2");
+    assert_string_equal(look(&p)->current, "1.1");
+    assert_string_equal(p.layout.previous, "1.0");
+    assert_int_equal(p.layout.count, 2);
+    assert_string_equal(p.layout.items[0].version, "1.1");
+    assert_int_equal(layout_switch(p.root, "2.0", LAYOUT_GO, NULL), -ERR_RELEASE_UNKNOWN);
+    assert_int_equal(layout_switch(p.root, "../1.0", LAYOUT_GO, NULL), -ERR_RELEASE_UNKNOWN);
+    assert_string_equal(look(&p)->current, "1.1");
+}
+
+/* After 1, 2 and back there is nothing before 1: a second step back must not return to 2. */
+static void two_steps_back_do_not_lead_forward(void **state)
+{
+    (void)state;
+    PLACE(p);
+    for (int i = 1; i <= 3; i++) {
+        const char version[] = {(char)('0' + i), '\0'};
+        assert_int_equal(add_release(&p, version, i), 0);
+        assert_int_equal(layout_switch(p.root, version, LAYOUT_GO, NULL), 0);
+    }
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_BACK, NULL), 0);
+    assert_string_equal(look(&p)->previous, "1");
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_BACK, NULL), 0);
+    assert_string_equal(look(&p)->previous, "");
+    assert_int_equal(layout_switch(p.root, "3", LAYOUT_GO, NULL), 0);
+    assert_string_equal(look(&p)->previous, "1");
+}
+
+static void the_history_is_bounded(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char path[160];
+    AUTO_BUF struct buf text = BUF_INIT(16384), long_text = BUF_INIT(16384);
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    for (int i = 0; i < 300; i++) {
+        buf_addf(&long_text, "2026-11-29T20:00:00Z go %d\n", i % 2 + 1);
+    }
+    write_in(&p, "root/history", long_text.data);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    assert_string_equal(look(&p)->previous, "2");
+    (void)snprintf(path, sizeof(path), "%s/history", p.root);
+    assert_int_equal(file_read(path, &text, NULL), 0);
+    size_t lines = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        lines += text.data[i] == '\n' ? 1 : 0;
+    }
+    assert_int_equal(lines, 100);
+}
+
+/* A crash after the line of the history, before the link: the line counts for nothing. */
+static void a_switch_that_did_not_happen_is_ignored(void **state)
+{
+    (void)state;
+    PLACE(p);
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    write_in(&p, "root/history", "t go 1\nt go 2\nt back 1\n");
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/current", p.root);
+    assert_int_equal(symlink("releases/2", path), 0);
+    assert_string_equal(look(&p)->previous, "1");
+    write_in(&p, "root/history", "t go 1\nt go 2\nt go 3\n");
+    assert_string_equal(look(&p)->previous, "1");
+    write_in(&p, "root/history", "\n\x01\xff garbage\nt go\nt go ../x\n");
+    assert_string_equal(look(&p)->previous, "");
+}
+
+/* What a crash leaves is removed with the next lock, and is no release meanwhile. */
+static void leftovers_are_no_releases_and_are_removed(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char path[160], hidden[160];
+    (void)snprintf(path, sizeof(path), "%s/releases/.unpack-AbCdEf", p.root);
+    (void)snprintf(hidden, sizeof(hidden), "%s/.current-AbCdEf", p.root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(symlink("releases/x", hidden), 0);
+    write_in(&p, "root/releases/.unpack-AbCdEf/file", "half");
+    write_in(&p, "root/info/9", "sha256 x\n");
+    assert_int_equal(look(&p)->count, 0);
+    (void)close(p.lock);
+    assert_int_equal(layout_lock(p.root, &p.lock, NULL), 0);
+    struct stat st;
+    assert_true(lstat(path, &st) < 0 && lstat(hidden, &st) < 0);
+}
+
+static void two_at_once_are_refused(void **state)
+{
+    (void)state;
+    PLACE(p);
+    int second = -1;
+    assert_int_equal(layout_lock(p.root, &second, NULL), -ERR_RELEASE_BUSY);
+    (void)close(p.lock);
+    assert_int_equal(layout_lock(p.root, &p.lock, NULL), 0);
+}
+
+static void a_version_never_means_two_things(void **state)
+{
+    (void)state;
+    PLACE(p);
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "1", 1), 1); /* the same artefact */
+    assert_int_equal(add_release(&p, "1", 2), -ERR_RELEASE_EXISTS);
+}
+
+static void pruning_keeps_the_newest_the_current_and_the_previous(void **state)
+{
+    (void)state;
+    PLACE(p);
+    size_t removed = 0;
+    for (int i = 1; i <= 6; i++) {
+        const char version[] = {(char)('0' + i), '\0'};
+        assert_int_equal(add_release(&p, version, i), 0);
+    }
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(layout_prune(p.root, 2, &removed, NULL), 0);
+    assert_int_equal(removed, 2); /* 3 and 4 */
+    assert_int_equal(look(&p)->count, 4);
+    assert_non_null(layout_find(&p.layout, "1"));
+    assert_non_null(layout_find(&p.layout, "2"));
+    assert_null(layout_find(&p.layout, "4"));
+    assert_non_null(layout_find(&p.layout, "5"));
+}
+
+static void what_is_no_link_is_not_replaced(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/current", p.root);
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), -ERR_RELEASE_LAYOUT);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink("/etc", path), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), -ERR_RELEASE_LAYOUT);
+}
+
+static void a_damaged_artefact_leaves_no_release(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char artefact[128];
+    const struct layout_release r = {.version = "1", .hash = "x"};
+    write_in(&p, "demo-1.tar.gz", "no archive");
+    (void)snprintf(artefact, sizeof(artefact), "%s/demo-1.tar.gz", p.folder);
+    assert_int_equal(layout_unpack(p.root, artefact, &r, NULL, NULL), -ERR_ARCHIVE_DAMAGED);
+    assert_int_equal(look(&p)->count, 0);
+    (void)snprintf(artefact, sizeof(artefact), "%s/info/1", p.root);
+    assert_false(file_exists(artefact));
+}
+
+/* ---------------------------------------------------------------- accepting */
+
+static void only_the_right_key_name_and_version_are_accepted(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char artefact[128];
+    const struct secret_key key = {{7}}, other = {{8}};
+    struct accept_policy policy = {.name = "demo", .key_count = 1};
+    struct layout_release r;
+    sign_public(&key, policy.keys[0]);
+    write_in(&p, "demo-1.tar.gz", "artefact");
+    (void)snprintf(artefact, sizeof(artefact), "%s/demo-1.tar.gz", p.folder);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_UNSIGNED);
+    const struct release_id id = {"demo", "1"}, foreign = {"web", "1"};
+    assert_int_equal(signature_make(artefact, &id, &other, NULL, NULL), 0);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_SIGNATURE);
+    policy.unsigned_allowed = true; /* an unknown signer is still refused */
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_SIGNATURE);
+    policy.unsigned_allowed = false;
+    assert_int_equal(signature_make(artefact, &foreign, &key, NULL, NULL), 0);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_NAME);
+    assert_int_equal(signature_make(artefact, &id, &key, NULL, NULL), 0);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), 0);
+    assert_string_equal(r.version, "1");
+    assert_string_equal(r.signer, policy.keys[0]);
+    (void)str_copy(str_c("2"), policy.version, sizeof(policy.version));
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_NAME);
+    policy.version[0] = '\0';
+    policy.key_count = 0; /* no keys: nothing is trusted */
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_SIGNATURE);
+}
+
+static void unsigned_releases_have_to_be_allowed(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char artefact[128];
+    struct accept_policy policy = {.name = "demo", .unsigned_allowed = true};
+    struct layout_release r;
+    write_in(&p, "demo-1.tar.gz", "abc");
+    write_in(&p, "x.tar.gz", "abc");
+    (void)snprintf(artefact, sizeof(artefact), "%s/demo-1.tar.gz", p.folder);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), 0);
+    assert_string_equal(r.version, "1");
+    assert_string_equal(r.signer, "");
+    (void)snprintf(artefact, sizeof(artefact), "%s/x.tar.gz", p.folder);
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), -ERR_RELEASE_NAME);
+    (void)str_copy(str_c("3"), policy.version, sizeof(policy.version));
+    assert_int_equal(accept_artefact(artefact, &policy, &r, NULL), 0);
+    assert_string_equal(r.version, "3");
+}
+
+UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_before),
+           cmocka_unit_test(two_steps_back_do_not_lead_forward),
+           cmocka_unit_test(the_history_is_bounded),
+           cmocka_unit_test(a_switch_that_did_not_happen_is_ignored),
+           cmocka_unit_test(leftovers_are_no_releases_and_are_removed),
+           cmocka_unit_test(two_at_once_are_refused),
+           cmocka_unit_test(a_version_never_means_two_things),
+           cmocka_unit_test(pruning_keeps_the_newest_the_current_and_the_previous),
+           cmocka_unit_test(what_is_no_link_is_not_replaced),
+           cmocka_unit_test(a_damaged_artefact_leaves_no_release),
+           cmocka_unit_test(only_the_right_key_name_and_version_are_accepted),
+           cmocka_unit_test(unsigned_releases_have_to_be_allowed))
