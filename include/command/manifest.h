@@ -23,6 +23,7 @@
 #include "access/access.h"
 #include "base/err.h"
 #include "command/action.h"
+#include "command/trigger.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -129,6 +130,7 @@ struct manifest {
     int alias_count;
     unsigned channels; /* bits 1 << enum channel: where the command exists */
     struct manifest_schedule schedule;
+    struct manifest_trigger trigger; /* an alert that makes it run by itself */
     bool deliver; /* scheduled: the reply is sent to the chats that receive alerts */
     char group[24];
     char summary[128];

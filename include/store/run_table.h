@@ -22,7 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_JSON_MAX ((size_t)256 * 1024)
+#define RUN_COMMAND_SIZE 64
+#define RUN_JSON_MAX     ((size_t)256 * 1024)
 
 struct run_new {
     const char *command;
@@ -69,6 +70,14 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
  * returns the number. */
 int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
                       struct err *err);
+/* How many runs of a command this user began at or after since_us with a value among its arguments;
+ * "": with any. */
+int run_table_count_of(struct ops_store *store, const char *command, const char *user,
+                       const char *value, int64_t since_us, int64_t *ret, struct err *err);
+/* Commands that people, not the program itself, began at or after since_us with a value among
+ * their arguments, each once; returns their number. */
+int run_table_by_people(struct ops_store *store, const char *value, int64_t since_us,
+                        char (*ret_commands)[RUN_COMMAND_SIZE], size_t max, struct err *err);
 /* Ends a run whose rows are unreadable or contradict each other, with state unknown. */
 int run_table_set_aside(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, size_t max,

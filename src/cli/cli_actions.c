@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "ops/reload.h"
 #include "trading/desk.h"
@@ -15,6 +16,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     alerts_actions(NULL, table);
     health_actions(NULL, table);
     deploy_actions(NULL, table);
+    autofix_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;

@@ -183,8 +183,9 @@ static int read_aliases(const struct manifest_reader *r, const struct yaml_node 
 static int read_channels(const struct manifest_reader *r, const struct yaml_node *root)
 {
     const struct yaml_node *list = yaml_get(root, "channels");
-    r->m->channels = list == NULL ? ~0U : 0;
-    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len == 0)) {
+    r->m->channels = list == NULL ? ~0U : 1U << CHANNEL_SCHEDULE; /* it may always run by itself */
+    if (list != NULL &&
+        (list->kind != YAML_SEQUENCE || (list->len == 0 && yaml_get(root, "trigger") == NULL))) {
         return manifest_complain(r, list, "channels must be a list such as [telegram, console]");
     }
     for (size_t i = 0; i < yaml_len(list); i++) {
@@ -318,10 +319,10 @@ static int read_protect(const struct manifest_reader *r, const struct yaml_node 
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
-        "command", "group", "summary",  "role",       "confirm",       "emergency",
-        "args",    "steps", "examples", "on_failure", "aliases",       "channels",
-        "every",   "at",    "deliver",  "always",     "second_factor", "four_eyes",
-        "rules",   "rate",  "protect",  NULL};
+        "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
+        "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
+        "deliver", "always",   "second_factor", "four_eyes", "rules",    "rate",      "protect",
+        "trigger", NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -331,7 +332,7 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
             0 ||
         (rc = manifest_steps_read(r, root, "always", &m->always, &m->always_count)) < 0 ||
         (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
-        (rc = read_examples(r, root)) < 0) {
+        (rc = manifest_trigger_read(r, root)) < 0 || (rc = read_examples(r, root)) < 0) {
         return rc;
     }
     if (m->step_count == 0) {

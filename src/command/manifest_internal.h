@@ -65,6 +65,8 @@ int manifest_rules_read(const struct manifest_reader *r, const struct yaml_node 
 /* After a mistake in the file at this path: nobody may run the command, unless it is on the safe
  * side. */
 void manifest_deny_all(struct manifest *m, const char *path);
+/* trigger.c: `trigger`, after the arguments and the schedule. */
+int manifest_trigger_read(const struct manifest_reader *r, const struct yaml_node *root);
 int manifest_rate_read(const struct manifest_reader *r, const struct yaml_node *root);
 int manifest_read_factor(const struct manifest_reader *r, const struct yaml_node *map,
                          enum manifest_factor *ret);

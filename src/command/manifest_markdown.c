@@ -98,6 +98,11 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
                  m->four_eyes ? " Asks a second person for approval." : "",
                  m->changes ? " Changes something: asks first when stale." : "",
                  m->protect ? " Its messages cannot be forwarded." : "");
+        if (m->trigger.alert[0] != '\0') {
+            buf_add_c(out, "\nRuns by itself ");
+            trigger_describe(&m->trigger, out);
+            buf_add_c(out, ".\n");
+        }
         for (int k = 0; k < m->rule_count; k++) {
             buf_add_c(out, "\nRule: ");
             manifest_rule_describe(m, &m->rules[k], out);

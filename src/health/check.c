@@ -99,6 +99,7 @@ void check_begin(struct check *check)
     ASSERT(!check->running);
     check->running = true;
     check->sure = false;
+    check->fault = CHECK_UNWELL;
     check->begun_mono_us = mono_us(check);
     check->kind->begin(check);
 }
@@ -159,6 +160,19 @@ int64_t check_timeout_us(const struct check *check)
     int64_t usual_us = CONFIRM_LATENCIES * check->latency_us;
     int64_t second_us = usual_us > CONFIRM_TIMEOUT_US ? usual_us : CONFIRM_TIMEOUT_US;
     return service_is_confirming(check->service) && second_us < longest_us ? second_us : longest_us;
+}
+
+const char *check_fault_name(enum check_fault fault)
+{
+    switch (fault) {
+    case CHECK_UNWELL:
+        return "unwell";
+    case CHECK_HUNG:
+        return "hung";
+    case CHECK_CRASHED:
+        return "crashed";
+    }
+    return "";
 }
 
 const char *check_result_name(enum check_result result)

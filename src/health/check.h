@@ -34,6 +34,10 @@ struct check_kind {
 
 enum check_result { CHECK_UNKNOWN, CHECK_PASSED, CHECK_FAILED };
 
+/* What kind of failure, the worst last. CRASHED: its process is not there, though nobody stopped
+ * it. HUNG: it does not answer in time. */
+enum check_fault { CHECK_UNWELL, CHECK_HUNG, CHECK_CRASHED };
+
 struct check {
     const struct check_kind *kind;
     struct service *service;
@@ -41,6 +45,7 @@ struct check {
     void *own; /* the kind's; NULL before its first run */
     bool running;
     bool sure;                /* a failure that no second look can change */
+    enum check_fault fault;   /* of a failure; the kind sets it before check_fail */
     enum check_result result; /* of the last run that ended */
     char reason[CHECK_REASON_SIZE];
     int64_t begun_mono_us;
@@ -67,6 +72,7 @@ bool check_same(const struct config_check *a, const struct config_check *b);
 bool check_is_kind(const struct check *check, const struct config_check *config);
 void check_begin(struct check *check);
 void check_cancel(struct check *check);
+const char *check_fault_name(enum check_fault fault);    /* "unwell" "hung" "crashed" */
 const char *check_result_name(enum check_result result); /* "unknown" "up" "down" */
 
 /* ---- for the kinds */

@@ -9,6 +9,7 @@ static void begin(struct check *check)
 {
     const struct child *child = &check->service->child;
     int64_t since_us = check->begun_mono_us - child->died_mono_us;
+    check->fault = CHECK_CRASHED;
     if (child->process == NULL && child->spawn_err.id != ERR_NONE) {
         check_fail(check, "%s: %s", err_info(child->spawn_err.id)->message,
                    child->spawn_err.context);

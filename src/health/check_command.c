@@ -62,6 +62,7 @@ static void on_end(struct process *process, int exit_code, void *userdata)
     str_make_safe(command->line);
     log_redact(command->line);
     if (command->late) {
+        check->fault = CHECK_HUNG;
         check_fail(check, "it did not end within %lld ms%s%s",
                    (long long)(check_timeout_us(check) / USEC_PER_MSEC), separator, command->line);
     } else if (exit_code == 0) {

@@ -108,6 +108,7 @@ static void judge(struct check *check, const void *data)
     if (seen->fault[0] == '\0') {
         check_pass(check);
     } else {
+        check->fault = CHECK_CRASHED;
         check_fail(check, "%s: %s", seen->fault, seen->path);
     }
 }

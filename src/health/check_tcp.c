@@ -10,6 +10,7 @@ static void on_connected(const struct http_response *response, void *userdata)
     int64_t limit_us = check->config.max_latency_us;
     check->own = NULL;
     if (response->outcome != HTTP_OK) {
+        check->fault = response->err.id == ERR_HTTP_TIMEOUT ? CHECK_HUNG : CHECK_UNWELL;
         check_fail(check, "%s", err_info(response->err.id)->message);
     } else if (limit_us > 0 && response->elapsed_us > limit_us) {
         check_fail(check, "it took %lld ms to connect; the limit is %lld ms",

@@ -75,8 +75,10 @@ static void on_state(const struct units_state *state, const struct err *err, voi
                strcmp(state->active, "refreshing") == 0) {
         check_pass(check);
     } else if (strcmp(state->active, "failed") == 0 && !state->has_job) {
+        check->fault = CHECK_CRASHED;
         check_fail_sure(check, "unit failed: %s%s", state->result, end);
     } else if (strcmp(state->sub, "auto-restart") == 0) {
+        check->fault = CHECK_CRASHED;
         check_fail(check, "unit ended (%s%s); systemd will start it again", state->result, end);
     } else {
         check_fail(check, "unit is %s (%s)", state->active, state->sub);

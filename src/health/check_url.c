@@ -89,6 +89,7 @@ static void judge(struct check *check, const struct http_response *response)
     char reason[CHECK_REASON_SIZE];
     bool whole = response->outcome == HTTP_OK;
     if (!whole && response->outcome != HTTP_TOO_LARGE) {
+        check->fault = response->err.id == ERR_HTTP_TIMEOUT ? CHECK_HUNG : CHECK_UNWELL;
         check_fail(check, "%s", err_info(response->err.id)->message);
     } else if (!is_expected(config, response->status)) {
         char wanted[24] = "200 to 299";

@@ -151,6 +151,19 @@ static void fingerprint_of(const char *name, char *dst, size_t size)
     (void)snprintf(dst, size, "service:%s", name);
 }
 
+/* The worst of its failed checks: that it does not answer follows from that it does not run. */
+static enum check_fault fault_of(const struct service *service)
+{
+    enum check_fault worst = CHECK_UNWELL;
+    for (size_t i = 0; i < service->check_count; i++) {
+        const struct check *check = service->checks[i];
+        if (check->result == CHECK_FAILED && check->fault > worst) {
+            worst = check->fault;
+        }
+    }
+    return worst;
+}
+
 static void begin_evidence(struct json_out *out, const char *service, const char *figure)
 {
     char pointer[128];
@@ -172,6 +185,13 @@ static void add_evidence(struct buf *text, const struct service *service, const 
     json_out_end(&out);
     begin_evidence(&out, name, "last_check");
     json_out_text(&out, "value", service->detail);
+    json_out_end(&out);
+    begin_evidence(&out, name, "fault");
+    json_out_text(&out, "value", check_fault_name(fault_of(service)));
+    json_out_end(&out);
+    begin_evidence(&out, name, "can_restart");
+    json_out_bool(&out, "value",
+                  service->config->unit[0] != '\0' || service->config->command.count > 0);
     json_out_end(&out);
     json_out_end(&out);
 }

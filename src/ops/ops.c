@@ -13,6 +13,7 @@
 #include "command/manifest.h"
 #include "command/runner.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "heartbeat.h"
 #include "io/http.h"
@@ -103,6 +104,14 @@ static unsigned report_late(const struct desk_late *late, void *userdata)
 static const struct snapshot *read_snapshot(void *desk)
 {
     return desk_snapshot(desk);
+}
+
+/* Whether a service may be restarted unnoticed. */
+static bool is_quiet(void *userdata)
+{
+    const struct ops *ops = userdata;
+    const struct snapshot *snapshot = desk_snapshot(ops->desk);
+    return snapshot->open_orders + snapshot->unknown_orders == 0 && runner_active(ops->runner) == 0;
 }
 
 static void on_spin(uint64_t iterations, const char *busiest, void *userdata)
@@ -345,6 +354,13 @@ static int build_commands(struct ops *ops, struct err *err)
     alerts_actions(ops->alerts, ops->actions);
     health_actions(ops->health, ops->actions);
     deploy_actions(ops->deploy, ops->actions);
+    ops->autofix = autofix_new(&(struct autofix_options){.clock = ops->clock,
+                                                         .store = ops->store,
+                                                         .access = ops->access,
+                                                         .alerts = ops->alerts,
+                                                         .quiet = is_quiet,
+                                                         .userdata = ops});
+    autofix_actions(ops->autofix, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
@@ -392,7 +408,10 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .odd_row_userdata = ops},
                     &ops->runner, err);
     ops->commands.runner = ops->runner;
-    return rc < 0 ? rc : runner_recover(ops->runner, err);
+    if (rc == 0 && (rc = runner_recover(ops->runner, err)) == 0) {
+        autofix_start(ops->autofix, ops->manifests, ops->runner);
+    }
+    return rc;
 }
 
 /* A reload may make another heartbeat. */
@@ -539,6 +558,7 @@ void ops_free(struct ops *ops)
     ops->webhook = NULL;
     heartbeat_free(ops->heartbeat);
     runner_free(ops->runner);
+    autofix_free(ops->autofix);
     ops_commands_release(&ops->commands);
     manifest_list_free(ops->manifests);
     action_table_free(ops->actions);

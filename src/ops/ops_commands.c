@@ -112,6 +112,9 @@ int ops_commands_scheduled(const struct manifest *m, const struct reply *result,
     (void)snprintf(fingerprint, sizeof(fingerprint), "schedule:%s", m->name);
     (void)snprintf(title, sizeof(title), "scheduled command %s %s", m->name,
                    result == NULL ? "did not run" : "failed");
+    if (m->trigger.alert[0] != '\0') {
+        return 0; /* health/autofix.h tells the result */
+    }
     if (failure->id == ERR_COMMAND_CANCELLED) {
         return 0; /* a person wanted it so; it has neither succeeded nor failed */
     }

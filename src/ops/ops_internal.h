@@ -37,6 +37,7 @@ struct ops {
     struct desk *desk;
     struct health *health;
     struct deploy *deploy;
+    struct autofix *autofix;
     struct ledger ledger;
     struct claude *claude; /* NULL until there is a key */
     bool has_model;        /* there is a key now */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "chat/telegram.h"
 #include "command/runner.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "io/log_file.h"
 #include "io/loop.h"
@@ -222,6 +223,7 @@ void ops_tick(void *userdata)
     }
     if (ops->ready && ops_watch_trusts_clock(&ops->watch)) {
         ops_commands_tick(&ops->commands, clock_wall_us(ops->clock), now_us);
+        autofix_tick(ops->autofix);
     }
     ops_audit_tick(ops, now_us);
     sync_store(ops);

@@ -199,6 +199,40 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
     return (int)n;
 }
 
+/* Runs get their ids as they begin, so only the newest are looked at. */
+#define NEWEST                                                    \
+    "id > (SELECT coalesce(max(id), 0) - 2000 FROM command_runs)" \
+    " AND created_us >= ?1"
+
+#define WITH_VALUE "(?2 = '' OR EXISTS (SELECT 1 FROM json_each(args) AS a WHERE a.value = ?2))"
+
+int run_table_count_of(struct ops_store *store, const char *command, const char *user,
+                       const char *value, int64_t since_us, int64_t *ret, struct err *err)
+{
+    return db_get_i64(
+        store->db,
+        "SELECT count(*) FROM command_runs WHERE " NEWEST " AND " WITH_VALUE
+        " AND command = ?3 AND user_name = ?4",
+        DB_VALUES(DB_I64(since_us), DB_TEXT_C(value), DB_TEXT_C(command), DB_TEXT_C(user)), 0, ret,
+        err);
+}
+
+int run_table_by_people(struct ops_store *store, const char *value, int64_t since_us,
+                        char (*ret_commands)[RUN_COMMAND_SIZE], size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc =
+        db_query(store->db,
+                 "SELECT DISTINCT command FROM command_runs WHERE " NEWEST " AND " WITH_VALUE
+                 " AND channel <> 'schedule' LIMIT ?3",
+                 DB_VALUES(DB_I64(since_us), DB_TEXT_C(value), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        str_cut(db_text(rows, 0), ret_commands[n++], RUN_COMMAND_SIZE);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
 int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
                       struct err *err)
 {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "io/secret.h"
 #include "ops/reload.h"
@@ -62,6 +63,7 @@ static void replace_actions(struct update_rig *rig)
     alerts_actions(NULL, rig->described);
     health_actions(NULL, rig->described);
     deploy_actions(NULL, rig->described);
+    autofix_actions(NULL, rig->described);
     reload_actions(NULL, rig->described);
     auditor_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {

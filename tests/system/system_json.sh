@@ -76,6 +76,7 @@ ask rule_add avoid "rsi > 70 and symbol == DOGE-USD" "too hot"
 ask rules
 ask rule_activate 1
 ask services
+ask autofix
 ask plan restart checked
 ask logs checked
 ask logs kept patterns

@@ -9,6 +9,7 @@
 #include "command/runner.h"
 #include "config/config.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "io/json.h"
 #include "io/loop.h"
@@ -248,6 +249,7 @@ static int setup(void **state)
     assert_int_equal(health_new(&health, &f->health, &err), 0);
     health_actions(f->health, f->actions);
     deploy_actions(NULL, f->actions);
+    autofix_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
     action_table_add(f->actions, reload_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);

@@ -177,8 +177,8 @@ static void every_command_has_golden_files(void **state)
     int commands = 0, missing = 0;
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         struct str name = str_c(f->path);
-        if (!str_starts(name, folder)) {
-            continue;
+        if (!str_starts(name, folder) || strstr(f->data, "\nchannels: []\n") != NULL) {
+            continue; /* nobody sees the replies of those that only run by themselves */
         }
         name = str_n(name.ptr + strlen(folder), name.len - strlen(folder) - strlen("yaml"));
         commands++;

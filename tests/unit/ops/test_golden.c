@@ -6,6 +6,7 @@
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "io/file.h"
 #include "io/http.h"
@@ -30,6 +31,7 @@ struct scene {
     struct pool *helpers;
     struct health *health;
     struct deploy *deploy;
+    struct autofix *autofix;
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
@@ -160,6 +162,11 @@ static void open_commands(struct scene *s)
     alerts_actions(s->alerts, s->actions);
     health_actions(s->health, s->actions);
     deploy_actions(s->deploy, s->actions);
+    s->autofix = autofix_new(&(struct autofix_options){.clock = &s->rig.clock.clock,
+                                                       .store = s->rig.store,
+                                                       .access = s->rig.access,
+                                                       .alerts = s->alerts});
+    autofix_actions(s->autofix, s->actions);
     reload_actions(s->reload, s->actions);
     auditor_actions(s->auditor, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
@@ -175,6 +182,7 @@ static void open_commands(struct scene *s)
                                            .decorate_userdata = s};
     runner_free(s->rig.runner);
     assert_int_equal(runner_new(&options, &s->rig.runner, &err), 0);
+    autofix_start(s->autofix, s->manifests, s->rig.runner);
 }
 
 static int setup(void **state)
@@ -209,6 +217,7 @@ static int teardown(void **state)
     reload_free(s->reload);
     auditor_free(s->auditor);
     deploy_free(s->deploy);
+    autofix_free(s->autofix);
     health_free(s->health);
     alerts_free(s->alerts);
     manifest_list_free(s->manifests);
@@ -367,6 +376,7 @@ static void services_match_the_golden_files(void **state)
         file_write(log, STR_LIT("12:05:06 ready\n12:05:07 the feed is silent\n"), 0600, NULL), 0);
     check(s, "/services", "services");
     check(s, "/services demo", "service");
+    check(s, "/autofix", "autofix");
     check_prompt(s, "/restart demo", "restart");
     check(s, "/plan restart demo", "plan");
     check_later(s, "/logs prediction", "logs");

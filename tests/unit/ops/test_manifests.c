@@ -5,6 +5,7 @@
 #include "command/builtin.h"
 #include "command/manifest.h"
 #include "deploy/deploy.h"
+#include "health/autofix.h"
 #include "health/health.h"
 #include "io/embed.h"
 #include "io/file.h"
@@ -24,6 +25,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     alerts_actions(NULL, table);
     health_actions(NULL, table);
     deploy_actions(NULL, table);
+    autofix_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;

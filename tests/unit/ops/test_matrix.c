@@ -225,14 +225,15 @@ static void read_command(const struct update_rig *rig, const struct embedded_fil
                          struct command *ret)
 {
     struct err err = {0};
-    *ret = (struct command){.on_telegram = true};
+    *ret = (struct command){0};
     assert_int_equal(yaml_parse(str_n(file->data, file->size), file->path, &ret->file, &err), 0);
     ret->root = yaml_root(ret->file);
     assert_true(str_copy(yaml_text(yaml_get(ret->root, "command")), ret->name, sizeof(ret->name)));
     const struct yaml_node *channels = yaml_get(ret->root, "channels");
+    ret->on_telegram = channels == NULL;
     for (size_t i = 0; i < yaml_len(channels); i++) {
         ret->on_telegram =
-            (i > 0 && ret->on_telegram) || str_equal_c(yaml_text(yaml_at(channels, i)), "telegram");
+            ret->on_telegram || str_equal_c(yaml_text(yaml_at(channels, i)), "telegram");
     }
     static const char *const lists[] = {"steps", "on_failure", "always"};
     for (size_t i = 0; i < COUNT_OF(lists); i++) {

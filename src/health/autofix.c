@@ -1,0 +1,422 @@
+#include "health/autofix.h"
+
+#include "access/access.h"
+#include "alerts/alerts.h"
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "command/manifest.h"
+#include "command/runner.h"
+#include "io/json_out.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "store/run_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define USER       "autofix"
+#define VALUE_OFF  "autofix.off"
+#define PERSON_US  (10 * USEC_PER_MIN)
+#define ALERTS_MAX 16 /* the worst are looked at */
+#define GIVEN_UP   64
+#define PEOPLE_MAX 16
+#define LOOK_US    (2 * USEC_PER_SEC)
+#define LOCKED_US                                                                   \
+    (20 * USEC_PER_SEC) /* until the next look, after a person's run was in the way \
+                         */
+
+/* The fix that is under way. */
+struct fix {
+    const struct manifest *m; /* a reference; NULL: none */
+    int64_t alert_id;
+    char item[TRIGGER_ITEM_SIZE];
+    bool running;       /* the run has not ended */
+    struct err failure; /* of the run */
+    int64_t begun_mono_us;
+    int64_t ended_mono_us;
+};
+
+struct autofix {
+    struct autofix_options o;
+    const struct manifest_list *manifests;
+    struct runner *runner; /* NULL before autofix_start */
+    bool off;
+    struct fix now;
+    int64_t look_mono_us;       /* not before this time */
+    int64_t given_up[GIVEN_UP]; /* ids of alerts that were escalated, the newest GIVEN_UP */
+    size_t given_up_next;
+};
+
+static int64_t mono_us(const struct autofix *autofix)
+{
+    return clock_mono_us(autofix->o.clock);
+}
+
+static int64_t wall_us(const struct autofix *autofix)
+{
+    return clock_wall_us(autofix->o.clock);
+}
+
+struct autofix *autofix_new(const struct autofix_options *options)
+{
+    struct autofix *autofix = calloc(1, sizeof(*autofix));
+    int64_t off = 0;
+    ASSERT(autofix != NULL);
+    autofix->o = *options;
+    autofix->off = ops_store_get_i64(options->store, VALUE_OFF, 0, &off, NULL) == 0 && off != 0;
+    return autofix;
+}
+
+static void forget(struct autofix *autofix)
+{
+    manifest_unref(autofix->now.m);
+    autofix->now = (struct fix){0};
+}
+
+void autofix_free(struct autofix *autofix)
+{
+    if (autofix == NULL) {
+        return;
+    }
+    forget(autofix);
+    free(autofix);
+}
+
+void autofix_start(struct autofix *autofix, const struct manifest_list *manifests,
+                   struct runner *runner)
+{
+    autofix->manifests = manifests;
+    autofix->runner = runner;
+}
+
+/* ------------------------------------------------------------------ the result */
+
+static bool has_given_up(const struct autofix *autofix, int64_t alert_id)
+{
+    for (size_t i = 0; i < GIVEN_UP; i++) {
+        if (autofix->given_up[i] == alert_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Raises the alert to critical, which sends a new message. */
+static void escalate(struct autofix *autofix, const struct alert *alert, const char *what)
+{
+    autofix->given_up[autofix->given_up_next++ % GIVEN_UP] = alert->id;
+    AUTO_BUF struct buf text = BUF_INIT(ALERT_TEXT_SIZE + 512);
+    buf_addf(&text, "%s %s", what, alert->description);
+    struct alert_spec spec = {.type = alert->type,
+                              .severity = SEVERITY_CRITICAL,
+                              .source = alert->source,
+                              .fingerprint = alert->fingerprint,
+                              .title = alert->title,
+                              .description = text.data,
+                              .evidence_json = alert->evidence,
+                              .recommendation = alert->recommendation,
+                              .check_json = alert->check_json[0] != '\0' ? alert->check_json : NULL,
+                              .status = ALERT_OPEN};
+    struct err err = {0};
+    int64_t id = 0;
+    if (alerts_raise(autofix->o.alerts, &spec, &id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not escalate an alert that was not fixed");
+    }
+}
+
+static void on_ended(const struct reply *reply, const struct err *err, void *userdata)
+{
+    struct autofix *autofix = userdata;
+    (void)reply;
+    autofix->now.running = false;
+    autofix->now.ended_mono_us = mono_us(autofix);
+    if (err != NULL) {
+        autofix->now.failure = *err;
+    }
+}
+
+/* The run has ended: has the alert resolved? */
+static void verify(struct autofix *autofix)
+{
+    const struct fix *fix = &autofix->now;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    AUTO_FREE struct alert *memory = alert;
+    ASSERT(alert != NULL);
+    struct err err = {0};
+    int rc = alert_table_get(autofix->o.store, fix->alert_id, alert, &err);
+    int64_t waited_us = mono_us(autofix) - fix->ended_mono_us;
+    if (rc == 0 && (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED)) {
+        if (fix->failure.id == ERR_NONE && waited_us < fix->m->trigger.verify_us) {
+            return;
+        }
+        AUTO_BUF struct buf what = BUF_INIT(256);
+        buf_addf(&what, "nightdesk ran %s%s%s by itself, and ", fix->m->name,
+                 fix->item[0] != '\0' ? " " : "", fix->item);
+        if (fix->failure.id == ERR_NONE) {
+            buf_add_c(&what, "it did not help");
+        } else {
+            buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
+        }
+        LOG(WARNING, "%s", what.data);
+        if (alerts_note(autofix->o.alerts, alert->fingerprint, what.data, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "could not note that a fix did not help");
+        }
+    } else if (rc == 0) {
+        LOG(NOTICE, "%s: fixed by %s after %lld s", alert->title, fix->m->name,
+            (long long)((mono_us(autofix) - fix->begun_mono_us) / USEC_PER_SEC));
+    }
+    forget(autofix);
+}
+
+/* ------------------------------------------------------------------ may it run? */
+
+static bool person_works_on(const struct autofix *autofix, const char *item)
+{
+    char commands[PEOPLE_MAX][RUN_COMMAND_SIZE];
+    struct err err = {0};
+    if (item[0] == '\0') {
+        return false;
+    }
+    int count = run_table_by_people(autofix->o.store, item, wall_us(autofix) - PERSON_US, commands,
+                                    PEOPLE_MAX, &err);
+    for (int i = 0; i < count; i++) {
+        const struct manifest *m = manifest_find(autofix->manifests, commands[i]);
+        if (m == NULL || m->changes) {
+            return true;
+        }
+    }
+    return count < 0; /* unknown */
+}
+
+/* How often it ran for this item; negative: unknown. */
+static int64_t attempts(const struct autofix *autofix, const struct manifest *m, const char *item)
+{
+    int64_t count = 0;
+    struct err err = {0};
+    int rc = run_table_count_of(autofix->o.store, m->name, USER, item,
+                                wall_us(autofix) - m->trigger.within_us, &count, &err);
+    return rc < 0 ? rc : count;
+}
+
+static int submit(struct autofix *autofix, const struct manifest *m, const char *item)
+{
+    AUTO_BUF struct buf args = BUF_INIT(256);
+    struct principal who;
+    struct err err = {0};
+    int rc = access_identify(autofix->o.access, CHANNEL_SCHEDULE, 0, &who);
+    ASSERT(rc == 0);
+    (void)str_copy(STR_LIT(USER), who.name, sizeof(who.name));
+    struct json_out out = JSON_OUT(&args);
+    json_out_object(&out, NULL);
+    if (item[0] != '\0') {
+        json_out_text(&out, m->args[0].rule.name, item);
+    }
+    json_out_end(&out);
+    const struct invocation in = {.line = m->name,
+                                  .args_json = args.data,
+                                  .who = &who,
+                                  .on_reply = on_ended,
+                                  .userdata = autofix};
+    rc = runner_submit(autofix->runner, &in, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not begin a fix; trying again");
+    }
+    return rc;
+}
+
+static bool is_due(const struct autofix *autofix, const struct manifest *m,
+                   const struct alert *alert, struct json_object *evidence, char *ret_item)
+{
+    bool holds = false;
+    struct err err = {0};
+    return trigger_matches(&m->trigger, alert->fingerprint, ret_item) &&
+           wall_us(autofix) - alert->created_us >= m->trigger.after_us &&
+           trigger_holds(&m->trigger, evidence, autofix->o.quiet(autofix->o.userdata), &holds,
+                         &err) == 0 &&
+           holds;
+}
+
+/* True if the alert is dealt with: a fix has begun, or there is none left to try. */
+static bool try_fix(struct autofix *autofix, const struct manifest *m, const struct alert *alert,
+                    const char *item)
+{
+    struct fix *fix = &autofix->now;
+    if (alerts_in_maintenance(autofix->o.alerts, item[0] != '\0' ? item : NULL) ||
+        person_works_on(autofix, item)) {
+        return false;
+    }
+    int64_t before = attempts(autofix, m, item);
+    if (before >= m->trigger.times) {
+        AUTO_BUF struct buf what = BUF_INIT(256);
+        buf_addf(&what, "nightdesk ran %s %lld times within ", m->name, (long long)before);
+        clock_add_duration(&what, m->trigger.within_us);
+        buf_add_c(&what, " and does not try again by itself.");
+        escalate(autofix, alert, what.data);
+        return true;
+    }
+    if (before < 0) {
+        return false;
+    }
+    *fix = (struct fix){.m = manifest_ref(m),
+                        .alert_id = alert->id,
+                        .running = true,
+                        .begun_mono_us = mono_us(autofix)};
+    (void)str_copy(str_c(item), fix->item, sizeof(fix->item));
+    LOG(NOTICE, "running %s %s by itself: %s", m->name, item, alert->title);
+    if (submit(autofix, m, item) < 0) {
+        forget(autofix);
+    } else if (!fix->running && fix->failure.id == ERR_COMMAND_LOCKED) {
+        autofix->look_mono_us = mono_us(autofix) + LOCKED_US; /* somebody works on it */
+        forget(autofix);
+    } else if (!fix->running && fix->failure.id != ERR_NONE &&
+               attempts(autofix, m, item) == before) {
+        /* It was refused, and would be again. */
+        AUTO_BUF struct buf what = BUF_INIT(512);
+        buf_addf(&what, "nightdesk cannot run %s by itself: %s.", m->name,
+                 err_info(fix->failure.id)->message);
+        escalate(autofix, alert, what.data);
+        forget(autofix);
+    }
+    return true;
+}
+
+static bool look_at(struct autofix *autofix, const struct alert *alert)
+{
+    AUTO_JSON struct json_object *evidence = NULL;
+    const struct manifest *m;
+    char item[TRIGGER_ITEM_SIZE];
+    (void)json_parse(str_c(alert->evidence), &JSON_LIMITS_DEFAULT, &evidence, NULL);
+    for (size_t i = 0; (m = manifest_at(autofix->manifests, i)) != NULL; i++) {
+        if (m->trigger.alert[0] != '\0' && is_due(autofix, m, alert, evidence, item) &&
+            try_fix(autofix, m, alert, item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look(struct autofix *autofix)
+{
+    int64_t open[SEVERITY_CRITICAL + 1] = {0};
+    struct err err = {0};
+    int64_t total = 0;
+    if (alert_table_counts(autofix->o.store, open, &err) < 0) {
+        return;
+    }
+    for (int i = 0; i <= SEVERITY_CRITICAL; i++) {
+        total += open[i];
+    }
+    if (total == 0) {
+        return;
+    }
+    struct alert *alerts = calloc(ALERTS_MAX, sizeof(*alerts));
+    AUTO_FREE struct alert *memory = alerts;
+    ASSERT(alerts != NULL);
+    const struct alert_query query = {.statuses = 1U << ALERT_OPEN};
+    int count = alert_table_list(autofix->o.store, &query, alerts, ALERTS_MAX, &err);
+    for (int i = 0; i < count; i++) {
+        if (!has_given_up(autofix, alerts[i].id) && look_at(autofix, &alerts[i])) {
+            return;
+        }
+    }
+}
+
+void autofix_tick(struct autofix *autofix)
+{
+    if (autofix->runner == NULL) {
+        return;
+    }
+    if (autofix->now.m != NULL) {
+        if (!autofix->now.running) {
+            verify(autofix);
+        }
+        return;
+    }
+    if (!autofix->off && mono_us(autofix) >= autofix->look_mono_us) {
+        autofix->look_mono_us = mono_us(autofix) + LOOK_US;
+        look(autofix);
+    }
+}
+
+/* ------------------------------------------------------------------ actions */
+
+static void add_playbook(struct reply *reply, struct json_out *data, const struct manifest *m)
+{
+    const struct manifest_trigger *trigger = &m->trigger;
+    reply_item(reply, "{}, at most {} times in {}", cell_text(m->summary),
+               cell_count(trigger->times), cell_duration(trigger->within_us));
+    json_out_object(data, NULL);
+    json_out_text(data, "command", m->name);
+    json_out_text(data, "alert", trigger->alert);
+    json_out_text(data, "when", trigger->when);
+    json_out_i64(data, "times", trigger->times);
+    json_out_double(data, "within_s", (double)trigger->within_us / (double)USEC_PER_SEC);
+    json_out_end(data);
+}
+
+static void show_status(const struct autofix *autofix, struct reply *reply)
+{
+    const struct manifest *m;
+    reply_title(reply, autofix->off ? TONE_WARN : TONE_GOOD, "Auto-fix is %s",
+                autofix->off ? "off" : "on");
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_bool(&data, "on", !autofix->off);
+    if (autofix->now.m != NULL) {
+        reply_para(reply, "Under way: {} {}", cell_text(autofix->now.m->name),
+                   cell_text(autofix->now.item));
+        json_out_text(&data, "now", autofix->now.m->name);
+    }
+    json_out_array(&data, "playbooks");
+    for (size_t i = 0; (m = manifest_at(autofix->manifests, i)) != NULL; i++) {
+        if (m->trigger.alert[0] != '\0') {
+            add_playbook(reply, &data, m);
+        }
+    }
+    json_out_end(&data);
+}
+
+static int set_switch(struct action_call *call, struct err *err)
+{
+    struct autofix *autofix = action_userdata(call);
+    const char *to = action_text(call, "to");
+    if (strcmp(to, "status") != 0) {
+        bool off = strcmp(to, "off") == 0;
+        int rc = ops_store_write_i64(autofix->o.store, VALUE_OFF, off ? 1 : 0, err);
+        if (rc < 0) {
+            return rc;
+        }
+        autofix->off = off;
+    }
+    show_status(autofix, action_reply(call));
+    return ACTION_DONE;
+}
+
+static int recover_switch(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    const struct autofix *autofix = action_userdata(call);
+    (void)err;
+    const char *to = action_text(call, "to");
+    *ret_happened = strcmp(to, "status") == 0 || autofix->off == (strcmp(to, "off") == 0);
+    return 0;
+}
+
+static const struct action actions[] = {
+    {.name = "autofix.switch",
+     .summary = "What nightdesk fixes by itself; lets it, or not",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = ACTION_PARAMS({.name = "to",
+                              .type = PARAM_CHOICE,
+                              .choices = "on|off|status",
+                              .required = true,
+                              .help = "on or off; status leaves it as it is"}),
+     .run = set_switch,
+     .recover = recover_switch},
+    {0},
+};
+
+void autofix_actions(struct autofix *autofix, struct action_table *table)
+{
+    action_table_add(table, actions, autofix);
+}

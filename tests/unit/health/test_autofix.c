@@ -1,0 +1,299 @@
+/* Auto-fix with a real runner: what an alert triggers, what holds it back, and the result. */
+#include "alerts/alerts.h"
+#include "health/autofix.h"
+#include "rigs/runner_rig.h"
+#include "store/alert_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALERT             "service:demo"
+#define EVIDENCE_OF(name) "[{\"pointer\":\"/services/" name "/fault\",\"value\":\"crashed\"}]"
+#define EVIDENCE          EVIDENCE_OF("demo")
+#define PLAYBOOK                                                                                 \
+    "role: operator\nchannels: []\n"                                                             \
+    "trigger: {alert: \"service:*\", when: $fault == crashed, after: 5s, times: 2, within: 1h, " \
+    "verify: 60s}\n"                                                                             \
+    "args:\n  - {name: service, type: service, required: true, help: which}\n"                   \
+    "steps:\n  - {run: test.change, with: {service: $service}}\nexamples: [\"mend demo\"]\n"
+
+struct rig {
+    struct runner_rig runner;
+    struct config *config; /* of the alerts */
+    struct alerts *alerts;
+    struct autofix *autofix;
+    bool busy; /* it is not quiet */
+};
+
+static bool is_quiet(void *userdata)
+{
+    return !((const struct rig *)userdata)->busy;
+}
+
+/* Also after a restart. */
+static void start(struct rig *rig)
+{
+    struct err err = {0};
+    autofix_free(rig->autofix);
+    alerts_free(rig->alerts);
+    assert_int_equal(alerts_new(&(struct alerts_options){.clock = &rig->runner.clock.clock,
+                                                         .config = rig->config,
+                                                         .store = rig->runner.store,
+                                                         .headless = true},
+                                &rig->alerts, &err),
+                     0);
+    rig->autofix = autofix_new(&(struct autofix_options){.clock = &rig->runner.clock.clock,
+                                                         .store = rig->runner.store,
+                                                         .access = rig->runner.access,
+                                                         .alerts = rig->alerts,
+                                                         .quiet = is_quiet,
+                                                         .userdata = rig});
+    autofix_start(rig->autofix, rig->runner.manifests, rig->runner.runner);
+}
+
+static int set_up_with(void **state, const char *playbook)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    runner_rig_open(&rig->runner);
+    assert_int_equal(
+        config_load(&(struct config_options){.no_file = true}, &rig->config, NULL, NULL), 0);
+    runner_rig_add(&rig->runner, "mend", playbook);
+    start(rig);
+    *state = rig;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, PLAYBOOK);
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    autofix_free(rig->autofix);
+    alerts_free(rig->alerts);
+    runner_rig_close(&rig->runner);
+    config_free(rig->config);
+    free(rig);
+    return 0;
+}
+
+static void raise_with(struct rig *rig, const char *evidence)
+{
+    struct err err = {0};
+    int64_t id = 0;
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_HIGH,
+                                    .source = "health",
+                                    .fingerprint = ALERT,
+                                    .title = "demo is down",
+                                    .evidence_json = evidence};
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+}
+
+static void resolve(struct rig *rig)
+{
+    struct err err = {0};
+    assert_int_equal(alerts_resolve(rig->alerts, ALERT, "healthy again", &err), 0);
+}
+
+/* So many seconds, a tick each. */
+static void pass(struct rig *rig, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        loop_advance(rig->runner.loop, USEC_PER_SEC);
+        autofix_tick(rig->autofix);
+    }
+}
+
+static enum severity severity_now(struct rig *rig)
+{
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_int_equal(alert_table_find(rig->runner.store, ALERT, alert, NULL), 0);
+    enum severity severity = alert->severity;
+    free(alert);
+    return severity;
+}
+
+static void an_alert_that_fits_is_fixed_once(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 4);
+    assert_int_equal(rig->runner.runs, 0); /* it may pass by itself */
+    pass(rig, 4);
+    assert_int_equal(rig->runner.runs, 1);
+    assert_non_null(strstr(rig->runner.seen, "demo"));
+    resolve(rig);
+    pass(rig, 300);
+    assert_int_equal(rig->runner.runs, 1);
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+}
+
+static void another_cause_is_left_alone(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, "[{\"pointer\":\"/services/demo/fault\",\"value\":\"unwell\"}]");
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+}
+
+static void what_does_not_help_is_tried_twice_and_escalated_once(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 30);
+    assert_int_equal(rig->runner.runs, 1); /* its effect is awaited */
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+    int64_t messages = runner_rig_messages(&rig->runner);
+    pass(rig, 120);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_int_equal(severity_now(rig), SEVERITY_CRITICAL);
+    pass(rig, 600);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_int_equal(runner_rig_messages(&rig->runner), messages); /* there is no chat */
+}
+
+static void attempts_count_over_a_restart(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 1);
+    runner_rig_crash(&rig->runner);
+    start(rig);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 2);
+    runner_rig_crash(&rig->runner);
+    start(rig);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_int_equal(severity_now(rig), SEVERITY_CRITICAL);
+    /* An hour later there are attempts again, for an alert that opens then. */
+    resolve(rig);
+    pass(rig, 3700);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 3);
+}
+
+static void nothing_runs_while_it_is_off(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    assert_int_equal(ops_store_write_i64(rig->runner.store, "autofix.off", 1, &err), 0);
+    start(rig);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+}
+
+static void an_acknowledged_alert_belongs_to_its_person(void **state)
+{
+    struct rig *rig = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    raise_with(rig, EVIDENCE);
+    assert_int_equal(alert_table_find(rig->runner.store, ALERT, alert, NULL), 0);
+    assert_int_equal(alert_table_set_status(rig->runner.store, alert->id, ALERT_ACKNOWLEDGED,
+                                            "alice", RIG_WALL_US, NULL),
+                     0);
+    free(alert);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+}
+
+static void a_person_who_works_on_it_is_not_disturbed(void **state)
+{
+    struct rig *rig = *state;
+    runner_rig_add(&rig->runner, "turn",
+                   "role: operator\n"
+                   "args:\n  - {name: service, type: service, required: true, help: which}\n"
+                   "steps:\n  - {run: test.change, with: {service: $service}}\n"
+                   "examples: [\"turn demo\"]\n");
+    start(rig);
+    assert_int_equal(runner_rig_send(&rig->runner, "turn demo"), 0);
+    assert_int_equal(rig->runner.runs, 1);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 590);
+    assert_int_equal(rig->runner.runs, 1);
+    pass(rig, 20);
+    assert_int_equal(rig->runner.runs, 2);
+}
+
+static void a_lock_puts_it_off_and_is_no_attempt(void **state)
+{
+    struct rig *rig = *state;
+    runner_rig_add(&rig->runner, "hold",
+                   "role: operator\nsteps:\n  - {run: test.sweep, timeout: 1h}\n"
+                   "examples: [hold]\n");
+    start(rig);
+    assert_int_equal(runner_rig_send(&rig->runner, "hold"), 0);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 1); /* that of the person */
+    runner_rig_finish(&rig->runner, ERR_NONE);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 2);
+    resolve(rig);
+}
+
+/* Such as a service that is not configured: it would be refused again and again. */
+static void what_is_refused_is_escalated_at_once(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t id = 0;
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_HIGH,
+                                    .source = "health",
+                                    .fingerprint = "service:nobody",
+                                    .title = "nobody is down",
+                                    .evidence_json = EVIDENCE_OF("nobody")};
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+    assert_int_equal(alert_table_get(rig->runner.store, id, alert, NULL), 0);
+    assert_int_equal(alert->severity, SEVERITY_CRITICAL);
+    assert_non_null(strstr(alert->description, "nightdesk cannot run mend by itself"));
+    free(alert);
+}
+
+static int set_up_quiet(void **state)
+{
+    return set_up_with(state,
+                       "role: operator\nchannels: []\n"
+                       "trigger: {alert: \"service:*\", when: $quiet}\n"
+                       "args:\n  - {name: service, type: service, required: true, help: which}\n"
+                       "steps:\n  - {run: test.change, with: {service: $service}}\n"
+                       "examples: [\"mend demo\"]\n");
+}
+
+static void it_waits_for_a_quiet_moment(void **state)
+{
+    struct rig *rig = *state;
+    rig->busy = true;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+    rig->busy = false;
+    pass(rig, 4);
+    assert_int_equal(rig->runner.runs, 1);
+}
+
+#define RIGGED(f, up) cmocka_unit_test_setup_teardown(f, up, tear_down)
+
+UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
+           RIGGED(another_cause_is_left_alone, set_up),
+           RIGGED(what_does_not_help_is_tried_twice_and_escalated_once, set_up),
+           RIGGED(attempts_count_over_a_restart, set_up),
+           RIGGED(nothing_runs_while_it_is_off, set_up),
+           RIGGED(an_acknowledged_alert_belongs_to_its_person, set_up),
+           RIGGED(a_person_who_works_on_it_is_not_disturbed, set_up),
+           RIGGED(a_lock_puts_it_off_and_is_no_attempt, set_up),
+           RIGGED(what_is_refused_is_escalated_at_once, set_up),
+           RIGGED(it_waits_for_a_quiet_moment, set_up_quiet))
