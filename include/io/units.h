@@ -29,6 +29,7 @@ struct units_state {
     char load[24];   /* loaded, not-found, masked, … */
     char active[24]; /* active, inactive, failed, activating, … */
     char sub[24];    /* running, dead, auto-restart, … */
+    char group[256]; /* services: the control group, "/system.slice/demo.service"; "": none */
     char result[24]; /* services: success, exit-code, signal, …; other units: "" */
     char description[128];
     int32_t main_pid;      /* 0: none */

@@ -66,6 +66,7 @@ static void on_state(const struct units_state *state, const struct err *err, voi
     }
     if (check == service->checks[0]) {
         service->main_pid = state->main_pid;
+        memcpy(service->group, state->group, sizeof(service->group));
     }
     note_changes(check, state);
     end_text(state, end, sizeof(end));

@@ -79,8 +79,8 @@ static int64_t mono_us(const struct metrics *m)
 
 struct target {
     enum subject_kind kind;
-    pid_t pid;      /* of a child, or the main process of a unit; 0: none */
-    char unit[256]; /* "": no unit */
+    pid_t pid;       /* of a child, or the main process of a unit; 0: none */
+    char group[256]; /* of a unit; "": none */
     double memory_limit;
     struct reading reading;
 };
@@ -174,16 +174,11 @@ static void add_processes(const struct host_process *p, double memory_bytes, str
     to->identity = p->started_ticks;
 }
 
-/* Without a process that we know, the group that systemd makes by default. */
 static void read_group(const struct sample_work *w, struct target *t)
 {
-    char group[CGROUP_PATH_SIZE];
     struct cgroup_counters c;
     struct reading *to = &t->reading;
-    if (t->pid == 0 || cgroup_of(w->proc, t->pid, t->unit, group, NULL) < 0) {
-        (void)snprintf(group, sizeof(group), "/system.slice/%s", t->unit);
-    }
-    if (cgroup_read(w->cgroups, group, &c, NULL) < 0) {
+    if (cgroup_read(w->cgroups, t->group, &c, NULL) < 0) {
         return;
     }
     set_counter(to, METRIC_CPU, (double)c.cpu_us / 1e4); /* 100 % of a second */
@@ -221,7 +216,7 @@ static void read_target(const struct sample_work *w, struct target *t)
     case SUBJECT_CHECK:
         break;
     case SUBJECT_SERVICE:
-        if (t->unit[0] != '\0') {
+        if (t->group[0] != '\0') {
             read_group(w, t);
         }
         if (t->pid != 0 && host_read_tree(w->proc, t->pid, &p, NULL) == 0) {
@@ -299,6 +294,7 @@ static void add_checks(struct metric_subject *s)
     }
     if (s->checks > 0) {
         give(s, METRIC_FAILED_PCT, 100.0 * s->failures / s->checks);
+        s->checked = s->has & (METRIC_BIT(METRIC_LATENCY) | METRIC_BIT(METRIC_FAILED_PCT));
     }
     s->checks = s->failures = 0;
     s->latency_us = 0;
@@ -502,12 +498,12 @@ static void fill_target(const struct metrics *m, size_t index, struct target *t)
 {
     t->kind = m->subjects[index].kind;
     t->pid = t->kind == SUBJECT_SELF ? getpid() : 0;
-    t->unit[0] = '\0';
+    t->group[0] = '\0';
     if (t->kind == SUBJECT_SERVICE) {
         const struct service *service = m->health->services[index - SUBJECT_SERVICE];
         t->pid = service->child.process != NULL ? process_pid(service->child.process)
                                                 : service->main_pid;
-        (void)str_copy(str_c(service->config->unit), t->unit, sizeof(t->unit));
+        memcpy(t->group, service->group, sizeof(t->group));
     }
 }
 

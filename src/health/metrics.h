@@ -93,6 +93,7 @@ struct metric_subject {
     int64_t before_mono_us; /* 0: no reading yet */
     unsigned has;           /* bits of enum metric: the newest values */
     double value[METRICS];
+    unsigned checked; /* as has, of the last interval that had a check: a check may come between */
     double memory_limit; /* bytes at which it is full; 0: unknown */
     int checks, failures;
     int64_t latency_us; /* sum since the last sample */

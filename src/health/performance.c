@@ -13,7 +13,7 @@ static void copy_subject(const struct metric_subject *from, struct performance_s
 {
     memcpy(to->name, from->name, sizeof(to->name));
     to->kind = from->kind;
-    to->has = from->has;
+    to->has = from->has | from->checked;
     memcpy(to->now, from->value, sizeof(to->now));
     memcpy(to->alarms, from->alarms, sizeof(to->alarms));
 }

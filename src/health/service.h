@@ -82,6 +82,7 @@ struct service {
 
     struct child child;
     int32_t main_pid;               /* of its unit, as last seen; 0: none */
+    char group[256];                /* control group of the unit; "": none, or not known */
     struct action_call *restarting; /* the call that waits for the restart; NULL: none */
     bool restart_open;
     bool reloads;                   /* what is open is a reload */

@@ -7,44 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The end of the component of the path that is the unit; 0 if there is none. */
-static size_t end_of_unit(struct str path, const char *unit)
-{
-    size_t len = strlen(unit);
-    for (size_t at = 0; at + len <= path.len; at++) {
-        bool whole = at > 0 && path.ptr[at - 1] == '/' &&
-                     (at + len == path.len || path.ptr[at + len] == '/');
-        if (whole && memcmp(path.ptr + at, unit, len) == 0) {
-            return at + len;
-        }
-    }
-    return 0;
-}
-
-int cgroup_of(const char *proc, pid_t pid, const char *unit, char ret[CGROUP_PATH_SIZE],
-              struct err *err)
-{
-    AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
-    char name[32];
-    struct str line;
-    (void)snprintf(name, sizeof(name), "%d/cgroup", (int)pid);
-    int rc = kernel_file_open(&file, proc, name, err);
-    while (rc >= 0 && (rc = kernel_file_line(&file, &line, err)) > 0) {
-        if (!str_starts(line, "0::/")) { /* the others are of cgroup v1 */
-            continue;
-        }
-        struct str path = str_n(line.ptr + 3, line.len - 3);
-        size_t end = end_of_unit(path, unit);
-        bool outside = memmem(path.ptr, path.len, "/../", 4) != NULL; /* of our namespace */
-        if (end == 0 || outside) {
-            return err_set(err, ERR_FILE_MISSING, "%s: no group of %s", file.path, unit);
-        }
-        return str_copy(str_n(path.ptr, end), ret, CGROUP_PATH_SIZE) ? 0
-                                                                     : kernel_file_bad(&file, err);
-    }
-    return rc < 0 ? rc : kernel_file_bad(&file, err);
-}
-
 /* Sums the values of the lines "KEY VALUE"; each of the keys must be there. */
 static int read_keys(const char *folder, const char *name, const char *const *keys, size_t count,
                      int64_t *ret_sum, struct err *err)
@@ -133,8 +95,8 @@ int cgroup_read(const char *root, const char *group, struct cgroup_counters *ret
     char folder[KERNEL_PATH_SIZE];
     *ret = (struct cgroup_counters){0};
     int n = snprintf(folder, sizeof(folder), "%s%s", root, group);
-    if (n < 0 || (size_t)n >= sizeof(folder)) {
-        return err_set(err, ERR_FILE_MISSING, "%.200s: the path is too long", group);
+    if (n < 0 || (size_t)n >= sizeof(folder) || strstr(group, "/..") != NULL) {
+        return err_set(err, ERR_FILE_MISSING, "%.200s: no path of a control group", group);
     }
     /* cpu.stat is in every group, whatever controllers are enabled. */
     int rc = read_keys(folder, "cpu.stat", usage, 1, &ret->cpu_us, err);

@@ -180,6 +180,7 @@ static int read_property(sd_bus_message *m, struct units_state *state)
         {"SubState", "s", state->sub, sizeof(state->sub), NULL},
         {"Result", "s", state->result, sizeof(state->result), NULL},
         {"Description", "s", state->description, sizeof(state->description), NULL},
+        {"ControlGroup", "s", state->group, sizeof(state->group), NULL},
         {"MainPID", "u", NULL, 0, &state->main_pid},
         {"NRestarts", "u", NULL, 0, &state->restarts},
         {"ExecMainCode", "i", NULL, 0, &state->exit_code},

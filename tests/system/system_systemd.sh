@@ -64,6 +64,7 @@ market:
   seed: 7
 monitoring:
   check_interval: 1s
+  metrics_interval: 1s
 api:
   local_users:
     - {uid: 4711, name: olga, role: operator}
@@ -73,7 +74,16 @@ services:
     url: http://127.0.0.1:18099
   forbidden:
     unit: forbidden-unit.service
+  leaking:
+    unit: leaking-unit.service
 YAML
+# Busy, and a megabyte larger each 50 ms.
+cat > "$stage/etc/systemd/system/leaking-unit.service" <<'UNIT'
+[Service]
+ExecStart=/bin/sh -c 'x=; while :; do x="$x$(head -c 1000000 /dev/zero | tr "\\0" x)"; sleep 0.05; done'
+MemoryAccounting=yes
+MemoryMax=256M
+UNIT
 for unit in demo forbidden; do
     port=$([ $unit = demo ] && echo 18099 || echo 18098)
     printf '[Service]\nExecStart=/usr/local/bin/nightdesk demo-service --port %s\nDynamicUser=yes\n' \
@@ -123,7 +133,7 @@ explain() {
 has_bus=no has_polkit=no
 in_it systemctl start dbus.service 2> /dev/null && has_bus=yes
 [ $has_bus = yes ] && in_it systemctl start polkit.service 2> /dev/null && has_polkit=yes
-in_it systemctl start demo-unit forbidden-unit 2> /dev/null
+in_it systemctl start demo-unit forbidden-unit leaking-unit 2> /dev/null
 
 # ---- ready
 timeout 20 nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- \
@@ -183,6 +193,25 @@ else
 fi
 run_command "logs demo"
 tap_check "the last lines of a unit can be read" test $? -eq 0
+explain
+
+# ---- what is measured, with the privileges of the unit
+figure() { # SUBJECT METRIC: its newest value; nothing if it is not known
+    run_command --json "performance system${1:+ service=$1}"
+    grep -o "\"$2\":{\"now\":[0-9.]*" "$WORK/out" | head -n 1 | sed 's/.*://'
+}
+is_busy() { figure leaking cpu_pct | awk '$1 > 1 {busy = 1} END {exit !busy}'; }
+tap_check "the CPU of a unit is known from its control group" wait_for 10 is_busy
+tap_check "the machine's memory is known" test -n "$(figure "" memory_pct)"
+grew() { figure leaking memory_bytes | awk -v a="$before" '$1 > a + 2e6 {grew = 1} END {exit !grew}'; }
+before=$(figure leaking memory_bytes)
+if [ -n "$before" ]; then
+    tap_check "the memory of a leaking unit grows" wait_for 5 grew
+    in_it systemctl kill -s KILL leaking-unit
+else
+    tap_skip "the memory of a leaking unit" "no memory controller in cgroup v2 on this machine"
+fi
+in_it systemctl stop leaking-unit
 explain
 
 # ---- users at the socket

@@ -108,6 +108,10 @@ static void set_services(struct rig *rig, size_t count)
         *entry = (struct config_service){.unit = i == 0 ? "demo.service" : "", .url = ""};
         (void)str_copy(str_c(names[i]), entry->name, sizeof(entry->name));
         rig->services[i] = (struct service){.config = entry, .main_pid = i == 0 ? 77 : 0};
+        if (i == 0) {
+            (void)str_copy(str_c("/system.slice/demo.service"), rig->services[i].group,
+                           sizeof(rig->services[i].group));
+        }
         rig->list[i] = &rig->services[i];
     }
     rig->health.services = rig->list;
@@ -166,7 +170,6 @@ static int set_up(void **state)
     put_group(rig, 0, 100 * MB, 0);
     put_process(rig, (int)getpid(), 10, 5, 20 * MB);
     put_process(rig, 77, 10, 5, 20 * MB);
-    file_tree_put(rig->proc, "77/cgroup", "0::/system.slice/demo.service\n");
     set_services(rig, 1);
     make_metrics(rig);
     *state = rig;

@@ -266,23 +266,14 @@ static void a_group_without_controllers_has_cpu_alone(void **state)
     assert_int_equal(c.has, CGROUP_CPU);
 }
 
-static void finds_the_group_of_a_unit(void **state)
+static void stays_in_the_hierarchy(void **state)
 {
     const char *root = *state;
-    char group[CGROUP_PATH_SIZE];
+    struct cgroup_counters c;
     struct err err = {0};
-    file_tree_put(root, "9/cgroup", "1:name=systemd:/x\n0::/system.slice/b.service/inner\n");
-    assert_int_equal(cgroup_of(root, 9, "b.service", group, &err), 0);
-    assert_string_equal(group, "/system.slice/b.service");
-    /* Neither a part of a name nor the group that all processes share. */
-    assert_int_equal(cgroup_of(root, 9, "service", group, &err), -ERR_FILE_MISSING);
-    file_tree_put(root, "9/cgroup", "0::/\n");
-    assert_int_equal(cgroup_of(root, 9, "b.service", group, &err), -ERR_FILE_MISSING);
-    file_tree_put(root, "9/cgroup", "0::/../../b.service\n");
-    assert_int_equal(cgroup_of(root, 9, "b.service", group, &err), -ERR_FILE_MISSING);
-    file_tree_put(root, "9/cgroup", "4:memory:/b.service\n");
-    assert_int_equal(cgroup_of(root, 9, "b.service", group, &err), -ERR_HOST_FORMAT);
-    assert_int_equal(cgroup_of(root, 10, "b.service", group, &err), -ERR_FILE_MISSING);
+    put_group(root);
+    assert_int_equal(cgroup_read(root, "/x/../a/b.service", &c, &err), -ERR_FILE_MISSING);
+    assert_int_equal(cgroup_read(root, "/a/../a/b.service", &c, &err), -ERR_FILE_MISSING);
 }
 
 UNIT_GROUP(host,
@@ -299,5 +290,5 @@ UNIT_GROUP(host,
            cmocka_unit_test_setup_teardown(reads_a_group, file_tree_make, file_tree_remove),
            cmocka_unit_test_setup_teardown(a_group_without_controllers_has_cpu_alone,
                                            file_tree_make, file_tree_remove),
-           cmocka_unit_test_setup_teardown(finds_the_group_of_a_unit, file_tree_make,
+           cmocka_unit_test_setup_teardown(stays_in_the_hierarchy, file_tree_make,
                                            file_tree_remove))
