@@ -242,10 +242,23 @@ static int add_rule_texts(struct report *report, struct source *source)
                      " ORDER BY status = 'retired', id LIMIT 40");
 }
 
+/* Counted and summed in one pass, as there may be millions. The sum fails if it overflows. */
+static void add_fill_facts(struct source *source)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    if (db_query(source->trading, "SELECT count(*), coalesce(sum(fee), 0) FROM fills", DB_NO_VALUES,
+                 &rows, NULL) == 0 &&
+        db_next(rows, NULL) > 0) {
+        source_fact_i64(source, "fills_count", db_i64(rows, 0));
+        source_fact_i64(source, "fills_fee_e8", db_i64(rows, 1));
+    }
+}
+
 static void read_trading(struct report *report, struct source *source, struct json_out *out)
 {
     struct json_out account = JSON_OUT_TREE(report->account);
     sections_add(source, true, out, gap, report);
+    add_fill_facts(source);
     sections_add_account(source, &account, gap, report);
     gap("rules", add_rule_texts(report, source), report);
 }
