@@ -353,8 +353,8 @@ static void checks_of_a_service_are_kept_apart(void **state)
 static void a_value_at_the_limit_gives_one_alert(void **state)
 {
     struct rig *rig = *state;
-    static const int up_and_down[] = {96, 94, 96, 94, 96, 96, 94, 96, 96, 96,
-                                      94, 96, 93, 96, 91, 96, 96, 96, 96};
+    static const int up_and_down[] = {96, 94, 96, 94, 96, 96, 94, 96, 96, 96, 94,
+                                      96, 93, 96, 91, 91, 91, 91, 96, 96, 96, 96};
     struct alert alert;
     for (size_t i = 0; i < 9; i++) {
         put_memory(rig, up_and_down[i]);

@@ -106,8 +106,11 @@ static void chance_is_no_trend(void **state)
     double sure = share(WHITE, 0, TREND_SURE, false);
     double correlated = share(CORRELATED, 0, TREND_SURE, false);
     double sawtooth = share(SAWTOOTH, 0, TREND_SURE, false);
+    double less_sure = share(CORRELATED, 0, 2.576, false); /* 99 % */
     print_message("false alarms at 99.9 %%: white %.1f %%, correlated %.1f %%, sawtooth %.1f %%\n",
                   100 * sure, 100 * correlated, 100 * sawtooth);
+    print_message("at 99 %%, correlated: %.1f %%\n", 100 * less_sure);
+    assert_true(less_sure < 0.03);
     assert_true(sure < 0.005);
     assert_true(correlated < 0.03);
     assert_true(sawtooth < 0.005);
