@@ -190,20 +190,20 @@ static int tear_down(void **state)
     return 0;
 }
 
+static int hang(const char *path, struct host_disk *ret, struct err *err);
+
 static bool is_busy(const struct metrics *m)
 {
     return m->sampling != NULL || m->storing || m->judging != NULL ||
-           (m->asking != NULL && m->o.ask_disk == NULL);
+           (m->asking != NULL && m->o.ask_disk != hang);
 }
 
 /* Lets time pass until the next sample is read, stored and judged. */
 static void sample(struct rig *rig)
 {
     int64_t sampled_us = rig->metrics->sampled_mono_us;
-    for (int64_t passed_us = 0;
-         rig->metrics->sampled_mono_us == sampled_us && passed_us <= 2 * USEC_PER_HOUR;
-         passed_us += USEC_PER_SEC) {
-        loop_advance(rig->loop, USEC_PER_SEC);
+    for (int k = 0; rig->metrics->sampled_mono_us == sampled_us && k < 3; k++) {
+        loop_advance(rig->loop, rig->config.monitoring_metrics_interval_us);
         for (int i = 0; is_busy(rig->metrics) && i < 5000; i++) {
             (void)loop_iterate(rig->loop, USEC_PER_MSEC);
             loop_advance(rig->loop, 0);
@@ -404,7 +404,8 @@ static void a_kill_for_memory_is_raised_once(void **state)
     assert_int_equal(open_count(rig, "metric:demo:oom", NULL), 1);
     sample(rig);
     assert_int_equal(open_count(rig, "metric:demo:oom", NULL), 1);
-    for (int i = 0; i < 121; i++) {
+    rig->config.monitoring_metrics_interval_us = 10 * USEC_PER_MIN;
+    for (int i = 0; i < 7; i++) {
         sample(rig);
     }
     assert_int_equal(open_count(rig, "metric:demo:oom", NULL), 0);
@@ -428,6 +429,23 @@ static void a_process_before_may_have_left_an_alert(void **state)
     assert_int_equal(open_count(rig, "metric:host:memory", NULL), 0);
 }
 
+static void use_disk(struct rig *rig,
+                     int (*ask)(const char *path, struct host_disk *ret, struct err *err))
+{
+    metrics_free(rig->metrics);
+    rig->metrics = metrics_new(&(struct metrics_options){.loop = rig->loop,
+                                                         .config = &rig->config,
+                                                         .store = rig->store,
+                                                         .alerts = rig->alerts,
+                                                         .helpers = rig->helpers,
+                                                         .state_dir = rig->state,
+                                                         .proc = rig->proc,
+                                                         .cgroups = rig->cgroups,
+                                                         .ask_disk = ask});
+    metrics_apply(rig->metrics, &rig->config, &rig->health);
+    metrics_start(rig->metrics);
+}
+
 static int wait_fd[2];
 
 static int hang(const char *path, struct host_disk *ret, struct err *err)
@@ -444,18 +462,7 @@ static void a_disk_that_hangs_stops_nothing_else(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(pipe(wait_fd), 0);
-    metrics_free(rig->metrics);
-    rig->metrics = metrics_new(&(struct metrics_options){.loop = rig->loop,
-                                                         .config = &rig->config,
-                                                         .store = rig->store,
-                                                         .alerts = rig->alerts,
-                                                         .helpers = rig->helpers,
-                                                         .state_dir = rig->state,
-                                                         .proc = rig->proc,
-                                                         .cgroups = rig->cgroups,
-                                                         .ask_disk = hang});
-    metrics_apply(rig->metrics, &rig->config, &rig->health);
-    metrics_start(rig->metrics);
+    use_disk(rig, hang);
     for (int i = 0; i < 3; i++) {
         sample(rig);
         assert_int_equal(open_count(rig, "metric:host:disk_answer", NULL), 0);
@@ -514,6 +521,48 @@ static void a_leak_is_found_and_forgotten(void **state)
     assert_int_equal(open_count(rig, "metric:demo:memory_trend", NULL), 0);
 }
 
+static _Atomic int64_t disk_left; /* of 100 GB */
+
+static int small_disk(const char *path, struct host_disk *ret, struct err *err)
+{
+    (void)path;
+    (void)err;
+    *ret = (struct host_disk){.size_bytes = 100000000000,
+                              .available_bytes = disk_left,
+                              .inodes = 1000,
+                              .inodes_free = 900};
+    return 0;
+}
+
+/* 100 MB in five minutes, 28 GB a day: foreseen long before the limit. */
+static void a_filling_disk_is_foreseen(void **state)
+{
+    struct rig *rig = *state;
+    struct alert alert;
+    rig->config.monitoring_disk_alert_pct = 90;
+    disk_left = 40000000000;
+    measure_slowly(rig);
+    use_disk(rig, small_disk);
+    int found = 0;
+    for (int i = 0; i < 40; i++) {
+        disk_left -= 100000000;
+        sample(rig);
+        found += open_count(rig, "metric:host:disk_trend", &alert) > 0;
+        assert_int_equal(open_count(rig, "metric:host:disk", NULL), 0);
+        assert_int_equal(open_count(rig, "metric:host:inodes_trend", NULL), 0);
+    }
+    assert_true(found > 0);
+    assert_has(alert.title, "the disk is full in 1 d ");
+    assert_has(alert.description, "points a day");
+    disk_left = 9000000000;
+    for (int i = 0; i < 4; i++) {
+        sample(rig);
+    }
+    assert_int_equal(open_count(rig, "metric:host:disk", &alert), 1);
+    assert_has(alert.title, "the disk is 91 % full");
+    assert_has(alert.description, "9.0 GB left");
+}
+
 /* A day of each: values around a mean, ones that remember the last, and a garbage collector's. */
 static void noise_is_no_leak(void **state)
 {
@@ -523,7 +572,7 @@ static void noise_is_no_leak(void **state)
         struct rng rng;
         double before = 0;
         rng_init(&rng, 11 + (uint64_t)kind);
-        for (int i = 0; i < 96; i++) {
+        for (int i = 0; i < 60; i++) {
             double fresh = rng_normal(&rng) * 20;
             before = kind == 1 ? 0.7 * before + fresh : fresh;
             double megabytes = 500 + before + (kind == 2 ? 20.0 * (i % 12) - 110 : 0);
@@ -547,11 +596,12 @@ static void old_detail_goes_and_a_jump_deletes_nothing(void **state)
 {
     struct rig *rig = *state;
     rig->config.monitoring_metrics_keep_us = USEC_PER_HOUR;
-    for (int i = 0; i < 150; i++) {
+    measure_slowly(rig);
+    for (int i = 0; i < 16; i++) {
         sample(rig);
     }
     int64_t detail = rows(rig, METRIC_DETAIL);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 5; i++) {
         sample(rig);
     }
     assert_int_equal(rows(rig, METRIC_DETAIL), detail); /* as many as are new */
@@ -561,7 +611,7 @@ static void old_detail_goes_and_a_jump_deletes_nothing(void **state)
     clock_fake_jump_wall(&rig->clock, -4 * 365 * USEC_PER_DAY);
     sample(rig);
     assert_true(rows(rig, METRIC_DETAIL) > detail);
-    for (int i = 0; i < 150; i++) {
+    for (int i = 0; i < 30; i++) {
         sample(rig);
     }
     assert_in_range((uint64_t)rows(rig, METRIC_DETAIL), (uint64_t)detail - 20,
@@ -576,4 +626,5 @@ UNIT_GROUP(metrics, WITH_RIG(rates_need_two_readings), WITH_RIG(another_process_
            WITH_RIG(a_kill_for_memory_is_raised_once),
            WITH_RIG(a_process_before_may_have_left_an_alert),
            WITH_RIG(a_disk_that_hangs_stops_nothing_else), WITH_RIG(a_leak_is_found_and_forgotten),
-           WITH_RIG(noise_is_no_leak), WITH_RIG(old_detail_goes_and_a_jump_deletes_nothing))
+           WITH_RIG(noise_is_no_leak), WITH_RIG(a_filling_disk_is_foreseen),
+           WITH_RIG(old_detail_goes_and_a_jump_deletes_nothing))
