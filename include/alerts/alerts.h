@@ -83,6 +83,9 @@ struct alerts_options {
      * that were not seen before; for the time line of a new incident. Must not wait. May be NULL.
      */
     void (*context)(const char *subject, struct buf *out, void *userdata);
+    /* Lifts the pause of new entries that this run began, if it is still on: the maintenance that
+     * it began is over. False: not now; it is called again. May be NULL. */
+    bool (*resume)(int64_t run_id, void *userdata);
     void *userdata;
 };
 
@@ -123,6 +126,10 @@ void alerts_tick(struct alerts *alerts, bool telegram_refused);
 /* Parts of /status: "2 messages undelivered", "Muted: exit". */
 void alerts_undelivered_line(struct buf *out, struct json_object *data, void *userdata);
 void alerts_mutes_line(struct buf *out, struct json_object *data, void *userdata);
+/* "🔧 Maintenance of demo until 14:30 UTC: kernel update" */
+void alerts_maintenance_line(struct buf *out, struct json_object *data, void *userdata);
+/* Adds the same to the footer of a reply; userdata is the alerts. */
+void alerts_decorate(struct reply *reply, void *alerts);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
 /* Registers alert.list, alert.show, alert.ack, alert.raise, alert.mute, alert.unmute, alert.test,

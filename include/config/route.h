@@ -1,5 +1,6 @@
 /*
- * route.h: one item of alerts.routes, and the hours of alerts.quiet_hours, as values.
+ * route.h: one item of alerts.routes or alerts.escalate, and the hours of alerts.quiet_hours, as
+ * values.
  *
  *     struct config_route route;
  *     if (config_route_parse("entry, exit to -100123/17", &route)) ...
@@ -17,6 +18,14 @@ struct config_route {
     int64_t chat_id;
     int64_t topic; /* 0: none */
 };
+
+/* One step of alerts.escalate: "30m alice". */
+struct config_step {
+    int64_t after_us;
+    char to[64]; /* "mail" "webhook" "role:admin", the name of a user, or "": chat_id */
+    int64_t chat_id;
+};
+bool config_step_parse(const char *text, struct config_step *ret);
 
 bool config_route_parse(const char *text, struct config_route *ret);
 /* "22:30-07:00" as minutes of the day; false if it is something else or has no length. */

@@ -226,6 +226,7 @@ void alerts_actions(struct alerts *alerts, struct action_table *table)
     }
     action_table_add(table, actions, alerts);
     incident_actions(alerts, table);
+    alert_maintenance_actions(alerts, table);
     alert_mute_actions(alerts, table);
     alert_test_actions(alerts, table);
     alert_findings_actions(alerts, table);

@@ -126,6 +126,7 @@ static int collect_unacknowledged(struct alerts *alerts, struct batch *batch, st
     int n = alert_table_list(alerts->o.store, &query, rows, BATCH, err);
     for (int i = 0; i < n && batch->count < BATCH; i++) {
         if (now_us - rows[i].created_us < after_us || holds(batch, rows[i].id) ||
+            rows[i].cause[0] != '\0' || alert_is_maintained(alerts, &rows[i]) ||
             alert_is_muted(alerts, NOTICE_CRITICAL, &rows[i], NULL) ||
             was_copied(alerts, rows[i].id)) {
             continue;

@@ -240,7 +240,7 @@ static int release_to(struct alerts *alerts, const struct release *release, stru
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(held != NULL && alert != NULL);
     int64_t total = 0, outbox_id = 0;
-    int n = held_table_list(alerts->o.store, release->kinds, held, HELD_SHOWN, &total, err);
+    int n = held_table_list(alerts->o.store, "", release->kinds, held, HELD_SHOWN, &total, err);
     if (n <= 0) {
         return n;
     }
@@ -269,7 +269,7 @@ static int mark_told(struct alerts *alerts, struct err *err)
     AUTO_FREE struct held_notice *memory = held;
     ASSERT(held != NULL);
     int64_t total = 0;
-    int n = held_table_list(alerts->o.store, UINT32_MAX, held, HELD_SHOWN, &total, err);
+    int n = held_table_list(alerts->o.store, "", UINT32_MAX, held, HELD_SHOWN, &total, err);
     int rc = n < 0 ? n : 0;
     for (int i = 0; i < n && rc >= 0; i++) {
         if (held[i].alert_id != 0) {
@@ -294,7 +294,7 @@ static int release_body(struct alert_change *change, struct err *err)
     if (rc >= 0) {
         rc = mark_told(alerts, err);
     }
-    return rc < 0 ? rc : held_table_clear(alerts->o.store, err);
+    return rc < 0 ? rc : held_table_clear(alerts->o.store, "", err);
 }
 
 void alert_digest_tick(struct alerts *alerts)
@@ -305,7 +305,7 @@ void alert_digest_tick(struct alerts *alerts)
     flush_storms(alerts);
     bool quiet = alert_is_quiet(alerts), any = false;
     if (!quiet && (alerts->was_quiet || !alerts->started) &&
-        held_table_any(alerts->o.store, &any, NULL) == 0 && !any) {
+        held_table_any(alerts->o.store, "", &any, NULL) == 0 && !any) {
         alerts->was_quiet = false; /* without a transaction, which may have to wait for a lock */
         alerts->started = true;
     }

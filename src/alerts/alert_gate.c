@@ -8,6 +8,7 @@
 #include "store/ops.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* In unit tests a configuration may have no texts. */
@@ -31,6 +32,7 @@ void alert_gate_apply(struct alerts *alerts, const struct config *config)
         (void)config_quiet_parse(config->alerts_quiet_hours, &alerts->quiet_from,
                                  &alerts->quiet_to);
     }
+    alert_maintenance_apply(alerts, config);
     zone_free(alerts->zone);
     alerts->zone = NULL;
     const char *zone = config->alerts_timezone == NULL ? "" : config->alerts_timezone;
@@ -138,18 +140,27 @@ enum alert_gate alert_gate(struct alerts *alerts, enum notice_kind kind, const s
     if (alert_is_muted(alerts, kind, alert, symbol)) {
         return ALERT_GATE_MUTED;
     }
+    if (alert != NULL && alert_is_maintained(alerts, alert)) {
+        return ALERT_GATE_HOLD;
+    }
     if (kind != NOTICE_CRITICAL && alert_is_quiet(alerts)) {
         return ALERT_GATE_HOLD;
     }
     return strcmp(mode, "silent") == 0 ? ALERT_GATE_SILENT : ALERT_GATE_SEND;
 }
 
-int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title, int64_t alert_id,
-               struct err *err)
+int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title,
+               const struct alert *alert, int64_t alert_id, struct err *err)
 {
     struct held_notice held = {
         .kind = kind, .at_us = clock_wall_us(alerts->o.clock), .alert_id = alert_id};
+    const char *service = alert == NULL ? NULL : alert_service(alert);
     str_cut(str_c(title), held.title, sizeof(held.title));
+    if (alert != NULL && alert_is_maintained(alerts, alert)) {
+        (void)snprintf(held.because, sizeof(held.because), "maintenance%s%s",
+                       service == NULL ? "" : ":", service == NULL ? "" : service);
+        alerts->holds_maintained = true;
+    }
     return held_table_add(alerts->o.store, &held, err);
 }
 
@@ -246,4 +257,39 @@ size_t alert_targets(const struct alerts *alerts, enum notice_kind kind, struct 
         count = add_target(ret, count, "console", 0, 0);
     }
     return count;
+}
+
+/* The private chat of a person with this name. */
+static size_t add_person(const struct alerts *alerts, const char *name, struct alert_target *ret)
+{
+    const struct config *config = alerts->o.config;
+    struct access_person p;
+    for (int i = 0; i < config->user_count; i++) {
+        if (strcmp(config->users[i].name, name) == 0) {
+            return add_target(ret, 0, "telegram", config->users[i].id, 0);
+        }
+    }
+    for (int i = 0; alerts->o.access != NULL && access_person_at(alerts->o.access, i, &p); i++) {
+        if (strcmp(p.name, name) == 0) {
+            return add_target(ret, 0, "telegram", p.id, 0);
+        }
+    }
+    return 0;
+}
+
+size_t alert_step_targets(const struct alerts *alerts, const struct config_step *step,
+                          struct alert_target *ret)
+{
+    if (alert_is_second_channel(step->to)) {
+        return alert_channel_on(alerts->o.config, step->to) ? add_target(ret, 0, step->to, 0, 0)
+                                                            : 0;
+    }
+    if (!is_set(alerts->o.config->telegram_bot_token)) {
+        return 0;
+    }
+    if (step->to[0] == '\0') {
+        return add_target(ret, 0, "telegram", step->chat_id, 0);
+    }
+    return str_starts(str_c(step->to), "role:") ? add_role(alerts, step->to + 5, ret, 0)
+                                                : add_person(alerts, step->to, ret);
 }

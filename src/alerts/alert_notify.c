@@ -48,7 +48,7 @@ static int notify_body(struct alert_change *change, struct err *err)
     enum alert_gate gate = alert_gate(alerts, notice->kind, NULL, symbol);
     alert_tell(alerts, gate, notice->reply);
     if (gate == ALERT_GATE_HOLD) {
-        return alert_hold(alerts, notice->kind, reply_get_title(notice->reply), 0, err);
+        return alert_hold(alerts, notice->kind, reply_get_title(notice->reply), NULL, 0, err);
     }
     if (gate != ALERT_GATE_SEND && gate != ALERT_GATE_SILENT) {
         return 0;
@@ -76,8 +76,10 @@ void alerts_tick(struct alerts *alerts, bool telegram_refused)
 {
     alert_mute_tick(alerts);
     incident_tick(alerts);
+    alert_maintenance_tick(alerts);
     alert_digest_tick(alerts);
     alert_copy_tick(alerts, telegram_refused);
+    alert_escalate_tick(alerts);
 }
 
 void alerts_undelivered_line(struct buf *out, struct json_object *data, void *userdata)

@@ -40,7 +40,7 @@ void alerts_free(struct alerts *alerts)
     alert_test_stop(alerts);
     alert_tell_end(alerts, false);
     zone_free(alerts->zone);
-    free(alerts->maintenance);
+    alert_maintenance_release(alerts);
     free(alerts);
 }
 
@@ -127,8 +127,8 @@ int alert_send_new(struct alerts *alerts, const struct alert *alert, struct err 
         return 0;
     case ALERT_GATE_HOLD:
         tell_alert(alerts, alert);
-        return alert_hold(alerts, notice_of_severity(alert->severity), alert->title, alert->id,
-                          err);
+        return alert_hold(alerts, notice_of_severity(alert->severity), alert->title, alert,
+                          alert->id, err);
     case ALERT_GATE_SEND:
     case ALERT_GATE_SILENT:
         if (alert_storm_begins(alerts, alert->severity)) {
@@ -177,7 +177,7 @@ static int notice_gate(struct alerts *alerts, const struct alert *alert, const s
     *ret = notice == NULL ? ALERT_GATE_OFF : alert_gate(alerts, kind, alert, NULL);
     alert_tell(alerts, *ret, notice);
     if (*ret == ALERT_GATE_HOLD && alert->notified) {
-        return alert_hold(alerts, kind, reply_get_title(notice), 0, err);
+        return alert_hold(alerts, kind, reply_get_title(notice), alert, 0, err);
     }
     return 0;
 }
@@ -296,6 +296,41 @@ static int reopen(struct alert_change *change, struct err *err)
     return alert_table_reopen(o->store, change->alert->id, clock_wall_us(o->clock), err);
 }
 
+/* Closes the oldest alert of the lowest severity if there are too many, and says so in one alert.
+ */
+static int make_room(struct alerts *alerts, struct err *err)
+{
+    static const struct alert_new row = {
+        .type = ALERT_SERVICE,
+        .severity = SEVERITY_MEDIUM,
+        .source = "alerts",
+        .fingerprint = "alerts:full",
+        .title = "too many open alerts: old ones of low severity are closed",
+        .description = "At most 500 alerts are open at a time. For each new one, the oldest of the "
+                       "lowest severity is closed. The count says how many were.",
+        .recommendation = "Look at /alerts for what raises so many, then close this one with "
+                          "/fixed."};
+    struct alert_raised raised;
+    int64_t id = 0, now_us = clock_wall_us(alerts->o.clock);
+    int rc = alert_table_least(alerts->o.store, ALERT_OPEN_MAX, &id, err);
+    if (rc < 0 || id == 0) {
+        return rc;
+    }
+    const struct alert_closing how = {
+        .status = ALERT_FIXED, .by = "nightdesk", .note = "closed to make room for new alerts"};
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    if ((rc = alert_table_close(alerts->o.store, id, &how, now_us, err)) < 0 ||
+        (rc = alert_table_get(alerts->o.store, id, alert, err)) < 0 ||
+        (rc = incident_has(alert) ? incident_resolved(alerts, alert, how.note, err) : 0) < 0 ||
+        (rc = alert_changed(alerts, alert, err)) < 0 ||
+        (rc = alert_table_raise(alerts->o.store, &row, now_us, &raised, err)) < 0 ||
+        (rc = alert_table_get(alerts->o.store, raised.id, alert, err)) < 0) {
+        return rc;
+    }
+    return raised.how == ALERT_RAISED_NEW ? alert_send_new(alerts, alert, err) : 0;
+}
+
 static int raise_body(struct alert_change *change, struct err *err)
 {
     struct alerts *alerts = change->alerts;
@@ -329,7 +364,8 @@ static int raise_body(struct alert_change *change, struct err *err)
     change->news = raised.how == ALERT_RAISED_NEW ? ALERT_NEWS_RAISED
                    : raised.worse                 ? ALERT_NEWS_WORSE
                                                   : ALERT_NEWS_NONE;
-    rc = incident_raised(alerts, alert, &raised, &folded, err);
+    rc = raised.how == ALERT_RAISED_NEW ? make_room(alerts, err) : 0;
+    rc = rc < 0 ? rc : incident_raised(alerts, alert, &raised, &folded, err);
     if (rc < 0 || folded) {
         return rc;
     }

@@ -15,6 +15,7 @@
 #include "command/reply.h"
 #include "config/config.h"
 #include "config/route.h"
+#include "config/window.h"
 #include "io/zone.h"
 #include "store/alert_message_table.h"
 #include "store/alert_table.h"
@@ -26,6 +27,7 @@
 #define ALERT_ROUTES_MAX  32
 #define ALERT_TARGETS_MAX (2 * CONFIG_USERS_MAX + ALERT_ROUTES_MAX + 3)
 #define ALERT_STORM_MAX   1000 /* the maximum of alerts.storm */
+#define ALERT_OPEN_MAX    500
 #define ALERT_DIRTY_MAX   32
 #define ALERT_NEWS_MAX    16 /* in one transaction */
 
@@ -57,6 +59,12 @@ struct alert_dirty {
     int64_t outbox_id;
 };
 
+/* A window of maintenance of the configuration. */
+struct alert_window {
+    struct config_window window;
+    struct zone *zone; /* owned; NULL: that of alerts.timezone */
+};
+
 struct alert_test; /* a /test_alert that waits for its outcome */
 
 struct alerts {
@@ -73,6 +81,9 @@ struct alerts {
     size_t mutes_active;             /* at the last tick */
     struct maintenance *maintenance; /* owned: those that have not ended; NULL: none */
     size_t maintenance_count;
+    struct alert_window *windows; /* owned: of alerts.maintenance; NULL: none */
+    size_t window_count;
+    bool holds_maintained;              /* there may be rows that maintenance held back */
     const struct action_table *actions; /* NULL before alerts_actions */
     struct alert_rate rates[2];
     struct alert_dirty dirty[ALERT_DIRTY_MAX];
@@ -151,13 +162,17 @@ enum alert_gate alert_gate(struct alerts *alerts, enum notice_kind kind, const s
                            const struct symbol *symbol);
 /* ret has ALERT_TARGETS_MAX places. */
 size_t alert_targets(const struct alerts *alerts, enum notice_kind kind, struct alert_target *ret);
+/* The same for a step of alerts.escalate; 0: there is no such recipient. */
+size_t alert_step_targets(const struct alerts *alerts, const struct config_step *step,
+                          struct alert_target *ret);
 bool alert_is_quiet(const struct alerts *alerts);
 bool alert_is_muted(const struct alerts *alerts, enum notice_kind kind, const struct alert *alert,
                     const struct symbol *symbol);
 bool alert_is_second_channel(const char *channel);
 bool alert_channel_on(const struct config *config, const char *channel);
-int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title, int64_t alert_id,
-               struct err *err);
+/* alert: the alert that it is about; NULL: none. alert_id 0: it is not the alert itself. */
+int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title,
+               const struct alert *alert, int64_t alert_id, struct err *err);
 
 /* ---- alert_digest.c ---- */
 /* Counts a new message; true if it is one too many. */
@@ -168,6 +183,9 @@ int alert_storm_add(struct alerts *alerts, const struct alert_target *target,
 void alert_storm_changed(struct alerts *alerts, const struct alert_target *target,
                          int64_t outbox_id);
 void alert_digest_tick(struct alerts *alerts);
+
+/* ---- alert_escalate.c ---- */
+void alert_escalate_tick(struct alerts *alerts);
 
 /* ---- alert_copy.c ---- */
 void alert_copy_tick(struct alerts *alerts, bool telegram_refused);
@@ -180,6 +198,16 @@ void alert_mute_tick(struct alerts *alerts);
 
 /* ---- maintenance.c ---- */
 int alert_maintenance_load(struct alerts *alerts, struct err *err);
+void alert_maintenance_apply(struct alerts *alerts, const struct config *config);
+void alert_maintenance_release(struct alerts *alerts);
+/* The service that the alert is about; NULL: none. */
+const char *alert_service(const struct alert *alert);
+/* Maintenance keeps the alert quiet: all alerts of a service, and those of the rest that are not
+ * critical. */
+bool alert_is_maintained(const struct alerts *alerts, const struct alert *alert);
+/* Ends maintenance whose time is over, and sends what it held back. */
+void alert_maintenance_tick(struct alerts *alerts);
+void alert_maintenance_actions(struct alerts *alerts, struct action_table *table);
 
 /* ---- alert_actions.c ---- */
 int alert_find(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err);

@@ -228,7 +228,8 @@ static int begin(struct alerts *alerts, const struct alert *alert, struct err *e
 {
     int64_t now_us = clock_wall_us(alerts->o.clock);
     int rc = incident_table_open(alerts->o.store, alert->id, now_us, err);
-    if (rc < 0 || (rc = add_before(alerts, alert, err)) < 0 ||
+    if (rc < 0 || (rc = alert_table_set_due(alerts->o.store, alert->id, 0, err)) < 0 ||
+        (rc = add_before(alerts, alert, err)) < 0 ||
         (rc = add_event(alerts, alert->id, INCIDENT_RAISED, alert->id, alert->title, err)) < 0) {
         return rc;
     }

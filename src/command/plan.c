@@ -1,4 +1,6 @@
 /* command.plan: what a command line would do now, without doing it. */
+#include "plan.h"
+
 #include "base/check.h"
 #include "builtin.h"
 #include "io/json_out.h"
@@ -60,6 +62,29 @@ static enum will decide(const struct run *run, const struct manifest_step *step)
         return WILL_DEPEND;
     }
     return holds ? WILL_RUN : WILL_SKIP;
+}
+
+static bool is_argument(const void *userdata, struct str name, struct err *err)
+{
+    (void)userdata;
+    if (memchr(name.ptr, '.', name.len) != NULL) {
+        (void)err_set(err, ERR_MANIFEST_FORMAT, "an output");
+        return false;
+    }
+    return true;
+}
+
+bool plan_is_chosen(const struct manifest_step *step)
+{
+    const struct when_names visit = {.known = is_argument};
+    size_t offset = 0;
+    struct err err = {0};
+    return step->when[0] != '\0' && when_check(str_c(step->when), &visit, &offset, &err) == 0;
+}
+
+bool plan_skips(const struct run *run, const struct manifest_step *step)
+{
+    return decide(run, step) == WILL_SKIP;
 }
 
 /* Whether a later step uses outputs, so that the leading steps that read are worth running here. */

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/json_out.h"
+#include "plan.h"
 #include "stage.h"
 
 #include <string.h>
@@ -37,15 +38,15 @@ int run_reply_preview(struct run *run, int index, const struct arg_value *values
 }
 
 /* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
-static int describe_step(struct run *run, int index, struct reply *r, struct basis *basis,
-                         struct err *err)
+static int describe_step(struct run *run, int index, int number, struct reply *r,
+                         struct basis *basis, struct err *err)
 {
     const struct manifest_step *step = run_step(run, index);
     struct arg_value *values = NULL;
     int rc = run_args_resolve(run, step, &values, err);
     if (rc == 0) {
         AUTO_BUF struct buf line = BUF_INIT(2048);
-        buf_addf(&line, "%d. %s", index + 1, step->action->summary);
+        buf_addf(&line, "%d. %s", number, step->action->summary);
         run_args_add_values(&line, step->action, values);
         reply_line(r, "%s", line.data);
     }
@@ -119,9 +120,11 @@ static void explain_undated(struct reply *r, const struct stale_age *age)
 
 static int describe_steps(struct run *run, struct reply *r, struct basis *basis, struct err *err)
 {
-    int rc = 0;
+    int rc = 0, number = 0;
     for (int i = 0; rc == 0 && i < run->m->step_count; i++) {
-        rc = describe_step(run, i, r, basis, err);
+        if (!plan_skips(run, run_step(run, i))) {
+            rc = describe_step(run, i, ++number, r, basis, err);
+        }
     }
     return rc;
 }
@@ -213,6 +216,12 @@ static const char *cancelled_text(const struct step *s)
                                                         : "cancelled; it may have taken effect";
 }
 
+/* A step that the person's own arguments leave out is nothing to report. */
+static bool is_left_out(const struct run *run, int index)
+{
+    return run->steps[index].state == STEP_SKIPPED && plan_is_chosen(run_step(run, index));
+}
+
 /* The line of one step; nothing for a step that will not run. */
 static void add_mark(struct reply *r, const struct run *run, int index)
 {
@@ -229,7 +238,9 @@ static void add_mark(struct reply *r, const struct run *run, int index)
         reply_line(r, "⏳ %s%s%s", name, s->progress[0] == '\0' ? "" : ": ", s->progress);
         break;
     case STEP_SKIPPED:
-        reply_line(r, "⏭ %s: skipped, not %s", name, run_step(run, index)->when);
+        if (!is_left_out(run, index)) {
+            reply_line(r, "⏭ %s: skipped, not %s", name, run_step(run, index)->when);
+        }
         break;
     case STEP_CANCELLED:
         reply_line(r, "🚫 %s: %s", name, cancelled_text(s));
@@ -333,15 +344,15 @@ static void add_replies(struct reply *r, const struct run *run)
 }
 
 /* The only reply, if only one step has run. */
-static struct reply *reply_of_one(struct run *run, const char *line)
+static struct reply *reply_of_one(struct run *run, int index, const char *line)
 {
-    struct step *s = &run->steps[0];
+    struct step *s = &run->steps[index];
     struct reply *only = s->call.reply == NULL ? reply_new() : TAKE(s->call.reply);
     if (run->failure.id != ERR_NONE) {
         title_of_cut_off(only, run, line);
         reply_error(only, &run->failure);
     } else if (s->state == STEP_SKIPPED) {
-        reply_title(only, TONE_PLAIN, "%s: skipped, not %s", line, run_step(run, 0)->when);
+        reply_title(only, TONE_PLAIN, "%s: skipped, not %s", line, run_step(run, index)->when);
     } else if (reply_get_title(only)[0] == '\0' && reply_block_count(only) == 0) {
         reply_title(only, TONE_GOOD, "%s: done", line);
     }
@@ -375,15 +386,30 @@ static void add_title(struct reply *r, const struct run *run, const char *line)
     }
 }
 
+/* The step to which the reply of the run is left; -1: there are several. */
+static int only_step(const struct run *run)
+{
+    int only = -1;
+    for (int i = 0; i < run->m->step_count; i++) {
+        if (run->m->step_count == 1 || !is_left_out(run, i)) {
+            if (only >= 0) {
+                return -1;
+            }
+            only = i;
+        }
+    }
+    return run->m->always_count == 0 ? only : -1;
+}
+
 static struct reply *make_result(struct run *run)
 {
     struct err space = {0};
     const struct err *why = run_error(run, &space);
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     (void)run_args_line(run, &line);
-    bool alone = run->m->step_count == 1 && run->m->always_count == 0;
-    if (alone && !run_is_cancelled(run) && (why == NULL || run->m->on_failure_count == 0)) {
-        return reply_of_one(run, line.data);
+    int only = only_step(run);
+    if (only >= 0 && !run_is_cancelled(run) && (why == NULL || run->m->on_failure_count == 0)) {
+        return reply_of_one(run, only, line.data);
     }
     struct reply *r = reply_new();
     add_title(r, run, line.data);

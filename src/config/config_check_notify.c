@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "config/route.h"
+#include "config/window.h"
 #include "config_read.h"
 #include "io/zone.h"
 
@@ -88,6 +89,68 @@ static void check_webhook(struct load *load, const struct yaml_node *root)
     }
 }
 
+static bool has_service(const struct config *c, struct str name)
+{
+    for (int i = 0; i < c->service_count; i++) {
+        if (str_equal_c(name, c->services[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_windows(struct load *load, const struct yaml_node *root)
+{
+    const struct config *c = load->config;
+    const struct yaml_node *list = node_of(root, "alerts", "maintenance");
+    for (int i = 0; i < c->alerts_maintenance.count; i++) {
+        struct config_window window;
+        struct zone *zone = NULL;
+        if (!config_window_parse(c->alerts_maintenance.items[i], &window)) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(list, (size_t)i),
+                           "alerts.maintenance: expected DAYS FROM-TO SERVICES in ZONE, such as "
+                           "\"sun 02:00-04:00 prediction in Europe/Berlin\"");
+            continue;
+        }
+        struct str services = str_c(window.services);
+        struct str name;
+        while (str_split(&services, ',', &name)) {
+            if (!has_service(c, name)) {
+                detail_problem(load, ERR_CONFIG_RANGE, yaml_at(list, (size_t)i),
+                               "alerts.maintenance: there is no service \"%.*s\"", STR_ARG(name));
+            }
+        }
+        if (window.zone[0] != '\0' && zone_load(window.zone, &zone, NULL) < 0) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(list, (size_t)i),
+                           "alerts.maintenance: expected a time zone such as Europe/Berlin, found "
+                           "\"%s\"",
+                           window.zone);
+        }
+        zone_free(zone);
+    }
+}
+
+static void check_steps(struct load *load, const struct yaml_node *root)
+{
+    const struct config *c = load->config;
+    int64_t before_us = 0;
+    for (int i = 0; i < c->alerts_escalate.count; i++) {
+        const struct yaml_node *node = yaml_at(node_of(root, "alerts", "escalate"), (size_t)i);
+        struct config_step step;
+        if (!config_step_parse(c->alerts_escalate.items[i], &step)) {
+            detail_problem(load, ERR_CONFIG_TYPE, node,
+                           "alerts.escalate: expected a time and mail, webhook, a user, role:ROLE "
+                           "or a chat, such as \"30m alice\"");
+        } else if (step.after_us < before_us) {
+            detail_problem(load, ERR_CONFIG_RANGE, node,
+                           "alerts.escalate: expected a time that is not before that of the step "
+                           "above");
+        } else {
+            before_us = step.after_us;
+        }
+    }
+}
+
 static void check_alerts(struct load *load, const struct yaml_node *root)
 {
     const struct config *c = load->config;
@@ -123,6 +186,8 @@ static void check_alerts(struct load *load, const struct yaml_node *root)
                            "as \"entry, exit to -100123/17\"");
         }
     }
+    check_windows(load, root);
+    check_steps(load, root);
     if (c->telegram_alerts_topic != 0 && c->telegram_chat_id >= 0) {
         detail_problem(load, ERR_CONFIG_RANGE, node_of(root, "telegram", "alerts_topic"),
                        "telegram.alerts_topic: expected telegram.chat_id to be a group, whose id "

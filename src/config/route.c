@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "io/zone.h"
 #include "model/notice.h"
+#include "value.h"
 
 #include <string.h>
 
@@ -52,4 +53,21 @@ bool config_quiet_parse(const char *text, int *ret_from, int *ret_to)
     *ret_from = zone_parse_minute(from);
     *ret_to = zone_parse_minute(dash + 1);
     return *ret_from >= 0 && *ret_to >= 0 && *ret_from != *ret_to;
+}
+
+bool config_step_parse(const char *text, struct config_step *ret)
+{
+    struct str rest = str_c(text);
+    struct str after, to, more;
+    *ret = (struct config_step){0};
+    if (!str_word(&rest, &after) || !value_read_duration(after, &ret->after_us) ||
+        ret->after_us <= 0 || !str_word(&rest, &to) || str_word(&rest, &more)) {
+        return false;
+    }
+    if (str_to_i64(to, &ret->chat_id)) {
+        return ret->chat_id != 0;
+    }
+    struct config_route role = {0};
+    return str_copy(to, ret->to, sizeof(ret->to)) &&
+           (!str_starts(to, "role:") || parse_target(to, &role));
 }

@@ -15,7 +15,7 @@ static const struct {
 };
 
 /* "1h30m": whole numbers with units, in any order. */
-static bool parse_duration(struct str s, int64_t *ret)
+bool value_read_duration(struct str s, int64_t *ret)
 {
     int64_t total = 0;
     if (s.len == 0 || s.len > 32) {
@@ -172,7 +172,7 @@ static bool read_value(const struct option *option, struct str text, union value
     case OPTION_PERCENT:
         return parse_percent(text, &ret->number);
     case OPTION_DURATION:
-        return parse_duration(text, &ret->i64);
+        return value_read_duration(text, &ret->i64);
     case OPTION_MONEY:
         return dec_parse(text, &ret->money);
     case OPTION_SYMBOLS:

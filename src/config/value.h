@@ -33,6 +33,8 @@ enum value_problem value_check_count(const struct option *option, size_t count,
                                      struct buf *expected);
 
 /* In the largest unit that is exact: "90s", "2h". */
+/* "90s", "1h30m" in µs; false if it is something else. */
+bool value_read_duration(struct str s, int64_t *ret);
 void value_add_duration(struct buf *out, int64_t duration_us);
 /* The shortest text that converts back to the same number. */
 void value_add_number(struct buf *out, double number);

@@ -114,6 +114,20 @@ static bool is_quiet(void *userdata)
     return snapshot->open_orders + snapshot->unknown_orders == 0 && runner_active(ops->runner) == 0;
 }
 
+/* The footer of every reply. */
+static void decorate(struct reply *reply, void *userdata)
+{
+    const struct ops *ops = userdata;
+    desk_decorate(reply, ops->desk);
+    alerts_decorate(reply, ops->alerts);
+}
+
+static bool lift_pause(int64_t run_id, void *userdata)
+{
+    const struct ops *ops = userdata;
+    return desk_lift_pause(ops->desk, run_id);
+}
+
 static void on_spin(uint64_t iterations, const char *busiest, void *userdata)
 {
     (void)userdata;
@@ -276,6 +290,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                              .headless = !o->console,
                                              .outbox_changed = ops_channels_wake,
                                              .told = ops_channels_publish,
+                                             .resume = lift_pause,
                                              .userdata = ops},
                     &ops->alerts, err);
     if (rc < 0) {
@@ -332,6 +347,7 @@ static int build_modules(struct ops *ops, struct err *err)
     health_measures(ops->health, ops->desk);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
     desk_add_status_line(ops->desk, alerts_mutes_line, ops->alerts);
+    desk_add_status_line(ops->desk, alerts_maintenance_line, ops->alerts);
     desk_add_status_line(ops->desk, alerts_undelivered_line, ops->alerts);
     desk_add_status_line(ops->desk, auditor_status, ops->auditor);
     desk_add_status_line(ops->desk, ledger_status, &ops->ledger);
@@ -389,8 +405,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .access = ops->access,
                                              .actions = ops->actions,
                                              .manifests = ops->manifests,
-                                             .decorate = desk_decorate,
-                                             .decorate_userdata = ops->desk,
+                                             .decorate = decorate,
+                                             .decorate_userdata = ops,
                                              .outbox_changed = ops_channels_wake,
                                              .outbox_userdata = ops,
                                              .deliver = ops_channels_deliver,

@@ -8,22 +8,25 @@
 int held_table_add(struct ops_store *store, const struct held_notice *held, struct err *err)
 {
     return db_run(store->db,
-                  "INSERT INTO held_notices(kind, at_us, title, alert_id) SELECT ?1, ?2, ?3, ?4"
+                  "INSERT INTO held_notices(kind, at_us, title, alert_id, because)"
+                  " SELECT ?1, ?2, ?3, ?4, ?5"
                   " WHERE ?4 = 0 OR NOT EXISTS (SELECT 1 FROM held_notices WHERE alert_id = ?4)",
                   DB_VALUES(DB_TEXT_C(notice_kind_name(held->kind)), DB_I64(held->at_us),
-                            DB_TEXT_C(held->title), DB_I64(held->alert_id)),
+                            DB_TEXT_C(held->title), DB_I64(held->alert_id),
+                            DB_TEXT_C(held->because)),
                   err);
 }
 
-int held_table_list(struct ops_store *store, uint32_t kinds, struct held_notice *ret, size_t max,
-                    int64_t *ret_total, struct err *err)
+int held_table_list(struct ops_store *store, const char *because, uint32_t kinds,
+                    struct held_notice *ret, size_t max, int64_t *ret_total, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     size_t n = 0;
     *ret_total = 0;
-    int rc =
-        db_query(store->db, "SELECT id, kind, at_us, title, alert_id FROM held_notices ORDER BY id",
-                 DB_NO_VALUES, &rows, err);
+    int rc = db_query(store->db,
+                      "SELECT id, kind, at_us, title, alert_id, because FROM held_notices"
+                      " WHERE because = ? ORDER BY id",
+                      DB_VALUES(DB_TEXT_C(because)), &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
         struct held_notice held = {0};
@@ -32,6 +35,7 @@ int held_table_list(struct ops_store *store, uint32_t kinds, struct held_notice 
         held.at_us = row_i64(&row);
         row_text(&row, held.title, sizeof(held.title));
         held.alert_id = row_i64(&row);
+        row_text(&row, held.because, sizeof(held.because));
         if (row_check(&row, "held_notices", id, NULL) < 0 ||
             (kinds & UINT32_C(1) << held.kind) == 0) {
             continue;
@@ -46,15 +50,32 @@ int held_table_list(struct ops_store *store, uint32_t kinds, struct held_notice 
     return rc < 0 ? rc : (int)n;
 }
 
-int held_table_clear(struct ops_store *store, struct err *err)
+int held_table_next(struct ops_store *store, const char *after, char *ret, size_t size,
+                    struct err *err)
 {
-    return db_run(store->db, "DELETE FROM held_notices", DB_NO_VALUES, err);
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT because FROM held_notices WHERE because > ? ORDER BY because"
+                           " LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(after)), &row, err);
+    ret[0] = '\0';
+    if (rc > 0) {
+        row_text(&row, ret, size);
+    }
+    return rc < 0 ? rc : 0;
 }
 
-int held_table_any(struct ops_store *store, bool *ret, struct err *err)
+int held_table_clear(struct ops_store *store, const char *because, struct err *err)
+{
+    return db_run(store->db, "DELETE FROM held_notices WHERE because = ?",
+                  DB_VALUES(DB_TEXT_C(because)), err);
+}
+
+int held_table_any(struct ops_store *store, const char *because, bool *ret, struct err *err)
 {
     int64_t id = 0;
-    int rc = db_get_i64(store->db, "SELECT min(id) FROM held_notices", DB_NO_VALUES, 0, &id, err);
+    int rc = db_get_i64(store->db, "SELECT min(id) FROM held_notices WHERE because = ?",
+                        DB_VALUES(DB_TEXT_C(because)), 0, &id, err);
     *ret = id != 0;
     return rc;
 }

@@ -446,11 +446,42 @@ static int make_id(struct desk *desk, struct action_call *call, struct request *
     return rc;
 }
 
+static void wake_engine(const struct shared *shared)
+{
+    const uint64_t one = 1;
+    if (write(shared->requests_fd, &one, sizeof(one)) < 0) {
+        LOG(DEBUG, "could not wake the engine; it polls soon"); /* the eventfd counter is full */
+    }
+}
+
 int64_t desk_pausing_run(const struct action_call *call)
 {
     bool pauses =
         action_run_has(call, "trading.pause") || action_run_has(call, "trading.maintenance");
-    return pauses && action_run_has(call, "trading.resume") ? action_run_id(call) : 0;
+    bool ends = action_run_has(call, "trading.resume") || action_run_has(call, "alert.maintenance");
+    return pauses && ends ? action_run_id(call) : 0;
+}
+
+bool desk_lift_pause(struct desk *desk, int64_t run_id)
+{
+    struct shared *shared = desk->o.shared;
+    struct request request = {.kind = REQUEST_RESUME,
+                              .by = "the end of maintenance",
+                              .number = run_id,
+                              .run_id = run_id,
+                              .deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US};
+    struct err err = {0};
+    int rc = ops_store_next_request_id(desk->o.store, least_id(desk), &request.id, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not store the id of a request to the engine");
+        return false;
+    }
+    desk->last_id = request.id;
+    if (!ring_push(shared->requests, &request)) {
+        return false;
+    }
+    wake_engine(shared);
+    return true;
 }
 
 /* Returns a free slot, or the slot of the oldest late request, or NULL if all calls are waiting. */
@@ -496,10 +527,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     if (!ring_push(shared->requests, &request)) {
         return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(draft->kind));
     }
-    const uint64_t one = 1;
-    if (write(shared->requests_fd, &one, sizeof(one)) < 0) {
-        LOG(DEBUG, "could not wake the engine; it polls soon"); /* the eventfd counter is full */
-    }
+    wake_engine(shared);
     *p = (struct pending){.used = true,
                           .asked = request,
                           .call = call,

@@ -41,9 +41,8 @@ bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
 
 /* ------------------------------------------------------------------------- configuration ---- */
 
-/* The configuration, unless the scenario's `config` overrides it. @telegram and @claude are the
- * fakes,
- * @state its folder, @port its own port, because several scenarios run at a time. */
+/* The configuration, unless the scenario's `config` overrides it. In both, @telegram and @claude
+ * are the fakes, @state its folder, @port its own port, because several scenarios run at a time. */
 static const struct {
     const char *group;
     const char *key;
@@ -147,8 +146,10 @@ static void add_group(const struct scene *s, struct buf *out, const char *group)
         }
     }
     for (size_t i = 0; i < yaml_len(own); i++) {
+        AUTO_BUF struct buf value = BUF_INIT((size_t)16 * 1024);
+        add_node(&value, yaml_value(own, i));
         buf_addf(out, "  %s: ", yaml_text(yaml_key(own, i)).ptr);
-        add_node(out, yaml_value(own, i));
+        add_value(s, out, buf_str(&value));
         buf_add_char(out, '\n');
     }
     if (strcmp(group, "commands") == 0 && yaml_get(s->root, "commands") != NULL) {

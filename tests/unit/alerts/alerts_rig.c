@@ -17,6 +17,13 @@ static void note_run(const struct runner_note *note, void *userdata)
     alerts_note_run(note, ((struct alerts_rig *)userdata)->alerts);
 }
 
+static bool resume(int64_t run_id, void *userdata)
+{
+    struct alerts_rig *rig = userdata;
+    rig->resumed_run = rig->engine_busy ? rig->resumed_run : run_id;
+    return !rig->engine_busy;
+}
+
 static void keep_log(const struct log_line *line, void *userdata)
 {
     struct alerts_rig *rig = userdata;
@@ -51,6 +58,7 @@ void alerts_rig_reopen(struct alerts_rig *rig)
                                            .headless = rig->headless,
                                            .outbox_changed = wake,
                                            .context = rig->context,
+                                           .resume = resume,
                                            .userdata = rig};
     alerts_free(rig->alerts);
     assert_int_equal(alerts_new(&options, &rig->alerts, NULL), 0);

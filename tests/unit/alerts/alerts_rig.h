@@ -36,7 +36,9 @@ struct alerts_rig {
     void (*context)(const char *subject, struct buf *out, void *userdata); /* of the next reopen */
     char log[4096];                                                        /* the last line */
     int log_lines;
-    enum role role; /* of alice, who runs the commands; at first operator */
+    bool engine_busy;    /* it takes no request */
+    int64_t resumed_run; /* whose pause was lifted last */
+    enum role role;      /* of alice, who runs the commands; at first operator */
     char answer[65536];
     int answer_err; /* ERR_NONE: it succeeded */
 };

@@ -40,9 +40,9 @@ static int setup(void **state)
     struct alerts_rig *s = alerts_rig_new();
     s->config.telegram_bot_token = "1:x";
     s->config.telegram_chat_id = 42;
+    static struct config_service service = {.name = "db", .unit = "db.service"};
     s->config.service_count = 1;
-    (void)str_copy(str_c("db"), s->config.services[0].name, sizeof(s->config.services[0].name));
-    s->config.services[0].unit = "db.service";
+    s->config.services = &service;
     alerts_rig_open(s, files);
     *state = s;
     return 0;
@@ -186,6 +186,20 @@ static void a_child_that_stays_down_gets_its_own_message(void **state)
     assert_messages(s, 0, 0);
 }
 
+static void a_child_that_is_raised_again_alone_is_sent_once(void **state)
+{
+    struct alerts_rig *s = *state;
+    (void)down(s, "db", NULL);
+    (void)down(s, "web", "db");
+    up(s, "db");
+    assert_messages(s, 2, 1);
+    (void)down(s, "web", NULL); /* its service looked again, and now counts by itself */
+    assert_messages(s, 1, 0);
+    clock_fake_advance(&s->clock, 61 * USEC_PER_SEC);
+    alerts_tick(s->alerts, false);
+    assert_messages(s, 0, 0);
+}
+
 static void an_incident_is_as_bad_as_the_worst_in_it(void **state)
 {
     struct alerts_rig *s = *state;
@@ -325,6 +339,70 @@ static void each_change_is_logged_once(void **state)
     assert_int_equal(s->log_lines, before + 3);
 }
 
+static void a_ladder_is_climbed_until_somebody_acknowledges(void **state)
+{
+    struct alerts_rig *s = *state;
+    static const char *steps[] = {"5m mail", "10m alice", "20m role:admin", "30m -777"};
+    s->config.alerts_escalate.items = steps;
+    s->config.alerts_escalate.count = 4;
+    s->config.user_count = 1;
+    s->config.users[0].id = 7;
+    s->config.users[0].name = "alice";
+    s->config.users[0].role = "admin";
+    alerts_apply(s->alerts, &s->config);
+    (void)down_as(s, "db", NULL, SEVERITY_HIGH);
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    (void)down_as(s, "db", NULL, SEVERITY_CRITICAL); /* the time counts from here */
+    assert_messages(s, 2, 0);
+    clock_fake_advance(&s->clock, 4 * USEC_PER_MIN);
+    alerts_tick(s->alerts, false);
+    assert_messages(s, 0, 0);
+    clock_fake_advance(&s->clock, USEC_PER_MIN);
+    alerts_tick(s->alerts, false); /* mail is off: the message says so */
+    assert_messages(s, 0, 1);
+    assert_has(text, "to mail: not acknowledged for 5 min; there is no such recipient");
+    alerts_rig_reopen(s);
+    alerts_tick(s->alerts, false); /* a step is taken once, also over a restart */
+    assert_messages(s, 0, 0);
+    clock_fake_advance(&s->clock, 5 * USEC_PER_MIN);
+    alerts_tick(s->alerts, false);
+    assert_messages(s, 1, 1);
+    assert_has(text, "Nobody has acknowledged it for 10 min");
+    alerts_rig_command(s, "ack 1");
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    assert_messages(s, 0, 2); /* the acknowledgement, in both chats */
+    alerts_rig_command(s, "incident 1");
+    assert_has(s->answer, "escalated to alice: not acknowledged for 10 min");
+    s->config.alerts_escalate.count = 0;
+}
+
+static void open_alerts_are_bounded(void **state)
+{
+    struct alerts_rig *s = *state;
+    static struct alert alert;
+    (void)down(s, "db", NULL);
+    for (int i = 0; i < 500; i++) {
+        char name[24];
+        (void)snprintf(name, sizeof(name), "s%d", i);
+        (void)down_as(s, name, NULL, SEVERITY_LOW);
+    }
+    int64_t open = 0;
+    assert_int_equal(db_get_i64(s->store->db,
+                                "SELECT count(*) FROM monitoring_alerts WHERE status = 'open'",
+                                DB_NO_VALUES, 0, &open, NULL),
+                     0);
+    assert_int_equal(open, 501); /* 500, and the one that says so */
+    assert_int_equal(alert_table_get(s->store, 1, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_OPEN); /* of higher severity */
+    assert_int_equal(alert_table_get(s->store, 2, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_FIXED);
+    assert_string_equal(alert.note, "closed to make room for new alerts");
+    assert_int_equal(alert_table_find(s->store, "alerts:full", &alert, NULL), 0);
+    assert_int_equal(alert.count, 1);
+}
+
 static void a_time_line_is_bounded(void **state)
 {
     struct alerts_rig *s = *state;
@@ -351,10 +429,13 @@ static void a_time_line_is_bounded(void **state)
 UNIT_GROUP(incidents, SCENE_TEST(a_child_is_folded_into_the_message_of_its_cause),
            SCENE_TEST(a_child_that_was_first_is_folded_when_its_cause_arrives),
            SCENE_TEST(a_child_that_stays_down_gets_its_own_message),
+           SCENE_TEST(a_child_that_is_raised_again_alone_is_sent_once),
            SCENE_TEST(an_incident_is_as_bad_as_the_worst_in_it),
            SCENE_TEST(chains_and_loops_have_one_root), SCENE_TEST(time_lines_tell_what_was_done),
            SCENE_TEST(the_context_of_an_incident_is_noted),
            SCENE_TEST(success_closes_what_the_command_raised),
            SCENE_TEST(what_a_command_raised_is_over_with_its_cause),
            SCENE_TEST(people_close_any_alert), SCENE_TEST(each_change_is_logged_once),
-           SCENE_TEST(a_time_line_is_bounded))
+           SCENE_TEST(a_time_line_is_bounded),
+           SCENE_TEST(a_ladder_is_climbed_until_somebody_acknowledges),
+           SCENE_TEST(open_alerts_are_bounded))

@@ -1,13 +1,28 @@
 #include "alerts_rig.h"
 #include "base/str.h"
+#include "command/reply_json.h"
 #include "io/embed.h"
+#include "rigs/reply_text.h"
 #include "store/maintenance_table.h"
+#include "store/outbox_table.h"
 
-static const struct embedded_file files[] = {{0}};
+#include <string.h>
+
+#define TEXT                                                                            \
+    "command: maintenance\ngroup: see\nsummary: s\nrole: operator\n"                    \
+    "args: [{name: what, default: status, help: h}, {name: for, default: 1h, help: h}," \
+    " {name: reason, help: h}, {name: service, help: h}, {name: entries, help: h,"      \
+    " default: continue}]\n"                                                            \
+    "steps: [{run: alert.maintenance, with: {what: $what, for: $for, reason: $reason,"  \
+    " service: $service, entries: $entries}}]\nexamples: [maintenance]\n"
+static const struct embedded_file files[] = {
+    {.path = "commands/maintenance.yaml", .data = TEXT, .size = sizeof(TEXT) - 1}, {0}};
 
 static int setup(void **state)
 {
     struct alerts_rig *s = alerts_rig_new();
+    s->config.telegram_bot_token = "1:x";
+    s->config.telegram_chat_id = 42;
     alerts_rig_open(s, files);
     *state = s;
     return 0;
@@ -60,8 +75,134 @@ static void beginning_again_changes_the_end(void **state)
     assert_true(alerts_in_maintenance(s->alerts, NULL));
 }
 
+static void down(struct alerts_rig *s, const char *fingerprint, enum severity severity)
+{
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = severity,
+                                    .source = "health",
+                                    .fingerprint = fingerprint,
+                                    .title = fingerprint};
+    struct err err = {0};
+    assert_int_equal(alerts_raise(s->alerts, &spec, NULL, &err), 0);
+}
+
+/* The titles of the new messages, which are then delivered. */
+static const char *sent(struct alerts_rig *s)
+{
+    static char titles[4096];
+    AUTO_BUF struct buf out = BUF_INIT(sizeof(titles) - 1);
+    struct outbox_row row;
+    while (outbox_table_due(s->store, "telegram", clock_wall_us(&s->clock.clock), &row, NULL) > 0) {
+        AUTO_REPLY struct reply *reply = NULL;
+        char text[4096];
+        assert_int_equal(reply_json_read(row.payload, strlen(row.payload), &reply, NULL), 0);
+        reply_text_all(reply, text, sizeof(text));
+        buf_addf(&out, "%s[%s]", row.kind == OUTBOX_EDIT ? "edit" : "", text);
+        assert_int_equal(outbox_table_sending(s->store, row.id, false, NULL), 0);
+        assert_int_equal(outbox_table_delivered(s->store, row.id, 900 + row.id, NULL), 0);
+        outbox_row_release(&row);
+    }
+    (void)str_copy(buf_str(&out), titles, sizeof(titles));
+    return titles;
+}
+
+static void alerts_wait_for_the_end_of_maintenance(void **state)
+{
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "maintenance on 2h \"kernel update\"");
+    assert_has(s->answer, "for 2 h, by alice");
+    assert_has(sent(s), "kernel update"); /* the others learn of it */
+    down(s, "service:demo", SEVERITY_CRITICAL);
+    down(s, "service:web", SEVERITY_HIGH);
+    down(s, "disk:slow", SEVERITY_MEDIUM);
+    assert_string_equal(sent(s), "");
+    down(s, "engine:liquidation", SEVERITY_CRITICAL); /* not about a service */
+    assert_has(sent(s), "engine:liquidation");
+    assert_int_equal(alerts_resolve(s->alerts, "service:web", "up", NULL), 0);
+    assert_string_equal(sent(s), "");
+    alerts_rig_reopen(s); /* over a restart */
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    assert_string_equal(sent(s), "");
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    const char *text = sent(s);
+    assert_has(text, "Maintenance is over");
+    assert_has(text, "service:web (over)");
+    assert_has(text, "critical · service:demo");
+    assert_has(text, "medium · disk:slow");
+    assert_has(text, "Still open: ");
+    alerts_tick(s->alerts, false);
+    assert_string_equal(sent(s), "");
+}
+
+static void maintenance_of_a_service_holds_only_its_alerts(void **state)
+{
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "maintenance on 1h service=demo");
+    (void)sent(s);
+    down(s, "service:demo", SEVERITY_HIGH);
+    assert_string_equal(sent(s), "");
+    down(s, "service:web", SEVERITY_HIGH);
+    assert_has(sent(s), "service:web");
+    AUTO_REPLY struct reply *reply = reply_new();
+    reply_footer(reply, "paused by bob");
+    alerts_decorate(reply, s->alerts);
+    assert_has(reply_get_footer(reply), "paused by bob · 🔧 alerts quiet of demo until ");
+    alerts_rig_command(s, "maintenance off service=web");
+    assert_int_equal(s->answer_err, ERR_MAINTENANCE_NONE);
+    alerts_rig_command(s, "maintenance off");
+    assert_has(s->answer, "Maintenance is over");
+    alerts_tick(s->alerts, false);
+    assert_has(sent(s), "high · service:demo");
+}
+
+static void the_end_lifts_the_pause_of_its_run(void **state)
+{
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "maintenance on 1h entries=pause");
+    assert_has(s->answer, "until /resume");
+    s->engine_busy = true;
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    assert_int_equal(s->resumed_run, 0);
+    s->engine_busy = false;
+    alerts_tick(s->alerts, false);
+    assert_int_equal(s->resumed_run, 1);
+    assert_has(sent(s), "Its pause of new positions is lifted");
+    alerts_rig_command(s, "maintenance on 1h");
+    s->resumed_run = 0;
+    alerts_rig_command(s, "maintenance off");
+    assert_int_equal(s->resumed_run, 0);
+}
+
+static void a_window_of_the_configuration_is_maintenance(void **state)
+{
+    struct alerts_rig *s = *state; /* it is a Wednesday, 11:06 UTC */
+    static const char *windows[] = {"wed 11:00-12:00 demo in UTC"};
+    s->config.alerts_maintenance.items = windows;
+    s->config.alerts_maintenance.count = 1;
+    alerts_apply(s->alerts, &s->config);
+    assert_true(alerts_in_maintenance(s->alerts, "demo"));
+    assert_false(alerts_in_maintenance(s->alerts, "web"));
+    alerts_rig_command(s, "maintenance");
+    assert_has(s->answer, "demo until 12:00:00");
+    down(s, "service:demo", SEVERITY_HIGH);
+    assert_string_equal(sent(s), "");
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_false(alerts_in_maintenance(s->alerts, "demo"));
+    alerts_tick(s->alerts, false);
+    assert_has(sent(s), "high · service:demo");
+    s->config.alerts_maintenance.count = 0;
+    alerts_apply(s->alerts, &s->config);
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(maintenance, SCENE_TEST(maintenance_of_a_service_ends_by_itself),
            SCENE_TEST(maintenance_of_the_desk_covers_each_service),
-           SCENE_TEST(beginning_again_changes_the_end))
+           SCENE_TEST(beginning_again_changes_the_end),
+           SCENE_TEST(alerts_wait_for_the_end_of_maintenance),
+           SCENE_TEST(maintenance_of_a_service_holds_only_its_alerts),
+           SCENE_TEST(the_end_lifts_the_pause_of_its_run),
+           SCENE_TEST(a_window_of_the_configuration_is_maintenance))

@@ -308,6 +308,11 @@ static void alerts_match_the_golden_files(void **state)
     check(s, "/incidents", "incidents");
     check(s, "/incident 1", "incident");
     check(s, "/test_alert", "test_alert");
+    check_prompt(s, "/maintenance on 2h \"kernel update\" service=demo", "maintenance_on");
+    confirm(s);
+    golden_check_reply("maintenance_begun", s->full, NULL);
+    check(s, "/maintenance", "maintenance");
+    check(s, "/maintenance off", "maintenance_off");
 }
 
 /* Of a command that a helper works for, in real time. */

@@ -372,6 +372,8 @@ static const struct live_row {
     {"alerts.storm", "alerts: {storm: 3}\n", in_alerts, NULL},
     {"alerts.timezone", "alerts: {timezone: UTC}\n", in_alerts, NULL},
     {"alerts.quiet_hours", "alerts: {quiet_hours: '22:00-07:00'}\n", in_alerts, NULL},
+    {"alerts.maintenance", "alerts: {maintenance: ['02:00-03:00']}\n", in_alerts, NULL},
+    {"alerts.escalate", "alerts: {escalate: ['15m mail']}\n", in_alerts, NULL},
     {"alerts.routes", "alerts: {routes: ['exit to 9']}\n", in_alerts, NULL},
     {"notify.entry", "notify: {entry: off}\n", in_alerts, NULL},
     {"notify.exit", "notify: {exit: off}\n", in_alerts, NULL},

@@ -239,7 +239,10 @@ static void read_command(const struct update_rig *rig, const struct embedded_fil
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         ret->changes = ret->changes || changes_something(rig, yaml_get(ret->root, lists[i]));
     }
-    ret->steps = (int)yaml_len(yaml_get(ret->root, "steps"));
+    const struct yaml_node *steps = yaml_get(ret->root, "steps");
+    for (size_t i = 0; i < yaml_len(steps); i++) { /* those that always run */
+        ret->steps += yaml_get(yaml_at(steps, i), "when") == NULL ? 1 : 0;
+    }
 }
 
 /* The value that a line gives an argument: "close all" → symbol → "all"; the default, or "". */

@@ -10,25 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const wanted[] = {"risk",           "help",
-                                     "status",         "positions",
-                                     "trades",         "why",
-                                     "pause",          "resume",
-                                     "close",          "whoami",
-                                     "version",        "auditlog",
-                                     "emergency_stop", "clear_emergency",
-                                     "decisions",      "amend",
-                                     "cancel_orders",  "maintenance",
-                                     "rules",          "rule_add",
-                                     "rule_activate",  "rule_test",
-                                     "rule_retire",    "balance",
-                                     "profit",         "daily",
-                                     "weekly",         "monthly",
-                                     "performance",    "limits",
-                                     "cooldown",       "cooldown_set",
-                                     "cooldown_lift",  "chart",
-                                     "export",         "live",
-                                     "orders",         "runs"};
+static const char *const wanted[] = {
+    "risk",         "help",          "status",         "positions",       "trades",
+    "why",          "pause",         "resume",         "close",           "whoami",
+    "version",      "auditlog",      "emergency_stop", "clear_emergency", "decisions",
+    "amend",        "cancel_orders", "rules",          "rule_add",        "rule_activate",
+    "rule_test",    "rule_retire",   "balance",        "profit",          "daily",
+    "weekly",       "monthly",       "performance",    "limits",          "cooldown",
+    "cooldown_set", "cooldown_lift", "chart",          "export",          "live",
+    "orders",       "runs"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -112,7 +102,11 @@ static void start(struct steer_rig *s)
                                "steps:\n  - {run: trading.pause}\n  - {run: trading.resume}\n"
                                "on_failure: [{run: alert.raise, with: {severity: high, title: t}}]"
                                "\nexamples: [swap]\n";
-    struct embedded_file files[COUNT_OF(wanted) + 2] = {0};
+    /* That of the program also holds alerts back, which is not of this module. */
+    static const char maintenance[] =
+        "command: maintenance\ngroup: change\nsummary: s\nrole: admin\nconfirm: true\n"
+        "steps: [{run: trading.maintenance, timeout: 15s}]\nexamples: [maintenance]\n";
+    struct embedded_file files[COUNT_OF(wanted) + 3] = {0};
     size_t count = 0;
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         for (size_t i = 0; i < COUNT_OF(wanted); i++) {
@@ -124,8 +118,10 @@ static void start(struct steer_rig *s)
         }
     }
     assert_int_equal(count, COUNT_OF(wanted));
-    files[count] = (struct embedded_file){
+    files[count++] = (struct embedded_file){
         .path = "commands/swap.yaml", .data = swap, .size = sizeof(swap) - 1};
+    files[count] = (struct embedded_file){
+        .path = "commands/maintenance.yaml", .data = maintenance, .size = sizeof(maintenance) - 1};
     assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options runner = {.loop = s->rig.loop,

@@ -174,7 +174,6 @@ static void steering_matches_the_golden_files(void **state)
     steer_rig_publish_plain(s, 1);
     check_accepted(s, "/pause", "pause");
     check_accepted(s, "/resume", "resume");
-    check_prompt(s, "/maintenance", "maintenance");
     check_prompt(s, "/amend BTC-USD stop=63500 target=67000", "amend");
     check_prompt(s, "/emergency_stop", "emergency_stop");
     check_prompt(s, "/close 1", "close");
