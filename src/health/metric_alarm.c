@@ -452,11 +452,11 @@ static void describe_forecast(const struct metric_subject *s, const struct trend
 {
     bool memory = item->alarm == ALARM_MEMORY_TREND;
     if (item->alarm == ALARM_DISK_TREND) {
-        buf_add_c(title, "the disk is full in ");
+        buf_add_c(title, "the disk will be full in ");
     } else if (item->alarm == ALARM_INODES_TREND) {
-        buf_add_c(title, "the disk has no inodes in ");
+        buf_add_c(title, "the disk will have no inodes in ");
     } else {
-        buf_addf(title, "%s uses up its memory in ", people_name(s));
+        buf_addf(title, "%s will use up its memory in ", people_name(s));
     }
     add_left(title, item->left_s);
     buf_add_c(text, "It grows by ");

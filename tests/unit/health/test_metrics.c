@@ -512,7 +512,7 @@ static void a_leak_is_found_and_forgotten(void **state)
     /* Two hours to compare with, then three times in a row. */
     assert_true(found >= 36 - 29);
     assert_int_equal(alert.count, 1);
-    assert_has(alert.title, "demo uses up its memory in ");
+    assert_has(alert.title, "demo will use up its memory in ");
     assert_has(alert.description, "MB an hour");
     for (int i = 0; i < 40; i++) {
         put_group(rig, 0, (int64_t)(bytes + rng_normal(&rng) * 3.0 * (double)MB), 0);
@@ -552,7 +552,7 @@ static void a_filling_disk_is_foreseen(void **state)
         assert_int_equal(open_count(rig, "metric:host:inodes_trend", NULL), 0);
     }
     assert_true(found > 0);
-    assert_has(alert.title, "the disk is full in 1 d ");
+    assert_has(alert.title, "the disk will be full in 1 d ");
     assert_has(alert.description, "points a day");
     disk_left = 9000000000;
     for (int i = 0; i < 4; i++) {
