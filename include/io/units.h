@@ -73,3 +73,7 @@ void units_unwatch(struct units_watch *watch); /* accepts NULL */
 
 int units_job(struct units *units, enum units_verb verb, const char *unit, int64_t timeout_ms,
               units_job_fn fn, void *userdata, struct err *err);
+/* Sends SIGKILL to all processes of the unit. fn: the signal was sent; the processes may still be
+ * about to end, and systemd may start the unit again. */
+int units_kill(struct units *units, const char *unit, int64_t timeout_ms, units_job_fn fn,
+               void *userdata, struct err *err);

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
+#include "check_all.h"
 #include "health_internal.h"
 #include "logs.h"
 #include "service_list.h"
@@ -28,6 +29,12 @@ static int recover_reload(struct action_call *call, bool *ret_happened, struct e
     return rc;
 }
 
+static int force_restart(struct action_call *call, struct err *err)
+{
+    struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
+    return s == NULL ? -ERR_SERVICE_UNKNOWN : service_force_restart(s, call, err);
+}
+
 /* What else is affected while the service is away. */
 static void show_dependents(const struct service *s, struct reply *reply)
 {
@@ -46,7 +53,7 @@ static void show_dependents(const struct service *s, struct reply *reply)
 }
 
 /* Describes the restart for the prompt; refuses a service that cannot be restarted. */
-static int preview_restart(struct action_call *call, struct err *err)
+static int describe_restart(struct action_call *call, bool force, struct err *err)
 {
     const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     struct reply *reply = action_reply(call);
@@ -55,9 +62,12 @@ static int preview_restart(struct action_call *call, struct err *err)
     }
     AUTO_BUF struct buf how = BUF_INIT(256);
     if (s->config->unit[0] != '\0') {
-        buf_addf(&how, "systemd restarts %s", s->config->unit);
+        buf_addf(&how, force ? "SIGKILL to all processes of %s, then systemd starts it again"
+                             : "systemd restarts %s",
+                 s->config->unit);
     } else if (s->child.process != NULL) {
-        buf_addf(&how, "process %d is stopped and started again",
+        buf_addf(&how, force ? "process %d gets SIGKILL and is started again"
+                             : "process %d is stopped and started again",
                  (int)process_pid(s->child.process));
     } else if (s->config->command.count > 0) {
         buf_add_c(&how, "not running; it will be started");
@@ -74,6 +84,16 @@ static int preview_restart(struct action_call *call, struct err *err)
     }
     reply_more(reply, "{}", cell_text("."));
     return 0;
+}
+
+static int preview_restart(struct action_call *call, struct err *err)
+{
+    return describe_restart(call, false, err);
+}
+
+static int preview_force_restart(struct action_call *call, struct err *err)
+{
+    return describe_restart(call, true, err);
 }
 
 static int recover_restart(struct action_call *call, bool *ret_happened, struct err *err)
@@ -140,6 +160,16 @@ static const struct action actions[] = {
      .run = reload_service,
      .cancel = cancel_call,
      .recover = recover_reload},
+    {.name = "service.force_restart",
+     .summary = "Kill the processes of a service and start it again",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
+     .run = force_restart,
+     .cancel = cancel_call,
+     .recover = recover_restart,
+     .preview = preview_force_restart},
     {.name = "service.wait_healthy",
      .summary = "Wait until the service is healthy",
      .effect = ACTION_READS,
@@ -176,6 +206,7 @@ void health_actions(struct health *health, struct action_table *table)
 {
     action_table_add(table, actions, health);
     action_table_add(table, logs_actions, health);
+    action_table_add(table, check_all_actions, health);
     if (health != NULL) { /* else the actions are only described */
         action_table_add_domain(table, &services, health);
     }

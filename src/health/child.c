@@ -97,6 +97,13 @@ void child_replace(struct child *child)
     process_stop(child->process, STOP_GRACE_MS);
 }
 
+void child_replace_by_force(struct child *child)
+{
+    ASSERT(child->process != NULL);
+    child->replacing = true;
+    process_stop(child->process, 0);
+}
+
 void child_stop(struct child *child)
 {
     child->replacing = false;

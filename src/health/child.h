@@ -56,6 +56,8 @@ void child_release(struct child *child);
 int child_start(struct child *child, struct err *err);
 /* Stops the process and starts a new one; only while a process runs. */
 void child_replace(struct child *child);
+/* The same with SIGKILL at once, also if it is being stopped already. */
+void child_replace_by_force(struct child *child);
 /* Stops it for good. */
 void child_stop(struct child *child);
 /* The command of a new configuration; does not touch the process. */

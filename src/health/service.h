@@ -148,6 +148,8 @@ void service_notify_waiters(struct service *service, bool up);
 int service_restart(struct service *service, struct action_call *call, struct err *err);
 /* Lets systemd reload the unit, or sends SIGHUP to the child. The same results. */
 int service_reload(struct service *service, struct action_call *call, struct err *err);
+/* The same, but its processes are killed first. */
+int service_force_restart(struct service *service, struct action_call *call, struct err *err);
 /* The restart under way is over; err NULL or ERR_NONE: it succeeded. */
 void service_finish_restart(struct service *service, const struct err *err);
 /* An action's recover() for a restart that was interrupted by a crash of nightdesk. */

@@ -115,7 +115,33 @@ static void on_job(const struct err *err, void *userdata)
     service_check_soon(service);
 }
 
-int service_restart(struct service *service, struct action_call *call, struct err *err)
+/* The processes are killed, or there were none. Whatever systemd does by itself now, the job is
+ * merged with it. */
+static void on_killed(const struct err *err, void *userdata)
+{
+    struct service *service = userdata;
+    struct err why = *err;
+    bool go_on = why.id == ERR_NONE || why.id == ERR_UNITS_UNKNOWN;
+    if (go_on && units_job(service->health->options.units, UNITS_RESTART,
+                                        service->config->unit, UNIT_JOB_MS, on_job, service,
+                                        &why) == 0) {
+        return;
+    }
+    on_job(&why, service);
+}
+
+static int restart_unit(struct service *service, bool force, struct err *err)
+{
+    const char *unit = service->config->unit;
+    struct units *units = service->health->options.units;
+    if (units == NULL) {
+        return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", unit);
+    }
+    return force ? units_kill(units, unit, UNIT_JOB_MS, on_killed, service, err)
+                 : units_job(units, UNITS_RESTART, unit, UNIT_JOB_MS, on_job, service, err);
+}
+
+static int restart(struct service *service, struct action_call *call, bool force, struct err *err)
 {
     const struct config_service *config = service->config;
     if (service->restart_open) {
@@ -126,11 +152,7 @@ int service_restart(struct service *service, struct action_call *call, struct er
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", config->name);
     }
     if (by_unit) {
-        struct units *units = service->health->options.units;
-        if (units == NULL) {
-            return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", config->unit);
-        }
-        int rc = units_job(units, UNITS_RESTART, config->unit, UNIT_JOB_MS, on_job, service, err);
+        int rc = restart_unit(service, force, err);
         if (rc < 0) {
             return rc;
         }
@@ -140,7 +162,7 @@ int service_restart(struct service *service, struct action_call *call, struct er
     if (by_unit || service->child.process != NULL) {
         service->restarting = call;
         if (!by_unit) {
-            child_replace(&service->child);
+            (force ? child_replace_by_force : child_replace)(&service->child);
         }
         action_progress(call, "restarting %s", config->name);
         return ACTION_PENDING;
@@ -186,6 +208,16 @@ int service_reload(struct service *service, struct action_call *call, struct err
     service->restarting = call;
     action_progress(call, "reloading %s", config->name);
     return ACTION_PENDING;
+}
+
+int service_restart(struct service *service, struct action_call *call, struct err *err)
+{
+    return restart(service, call, false, err);
+}
+
+int service_force_restart(struct service *service, struct action_call *call, struct err *err)
+{
+    return restart(service, call, true, err);
 }
 
 /* The unit was restarted if systemd reports a change of its state after the command began. */

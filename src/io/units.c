@@ -126,6 +126,7 @@ static enum err_id error_of(const char *name, int code)
         {"org.freedesktop.PolicyKit1.Error.NotAuthorized", ERR_UNITS_DENIED},
         {"org.freedesktop.systemd1.NoSuchUnit", ERR_UNITS_UNKNOWN},
         {"org.freedesktop.systemd1.LoadFailed", ERR_UNITS_UNKNOWN},
+        {"org.freedesktop.systemd1.NoSuchProcess", ERR_UNITS_UNKNOWN},
         {"org.freedesktop.DBus.Error.InvalidArgs", ERR_UNITS_UNKNOWN},
         {"org.freedesktop.systemd1.UnitMasked", ERR_UNITS_FAILED},
         {"org.freedesktop.systemd1.JobTypeNotApplicable", ERR_UNITS_FAILED},
@@ -583,6 +584,31 @@ int units_get(struct units *units, const char *unit, int64_t timeout_ms, units_s
     call->userdata = userdata;
     int code = sd_bus_call_method_async(units->bus, &call->slot, MANAGER_NAME, MANAGER_PATH,
                                         MANAGER, "LoadUnit", on_path, call, "s", unit);
+    return code < 0 ? call_failed(call, code, err) : 0;
+}
+
+static int on_killed(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    (void)error;
+    if (!ended_by_error(userdata, reply)) {
+        call_end(userdata, NULL);
+    }
+    return 0;
+}
+
+int units_kill(struct units *units, const char *unit, int64_t timeout_ms, units_job_fn fn,
+               void *userdata, struct err *err)
+{
+    struct call *call = NULL;
+    int rc = call_new(units, unit, timeout_ms, &call, err);
+    if (rc < 0) {
+        return rc;
+    }
+    call->job_fn = fn;
+    call->userdata = userdata;
+    int code = sd_bus_call_method_async(units->bus, &call->slot, MANAGER_NAME, MANAGER_PATH,
+                                        MANAGER, "KillUnit", on_killed, call, "ssi", unit, "all",
+                                        SIGKILL);
     return code < 0 ? call_failed(call, code, err) : 0;
 }
 

@@ -81,6 +81,7 @@ ask plan restart checked
 ask logs checked
 ask logs kept patterns
 ask export_logs
+ask health_check
 ask runs
 ask run 1
 ask alerts

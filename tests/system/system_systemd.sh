@@ -183,6 +183,10 @@ if [ $has_polkit = yes ]; then
     tap_check "restart of the listed unit succeeds" test $? -eq 0
     after=$(show MainPID demo-unit)
     tap_check "it is another process ($before, then $after)" test "$before" != "$after"
+    before=$after
+    run_command --yes "force_restart demo"
+    tap_check "a forced restart succeeds" test $? -eq 0
+    tap_check "and it is another process again" test "$before" != "$(show MainPID demo-unit)"
     before=$(show MainPID forbidden-unit)
     run_command --yes "restart forbidden"
     tap_check "restart of a unit that polkit does not list fails" test $? -eq 1

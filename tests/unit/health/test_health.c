@@ -205,6 +205,65 @@ static void a_restart_starts_a_new_child_at_once(void **state)
     assert_string_equal(reply_get_title(reply), "demo is healthy");
 }
 
+static bool file_holds(const char *path, const char *text)
+{
+    AUTO_BUF struct buf content = BUF_INIT((size_t)1 << 20);
+    return file_read(path, &content, NULL) == 0 && strstr(content.data, text) != NULL;
+}
+
+/* A child that ignores SIGTERM is killed at once, not after the grace of a restart. */
+static void a_forced_restart_kills_what_hangs(void **state)
+{
+    struct rig *rig = *state;
+    char ready[128];
+    (void)snprintf(ready, sizeof(ready), "%s/demo.log", rig->folder);
+    add_child(rig, "trap '' TERM; echo deaf; while :; do sleep 1000; done");
+    health_rig_start(rig);
+    UNTIL(rig, file_holds(ready, "deaf"));
+    pid_t before = process_pid(health_rig_first(rig)->child.process);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call =
+        health_rig_call(rig, "service.force_restart", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->preview(&call, NULL), 0);
+    assert_has(reply_text(reply, 0), "gets SIGKILL and is started again");
+    int64_t begun_us = clock_mono_us(loop_clock(rig->loop));
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    assert_true(clock_mono_us(loop_clock(rig->loop)) - begun_us < 2 * USEC_PER_SEC);
+    assert_true(process_pid(health_rig_first(rig)->child.process) != before);
+    assert_int_equal(kill(before, 0), -1);
+}
+
+/* Every service is checked after the command, the worst comes first. */
+static void a_check_of_everything_explains_the_worst_first(void **state)
+{
+    struct rig *rig = *state;
+    rig->config.monitoring_check_interval_us = USEC_PER_HOUR; /* only the command checks again */
+    health_rig_add(rig, "well")->url = rig->url;
+    struct config_service *bad = health_rig_add(rig, "broken");
+    bad->url = rig->url;
+    bad->health_endpoint = "/nothing";
+    health_rig_start(rig);
+    UNTIL(rig, rig->health->services[0]->checked_us > 0 && rig->health->services[1]->checked_us > 0);
+    int before = rig->asked;
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = health_rig_call(rig, "health.check", NULL, NULL, reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    assert_true(rig->asked >= before + 2);
+    assert_string_equal(reply_get_title(reply), "Checked now: 1/2 services up");
+    assert_has(reply_text(reply, 0), "broken");
+    assert_has(reply_text(reply, 0), "HTTP 404");
+    assert_has(reply_text(reply, reply_block_count(reply) - 1), "Up: well");
+    struct action_call cancelled = health_rig_call(rig, "health.check", NULL, NULL, reply, &f);
+    assert_int_equal(cancelled.action->run(&cancelled, NULL), ACTION_PENDING);
+    cancelled.action->cancel(&cancelled);
+}
+
 static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
 {
     struct rig *rig = *state;
@@ -317,12 +376,6 @@ static void an_older_check_is_not_the_reason_of_a_wait(void **state)
     UNTIL(rig, f.times == 1);
     assert_int_equal(f.err_id, ERR_SERVICE_UNHEALTHY);
     assert_has(f.context, "demo: not checked since");
-}
-
-static bool file_holds(const char *path, const char *text)
-{
-    AUTO_BUF struct buf content = BUF_INIT((size_t)1 << 20);
-    return file_read(path, &content, NULL) == 0 && strstr(content.data, text) != NULL;
 }
 
 static size_t file_size(const char *path)
@@ -558,6 +611,8 @@ UNIT_GROUP(
     RIGGED(an_alert_of_an_earlier_process_is_resolved), RIGGED(a_killed_child_is_started_again),
     RIGGED(a_child_that_keeps_ending_is_down), RIGGED(a_restart_starts_a_new_child_at_once),
     RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+    RIGGED(a_forced_restart_kills_what_hangs),
+    RIGGED(a_check_of_everything_explains_the_worst_first),
     RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
     RIGGED(the_reason_is_that_of_the_last_check_that_ended),
     RIGGED(an_older_check_is_not_the_reason_of_a_wait), RIGGED(logs_are_bounded_clean_and_redacted),

@@ -383,6 +383,7 @@ static void services_match_the_golden_files(void **state)
     check(s, "/services demo", "service");
     check(s, "/autofix", "autofix");
     check_prompt(s, "/restart demo", "restart");
+    check_prompt(s, "/force_restart demo", "force_restart");
     check(s, "/plan restart demo", "plan");
     check_later(s, "/logs prediction", "logs");
     assert_int_equal(file_write(log,
@@ -392,6 +393,9 @@ static void services_match_the_golden_files(void **state)
                                         "2026-11-18T11:01:00Z ERROR cannot open 'a.db'\n"),
                                 0600, NULL),
                      0);
+    send(s, "/health_check");
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    golden_check_reply("health_check", s->full, NULL);
     check_later(s, "/logs prediction patterns", "logs_patterns");
     check_later(s, "/logs prediction new", "logs_new");
     check_later(s, "/export_logs prediction 2026-11-18", "export_logs");
