@@ -62,12 +62,14 @@ static int describe_restart(struct action_call *call, bool force, struct err *er
     }
     AUTO_BUF struct buf how = BUF_INIT(256);
     if (s->config->unit[0] != '\0') {
-        buf_addf(&how, force ? "SIGKILL to all processes of %s, then systemd starts it again"
-                             : "systemd restarts %s",
+        buf_addf(&how,
+                 force ? "SIGKILL to all processes of %s, then systemd starts it again"
+                       : "systemd restarts %s",
                  s->config->unit);
     } else if (s->child.process != NULL) {
-        buf_addf(&how, force ? "process %d gets SIGKILL and is started again"
-                             : "process %d is stopped and started again",
+        buf_addf(&how,
+                 force ? "process %d gets SIGKILL and is started again"
+                       : "process %d is stopped and started again",
                  (int)process_pid(s->child.process));
     } else if (s->config->command.count > 0) {
         buf_add_c(&how, "not running; it will be started");

@@ -71,13 +71,13 @@ static void explain(const struct check_all *all, const struct service *s, struct
 {
     bool fresh = is_fresh(all, s);
     AUTO_BUF struct buf needed = BUF_INIT(1024);
-    const char *word = !fresh                                     ? "no result"
-                       : s->state == SERVICE_UP && !s->up         ? "fails"
-                       : s->state == SERVICE_UNKNOWN && !s->up    ? "fails"
-                                                                  : service_state_name(s->state);
+    const char *word = !fresh                                  ? "no result"
+                       : s->state == SERVICE_UP && !s->up      ? "fails"
+                       : s->state == SERVICE_UNKNOWN && !s->up ? "fails"
+                                                               : service_state_name(s->state);
     reply_para(reply, "{} {}: {}", cell_text(s->config->name),
                cell_state(word, badness(all, s) >= 3 ? TONE_BAD : TONE_WARN),
-               cell_text(fresh ? s->detail : "its checks did not end in time"));
+               cell_text(fresh ? s->detail : "its checks timed out"));
     if (s->failures > 0) {
         reply_item(reply, "{} failures in a row, for {}", cell_count(s->failures),
                    cell_duration(now_us(all->health) - s->failing_mono_us));
@@ -152,7 +152,10 @@ static void show(const struct check_all *all)
         reply_para(reply, "Up: {}", cell_text(well.data));
     }
     size_t up = health->count - (size_t)bad;
-    reply_title(reply, worst == 0 ? TONE_GOOD : worst == 3 ? TONE_BAD : TONE_WARN,
+    reply_title(reply,
+                worst == 0   ? TONE_GOOD
+                : worst == 3 ? TONE_BAD
+                             : TONE_WARN,
                 "Checked now: %zu/%zu services up", up, health->count);
     action_output(all->call, "up", "%zu", up);
     action_output(all->call, "failed", "%d", bad);

@@ -122,9 +122,8 @@ static void on_killed(const struct err *err, void *userdata)
     struct service *service = userdata;
     struct err why = *err;
     bool go_on = why.id == ERR_NONE || why.id == ERR_UNITS_UNKNOWN;
-    if (go_on && units_job(service->health->options.units, UNITS_RESTART,
-                                        service->config->unit, UNIT_JOB_MS, on_job, service,
-                                        &why) == 0) {
+    if (go_on && units_job(service->health->options.units, UNITS_RESTART, service->config->unit,
+                           UNIT_JOB_MS, on_job, service, &why) == 0) {
         return;
     }
     on_job(&why, service);

@@ -606,9 +606,9 @@ int units_kill(struct units *units, const char *unit, int64_t timeout_ms, units_
     }
     call->job_fn = fn;
     call->userdata = userdata;
-    int code = sd_bus_call_method_async(units->bus, &call->slot, MANAGER_NAME, MANAGER_PATH,
-                                        MANAGER, "KillUnit", on_killed, call, "ssi", unit, "all",
-                                        SIGKILL);
+    int code =
+        sd_bus_call_method_async(units->bus, &call->slot, MANAGER_NAME, MANAGER_PATH, MANAGER,
+                                 "KillUnit", on_killed, call, "ssi", unit, "all", SIGKILL);
     return code < 0 ? call_failed(call, code, err) : 0;
 }
 

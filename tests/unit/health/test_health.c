@@ -217,9 +217,9 @@ static void a_forced_restart_kills_what_hangs(void **state)
     struct rig *rig = *state;
     char ready[128];
     (void)snprintf(ready, sizeof(ready), "%s/demo.log", rig->folder);
-    add_child(rig, "trap '' TERM; echo deaf; while :; do sleep 1000; done");
+    add_child(rig, "trap '' TERM; echo ready; while :; do sleep 1000; done");
     health_rig_start(rig);
-    UNTIL(rig, file_holds(ready, "deaf"));
+    UNTIL(rig, file_holds(ready, "ready"));
     pid_t before = process_pid(health_rig_first(rig)->child.process);
     struct finished f = {0};
     AUTO_REPLY struct reply *reply = reply_new();
@@ -246,7 +246,8 @@ static void a_check_of_everything_explains_the_worst_first(void **state)
     bad->url = rig->url;
     bad->health_endpoint = "/nothing";
     health_rig_start(rig);
-    UNTIL(rig, rig->health->services[0]->checked_us > 0 && rig->health->services[1]->checked_us > 0);
+    UNTIL(rig,
+          rig->health->services[0]->checked_us > 0 && rig->health->services[1]->checked_us > 0);
     int before = rig->asked;
     struct finished f = {0};
     AUTO_REPLY struct reply *reply = reply_new();

@@ -100,6 +100,7 @@ static void open_health(struct scene *s)
         service->release_root = service->release_name = service->release_token = "";
         service->release_apply = "restart";
     }
+    config->monitoring_check_interval_us = USEC_PER_HOUR;
     config->services[0].unit = "demo.service";
     static const char *command[] = {"/bin/true", NULL};
     config->services[1].command = (struct config_texts){.count = 1, .items = command};
@@ -394,7 +395,7 @@ static void services_match_the_golden_files(void **state)
                                 0600, NULL),
                      0);
     send(s, "/health_check");
-    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    loop_advance(s->rig.loop, 25 * USEC_PER_SEC);
     golden_check_reply("health_check", s->full, NULL);
     check_later(s, "/logs prediction patterns", "logs_patterns");
     check_later(s, "/logs prediction new", "logs_new");
