@@ -79,11 +79,11 @@ static void explain(const struct check_all *all, const struct service *s, struct
                cell_state(word, badness(all, s) >= 3 ? TONE_BAD : TONE_WARN),
                cell_text(fresh ? s->detail : "its checks timed out"));
     if (s->failures > 0) {
-        reply_item(reply, "{} failures in a row, for {}", cell_count(s->failures),
+        reply_item(reply, "failures in a row: {}, for {}", cell_count(s->failures),
                    cell_duration(now_us(all->health) - s->failing_mono_us));
     }
     if (s->child.restarts > 0) {
-        reply_item(reply, "ended by itself {} times", cell_count(s->child.restarts));
+        reply_item(reply, "ended by itself: {}×", cell_count(s->child.restarts));
     }
     if (s->cause[0] != '\0') {
         reply_item(reply, "because {} is down", cell_text(s->cause));

@@ -100,7 +100,8 @@ static void open_health(struct scene *s)
         service->release_root = service->release_name = service->release_token = "";
         service->release_apply = "restart";
     }
-    config->monitoring_check_interval_us = USEC_PER_HOUR;
+    config->monitoring_check_interval_us = config->monitoring_confirm_interval_us = USEC_PER_HOUR;
+    config->monitoring_alert_threshold = 3;
     config->services[0].unit = "demo.service";
     static const char *command[] = {"/bin/true", NULL};
     config->services[1].command = (struct config_texts){.count = 1, .items = command};
@@ -394,13 +395,13 @@ static void services_match_the_golden_files(void **state)
                                         "2026-11-18T11:01:00Z ERROR cannot open 'a.db'\n"),
                                 0600, NULL),
                      0);
-    send(s, "/health_check");
-    loop_advance(s->rig.loop, 25 * USEC_PER_SEC);
-    golden_check_reply("health_check", s->full, NULL);
     check_later(s, "/logs prediction patterns", "logs_patterns");
     check_later(s, "/logs prediction new", "logs_new");
     check_later(s, "/export_logs prediction 2026-11-18", "export_logs");
     check(s, "/audit", "audit");
+    send(s, "/health_check");
+    loop_advance(s->rig.loop, 25 * USEC_PER_SEC);
+    golden_check_reply("health_check", s->full, NULL);
 }
 
 static void configurations_match_the_golden_files(void **state)
