@@ -57,6 +57,13 @@ static void name_of(const struct metric_subject *s, const char *what, char *ret,
     (void)snprintf(ret, size, "metric:%s:%s", s->name, what);
 }
 
+static bool can_restart(const struct metrics *m, const struct metric_subject *s)
+{
+    const struct config_service *service =
+        s->kind == SUBJECT_SERVICE ? config_service(m->o.config, str_c(s->name)) : NULL;
+    return service != NULL && (service->unit[0] != '\0' || service->command.count > 0);
+}
+
 static bool raise_it(const struct metrics *m, const struct metric_subject *s,
                      const struct notice *n)
 {
@@ -74,6 +81,14 @@ static bool raise_it(const struct metrics *m, const struct metric_subject *s,
         json_out_text(&out, "pointer", pointer);
         json_out_rounded(&out, "value", n->value, 2);
         json_out_rounded(&out, "limit", n->limit, 2);
+        json_out_end(&out);
+    }
+    if (can_restart(m, s)) { /* for commands/fix_leak.yaml */
+        char pointer[128];
+        (void)snprintf(pointer, sizeof(pointer), "/metrics/%s/can_restart", s->name);
+        json_out_object(&out, NULL);
+        json_out_text(&out, "pointer", pointer);
+        json_out_bool(&out, "value", true);
         json_out_end(&out);
     }
     json_out_end(&out);

@@ -315,6 +315,19 @@ static void add_disk(const struct metrics *m, struct metric_subject *s)
     }
 }
 
+/* The limit of the configuration, which need not be one of the kernel. */
+static void add_limit(const struct metrics *m, struct metric_subject *s)
+{
+    const struct config_service *service = config_service(m->o.config, str_c(s->name));
+    if (service == NULL || service->memory_limit == 0) {
+        return;
+    }
+    s->memory_limit = (double)service->memory_limit * 1048576;
+    if ((s->has & BIT(METRIC_MEMORY)) != 0) {
+        give(s, METRIC_MEMORY_PCT, 100 * s->value[METRIC_MEMORY] / s->memory_limit);
+    }
+}
+
 static void take_reading(struct metrics *m, struct metric_subject *s, const struct target *t)
 {
     const struct reading *now = &t->reading;
@@ -331,6 +344,9 @@ static void take_reading(struct metrics *m, struct metric_subject *s, const stru
     s->before_mono_us = m->begun_mono_us;
     s->memory_limit = t->memory_limit;
     add_checks(s);
+    if (s->kind == SUBJECT_SERVICE) {
+        add_limit(m, s);
+    }
     if (s->kind == SUBJECT_HOST) {
         add_disk(m, s);
     }

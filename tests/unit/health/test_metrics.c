@@ -393,6 +393,30 @@ static void nearly_full_is_critical(void **state)
     assert_int_equal(open_count(rig, "metric:host:memory", NULL), 2);
 }
 
+/* Its unit has 1000 MB, of which 300 MiB are for it. */
+static void a_service_has_a_limit_of_its_own(void **state)
+{
+    struct rig *rig = *state;
+    struct alert alert;
+    rig->entries[0].memory_limit = 300;
+    rig->config.services = rig->entries;
+    rig->config.service_count = 1;
+    put_group(rig, 0, 200 * MB, 0);
+    for (int i = 0; i < 3; i++) {
+        sample(rig);
+    }
+    assert_int_equal(open_count(rig, "metric:demo:memory", NULL), 0);
+    put_group(rig, 0, 290 * MB, 0);
+    for (int i = 0; i < 3; i++) {
+        sample(rig);
+    }
+    assert_int_equal(open_count(rig, "metric:demo:memory", &alert), 1);
+    assert_has(alert.title, "demo uses 97 % of its memory");
+    assert_has(alert.evidence, "/metrics/demo/can_restart"); /* fix_leak needs it */
+    rig->config.services = NULL;
+    rig->config.service_count = 0;
+}
+
 static void a_kill_for_memory_is_raised_once(void **state)
 {
     struct rig *rig = *state;
@@ -623,7 +647,7 @@ static void old_detail_goes_and_a_jump_deletes_nothing(void **state)
 UNIT_GROUP(metrics, WITH_RIG(rates_need_two_readings), WITH_RIG(another_process_begins_again),
            WITH_RIG(services_come_and_go), WITH_RIG(checks_of_a_service_are_kept_apart),
            WITH_RIG(a_value_at_the_limit_gives_one_alert), WITH_RIG(nearly_full_is_critical),
-           WITH_RIG(a_kill_for_memory_is_raised_once),
+           WITH_RIG(a_service_has_a_limit_of_its_own), WITH_RIG(a_kill_for_memory_is_raised_once),
            WITH_RIG(a_process_before_may_have_left_an_alert),
            WITH_RIG(a_disk_that_hangs_stops_nothing_else), WITH_RIG(a_leak_is_found_and_forgotten),
            WITH_RIG(noise_is_no_leak), WITH_RIG(a_filling_disk_is_foreseen),

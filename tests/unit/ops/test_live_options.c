@@ -278,6 +278,8 @@ static const struct live_row {
      "services: {w: {url: 'http://127.0.0.1:9', expect_status: 204}}\n", in_services, NULL},
     {"services.<name>.timeout", "services: {w: {url: 'http://127.0.0.1:9', timeout: 1s}}\n",
      in_services, NULL},
+    {"services.<name>.memory_limit",
+     "services: {w: {url: 'http://127.0.0.1:9', memory_limit: 100}}\n", in_health, NULL},
     {"services.<name>.interval", "services: {w: {url: 'http://127.0.0.1:9', interval: 9s}}\n",
      in_services, NULL},
     {"services.<name>.alert_after", "services: {w: {url: 'http://127.0.0.1:9', alert_after: 2}}\n",
