@@ -126,8 +126,39 @@ static void add_state(struct reply *r, const struct snapshot *s)
     }
 }
 
-struct reply *notice_started(enum notice_start how, int64_t away_us, const struct snapshot *s,
-                             const struct outbox_undelivered *undelivered)
+/* result, code, status: $SERVICE_RESULT, $EXIT_CODE and $EXIT_STATUS of systemd.exec(5). */
+static void add_end(struct reply *r, const struct notice_end *end)
+{
+    static const struct {
+        const char *result;
+        const char *words;
+    } known[] = {{"watchdog", "the watchdog ended it, because it made no progress"},
+                 {"oom-kill", "the kernel ended it, because memory was short"},
+                 {"timeout", "it did not start or stop in time"}};
+    struct str rest = str_c(end->how), result, code;
+    if (end->at_us > 0) {
+        reply_para(r, "The last run died at {}", cell_time(end->at_us, end->now_us));
+    }
+    if (!str_word(&rest, &result) || !str_word(&rest, &code)) {
+        if (end->at_us > 0) {
+            reply_more(r, "{}", cell_text(": killed, or a power cut."));
+        }
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (str_equal_c(result, known[i].result)) {
+            reply_more(r, ": {}.", cell_text(known[i].words));
+            return;
+        }
+    }
+    AUTO_BUF struct buf words = BUF_INIT(96);
+    buf_addf(&words, "%s %.*s", str_equal_c(code, "exited") ? "exit code" : "signal",
+             STR_ARG(str_trim(rest)));
+    reply_more(r, ": {}.", cell_text(words.data));
+}
+
+struct reply *notice_started(enum notice_start how, int64_t away_us, const struct notice_end *end,
+                             const struct snapshot *s, const struct outbox_undelivered *undelivered)
 {
     struct reply *r = reply_new();
     switch (how) {
@@ -142,6 +173,7 @@ struct reply *notice_started(enum notice_start how, int64_t away_us, const struc
         break;
     case NOTICE_START_CRASH:
         reply_title(r, TONE_BAD, "nightdesk stopped unexpectedly");
+        add_end(r, end);
         if (away_us > 0) {
             reply_para(r, "It was away {} and runs again.", cell_duration(away_us));
         } else {

@@ -29,7 +29,14 @@ struct reply *notice_veto(const struct symbol *symbol, const char *direction, co
 struct reply *notice_state(const struct snapshot *s);
 
 enum notice_start { NOTICE_START_FIRST, NOTICE_START_CLEAN, NOTICE_START_CRASH };
-struct reply *notice_started(enum notice_start how, int64_t away_us, const struct snapshot *s,
+/* How the last run ended, if it crashed. */
+struct notice_end {
+    int64_t at_us;   /* 0: unknown */
+    const char *how; /* "signal killed KILL", in the words of systemd; "": unknown */
+    int64_t now_us;
+};
+struct reply *notice_started(enum notice_start how, int64_t away_us, const struct notice_end *end,
+                             const struct snapshot *s,
                              const struct outbox_undelivered *undelivered);
 struct reply *notice_stopped(const char *why, const struct snapshot *s);
 

@@ -33,6 +33,7 @@
 #define START_LATE_US   (60 * USEC_PER_SEC) /* told then, though the engine has not finished */
 #define ALIVE_US        (5 * USEC_PER_SEC)
 #define ALIVE_NAME      "alive"
+#define END_NAME        "last_end" /* written by the unit's ExecStopPost= */
 #define TOLD_MAX        ((size_t)POSITIONS_LIMIT * (CLIENT_ID_SIZE + 1) + 1)
 
 #define VALUE_TRADE     "notices.trade_id"
@@ -516,7 +517,12 @@ static int start_body(struct notices *n, const struct snapshot *s, void *userdat
     int64_t since_us = how == NOTICE_START_CRASH ? n->last_alive_us : stopped_us;
     int64_t begun_us = now_us - (now_mono(n) - n->begun_mono_us);
     int64_t away_us = since_us > 0 && begun_us > since_us ? begun_us - since_us : 0;
-    rc = tell(n, NOTICE_START, NULL, 0, notice_started(how, away_us, s, &undelivered), err);
+    const struct notice_end end = {.at_us = n->last_alive_us, .how = n->last_end, .now_us = now_us};
+    if (how == NOTICE_START_CRASH) {
+        LOG(ERROR, "the last run ended unexpectedly%s%s", n->last_end[0] == '\0' ? "" : ": ",
+            n->last_end);
+    }
+    rc = tell(n, NOTICE_START, NULL, 0, notice_started(how, away_us, &end, s, &undelivered), err);
     if (rc >= 0 && s->state != TRADING_STARTING) {
         rc = begin_state(n, s, err);
     }
@@ -700,6 +706,32 @@ static void look_at_week(struct notices *n, const struct snapshot *s)
 
 /* ---------------------------------------------------------------- life */
 
+static void end_path(const struct notices *n, struct buf *out)
+{
+    buf_addf(out, "%s/" END_NAME, n->o.state_dir);
+}
+
+/* Its time is that of the end, more exactly than the last sign of life. */
+static void read_end(struct notices *n)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    AUTO_BUF struct buf text = BUF_INIT(sizeof(n->last_end) - 1);
+    struct stat st;
+    end_path(n, &path);
+    if (stat(path.data, &st) < 0 || !S_ISREG(st.st_mode) || file_read(path.data, &text, NULL) < 0) {
+        return;
+    }
+    (void)str_copy(str_trim(buf_str(&text)), n->last_end, sizeof(n->last_end));
+    n->last_alive_us = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+}
+
+static void forget_end(const struct notices *n)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    end_path(n, &path);
+    (void)unlink(path.data);
+}
+
 void notices_init(struct notices *n, const struct notices_options *options)
 {
     *n = (struct notices){.o = *options, .look = true};
@@ -710,6 +742,7 @@ void notices_init(struct notices *n, const struct notices_options *options)
     if (stat(path.data, &st) == 0) {
         n->last_alive_us = (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
     }
+    read_end(n);
     notices_apply(n, options->config);
     begin(n);
 }
@@ -743,6 +776,9 @@ void notices_tick(struct notices *n, const struct snapshot *s)
     begin(n);
     if (!n->started) {
         n->started = n->begun && (ready || late) && in_one(n, s, start_body, NULL);
+        if (n->started) {
+            forget_end(n);
+        }
         return;
     }
     if (ready) {

@@ -39,7 +39,7 @@ struct notices_options {
     struct ops_store *store;
     struct trading_store *trading;
     struct alerts *alerts;
-    const char *state_dir; /* its file "alive" shows when the last process ended */
+    const char *state_dir; /* its file "alive" shows when the last process ended, "last_end" how */
 };
 
 struct notices_veto {
@@ -62,6 +62,7 @@ struct notices {
     bool started;         /* the start was reported */
     int64_t begun_mono_us;
     int64_t last_alive_us; /* of the last process; 0: unknown */
+    char last_end[96];     /* "signal killed KILL", as systemd saw it; "": unknown */
     int64_t alive_mono_us; /* the file was touched */
     int64_t retry_mono_us; /* nothing is stored before: each attempt on a locked database blocks */
     bool look;             /* something may be new */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "command/reply_json.h"
 #include "config/config.h"
+#include "io/file.h"
 #include "io/secret.h"
 #include "rigs/reply_text.h"
 #include "store/audit_table.h"
@@ -357,7 +358,40 @@ static void start_and_stop_say_how_long(void **state)
     text = next(rig);
     assert_non_null(strstr(text, "nightdesk stopped unexpectedly"));
     assert_non_null(strstr(text, "It was away"));
+    assert_non_null(strstr(text, "killed, or a power cut"));
     assert_non_null(strstr(text, "without a stop"));
+}
+
+static void write_end(struct rig *rig, const char *how)
+{
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    buf_addf(&path, "%s/last_end", rig->notices.o.state_dir);
+    assert_int_equal(file_write(path.data, str_c(how), 0600, NULL), 0);
+}
+
+static void a_crash_is_reported_with_its_reason_as_systemd_saw_it(void **state)
+{
+    static const char *const ends[][2] = {
+        {"watchdog dumped ABRT\n", "the watchdog ended it, because it made no progress."},
+        {"signal killed SEGV\n", "signal SEGV."},
+        {"exit-code exited 3\n", "exit code 3."},
+        {"oom-kill killed KILL\n", "the kernel ended it, because memory was short."}};
+    struct rig *rig = *state;
+    tick(rig, 0);
+    expect(rig, "nightdesk started");
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        write_end(rig, ends[i][0]);
+        close_rig(rig);
+        open_rig(rig);
+        tick(rig, 0);
+        const char *text = next(rig);
+        assert_has(text, "The last run died at ");
+        assert_has(text, ends[i][1]);
+    }
+    close_rig(rig); /* each end is reported once */
+    open_rig(rig);
+    tick(rig, 0);
+    assert_null(strstr(next(rig), "memory was short"));
 }
 
 /* A process may crash before the engine is ready, and before that is reported. */
@@ -646,6 +680,7 @@ UNIT_GROUP(notices, TEST(entries_and_exits_are_reported_once), TEST(many_at_once
            TEST(vetoes_of_note_are_reported_once_an_hour), TEST(vetoes_survive_a_restart),
            TEST(pauses_by_others_are_reported),
            TEST(a_pause_right_after_the_first_start_is_reported), TEST(start_and_stop_say_how_long),
+           TEST(a_crash_is_reported_with_its_reason_as_systemd_saw_it),
            TEST(a_crash_before_the_report_of_the_start_is_reported),
            TEST(the_daily_report_comes_once_a_day_at_its_hour),
            TEST(the_weekly_digest_comes_once_a_week_at_its_hour),
