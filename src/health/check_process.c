@@ -95,7 +95,9 @@ static void look_at_pid_file(struct seen *seen)
 static void look(void *data)
 {
     struct seen *seen = data;
-    if (strncmp(seen->path, CGROUPS, strlen(CGROUPS)) == 0) {
+    struct stat st;
+    bool folder = stat(seen->path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (folder || strncmp(seen->path, CGROUPS, strlen(CGROUPS)) == 0) {
         look_at_cgroup(seen);
     } else {
         look_at_pid_file(seen);

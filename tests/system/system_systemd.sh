@@ -72,6 +72,8 @@ services:
   demo:
     unit: demo-unit.service
     url: http://127.0.0.1:18099
+  crashing: {unit: crash-unit.service, interval: 1h}
+  looping: {unit: loop-unit.service, interval: 1h}
   forbidden:
     unit: forbidden-unit.service
   leaking:
@@ -89,6 +91,18 @@ for unit in demo forbidden; do
     printf '[Service]\nExecStart=/usr/local/bin/nightdesk demo-service --port %s\nDynamicUser=yes\n' \
         "$port" > "$stage/etc/systemd/system/$unit-unit.service"
 done
+cat > "$stage/etc/systemd/system/crash-unit.service" <<'UNIT'
+[Service]
+ExecStart=/bin/sh -c 'trap "echo the model file is broken; exit 3" USR1; while :; do sleep 0.05; done'
+UNIT
+cat > "$stage/etc/systemd/system/loop-unit.service" <<'UNIT'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+ExecStart=/bin/sleep 1000
+Restart=always
+RestartSec=100ms
+UNIT
 # The real one is 20 s; the rest of the unit is as installed.
 printf '[Service]\nWatchdogSec=3\n' > "$stage/etc/systemd/system/nightdesk.service.d/test.conf"
 # The owner's program: it only records that it was called.
@@ -133,7 +147,7 @@ explain() {
 has_bus=no has_polkit=no
 in_it systemctl start dbus.service 2> /dev/null && has_bus=yes
 [ $has_bus = yes ] && in_it systemctl start polkit.service 2> /dev/null && has_polkit=yes
-in_it systemctl start demo-unit forbidden-unit leaking-unit 2> /dev/null
+in_it systemctl start demo-unit forbidden-unit leaking-unit crash-unit loop-unit 2> /dev/null
 
 # ---- ready
 timeout 20 nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- \
@@ -216,6 +230,45 @@ else
     tap_skip "the memory of a leaking unit" "no memory controller in cgroup v2 on this machine"
 fi
 in_it systemctl stop leaking-unit
+explain
+
+# ---- units are heard
+# Their services are checked once an hour: what is known sooner comes from the signals of systemd.
+row() { # COLUMN SERVICE
+    in_it sqlite3 -readonly /var/lib/nightdesk/ops.db \
+        "SELECT $1 FROM monitoring_alerts WHERE fingerprint = 'service:$2' AND status = 'open'"
+}
+has_row() { [ -n "$(row id "$1")" ]; }
+if [ $has_bus = yes ]; then
+    run_command services
+    tap_check "a unit is up" sh -c "grep -q 'crashing .*up' '$WORK/out'"
+    killed_ms=$(date +%s%3N)
+    in_it systemctl kill --kill-whom=main -s USR1 crash-unit
+    tap_check "an alert of a unit that crashes is open" wait_for 5 has_row crashing
+    raised_ms=$(row "CAST((julianday(created_at) - 2440587.5) * 86400000 AS INTEGER)" crashing)
+    tap_check "after $((raised_ms - killed_ms)) ms, at most 1000" \
+        test $((raised_ms - killed_ms)) -le 1000
+    row description crashing > "$WORK/out"
+    tap_check "it has result and exit code" contains "$WORK/out" "unit failed: exit-code, exit code 3"
+    tap_check "and the end of the log" contains "$WORK/out" "the model file is broken"
+    in_it systemctl start crash-unit
+    is_over() { ! has_row crashing; }
+    tap_check "it closes when the unit is started" wait_for 3 is_over
+    in_it systemctl restart crash-unit
+    sleep 0.5
+    tap_check "a restart by a person raises none" is_over
+    crash=0
+    while [ $crash -lt 3 ]; do
+        in_it systemctl kill -s KILL loop-unit
+        sleep 0.5
+        crash=$((crash + 1))
+    done
+    tap_check "a unit that systemd restarts again and again is one alert" wait_for 5 has_row looping
+    row title looping > "$WORK/out"
+    tap_check "that says flapping" contains "$WORK/out" "looping is flapping"
+else
+    tap_skip "signals of systemd" "no D-Bus on this machine"
+fi
 explain
 
 # ---- users at the socket

@@ -199,6 +199,34 @@ static void a_pid_file_names_a_living_process(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* What the kernel writes into the folder of a cgroup. */
+static void write_events(const char *folder, const char *text)
+{
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/cgroup.events", folder);
+    assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
+}
+
+static void a_cgroup_has_a_process(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    char group[128], events[160];
+    (void)snprintf(group, sizeof(group), "%s/group", rig->folder);
+    (void)snprintf(events, sizeof(events), "%s/cgroup.events", group);
+    check->process = "/sys/fs/cgroup/no-such-group";
+    health_rig_start(rig);
+    until_down(rig, "the cgroup does not exist: /sys/fs/cgroup/no-such-group");
+    assert_int_equal(mkdir(group, 0700), 0);
+    write_events(group, "populated 1\nfrozen 0\n");
+    health_rig_first(rig)->checks[0]->config.process = group;
+    until_up(rig);
+    write_events(group, "populated 0\nfrozen 0\n");
+    until_down(rig, "no process is in the cgroup: ");
+    assert_int_equal(unlink(events), 0);
+    assert_int_equal(rmdir(group), 0);
+}
+
 static void the_reason_names_the_check(void **state)
 {
     struct rig *rig = *state;
@@ -246,4 +274,5 @@ UNIT_GROUP(health_checks, RIGGED(a_body_that_says_that_it_is_ill_is_down),
            RIGGED(a_body_follows_its_rules), RIGGED(redirects_are_followed_as_often_as_set),
            RIGGED(a_port_is_open_or_not), RIGGED(a_command_says_why),
            RIGGED(a_file_is_fresh_and_large_enough), RIGGED(a_pid_file_names_a_living_process),
-           RIGGED(the_reason_names_the_check), RIGGED(a_reload_applies_to_a_check))
+           RIGGED(a_cgroup_has_a_process), RIGGED(the_reason_names_the_check),
+           RIGGED(a_reload_applies_to_a_check))
