@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LINES          5
+#define LINES_READ     16 /* some of them are systemd's */
 #define TEXT_MAX_BYTES ((size_t)600)
 #define LOG_MAX_BYTES  ((size_t)1 << 20)
 
@@ -30,12 +31,33 @@ struct last_lines {
     char *text; /* NULL: none */
 };
 
+/* Drops what systemd says about the unit, as in "2026-11-29T21:02:33Z a.service: Failed with result
+ * …": the alert says it already. */
+static void drop_systemd(struct job *job)
+{
+    struct str rest = buf_str(&job->text), line;
+    AUTO_BUF struct buf kept = BUF_INIT(LOG_MAX_BYTES);
+    size_t len = strlen(job->unit);
+    while (str_split(&rest, '\n', &line)) {
+        const char *space = memchr(line.ptr, ' ', line.len);
+        struct str message =
+            space == NULL ? line : str_n(space + 1, line.len - (size_t)(space + 1 - line.ptr));
+        if (!str_starts(message, job->unit) || message.len <= len || message.ptr[len] != ':') {
+            buf_add_str(&kept, line);
+            buf_add_char(&kept, '\n');
+        }
+    }
+    buf_clear(&job->text);
+    buf_add_str(&job->text, buf_str(&kept));
+}
+
 static void work(void *data)
 {
     struct job *job = data;
     if (job->unit[0] != '\0') {
-        (void)journal_read(&(struct journal_query){.unit = job->unit, .lines = LINES}, &job->text,
-                           NULL);
+        (void)journal_read(&(struct journal_query){.unit = job->unit, .lines = LINES_READ},
+                           &job->text, NULL);
+        drop_systemd(job);
     } else {
         (void)file_read(job->path, &job->text, NULL);
     }

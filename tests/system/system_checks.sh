@@ -6,7 +6,7 @@ tap_start "$@"
 command -v openssl > /dev/null || { tap_skip "checks of real servers" "no openssl"; tap_end; }
 
 # ---- certificates: one authority, a server whose certificate ends in 3 days, one in 300, one of a
-# stranger
+# other
 certificate() { # NAME DAYS ISSUER
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
         -keyout "$WORK/$1.key" -out "$WORK/$1.csr" 2> "$WORK/openssl"
@@ -19,10 +19,10 @@ authority() { # NAME
 }
 echo 'subjectAltName=IP:127.0.0.1' > "$WORK/ext"
 authority ours
-authority stranger
+authority other
 certificate soon 3 ours
 certificate later 300 ours
-certificate strange 300 stranger
+certificate foreign 300 other
 serve() { # NAME PORT
     openssl s_server -quiet -www -accept "127.0.0.1:$2" -cert "$WORK/$1.pem" -key "$WORK/$1.key" \
         > /dev/null 2>&1 &
@@ -30,7 +30,7 @@ serve() { # NAME PORT
 }
 serve soon 18461
 serve later 18462
-serve strange 18463
+serve foreign 18463
 
 # ---- a server whose kernel accepts and that never answers
 "$ND" demo-service --port 18464 > "$WORK/hung" 2>&1 &
@@ -49,7 +49,7 @@ services:
     checks:
       soon: {url: "https://127.0.0.1:18461", ca_file: $WORK/ours.pem}
       later: {url: "https://127.0.0.1:18462", ca_file: $WORK/ours.pem}
-      strange: {url: "https://127.0.0.1:18463", ca_file: $WORK/ours.pem}
+      foreign: {url: "https://127.0.0.1:18463", ca_file: $WORK/ours.pem}
       three: {url: "https://127.0.0.1:18461", ca_file: $WORK/ours.pem, certificate_days: 2}
   hung: {url: "http://127.0.0.1:18464", timeout: 1s}
   crashing: {command: [sh, -c, "echo cannot open the model; exit 7"]}
@@ -70,7 +70,7 @@ tap_check "a certificate that ends soon is a failure" \
 tap_check "one that ends later is not" sh -c "grep -q 'later .*up' '$WORK/out'"
 tap_check "nor is one within the limit of its own check" sh -c "grep -q 'three .*up' '$WORK/out'"
 tap_check "one of another authority is a failure" \
-    sh -c "grep -q 'strange: .*TLS' '$WORK/out'"
+    sh -c "grep -q 'foreign: .*TLS' '$WORK/out'"
 tap_check "a server that hangs is down" wait_for 20 shows "alerts" "hung is down"
 tap_check "a process that ends again and again is one alert that says flapping" \
     wait_for 20 shows "alerts" "crashing is flapping"
