@@ -3,6 +3,7 @@
 #include "health/autofix.h"
 #include "rigs/runner_rig.h"
 #include "store/alert_table.h"
+#include "store/maintenance_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,21 @@ static void nothing_runs_while_it_is_off(void **state)
     assert_int_equal(rig->runner.runs, 0);
 }
 
+static void nothing_runs_during_maintenance(void **state)
+{
+    struct rig *rig = *state;
+    struct maintenance m = {.service = "demo",
+                            .until_us = rig->runner.clock.now_wall_us + 30 * USEC_PER_MIN};
+    assert_int_equal(
+        maintenance_table_begin(rig->runner.store, &m, rig->runner.clock.now_wall_us, NULL), 0);
+    start(rig);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 1700);
+    assert_int_equal(rig->runner.runs, 0);
+    pass(rig, 130);
+    assert_int_equal(rig->runner.runs, 1);
+}
+
 static void an_acknowledged_alert_belongs_to_its_person(void **state)
 {
     struct rig *rig = *state;
@@ -292,6 +308,7 @@ UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(what_does_not_help_is_tried_twice_and_escalated_once, set_up),
            RIGGED(attempts_count_over_a_restart, set_up),
            RIGGED(nothing_runs_while_it_is_off, set_up),
+           RIGGED(nothing_runs_during_maintenance, set_up),
            RIGGED(an_acknowledged_alert_belongs_to_its_person, set_up),
            RIGGED(a_person_who_works_on_it_is_not_disturbed, set_up),
            RIGGED(a_lock_puts_it_off_and_is_no_attempt, set_up),
