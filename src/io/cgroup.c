@@ -22,10 +22,9 @@ static int read_keys(const char *folder, const char *name, const char *const *ke
         }
         for (size_t i = 0; i < count; i++) {
             if (str_equal_c(word, keys[i])) {
-                if (!kernel_number(&line, &value)) {
+                if (!kernel_number(&line, &value) || !kernel_add(ret_sum, value)) {
                     return kernel_file_bad(&file, err);
                 }
-                *ret_sum += value;
                 found++;
                 break;
             }
@@ -44,7 +43,7 @@ static int read_number(const char *folder, const char *name, int64_t *ret, struc
         *ret = 0;
         return rc;
     }
-    return str_to_i64(line, ret) && *ret >= 0 ? 0 : kernel_file_bad(&file, err);
+    return kernel_whole_number(line, ret) ? 0 : kernel_file_bad(&file, err);
 }
 
 static int read_memory(const char *folder, struct cgroup_counters *ret, struct err *err)
@@ -73,8 +72,8 @@ static int read_io(const char *folder, struct cgroup_counters *ret, struct err *
                           : str_starts(word, "wbytes=") ? &ret->written_bytes
                                                         : NULL;
             int64_t value;
-            if (to != NULL && (!str_to_i64(str_n(word.ptr + 7, word.len - 7), &value) ||
-                               value < 0 || __builtin_add_overflow(*to, value, to))) {
+            if (to != NULL && (!kernel_whole_number(str_n(word.ptr + 7, word.len - 7), &value) ||
+                               !kernel_add(to, value))) {
                 return kernel_file_bad(&file, err);
             }
         }

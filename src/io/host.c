@@ -11,12 +11,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define SECTOR_BYTES  512 /* of /proc/diskstats, whatever the disk */
-#define STAT_UTIME    11  /* fields of /proc/PID/stat after the name of the program, from 0 */
-#define STAT_CSTIME   14
-#define STAT_THREADS  17
-#define STAT_STARTED  19
-#define STAT_RESIDENT 21
+#define SECTOR_BYTES 512 /* of /proc/diskstats, whatever the disk */
+#define STAT_UTIME   11  /* fields of /proc/PID/stat after the name of the program, from 0 */
+#define STAT_CSTIME  14
+#define STAT_THREADS 17
+#define STAT_STARTED 19
 
 int64_t host_ticks_per_second(void)
 {
@@ -52,10 +51,9 @@ static int read_cpu(const char *proc, struct host_counters *ret, struct err *err
 static bool is_amount(struct str line, const char *name, int64_t *ret_bytes, int *found)
 {
     struct str word;
-    int64_t kib;
-    if (!str_starts(line, name) || !str_word(&line, &word) || !kernel_number(&line, &kib) ||
-        !str_word(&line, &word) || !str_equal_c(word, "kB") ||
-        __builtin_mul_overflow(kib, 1024, ret_bytes)) {
+    if (!str_starts(line, name) || !str_word(&line, &word) ||
+        !kernel_bytes(&line, 1024, ret_bytes) || !str_word(&line, &word) ||
+        !str_equal_c(word, "kB")) {
         return false;
     }
     (*found)++;
@@ -88,7 +86,7 @@ static int read_memory(const char *proc, struct host_counters *ret, struct err *
 struct disk_line {
     int64_t major, minor;
     char name[32];
-    int64_t read_sectors, written_sectors, busy_ms;
+    int64_t read_bytes, written_bytes, busy_ms;
 };
 
 static bool parse_disk(struct str line, struct disk_line *ret)
@@ -101,12 +99,13 @@ static bool parse_disk(struct str line, struct disk_line *ret)
     }
     (void)str_copy(name, ret->name, sizeof(ret->name));
     for (size_t i = 0; i < COUNT_OF(n); i++) {
-        if (!kernel_number(&line, &n[i])) {
+        bool sectors = i == 2 || i == 6;
+        if (!kernel_bytes(&line, sectors ? SECTOR_BYTES : 1, &n[i])) {
             return false;
         }
     }
-    ret->read_sectors = n[2];
-    ret->written_sectors = n[6];
+    ret->read_bytes = n[2];
+    ret->written_bytes = n[6];
     ret->busy_ms = n[9];
     return true;
 }
@@ -123,11 +122,11 @@ static bool is_layer(const char *name)
     return false;
 }
 
-static void add_disk(struct host_counters *to, const struct disk_line *disk)
+static bool add_disk(struct host_counters *to, const struct disk_line *disk)
 {
-    to->disk_read_bytes += disk->read_sectors * SECTOR_BYTES;
-    to->disk_written_bytes += disk->written_sectors * SECTOR_BYTES;
     to->disk_busy_ms = to->disk_busy_ms > disk->busy_ms ? to->disk_busy_ms : disk->busy_ms;
+    return kernel_add(&to->disk_read_bytes, disk->read_bytes) &&
+           kernel_add(&to->disk_written_bytes, disk->written_bytes);
 }
 
 static int read_disks(const char *proc, dev_t device, struct host_counters *ret, struct err *err)
@@ -143,17 +142,20 @@ static int read_disks(const char *proc, dev_t device, struct host_counters *ret,
         if (!parse_disk(line, &disk)) {
             return kernel_file_bad(&file, err);
         }
-        bool part = whole[0] != '\0' && strncmp(disk.name, whole, strlen(whole)) == 0;
+        bool ok = true, part = whole[0] != '\0' && strncmp(disk.name, whole, strlen(whole)) == 0;
         if (disk.major == (int64_t)major(device) && disk.minor == (int64_t)minor(device)) {
-            add_disk(&one, &disk);
+            ok = add_disk(&one, &disk);
             exact = true;
         }
         if (!part) {
             (void)str_copy(str_c(disk.name), whole, sizeof(whole));
             if (!is_layer(disk.name)) {
-                add_disk(&all, &disk);
+                ok = ok && add_disk(&all, &disk);
                 any = true;
             }
+        }
+        if (!ok) {
+            return kernel_file_bad(&file, err);
         }
     }
     if (rc < 0) {
@@ -186,9 +188,10 @@ static int read_network(const char *proc, struct host_counters *ret, struct err 
         if (!ok) {
             return kernel_file_bad(&file, err);
         }
-        if (!str_equal_c(str_trim(name), "lo")) {
-            ret->received_bytes += n[0];
-            ret->sent_bytes += n[8];
+        bool loopback = str_equal_c(str_trim(name), "lo");
+        if (!loopback &&
+            (!kernel_add(&ret->received_bytes, n[0]) || !kernel_add(&ret->sent_bytes, n[8]))) {
+            return kernel_file_bad(&file, err);
         }
     }
     ret->has |= rc < 0 ? 0U : HOST_NETWORK;
@@ -246,7 +249,7 @@ static int read_stat(const char *folder, struct host_process *ret, struct err *e
 {
     AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
     struct str line, state;
-    int64_t n[STAT_RESIDENT + 1] = {0};
+    int64_t n[STAT_STARTED + 1] = {0};
     int rc = kernel_file_word(&file, folder, "stat", &line, err);
     if (rc < 0) {
         return rc;
@@ -262,11 +265,12 @@ static int read_stat(const char *folder, struct host_process *ret, struct err *e
         /* Some are negative: the terminal's group, the nice value. The addresses come later. */
         ok = str_word(&rest, &word) && str_to_i64(word, &n[i]);
     }
-    if (!ok || n[STAT_RESIDENT] < 0 || n[STAT_STARTED] < 0) {
-        return kernel_file_bad(&file, err);
+    for (int i = STAT_UTIME; ok && i <= STAT_CSTIME; i++) {
+        ok = n[i] >= 0 && n[i] <= KERNEL_NUMBER_MAX;
+        ret->cpu_ticks += ok ? n[i] : 0;
     }
-    for (int i = STAT_UTIME; i <= STAT_CSTIME; i++) {
-        ret->cpu_ticks += n[i];
+    if (!ok || n[STAT_THREADS] < 0 || n[STAT_THREADS] > INT32_MAX || n[STAT_STARTED] < 0) {
+        return kernel_file_bad(&file, err);
     }
     ret->threads = n[STAT_THREADS];
     ret->started_ticks = n[STAT_STARTED];
@@ -277,18 +281,17 @@ static int read_statm(const char *folder, struct host_process *ret, struct err *
 {
     AUTO_KERNEL_FILE struct kernel_file file = {.fd = -1};
     struct str line;
-    int64_t size, resident, shared;
+    int64_t page = sysconf(_SC_PAGESIZE), size, resident, shared;
     int rc = kernel_file_word(&file, folder, "statm", &line, err);
     if (rc < 0) {
         return rc;
     }
-    if (!kernel_number(&line, &size) || !kernel_number(&line, &resident) ||
-        !kernel_number(&line, &shared)) {
+    if (!kernel_number(&line, &size) || !kernel_bytes(&line, page, &resident) ||
+        !kernel_bytes(&line, page, &shared)) {
         return kernel_file_bad(&file, err);
     }
-    int64_t page = sysconf(_SC_PAGESIZE);
-    ret->memory_bytes = resident * page;
-    ret->own_bytes = (resident > shared ? resident - shared : 0) * page;
+    ret->memory_bytes = resident;
+    ret->own_bytes = resident > shared ? resident - shared : 0;
     return 0;
 }
 

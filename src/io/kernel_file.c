@@ -123,10 +123,34 @@ int kernel_file_word(struct kernel_file *file, const char *folder, const char *n
     return rc < 0 ? rc : rc == 0 ? kernel_file_bad(file, err) : 0;
 }
 
+bool kernel_whole_number(struct str text, int64_t *ret)
+{
+    int64_t n;
+    bool ok = str_to_i64(text, &n) && n >= 0 && n <= KERNEL_NUMBER_MAX;
+    *ret = ok ? n : *ret;
+    return ok;
+}
+
 bool kernel_number(struct str *rest, int64_t *ret)
 {
     struct str word;
-    return str_word(rest, &word) && str_to_i64(word, ret) && *ret >= 0;
+    return str_word(rest, &word) && kernel_whole_number(word, ret);
+}
+
+bool kernel_add(int64_t *sum, int64_t n)
+{
+    int64_t more;
+    bool ok = !__builtin_add_overflow(*sum, n, &more);
+    *sum = ok ? more : *sum;
+    return ok;
+}
+
+bool kernel_bytes(struct str *rest, int64_t unit, int64_t *ret)
+{
+    int64_t n = 0;
+    bool ok = kernel_number(rest, &n) && n <= KERNEL_NUMBER_MAX / unit;
+    *ret = ok ? n * unit : *ret;
+    return ok;
 }
 
 /* ------------------------------------------------------------------ folders */

@@ -42,8 +42,14 @@ void kernel_file_close(struct kernel_file *file);
 /* The only line of a file. */
 int kernel_file_word(struct kernel_file *file, const char *folder, const char *name,
                      struct str *ret, struct err *err);
-/* The next word as a number from 0; false if it is none. */
+/* The next word, or the whole text, as a number from 0 to KERNEL_NUMBER_MAX; false if it is none.
+ */
+#define KERNEL_NUMBER_MAX (INT64_C(1) << 56)
 bool kernel_number(struct str *rest, int64_t *ret);
+bool kernel_whole_number(struct str text, int64_t *ret);
+/* The same, in units of so many bytes. */
+bool kernel_bytes(struct str *rest, int64_t unit, int64_t *ret);
+bool kernel_add(int64_t *sum, int64_t n); /* false, with *sum unchanged, if that overflows */
 
 /* The entries of a folder, without "." and "..". */
 struct kernel_folder {
