@@ -78,7 +78,7 @@ static int64_t next_us(struct service *service, bool up)
         return every_us < confirm_us ? every_us : confirm_us;
     }
     if (service->spread_us > 0) {
-        every_us = service->spread_us;
+        every_us = service->spread_us < every_us ? service->spread_us : every_us;
         service->spread_us = 0;
     }
     return every_us;

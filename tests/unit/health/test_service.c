@@ -352,6 +352,19 @@ static void many_services_are_spread_over_the_interval(void **state)
     close_stage(s);
 }
 
+/* The first rounds are spread, but no further apart than the interval of the service itself. */
+static void a_short_interval_counts_from_the_start(void **state)
+{
+    (void)state;
+    struct stage *s = open_stage("services:\n  slow: {url: 'http://h'}\n"
+                                 "  quick: {url: 'http://h', interval: 2s}\n");
+    start(s);
+    loop_advance(s->loop, 10 * SECONDS);
+    /* quick at about 0, 2, 4, 6, 8 and 10 s, slow at 0 s */
+    assert_in_range(s->runs, 6, 8);
+    close_stage(s);
+}
+
 /* ------------------------------------------------------------------ calls of jobs */
 
 static const char backup[] =
@@ -441,6 +454,7 @@ UNIT_GROUP(health_service, cmocka_unit_test(a_failure_is_confirmed_quickly),
            cmocka_unit_test(a_dead_parent_is_named_as_the_cause),
            cmocka_unit_test(a_child_that_stays_down_is_told),
            cmocka_unit_test(many_services_are_spread_over_the_interval),
+           cmocka_unit_test(a_short_interval_counts_from_the_start),
            cmocka_unit_test(a_call_that_does_not_come_is_missed),
            cmocka_unit_test(a_job_that_fails_or_hangs_is_seen),
            cmocka_unit_test(a_restart_forgets_no_call))
