@@ -424,6 +424,104 @@ static void a_time_line_is_bounded(void **state)
         1);
 }
 
+/* ---------------------------------------------------------------- a failure at any write */
+
+static int die_at(const char *what, void *userdata)
+{
+    (void)what;
+    return (*(int *)userdata)-- <= 0 ? -ERR_DB_FAILED : 0;
+}
+
+/* What a process finds that is started after a crash. */
+static void read_state(struct alerts_rig *s, char *ret, size_t size)
+{
+    static const char *const counts[] = {
+        "SELECT count(*) FROM outbox",
+        "SELECT count(*) FROM incident_events",
+        "SELECT coalesce(sum(incident_id), 0) FROM incident_events",
+        "SELECT count(*) FROM incidents WHERE closed_us = 0",
+        "SELECT coalesce(sum(merged_into * 10 + escalated), 0) FROM incidents",
+        "SELECT count(*) FROM monitoring_alerts WHERE status = 'open'",
+        "SELECT count(*) FROM monitoring_alerts WHERE due_us > 0",
+        "SELECT count(*) FROM held_notices",
+        "SELECT count(*) FROM maintenance WHERE ended_us = 0"};
+    AUTO_BUF struct buf out = BUF_INIT(size - 1);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int64_t count = 0;
+        assert_int_equal(db_get_i64(s->store->db, counts[i], DB_NO_VALUES, 0, &count, NULL), 0);
+        buf_addf(&out, "%lld ", (long long)count);
+    }
+    (void)str_copy(buf_str(&out), ret, size);
+}
+
+/* Tries with a failure at the first write, then at the second …, until nothing fails. Before that,
+ * nothing may have changed. Returns how many tries failed. */
+static int all_or_nothing(struct alerts_rig *s, void (*change)(struct alerts_rig *s))
+{
+    char before[256], after[256];
+    read_state(s, before, sizeof(before));
+    for (int n = 0; n < 200; n++) {
+        int left = n;
+        ops_store_set_fault(s->store, die_at, &left);
+        change(s);
+        ops_store_set_fault(s->store, NULL, NULL);
+        read_state(s, after, sizeof(after));
+        if (strcmp(before, after) != 0) {
+            if (left < 0) {
+                fail_msg("a failure at write %d left %s", n, after);
+            }
+            return n;
+        }
+    }
+    fail_msg("it never succeeded: %s", before);
+    return 0;
+}
+
+static void raise_cause(struct alerts_rig *s)
+{
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_CRITICAL,
+                                    .source = "health",
+                                    .fingerprint = "service:db",
+                                    .title = "db is down"};
+    (void)alerts_raise(s->alerts, &spec, NULL, NULL);
+}
+
+static void resolve_cause(struct alerts_rig *s)
+{
+    (void)alerts_resolve(s->alerts, "service:db", "up", NULL);
+}
+
+static void tick(struct alerts_rig *s)
+{
+    alerts_tick(s->alerts, false);
+}
+
+static void each_change_is_whole_or_nothing(void **state)
+{
+    struct alerts_rig *s = *state;
+    static const char *steps[] = {"10m alice"};
+    s->config.alerts_escalate.items = steps;
+    s->config.alerts_escalate.count = 1;
+    alerts_apply(s->alerts, &s->config);
+    (void)down(s, "web", "db");
+    alerts_rig_command(s, "try db 9"); /* an alert of a command, about the cause */
+    assert_true(all_or_nothing(s, raise_cause) >= 10);
+    tick(s); /* nothing is due */
+    clock_fake_advance(&s->clock, 10 * USEC_PER_MIN);
+    assert_true(all_or_nothing(s, tick) >= 3); /* the ladder */
+    assert_true(all_or_nothing(s, resolve_cause) >= 8);
+    clock_fake_advance(&s->clock, 2 * USEC_PER_MIN);
+    assert_true(all_or_nothing(s, tick) >= 5); /* web counts by itself */
+    char end[256];
+    read_state(s, end, sizeof(end));
+    tick(s);
+    char again[256];
+    read_state(s, again, sizeof(again));
+    assert_string_equal(end, again);
+    s->config.alerts_escalate.count = 0;
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(incidents, SCENE_TEST(a_child_is_folded_into_the_message_of_its_cause),
@@ -438,4 +536,4 @@ UNIT_GROUP(incidents, SCENE_TEST(a_child_is_folded_into_the_message_of_its_cause
            SCENE_TEST(people_close_any_alert), SCENE_TEST(each_change_is_logged_once),
            SCENE_TEST(a_time_line_is_bounded),
            SCENE_TEST(a_ladder_is_climbed_until_somebody_acknowledges),
-           SCENE_TEST(open_alerts_are_bounded))
+           SCENE_TEST(open_alerts_are_bounded), SCENE_TEST(each_change_is_whole_or_nothing))
