@@ -210,6 +210,8 @@ static const char schema_incidents[] =
     " ON DELETE CASCADE, opened_us INTEGER NOT NULL, closed_us INTEGER NOT NULL DEFAULT 0,"
     " merged_into INTEGER NOT NULL DEFAULT 0, escalated INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX incidents_open ON incidents(id) WHERE closed_us = 0;"
+    "INSERT INTO incidents(id, opened_us) SELECT id, strftime('%s', created_at) * 1000000"
+    " FROM monitoring_alerts WHERE status IN ('open', 'acknowledged') AND source <> 'auditor';"
     "CREATE TABLE incident_events(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " incident_id INTEGER NOT NULL REFERENCES incidents(id) ON DELETE CASCADE,"
     " at_us INTEGER NOT NULL, kind TEXT NOT NULL, alert_id INTEGER NOT NULL,"

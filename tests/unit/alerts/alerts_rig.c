@@ -50,30 +50,19 @@ struct alerts_rig *alerts_rig_new(void)
     return rig;
 }
 
-void alerts_rig_reopen(struct alerts_rig *rig)
+static void close_commands(struct alerts_rig *rig)
 {
-    const struct alerts_options options = {.clock = &rig->clock.clock,
-                                           .config = &rig->config,
-                                           .store = rig->store,
-                                           .headless = rig->headless,
-                                           .outbox_changed = wake,
-                                           .context = rig->context,
-                                           .resume = resume,
-                                           .userdata = rig};
-    alerts_free(rig->alerts);
-    assert_int_equal(alerts_new(&options, &rig->alerts, NULL), 0);
+    runner_free(rig->runner);
+    manifest_list_free(rig->manifests);
+    action_table_free(rig->actions);
 }
 
-void alerts_rig_open(struct alerts_rig *rig, const struct embedded_file *files)
+/* The actions hold the alerts. */
+static void open_commands(struct alerts_rig *rig)
 {
-    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->store, NULL), 0);
-    alerts_rig_reopen(rig);
     rig->actions = action_table_new();
     alerts_actions(rig->alerts, rig->actions);
-    assert_int_equal(manifest_list_read(rig->actions, files, &rig->manifests, NULL), 0);
-    assert_int_equal(access_new(&rig->config, rig->store, &rig->clock.clock, &rig->access, NULL),
-                     0);
-    rig->loop = loop_new_fake(&rig->clock, NULL);
+    assert_int_equal(manifest_list_read(rig->actions, rig->files, &rig->manifests, NULL), 0);
     const struct runner_options options = {.loop = rig->loop,
                                            .clock = &rig->clock.clock,
                                            .config = &rig->config,
@@ -86,13 +75,37 @@ void alerts_rig_open(struct alerts_rig *rig, const struct embedded_file *files)
     assert_int_equal(runner_new(&options, &rig->runner, NULL), 0);
 }
 
+void alerts_rig_reopen(struct alerts_rig *rig)
+{
+    const struct alerts_options options = {.clock = &rig->clock.clock,
+                                           .config = &rig->config,
+                                           .store = rig->store,
+                                           .headless = rig->headless,
+                                           .outbox_changed = wake,
+                                           .context = rig->context,
+                                           .resume = resume,
+                                           .userdata = rig};
+    close_commands(rig);
+    alerts_free(rig->alerts);
+    assert_int_equal(alerts_new(&options, &rig->alerts, NULL), 0);
+    open_commands(rig);
+}
+
+void alerts_rig_open(struct alerts_rig *rig, const struct embedded_file *files)
+{
+    rig->files = files;
+    rig->loop = loop_new_fake(&rig->clock, NULL);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->store, NULL), 0);
+    assert_int_equal(access_new(&rig->config, rig->store, &rig->clock.clock, &rig->access, NULL),
+                     0);
+    alerts_rig_reopen(rig);
+}
+
 void alerts_rig_free(struct alerts_rig *rig)
 {
-    runner_free(rig->runner);
+    close_commands(rig);
     loop_free(rig->loop);
     access_free(rig->access);
-    manifest_list_free(rig->manifests);
-    action_table_free(rig->actions);
     alerts_free(rig->alerts);
     ops_store_free(rig->store);
     log_set_sink(NULL, NULL);

@@ -24,7 +24,8 @@ struct embedded_file;
 struct alerts_rig {
     struct clock_fake clock;
     struct config config;
-    bool headless; /* of the next alerts_rig_reopen */
+    const struct embedded_file *files; /* of its commands */
+    bool headless;                     /* of the next alerts_rig_reopen */
     struct ops_store *store;
     struct alerts *alerts;
     struct loop *loop;
@@ -46,7 +47,7 @@ struct alerts_rig {
 struct alerts_rig *alerts_rig_new(void);
 /* With these commands, after the test has filled the configuration. */
 void alerts_rig_open(struct alerts_rig *rig, const struct embedded_file *files);
-/* The alerts alone, as after a restart with the configuration as it is now. */
+/* As after a restart with the configuration as it is now. */
 void alerts_rig_reopen(struct alerts_rig *rig);
 void alerts_rig_free(struct alerts_rig *rig);
 void alerts_rig_command(struct alerts_rig *rig, const char *line);
