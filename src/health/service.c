@@ -282,6 +282,7 @@ static void on_child(enum child_event event, const struct err *err, void *userda
         break;
     case CHILD_STARTED:
         service_begin_grace(service, true);
+        service_note_restart(service);
         break;
     case CHILD_REPLACED:
         service_finish_restart(service, err);

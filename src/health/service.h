@@ -137,6 +137,8 @@ void service_settle(struct service *service, bool up, bool counted, bool sure);
 void service_raise(struct service *service);
 /* Its alert is over. */
 void service_resolve(struct service *service, const char *why);
+/* Notes in the open alert, if there is one, that the child was started again by itself. */
+void service_note_restart(struct service *service);
 /* Whether it failed too often within the window. */
 bool service_is_flapping(const struct service *service);
 

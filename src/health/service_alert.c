@@ -296,6 +296,21 @@ void service_resolve(struct service *service, const char *why)
     service->cause[0] = '\0';
 }
 
+void service_note_restart(struct service *service)
+{
+    char fingerprint[64], text[96];
+    struct err err = {0};
+    if (!service->alerted || service->child.restarts == 0) {
+        return;
+    }
+    fingerprint_of(service->config->name, fingerprint, sizeof(fingerprint));
+    (void)snprintf(text, sizeof(text), "nightdesk started its process again (%d time%s so far)",
+                   service->child.restarts, service->child.restarts == 1 ? "" : "s");
+    if (alerts_note(service->health->options.alerts, fingerprint, text, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not note a restart in its incident");
+    }
+}
+
 static void resolve_recovered(struct service *service, bool steady)
 {
     AUTO_BUF struct buf why = BUF_INIT(128);

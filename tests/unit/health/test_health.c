@@ -1,4 +1,5 @@
 #include "health_rig.h"
+#include "store/incident_table.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -164,6 +165,16 @@ static void a_killed_child_is_started_again(void **state)
     assert_int_equal(kill(after, 0), -1);
 }
 
+/* Events of the incident of the first alert. */
+static int64_t noted_restarts(struct rig *rig)
+{
+    struct incident_event last;
+    int64_t total = 0;
+    (void)incident_table_events(rig->store, 1, UINT32_C(1) << INCIDENT_NOTE, &last, 1, &total,
+                                NULL);
+    return total;
+}
+
 static void a_child_that_keeps_ending_is_down(void **state)
 {
     struct rig *rig = *state;
@@ -173,6 +184,7 @@ static void a_child_that_keeps_ending_is_down(void **state)
     UNTIL(rig, health_rig_first(rig)->failures >= 3);
     assert_int_equal(health_rig_first(rig)->child.exit_code, 3);
     UNTIL(rig, health_rig_alert(rig, "service:demo") == ALERT_OPEN); /* with the end of its log */
+    UNTIL(rig, noted_restarts(rig) > 0);
     assert_int_equal(health_up(rig->health), 0);
 }
 
