@@ -1,5 +1,7 @@
 #include "base/check.h"
+#include "base/clock.h"
 #include "cli_internal.h"
+#include "deploy/guard.h"
 #include "deploy/signature.h"
 #include "io/archive.h"
 #include "io/file.h"
@@ -213,8 +215,31 @@ static int show_key(const struct cli_args *args, struct made *m, struct err *err
     return rc;
 }
 
+/* It must never keep nightdesk from starting, so a failure is only reported. */
+static int guard(const struct cli_args *args)
+{
+    char version[RELEASE_VERSION_SIZE];
+    struct err err = {0};
+    int rc = secret_init(&err);
+    rc = rc < 0 ? rc : guard_start(args->word[1], clock_wall_us(clock_real()), version, &err);
+    if (rc < 0) {
+        return cli_fail(args, &err, CLI_REFUSED);
+    }
+    AUTO_BUF struct buf out = BUF_INIT(256);
+    if (rc == GUARD_UNDONE) {
+        buf_addf(&out, "the update was not confirmed: %s is put back\n", version);
+    } else if (rc == GUARD_COUNTED) {
+        buf_addf(&out, "%s is not confirmed yet\n", version);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
 static int run(const struct cli_args *args)
 {
+    if (strcmp(args->word[0], "guard") == 0) {
+        return guard(args);
+    }
     static const struct {
         const char *word;
         int (*run)(const struct cli_args *args, struct made *m, struct err *err);
@@ -232,7 +257,7 @@ static int run(const struct cli_args *args)
         }
     }
     if (rc == 0) {
-        rc = err_set(&err, ERR_CLI_USAGE, "release takes pack, sign, verify or key");
+        rc = err_set(&err, ERR_CLI_USAGE, "release takes pack, sign, verify, key or guard");
     }
     bool refused = rc == -ERR_RELEASE_UNSIGNED || rc == -ERR_RELEASE_SIGNATURE ||
                    rc == -ERR_RELEASE_NAME || rc == -ERR_ARCHIVE_REFUSED;
@@ -242,7 +267,7 @@ static int run(const struct cli_args *args)
 const struct cli_command cmd_release = {
     .name = "release",
     .summary = "Pack, sign and verify a release of a service",
-    .words = "pack FOLDER|sign FILE|verify FILE|key FILE",
+    .words = "pack FOLDER|sign FILE|verify FILE|key FILE|guard FOLDER",
     .words_min = 2,
     .words_max = 2,
     .options = {{"--version", "V", "pack, sign: its version (sign: default from the file name)"},
@@ -256,9 +281,12 @@ const struct cli_command cmd_release = {
         "pack writes the files of a folder as a .tar.gz; the same files give the same bytes.\n"
         "sign writes FILE.sig: name, version, sha256, key, and their Ed25519 signature.\n"
         "verify compares FILE with FILE.sig and, with --key, its key. Another archive of tar.gz,\n"
-        "tar.xz, tar.zst, tar.bz2 or zip can be signed as well.",
+        "tar.xz, tar.zst, tar.bz2 or zip can be signed as well.\n"
+        "guard is for ExecStartPre= of nightdesk's own unit, with its release_root: it puts the\n"
+        "version before back if an update was not confirmed after three starts.",
     .exits = "  0  done, or the signature is valid\n"
-             "  1  refused: no signature or a wrong one, or an entry that cannot be packed\n"
+             "  1  refused: no signature or a wrong one, an entry that cannot be packed, a guard "
+             "that failed\n"
              "  2  wrong usage, or a file cannot be read or written\n",
     .run = run,
 };

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/clock.h"
+#include "deploy/guard.h"
 #include "deploy_internal.h"
 #include "io/file.h"
 #include "io/json_out.h"
@@ -384,6 +385,57 @@ static int preview_back(struct action_call *call, struct err *err)
     return preview_change(call, true, err);
 }
 
+/* ---------------------------------------------------------------- an update of nightdesk itself */
+
+static int arm(struct work *w, struct err *err)
+{
+    return guard_arm(w->root, w->version, w->now_us, err);
+}
+
+static int run_arm(struct action_call *call, struct err *err)
+{
+    const char *version = version_of(call, false, err);
+    struct work *w = version == NULL ? NULL : work_new(action_userdata(call), call, err);
+    if (w == NULL) {
+        return deploy_failed(err);
+    }
+    w->run = arm;
+    (void)str_copy(str_c(version), w->version, sizeof(w->version));
+    return work_start(w, call, err);
+}
+
+/* The next step was not begun: without the switch the marker means nothing. */
+static int recover_arm(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    (void)call;
+    (void)err;
+    *ret_happened = false;
+    return 0;
+}
+
+static int confirm(struct work *w, struct err *err)
+{
+    return w->version[0] == '\0' ? err_set(err, ERR_RELEASE_UNKNOWN, "%s", w->service)
+                                 : guard_confirm(w->root, w->version, err);
+}
+
+static void show_confirmed(const struct work *w, struct action_call *call)
+{
+    reply_title(action_reply(call), TONE_GOOD, "%s %s runs", w->service, w->version);
+}
+
+static int run_confirm(struct action_call *call, struct err *err)
+{
+    return start(call, confirm, show_confirmed, err);
+}
+
+/* Repeating it does no harm. */
+static int recover_confirm(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    *ret_happened = false;
+    return start(call, confirm, show_confirmed, err);
+}
+
 /* ---------------------------------------------------------------- prune, list */
 
 static int prune(struct work *w, struct err *err)
@@ -555,6 +607,24 @@ static const struct action actions[] = {
      .cancel = work_cancel,
      .recover = recover_change,
      .preview = preview_back},
+    {.name = "deploy.arm",
+     .summary = "Have an update of nightdesk undone if the new version does not come up",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, PARAM_OF_VERSION("which; the newest if left out")),
+     .run = run_arm,
+     .cancel = work_cancel,
+     .recover = recover_arm},
+    {.name = "deploy.confirm",
+     .summary = "Confirm that the new version of nightdesk is the one that runs",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, PARAM_OF_VERSION("which; without one it fails")),
+     .run = run_confirm,
+     .cancel = work_cancel,
+     .recover = recover_confirm},
     {.name = "deploy.prune",
      .summary = "Remove old releases",
      .effect = ACTION_CHANGES,

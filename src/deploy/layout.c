@@ -52,14 +52,25 @@ static int sweep(const char *folder, struct err *err)
     return rc;
 }
 
+/* One that is made gets its mode whatever the umask is: the service has to read below it. */
+static int make_folder(const char *path, struct err *err)
+{
+    if (file_exists(path)) {
+        return 0;
+    }
+    int rc = file_make_folder(path, 0755, err);
+    return rc == 0 && chmod(path, 0755) < 0 ? file_error(err, errno, "set the mode of", path) : rc;
+}
+
 int layout_lock(const char *root, int *ret_fd, struct err *err)
 {
     char path[PATH_MAX], releases[PATH_MAX];
     ASSERT(strlen(root) < LAYOUT_ROOT_SIZE);
     path_of(releases, root, "releases", "");
-    int rc = file_make_folder(releases, 0755, err);
+    int rc = make_folder(root, err);
+    rc = rc < 0 ? rc : make_folder(releases, err);
     path_of(path, root, "info", "");
-    rc = rc < 0 ? rc : file_make_folder(path, 0755, err);
+    rc = rc < 0 ? rc : make_folder(path, err);
     path_of(path, root, ".lock", "");
     AUTO_FD int fd = rc < 0 ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (rc < 0 || fd < 0) {

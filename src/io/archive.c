@@ -238,6 +238,12 @@ static int check_limits(const struct unpacking *u, struct str name, int64_t byte
     return 0;
 }
 
+/* With this mode whatever the umask is: a service of another user has to read it. */
+static int make_folder(int parent, const char *name)
+{
+    return mkdirat(parent, name, 0755) < 0 ? -1 : fchmodat(parent, name, 0755, 0);
+}
+
 /* Opens the folder that holds the last component of the path, and makes the folders on the way. No
  * component is followed if it is a link. */
 static int open_parent(const struct unpacking *u, const struct inside *path, int *ret_fd,
@@ -248,7 +254,7 @@ static int open_parent(const struct unpacking *u, const struct inside *path, int
     while (at >= 0 && str_split(&rest, '/', &part) && rest.len > 0) {
         char name[NAME_BYTES_MAX + 1];
         (void)str_copy(part, name, sizeof(name));
-        if (mkdirat(at, name, 0755) < 0 && errno != EEXIST) {
+        if (make_folder(at, name) < 0 && errno != EEXIST) {
             return file_error(err, errno, "make a folder", path->text);
         }
         int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -365,7 +371,7 @@ static int unpack_link(struct str target, int parent, const char *name, const st
 static int unpack_folder(int parent, const char *name, const struct inside *path, struct err *err)
 {
     struct stat st;
-    if (mkdirat(parent, name, 0755) == 0) {
+    if (make_folder(parent, name) == 0) {
         return 0;
     }
     bool folder = errno == EEXIST && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -12,6 +12,7 @@ tap_count=0 tap_failed=0 pids=""
 tap_start() {
     BUILD_DIR=${1:?usage: $0 BUILD_FOLDER}
     BUILD_DIR=$(cd "$BUILD_DIR" && pwd)
+    here=$(cd "$(dirname "$0")" && pwd)
     ND=$BUILD_DIR/nightdesk
     WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/nightdesk-test.XXXXXX") || exit 1
     trap tap_clean EXIT
@@ -89,4 +90,37 @@ contains() { # FILE TEXT: whether the file contains the text
 
 lacks() { # FILE TEXT
     ! grep -qF -- "$2" "$1"
+}
+
+# ---- a separate, real systemd: boot_systemd STAGE, then in_it COMMAND... runs inside it
+
+skip_all() { # WHAT WHY
+    tap_skip "$1" "$2"
+    tap_end
+}
+
+# Ends the test if this machine cannot do it.
+needs_systemd() { # WHAT
+    [ "$(id -u)" -eq 0 ] || skip_all "$1" "needs root"
+    [ -x /lib/systemd/systemd ] || skip_all "$1" "no /lib/systemd/systemd on this machine"
+    command -v nsenter > /dev/null || skip_all "$1" "no nsenter on this machine"
+    unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc true \
+        2> "$WORK/unshare" || skip_all "$1" "no private namespaces here: $(cat "$WORK/unshare")"
+}
+
+in_it() { nsenter -t "$(tr -d ' ' < "/proc/$outer/task/$outer/children")" --mount --pid --uts --ipc --cgroup --net -- "$@"; }
+is_booted() {
+    state=$(in_it systemctl is-system-running 2> /dev/null)
+    [ "$state" = running ] || [ "$state" = degraded ]
+}
+boot_systemd() { # STAGE
+    unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc \
+        sh "$here/nested_boot.sh" "$1" < /dev/null > "$WORK/boot" 2>&1 &
+    outer=$!
+    kill_at_exit $outer
+    if ! wait_for 30 is_booted; then
+        tap_show "$WORK/boot"
+        skip_all "a real systemd" "systemd did not boot in private namespaces: $(
+            grep -m 1 . "$WORK/boot" || echo 'it printed nothing within 30 s')"
+    fi
 }

@@ -156,9 +156,10 @@ for wait in 0.00 0.01 0.02 0.03 0.05 0.08 0.12 0.2; do
         [ -x "$r/bin/serve" ] && [ -s "$r/version" ] || bad="$bad [$wait: $r is not complete]"
     done
     wait_for 20 curl -sf "http://127.0.0.1:$port/health" || bad="$bad [$wait: not healthy]"
+    [ -z "$bad" ] || { cat log && tail -n 5 state/app.log; } > why
 done
 tap_check "kill -9 at $round moments leaves the old or the new release, whole" test -z "$bad"
-[ -z "$bad" ] || echo "# $bad"
+[ -z "$bad" ] || { echo "# $bad" && tap_show why; }
 
 kill -TERM $daemon
 wait $daemon

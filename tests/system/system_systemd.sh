@@ -2,17 +2,7 @@
 # The installed unit under a separate, real systemd: readiness, watchdog, journal, privileges.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
-here=$(cd "$(dirname "$0")" && pwd)
-
-give_up() {
-    tap_skip "nightdesk under a real systemd" "$1"
-    tap_end
-}
-[ "$(id -u)" -eq 0 ] || give_up "needs root"
-[ -x /lib/systemd/systemd ] || give_up "no /lib/systemd/systemd on this machine"
-command -v nsenter > /dev/null || give_up "no nsenter on this machine"
-unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc true \
-    2> "$WORK/unshare" || give_up "no private namespaces here: $(cat "$WORK/unshare")"
+needs_systemd "nightdesk under a real systemd"
 
 # ---- what is installed
 stage=$WORK/stage
@@ -121,21 +111,7 @@ tap_check "systemd-analyze security gives ${score:-nothing}, at most 2.0" \
     awk "BEGIN {exit !(\"$score\" != \"\" && $score + 0 <= 2.0)}"
 
 # ---- boot
-unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc \
-    sh "$here/nested_boot.sh" "$stage" < /dev/null > "$WORK/boot" 2>&1 &
-outer=$!
-kill_at_exit $outer
-init() { tr -d ' ' < "/proc/$outer/task/$outer/children"; }
-in_it() { nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- "$@"; }
-booted() {
-    state=$(in_it systemctl is-system-running 2> /dev/null)
-    [ "$state" = running ] || [ "$state" = degraded ]
-}
-if ! wait_for 30 booted; then
-    tap_show "$WORK/boot"
-    give_up "systemd did not boot in private namespaces: $(
-        grep -m 1 . "$WORK/boot" || echo 'it printed nothing within 30 s')"
-fi
+boot_systemd "$stage"
 show() { in_it systemctl show --value -p "$1" "$2"; }
 journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
 run_command() { in_it /usr/local/bin/nightdesk do "$@" > "$WORK/out" 2>&1; }
@@ -150,7 +126,7 @@ in_it systemctl start dbus.service 2> /dev/null && has_bus=yes
 in_it systemctl start demo-unit forbidden-unit leaking-unit crash-unit loop-unit 2> /dev/null
 
 # ---- ready
-timeout 20 nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- \
+timeout 20 nsenter -t "$(tr -d ' ' < "/proc/$outer/task/$outer/children")" --mount --pid --uts --ipc --cgroup --net -- \
     systemctl start nightdesk > "$WORK/out" 2>&1
 tap_check "systemctl start returns once it is ready (Type=notify)" test $? -eq 0
 pid=$(show MainPID nightdesk)

@@ -1,6 +1,8 @@
 /* Runs what the helpers run, with real folders. */
 #include "../../../src/deploy/accept.h"
 #include "base/check.h"
+#include "base/clock.h"
+#include "deploy/guard.h"
 #include "io/file.h"
 #include "unit/io/scratch.h"
 #include "unit/unit.h"
@@ -22,12 +24,16 @@ static void place_make(struct place *p)
     assert_non_null(mkdtemp(p->folder));
     (void)snprintf(p->root, sizeof(p->root), "%s/root", p->folder);
     assert_int_equal(secret_init(NULL), 0);
+    mode_t before = umask(0077); /* as under systemd; it must not matter */
     assert_int_equal(layout_lock(p->root, &p->lock, NULL), 0);
+    (void)umask(before);
 }
 
 static void place_remove(struct place *p)
 {
-    (void)close(p->lock);
+    if (p->lock >= 0) {
+        (void)close(p->lock);
+    }
     assert_int_equal(file_remove_tree(p->folder, NULL), 0);
 }
 
@@ -71,7 +77,11 @@ static void a_switch_is_a_link_and_remembers_what_was_before(void **state)
     (void)state;
     PLACE(p);
     char path[160];
+    struct stat st;
     AUTO_BUF struct buf text = BUF_INIT(64);
+    (void)snprintf(path, sizeof(path), "%s/releases", p.root);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0755);
     assert_int_equal(add_release(&p, "1.0", 1), 0);
     assert_int_equal(add_release(&p, "1.1", 2), 0);
     assert_string_equal(look(&p)->current, "");
@@ -288,6 +298,70 @@ static void unsigned_releases_have_to_be_allowed(void **state)
     assert_string_equal(r.version, "3");
 }
 
+/* ---------------------------------------------------------------- the guard of an update */
+
+static void an_update_that_is_not_confirmed_is_undone(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char version[RELEASE_VERSION_SIZE];
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    (void)close(p.lock);
+    p.lock = -1;
+    assert_int_equal(guard_start(p.root, 0, version, NULL), GUARD_IDLE);
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(guard_start(p.root, 0, version, NULL), GUARD_IDLE); /* not switched */
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    for (int i = 0; i < GUARD_STARTS_MAX; i++) {
+        assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
+        assert_string_equal(version, "2");
+    }
+    assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_UNDONE);
+    assert_string_equal(version, "1");
+    assert_string_equal(look(&p)->current, "1");
+    assert_int_equal(guard_confirm(p.root, "2", NULL), -ERR_RELEASE_UNDONE);
+}
+
+static void an_update_that_takes_too_long_is_undone(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char version[RELEASE_VERSION_SIZE];
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    (void)close(p.lock);
+    p.lock = -1;
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(guard_start(p.root, GUARD_US + 1, version, NULL), GUARD_UNDONE);
+    assert_string_equal(look(&p)->current, "1");
+}
+
+static void a_confirmed_update_stays(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char version[RELEASE_VERSION_SIZE];
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    (void)close(p.lock);
+    p.lock = -1;
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), -ERR_RELEASE_UNKNOWN); /* no way back */
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
+    assert_int_equal(guard_confirm(p.root, "2", NULL), 0);
+    for (int i = 0; i < 2 * GUARD_STARTS_MAX; i++) {
+        assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_IDLE);
+    }
+    assert_string_equal(look(&p)->current, "2");
+}
+
 UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_before),
            cmocka_unit_test(two_steps_back_do_not_lead_forward),
            cmocka_unit_test(the_history_is_bounded),
@@ -299,4 +373,7 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(what_is_no_link_is_not_replaced),
            cmocka_unit_test(a_damaged_artefact_leaves_no_release),
            cmocka_unit_test(only_the_right_key_name_and_version_are_accepted),
-           cmocka_unit_test(unsigned_releases_have_to_be_allowed))
+           cmocka_unit_test(unsigned_releases_have_to_be_allowed),
+           cmocka_unit_test(an_update_that_is_not_confirmed_is_undone),
+           cmocka_unit_test(an_update_that_takes_too_long_is_undone),
+           cmocka_unit_test(a_confirmed_update_stays))

@@ -372,6 +372,7 @@ static void releases_match_the_golden_files(void **state)
     check_later(s, "/releases demo", "releases");
     check_prompt(s, "/deploy demo 1.2", "deploy");
     check_prompt(s, "/rollback demo", "rollback");
+    check_prompt(s, "/self_update demo 1.1", "self_update");
 }
 
 static void services_match_the_golden_files(void **state)
