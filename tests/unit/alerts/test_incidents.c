@@ -5,6 +5,7 @@
 #include "io/embed.h"
 #include "rigs/reply_text.h"
 #include "store/incident_table.h"
+#include "store/mute_table.h"
 #include "store/outbox_table.h"
 
 #include <string.h>
@@ -196,6 +197,23 @@ static void a_child_that_is_raised_again_alone_is_sent_once(void **state)
     (void)down(s, "web", NULL); /* its service looked again, and now counts by itself */
     assert_messages(s, 1, 0);
     clock_fake_advance(&s->clock, 61 * USEC_PER_SEC);
+    alerts_tick(s->alerts, false);
+    assert_messages(s, 0, 0);
+}
+
+static void a_folded_alert_is_not_sent_when_a_mute_ends(void **state)
+{
+    struct alerts_rig *s = *state;
+    int64_t now_us = clock_wall_us(&s->clock.clock);
+    const struct mute mute = {
+        .kind = MUTE_NOTICE, .value = "exit", .until_us = now_us + USEC_PER_HOUR, .user = "alice"};
+    (void)down(s, "db", NULL);
+    (void)down(s, "web", "db");
+    assert_messages(s, 1, 1);
+    assert_int_equal(mute_table_write(s->store, &mute, now_us, NULL), 0);
+    alerts_rig_reopen(s);
+    alerts_tick(s->alerts, false);
+    clock_fake_advance(&s->clock, 2 * USEC_PER_HOUR);
     alerts_tick(s->alerts, false);
     assert_messages(s, 0, 0);
 }
@@ -528,6 +546,7 @@ UNIT_GROUP(incidents, SCENE_TEST(a_child_is_folded_into_the_message_of_its_cause
            SCENE_TEST(a_child_that_was_first_is_folded_when_its_cause_arrives),
            SCENE_TEST(a_child_that_stays_down_gets_its_own_message),
            SCENE_TEST(a_child_that_is_raised_again_alone_is_sent_once),
+           SCENE_TEST(a_folded_alert_is_not_sent_when_a_mute_ends),
            SCENE_TEST(an_incident_is_as_bad_as_the_worst_in_it),
            SCENE_TEST(chains_and_loops_have_one_root), SCENE_TEST(time_lines_tell_what_was_done),
            SCENE_TEST(the_context_of_an_incident_is_noted),
