@@ -712,9 +712,13 @@ int archive_pack(const char *folder, const char *path, struct archive_size *ret,
 {
     struct packing p = {.size = {0}};
     char temporary[PATH_MAX];
+    struct stat st;
     int rc = library_load(&library, err);
     if (rc < 0) {
         return rc;
+    }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* the rename would replace a device */
+        return file_error(err, EEXIST, "replace what is no regular file", path);
     }
     AUTO_FD int from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (from < 0) {
