@@ -40,6 +40,12 @@ services:
     release_urls: ["http://127.0.0.1:$web/good/"]
     release_token: nightly-token
     release_keep: 2
+  list:
+    command: [sh, -c, "trap 'cat $WORK/list/current/version >> $WORK/seen' HUP; while :; do sleep 0.05; done"]
+    release_root: "$WORK/list"
+    release_name: app
+    release_keys: [$(cut -d' ' -f2 public)]
+    release_apply: reload
 YAML
 mkdir -p served/good && cp app-1.1.tar.gz app-1.1.tar.gz.sig served/good/
 cat > serve.py <<'PY'
@@ -81,6 +87,13 @@ tap_check "and named" contains out RELEASE_URL
 tap_check "the newest is deployed" ask deploy app --yes
 tap_check "the link leads to the newest" test "$(current)" = releases/1.1
 tap_check "no token is shown or stored" sh -c "! grep -rq nightly-token log state out"
+
+# A service that reads its files again on SIGHUP.
+ask stage list "$WORK/app-1.0.tar.gz"
+before=$(pgrep -f "$WORK/list/current")
+ask deploy list --yes
+tap_check "a reload is enough for a service that wants it" wait_for 5 grep -qx 1.0 seen
+tap_check "it was not restarted" test "$before" = "$(pgrep -f "$WORK/list/current")"
 
 # A release that never becomes healthy.
 ask stage app "$WORK/app-1.2.tar.gz"

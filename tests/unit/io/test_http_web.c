@@ -4,6 +4,7 @@
 #include "unit/unit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
@@ -291,6 +292,31 @@ static void large_answer_is_cut_off(void **state)
     send_and_wait(&d, "/large", (struct http_request){.max_body_bytes = (size_t)11 << 20});
     assert_int_equal(d.outcome, HTTP_OK);
     assert_true(d.body_len >= (size_t)10 << 20);
+    desk_close(&d);
+}
+
+static void an_answer_can_go_to_a_file(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    AUTO_FD int fd = open(scratch_path(&s, "body"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    AUTO_FD int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    struct desk d;
+    struct stat st;
+    desk_open(&d, &plain);
+    send_and_wait(&d, "/large",
+                  (struct http_request){.max_body_bytes = (size_t)11 << 20, .body_fd = fd});
+    assert_int_equal(d.outcome, HTTP_OK);
+    assert_int_equal(d.body_len, 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_true(st.st_size >= 10 << 20);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    send_and_wait(&d, "/large", (struct http_request){.max_body_bytes = 1 << 20, .body_fd = fd});
+    assert_int_equal(d.outcome, HTTP_TOO_LARGE);
+    send_and_wait(&d, "/large",
+                  (struct http_request){.max_body_bytes = (size_t)11 << 20, .body_fd = full});
+    assert_int_equal(d.outcome, HTTP_UNKNOWN);
+    assert_int_equal(d.err_id, ERR_FILE_NO_SPACE);
     desk_close(&d);
 }
 
@@ -780,6 +806,7 @@ static void urls_are_redacted(void **state)
 UNIT_GROUP(http_web, cmocka_unit_test(requests_and_responses_are_complete),
            cmocka_unit_test(multipart_reaches_the_form_accessors),
            cmocka_unit_test(redirect_is_not_followed), cmocka_unit_test(large_answer_is_cut_off),
+           cmocka_unit_test(an_answer_can_go_to_a_file),
            cmocka_unit_test(large_request_is_refused_without_the_handler),
            cmocka_unit_test(a_unix_socket_has_the_uid_of_its_peer),
            cmocka_unit_test(tcp_has_no_peer_uid_and_excludes_a_second_server),
