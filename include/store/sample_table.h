@@ -33,6 +33,9 @@ struct sample_stats {
 };
 
 int sample_table_add(struct ops_store *store, const struct service_sample *sample, struct err *err);
+/* The same for several, in one transaction. */
+int sample_table_add_all(struct ops_store *store, const struct service_sample *samples,
+                         size_t count, struct err *err);
 /* Newest first; returns the number or a negative error id. */
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err);

@@ -10,6 +10,7 @@
 #include "io/secret.h"
 #include "metrics.h"
 #include "performance.h"
+#include "samples.h"
 #include "trading/desk.h"
 
 #include <stdio.h>
@@ -115,6 +116,7 @@ int health_new(const struct health_options *options, struct health **ret, struct
     }
     health->sweep = loop_add_timer(options->loop, sweep, health);
     loop_source_name(health->sweep, "removed services");
+    health->samples = samples_new(options->loop, options->store);
     if (options->helpers != NULL) {
         make_metrics(health);
     }
@@ -136,6 +138,7 @@ void health_free(struct health *health)
         health->retired = service->next_retired;
         free_service(service);
     }
+    samples_free(health->samples);
     loop_source_free(health->sweep);
     free(health->services);
     free(health);

@@ -17,6 +17,7 @@ struct health {
     bool started;
     struct service *retired;   /* removed by health_apply, with a child or a callback to come */
     struct loop_source *sweep; /* frees them */
+    struct samples *samples;   /* results of checks that are not stored yet */
     struct metrics *metrics;   /* NULL without helpers (tests) */
 };
 

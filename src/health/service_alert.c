@@ -6,8 +6,8 @@
 #include "io/json_out.h"
 #include "last_lines.h"
 #include "metrics.h"
+#include "samples.h"
 #include "service.h"
-#include "store/sample_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -378,10 +378,7 @@ static void store_sample(const struct service *service, bool up, int64_t now_us)
         .at_us = now_us, .up = up, .latency_us = up ? service->latency_us : 0};
     (void)str_copy(str_c(service->config->name), sample.service, sizeof(sample.service));
     (void)str_copy(str_c(service->detail), sample.detail, sizeof(sample.detail));
-    struct err err = {0};
-    if (sample_table_add(service->health->options.store, &sample, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not store a health sample");
-    }
+    samples_add(service->health->samples, &sample);
 }
 
 static void set_state(struct service *service, enum service_state state)

@@ -12,6 +12,17 @@ int sample_table_add(struct ops_store *store, const struct service_sample *s, st
                   err);
 }
 
+int sample_table_add_all(struct ops_store *store, const struct service_sample *samples,
+                         size_t count, struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        rc = sample_table_add(store, &samples[i], err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err)
 {
