@@ -102,10 +102,22 @@ static bool has_given_up(const struct autofix *autofix, int64_t alert_id)
     return false;
 }
 
-/* Raises the alert to critical, which sends a new message. */
+static void note(const struct autofix *autofix, const struct alert *alert, const char *what)
+{
+    struct err err = {0};
+    if (alerts_note(autofix->o.alerts, alert->fingerprint, what, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not note what auto-fix did");
+    }
+}
+
+/* Raises the alert to critical, which sends a new message; once, also over a restart. */
 static void escalate(struct autofix *autofix, const struct alert *alert, const char *what)
 {
     autofix->given_up[autofix->given_up_next++ % GIVEN_UP] = alert->id;
+    note(autofix, alert, what);
+    if (alert->severity == SEVERITY_CRITICAL) {
+        return;
+    }
     AUTO_BUF struct buf text = BUF_INIT(ALERT_TEXT_SIZE + 512);
     buf_addf(&text, "%s %s", what, alert->description);
     struct alert_spec spec = {.type = alert->type,
@@ -159,9 +171,7 @@ static void verify(struct autofix *autofix)
             buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
         }
         LOG(WARNING, "%s", what.data);
-        if (alerts_note(autofix->o.alerts, alert->fingerprint, what.data, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "could not note that a fix did not help");
-        }
+        note(autofix, alert, what.data);
     } else if (rc == 0) {
         LOG(NOTICE, "%s: fixed by %s after %lld s", alert->title, fix->m->name,
             (long long)((mono_us(autofix) - fix->begun_mono_us) / USEC_PER_SEC));
@@ -316,7 +326,9 @@ static void look(struct autofix *autofix)
     const struct alert_query query = {.statuses = 1U << ALERT_OPEN};
     int count = alert_table_list(autofix->o.store, &query, alerts, ALERTS_MAX, &err);
     for (int i = 0; i < count; i++) {
-        if (!has_given_up(autofix, alerts[i].id) && look_at(autofix, &alerts[i])) {
+        /* What another alert causes ends with that one. */
+        if (alerts[i].cause[0] == '\0' && !has_given_up(autofix, alerts[i].id) &&
+            look_at(autofix, &alerts[i])) {
             return;
         }
     }

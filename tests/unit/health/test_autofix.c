@@ -208,6 +208,26 @@ static void nothing_runs_during_maintenance(void **state)
     assert_int_equal(rig->runner.runs, 1);
 }
 
+/* Its parent is down: to restart it would not help. */
+static void what_another_alert_causes_is_left_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t id = 0;
+    struct alert_spec spec = {.type = ALERT_SERVICE,
+                              .severity = SEVERITY_HIGH,
+                              .source = "health",
+                              .fingerprint = "service:parent",
+                              .title = "parent is down"};
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    spec.cause = "service:parent";
+    spec.fingerprint = ALERT;
+    spec.evidence_json = EVIDENCE;
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    pass(rig, 60);
+    assert_int_equal(rig->runner.runs, 0);
+}
+
 static void an_acknowledged_alert_belongs_to_its_person(void **state)
 {
     struct rig *rig = *state;
@@ -309,6 +329,7 @@ UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(attempts_count_over_a_restart, set_up),
            RIGGED(nothing_runs_while_it_is_off, set_up),
            RIGGED(nothing_runs_during_maintenance, set_up),
+           RIGGED(what_another_alert_causes_is_left_alone, set_up),
            RIGGED(an_acknowledged_alert_belongs_to_its_person, set_up),
            RIGGED(a_person_who_works_on_it_is_not_disturbed, set_up),
            RIGGED(a_lock_puts_it_off_and_is_no_attempt, set_up),
