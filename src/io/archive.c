@@ -708,38 +708,45 @@ static int pack_to(struct packing *p, int folder, int out, const char *path, str
     return rc;
 }
 
+/* A device or a pipe is written as it is; a rename would put a file in its place. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 int archive_pack(const char *folder, const char *path, struct archive_size *ret, struct err *err)
 {
     struct packing p = {.size = {0}};
     char temporary[PATH_MAX];
-    struct stat st;
+    bool special = is_special(path);
     int rc = library_load(&library, err);
     if (rc < 0) {
         return rc;
-    }
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* the rename would replace a device */
-        return file_error(err, EEXIST, "replace what is no regular file", path);
     }
     AUTO_FD int from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (from < 0) {
         return file_error(err, errno, "open", folder);
     }
     int wrote = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-    AUTO_FD int out =
-        wrote < 0 || (size_t)wrote >= sizeof(temporary) ? -1 : mkostemp(temporary, O_CLOEXEC);
+    bool fits = wrote > 0 && (size_t)wrote < sizeof(temporary);
+    AUTO_FD int out = !fits     ? -1
+                      : special ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+                                : mkostemp(temporary, O_CLOEXEC);
     if (out < 0) {
-        return file_error(err, errno, "create a file next to", path);
+        return file_error(err, fits ? errno : ENAMETOOLONG, "create a file next to", path);
     }
     p.chunk = malloc(CHUNK_BYTES);
     ASSERT(p.chunk != NULL);
     rc = pack_to(&p, from, out, folder, err);
     free(p.chunk);
-    if (rc == 0 && (fchmod(out, 0644) < 0 || fsync(out) < 0 || rename(temporary, path) < 0)) {
+    if (rc == 0 && !special &&
+        (fchmod(out, 0644) < 0 || fsync(out) < 0 || rename(temporary, path) < 0)) {
         rc = file_error(err, errno, "write", path);
     }
-    if (rc < 0) {
+    if (rc < 0 && !special) {
         (void)unlink(temporary);
-    } else if (ret != NULL) {
+    } else if (rc == 0 && ret != NULL) {
         *ret = p.size;
     }
     return rc;
