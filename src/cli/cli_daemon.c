@@ -11,6 +11,7 @@
 #include "io/seal.h"
 #include "model/shared.h"
 #include "ops/ops.h"
+#include "store/backup.h"
 #include "store/trading.h"
 
 #include <errno.h>
@@ -52,7 +53,16 @@ static int lock_state(const char *state_dir, int *ret_fd, struct err *err)
 static int prepare_trading(const char *state_dir, struct err *err)
 {
     struct trading_store *store = NULL;
-    int rc = trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err);
+    bool restored = false;
+    int rc = backup_apply(state_dir, &restored, err);
+    if (rc < 0) {
+        return err_prefix(err, "the prepared restore");
+    }
+    if (restored) {
+        LOG(NOTICE, "the databases are those of the backup that was restored; what they replace is "
+                    "in the folder replaced");
+    }
+    rc = trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err);
     trading_store_free(store);
     return rc;
 }

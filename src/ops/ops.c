@@ -390,6 +390,12 @@ static int build_commands(struct ops *ops, struct err *err)
                                                       .busy = on_reload_busy,
                                                       .userdata = ops});
     reload_actions(ops->reload, ops->actions);
+    ops->backup = (struct backup_actions){.helpers = ops->helpers,
+                                          .state_dir = ops->options.state_dir,
+                                          .clock = ops->clock,
+                                          .snapshot = read_snapshot,
+                                          .userdata = ops->desk};
+    backup_actions_add(&ops->backup, ops->actions);
     int rc = manifest_list_load(ops->actions, &ops->manifests, err);
     if (rc < 0) {
         return rc;

@@ -16,6 +16,7 @@
 #include "model/llm_request.h"
 #include "model/shared.h"
 #include "notices.h"
+#include "ops/backup_actions.h"
 #include "ops/ops.h"
 #include "ops_commands.h"
 #include "ops_watch.h"
@@ -69,6 +70,7 @@ struct ops {
     int64_t stop_mono_us;        /* 0: not stopping */
     struct heartbeat *heartbeat; /* NULL without a URL */
     struct reload *reload;
+    struct backup_actions backup;
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *notice_tick;

@@ -82,6 +82,9 @@ ask logs checked
 ask logs kept patterns
 ask export_logs
 ask health_check
+ask backup
+ask backups
+ask restore none
 ask runs
 ask run 1
 ask alerts

@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/http.h"
 #include "io/pool.h"
+#include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "rigs/golden.h"
 #include "rigs/reply_text.h"
@@ -35,6 +36,7 @@ struct scene {
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
+    struct backup_actions backup;
     struct snapshot *snapshot;
     struct shared shared;
     struct builtin builtin;
@@ -170,6 +172,12 @@ static void open_commands(struct scene *s)
                                                        .alerts = s->alerts});
     autofix_actions(s->autofix, s->actions);
     reload_actions(s->reload, s->actions);
+    s->backup = (struct backup_actions){.helpers = s->helpers,
+                                        .state_dir = s->rig.folder,
+                                        .clock = &s->rig.clock.clock,
+                                        .snapshot = read_snapshot,
+                                        .userdata = s};
+    backup_actions_add(&s->backup, s->actions);
     auditor_actions(s->auditor, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
@@ -418,6 +426,32 @@ static void configurations_match_the_golden_files(void **state)
     check_prompt(s, "/reload quieter", "reload");
 }
 
+static void backups_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    struct trading_store *trading = NULL;
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &trading, NULL), 0);
+    trading_store_free(trading);
+    send(s, "/backup");
+    for (int i = 0; i < 2000 && strstr(s->full, "is made") == NULL; i++) { /* a helper works */
+        (void)usleep(5000);
+        loop_advance(s->rig.loop, 0);
+    }
+    static const char *const sizes[] = {"ops.db ", "trading.db ",
+                                        "ops_bytes\":", "trading_bytes\":"};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) { /* they change with the schema */
+        char *at = strstr(s->full, sizes[i]);
+        assert_non_null(at);
+        at += strlen(sizes[i]);
+        memset(at, '1', strspn(at, "0123456789"));
+    }
+    golden_check_reply("backup", s->full, NULL);
+    check(s, "/backups", "backups");
+    s->snapshot->version = 1;
+    s->snapshot->state = TRADING_PAUSED;
+    check_prompt(s, "/restore 2026-11-18T11-06-40Z", "restore");
+}
+
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static void the_weekly_digest_matches_its_golden_file(void **state)
@@ -450,4 +484,5 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
 UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_file),
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
-           SCENE_TEST(configurations_match_the_golden_files))
+           SCENE_TEST(configurations_match_the_golden_files),
+           SCENE_TEST(backups_match_the_golden_files))
