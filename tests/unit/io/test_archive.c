@@ -128,7 +128,8 @@ static void write_zip(const char *path, const char *name, const char *text, uint
         add_le(&zip, (uint32_t)strlen(name), 2);
         add_le(&zip, 0, 2);
         if (central) {
-            add_le(&zip, 0, 6);
+            add_le(&zip, 0, 4);
+            add_le(&zip, 0, 2);
             add_le(&zip, 0100644U << 16, 4);
             add_le(&zip, 0, 4);
         }
