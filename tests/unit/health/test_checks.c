@@ -239,6 +239,33 @@ static void the_reason_names_the_check(void **state)
     until_down(rig, "url: HTTP 500, expected 200 to 299 (and 2 more)");
 }
 
+/* What /services demo answers to somebody of this role, as JSON. */
+static void list_as(struct rig *rig, enum role role, struct buf *out)
+{
+    const struct principal who = {.channel = CHANNEL_CONSOLE, .name = "al", .role = role};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = health_rig_call(rig, "service.list", "demo", NULL, reply, NULL);
+    call.who = &who;
+    buf_clear(out);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_DONE);
+    assert_true(reply_is_protected(reply) == (role == ROLE_ADMIN));
+    json_add_text(out, reply_data(reply));
+}
+
+static void only_an_admin_sees_what_a_job_calls(void **state)
+{
+    struct rig *rig = *state;
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    only_check(rig)->heartbeat_us = USEC_PER_DAY;
+    health_rig_start(rig);
+    until_up(rig);
+    list_as(rig, ROLE_ADMIN, &text);
+    assert_has(text.data, "/ping/");
+    list_as(rig, ROLE_OPERATOR, &text);
+    assert_has(text.data, "\"kind\":\"heartbeat\"");
+    assert_null(strstr(text.data, "/ping/"));
+}
+
 static void a_reload_applies_to_a_check(void **state)
 {
     struct rig *rig = *state;
@@ -275,4 +302,4 @@ UNIT_GROUP(health_checks, RIGGED(a_body_that_says_that_it_is_ill_is_down),
            RIGGED(a_port_is_open_or_not), RIGGED(a_command_says_why),
            RIGGED(a_file_is_fresh_and_large_enough), RIGGED(a_pid_file_names_a_living_process),
            RIGGED(a_cgroup_has_a_process), RIGGED(the_reason_names_the_check),
-           RIGGED(a_reload_applies_to_a_check))
+           RIGGED(only_an_admin_sees_what_a_job_calls), RIGGED(a_reload_applies_to_a_check))

@@ -260,6 +260,27 @@ static void a_slow_start_is_no_failure(void **state)
     close_stage(s);
 }
 
+/* Each start after a crash has its grace; together they are no start. */
+static void a_crash_loop_is_not_starting(void **state)
+{
+    (void)state;
+    struct stage *s = open_stage(one);
+    start(s);
+    loop_advance(s->loop, 10 * MINUTES);
+    struct service *web = s->health->services[0];
+    is_up[0] = false;
+    for (int i = 0; i < 3; i++) {
+        assert_false(is_open(s, "web"));
+        service_note_failure(web);
+        service_begin_grace(web, true);
+        service_check_soon(web);
+        loop_advance(s->loop, 5 * SECONDS);
+    }
+    assert_true(is_open(s, "web"));
+    assert_string_equal(alert_of(s, "web").title, "web is flapping");
+    close_stage(s);
+}
+
 static void what_is_sure_needs_no_second_look(void **state)
 {
     (void)state;
@@ -296,7 +317,8 @@ static void a_dead_parent_is_named_as_the_cause(void **state)
         is_up[0] = true;
         loop_advance(s->loop, 30 * SECONDS);
         assert_false(is_open(s, "db"));
-        is_up[1] = is_up[2] = true; /* they need a moment longer */
+        assert_int_equal(alert_of(s, "web").count, 1); /* not by itself yet */
+        is_up[1] = is_up[2] = true;                    /* they need a moment longer */
         loop_advance(s->loop, 32 * SECONDS);
         assert_false(is_open(s, "web"));
         assert_false(is_open(s, "app"));
@@ -450,6 +472,7 @@ UNIT_GROUP(health_service, cmocka_unit_test(a_failure_is_confirmed_quickly),
            cmocka_unit_test(a_blip_raises_no_alert), cmocka_unit_test(flapping_is_one_alert),
            cmocka_unit_test(restarts_that_no_check_saw_are_flapping),
            cmocka_unit_test(a_slow_start_is_no_failure),
+           cmocka_unit_test(a_crash_loop_is_not_starting),
            cmocka_unit_test(what_is_sure_needs_no_second_look),
            cmocka_unit_test(a_dead_parent_is_named_as_the_cause),
            cmocka_unit_test(a_child_that_stays_down_is_told),
