@@ -132,6 +132,16 @@ ask rollback app --yes
 tap_check "of two at once, the second is refused" contains out COMMAND_LOCKED
 wait $one
 tap_check "the current release is not unpacked once more" contains one RELEASE_CURRENT
+"$ND" do --config conf.yaml --state state stage app "http://127.0.0.1:$web/good/slow/app-1.1.tar.gz" > one 2>&1 &
+one=$!
+sleep 0.3
+ask --json runs
+run=$(python3 -c 'import json; print([r["id"] for r in json.load(open("out"))["data"]["runs"] if r["state"] == "running" and r["command"] == "stage"][0])')
+ask cancel "$run"
+wait $one
+tap_check "a download can be cancelled" contains one cancelled
+is_clean() { [ -z "$(hidden)" ]; }
+tap_check "which leaves nothing" wait_for 5 is_clean
 ask stage app "$WORK/app-1.3.tar.gz"
 ask stage app "$WORK/app-1.4.tar.gz"
 
