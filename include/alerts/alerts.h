@@ -79,9 +79,8 @@ struct alerts_options {
      * notification, once it is stored, also without any chat; not what is off or muted. May be
      * NULL. */
     void (*told)(const struct reply *reply, void *userdata);
-    /* Adds a line about what is new around a subject ("service:demo"), such as lines of its log
-     * that were not seen before; for the time line of a new incident. Must not wait. May be NULL.
-     */
+    /* Adds a line about a subject ("service:demo"), such as what was measured last; for the time
+     * line of a new incident. Must not wait. May be NULL. */
     void (*context)(const char *subject, struct buf *out, void *userdata);
     /* Lifts the pause of new entries that this run began, if it is still on: the maintenance that
      * it began is over. False: not now; it is called again. May be NULL. */

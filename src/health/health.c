@@ -272,3 +272,37 @@ void health_status(struct buf *out, struct json_object *data, void *userdata)
         }
     }
 }
+
+static void add_figures(struct buf *out, const struct metrics *metrics, const char *name)
+{
+    static const enum metric shown[] = {METRIC_CPU, METRIC_MEMORY, METRIC_MEMORY_PCT,
+                                        METRIC_DISK_PCT};
+    const struct metric_subject *s = metrics_find(metrics, name);
+    const char *between = out->len > 0 ? "; " : "";
+    for (size_t i = 0; s != NULL && i < COUNT_OF(shown); i++) {
+        enum metric metric = shown[i];
+        if ((s->has & METRIC_BIT(metric)) == 0) {
+            continue;
+        }
+        if (between[0] != ',') {
+            buf_addf(out, "%s%s:", between, name);
+        } else {
+            buf_add_c(out, between);
+        }
+        buf_addf(out, " %s ", metric_info(metric)->label);
+        cell_add_text(out, metric_cell(metric_info(metric)->unit, s->value[metric]));
+        between = ",";
+    }
+}
+
+void health_context(const struct health *health, const char *subject, struct buf *out)
+{
+    static const char prefix[] = "service:";
+    char name[SUBJECT_NAME_SIZE];
+    if (health->metrics == NULL || strncmp(subject, prefix, sizeof(prefix) - 1) != 0) {
+        return;
+    }
+    metrics_subject_name(subject + sizeof(prefix) - 1, name);
+    add_figures(out, health->metrics, name);
+    add_figures(out, health->metrics, "host");
+}

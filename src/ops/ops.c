@@ -122,6 +122,15 @@ static void decorate(struct reply *reply, void *userdata)
     alerts_decorate(reply, ops->alerts);
 }
 
+/* What was measured when an incident began. */
+static void add_context(const char *subject, struct buf *out, void *userdata)
+{
+    const struct ops *ops = userdata;
+    if (ops->health != NULL) { /* an alert may be raised before it is made */
+        health_context(ops->health, subject, out);
+    }
+}
+
 static bool lift_pause(int64_t run_id, void *userdata)
 {
     const struct ops *ops = userdata;
@@ -290,6 +299,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                              .headless = !o->console,
                                              .outbox_changed = ops_channels_wake,
                                              .told = ops_channels_publish,
+                                             .context = add_context,
                                              .resume = lift_pause,
                                              .userdata = ops},
                     &ops->alerts, err);
