@@ -9,6 +9,7 @@
 #include "health/health.h"
 #include "io/embed.h"
 #include "io/file.h"
+#include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
@@ -27,6 +28,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     deploy_actions(NULL, table);
     autofix_actions(NULL, table);
     reload_actions(NULL, table);
+    backup_actions_add(NULL, table);
     auditor_actions(NULL, table);
     return table;
 }
