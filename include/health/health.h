@@ -10,14 +10,16 @@
  *     desk_add_status_line(desk, health_status, health);       // "Services 4/4 up"
  *     health_start(health);
  *
- * Always true: a service is healthy if each of its configured checks succeeds: its URL answers with
- * a 2xx (or expect_status, if set) within the timeout, its unit is active, its child is running and
- * has not ended since the last check. monitoring.alert_threshold consecutive failures raise one
- * alert ("service:<name>"); the first success resolves it. Failures in the first seconds after a
- * start are not counted, since services need time to start. Each service has at most one child; a
- * child that ends is started again after 1 s, doubling to 60 s, and after 1 s again once it has run
- * for a minute. Children are killed when nightdesk stops. `self` in a command means this program.
- * The output of a child is appended to <state_dir>/<name>.log, which is bounded. Thread: ops.
+ * Always true: a service is healthy if each of its checks succeeds: its unit is active, its child
+ * runs, its URL answers, and so do those of services.<name>.checks. After the first failure the
+ * checks run every monitoring.confirm_interval; monitoring.alert_threshold failures in a row, or
+ * one that is sure, raise one alert ("service:<name>"); the first success resolves it, unless the
+ * service is flapping: then it stays open until the service is steady. Failures in
+ * monitoring.start_grace after a start are not counted. The alert of a service whose parent
+ * (depends_on) is down names the parent's as its cause. Each service has at most one child; a child
+ * that ends is started again after 1 s, doubling to 60 s, and after 1 s again once it has run for a
+ * minute. Children are killed when nightdesk stops. `self` in a command means this program. The
+ * output of a child is appended to <state_dir>/<name>.log, which is bounded. Thread: ops.
  */
 #pragma once
 

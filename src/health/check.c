@@ -128,7 +128,8 @@ void check_pass(struct check *check)
     finish(check, CHECK_PASSED);
 }
 
-static void set_reason(struct check *check, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void set_reason(struct check *check,
+                                                             const char *format, va_list args)
 {
     char text[4 * CHECK_REASON_SIZE];
     (void)vsnprintf(text, sizeof(text), format, args);
