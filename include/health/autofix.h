@@ -6,13 +6,13 @@
  *     autofix_actions(autofix, table);                   // autofix.switch
  *     autofix_start(autofix, manifests, runner); each second: autofix_tick(autofix);
  *
- * Always true: one fix at a time; at most `times` runs for the same item within `within`, also over
- * a restart, since they are counted in command_runs; none while it is off, during maintenance, for
- * an alert that somebody has acknowledged or that has an open cause, or within ten minutes after a
- * person began a command that changes something about the same item. A lock that a person's run
- * holds puts it off. After a run the alert has `verify` to resolve. If the run failed, or the alert
- * did not resolve and no attempt is left, it is escalated: raised to critical once, with what was
- * tried. Thread: ops.
+ * Always true: one fix runs at a time, while the effects of others are awaited; at most `times`
+ * runs for the same item within `within`, also over a restart, since they are counted in
+ * command_runs; none while it is off, during maintenance, for an alert that somebody has
+ * acknowledged or that has an open cause, or within ten minutes after a person began a command that
+ * changes something about the same item. A lock that a person's run holds puts it off. After a run
+ * the alert has `verify` to resolve. If the run failed, or the alert did not resolve and no attempt
+ * is left, it is escalated: raised to critical once, with what was tried. Thread: ops.
  */
 #pragma once
 

@@ -71,7 +71,7 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
 int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
                       struct err *err);
 /* How many runs of a command this user began at or after since_us with a value among its arguments;
- * "": with any. */
+ * "": with any. Not those that found it busy or were cancelled. */
 int run_table_count_of(struct ops_store *store, const char *command, const char *user,
                        const char *value, int64_t since_us, int64_t *ret, struct err *err);
 /* Commands that people, not the program itself, began at or after since_us with a value among

@@ -18,7 +18,8 @@
 #define USER       "autofix"
 #define VALUE_OFF  "autofix.off"
 #define PERSON_US  (10 * USEC_PER_MIN)
-#define ALERTS_MAX 16 /* the worst are looked at */
+#define ALERTS_MAX 16 /* looked at in one tick */
+#define FIXES_MAX  16 /* one that runs, and those whose effect is awaited */
 #define GIVEN_UP   64
 #define PEOPLE_MAX 16
 #define LOOK_US    (2 * USEC_PER_SEC)
@@ -26,9 +27,10 @@
     (20 * USEC_PER_SEC) /* until the next look, after a person's run was in the way \
                          */
 
-/* The fix that is under way. */
+/* A run, and then the wait for its effect. */
 struct fix {
-    const struct manifest *m; /* a reference; NULL: none */
+    struct autofix *autofix;
+    const struct manifest *m; /* a reference; NULL: this place is free */
     int64_t alert_id;
     char item[TRIGGER_ITEM_SIZE];
     bool running;       /* the run has not ended */
@@ -42,7 +44,8 @@ struct autofix {
     const struct manifest_list *manifests;
     struct runner *runner; /* NULL before autofix_start */
     bool off;
-    struct fix now;
+    struct fix fixes[FIXES_MAX];
+    size_t offset;              /* of the open alerts that are looked at next */
     int64_t look_mono_us;       /* not before this time */
     int64_t given_up[GIVEN_UP]; /* ids of alerts that were escalated, the newest GIVEN_UP */
     size_t given_up_next;
@@ -68,10 +71,10 @@ struct autofix *autofix_new(const struct autofix_options *options)
     return autofix;
 }
 
-static void forget(struct autofix *autofix)
+static void forget(struct fix *fix)
 {
-    manifest_unref(autofix->now.m);
-    autofix->now = (struct fix){0};
+    manifest_unref(fix->m);
+    *fix = (struct fix){0};
 }
 
 void autofix_free(struct autofix *autofix)
@@ -79,7 +82,9 @@ void autofix_free(struct autofix *autofix)
     if (autofix == NULL) {
         return;
     }
-    forget(autofix);
+    for (size_t i = 0; i < FIXES_MAX; i++) {
+        forget(&autofix->fixes[i]);
+    }
     free(autofix);
 }
 
@@ -139,44 +144,66 @@ static void escalate(struct autofix *autofix, const struct alert *alert, const c
 
 static void on_ended(const struct reply *reply, const struct err *err, void *userdata)
 {
-    struct autofix *autofix = userdata;
+    struct fix *fix = userdata;
     (void)reply;
-    autofix->now.running = false;
-    autofix->now.ended_mono_us = mono_us(autofix);
+    fix->running = false;
+    fix->ended_mono_us = mono_us(fix->autofix);
     if (err != NULL) {
-        autofix->now.failure = *err;
+        fix->failure = *err;
     }
 }
 
-/* The run has ended: has the alert resolved? */
-static void verify(struct autofix *autofix)
+static bool is_live(const struct alert *alert)
 {
-    const struct fix *fix = &autofix->now;
+    return alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
+}
+
+/* Somebody else was at it, which is no attempt (BUSY_CODES in run_table.c). */
+static bool was_busy(const struct err *failure)
+{
+    return failure->id == ERR_COMMAND_LOCKED || failure->id == ERR_SERVICE_BUSY ||
+           failure->id == ERR_POOL_BUSY;
+}
+
+static void tell_vain(struct autofix *autofix, const struct fix *fix, const struct alert *alert)
+{
+    AUTO_BUF struct buf what = BUF_INIT(256);
+    buf_addf(&what, "nightdesk ran %s%s%s by itself, and ", fix->m->name,
+             fix->item[0] != '\0' ? " " : "", fix->item);
+    if (fix->failure.id == ERR_COMMAND_CANCELLED) {
+        buf_add_c(&what, "somebody cancelled it: it is theirs now");
+        autofix->given_up[autofix->given_up_next++ % GIVEN_UP] = alert->id;
+    } else if (fix->failure.id != ERR_NONE) {
+        buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
+    } else {
+        buf_add_c(&what, "it did not help");
+    }
+    LOG(WARNING, "%s", what.data);
+    note(autofix, alert, what.data);
+}
+
+/* The run has ended: has the alert resolved? */
+static void verify(struct autofix *autofix, struct fix *fix)
+{
     struct alert *alert = calloc(1, sizeof(*alert));
     AUTO_FREE struct alert *memory = alert;
     ASSERT(alert != NULL);
-    struct err err = {0};
-    int rc = alert_table_get(autofix->o.store, fix->alert_id, alert, &err);
     int64_t waited_us = mono_us(autofix) - fix->ended_mono_us;
-    if (rc == 0 && (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED)) {
+    int rc = alert_table_get(autofix->o.store, fix->alert_id, alert, NULL);
+    if (rc == 0 && is_live(alert)) {
         if (fix->failure.id == ERR_NONE && waited_us < fix->m->trigger.verify_us) {
             return;
         }
-        AUTO_BUF struct buf what = BUF_INIT(256);
-        buf_addf(&what, "nightdesk ran %s%s%s by itself, and ", fix->m->name,
-                 fix->item[0] != '\0' ? " " : "", fix->item);
-        if (fix->failure.id == ERR_NONE) {
-            buf_add_c(&what, "it did not help");
+        if (was_busy(&fix->failure)) {
+            autofix->look_mono_us = mono_us(autofix) + LOCKED_US;
         } else {
-            buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
+            tell_vain(autofix, fix, alert);
         }
-        LOG(WARNING, "%s", what.data);
-        note(autofix, alert, what.data);
     } else if (rc == 0) {
         LOG(NOTICE, "%s: fixed by %s after %lld s", alert->title, fix->m->name,
             (long long)((mono_us(autofix) - fix->begun_mono_us) / USEC_PER_SEC));
     }
-    forget(autofix);
+    forget(fix);
 }
 
 /* ------------------------------------------------------------------ may it run? */
@@ -209,8 +236,10 @@ static int64_t attempts(const struct autofix *autofix, const struct manifest *m,
     return rc < 0 ? rc : count;
 }
 
-static int submit(struct autofix *autofix, const struct manifest *m, const char *item)
+static int submit(struct autofix *autofix, struct fix *fix)
 {
+    const struct manifest *m = fix->m;
+    const char *item = fix->item;
     AUTO_BUF struct buf args = BUF_INIT(256);
     struct principal who;
     struct err err = {0};
@@ -227,7 +256,7 @@ static int submit(struct autofix *autofix, const struct manifest *m, const char 
                                   .args_json = args.data,
                                   .who = &who,
                                   .on_reply = on_ended,
-                                  .userdata = autofix};
+                                  .userdata = fix};
     rc = runner_submit(autofix->runner, &in, &err);
     if (rc < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not begin a fix; trying again");
@@ -247,12 +276,36 @@ static bool is_due(const struct autofix *autofix, const struct manifest *m,
            holds;
 }
 
+/* NULL: one runs, or there is none. */
+static struct fix *free_place(struct autofix *autofix)
+{
+    struct fix *found = NULL;
+    for (size_t i = 0; i < FIXES_MAX; i++) {
+        if (autofix->fixes[i].running) {
+            return NULL;
+        }
+        found = autofix->fixes[i].m == NULL ? &autofix->fixes[i] : found;
+    }
+    return found;
+}
+
+/* Its effect on this alert is awaited. */
+static bool is_under_way(const struct autofix *autofix, int64_t alert_id)
+{
+    for (size_t i = 0; i < FIXES_MAX; i++) {
+        if (autofix->fixes[i].m != NULL && autofix->fixes[i].alert_id == alert_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* True if the alert is dealt with: a fix has begun, or there is none left to try. */
 static bool try_fix(struct autofix *autofix, const struct manifest *m, const struct alert *alert,
                     const char *item)
 {
-    struct fix *fix = &autofix->now;
-    if (alerts_in_maintenance(autofix->o.alerts, item[0] != '\0' ? item : NULL) ||
+    struct fix *fix = free_place(autofix);
+    if (fix == NULL || alerts_in_maintenance(autofix->o.alerts, item[0] != '\0' ? item : NULL) ||
         person_works_on(autofix, item)) {
         return false;
     }
@@ -268,17 +321,18 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
     if (before < 0) {
         return false;
     }
-    *fix = (struct fix){.m = manifest_ref(m),
+    *fix = (struct fix){.autofix = autofix,
+                        .m = manifest_ref(m),
                         .alert_id = alert->id,
                         .running = true,
                         .begun_mono_us = mono_us(autofix)};
     (void)str_copy(str_c(item), fix->item, sizeof(fix->item));
     LOG(NOTICE, "running %s %s by itself: %s", m->name, item, alert->title);
-    if (submit(autofix, m, item) < 0) {
-        forget(autofix);
-    } else if (!fix->running && fix->failure.id == ERR_COMMAND_LOCKED) {
+    if (submit(autofix, fix) < 0) {
+        forget(fix);
+    } else if (!fix->running && was_busy(&fix->failure)) {
         autofix->look_mono_us = mono_us(autofix) + LOCKED_US; /* somebody works on it */
-        forget(autofix);
+        forget(fix);
     } else if (!fix->running && fix->failure.id != ERR_NONE &&
                attempts(autofix, m, item) == before) {
         /* It was refused, and would be again. */
@@ -286,7 +340,7 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
         buf_addf(&what, "nightdesk cannot run %s by itself: %s.", m->name,
                  err_info(fix->failure.id)->message);
         escalate(autofix, alert, what.data);
-        forget(autofix);
+        forget(fix);
     }
     return true;
 }
@@ -323,12 +377,14 @@ static void look(struct autofix *autofix)
     struct alert *alerts = calloc(ALERTS_MAX, sizeof(*alerts));
     AUTO_FREE struct alert *memory = alerts;
     ASSERT(alerts != NULL);
-    const struct alert_query query = {.statuses = 1U << ALERT_OPEN};
+    const struct alert_query query = {.statuses = 1U << ALERT_OPEN, .offset = autofix->offset};
     int count = alert_table_list(autofix->o.store, &query, alerts, ALERTS_MAX, &err);
+    /* Those beyond are looked at in the next tick. */
+    autofix->offset = count == ALERTS_MAX ? autofix->offset + ALERTS_MAX : 0;
     for (int i = 0; i < count; i++) {
         /* What another alert causes ends with that one. */
         if (alerts[i].cause[0] == '\0' && !has_given_up(autofix, alerts[i].id) &&
-            look_at(autofix, &alerts[i])) {
+            !is_under_way(autofix, alerts[i].id) && look_at(autofix, &alerts[i])) {
             return;
         }
     }
@@ -339,11 +395,11 @@ void autofix_tick(struct autofix *autofix)
     if (autofix->runner == NULL) {
         return;
     }
-    if (autofix->now.m != NULL) {
-        if (!autofix->now.running) {
-            verify(autofix);
+    for (size_t i = 0; i < FIXES_MAX; i++) {
+        struct fix *fix = &autofix->fixes[i];
+        if (fix->m != NULL && !fix->running) {
+            verify(autofix, fix);
         }
-        return;
     }
     if (!autofix->off && mono_us(autofix) >= autofix->look_mono_us) {
         autofix->look_mono_us = mono_us(autofix) + LOOK_US;
@@ -374,10 +430,12 @@ static void show_status(const struct autofix *autofix, struct reply *reply)
                 autofix->off ? "off" : "on");
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_bool(&data, "on", !autofix->off);
-    if (autofix->now.m != NULL) {
-        reply_para(reply, "Under way: {} {}", cell_text(autofix->now.m->name),
-                   cell_text(autofix->now.item));
-        json_out_text(&data, "now", autofix->now.m->name);
+    for (size_t i = 0; i < FIXES_MAX; i++) {
+        if (autofix->fixes[i].running) {
+            reply_para(reply, "Under way: {} {}", cell_text(autofix->fixes[i].m->name),
+                       cell_text(autofix->fixes[i].item));
+            json_out_text(&data, "now", autofix->fixes[i].m->name);
+        }
     }
     json_out_array(&data, "playbooks");
     for (size_t i = 0; (m = manifest_at(autofix->manifests, i)) != NULL; i++) {

@@ -206,13 +206,16 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
 
 #define WITH_VALUE "(?2 = '' OR EXISTS (SELECT 1 FROM json_each(args) AS a WHERE a.value = ?2))"
 
+/* Another run or person was at it, so that nothing was tried. */
+#define BUSY_CODES "('COMMAND_LOCKED', 'SERVICE_BUSY', 'POOL_BUSY', 'COMMAND_CANCELLED')"
+
 int run_table_count_of(struct ops_store *store, const char *command, const char *user,
                        const char *value, int64_t since_us, int64_t *ret, struct err *err)
 {
     return db_get_i64(
         store->db,
         "SELECT count(*) FROM command_runs WHERE " NEWEST " AND " WITH_VALUE
-        " AND command = ?3 AND user_name = ?4",
+        " AND command = ?3 AND user_name = ?4 AND error_code NOT IN " BUSY_CODES,
         DB_VALUES(DB_I64(since_us), DB_TEXT_C(value), DB_TEXT_C(command), DB_TEXT_C(user)), 0, ret,
         err);
 }

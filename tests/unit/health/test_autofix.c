@@ -299,6 +299,89 @@ static void what_is_refused_is_escalated_at_once(void **state)
     free(alert);
 }
 
+/* While the effect of one fix is awaited, another item is fixed. */
+static void an_effect_that_is_awaited_holds_up_nothing_else(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t id = 0;
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_HIGH,
+                                    .source = "health",
+                                    .fingerprint = "service:prediction",
+                                    .title = "prediction is down",
+                                    .evidence_json = EVIDENCE_OF("prediction")};
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 1);
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_non_null(strstr(rig->runner.seen, "prediction"));
+}
+
+/* More alerts than are looked at in one tick. */
+static void an_alert_below_many_others_is_fixed(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t id = 0;
+    for (int i = 0; i < 40; i++) {
+        char fingerprint[32];
+        (void)snprintf(fingerprint, sizeof(fingerprint), "other:%d", i);
+        const struct alert_spec spec = {.type = ALERT_BUG,
+                                        .severity = SEVERITY_CRITICAL,
+                                        .source = "auditor",
+                                        .fingerprint = fingerprint,
+                                        .title = "something else"};
+        assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    }
+    raise_with(rig, EVIDENCE);
+    pass(rig, 20);
+    assert_int_equal(rig->runner.runs, 1);
+}
+
+static int set_up_slow(void **state)
+{
+    return set_up_with(state,
+                       "role: operator\nchannels: []\n"
+                       "trigger: {alert: \"service:*\", times: 2}\n"
+                       "args:\n  - {name: service, type: service, required: true, help: which}\n"
+                       "steps:\n  - {run: test.hang, timeout: 1h}\nexamples: [\"mend demo\"]\n");
+}
+
+static void a_fix_that_somebody_cancels_is_theirs(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 4);
+    assert_non_null(rig->runner.pending);
+    assert_int_equal(runner_rig_submit(&rig->runner, &rig->runner.adam, "cancel 1"), 0);
+    pass(rig, 600);
+    int64_t count = 0;
+    assert_int_equal(run_table_count_of(rig->runner.store, "mend", "autofix", "", 0, &count, NULL),
+                     0);
+    assert_int_equal(count, 0); /* it is no attempt, and there was no other */
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+}
+
+/* The service is busy with something that takes no lock. */
+static void a_busy_service_is_no_attempt(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 4);
+    runner_rig_finish(&rig->runner, ERR_SERVICE_BUSY);
+    pass(rig, 10);
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+    for (int i = 0; i < 2; i++) {
+        pass(rig, 25);
+        runner_rig_finish(&rig->runner, ERR_SERVICE_BUSY);
+    }
+    pass(rig, 10);
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+}
+
 static int set_up_quiet(void **state)
 {
     return set_up_with(state,
@@ -334,4 +417,8 @@ UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(a_person_who_works_on_it_is_not_disturbed, set_up),
            RIGGED(a_lock_puts_it_off_and_is_no_attempt, set_up),
            RIGGED(what_is_refused_is_escalated_at_once, set_up),
+           RIGGED(an_effect_that_is_awaited_holds_up_nothing_else, set_up),
+           RIGGED(an_alert_below_many_others_is_fixed, set_up),
+           RIGGED(a_fix_that_somebody_cancels_is_theirs, set_up_slow),
+           RIGGED(a_busy_service_is_no_attempt, set_up_slow),
            RIGGED(it_waits_for_a_quiet_moment, set_up_quiet))
