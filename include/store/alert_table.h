@@ -118,6 +118,7 @@ int alert_table_caused_by(struct ops_store *store, const char *fingerprint, int6
                           size_t max, struct err *err);
 /* From when on an alert whose cause is over is sent by itself; 0: never. */
 int alert_table_set_due(struct ops_store *store, int64_t id, int64_t due_us, struct err *err);
+int alert_table_get_due(struct ops_store *store, int64_t id, int64_t *ret_us, struct err *err);
 /* Alerts whose time has come, of any status; returns their number. */
 int alert_table_due(struct ops_store *store, int64_t now_us, int64_t *ret_ids, size_t max,
                     struct err *err);

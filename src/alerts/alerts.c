@@ -293,6 +293,7 @@ static int reopen(struct alert_change *change, struct err *err)
     if (rc < 0 || change->alert->status != ALERT_FIXED) {
         return rc;
     }
+    change->news = ALERT_NEWS_RAISED;
     return alert_table_reopen(o->store, change->alert->id, clock_wall_us(o->clock), err);
 }
 
@@ -361,9 +362,11 @@ static int raise_body(struct alert_change *change, struct err *err)
         return 0;
     }
     bool folded = false;
-    change->news = raised.how == ALERT_RAISED_NEW ? ALERT_NEWS_RAISED
-                   : raised.worse                 ? ALERT_NEWS_WORSE
-                                                  : ALERT_NEWS_NONE;
+    if (raised.how == ALERT_RAISED_NEW) {
+        change->news = ALERT_NEWS_RAISED;
+    } else if (raised.worse) {
+        change->news = ALERT_NEWS_WORSE;
+    }
     rc = raised.how == ALERT_RAISED_NEW ? make_room(alerts, err) : 0;
     rc = rc < 0 ? rc : incident_raised(alerts, alert, &raised, &folded, err);
     if (rc < 0 || folded) {

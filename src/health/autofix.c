@@ -360,6 +360,15 @@ static bool look_at(struct autofix *autofix, const struct alert *alert)
     return false;
 }
 
+/* To mend what an open alert has caused is of no use; once that is over, it gets time to recover.
+ */
+static bool is_caused(const struct autofix *autofix, const struct alert *alert)
+{
+    int64_t due_us = 0;
+    return alert->cause[0] != '\0' ||
+           alert_table_get_due(autofix->o.store, alert->id, &due_us, NULL) < 0 || due_us > 0;
+}
+
 static void look(struct autofix *autofix)
 {
     int64_t open[SEVERITY_CRITICAL + 1] = {0};
@@ -382,9 +391,8 @@ static void look(struct autofix *autofix)
     /* Those beyond are looked at in the next tick. */
     autofix->offset = count == ALERTS_MAX ? autofix->offset + ALERTS_MAX : 0;
     for (int i = 0; i < count; i++) {
-        /* What another alert causes ends with that one. */
-        if (alerts[i].cause[0] == '\0' && !has_given_up(autofix, alerts[i].id) &&
-            !is_under_way(autofix, alerts[i].id) && look_at(autofix, &alerts[i])) {
+        if (!has_given_up(autofix, alerts[i].id) && !is_under_way(autofix, alerts[i].id) &&
+            !is_caused(autofix, &alerts[i]) && look_at(autofix, &alerts[i])) {
             return;
         }
     }

@@ -35,7 +35,7 @@ struct check_kind {
 enum check_result { CHECK_UNKNOWN, CHECK_PASSED, CHECK_FAILED };
 
 /* What kind of failure, the worst last. CRASHED: its process is not there, though nobody stopped
- * it. HUNG: it does not answer in time. */
+ * it, and systemd does not start it again. HUNG: it does not answer in time. */
 enum check_fault { CHECK_UNWELL, CHECK_HUNG, CHECK_CRASHED };
 
 struct check {

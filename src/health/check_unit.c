@@ -79,7 +79,6 @@ static void on_state(const struct units_state *state, const struct err *err, voi
         check->fault = CHECK_CRASHED;
         check_fail_sure(check, "unit failed: %s%s", state->result, end);
     } else if (strcmp(state->sub, "auto-restart") == 0) {
-        check->fault = CHECK_CRASHED;
         check_fail(check, "unit ended (%s%s); systemd will start it again", state->result, end);
     } else {
         check_fail(check, "unit is %s (%s)", state->active, state->sub);

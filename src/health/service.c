@@ -14,6 +14,7 @@
 #define GRACE_EVERY_US USEC_PER_SEC
 #define WAIT_EVERY_US  (USEC_PER_SEC / 2)
 #define BRIEF_GRACE_US (10 * USEC_PER_SEC)
+#define SETTLING_LOOKS 3
 
 const char *service_state_name(enum service_state state)
 {
@@ -47,7 +48,7 @@ static const struct config *config_of(const struct service *service)
 
 /* ------------------------------------------------------------------ the round */
 
-static int64_t interval_us(const struct service *service)
+int64_t service_interval_us(const struct service *service)
 {
     int64_t own_us = service->config->interval_us;
     return own_us > 0 ? own_us : config_of(service)->monitoring_check_interval_us;
@@ -66,7 +67,7 @@ static bool in_grace(const struct service *service)
 /* The time from the begin of this round to that of the next. */
 static int64_t next_us(struct service *service, bool up)
 {
-    int64_t every_us = interval_us(service);
+    int64_t every_us = service_interval_us(service);
     int64_t confirm_us = config_of(service)->monitoring_confirm_interval_us;
     if (service_has_waiters(service)) {
         return WAIT_EVERY_US;
@@ -76,6 +77,9 @@ static int64_t next_us(struct service *service, bool up)
     }
     if (service_is_confirming(service)) {
         return every_us < confirm_us ? every_us : confirm_us;
+    }
+    if (service->settled_mono_us != 0) { /* not to miss that it is down again */
+        return every_us / SETTLING_LOOKS;
     }
     if (service->spread_us > 0) {
         every_us = service->spread_us < every_us ? service->spread_us : every_us;
@@ -270,7 +274,12 @@ void service_begin_grace(struct service *service, bool brief)
     int64_t own_us = service->config->start_grace_us;
     int64_t grace_us = own_us > 0 ? own_us : config_of(service)->monitoring_start_grace_us;
     grace_us = brief && grace_us > BRIEF_GRACE_US ? BRIEF_GRACE_US : grace_us;
-    service->grace_mono_us = mono_us(service) + grace_us;
+    int64_t end_us = mono_us(service) + grace_us;
+    /* A command that waits for it may have given it longer. */
+    service->mended = service->mended || (!brief && service->told);
+    if (brief || end_us > service->grace_mono_us) {
+        service->grace_mono_us = end_us;
+    }
 }
 
 static void on_child(enum child_event event, const struct err *err, void *userdata)
@@ -345,7 +354,8 @@ static void begin_again(struct service *service)
     service->alerted = true; /* an alert of the one before may be open */
     service->told = service->flapping = false;
     service->failed_count = 0;
-    service->held_mono_us = 0;
+    service->held_mono_us = service->settled_mono_us = service->recovered_mono_us = 0;
+    service->sure = service->mended = false;
     service->cause[0] = '\0';
     last_lines_free(TAKE(service->lines));
     child_reset(&service->child);
@@ -418,7 +428,7 @@ void service_reschedule(struct service *service)
 {
     if (!service->checking && loop_timer_armed(service->due) && !service_has_waiters(service) &&
         !in_grace(service) && !service_is_confirming(service)) {
-        loop_timer_at(service->due, service->check_mono_us + interval_us(service));
+        loop_timer_at(service->due, service->check_mono_us + service_interval_us(service));
     }
 }
 

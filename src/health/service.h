@@ -76,9 +76,14 @@ struct service {
     bool flapping;
     int64_t failed_at_us[SERVICE_FAILURES_MAX]; /* mono: starts of the last failures, a ring */
     unsigned failed_count;                      /* all of them */
-    int64_t held_mono_us;     /* since when a parent's result is awaited; 0: not */
-    char cause[32];           /* the service that the open alert names as its cause; "": none */
-    struct last_lines *lines; /* of its log; NULL: not read */
+    bool sure;                 /* the last failure was certain, so its end is too */
+    bool mended;               /* it was restarted after its alert was raised */
+    int64_t settled_mono_us;   /* it has come back by itself, and is trusted from then on; 0: not */
+    int64_t back_mono_us;      /* since when */
+    int64_t recovered_mono_us; /* the end of its last failure, if that was no blip; 0: none */
+    int64_t held_mono_us;      /* since when a parent's result is awaited; 0: not */
+    char cause[32];            /* the service that the open alert names as its cause; "": none */
+    struct last_lines *lines;  /* of its log; NULL: not read */
 
     struct child child;
     int32_t main_pid;               /* of its unit, as last seen; 0: none */
@@ -118,6 +123,7 @@ bool service_is_over(const struct service *service);
 
 /* ---- for the checks */
 
+int64_t service_interval_us(const struct service *service); /* between two rounds */
 /* A check has ended. */
 void service_check_done(struct service *service);
 /* It has failed, and no alert is raised yet: another look decides. */

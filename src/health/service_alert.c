@@ -13,7 +13,8 @@
 #include <string.h>
 
 #define HOLD_MAX_US     (20 * USEC_PER_SEC) /* a parent that is being checked is awaited so long */
-#define SAME_FAILURE_US (2 * USEC_PER_SEC)  /* the end of a process, and the check that sees it */
+#define DEPTH_MAX       8
+#define SAME_FAILURE_US (2 * USEC_PER_SEC) /* the end of a process, and the check that sees it */
 
 static int64_t mono_us(const struct service *service)
 {
@@ -93,8 +94,38 @@ static bool is_starting(const struct service *service)
            (!service->up && mono_us(service) < service->grace_mono_us && service->checked_us != 0);
 }
 
-/* Whether a service that this one needs is the cause of its failures. One that was not looked at
- * since they began is looked at now. */
+/* What caused its failure is well again: it may recover too, and until then is no cause itself. */
+static bool has_lost_cause(const struct service *service)
+{
+    const struct service *cause =
+        service->cause[0] == '\0' ? NULL : health_find(service->health, service->cause, NULL);
+    return cause != NULL && !cause->told;
+}
+
+/* It has just come back; what needs it may take a moment longer. */
+static bool has_just_recovered(const struct service *service)
+{
+    return service->recovered_mono_us != 0 && mono_us(service) - service->recovered_mono_us <
+                                                  config_of(service)->monitoring_start_grace_us;
+}
+
+/* Those that it needs, and what they need, are looked at now if that was not done since `since`. */
+static void check_parents(const struct service *service, int64_t since_mono_us, int depth)
+{
+    for (int i = 0; i < service->config->depends_on.count && depth < DEPTH_MAX; i++) {
+        struct service *parent =
+            health_find(service->health, service->config->depends_on.items[i], NULL);
+        if (parent == NULL) {
+            continue;
+        }
+        if (!parent->checking && parent->checked_mono_us < since_mono_us) {
+            service_check_soon(parent);
+        }
+        check_parents(parent, since_mono_us, depth + 1);
+    }
+}
+
+/* Whether a service that this one needs is the cause of its failures. */
 static enum parents look_at_parents(struct service *service, struct service **ret)
 {
     enum parents all = PARENTS_WELL;
@@ -104,21 +135,20 @@ static enum parents look_at_parents(struct service *service, struct service **re
         if (parent == NULL) {
             continue;
         }
-        if (parent->told) {
+        if (parent->told && !has_lost_cause(parent)) {
             *ret = parent;
             return PARENT_DOWN;
         }
         bool stale = parent->checked_us == 0 || parent->checked_mono_us < service->failing_mono_us;
-        if (stale && !parent->checking) {
-            service_check_soon(parent);
-        }
-        if (is_starting(parent)) {
+        bool failing = parent->failures > 0 || is_starting(parent) || has_just_recovered(parent);
+        if (failing) {
             service->held_mono_us = mono_us(service); /* as long as that takes */
         }
-        if (stale || parent->failures > 0 || is_starting(parent)) {
+        if (stale || failing) {
             all = PARENTS_UNDECIDED;
         }
     }
+    check_parents(service, service->failing_mono_us, 0);
     return all;
 }
 
@@ -126,6 +156,20 @@ static enum parents look_at_parents(struct service *service, struct service **re
 static const char *root_of(const struct service *parent)
 {
     return parent->cause[0] != '\0' ? parent->cause : parent->config->name;
+}
+
+/* It is known how it is: those that wait for that go on. */
+static void wake_children(const struct service *parent)
+{
+    const struct health *health = parent->health;
+    for (size_t i = 0; i < health->count; i++) {
+        struct service *child = health->services[i];
+        for (int k = 0; child->held_mono_us != 0 && k < child->config->depends_on.count; k++) {
+            if (strcmp(child->config->depends_on.items[k], parent->config->name) == 0) {
+                service_check_soon(child);
+            }
+        }
+    }
 }
 
 /* Those that need it get time to recover once it is back. */
@@ -151,17 +195,23 @@ static void fingerprint_of(const char *name, char *dst, size_t size)
     (void)snprintf(dst, size, "service:%s", name);
 }
 
-/* The worst of its failed checks: that it does not answer follows from that it does not run. */
-static enum check_fault fault_of(const struct service *service)
+/* The worst of its failed checks: that it does not answer follows from that it does not run. What
+ * flaps is started again by somebody already, unless it is certain that it is down. */
+static const char *fault_of(const struct service *service)
 {
     enum check_fault worst = CHECK_UNWELL;
+    bool sure = false;
     for (size_t i = 0; i < service->check_count; i++) {
         const struct check *check = service->checks[i];
         if (check->result == CHECK_FAILED && check->fault > worst) {
             worst = check->fault;
         }
+        sure = sure || (check->result == CHECK_FAILED && check->sure);
     }
-    return worst;
+    if (service->failures == 0 && !service->flapping) {
+        return "recovering";
+    }
+    return service->flapping && !sure ? "flapping" : check_fault_name(worst);
 }
 
 static void begin_evidence(struct json_out *out, const char *service, const char *figure)
@@ -187,7 +237,7 @@ static void add_evidence(struct buf *text, const struct service *service, const 
     json_out_text(&out, "value", service->detail);
     json_out_end(&out);
     begin_evidence(&out, name, "fault");
-    json_out_text(&out, "value", check_fault_name(fault_of(service)));
+    json_out_text(&out, "value", fault_of(service));
     json_out_end(&out);
     begin_evidence(&out, name, "can_restart");
     json_out_bool(&out, "value",
@@ -227,6 +277,13 @@ static void add_failures(struct buf *text, const struct service *service, const 
     }
 }
 
+static void add_recovering(struct buf *text, const struct service *service)
+{
+    buf_add_c(text, "It is up again. This ends when it has been up for ");
+    clock_add_duration(text, service_interval_us(service));
+    buf_add_char(text, '.');
+}
+
 static void raise_alert(struct service *service, const char *cause)
 {
     const struct config_service *config = service->config;
@@ -242,6 +299,8 @@ static void raise_alert(struct service *service, const char *cause)
     AUTO_BUF struct buf text = BUF_INIT(1900);
     if (service->flapping) {
         add_flapping(&text, service);
+    } else if (service->failures == 0) {
+        add_recovering(&text, service);
     } else {
         add_failures(&text, service, since.data);
     }
@@ -292,7 +351,8 @@ void service_resolve(struct service *service, const char *why)
         log_err(LOG_LEVEL_ERROR, &err, "could not resolve a service alert");
         return;
     }
-    service->alerted = false;
+    service->alerted = service->mended = false;
+    service->settled_mono_us = 0;
     service->cause[0] = '\0';
 }
 
@@ -322,7 +382,7 @@ static void resolve_recovered(struct service *service, bool steady)
     }
     if (!steady && service->failing_since_us > 0) {
         buf_add_c(&why, " after ");
-        clock_add_duration(&why, mono_us(service) - service->failing_mono_us);
+        clock_add_duration(&why, service->back_mono_us - service->failing_mono_us);
     }
     service_resolve(service, why.data);
 }
@@ -392,10 +452,29 @@ static void set_state(struct service *service, enum service_state state)
     }
 }
 
+/* It is up again. What comes back by itself may go again at once: its alert stays open until it has
+ * been up for an interval, so that one message reports it. */
+static void come_back(struct service *service)
+{
+    int64_t lasted_us = mono_us(service) - service->failing_mono_us;
+    bool trusted = service->mended || service->sure || !service->alerted;
+    service->back_mono_us = mono_us(service);
+    if (service->told ||
+        lasted_us >= threshold(service) * config_of(service)->monitoring_confirm_interval_us) {
+        service->recovered_mono_us = mono_us(service);
+    }
+    if (service->settled_mono_us != 0 || (service->told && !trusted)) {
+        service->settled_mono_us = service->check_mono_us + service_interval_us(service);
+    }
+}
+
 static void settle_up(struct service *service)
 {
     bool recovered = service->told;
     bool was_flapping = service->flapping;
+    if (service->failures > 0) {
+        come_back(service);
+    }
     service->flapping = service_is_flapping(service);
     set_state(service, service->flapping ? SERVICE_FLAPPING : SERVICE_UP);
     service->failures = 0;
@@ -404,6 +483,10 @@ static void settle_up(struct service *service)
     if (service->flapping && !last_lines_pending(service->lines)) {
         if (!was_flapping || recovered) {
             raise_with_lines(service);
+        }
+    } else if (!service->flapping && service->check_mono_us < service->settled_mono_us) {
+        if (recovered) {
+            raise_alert(service, service->cause); /* nothing is to be fixed any more */
         }
     } else if (!service->flapping) {
         last_lines_free(TAKE(service->lines));
@@ -428,8 +511,10 @@ static void settle_down(struct service *service, bool sure)
         if (recent_failures(service, SAME_FAILURE_US, &last_us) == 0) {
             service_note_failure(service);
         }
+        check_parents(service, service->failing_mono_us, 0);
     }
     service->failures++;
+    service->sure = sure;
     bool was_flapping = service->flapping;
     service->flapping = service_is_flapping(service);
     set_state(service, SERVICE_DOWN);
@@ -454,6 +539,9 @@ void service_settle(struct service *service, bool up, bool counted, bool sure)
         settle_up(service);
     } else {
         settle_down(service, sure);
+    }
+    if (up || service->told) {
+        wake_children(service);
     }
     store_sample(service, up, service->checked_us);
     if (service->health->metrics != NULL) {

@@ -520,6 +520,12 @@ int alert_table_set_due(struct ops_store *store, int64_t id, int64_t due_us, str
                       DB_VALUES(DB_I64(due_us), DB_I64(id)), ERR_STORE_NOT_FOUND, "alert", id, err);
 }
 
+int alert_table_get_due(struct ops_store *store, int64_t id, int64_t *ret_us, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT due_us FROM monitoring_alerts WHERE id = ?",
+                      DB_VALUES(DB_I64(id)), 0, ret_us, err);
+}
+
 int alert_table_due(struct ops_store *store, int64_t now_us, int64_t *ret_ids, size_t max,
                     struct err *err)
 {

@@ -159,6 +159,39 @@ static void what_does_not_help_is_tried_twice_and_escalated_once(void **state)
     assert_int_equal(runner_rig_messages(&rig->runner), messages); /* there is no chat */
 }
 
+/* Its parent is down; then it is back, and the child gets a minute to recover. */
+static void what_another_alert_causes_is_left_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t id = 0;
+    const struct alert_spec parent = {.type = ALERT_SERVICE,
+                                      .severity = SEVERITY_HIGH,
+                                      .source = "health",
+                                      .fingerprint = "service:db",
+                                      .title = "db is down"};
+    const struct alert_spec child = {.type = ALERT_SERVICE,
+                                     .severity = SEVERITY_HIGH,
+                                     .source = "health",
+                                     .fingerprint = ALERT,
+                                     .title = "demo is down",
+                                     .evidence_json = EVIDENCE,
+                                     .cause = "service:db"};
+    assert_int_equal(alerts_raise(rig->alerts, &parent, &id, &err), 0);
+    assert_int_equal(alerts_raise(rig->alerts, &child, &id, &err), 0);
+    pass(rig, 120);
+    assert_int_equal(rig->runner.runs, 0);
+    assert_int_equal(alerts_resolve(rig->alerts, "service:db", "healthy again", &err), 0);
+    pass(rig, 50);
+    assert_int_equal(rig->runner.runs, 0);
+    for (int i = 0; i < 20; i++) {
+        pass(rig, 1);
+        alerts_tick(rig->alerts, false);
+    }
+    pass(rig, 4);
+    assert_int_equal(rig->runner.runs, 1);
+}
+
 static void attempts_count_over_a_restart(void **state)
 {
     struct rig *rig = *state;
@@ -409,6 +442,7 @@ static void it_waits_for_a_quiet_moment(void **state)
 UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(another_cause_is_left_alone, set_up),
            RIGGED(what_does_not_help_is_tried_twice_and_escalated_once, set_up),
+           RIGGED(what_another_alert_causes_is_left_alone, set_up),
            RIGGED(attempts_count_over_a_restart, set_up),
            RIGGED(nothing_runs_while_it_is_off, set_up),
            RIGGED(nothing_runs_during_maintenance, set_up),
