@@ -225,6 +225,18 @@ $(B)/audit_faults: $(B)/tests/audit/faults.o $(B)/tests/fakes.a \
                    $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
+# tests/watch/watch_incidents.c: what the night watch tells and fixes of scripted incidents. Its machine
+# stands in for systemd and for helper threads.
+WATCH_FAKED := $(patsubst %,$(B)/obj/io/%.o,units pool)
+$(B)/watch_incidents: $(B)/tests/watch/watch_incidents.o $(B)/tests/watch/machine.o $(B)/tests/fakes.a \
+                      $(filter-out $(WATCH_FAKED),$(foreach r,$(call module_closure,health),$(call module_objects,$(r)))) \
+                      $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+
+.PHONY: watch-bench
+watch-bench: $(B)/watch_incidents ## what the night watch tells and fixes of 200 scripted incidents
+	@$(B)/watch_incidents
+
 .PHONY: audit-bench
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers
 	@$(B)/audit_faults | grep -v '^ok ' && $(B)/audit_answers
@@ -370,7 +382,7 @@ UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults $(BUILD)/release/watch_incidents
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -381,6 +393,7 @@ test-with-deps:
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
+	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
 	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \

@@ -160,7 +160,7 @@ static void what_does_not_help_is_tried_twice_and_escalated_once(void **state)
 }
 
 /* Its parent is down; then it is back, and the child gets a minute to recover. */
-static void what_another_alert_causes_is_left_alone(void **state)
+static void what_was_caused_gets_time_to_recover(void **state)
 {
     struct rig *rig = *state;
     struct err err = {0};
@@ -446,7 +446,7 @@ UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(attempts_count_over_a_restart, set_up),
            RIGGED(nothing_runs_while_it_is_off, set_up),
            RIGGED(nothing_runs_during_maintenance, set_up),
-           RIGGED(what_another_alert_causes_is_left_alone, set_up),
+           RIGGED(what_was_caused_gets_time_to_recover, set_up),
            RIGGED(an_acknowledged_alert_belongs_to_its_person, set_up),
            RIGGED(a_person_who_works_on_it_is_not_disturbed, set_up),
            RIGGED(a_lock_puts_it_off_and_is_no_attempt, set_up),
