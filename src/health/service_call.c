@@ -115,15 +115,15 @@ static void on_job(const struct err *err, void *userdata)
     service_check_soon(service);
 }
 
-/* The processes are killed, or there were none. Whatever systemd does by itself now, the job is
- * merged with it. */
+/* The processes are killed, there were none, or only some could be killed: in any case it has to be
+ * started again. Whatever systemd does by itself now, the job is merged with it. */
 static void on_killed(const struct err *err, void *userdata)
 {
     struct service *service = userdata;
     struct err why = *err;
-    bool go_on = why.id == ERR_NONE || why.id == ERR_UNITS_UNKNOWN;
-    if (go_on && units_job(service->health->options.units, UNITS_RESTART, service->config->unit,
-                           UNIT_JOB_MS, on_job, service, &why) == 0) {
+    if (why.id != ERR_UNITS_DENIED &&
+        units_job(service->health->options.units, UNITS_RESTART, service->config->unit, UNIT_JOB_MS,
+                  on_job, service, &why) == 0) {
         return;
     }
     on_job(&why, service);
