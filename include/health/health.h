@@ -13,14 +13,14 @@
  * Always true: a service is healthy if each of its checks succeeds: its unit is active, its child
  * runs, its URL answers, and so do those of services.<name>.checks. After the first failure the
  * checks run every monitoring.confirm_interval; monitoring.alert_threshold failures in a row, or
- * one that is sure, raise one alert ("service:<name>"). The first success resolves it if the failure
- * was sure or the service was restarted; what comes back by itself has to be up for an interval, and
- * a service that is flapping has to be steady. Failures in monitoring.start_grace after a start are
- * not counted. The alert of a service whose parent (depends_on) is down names the parent's as its
- * cause. Each service has at most one child; a child that ends is started again after 1 s, doubling
- * to 60 s, and after 1 s again once it has run for a minute. Children are killed when nightdesk
- * stops. `self` in a command means this program. The output of a child is appended to
- * <state_dir>/<name>.log, which is bounded. Thread: ops.
+ * one that is sure, raise one alert ("service:<name>"). The first success resolves it if the
+ * failure was sure or the service was restarted; what comes back by itself has to be up for an
+ * interval, and a service that is flapping has to be steady. Failures in monitoring.start_grace
+ * after a start are not counted. The alert of a service whose parent (depends_on) is down names
+ * the parent's as its cause. Each service has at most one child; a child that ends is started
+ * again after 1 s, doubling to 60 s, and after 1 s again once it has run for a minute. Children
+ * are killed when nightdesk stops. `self` in a command means this program. The output of a child
+ * is appended to <state_dir>/<name>.log, which is bounded. Thread: ops.
  */
 #pragma once
 
