@@ -294,6 +294,7 @@ static int reopen(struct alert_change *change, struct err *err)
         return rc;
     }
     change->news = ALERT_NEWS_RAISED;
+    change->news = ALERT_NEWS_RAISED; /* to people it is a new one */
     return alert_table_reopen(o->store, change->alert->id, clock_wall_us(o->clock), err);
 }
 
