@@ -52,5 +52,6 @@ bool process_running(const struct process *process);
 int64_t process_started_mono_us(const struct process *process);
 /* Sends SIGTERM to the group, and SIGKILL after grace_ms. A second call can only shorten that. */
 void process_stop(struct process *process, int64_t grace_ms);
-/* Kills and reaps the child if it still runs. */
+/* Kills the child if it still runs, and does not wait for its end: it is reaped when a later child
+ * starts, ends or is freed. */
 void process_free(struct process *process);

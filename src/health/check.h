@@ -87,8 +87,9 @@ struct health *check_health(const struct check *check);
  * than the service usually takes. */
 int64_t check_timeout_us(const struct check *check);
 
-/* A look at files, on a helper thread: the disk may hang. look(data) fills data, then seen(check,
- * data) ends the run. data, of `size` bytes, is copied. */
+/* A look at files, on a thread for such looks: the disk may hang. look(data) fills data, then
+ * seen(check, data) ends the run. data, of `size` bytes, is copied. A check has at most one look
+ * under way; while one hangs, its runs fail. */
 struct check_look {
     void (*look)(void *data);
     void (*seen)(struct check *check, const void *data);

@@ -7,6 +7,7 @@
 #include "heartbeat.h"
 #include "io/cgroup.h"
 #include "io/json_out.h"
+#include "io/pool.h"
 #include "io/secret.h"
 #include "metrics.h"
 #include "performance.h"
@@ -19,6 +20,8 @@
 
 #define SWEEP_US       USEC_PER_SEC
 #define FIRST_EVERY_US (10 * USEC_PER_MSEC) /* between the first checks of two services */
+#define LOOKS_MAX      8                    /* threads, those that wait for a dead disk included */
+#define LOOKS_QUEUE    64
 
 struct service *health_find(struct health *health, const char *name, struct err *err)
 {
@@ -90,6 +93,22 @@ static void make_metrics(struct health *health)
     metrics_apply(health->metrics, o->config, health);
 }
 
+struct pool *health_looks(struct health *health)
+{
+    struct err err = {0};
+    if (health->looks == NULL) {
+        health->looks =
+            pool_new(health->options.loop,
+                     &(struct pool_options){
+                         .name = "file checks", .threads_max = LOOKS_MAX, .queue_max = LOOKS_QUEUE},
+                     &err);
+        if (health->looks == NULL) {
+            log_err(LOG_LEVEL_ERROR, &err, "checks of files");
+        }
+    }
+    return health->looks;
+}
+
 static struct service **make_list(size_t count)
 {
     struct service **list = calloc(count + 1, sizeof(*list));
@@ -138,6 +157,7 @@ void health_free(struct health *health)
         health->retired = service->next_retired;
         free_service(service);
     }
+    pool_free(health->looks);
     samples_free(health->samples);
     loop_source_free(health->sweep);
     free(health->services);

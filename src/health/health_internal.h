@@ -19,7 +19,12 @@ struct health {
     struct loop_source *sweep; /* frees them */
     struct samples *samples;   /* results of checks that are not stored yet */
     struct metrics *metrics;   /* NULL without helpers (tests) */
+    struct pool *looks;        /* made by health_looks; NULL: not needed yet */
 };
+
+/* The threads that look at files for checks. They are not the helpers of everything else: a dead
+ * disk must not stop logs and backups. NULL: it could not be made. */
+struct pool *health_looks(struct health *health);
 
 /* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */
 struct service *health_find(struct health *health, const char *name, struct err *err);

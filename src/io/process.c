@@ -20,6 +20,13 @@ enum { DRAIN_ROUNDS = 16 };
 
 static int64_t marks; /* of children; the loop's thread only */
 
+/* Killed by process_free, but not ended yet: a process that waits for a dead disk cannot be killed.
+ * The loop's thread only. */
+static struct orphan {
+    struct orphan *next;
+    pid_t pid;
+} * orphans;
+
 struct process {
     char mark[64]; /* in the environment of the child and of all its descendants */
     struct loop *loop;
@@ -160,6 +167,28 @@ static int signal_marked(const struct process *p, int signal_number)
     return count;
 }
 
+static void reap_orphans(void)
+{
+    struct orphan **at = &orphans;
+    while (*at != NULL) {
+        struct orphan *orphan = *at;
+        if (waitpid(orphan->pid, NULL, WNOHANG) == 0) {
+            at = &orphan->next;
+        } else {
+            *at = orphan->next;
+            free(orphan);
+        }
+    }
+}
+
+static void add_orphan(pid_t pid)
+{
+    struct orphan *orphan = calloc(1, sizeof(*orphan));
+    ASSERT(orphan != NULL);
+    *orphan = (struct orphan){.next = orphans, .pid = pid};
+    orphans = orphan;
+}
+
 static void on_child(pid_t pid, int exit_code, void *userdata)
 {
     struct process *p = userdata;
@@ -172,6 +201,7 @@ static void on_child(pid_t pid, int exit_code, void *userdata)
     p->running = false;
     p->pid = 0;
     loop_timer_stop(p->kill_timer);
+    reap_orphans();
     if (p->fn != NULL) {
         p->fn(p, exit_code, p->userdata);
     }
@@ -333,6 +363,7 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
                   struct err *err)
 {
     ASSERT(options->argv != NULL && options->argv[0] != NULL);
+    reap_orphans();
     struct process *p = calloc(1, sizeof(*p));
     ASSERT(p != NULL);
     p->loop = loop;
@@ -416,9 +447,10 @@ void process_free(struct process *process)
     }
     if (process->running) {
         (void)kill(-process->pid, SIGKILL);
-        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {}
         (void)signal_marked(process, SIGKILL);
+        add_orphan(process->pid);
     }
+    reap_orphans();
     loop_source_free(process->child);
     loop_source_free(process->kill_timer);
     loop_source_free(process->output);

@@ -1,11 +1,13 @@
 #include "health_rig.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,6 +143,44 @@ static void a_command_says_why(void **state)
     until_down(rig, "the program does not exist: /nowhere/nothing");
 }
 
+/* The process of a check that waits for a dead disk: a signal does not end it. */
+static bool killable = true;
+
+int kill(pid_t pid, int signal_number)
+{
+    return killable ? (int)syscall(SYS_kill, pid, signal_number) : 0;
+}
+
+static void a_command_that_cannot_be_killed_is_given_up(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    const char *argv[] = {"/bin/sh", "-c", "echo busy; exec sleep 100", NULL};
+    rig->services[0].timeout_us = USEC_PER_SEC / 20;
+    check->command = (struct config_texts){.count = 3, .items = argv};
+    killable = false;
+    health_rig_start(rig);
+    until_down(rig, "it did not end within 50 ms: busy");
+    until_down(rig, "was killed and has not ended: a disk may hang");
+    int64_t pid = 0;
+    assert_true(str_to_i64(str_n(reason(rig) + strlen("its process "),
+                                 strcspn(reason(rig) + strlen("its process "), " ")),
+                           &pid));
+    argv[2] = "exit 0";
+    killable = true;
+    assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+    until_up(rig);
+    assert_int_equal(waitpid((pid_t)pid, NULL, WNOHANG), -1); /* it was reaped */
+
+    argv[2] = "exec sleep 3";
+    killable = false;
+    UNTIL(rig, health_rig_first(rig)->checks[0]->running);
+    int64_t begun_us = clock_mono_us(loop_clock(rig->loop));
+    service_retire(health_rig_first(rig));
+    assert_true(clock_mono_us(loop_clock(rig->loop)) - begun_us < USEC_PER_SEC);
+    killable = true;
+}
+
 static void a_file_is_fresh_and_large_enough(void **state)
 {
     struct rig *rig = *state;
@@ -167,6 +207,77 @@ static void write_pid(const char *path, pid_t pid)
     char text[32];
     (void)snprintf(text, sizeof(text), "%d\n", (int)pid);
     assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
+}
+
+static void nothing(void *data)
+{
+    (void)data;
+}
+
+static void note(void *data, void *userdata)
+{
+    (void)data;
+    *(bool *)userdata = true;
+}
+
+static int threads_that_look(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *e = readdir(tasks); e != NULL; e = readdir(tasks)) {
+        char path[300];
+        AUTO_BUF struct buf name = BUF_INIT(64);
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
+        count += file_read(path, &name, NULL) == 0 && strcmp(name.data, "file checks\n") == 0;
+    }
+    (void)closedir(tasks);
+    return count;
+}
+
+/* Reading a FIFO without a writer hangs as a dead disk does. */
+static void a_dead_disk_stops_only_its_own_check(void **state)
+{
+    struct rig *rig = *state;
+    struct config_check *check = only_check(rig);
+    char path[128];
+    bool helped = false;
+    (void)snprintf(path, sizeof(path), "%s/pid", rig->folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    check->process = path;
+    rig->config.monitoring_start_grace_us = 0; /* failures count at once */
+    rig->services[0].timeout_us = USEC_PER_SEC / 20;
+    struct config_service *other = health_rig_add(rig, "other");
+    struct config_check file = *check;
+    file.process = "";
+    file.file = "/proc/self/stat";
+    other->checks = &file;
+    other->check_count = 1;
+    health_rig_start(rig);
+    until_down(rig, "the disk did not answer within 50 ms");
+    UNTIL(rig, health_rig_first(rig)->failures >= 4);
+    assert_true(threads_that_look() <= 2);
+    assert_string_equal(rig->health->services[1]->detail, "ok");
+    assert_non_null(
+        pool_start(rig->helpers,
+                   &(struct pool_work){.work = nothing, .done = note, .userdata = &helped}, NULL));
+    UNTIL(rig, helped);
+    struct config *next = health_rig_next(rig); /* a reload adds no look either */
+    health_apply(rig->health, next, NULL);
+    UNTIL(rig, health_rig_first(rig)->failures >= 6);
+    assert_true(threads_that_look() <= 2);
+    char old[128];
+    (void)snprintf(old, sizeof(old), "%s/old", rig->folder);
+    assert_int_equal(rename(path, old), 0);
+    write_pid(path, getpid());
+    int writer = open(old, O_WRONLY | O_CLOEXEC); /* the look under way ends */
+    assert_true(writer >= 0);
+    (void)close(writer);
+    until_up(rig);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(old), 0);
+    health_free(TAKE(rig->health));
+    health_rig_free_config(next);
 }
 
 static void a_pid_file_names_a_living_process(void **state)
@@ -300,6 +411,8 @@ static void a_reload_applies_to_a_check(void **state)
 UNIT_GROUP(health_checks, RIGGED(a_body_that_says_that_it_is_ill_is_down),
            RIGGED(a_body_follows_its_rules), RIGGED(redirects_are_followed_as_often_as_set),
            RIGGED(a_port_is_open_or_not), RIGGED(a_command_says_why),
-           RIGGED(a_file_is_fresh_and_large_enough), RIGGED(a_pid_file_names_a_living_process),
-           RIGGED(a_cgroup_has_a_process), RIGGED(the_reason_names_the_check),
-           RIGGED(only_an_admin_sees_what_a_job_calls), RIGGED(a_reload_applies_to_a_check))
+           RIGGED(a_command_that_cannot_be_killed_is_given_up),
+           RIGGED(a_dead_disk_stops_only_its_own_check), RIGGED(a_file_is_fresh_and_large_enough),
+           RIGGED(a_pid_file_names_a_living_process), RIGGED(a_cgroup_has_a_process),
+           RIGGED(the_reason_names_the_check), RIGGED(only_an_admin_sees_what_a_job_calls),
+           RIGGED(a_reload_applies_to_a_check))

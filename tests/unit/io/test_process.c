@@ -290,8 +290,12 @@ static void freeing_kills_the_child(void **state)
     assert_int_equal(start(&run, "exec sleep 1000", (struct process_options){0}, NULL), 0);
     pid_t pid = process_pid(run.process);
     finish(&run);
-    assert_true(is_dead(pid));
+    wait_dead(pid);
     assert_int_equal(run.ended, 0);
+    assert_int_equal(start(&run, "exit 0", (struct process_options){0}, NULL), 0);
+    wait_end(&run);
+    finish(&run);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left to reap */
 }
 
 static void the_child_is_killed_when_its_parent_dies(void **state)
