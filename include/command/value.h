@@ -79,7 +79,7 @@ struct action_param {
     const char *noun; /* all that is accepted, for refusals: "the number of a trade or a symbol".
                          Only with alternatives; NULL: their types */
     const char *help;
-    bool waits; /* a duration that replaces waits_us of the action (action.h), if it is given */
+    bool waits; /* a duration that replaces waits_us of the action (action.h); several are added */
 };
 
 /* A bound that is also a constant: .maximum = PARAM_BOUND(ROWS_MAX), a plain literal. */

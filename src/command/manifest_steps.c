@@ -62,14 +62,14 @@ int manifest_steps_check_name(const struct manifest *m, const struct manifest_st
 /* How long the action of a step waits by itself. */
 static int64_t waits_us(const struct manifest_step *step)
 {
-    int64_t us = step->action->waits_us;
+    int64_t us = 0;
     for (int i = 0; i < step->with_count; i++) {
         const struct manifest_with *with = &step->with[i];
         if (with->param->waits && with->literal.type == PARAM_DURATION) { /* not an argument */
-            us = with->literal.duration_us;
+            us += with->literal.duration_us;
         }
     }
-    return us;
+    return us > 0 ? us : step->action->waits_us;
 }
 
 static int read_timeout(const struct manifest_reader *r, const struct yaml_node *item,

@@ -386,14 +386,13 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
 int64_t step_timeout_us(const struct manifest_step *m, const struct arg_value *values)
 {
     const struct action *action = m->action;
-    int64_t limit_us = m->timeout_us;
+    int64_t waits_us = 0;
     for (int p = 0; values != NULL && p < action_param_count(action); p++) {
-        if (action->params[p].waits && values[p].type == PARAM_DURATION &&
-            values[p].duration_us >= limit_us) {
-            limit_us = values[p].duration_us + MANIFEST_MARGIN_US;
+        if (action->params[p].waits && values[p].type == PARAM_DURATION) {
+            waits_us += values[p].duration_us;
         }
     }
-    return limit_us;
+    return waits_us >= m->timeout_us ? waits_us + MANIFEST_MARGIN_US : m->timeout_us;
 }
 
 static int64_t limit_us(const struct step *s)

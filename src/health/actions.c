@@ -110,7 +110,8 @@ static int wait_healthy(struct action_call *call, struct err *err)
     if (s == NULL) {
         return -ERR_SERVICE_UNKNOWN;
     }
-    return service_wait(s, call, action_duration_us(call, "within"), err);
+    return service_wait(s, call, action_duration_us(call, "within"),
+                        action_duration_us(call, "steady"), err);
 }
 
 static void cancel_call(struct action_call *call)
@@ -173,16 +174,24 @@ static const struct action actions[] = {
      .recover = recover_restart,
      .preview = preview_force_restart},
     {.name = "service.wait_healthy",
-     .summary = "Wait until the service is healthy",
+     .summary = "Wait until the service is healthy, and stays so",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS(PARAM_OF_SERVICE, {.name = "within",
-                                                .type = PARAM_DURATION,
-                                                .waits = true,
-                                                .default_text = "60s",
-                                                .minimum = "1s",
-                                                .maximum = "10m",
-                                                .help = "how long to wait"}),
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE,
+                             {.name = "within",
+                              .type = PARAM_DURATION,
+                              .waits = true,
+                              .default_text = "60s",
+                              .minimum = "1s",
+                              .maximum = "10m",
+                              .help = "how long to wait until it is healthy"},
+                             {.name = "steady",
+                              .type = PARAM_DURATION,
+                              .waits = true,
+                              .default_text = "1s",
+                              .minimum = "100ms",
+                              .maximum = "5m",
+                              .help = "how long it then has to stay healthy, with no restart"}),
      .waits_us = 60 * USEC_PER_SEC,
      .run = wait_healthy,
      .cancel = cancel_call},

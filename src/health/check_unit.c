@@ -47,8 +47,12 @@ static void note_changes(struct check *check, const struct units_state *state)
     for (uint32_t n = unit->restarts; crashed && n < state->restarts; n++) {
         service_note_failure(service);
     }
+    if (crashed) {
+        service_break_steady(service);
+    }
     if (unit->known && unit->main_pid != state->main_pid && state->main_pid != 0) {
         service_begin_grace(service, crashed);
+        service_break_steady(service);
     }
     unit->known = true;
     unit->restarts = state->restarts;

@@ -285,6 +285,7 @@ void service_begin_grace(struct service *service, bool brief)
 static void on_child(enum child_event event, const struct err *err, void *userdata)
 {
     struct service *service = userdata;
+    service_break_steady(service);
     switch (event) {
     case CHILD_DIED:
         service_note_failure(service);

@@ -39,7 +39,9 @@ enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN, SERVICE_FLAPPING
 struct service_waiter {
     struct action_call *call; /* NULL: free */
     int64_t begun_mono_us;
-    int64_t deadline_mono_us;
+    int64_t deadline_mono_us; /* until then it has to be healthy, and then stay so */
+    int64_t steady_us;        /* how long it has to stay healthy */
+    int64_t since_mono_us;    /* begin of the first check of those that succeeded since; 0: none */
 };
 
 struct last_lines; /* last_lines.h */
@@ -152,6 +154,8 @@ bool service_is_flapping(const struct service *service);
 
 bool service_has_waiters(const struct service *service);
 void service_notify_waiters(struct service *service, bool up);
+/* Its process has ended or is another one: those who wait for it count from the next check. */
+void service_break_steady(struct service *service);
 /* ACTION_PENDING, ACTION_DONE or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);
 /* Lets systemd reload the unit, or sends SIGHUP to the child. The same results. */
@@ -165,8 +169,10 @@ int service_recover(struct service *service, struct action_call *call, bool *ret
                     struct err *err);
 /* systemd's answer to service_recover; userdata is the service. */
 void service_looked_up(const struct units_state *state, const struct err *err, void *userdata);
+/* Until it is healthy, for at most within_us, and has then stayed so for steady_us: each check has
+ * succeeded, and its process is the same. */
 int service_wait(struct service *service, struct action_call *call, int64_t within_us,
-                 struct err *err);
+                 int64_t steady_us, struct err *err);
 void service_forget(struct service *service, const struct action_call *call);
 /* Fails all of its calls. */
 void service_fail_calls(struct service *service, const struct err *err);

@@ -24,6 +24,27 @@ bool service_has_waiters(const struct service *service)
     return false;
 }
 
+void service_break_steady(struct service *service)
+{
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        service->waiters[i].since_mono_us = 0;
+    }
+}
+
+static void finish_wait(const struct service *service, const struct service_waiter *waiter,
+                        struct action_call *call)
+{
+    struct reply *reply = action_reply(call);
+    reply_title(reply, TONE_GOOD, "%s is healthy", service->config->name);
+    reply_para(reply, "Its checks succeeded after {}",
+               cell_duration(waiter->since_mono_us - waiter->begun_mono_us));
+    if (waiter->steady_us > 0) {
+        reply_more(reply, " and for {} from then on", cell_duration(waiter->steady_us));
+    }
+    reply_more(reply, "{}", cell_text("."));
+    action_finish(call, NULL);
+}
+
 void service_notify_waiters(struct service *service, bool up)
 {
     for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
@@ -34,13 +55,24 @@ void service_notify_waiters(struct service *service, bool up)
         }
         int64_t waited_us = mono_us(service) - waiter->begun_mono_us;
         /* A check that began before the command says nothing about what the command has done. */
-        const char *why = up ? "not checked since" : service->detail;
-        if (up && service->check_mono_us >= waiter->begun_mono_us) {
+        bool counts = service->check_mono_us >= waiter->begun_mono_us;
+        const char *why = !up      ? service->detail
+                          : counts ? "its process does not keep running"
+                                   : "not checked since";
+        if (!up || !counts) {
+            waiter->since_mono_us = 0;
+        } else if (waiter->since_mono_us == 0 &&
+                   service->check_mono_us < waiter->deadline_mono_us) {
+            waiter->since_mono_us = service->check_mono_us;
+        }
+        int64_t steady_us = service->check_mono_us - waiter->since_mono_us;
+        if (waiter->since_mono_us != 0 && steady_us >= waiter->steady_us) {
             waiter->call = NULL;
-            reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
-            reply_para(action_reply(call), "Its checks succeeded after {}.",
-                       cell_duration(waited_us));
-            action_finish(call, NULL);
+            finish_wait(service, waiter, call);
+        } else if (waiter->since_mono_us != 0) {
+            action_progress(call, "%s is healthy; it has to stay so for %lld s, now %lld s",
+                            service->config->name, (long long)(waiter->steady_us / USEC_PER_SEC),
+                            (long long)(steady_us / USEC_PER_SEC));
         } else if (mono_us(service) >= waiter->deadline_mono_us) {
             struct err err = {0};
             (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name, why);
@@ -54,14 +86,15 @@ void service_notify_waiters(struct service *service, bool up)
 }
 
 int service_wait(struct service *service, struct action_call *call, int64_t within_us,
-                 struct err *err)
+                 int64_t steady_us, struct err *err)
 {
     for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
         struct service_waiter *waiter = &service->waiters[i];
         if (waiter->call == NULL) {
             *waiter = (struct service_waiter){.call = call,
                                               .begun_mono_us = mono_us(service),
-                                              .deadline_mono_us = mono_us(service) + within_us};
+                                              .deadline_mono_us = mono_us(service) + within_us,
+                                              .steady_us = steady_us};
             /* As long as the command waits for it, it is starting. */
             if (mono_us(service) < service->grace_mono_us &&
                 service->grace_mono_us < waiter->deadline_mono_us) {

@@ -8,11 +8,14 @@ root=$WORK/root
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
-# A release is a program that answers /health, with its version in a file; "bad" ones exit at once.
-make_release() { # VERSION good|bad
+# A release is a program that answers /health, with its version in a file; "bad" ones exit at once,
+# "brief" ones after a while.
+make_release() { # VERSION good|bad|brief
     mkdir -p "app-$1/bin" && echo "$1" > "app-$1/version"
     if [ "$2" = good ]; then
         printf '#!/bin/sh\necho started %s\nexec "%s" demo-service --port %s\n' "$1" "$ND" "$port"
+    elif [ "$2" = brief ]; then
+        printf '#!/bin/sh\n"%s" demo-service --port %s & sleep 1\nkill $!\nexit 3\n' "$ND" "$port"
     else
         printf '#!/bin/sh\necho "cannot start: no model in release %s"\nexit 3\n' "$1"
     fi > "app-$1/bin/serve"
@@ -24,6 +27,7 @@ make_release() { # VERSION good|bad
 "$ND" release key other.key > other
 for v in 1.0 1.1 1.3 1.4 1.5; do make_release $v good; done
 make_release 1.2 bad
+make_release 1.25 brief
 tap_check "a signed release is verified with its key" "$ND" release verify app-1.0.tar.gz --key public
 tap_check "and not with another key" sh -c "! '$ND' release verify app-1.0.tar.gz --key other"
 
@@ -81,31 +85,37 @@ ask deploy app 1.0
 tap_check "the prompt shows version and signer" contains out "$(cut -d' ' -f2 public | cut -c1-16)"
 tap_check "the prompt shows the hash" contains out "$(sha256sum app-1.0.tar.gz | cut -c1-16)"
 tap_check "the prompt shows what it replaces" contains out "nothing"
-tap_check "it is deployed" ask deploy app 1.0 --yes
+tap_check "it is deployed" ask deploy app 1.0 steady=100ms --yes
 tap_check "the link leads to it" test "$(current)" = releases/1.0
 tap_check "a release is staged from a URL" ask stage app "http://127.0.0.1:$web/good/app-1.1.tar.gz"
 tap_check "a URL elsewhere is refused" sh -c "! '$ND' do --config conf.yaml --state state stage app http://127.0.0.1:$web/app-1.1.tar.gz > out 2>&1"
 tap_check "and named" contains out RELEASE_URL
-tap_check "the newest is deployed" ask deploy app --yes
+tap_check "the newest is deployed" ask deploy app steady=100ms --yes
 tap_check "the link leads to the newest" test "$(current)" = releases/1.1
 tap_check "no token is shown or stored" sh -c "! grep -rq nightly-token log state out"
 
 # A service that reads its files again on SIGHUP.
 ask stage list "$WORK/app-1.0.tar.gz"
 before=$(pgrep -f "$WORK/list/current")
-ask deploy list --yes
+ask deploy list steady=100ms --yes
 tap_check "a reload is enough for a service that wants it" wait_for 5 grep -qx 1.0 seen
 tap_check "it was not restarted" test "$before" = "$(pgrep -f "$WORK/list/current")"
 
 # A release that never becomes healthy.
 ask stage app "$WORK/app-1.2.tar.gz"
-ask deploy app 1.2 within=2s --yes
+ask deploy app 1.2 within=2s steady=100ms --yes
 tap_check "an unhealthy release is rolled back" test "$(current)" = releases/1.1
 tap_check "the reply has the last lines of the log" contains out "no model in release 1.2"
 tap_check "the reply names the failing check" contains out SERVICE_UNHEALTHY
 ask alerts
 tap_check "an alert says so" contains out "deploy of app 1.2 failed; 1.1 is back"
 tap_check "what was put back is healthy" curl -sf "http://127.0.0.1:$port/health"
+
+# A release that is healthy at first.
+ask stage app "$WORK/app-1.25.tar.gz"
+ask deploy app 1.25 within=2s steady=3s --yes
+tap_check "one that ends soon after it was healthy is rolled back" test "$(current)" = releases/1.1
+tap_check "and the reply says that it has ended" contains out "SERVICE_UNHEALTHY"
 
 # What is refused leaves nothing.
 cp app-1.3.tar.gz cut-1.3.tar.gz && head -c 100 app-1.3.tar.gz > app-9.0.tar.gz && cp app-1.3.tar.gz.sig app-9.0.tar.gz.sig
@@ -128,7 +138,7 @@ tap_check "nothing is left behind" test -z "$(hidden)"
 "$ND" do --config conf.yaml --state state stage app "http://127.0.0.1:$web/good/slow/app-1.1.tar.gz" > one 2>&1 &
 one=$!
 sleep 0.3
-ask rollback app --yes
+ask rollback app steady=100ms --yes
 tap_check "of two at once, the second is refused" contains out COMMAND_LOCKED
 wait $one
 tap_check "the current release is not unpacked once more" contains one RELEASE_CURRENT
@@ -145,11 +155,11 @@ tap_check "which leaves nothing" wait_for 5 is_clean
 ask stage app "$WORK/app-1.3.tar.gz"
 ask stage app "$WORK/app-1.4.tar.gz"
 
-tap_check "a step back" ask rollback app --yes
+tap_check "a step back" ask rollback app steady=100ms --yes
 tap_check "leads to the release before" test "$(current)" = releases/1.0
-ask rollback app --yes
+ask rollback app steady=100ms --yes
 tap_check "before the first there is none" contains out RELEASE_UNKNOWN
-tap_check "a deploy prunes" ask deploy app 1.4 --yes
+tap_check "a deploy prunes" ask deploy app 1.4 steady=100ms --yes
 tap_check "to the newest two, current and previous" sh -c "ls $root/releases | sort | tr '\n' ' ' | grep -qx '1.0 1.3 1.4 '"
 ask releases app
 tap_check "/releases lists them" contains out current
@@ -165,7 +175,7 @@ for wait in 0.00 0.01 0.02 0.03 0.05 0.08 0.12 0.2; do
     "$ND" do --config conf.yaml --state state stage app "$WORK/app-1.5.tar.gz" > /dev/null 2>&1 &
     stage=$!
     [ $((round % 2)) = 0 ] || wait $stage
-    "$ND" do --config conf.yaml --state state deploy app $target --yes > /dev/null 2>&1 &
+    "$ND" do --config conf.yaml --state state deploy app $target steady=100ms --yes > /dev/null 2>&1 &
     do=$!
     sleep $wait
     kill -9 $daemon

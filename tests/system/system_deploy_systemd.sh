@@ -131,13 +131,13 @@ explain() {
 # ---- behind a socket
 in_it systemctl start web.socket
 ask stage web /var/lib/releases/in/web-1.0.tar.gz
-tap_check "a unit is deployed the first time" ask --yes deploy web 1.0 within=10s
+tap_check "a unit is deployed the first time" ask --yes deploy web 1.0 within=10s steady=1s
 ask stage web /var/lib/releases/in/web-1.1.tar.gz
 in_it /usr/bin/python3 /var/lib/releases/in/load.py > "$WORK/load" 2>&1 &
 load=$!
 sleep 0.5
-tap_check "a new release is deployed under load" ask --yes deploy web 1.1 within=10s
-tap_check "and back" ask --yes rollback web within=10s
+tap_check "a new release is deployed under load" ask --yes deploy web 1.1 within=10s steady=1s
+tap_check "and back" ask --yes rollback web within=10s steady=1s
 sleep 0.5
 in_it touch /run/load.stop
 wait $load

@@ -360,6 +360,32 @@ static void waiting_times_out(void **state)
     assert_int_equal(g.times, 0);
 }
 
+/* A process that answers at first and then ends is not healthy, however short its absence. */
+static void healthy_is_what_stays_so(void **state)
+{
+    struct rig *rig = *state;
+    add_child(rig, "exec sleep 0.3");
+    health_rig_start(rig);
+    struct service *demo = health_rig_first(rig);
+    demo->child.backoff_us = USEC_PER_MSEC; /* no check sees that it was away */
+    struct finished f = {0}, g = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = health_rig_call(rig, "service.wait_healthy", "demo", "1s", reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    struct action_call brief =
+        health_rig_call(rig, "service.wait_healthy", "demo", "1s", reply, &g);
+    assert_int_equal(brief.action->run(&brief, NULL), ACTION_PENDING);
+    demo->waiters[1].steady_us = 0;
+    UNTIL(rig, g.times == 1);
+    assert_int_equal(g.err_id, ERR_NONE);
+    while (f.times == 0) {
+        (void)loop_iterate(rig->loop, 1000);
+        demo->child.backoff_us = USEC_PER_MSEC;
+        demo->child.died_mono_us = 0;
+    }
+    assert_int_equal(f.err_id, ERR_SERVICE_UNHEALTHY);
+}
+
 /* While a check runs, the reason of a service that is down is that of the check before. */
 static void the_reason_is_that_of_the_last_check_that_ended(void **state)
 {
@@ -630,7 +656,7 @@ UNIT_GROUP(
     RIGGED(a_forced_restart_kills_what_hangs),
     RIGGED(a_check_of_everything_explains_the_worst_first),
     RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
-    RIGGED(the_reason_is_that_of_the_last_check_that_ended),
+    RIGGED(healthy_is_what_stays_so), RIGGED(the_reason_is_that_of_the_last_check_that_ended),
     RIGGED(an_older_check_is_not_the_reason_of_a_wait), RIGGED(logs_are_bounded_clean_and_redacted),
     RIGGED(a_nul_hides_no_part_of_a_log), RIGGED(an_unknown_service_name_is_refused),
     RIGGED(a_unit_without_systemd_is_down), RIGGED(a_service_that_was_not_checked_yet_is_no_outage),

@@ -155,6 +155,7 @@ static void a_timeout_is_longer_than_the_action_waits(void **state)
         {"run: service.wait_healthy, with: {service: a}", NULL, 70},
         {"run: service.wait_healthy, with: {service: a, within: 5s}", NULL, 30},
         {"run: service.wait_healthy, with: {service: a, within: 2m}", NULL, 130},
+        {"run: service.wait_healthy, with: {service: a, within: 2m, steady: 30s}", NULL, 160},
         {"run: service.wait_healthy, with: {service: a, within: 2m}, timeout: 1m",
          "timeout must be longer than the 2 min", 0},
     };
