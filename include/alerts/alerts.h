@@ -82,8 +82,9 @@ struct alerts_options {
     /* Adds a line about a subject ("service:demo"), such as what was measured last; for the time
      * line of a new incident. Must not wait. May be NULL. */
     void (*context)(const char *subject, struct buf *out, void *userdata);
-    /* Lifts the pause of new entries that this run began, if it is still on: the maintenance that
-     * it began is over. False: not now; it is called again. May be NULL. */
+    /* Lifts the pause of new entries that this run began, if it is still on: maintenance is over.
+     * True once the engine has answered; false: not yet, so it is called again a second later. May
+     * be NULL. */
     bool (*resume)(int64_t run_id, void *userdata);
     void *userdata;
 };

@@ -108,8 +108,10 @@ typedef int (*desk_system_fn)(struct action_call *call, void *userdata, struct e
 void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struct action_call *),
                      void *userdata);
 
-/* Asks the engine to lift the pause that this run began for as long as its maintenance lasts; it
- * does nothing if trading is paused for another reason, or not at all. False: not now. */
+/* Asks the engine to lift the pause that this run began for as long as maintenance lasts; it does
+ * nothing if trading is paused for another reason, or not at all. True: the engine has accepted
+ * that. False: not yet; call it again, and it asks again when the request has expired. One run at
+ * a time. */
 bool desk_lift_pause(struct desk *desk, int64_t run_id);
 
 /* The runner's decorate callback; userdata is the desk. Adds a footer while trading is paused,

@@ -84,6 +84,7 @@ struct alerts {
     struct alert_window *windows; /* owned: of alerts.maintenance; NULL: none */
     size_t window_count;
     bool holds_maintained;              /* there may be rows that maintenance held back */
+    bool lifts_pauses;                  /* there may be pauses of its runs to lift */
     const struct action_table *actions; /* NULL before alerts_actions */
     struct alert_rate rates[2];
     struct alert_dirty dirty[ALERT_DIRTY_MAX];

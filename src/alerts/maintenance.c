@@ -39,6 +39,7 @@ int alert_maintenance_load(struct alerts *alerts, struct err *err)
     free(alerts->maintenance);
     alerts->maintenance_count = n < 0 ? 0 : (size_t)n;
     alerts->maintenance = rows;
+    alerts->lifts_pauses = true;
     if (n <= 0) { /* the rule; without it the program needs no memory for them */
         free(TAKE(alerts->maintenance));
     }
@@ -264,6 +265,19 @@ static int release_held(struct alerts *alerts, struct err *err)
     return rc;
 }
 
+/* Of those that are on, without this one. */
+static bool wants_pause(const struct alerts *alerts, const struct maintenance *except)
+{
+    int64_t now_us = clock_wall_us(alerts->o.clock);
+    for (size_t i = 0; i < alerts->maintenance_count; i++) {
+        const struct maintenance *m = &alerts->maintenance[i];
+        if (m != except && m->run_id != 0 && m->until_us > now_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct ending {
     const struct maintenance *m;
     const char *by; /* NULL: its time is over */
@@ -283,23 +297,40 @@ static int end_body(struct alert_change *change, struct err *err)
         reply_more(r, "; {} ended it", cell_text(e->by));
     }
     if (e->m->run_id != 0) {
-        reply_line(r, "Its pause of new positions is lifted.");
+        reply_line(r, wants_pause(alerts, e->m)
+                          ? "New positions stay paused: other maintenance is on."
+                          : "Its pause of new positions ends with it.");
     }
     int rc = maintenance_table_end(alerts->o.store, e->m->id, now_us, err);
     return rc < 0 ? rc : notify(alerts, r, e->chat_id, err);
 }
 
-/* 1: it has ended; 0: not yet, because the engine takes no request now. */
 static int end(struct alerts *alerts, const struct ending *e, struct err *err)
 {
-    if (e->m->run_id != 0 && alerts->o.resume != NULL &&
-        !alerts->o.resume(e->m->run_id, alerts->o.userdata)) {
-        return 0;
-    }
     struct alert_change change = {
         .alerts = alerts, .body = end_body, .userdata = (void *)(uintptr_t)e};
-    int rc = alert_run(&change, err);
-    return rc < 0 ? rc : 1;
+    return alert_run(&change, err);
+}
+
+/* Once no maintenance wants a pause, lifts those of all its runs: the engine's pause is of one of
+ * them, and it does nothing for the others. Each is forgotten on its answer. */
+static int lift_pauses(struct alerts *alerts, struct err *err)
+{
+    int64_t run_id = 0;
+    int rc = 0;
+    if (!alerts->lifts_pauses || alerts->o.resume == NULL || wants_pause(alerts, NULL)) {
+        return 0;
+    }
+    while ((rc = maintenance_table_pause(alerts->o.store, &run_id, err)) >= 0 && run_id != 0) {
+        if (!alerts->o.resume(run_id, alerts->o.userdata)) {
+            return 0;
+        }
+        if ((rc = maintenance_table_lifted(alerts->o.store, run_id, err)) < 0) {
+            break;
+        }
+    }
+    alerts->lifts_pauses = rc < 0;
+    return rc;
 }
 
 void alert_maintenance_tick(struct alerts *alerts)
@@ -312,12 +343,13 @@ void alert_maintenance_tick(struct alerts *alerts)
         const struct ending e = {.m = &alerts->maintenance[i]};
         if (e.m->until_us <= now_us) {
             rc = end(alerts, &e, &err);
-            ended = ended || rc > 0;
+            ended = true;
         }
     }
     if (ended) {
         rc = rc < 0 ? rc : alert_maintenance_load(alerts, &err);
     }
+    rc = rc < 0 ? rc : lift_pauses(alerts, &err);
     if (rc >= 0 && alerts->holds_maintained) {
         rc = release_held(alerts, &err);
     }
@@ -391,25 +423,29 @@ static int end_all(struct action_call *call, struct err *err)
     struct alerts *alerts = action_userdata(call);
     struct reply *r = action_reply(call);
     const char *service = action_text(call, "service");
-    int rc = 0, ended = 0, waiting = 0;
+    int64_t now_us = clock_wall_us(alerts->o.clock);
+    int rc = 0, ended = 0;
+    for (size_t i = 0; i < alerts->maintenance_count; i++) {
+        struct maintenance *m = &alerts->maintenance[i];
+        if (service == NULL || strcmp(service, m->service) == 0) {
+            m->until_us = now_us; /* if it cannot be stored now, the next tick ends it */
+        }
+    }
     for (size_t i = 0; i < alerts->maintenance_count && rc >= 0; i++) {
         const struct ending e = {.m = &alerts->maintenance[i],
                                  .by = action_who(call)->name,
                                  .chat_id = action_chat_id(call)};
-        if (service == NULL || strcmp(service, e.m->service) == 0) {
+        if (e.m->until_us <= now_us) {
             rc = end(alerts, &e, err);
-            ended += rc > 0 ? 1 : 0;
-            waiting += rc == 0 ? 1 : 0;
+            ended++;
         }
     }
-    if (rc < 0 || (rc = alert_maintenance_load(alerts, err)) < 0) {
+    if (rc < 0 || (rc = alert_maintenance_load(alerts, err)) < 0 ||
+        (rc = lift_pauses(alerts, err)) < 0) {
         return rc;
     }
-    if (ended + waiting == 0) {
+    if (ended == 0) {
         return err_set(err, ERR_MAINTENANCE_NONE, "%s", service == NULL ? "no service" : service);
-    }
-    if (waiting > 0) {
-        return err_set(err, ERR_ENGINE_BUSY, "lifting the pause of new positions");
     }
     reply_title(r, TONE_GOOD, "🔧 Maintenance is over");
     reply_line(r, "What was held back is sent now.");

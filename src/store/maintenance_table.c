@@ -2,6 +2,19 @@
 
 #include "row.h"
 
+static int add_pause(struct ops_store *store, int64_t run_id, struct err *err)
+{
+    int64_t count = 0;
+    int rc =
+        db_get_i64(store->db, "SELECT count(*) FROM maintenance_pauses", NULL, 0, 0, &count, err);
+    if (rc >= 0 && count >= MAINTENANCE_PAUSES_MAX) {
+        return err_set(err, ERR_MAINTENANCE_MANY, "%lld paused new positions", (long long)count);
+    }
+    return rc < 0 ? rc
+                  : db_run(store->db, "INSERT OR IGNORE INTO maintenance_pauses(run_id) VALUES (?)",
+                           DB_VALUES(DB_I64(run_id)), err);
+}
+
 int maintenance_table_begin(struct ops_store *store, const struct maintenance *m, int64_t now_us,
                             struct err *err)
 {
@@ -26,6 +39,9 @@ int maintenance_table_begin(struct ops_store *store, const struct maintenance *m
                               DB_TEXT(row_cut(m->reason, sizeof(m->reason))),
                               DB_TEXT(row_cut(m->user, sizeof(m->user))), DB_I64(m->run_id)),
                     err);
+    }
+    if (rc >= 0 && m->run_id != 0) {
+        rc = add_pause(store, m->run_id, err);
     }
     return rc < 0 ? rc : row_commit(&own, err);
 }
@@ -67,4 +83,16 @@ int maintenance_table_end(struct ops_store *store, int64_t id, int64_t now_us, s
                     DB_VALUES(DB_I64(id - MAINTENANCE_KEPT)), err);
     }
     return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int maintenance_table_pause(struct ops_store *store, int64_t *ret_run_id, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT run_id FROM maintenance_pauses ORDER BY run_id LIMIT 1",
+                      NULL, 0, 0, ret_run_id, err);
+}
+
+int maintenance_table_lifted(struct ops_store *store, int64_t run_id, struct err *err)
+{
+    return db_run(store->db, "DELETE FROM maintenance_pauses WHERE run_id = ?",
+                  DB_VALUES(DB_I64(run_id)), err);
 }

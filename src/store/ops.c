@@ -254,6 +254,12 @@ static const char schema_heartbeats[] =
     " last_us INTEGER NOT NULL, started_us INTEGER NOT NULL, failed_us INTEGER NOT NULL,"
     " PRIMARY KEY(service, name)) WITHOUT ROWID;";
 
+/* The runs whose pause of entries ends with the last maintenance that wants one. */
+static const char schema_maintenance_pauses[] =
+    "CREATE TABLE maintenance_pauses(run_id INTEGER PRIMARY KEY);"
+    "INSERT INTO maintenance_pauses SELECT DISTINCT run_id FROM maintenance"
+    " WHERE run_id <> 0 AND ended_us = 0;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -276,6 +282,7 @@ static const struct db_migration migrations[] = {
     {"incidents, maintenance", schema_incidents},
     {"metrics", schema_metrics},
     {"calls of jobs", schema_heartbeats},
+    {"pauses of maintenance", schema_maintenance_pauses},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -462,7 +462,7 @@ int64_t desk_pausing_run(const struct action_call *call)
     return pauses && ends ? action_run_id(call) : 0;
 }
 
-bool desk_lift_pause(struct desk *desk, int64_t run_id)
+static void push_lift(struct desk *desk, int64_t run_id)
 {
     struct shared *shared = desk->o.shared;
     struct request request = {.kind = REQUEST_RESUME,
@@ -474,14 +474,38 @@ bool desk_lift_pause(struct desk *desk, int64_t run_id)
     int rc = ops_store_next_request_id(desk->o.store, least_id(desk), &request.id, &err);
     if (rc < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not store the id of a request to the engine");
-        return false;
+        return;
     }
     desk->last_id = request.id;
-    if (!ring_push(shared->requests, &request)) {
-        return false;
+    if (ring_push(shared->requests, &request)) {
+        wake_engine(shared);
+        desk->lift = (struct lift){.run_id = run_id,
+                                   .request_id = request.id,
+                                   .deadline_mono_us = request.deadline_mono_us};
     }
-    wake_engine(shared);
-    return true;
+}
+
+static void lift_answered(struct desk *desk, int64_t request_id, uint32_t code)
+{
+    if (desk->lift.request_id == request_id && request_id != 0) {
+        desk->lift.request_id = 0;
+        desk->lift.done = code == ERR_NONE;
+    }
+}
+
+bool desk_lift_pause(struct desk *desk, int64_t run_id)
+{
+    struct lift *lift = &desk->lift;
+    if (lift->run_id == run_id && lift->done) {
+        *lift = (struct lift){0};
+        return true;
+    }
+    bool waits = lift->run_id == run_id && lift->request_id != 0 &&
+                 clock_mono_us(desk->o.clock) <= lift->deadline_mono_us;
+    if (!waits) {
+        push_lift(desk, run_id);
+    }
+    return false;
 }
 
 /* Returns a free slot, or the slot of the oldest late request, or NULL if all calls are waiting. */
@@ -626,6 +650,7 @@ void desk_on_event(struct desk *desk, const struct event *event)
     if (event->topic != TOPIC_REPLY) {
         return;
     }
+    lift_answered(desk, event->id, event->code);
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
         if (p->used && !p->answered && p->asked.id == event->id) {

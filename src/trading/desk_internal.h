@@ -58,6 +58,14 @@ struct pending {
     bool logged;
 };
 
+/* The request that lifts the pause of a run; its outcome is not waited for by a call. */
+struct lift {
+    int64_t run_id;     /* 0: none was pushed */
+    int64_t request_id; /* 0: it was answered */
+    int64_t deadline_mono_us;
+    bool done; /* the engine has accepted it */
+};
+
 struct desk {
     struct desk_options o;
     struct desk_status_line lines[DESK_STATUS_LINES_MAX];
@@ -69,8 +77,9 @@ struct desk {
     struct loop_source *look;
     struct loop_source *late; /* timer */
     int64_t last_id;          /* of a request */
-    struct zone *zone;        /* of the days of reports; NULL: UTC */
-    char zone_name[64];       /* "": that of this machine */
+    struct lift lift;
+    struct zone *zone;  /* of the days of reports; NULL: UTC */
+    char zone_name[64]; /* "": that of this machine */
 
     struct live *live; /* live.h */
 

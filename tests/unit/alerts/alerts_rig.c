@@ -20,8 +20,14 @@ static void note_run(const struct runner_note *note, void *userdata)
 static bool resume(int64_t run_id, void *userdata)
 {
     struct alerts_rig *rig = userdata;
-    rig->resumed_run = rig->engine_busy ? rig->resumed_run : run_id;
-    return !rig->engine_busy;
+    size_t length = strlen(rig->resumed);
+    if (rig->engine_busy) {
+        return false;
+    }
+    rig->resumed_run = run_id;
+    (void)snprintf(rig->resumed + length, sizeof(rig->resumed) - length, " %lld",
+                   (long long)run_id);
+    return true;
 }
 
 static void keep_log(const struct log_line *line, void *userdata)

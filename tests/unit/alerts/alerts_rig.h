@@ -39,6 +39,7 @@ struct alerts_rig {
     int log_lines;
     bool engine_busy;    /* it takes no request */
     int64_t resumed_run; /* whose pause was lifted last */
+    char resumed[64];    /* all of them: " 1 2" */
     enum role role;      /* of alice, who runs the commands; at first operator */
     char answer[65536];
     int answer_err; /* ERR_NONE: it succeeded */

@@ -165,15 +165,59 @@ static void the_end_lifts_the_pause_of_its_run(void **state)
     s->engine_busy = true;
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     alerts_tick(s->alerts, false);
+    assert_has(sent(s), "Its pause of new positions ends with it");
+    assert_int_equal(s->resumed_run, 0);
+    alerts_rig_reopen(s); /* the engine has not answered yet */
+    alerts_tick(s->alerts, false);
     assert_int_equal(s->resumed_run, 0);
     s->engine_busy = false;
     alerts_tick(s->alerts, false);
     assert_int_equal(s->resumed_run, 1);
-    assert_has(sent(s), "Its pause of new positions is lifted");
-    alerts_rig_command(s, "maintenance on 1h");
     s->resumed_run = 0;
+    alerts_tick(s->alerts, false);
+    assert_int_equal(s->resumed_run, 0);
+    alerts_rig_command(s, "maintenance on 1h");
     alerts_rig_command(s, "maintenance off");
     assert_int_equal(s->resumed_run, 0);
+}
+
+static void an_extended_pause_is_lifted_by_the_run_that_began_it(void **state)
+{
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "maintenance on 2h entries=pause");
+    alerts_rig_command(s, "maintenance on 3h entries=pause");
+    alerts_rig_command(s, "maintenance off");
+    assert_has(s->answer, "Maintenance is over");
+    assert_string_equal(s->resumed, " 1 2"); /* the engine does nothing for the second */
+}
+
+static void the_last_maintenance_that_wants_the_pause_lifts_it(void **state)
+{
+    struct alerts_rig *s = *state;
+    alerts_rig_command(s, "maintenance on 1h service=demo entries=pause");
+    alerts_rig_command(s, "maintenance on 2h service=web entries=pause");
+    alerts_rig_command(s, "maintenance on 3h");
+    (void)sent(s);
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    assert_has(sent(s), "New positions stay paused");
+    assert_string_equal(s->resumed, "");
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    alerts_tick(s->alerts, false);
+    assert_has(sent(s), "Its pause of new positions ends with it");
+    assert_string_equal(s->resumed, " 1 2");
+}
+
+static void runs_that_pause_are_limited(void **state)
+{
+    struct alerts_rig *s = *state;
+    struct maintenance m = {.user = "alice"};
+    struct err err = {0};
+    for (m.run_id = 1; m.run_id <= MAINTENANCE_PAUSES_MAX; m.run_id++) {
+        assert_int_equal(maintenance_table_begin(s->store, &m, 0, NULL), 0);
+    }
+    assert_true(maintenance_table_begin(s->store, &m, 0, &err) < 0);
+    assert_int_equal(err.id, ERR_MAINTENANCE_MANY);
 }
 
 static void a_window_of_the_configuration_is_maintenance(void **state)
@@ -205,4 +249,7 @@ UNIT_GROUP(maintenance, SCENE_TEST(maintenance_of_a_service_ends_by_itself),
            SCENE_TEST(alerts_wait_for_the_end_of_maintenance),
            SCENE_TEST(maintenance_of_a_service_holds_only_its_alerts),
            SCENE_TEST(the_end_lifts_the_pause_of_its_run),
+           SCENE_TEST(an_extended_pause_is_lifted_by_the_run_that_began_it),
+           SCENE_TEST(the_last_maintenance_that_wants_the_pause_lifts_it),
+           SCENE_TEST(runs_that_pause_are_limited),
            SCENE_TEST(a_window_of_the_configuration_is_maintenance))

@@ -18,13 +18,19 @@ static const char *const wanted[] = {
     "rule_test",    "rule_retire",   "balance",        "profit",          "daily",
     "weekly",       "monthly",       "performance",    "limits",          "cooldown",
     "cooldown_set", "cooldown_lift", "chart",          "export",          "live",
-    "orders",       "runs"};
+    "orders",       "runs",          "maintenance"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
     (void)err;
     ((struct steer_rig *)action_userdata(call))->raised++;
     return ACTION_DONE;
+}
+
+static int hold_alerts(struct action_call *call, struct err *err)
+{
+    const struct steer_rig *s = action_userdata(call);
+    return s->maintenance_fails ? err_set(err, ERR_MAINTENANCE_MANY, "32") : ACTION_DONE;
 }
 
 static const struct action above[] = {
@@ -35,6 +41,15 @@ static const struct action above[] = {
      .params = ACTION_PARAMS({.name = "severity", .type = PARAM_TEXT},
                              {.name = "title", .type = PARAM_TEXT}),
      .run = raise_alert},
+    {.name = "alert.maintenance",
+     .summary = "Hold alerts back",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = ACTION_PARAMS(
+         {.name = "what", .type = PARAM_TEXT}, {.name = "for", .type = PARAM_DURATION},
+         {.name = "reason", .type = PARAM_TEXT}, {.name = "service", .type = PARAM_SERVICE},
+         {.name = "entries", .type = PARAM_TEXT}),
+     .run = hold_alerts},
     {0},
 };
 
@@ -102,10 +117,9 @@ static void start(struct steer_rig *s)
                                "steps:\n  - {run: trading.pause}\n  - {run: trading.resume}\n"
                                "on_failure: [{run: alert.raise, with: {severity: high, title: t}}]"
                                "\nexamples: [swap]\n";
-    /* That of the program also holds alerts back, which is not of this module. */
-    static const char maintenance[] =
-        "command: maintenance\ngroup: change\nsummary: s\nrole: admin\nconfirm: true\n"
-        "steps: [{run: trading.maintenance, timeout: 15s}]\nexamples: [maintenance]\n";
+    static const char stand[] =
+        "command: stand_still\ngroup: change\nsummary: s\nrole: admin\nconfirm: true\n"
+        "steps: [{run: trading.maintenance, timeout: 15s}]\nexamples: [stand_still]\n";
     struct embedded_file files[COUNT_OF(wanted) + 3] = {0};
     size_t count = 0;
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
@@ -121,7 +135,7 @@ static void start(struct steer_rig *s)
     files[count++] = (struct embedded_file){
         .path = "commands/swap.yaml", .data = swap, .size = sizeof(swap) - 1};
     files[count] = (struct embedded_file){
-        .path = "commands/maintenance.yaml", .data = maintenance, .size = sizeof(maintenance) - 1};
+        .path = "commands/stand_still.yaml", .data = stand, .size = sizeof(stand) - 1};
     assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options runner = {.loop = s->rig.loop,

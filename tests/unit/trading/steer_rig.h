@@ -31,6 +31,7 @@ struct steer_rig {
     struct builtin builtin;
     uint64_t version;
     int raised;
+    bool maintenance_fails; /* the step that holds alerts back */
 
     /* The newest reply as a program gets it, with its data, which a message in the outbox lacks. */
     char full[131072];

@@ -566,9 +566,9 @@ static void maintenance_is_for_admins_and_asks(void **state)
 {
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 1);
-    steer_rig_send(s, &s->rig.alice, "/maintenance");
+    steer_rig_send(s, &s->rig.alice, "/stand_still");
     assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
-    steer_rig_send(s, &s->rig.adam, "/maintenance");
+    steer_rig_send(s, &s->rig.adam, "/stand_still");
     assert_has(runner_rig_last(&s->rig), "Open positions (1 now) keep their stop and target");
     steer_rig_confirm(s, &s->rig.adam);
     struct request r = steer_rig_next_request(s);
@@ -582,6 +582,26 @@ static void maintenance_is_for_admins_and_asks(void **state)
     assert_has(runner_rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
     steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(runner_rig_last(&s->rig), "\"command\":\"/resume\"");
+}
+
+static void the_pause_of_maintenance_that_failed_is_lifted(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    s->maintenance_fails = true;
+    steer_rig_send(s, &s->rig.adam, "/maintenance on 1h entries=pause");
+    steer_rig_confirm(s, &s->rig.adam);
+    struct request pause = steer_rig_next_request(s);
+    struct snapshot *n = steer_rig_draft(s);
+    n->state = TRADING_MAINTENANCE;
+    steer_rig_publish(s);
+    steer_rig_answer(s, &pause, ERR_NONE);
+    struct request lift = steer_rig_next_request(s);
+    assert_int_equal(lift.kind, REQUEST_RESUME);
+    assert_true(lift.number != 0 && lift.number == pause.number);
+    steer_rig_publish_plain(s, 0);
+    steer_rig_answer(s, &lift, ERR_NONE);
+    assert_has(runner_rig_last(&s->rig), "MAINTENANCE_MANY");
 }
 
 /* ---- trading rules ---- */
@@ -735,6 +755,29 @@ static void after_a_crash_the_request_is_looked_up(void **state)
     assert_false(ring_pop(s->shared.requests, &none)); /* no request was sent again */
 }
 
+static void the_pause_of_a_run_is_lifted_on_the_answer(void **state)
+{
+    struct steer_rig *s = *state;
+    struct request none;
+    steer_rig_publish_plain(s, 0);
+    assert_false(desk_lift_pause(s->desk, 7));
+    struct request lost = steer_rig_next_request(s);
+    assert_int_equal(lost.kind, REQUEST_RESUME);
+    assert_int_equal(lost.number, 7);
+    assert_false(desk_lift_pause(s->desk, 7)); /* it waits for the answer */
+    assert_false(ring_pop(s->shared.requests, &none));
+    loop_advance(s->rig.loop, 11 * USEC_PER_SEC); /* it has expired, and its answer got lost */
+    assert_false(desk_lift_pause(s->desk, 7));
+    struct request expired = steer_rig_next_request(s);
+    assert_true(expired.id > lost.id);
+    steer_rig_answer(s, &expired, ERR_ENGINE_EXPIRED);
+    assert_false(desk_lift_pause(s->desk, 7));
+    struct request accepted = steer_rig_next_request(s);
+    steer_rig_answer(s, &accepted, ERR_NONE);
+    assert_true(desk_lift_pause(s->desk, 7));
+    assert_false(ring_pop(s->shared.requests, &none));
+}
+
 UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
            STEER_RIG_TEST(a_command_lifts_only_its_own_pause),
            STEER_RIG_TEST(a_lost_event_is_looked_up), STEER_RIG_TEST(a_silent_engine_times_out),
@@ -756,4 +799,6 @@ UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
            STEER_RIG_TEST(maintenance_is_for_admins_and_asks),
            STEER_RIG_TEST(rules_are_added_activated_and_retired),
            STEER_RIG_TEST(invalid_rules_do_not_reach_the_engine),
-           STEER_RIG_TEST(after_a_crash_the_request_is_looked_up))
+           STEER_RIG_TEST(after_a_crash_the_request_is_looked_up),
+           STEER_RIG_TEST(the_pause_of_a_run_is_lifted_on_the_answer),
+           STEER_RIG_TEST(the_pause_of_maintenance_that_failed_is_lifted))
