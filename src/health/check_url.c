@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "body_rule.h"
+#include "certificate.h"
 #include "check.h"
 #include "health_internal.h"
 #include "io/http.h"
@@ -11,15 +12,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define CERTIFICATE_EVERY_US USEC_PER_HOUR
-
 struct url {
     struct http_call *call;
     struct body_rule *rule;
-    char *address;           /* of the request under way, or of the last one */
-    int redirects;           /* of this run */
-    int64_t expires_us;      /* wall: end of the certificate; 0: not known */
-    int64_t expires_mono_us; /* when that was looked at; 0: never */
+    char *address; /* of the request under way, or of the last one */
+    int redirects; /* of this run */
+    struct certificate certificate;
 };
 
 static void send_to(struct check *check, const char *address);
@@ -27,11 +25,6 @@ static void send_to(struct check *check, const char *address);
 static int64_t now_mono_us(const struct check *check)
 {
     return clock_mono_us(loop_clock(check_health(check)->options.loop));
-}
-
-static int64_t wall_us(const struct check *check)
-{
-    return clock_wall_us(loop_clock(check_health(check)->options.loop));
 }
 
 static bool is_expected(const struct config_check *config, int status)
@@ -67,21 +60,6 @@ static bool follow(struct check *check, const struct http_response *response)
     return true;
 }
 
-static void judge_certificate(struct check *check)
-{
-    const struct url *url = check->own;
-    int64_t left_us = url->expires_us - wall_us(check);
-    int64_t limit_us = check->config.certificate_days * USEC_PER_DAY;
-    if (url->expires_us == 0 || left_us > limit_us) {
-        check_pass(check);
-        return;
-    }
-    AUTO_BUF struct buf left = BUF_INIT(32);
-    clock_add_duration(&left, left_us > 0 ? left_us : 0);
-    check_fail_sure(check, "its certificate expires in %s; the limit is %lld days", left.data,
-                    (long long)check->config.certificate_days);
-}
-
 static void judge(struct check *check, const struct http_response *response)
 {
     struct url *url = check->own;
@@ -106,7 +84,17 @@ static void judge(struct check *check, const struct http_response *response)
     } else if (whole && !body_rule_holds(url->rule, response->body, reason, sizeof(reason))) {
         check_fail(check, "%s", reason);
     } else {
-        judge_certificate(check);
+        check_pass(check);
+    }
+}
+
+/* Only the certificate of the last server counts, where redirects lead to. */
+static void look_at_certificate(struct check *check, const struct http_response *response)
+{
+    struct url *url = check->own;
+    bool answered = response->outcome == HTTP_OK || response->outcome == HTTP_TOO_LARGE;
+    if (answered && (response->expires_us != 0 || !is_tls(url->address))) {
+        certificate_seen(&url->certificate, check, response->expires_us);
     }
 }
 
@@ -115,11 +103,8 @@ static void on_answer(const struct http_response *response, void *userdata)
     struct check *check = userdata;
     struct url *url = check->own;
     url->call = NULL;
-    if (response->expires_us != 0) {
-        url->expires_us = response->expires_us;
-        url->expires_mono_us = now_mono_us(check);
-    }
     if (!follow(check, response)) {
+        look_at_certificate(check, response);
         judge(check, response);
     }
 }
@@ -132,8 +117,6 @@ static void send_to(struct check *check, const char *address)
     url->address = strdup(address);
     ASSERT(url->address != NULL);
     free(before);
-    bool stale = url->expires_mono_us == 0 ||
-                 now_mono_us(check) - url->expires_mono_us >= CERTIFICATE_EVERY_US;
     int64_t left_us = check_timeout_us(check) - (now_mono_us(check) - check->begun_mono_us);
     url->call =
         http_send(check_health(check)->options.http,
@@ -142,7 +125,8 @@ static void send_to(struct check *check, const char *address)
                       .timeout_ms = left_us / USEC_PER_MSEC > 1 ? left_us / USEC_PER_MSEC : 1,
                       .max_body_bytes = BODY_RULE_BYTES,
                       .ca_file = check->config.ca_file,
-                      .certificate = stale && is_tls(url->address)},
+                      .certificate = is_tls(url->address) &&
+                                     certificate_is_due(&url->certificate, now_mono_us(check))},
                   on_answer, check, &err);
     if (url->call == NULL) {
         check_fail(check, "%s", err_info(err.id)->message);
@@ -156,6 +140,7 @@ static void begin(struct check *check)
     if (url == NULL) {
         check->own = url = calloc(1, sizeof(*url));
         ASSERT(url != NULL);
+        url->certificate = CERTIFICATE_INIT;
         url->rule = body_rule_new(config);
     }
     struct str base = str_c(config->url);

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "certificate.h"
 #include "health_internal.h"
 #include "last_lines.h"
 #include "store/heartbeat_table.h"
@@ -249,6 +250,8 @@ static void make_checks(struct service *service)
         if (before[i] != NULL && before[i]->kind == &check_heartbeat) {
             (void)heartbeat_table_remove(service->health->options.store, config->name,
                                          before[i]->config.name, NULL);
+        } else if (before[i] != NULL && before[i]->kind == &check_url) {
+            certificate_forget(before[i]);
         }
         check_free(before[i]);
     }

@@ -29,6 +29,7 @@ serve() { # NAME PORT
     kill_at_exit $!
 }
 serve soon 18461
+soon=$!
 serve later 18462
 serve foreign 18463
 
@@ -65,10 +66,20 @@ ask() { # LINE: the answer in $WORK/out
 shows() { # LINE TEXT
     ask "$1" && grep -qF "$2" "$WORK/out"
 }
-tap_check "a certificate that ends soon is a failure" \
-    wait_for 10 shows "services certificates" "soon: its certificate expires in 2 d"
-tap_check "one that ends later is not" sh -c "grep -q 'later .*up' '$WORK/out'"
-tap_check "nor is one within the limit of its own check" sh -c "grep -q 'three .*up' '$WORK/out'"
+tap_check "a certificate that ends soon is an alert" \
+    wait_for 10 shows "alerts" "certificate of certificates ends soon"
+ask --json "alerts"
+tap_check "which says when" contains "$WORK/out" "Check soon: the certificate expires in 2 d"
+tap_check "one that ends later is none" lacks "$WORK/out" "Check later"
+tap_check "nor is one within the limit of its own check" lacks "$WORK/out" "Check three"
+ask "services certificates"
+tap_check "the check of it succeeds" sh -c "grep -q 'soon .*up' '$WORK/out'"
+kill $soon
+wait $soon 2> "$WORK/ignored"
+serve later 18461
+renewed() { ask "alerts" && ! grep -q "ends soon" "$WORK/out"; }
+tap_check "a renewed certificate ends it at once" wait_for 5 renewed
+ask "services certificates"
 tap_check "one of another authority is a failure" \
     sh -c "grep -q 'foreign: .*TLS' '$WORK/out'"
 tap_check "a server that hangs is down" wait_for 20 shows "alerts" "hung is down"

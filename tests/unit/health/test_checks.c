@@ -1,3 +1,4 @@
+#include "../../../src/health/certificate.h"
 #include "health_rig.h"
 
 #include <dirent.h>
@@ -200,6 +201,44 @@ static void a_file_is_fresh_and_large_enough(void **state)
     assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
     until_down(rig, "not changed for 2 h; the limit is 1 h: ");
     assert_int_equal(unlink(path), 0);
+}
+
+static int64_t wall_days(struct rig *rig, int64_t days)
+{
+    return clock_wall_us(loop_clock(rig->loop)) + days * USEC_PER_DAY + USEC_PER_HOUR;
+}
+
+static void a_certificate_that_ends_soon_is_an_alert_of_its_own(void **state)
+{
+    struct rig *rig = *state;
+    static const char fingerprint[] = "certificate:demo/it";
+    struct config_check *config = only_check(rig);
+    config->url = rig->url;
+    config->path = "/healthz";
+    config->certificate_days = 7;
+    health_rig_make(rig);
+    const struct check *check = health_rig_first(rig)->checks[0];
+    struct certificate certificate = CERTIFICATE_INIT;
+    int64_t now_us = clock_mono_us(loop_clock(rig->loop));
+    assert_true(certificate_is_due(&certificate, now_us));
+    certificate_seen(&certificate, check, wall_days(rig, 30));
+    assert_false(certificate_is_due(&certificate, now_us + USEC_PER_MIN));
+    assert_true(certificate_is_due(&certificate, now_us + 2 * USEC_PER_HOUR));
+    assert_int_equal(health_rig_alert(rig, fingerprint), -1);
+    int64_t soon_us = wall_days(rig, 6);
+    certificate_seen(&certificate, check, soon_us);
+    assert_int_equal(health_rig_alert(rig, fingerprint), ALERT_OPEN);
+    assert_true(certificate_is_due(&certificate, now_us + USEC_PER_SEC));
+    health_rig_first(rig)->checks[0]->config.certificate_days = 6; /* just above the limit */
+    certificate_seen(&certificate, check, soon_us);
+    assert_int_equal(health_rig_alert(rig, fingerprint), ALERT_OPEN);
+    certificate_seen(&certificate, check, wall_days(rig, 90));
+    assert_int_equal(health_rig_alert(rig, fingerprint), ALERT_FIXED);
+    assert_false(certificate_is_due(&certificate, now_us + USEC_PER_MIN));
+    certificate_seen(&certificate, check, wall_days(rig, 3));
+    assert_int_equal(health_rig_alert(rig, fingerprint), ALERT_OPEN);
+    service_retire(health_rig_first(rig));
+    assert_int_equal(health_rig_alert(rig, fingerprint), ALERT_FIXED);
 }
 
 static void write_pid(const char *path, pid_t pid)
@@ -412,7 +451,8 @@ UNIT_GROUP(health_checks, RIGGED(a_body_that_says_that_it_is_ill_is_down),
            RIGGED(a_body_follows_its_rules), RIGGED(redirects_are_followed_as_often_as_set),
            RIGGED(a_port_is_open_or_not), RIGGED(a_command_says_why),
            RIGGED(a_command_that_cannot_be_killed_is_given_up),
-           RIGGED(a_dead_disk_stops_only_its_own_check), RIGGED(a_file_is_fresh_and_large_enough),
-           RIGGED(a_pid_file_names_a_living_process), RIGGED(a_cgroup_has_a_process),
-           RIGGED(the_reason_names_the_check), RIGGED(only_an_admin_sees_what_a_job_calls),
-           RIGGED(a_reload_applies_to_a_check))
+           RIGGED(a_dead_disk_stops_only_its_own_check),
+           RIGGED(a_certificate_that_ends_soon_is_an_alert_of_its_own),
+           RIGGED(a_file_is_fresh_and_large_enough), RIGGED(a_pid_file_names_a_living_process),
+           RIGGED(a_cgroup_has_a_process), RIGGED(the_reason_names_the_check),
+           RIGGED(only_an_admin_sees_what_a_job_calls), RIGGED(a_reload_applies_to_a_check))
