@@ -524,5 +524,5 @@ format: ## format all code with clang-format
 clean: ## remove all build output
 	rm -rf $(BUILD)
 help: ## print this list
-	@grep -hE '^[a-z][a-z ]*:.*## ' Makefile | sed 's/:.*## /\t/' | sort | \
+	@grep -hE '^[a-z][a-z -]*:.*## ' Makefile | sed 's/:.*## /\t/' | sort | \
 	    awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
