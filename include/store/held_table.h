@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct held_notice {
+    int64_t id; /* of the row; not read by held_table_add */
     enum notice_kind kind;
     int64_t at_us;
     char title[160];
@@ -39,3 +40,7 @@ int held_table_next(struct ops_store *store, const char *after, char *ret, size_
                     struct err *err);
 int held_table_any(struct ops_store *store, const char *because, bool *ret, struct err *err);
 int held_table_clear(struct ops_store *store, const char *because, struct err *err);
+/* Takes the oldest rows of this reason out of the table, oldest first, at most max; *ret_left: how
+ * many remain. Returns the number of rows. */
+int held_table_take(struct ops_store *store, const char *because, struct held_notice *ret,
+                    size_t max, int64_t *ret_left, struct err *err);

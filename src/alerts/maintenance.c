@@ -196,8 +196,8 @@ static int notify(struct alerts *alerts, const struct reply *reply, int64_t exce
     return alerts_notify(alerts, &notice, err);
 }
 
-/* Sends what is still wrong as alerts, and lists the rest. */
-static int add_held(struct alerts *alerts, const char *because, struct reply *r, int64_t *ret_total,
+/* Sends what is still wrong as alerts, and lists the rest. Returns how many it told. */
+static int add_held(struct alerts *alerts, const char *because, struct reply *r, int64_t *ret_left,
                     struct err *err)
 {
     struct held_notice *held = calloc(HELD_MAX, sizeof(*held));
@@ -205,8 +205,8 @@ static int add_held(struct alerts *alerts, const char *because, struct reply *r,
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(held != NULL && alert != NULL);
     int64_t now_us = clock_wall_us(alerts->o.clock), open = 0, shown = 0;
-    int n = held_table_list(alerts->o.store, because, UINT32_MAX, held, HELD_MAX, ret_total, err);
-    int rc = n < 0 ? n : held_table_clear(alerts->o.store, because, err);
+    int n = held_table_take(alerts->o.store, because, held, HELD_MAX, ret_left, err);
+    int rc = n < 0 ? n : 0;
     for (int i = 0; rc >= 0 && i < n; i++) {
         bool known = held[i].alert_id != 0 &&
                      alert_table_get(alerts->o.store, held[i].alert_id, alert, NULL) == 0;
@@ -225,22 +225,28 @@ static int add_held(struct alerts *alerts, const char *because, struct reply *r,
         reply_para(r, "Still open: {}, sent by {}.", cell_count(open),
                    cell_text(open == 1 ? "itself" : "themselves"));
     }
-    return rc;
+    if (rc >= 0 && *ret_left > 0) {
+        reply_para(r, "Another {} follow.", cell_count(*ret_left));
+    }
+    return rc < 0 ? rc : n;
 }
 
-/* because: "maintenance" or "maintenance:demo" */
+/* because: "maintenance" or "maintenance:demo"; *userdata: how many rows remain, for the next tick:
+ * the ops thread must not send hundreds at once. */
 static int release_body(struct alert_change *change, struct err *err)
 {
     struct alerts *alerts = change->alerts;
     const char *service = strchr(change->words, ':');
     AUTO_REPLY struct reply *r = reply_new();
-    int64_t total = 0;
-    int rc = add_held(alerts, change->words, r, &total, err);
-    reply_title(r, TONE_PLAIN, "After maintenance%s%s: %lld message%s held back",
-                service == NULL ? "" : " of ", service == NULL ? "" : service + 1, (long long)total,
-                total == 1 ? " was" : "s were");
+    int told = add_held(alerts, change->words, r, change->userdata, err);
+    if (told <= 0) {
+        return told;
+    }
+    reply_title(r, TONE_PLAIN, "After maintenance%s%s: %d message%s held back",
+                service == NULL ? "" : " of ", service == NULL ? "" : service + 1, told,
+                told == 1 ? " was" : "s were");
     reply_button(r, "Alerts", "/alerts", BUTTON_PLAIN);
-    return rc < 0 || total == 0 ? rc : notify(alerts, r, 0, err);
+    return notify(alerts, r, 0, err);
 }
 
 static int release_held(struct alerts *alerts, struct err *err)
@@ -256,10 +262,13 @@ static int release_held(struct alerts *alerts, struct err *err)
             waiting = true;
             continue;
         }
-        struct alert_change change = {.alerts = alerts, .body = release_body, .words = because};
+        int64_t left = 0;
+        struct alert_change change = {
+            .alerts = alerts, .body = release_body, .words = because, .userdata = &left};
         if ((rc = alert_run(&change, err)) < 0) {
             break;
         }
+        waiting = waiting || left > 0;
     }
     alerts->holds_maintained = rc < 0 || waiting;
     return rc;

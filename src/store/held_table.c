@@ -17,27 +17,32 @@ int held_table_add(struct ops_store *store, const struct held_notice *held, stru
                   err);
 }
 
+#define SELECT_OF                                                        \
+    "SELECT id, kind, at_us, title, alert_id, because FROM held_notices" \
+    " WHERE because = ? ORDER BY id"
+
+static bool read_held(struct db_rows *rows, struct held_notice *ret)
+{
+    struct row row = {.rows = rows};
+    *ret = (struct held_notice){.id = row_i64(&row)};
+    ROW_WORD(&row, notice_kind, &ret->kind);
+    ret->at_us = row_i64(&row);
+    row_text(&row, ret->title, sizeof(ret->title));
+    ret->alert_id = row_i64(&row);
+    row_text(&row, ret->because, sizeof(ret->because));
+    return row_check(&row, "held_notices", ret->id, NULL) == 0;
+}
+
 int held_table_list(struct ops_store *store, const char *because, uint32_t kinds,
                     struct held_notice *ret, size_t max, int64_t *ret_total, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     size_t n = 0;
     *ret_total = 0;
-    int rc = db_query(store->db,
-                      "SELECT id, kind, at_us, title, alert_id, because FROM held_notices"
-                      " WHERE because = ? ORDER BY id",
-                      DB_VALUES(DB_TEXT_C(because)), &rows, err);
+    int rc = db_query(store->db, SELECT_OF, DB_VALUES(DB_TEXT_C(because)), &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
-        struct row row = {.rows = rows};
-        struct held_notice held = {0};
-        int64_t id = row_i64(&row);
-        ROW_WORD(&row, notice_kind, &held.kind);
-        held.at_us = row_i64(&row);
-        row_text(&row, held.title, sizeof(held.title));
-        held.alert_id = row_i64(&row);
-        row_text(&row, held.because, sizeof(held.because));
-        if (row_check(&row, "held_notices", id, NULL) < 0 ||
-            (kinds & UINT32_C(1) << held.kind) == 0) {
+        struct held_notice held;
+        if (!read_held(rows, &held) || (kinds & UINT32_C(1) << held.kind) == 0) {
             continue;
         }
         if (n == max) { /* the newest ones are worth more */
@@ -47,6 +52,32 @@ int held_table_list(struct ops_store *store, const char *because, uint32_t kinds
         ret[n++] = held;
         (*ret_total)++;
     }
+    return rc < 0 ? rc : (int)n;
+}
+
+/* The rows before them are invalid, and go too. */
+static int delete_to(struct ops_store *store, const char *because, int64_t id, int64_t *ret_left,
+                     struct err *err)
+{
+    int rc = db_run(store->db, "DELETE FROM held_notices WHERE because = ? AND id <= ?",
+                    DB_VALUES(DB_TEXT_C(because), DB_I64(id)), err);
+    return rc < 0 ? rc
+                  : db_get_i64(store->db, "SELECT count(*) FROM held_notices WHERE because = ?",
+                               DB_VALUES(DB_TEXT_C(because)), 0, ret_left, err);
+}
+
+int held_table_take(struct ops_store *store, const char *because, struct held_notice *ret,
+                    size_t max, int64_t *ret_left, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    size_t n = 0;
+    int64_t last = 0;
+    int rc = db_query(store->db, SELECT_OF, DB_VALUES(DB_TEXT_C(because)), &rows, err);
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        last = db_i64(rows, 0);
+        n += read_held(rows, &ret[n]) ? 1 : 0;
+    }
+    rc = rc < 0 ? rc : delete_to(store, because, last, ret_left, err);
     return rc < 0 ? rc : (int)n;
 }
 

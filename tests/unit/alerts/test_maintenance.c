@@ -3,9 +3,11 @@
 #include "command/reply_json.h"
 #include "io/embed.h"
 #include "rigs/reply_text.h"
+#include "store/alert_table.h"
 #include "store/maintenance_table.h"
 #include "store/outbox_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TEXT                                                                            \
@@ -89,7 +91,7 @@ static void down(struct alerts_rig *s, const char *fingerprint, enum severity se
 /* The titles of the new messages, which are then delivered. */
 static const char *sent(struct alerts_rig *s)
 {
-    static char titles[4096];
+    static char titles[65536];
     AUTO_BUF struct buf out = BUF_INIT(sizeof(titles) - 1);
     struct outbox_row row;
     while (outbox_table_due(s->store, "telegram", clock_wall_us(&s->clock.clock), &row, NULL) > 0) {
@@ -134,6 +136,33 @@ static void alerts_wait_for_the_end_of_maintenance(void **state)
     assert_has(text, "Still open: ");
     alerts_tick(s->alerts, false);
     assert_string_equal(sent(s), "");
+}
+
+static void nothing_that_was_held_is_lost(void **state)
+{
+    struct alerts_rig *s = *state;
+    int64_t undelivered = 0;
+    alerts_rig_command(s, "maintenance on 1h");
+    (void)sent(s);
+    for (int i = 0; i < 150; i++) {
+        char fingerprint[32];
+        (void)snprintf(fingerprint, sizeof(fingerprint), "disk:%d", i);
+        down(s, fingerprint, SEVERITY_MEDIUM);
+        clock_fake_advance(&s->clock, USEC_PER_SEC);
+    }
+    alerts_rig_command(s, "maintenance off");
+    for (int i = 0; i < 3; i++) {
+        alerts_tick(s->alerts, false);
+        assert_has(sent(s), i == 0 ? "Another 86 follow" : "held back");
+    }
+    alerts_tick(s->alerts, false);
+    assert_string_equal(sent(s), "");
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    for (int64_t id = 1; id <= 150; id++) {
+        assert_int_equal(alert_table_get(s->store, id, alert, NULL), 0);
+        undelivered += alert->notified ? 0 : 1;
+    }
+    assert_int_equal(undelivered, 0);
 }
 
 static void maintenance_of_a_service_holds_only_its_alerts(void **state)
@@ -247,6 +276,7 @@ UNIT_GROUP(maintenance, SCENE_TEST(maintenance_of_a_service_ends_by_itself),
            SCENE_TEST(maintenance_of_the_desk_covers_each_service),
            SCENE_TEST(beginning_again_changes_the_end),
            SCENE_TEST(alerts_wait_for_the_end_of_maintenance),
+           SCENE_TEST(nothing_that_was_held_is_lost),
            SCENE_TEST(maintenance_of_a_service_holds_only_its_alerts),
            SCENE_TEST(the_end_lifts_the_pause_of_its_run),
            SCENE_TEST(an_extended_pause_is_lifted_by_the_run_that_began_it),
