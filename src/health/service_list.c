@@ -20,9 +20,15 @@ static enum tone tone_of(enum service_state state)
     return TONE_PLAIN;
 }
 
-static bool may_see_url(const struct check *check, const struct principal *who)
+#define URL_SHOWN_US (5 * USEC_PER_MIN)
+
+/* The URL is a secret: an admin sees it where nobody else does, and where no reply is stored. */
+static bool may_see_urls(const struct action_call *call)
 {
-    return check->kind == &check_heartbeat && who->role == ROLE_ADMIN;
+    const struct principal *who = action_who(call);
+    return who->role == ROLE_ADMIN &&
+           (who->channel == CHANNEL_CONSOLE || who->channel == CHANNEL_SOCKET ||
+            (who->channel == CHANNEL_TELEGRAM && action_chat_id(call) == who->id));
 }
 
 /* What a job calls, at the port of the API or, without one, at its socket. */
@@ -37,7 +43,7 @@ static void add_url(struct buf *out, struct check *check)
     buf_addf(out, "/ping/%s", heartbeat_key(check));
 }
 
-static void add_checks(struct json_out *data, const struct service *s, const struct principal *who)
+static void add_checks(struct json_out *data, const struct service *s, bool urls)
 {
     json_out_array(data, "checks");
     for (size_t i = 0; i < s->check_count; i++) {
@@ -50,7 +56,7 @@ static void add_checks(struct json_out *data, const struct service *s, const str
         json_out_time(data, "checked_at", check->checked_mono_us != 0 ? s->checked_us - ago_us : 0);
         json_out_i64(data, "latency_us", check->latency_us);
         json_out_text(data, "detail", check->reason);
-        if (may_see_url(check, who)) {
+        if (urls && check->kind == &check_heartbeat) {
             AUTO_BUF struct buf url = BUF_INIT(128);
             add_url(&url, check);
             json_out_text(data, "url", url.data);
@@ -60,8 +66,7 @@ static void add_checks(struct json_out *data, const struct service *s, const str
     json_out_end(data);
 }
 
-/* With its checks unless who is NULL; the URL of a job's calls is for an admin only. */
-static void add_service(struct json_out *data, const struct service *s, const struct principal *who)
+static void begin_service(struct json_out *data, const struct service *s)
 {
     json_out_object(data, NULL);
     json_out_text(data, "name", s->config->name);
@@ -74,9 +79,11 @@ static void add_service(struct json_out *data, const struct service *s, const st
     json_out_i64(data, "restarts", s->child.restarts);
     json_out_i64(data, "pid", s->child.process != NULL ? process_pid(s->child.process) : 0);
     json_out_text(data, "detail", s->detail);
-    if (who != NULL) {
-        add_checks(data, s, who);
-    }
+}
+
+static void add_service(struct json_out *data, const struct service *s)
+{
+    begin_service(data, s);
     json_out_end(data);
 }
 
@@ -104,7 +111,7 @@ static void list_all(struct action_call *call, const struct health *health)
                     s->checked_us == 0 ? cell_none()
                                        : cell_duration(now_mono_us - s->checked_mono_us),
                     s->state == SERVICE_UP ? cell_ms((double)s->latency_us / 1e3) : cell_none());
-        add_service(&data, s, NULL);
+        add_service(&data, s);
     }
     json_out_end(&data);
     for (size_t i = 0; i < health->count; i++) {
@@ -127,11 +134,12 @@ static enum tone tone_of_check(enum check_result result)
     return result == CHECK_PASSED ? TONE_GOOD : result == CHECK_FAILED ? TONE_BAD : TONE_WARN;
 }
 
-static void list_urls(struct reply *reply, const struct service *s, const struct principal *who)
+static void list_urls(struct action_call *call, const struct service *s)
 {
+    struct reply *reply = action_reply(call);
     for (size_t i = 0; i < s->check_count; i++) {
         struct check *check = s->checks[i];
-        if (may_see_url(check, who)) {
+        if (check->kind == &check_heartbeat && may_see_urls(call)) {
             AUTO_BUF struct buf url = BUF_INIT(128);
             add_url(&url, check);
             reply_line(reply,
@@ -139,6 +147,11 @@ static void list_urls(struct reply *reply, const struct service *s, const struct
                        check->config.name);
             reply_line(reply, "%s", url.data);
             reply_protect(reply);
+            reply_conceal(reply, URL_SHOWN_US);
+        } else if (check->kind == &check_heartbeat && action_who(call)->role == ROLE_ADMIN) {
+            reply_line(reply,
+                       "What the job of %s calls is shown in a private chat and on the console.",
+                       check->config.name);
         }
     }
 }
@@ -175,10 +188,12 @@ static void list_one(struct action_call *call, const struct service *s)
             reply_item(reply, "{}: {}", cell_text(check->config.name), cell_text(check->reason));
         }
     }
-    list_urls(reply, s, action_who(call));
+    list_urls(call, s);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_array(&data, "services");
-    add_service(&data, s, action_who(call));
+    begin_service(&data, s);
+    add_checks(&data, s, may_see_urls(call));
+    json_out_end(&data);
     json_out_end(&data);
 }
 
@@ -212,7 +227,7 @@ int service_show_state(struct action_call *call, struct err *err)
     }
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_array(&data, "services");
-    add_service(&data, s, NULL);
+    add_service(&data, s);
     json_out_end(&data);
     action_output(call, "state", "%s", service_state_name(s->state));
     action_output(call, "failures", "%d", s->failures);

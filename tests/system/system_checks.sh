@@ -92,6 +92,9 @@ tap_check "the alert has the end of its log" contains "$WORK/out" "cannot open t
 ask --json "services backup"
 url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$WORK/out")
 tap_check "a job's URL is shown" test -n "$url"
+stored() { cat "$WORK/state"/ops.db* | grep -aqF "/ping/${url##*/}"; }
+not_stored() { ! stored; }
+tap_check "and stored nowhere" not_stored
 tap_check "a job reports a failure" curl -fsS "$url/fail"
 tap_check "which is an alert at once" wait_for 3 shows "alerts" "backup is down"
 tap_check "and success" curl -fsS "$url"

@@ -390,15 +390,17 @@ static void the_reason_names_the_check(void **state)
 }
 
 /* What /services demo answers to somebody of this role, as JSON. */
-static void list_as(struct rig *rig, enum role role, struct buf *out)
+static void list_as(struct rig *rig, enum channel channel, enum role role, struct buf *out)
 {
-    const struct principal who = {.channel = CHANNEL_CONSOLE, .name = "al", .role = role};
+    const struct principal who = {.channel = channel, .name = "al", .role = role};
+    bool shown = role == ROLE_ADMIN && channel == CHANNEL_CONSOLE;
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = health_rig_call(rig, "service.list", "demo", NULL, reply, NULL);
     call.who = &who;
     buf_clear(out);
     assert_int_equal(call.action->run(&call, NULL), ACTION_DONE);
-    assert_true(reply_is_protected(reply) == (role == ROLE_ADMIN));
+    assert_true(reply_is_protected(reply) == shown);
+    assert_true((reply_concealed_us(reply) != 0) == shown); /* stored nowhere */
     json_add_text(out, reply_data(reply));
 }
 
@@ -409,9 +411,11 @@ static void only_an_admin_sees_what_a_job_calls(void **state)
     only_check(rig)->heartbeat_us = USEC_PER_DAY;
     health_rig_start(rig);
     until_up(rig);
-    list_as(rig, ROLE_ADMIN, &text);
+    list_as(rig, CHANNEL_CONSOLE, ROLE_ADMIN, &text);
     assert_has(text.data, "/ping/");
-    list_as(rig, ROLE_OPERATOR, &text);
+    list_as(rig, CHANNEL_HTTP, ROLE_ADMIN, &text);
+    assert_null(strstr(text.data, "/ping/"));
+    list_as(rig, CHANNEL_CONSOLE, ROLE_OPERATOR, &text);
     assert_has(text.data, "\"kind\":\"heartbeat\"");
     assert_null(strstr(text.data, "/ping/"));
 }
