@@ -152,6 +152,7 @@ struct manifest {
     int step_count;
     struct manifest_step *on_failure; /* owned; at most MANIFEST_STEPS_MAX */
     int on_failure_count;
+    bool undo; /* on_failure also runs after a cancel, or if a crash has cut the run off */
     struct manifest_step *always; /* owned; at most MANIFEST_STEPS_MAX */
     int always_count;
     int group_count; /* parallel groups */

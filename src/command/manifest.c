@@ -316,13 +316,22 @@ static int read_protect(const struct manifest_reader *r, const struct yaml_node 
     return rc;
 }
 
+/* `undo`, after the steps of on_failure. */
+static int read_undo(const struct manifest_reader *r, const struct yaml_node *root)
+{
+    int rc = manifest_read_bool(r, root, "undo", &r->m->undo);
+    return rc == 0 && r->m->undo && r->m->on_failure_count == 0
+               ? manifest_complain(r, yaml_get(root, "undo"), "undo needs steps under on_failure")
+               : rc;
+}
+
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
-        "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
-        "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
-        "deliver", "always",   "second_factor", "four_eyes", "rules",    "rate",      "protect",
-        "trigger", NULL};
+        "command", "group", "summary",  "role",       "confirm",       "emergency",
+        "args",    "steps", "examples", "on_failure", "aliases",       "channels",
+        "every",   "at",    "deliver",  "always",     "second_factor", "four_eyes",
+        "rules",   "rate",  "protect",  "trigger",    "undo",          NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -330,6 +339,7 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
         (rc = manifest_steps_read(r, root, "steps", &m->steps, &m->step_count)) < 0 ||
         (rc = manifest_steps_read(r, root, "on_failure", &m->on_failure, &m->on_failure_count)) <
             0 ||
+        (rc = read_undo(r, root)) < 0 ||
         (rc = manifest_steps_read(r, root, "always", &m->always, &m->always_count)) < 0 ||
         (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
         (rc = manifest_trigger_read(r, root)) < 0 || (rc = read_examples(r, root)) < 0) {

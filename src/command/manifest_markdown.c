@@ -119,7 +119,9 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
             step_markdown(&m->steps[s], s + 1, out);
         }
         for (int s = 0; s < m->on_failure_count; s++) {
-            buf_add_c(out, s == 0 ? "\nOn failure:\n\n" : "");
+            buf_add_c(out, s > 0     ? ""
+                           : m->undo ? "\nOn failure, cancel or a crash:\n\n"
+                                     : "\nOn failure:\n\n");
             step_markdown(&m->on_failure[s], s + 1, out);
         }
         for (int s = 0; s < m->always_count; s++) {

@@ -281,7 +281,8 @@ static void describe(struct run *run, const char *line, struct reply *r)
     add_steps(run, "Steps", 0, m->step_count, r, &data);
     json_out_end(&data);
     json_out_array(&data, "on_failure");
-    add_steps(run, "If a step fails", m->step_count, m->on_failure_count, r, &data);
+    add_steps(run, m->undo ? "If a step fails, or it is cancelled" : "If a step fails",
+              m->step_count, m->on_failure_count, r, &data);
     json_out_end(&data);
     json_out_array(&data, "always");
     add_steps(run, "In the end, always", m->step_count + m->on_failure_count, m->always_count, r,

@@ -279,7 +279,8 @@ static int next_index(const struct run *run)
     if (next < on_failure && (failed || cancelled)) {
         next = on_failure;
     }
-    if (next >= on_failure && next < always && (!failed || cancelled || run_is_cut_off(run))) {
+    bool undoes = run->m->undo ? failed || cancelled : failed && !cancelled && !run_is_cut_off(run);
+    if (next >= on_failure && next < always && !undoes) {
         next = always;
     }
     return next;

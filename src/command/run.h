@@ -11,7 +11,8 @@
  *
  * Order: the steps; if one failed, those of on_failure; then, in any case, those of always. A
  * parallel group begins together and ends when all its steps have ended; a failure in it does not
- * stop the others. A cancelled run skips to always.
+ * stop the others. A cancelled run skips to always, and so does one that a crash has cut off, unless
+ * on_failure undoes what was done (`undo` of the manifest).
  *
  * Invariants: the row that a step is running is committed before its action is called, except for
  * run_read and for runs without a row (`unrecorded`). No transaction is open while an action runs.
@@ -156,7 +157,7 @@ bool run_is_follow_up(const struct run *run, int index); /* a step of on_failure
 /* The step with this id; NULL: none. */
 const struct step *run_find_step(const struct run *run, struct str id);
 /* A crash interrupted a step, and it had no effect or that is unknown: no further step of the
- * command and of on_failure runs. */
+ * command runs, and of on_failure only if it is an undo. */
 bool run_is_cut_off(const struct run *run);
 /* It was cancelled, and that kept a step from running to its end. */
 bool run_is_cancelled(const struct run *run);

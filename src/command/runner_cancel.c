@@ -79,6 +79,9 @@ static struct reply *cancel_reply(const struct run *run)
             reply_line(r, "%s is not waited for any more; it may have taken effect.", summary);
         }
     }
+    if (run->m->undo) {
+        reply_line(r, "What it has done is undone now.");
+    }
     if (run->m->always_count > 0) {
         reply_line(r, "The steps that always run are run now.");
     }

@@ -124,8 +124,8 @@ void step_fail(struct step *s, const struct err *why)
 /* A step that may have taken effect is not retried, unless it only reads. */
 static bool may_retry(const struct step *s, const struct err *failure)
 {
-    if (s->recovering || s->run->cancelled_by[0] != '\0' ||
-        s->attempt >= manifest_step_of(s)->retries) {
+    bool cancelled = s->run->cancelled_by[0] != '\0' && !run_is_follow_up(s->run, s->index);
+    if (s->recovering || cancelled || s->attempt >= manifest_step_of(s)->retries) {
         return false;
     }
     switch (err_info(failure->id)->retry) {

@@ -10,6 +10,7 @@
 #include "health/autofix.h"
 #include "health/health.h"
 #include "io/secret.h"
+#include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
@@ -65,6 +66,7 @@ static void replace_actions(struct update_rig *rig)
     deploy_actions(NULL, rig->described);
     autofix_actions(NULL, rig->described);
     reload_actions(NULL, rig->described);
+    backup_actions_add(NULL, rig->described);
     auditor_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {
         count++;

@@ -74,6 +74,10 @@ start() {
     wait_for 20 grep -q "ready in" log
 }
 ask() { "$ND" do --config conf.yaml --state state "$@" > out 2>&1; }
+run_of() { # COMMAND: the run of it that is under way
+    ask --json runs
+    python3 -c 'import json, sys; print([r["id"] for r in json.load(open("out"))["data"]["runs"] if r["state"] == "running" and r["command"] == sys.argv[1]][0])' "$1"
+}
 current() { readlink "$root/current"; }
 hidden() { find "$root" -name '.unpack-*' -o -name '.current-*' -o -path '*/incoming/*'; }
 
@@ -117,6 +121,17 @@ ask deploy app 1.25 within=2s steady=3s --yes
 tap_check "one that ends soon after it was healthy is rolled back" test "$(current)" = releases/1.1
 tap_check "and the reply says that it has ended" contains out "SERVICE_UNHEALTHY"
 
+# A deploy that is cancelled while it waits.
+"$ND" do --config conf.yaml --state state deploy app 1.2 within=30s steady=100ms --yes > one 2>&1 &
+one=$!
+is_switched() { [ "$(current)" = releases/1.2 ]; }
+wait_for 5 is_switched
+sleep 0.3
+ask cancel "$(run_of deploy)"
+wait $one
+tap_check "a cancelled deploy is undone" test "$(current)" = releases/1.1
+tap_check "and what was put back is healthy" curl -sf "http://127.0.0.1:$port/health"
+
 # What is refused leaves nothing.
 cp app-1.3.tar.gz cut-1.3.tar.gz && head -c 100 app-1.3.tar.gz > app-9.0.tar.gz && cp app-1.3.tar.gz.sig app-9.0.tar.gz.sig
 ask stage app "$WORK/app-9.0.tar.gz"
@@ -145,8 +160,7 @@ tap_check "the current release is not unpacked once more" contains one RELEASE_C
 "$ND" do --config conf.yaml --state state stage app "http://127.0.0.1:$web/good/slow/app-1.1.tar.gz" > one 2>&1 &
 one=$!
 sleep 0.3
-ask --json runs
-run=$(python3 -c 'import json; print([r["id"] for r in json.load(open("out"))["data"]["runs"] if r["state"] == "running" and r["command"] == "stage"][0])')
+run=$(run_of stage)
 ask cancel "$run"
 wait $one
 tap_check "a download can be cancelled" contains one cancelled

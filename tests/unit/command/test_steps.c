@@ -242,6 +242,45 @@ static void a_failure_found_after_a_crash_runs_on_failure(void **state)
     assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
 }
 
+/* on_failure that undoes: also after a cancel, a crash, and a cancel while it runs. */
+static void an_undo_runs_however_the_run_is_stopped(void **state)
+{
+    struct runner_rig *rig = *state;
+    AUTO_BUF struct buf text = BUF_INIT(2048);
+    buf_addf(&text, "undo: true\n%s", tidy);
+    runner_rig_add(rig, "tidy", text.data);
+    assert_int_equal(runner_rig_send(rig, "tidy"), 0);
+    assert_int_equal(runner_rig_send(rig, "cancel 1"), 0);
+    assert_string_equal(rig->notes, "[one -1][failed -1][last -1]");
+    assert_true(runner_rig_sent(rig, "What it has done is undone now."));
+    assert_int_equal(runner_rig_state(rig, 1), RUN_CANCELLED);
+    rig->notes[0] = '\0'; /* a crash in a step that had no effect */
+    assert_int_equal(runner_rig_send(rig, "tidy"), 0);
+    runner_rig_crash(rig);
+    assert_string_equal(rig->notes, "[one -1][failed -1][last -1]");
+    assert_has(runner_rig_last(rig), "COMMAND_NOT_DONE");
+    rig->notes[0] = '\0'; /* nothing failed: nothing is undone */
+    assert_int_equal(runner_rig_send(rig, "tidy"), 0);
+    runner_rig_finish(rig, ERR_NONE);
+    assert_string_equal(rig->notes, "[one -1][two -1][last -1]");
+}
+
+static void an_undo_is_neither_cancelled_nor_given_up(void **state)
+{
+    struct runner_rig *rig = *state;
+    runner_rig_add(rig, "mend",
+                   "role: operator\nundo: true\nsteps: [{run: test.known, timeout: 20s}]\n"
+                   "on_failure:\n  - {run: test.known, retries: 2, timeout: 60s}\n"
+                   "  - {run: test.note, with: {text: undone}}\nexamples: [mend]\n");
+    assert_int_equal(runner_rig_send(rig, "mend"), 0);
+    runner_rig_finish(rig, ERR_HTTP_TLS);
+    assert_int_equal(runner_rig_send(rig, "cancel 1"), 0);
+    runner_rig_finish(rig, ERR_POOL_BUSY);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    runner_rig_finish(rig, ERR_NONE);
+    assert_string_equal(rig->notes, "[undone -1]");
+}
+
 /* ---- cancel ---- */
 
 static void a_running_run_is_cancelled(void **state)
@@ -582,6 +621,8 @@ UNIT_GROUP(steps, RIG_TEST(later_steps_use_the_outputs_of_earlier_ones),
            RIG_TEST(durations_survive_a_crash), RIG_TEST(an_output_that_is_missing_fails_the_step),
            RIG_TEST(bad_workflows_are_refused_with_their_place),
            RIG_TEST(always_runs_however_the_run_ends),
+           RIG_TEST(an_undo_runs_however_the_run_is_stopped),
+           RIG_TEST(an_undo_is_neither_cancelled_nor_given_up),
            RIG_TEST(a_failure_found_after_a_crash_runs_on_failure),
            RIG_TEST(a_cancelled_change_is_recorded_with_its_person),
            RIG_TEST(a_retry_begins_without_progress),
