@@ -79,9 +79,9 @@ struct alerts_options {
      * notification, once it is stored, also without any chat; not what is off or muted. May be
      * NULL. */
     void (*told)(const struct reply *reply, void *userdata);
-    /* Adds a line about a subject ("service:demo"), such as what was measured last; for the time
-     * line of a new incident. Must not wait. May be NULL. */
-    void (*context)(const char *subject, struct buf *out, void *userdata);
+    /* Adds a line about what the alert is about, such as what was measured last; for the time line
+     * of a new incident. Must not wait. May be NULL. */
+    void (*context)(const char *fingerprint, struct buf *out, void *userdata);
     /* Lifts the pause of new entries that this run began, if it is still on: maintenance is over.
      * True once the engine has answered; false: not yet, so it is called again a second later. May
      * be NULL. */

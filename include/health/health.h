@@ -73,9 +73,10 @@ bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call
 void health_measures(struct health *health, struct desk *desk);
 /* A desk_status_fn; userdata is the health. */
 void health_status(struct buf *out, struct json_object *data, void *health);
-/* Adds the newest figures of the service ("service:demo") and of the machine, if they are measured:
- * "demo: CPU 3.0 %, Memory 40 MB; host: CPU 12.0 %, Memory used 41.0 %". */
-void health_context(const struct health *health, const char *subject, struct buf *out);
+/* Adds the newest figures of the service that an alert of this fingerprint is about, and of the
+ * machine, if they are measured: "demo: CPU 3.0 %, Memory 40 MB; host: CPU 12.0 %, Memory used
+ * 41.0 %". */
+void health_context(const struct health *health, const char *fingerprint, struct buf *out);
 
 /* The number of configured services, and the number that are up. */
 size_t health_count(const struct health *health);

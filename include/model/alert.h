@@ -70,3 +70,10 @@ struct alert {
                                            none is open */
     int64_t run_id;                     /* of the command that raised it; 0: none */
 };
+
+#define ALERT_SERVICE_SIZE 64
+
+/* The service that alerts of this fingerprint are about: "demo" of "service:demo",
+ * "metric:demo:memory" and "metric:demo/api:latency". False: of none, such as "metric:host:disk",
+ * the machine's; a service of that name is "metric:service:host:memory". */
+bool alert_service(const char *fingerprint, char ret[ALERT_SERVICE_SIZE]);

@@ -154,11 +154,12 @@ int alert_hold(struct alerts *alerts, enum notice_kind kind, const char *title,
 {
     struct held_notice held = {
         .kind = kind, .at_us = clock_wall_us(alerts->o.clock), .alert_id = alert_id};
-    const char *service = alert == NULL ? NULL : alert_service(alert);
+    char service[ALERT_SERVICE_SIZE];
     str_cut(str_c(title), held.title, sizeof(held.title));
     if (alert != NULL && alert_is_maintained(alerts, alert)) {
-        (void)snprintf(held.because, sizeof(held.because), "maintenance%s%s",
-                       service == NULL ? "" : ":", service == NULL ? "" : service);
+        bool has_service = alert_service(alert->fingerprint, service);
+        (void)snprintf(held.because, sizeof(held.because), "maintenance%s%.35s",
+                       has_service ? ":" : "", has_service ? service : "");
         alerts->holds_maintained = true;
     }
     return held_table_add(alerts->o.store, &held, err);

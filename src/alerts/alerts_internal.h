@@ -201,8 +201,6 @@ void alert_mute_tick(struct alerts *alerts);
 int alert_maintenance_load(struct alerts *alerts, struct err *err);
 void alert_maintenance_apply(struct alerts *alerts, const struct config *config);
 void alert_maintenance_release(struct alerts *alerts);
-/* The service that the alert is about; NULL: none. */
-const char *alert_service(const struct alert *alert);
 /* Maintenance keeps the alert quiet: all alerts of a service, and those of the rest that are not
  * critical. */
 bool alert_is_maintained(const struct alerts *alerts, const struct alert *alert);

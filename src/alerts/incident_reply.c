@@ -18,18 +18,12 @@
 /* The service of the alert, if it can be restarted; NULL: it has none. */
 static const char *service_of(const struct alerts *alerts, const struct alert *alert)
 {
-    static const char prefix[] = "service:";
-    const struct config *config = alerts->o.config;
-    if (strncmp(alert->fingerprint, prefix, sizeof(prefix) - 1) != 0) {
+    char name[ALERT_SERVICE_SIZE];
+    if (!alert_service(alert->fingerprint, name)) {
         return NULL;
     }
-    for (int i = 0; i < config->service_count; i++) {
-        const struct config_service *s = &config->services[i];
-        if (strcmp(s->name, alert->fingerprint + sizeof(prefix) - 1) == 0) {
-            return s->unit[0] != '\0' || s->command.count > 0 ? s->name : NULL;
-        }
-    }
-    return NULL;
+    const struct config_service *s = config_service(alerts->o.config, str_c(name));
+    return s != NULL && (s->unit[0] != '\0' || s->command.count > 0) ? s->name : NULL;
 }
 
 void incident_add_affected(struct alerts *alerts, const struct alert *alert, struct reply *r)

@@ -21,14 +21,6 @@ struct active {
     const char *by;
 };
 
-const char *alert_service(const struct alert *alert)
-{
-    static const char prefix[] = "service:";
-    return strncmp(alert->fingerprint, prefix, sizeof(prefix) - 1) == 0
-               ? alert->fingerprint + sizeof(prefix) - 1
-               : NULL;
-}
-
 /* ---------------------------------------------------------------- what is on */
 
 int alert_maintenance_load(struct alerts *alerts, struct err *err)
@@ -115,9 +107,10 @@ bool alerts_in_maintenance(const struct alerts *alerts, const char *service)
 
 bool alert_is_maintained(const struct alerts *alerts, const struct alert *alert)
 {
-    const char *service = alert_service(alert);
-    return (service != NULL || alert->severity < SEVERITY_CRITICAL) &&
-           alerts_in_maintenance(alerts, service);
+    char service[ALERT_SERVICE_SIZE];
+    bool has_service = alert_service(alert->fingerprint, service);
+    return (has_service || alert->severity < SEVERITY_CRITICAL) &&
+           alerts_in_maintenance(alerts, has_service ? service : NULL);
 }
 
 /* The maintenance at this place, first that of people; false past the end. */

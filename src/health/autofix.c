@@ -305,7 +305,9 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
                     const char *item)
 {
     struct fix *fix = free_place(autofix);
-    if (fix == NULL || alerts_in_maintenance(autofix->o.alerts, item[0] != '\0' ? item : NULL) ||
+    char service[ALERT_SERVICE_SIZE];
+    bool has_service = alert_service(alert->fingerprint, service);
+    if (fix == NULL || alerts_in_maintenance(autofix->o.alerts, has_service ? service : NULL) ||
         person_works_on(autofix, item)) {
         return false;
     }

@@ -10,6 +10,7 @@
 #include "io/pool.h"
 #include "io/secret.h"
 #include "metrics.h"
+#include "model/alert.h"
 #include "performance.h"
 #include "samples.h"
 #include "trading/desk.h"
@@ -315,14 +316,13 @@ static void add_figures(struct buf *out, const struct metrics *metrics, const ch
     }
 }
 
-void health_context(const struct health *health, const char *subject, struct buf *out)
+void health_context(const struct health *health, const char *fingerprint, struct buf *out)
 {
-    static const char prefix[] = "service:";
-    char name[SUBJECT_NAME_SIZE];
-    if (health->metrics == NULL || strncmp(subject, prefix, sizeof(prefix) - 1) != 0) {
+    char service[ALERT_SERVICE_SIZE], name[SUBJECT_NAME_SIZE];
+    if (health->metrics == NULL || !alert_service(fingerprint, service)) {
         return;
     }
-    metrics_subject_name(subject + sizeof(prefix) - 1, name);
+    metrics_subject_name(service, name);
     add_figures(out, health->metrics, name);
     add_figures(out, health->metrics, "host");
 }

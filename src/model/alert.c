@@ -2,6 +2,8 @@
 
 #include "names.h"
 
+#include <string.h>
+
 static const char *const type_words[] = {
     [ALERT_BUG] = "bug",
     [ALERT_INEFFICIENCY] = "inefficiency",
@@ -28,3 +30,24 @@ NAMES_PRINT(severity, enum severity, severity_words)
 NAMES_PARSE(severity, enum severity, severity_words)
 NAMES_PRINT(alert_status, enum alert_status, status_words)
 NAMES_PARSE(alert_status, enum alert_status, status_words)
+
+/* What follows the prefix; NULL: it does not begin with it. */
+static const char *after(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
+}
+
+bool alert_service(const char *fingerprint, char ret[ALERT_SERVICE_SIZE])
+{
+    const char *name = after(fingerprint, "service:");
+    const char *subject = after(fingerprint, "metric:");
+    if (subject != NULL) {
+        const char *marked = after(subject, "service:");
+        bool is_marked = marked != NULL && strchr(marked, ':') != NULL;
+        bool is_other = after(subject, "host:") != NULL || after(subject, "nightdesk:") != NULL;
+        name = is_marked ? marked : is_other ? NULL : subject;
+    }
+    size_t length = name == NULL ? 0 : strcspn(name, ":/");
+    return length > 0 && str_copy(str_n(name, length), ret, ALERT_SERVICE_SIZE);
+}

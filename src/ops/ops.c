@@ -123,11 +123,11 @@ static void decorate(struct reply *reply, void *userdata)
 }
 
 /* What was measured when an incident began. */
-static void add_context(const char *subject, struct buf *out, void *userdata)
+static void add_context(const char *fingerprint, struct buf *out, void *userdata)
 {
     const struct ops *ops = userdata;
     if (ops->health != NULL) { /* an alert may be raised before it is made */
-        health_context(ops->health, subject, out);
+        health_context(ops->health, fingerprint, out);
     }
 }
 

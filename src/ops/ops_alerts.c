@@ -12,33 +12,6 @@
 
 #define LOOK_MAX 256
 
-static bool has_service(const struct config *config, const char *name)
-{
-    for (int i = 0; i < config->service_count; i++) {
-        if (strcmp(config->services[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "host:disk", "demo:memory": the machine, this program, or a service. */
-static bool has_subject(const struct config *config, const char *subject_and_what)
-{
-    struct str name = str_c(subject_and_what);
-    while (name.len > 0 && name.ptr[name.len - 1] != ':') {
-        name.len--;
-    }
-    name.len -= name.len > 0 ? 1 : 0;
-    if (str_equal_c(name, "host") || str_equal_c(name, "nightdesk")) {
-        return true;
-    }
-    char service[64];
-    bool marked = str_starts(name, "service:"); /* its name means something else otherwise */
-    return str_copy(marked ? str_n(name.ptr + 8, name.len - 8) : name, service, sizeof(service)) &&
-           has_service(config, service);
-}
-
 static bool is_scheduled(const struct manifest_list *manifests, const char *name)
 {
     const struct manifest *m = manifest_find(manifests, name);
@@ -56,15 +29,12 @@ static const char *after(const char *fingerprint, const char *prefix)
 static const char *why_over(const struct ops_alerts *sweep, const char *fingerprint)
 {
     const struct config *config = sweep->config;
-    const char *name = after(fingerprint, "service:");
-    if (name != NULL) {
-        return has_service(config, name) ? NULL : "removed from the configuration";
+    char service[ALERT_SERVICE_SIZE];
+    if (alert_service(fingerprint, service)) {
+        return config_service(config, str_c(service)) != NULL ? NULL
+                                                              : "removed from the configuration";
     }
-    name = after(fingerprint, "metric:");
-    if (name != NULL) {
-        return has_subject(config, name) ? NULL : "removed from the configuration";
-    }
-    name = after(fingerprint, "schedule:");
+    const char *name = after(fingerprint, "schedule:");
     if (name != NULL) {
         return is_scheduled(sweep->manifests, name) ? NULL : "the command has no schedule any more";
     }

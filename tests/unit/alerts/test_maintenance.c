@@ -171,6 +171,8 @@ static void maintenance_of_a_service_holds_only_its_alerts(void **state)
     alerts_rig_command(s, "maintenance on 1h service=demo");
     (void)sent(s);
     down(s, "service:demo", SEVERITY_HIGH);
+    down(s, "metric:demo:memory", SEVERITY_CRITICAL);
+    down(s, "metric:demo/api:latency", SEVERITY_HIGH);
     assert_string_equal(sent(s), "");
     down(s, "service:web", SEVERITY_HIGH);
     assert_has(sent(s), "service:web");
@@ -183,7 +185,10 @@ static void maintenance_of_a_service_holds_only_its_alerts(void **state)
     alerts_rig_command(s, "maintenance off");
     assert_has(s->answer, "Maintenance is over");
     alerts_tick(s->alerts, false);
-    assert_has(sent(s), "high · service:demo");
+    const char *text = sent(s);
+    assert_has(text, "high · service:demo");
+    assert_has(text, "critical · metric:demo:memory");
+    assert_has(text, "After maintenance of demo: 3 messages");
 }
 
 static void the_end_lifts_the_pause_of_its_run(void **state)

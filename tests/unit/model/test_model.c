@@ -345,7 +345,32 @@ static void readers_are_registered_before_the_start_only(void **state)
     assert_true(aborts(publish_too_much));
 }
 
-UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
+static void an_alert_names_its_service(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fingerprint, *service;
+    } cases[] = {{"service:demo", "demo"},
+                 {"metric:demo:memory", "demo"},
+                 {"metric:demo/api:latency", "demo"},
+                 {"metric:service:host:memory", "host"},
+                 {"metric:service:memory", "service"},
+                 {"metric:hosting:memory", "hosting"},
+                 {"metric:host:disk", NULL},
+                 {"metric:nightdesk:memory", NULL},
+                 {"service:", NULL},
+                 {"schedule:demo", NULL}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char service[ALERT_SERVICE_SIZE];
+        assert_int_equal(alert_service(cases[i].fingerprint, service), cases[i].service != NULL);
+        if (cases[i].service != NULL) {
+            assert_string_equal(service, cases[i].service);
+        }
+    }
+}
+
+UNIT_GROUP(model, cmocka_unit_test(an_alert_names_its_service),
+           cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
            cmocka_unit_test(symbol_parse_refuses_the_rest_and_keeps_ret),
            cmocka_unit_test(names_round_trip), cmocka_unit_test(names_are_the_published_ones),
            cmocka_unit_test(final_states_are_three),

@@ -15,9 +15,10 @@
 #define START_US (INT64_C(1795000000) * USEC_PER_SEC)
 
 static const char *const fingerprints[] = {
-    "service:gone",     "service:demo",        "schedule:gone",         "telegram:token",
-    "ops:DB_MOVED",     "telegram:chat:-1001", "heartbeat:undelivered", "clock:jump",
-    "metric:host:disk", "metric:demo:memory",  "metric:gone:memory",    "metric:service:host:files",
+    "service:gone",          "service:demo",       "schedule:gone",
+    "telegram:token",        "ops:DB_MOVED",       "telegram:chat:-1001",
+    "heartbeat:undelivered", "clock:jump",         "metric:host:disk",
+    "metric:demo/api:time",  "metric:gone:memory", "metric:service:host:files",
 };
 
 static void sweep(const char *yaml, bool started, unsigned wanted_open)
