@@ -366,11 +366,16 @@ static void begin_again(struct service *service)
     service_begin_grace(service, false);
     (void)str_copy(str_c("not checked yet"), service->detail, sizeof(service->detail));
     bool command = service->config->command.count > 0;
-    struct err err = {0};
+    struct err err = {0}, changed = {0};
+    (void)err_set(&changed, ERR_SERVICE_UNKNOWN, "the unit or command of %s was changed",
+                  service->config->name);
+    /* An answer about the old unit must not end a call about the new one. */
+    units_forget(service->health->options.units, service);
+    if (service->recovering != NULL) {
+        action_finish(TAKE(service->recovering), &changed);
+    }
     if (service->restart_open && (service->child.process == NULL || !command)) {
-        (void)err_set(&err, ERR_SERVICE_UNKNOWN, "the unit or command of %s was changed",
-                      service->config->name);
-        service_finish_restart(service, &err);
+        service_finish_restart(service, &changed);
     }
     if (service->child.process != NULL && command) {
         service->restart_open = true; /* until the new command has started */

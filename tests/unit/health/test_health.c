@@ -323,6 +323,29 @@ static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
     assert_int_equal(f.times, 3);
 }
 
+static void another_unit_ends_what_was_asked_of_the_old_one(void **state)
+{
+    struct rig *rig = *state;
+    health_rig_add(rig, "pred")->unit = "pred.service";
+    health_rig_start(rig);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = health_rig_call(rig, "service.restart", "pred", NULL, reply, &f);
+    struct service *pred = health_rig_first(rig);
+    struct units_state unit = {.active = "active", .sub = "running", .since_wall_us = 5000000};
+    pred->recovering = &call;
+    struct config *next = health_rig_next(rig);
+    next->services[0].unit = "other.service";
+    health_apply(rig->health, next, NULL);
+    assert_int_equal(f.times, 1);
+    assert_int_equal(f.err_id, ERR_SERVICE_UNKNOWN);
+    assert_has(f.context, "the unit or command of pred was changed");
+    service_looked_up(&unit, NULL, pred); /* a late answer says nothing */
+    assert_int_equal(f.times, 1);
+    health_free(TAKE(rig->health));
+    health_rig_free_config(next);
+}
+
 static void waiting_before_the_start_is_not_a_failure(void **state)
 {
     struct rig *rig = *state;
@@ -653,6 +676,7 @@ UNIT_GROUP(
     RIGGED(an_alert_of_an_earlier_process_is_resolved), RIGGED(a_killed_child_is_started_again),
     RIGGED(a_child_that_keeps_ending_is_down), RIGGED(a_restart_starts_a_new_child_at_once),
     RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+    RIGGED(another_unit_ends_what_was_asked_of_the_old_one),
     RIGGED(a_forced_restart_kills_what_hangs),
     RIGGED(a_check_of_everything_explains_the_worst_first),
     RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
