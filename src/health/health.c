@@ -23,6 +23,7 @@
 #define FIRST_EVERY_US (10 * USEC_PER_MSEC) /* between the first checks of two services */
 #define LOOKS_MAX      8                    /* threads, those that wait for a dead disk included */
 #define LOOKS_QUEUE    64
+#define EXPORT_BYTES   ((size_t)40 << 20) /* a document may have 50 MB */
 
 struct service *health_find(struct health *health, const char *name, struct err *err)
 {
@@ -129,6 +130,7 @@ int health_new(const struct health_options *options, struct health **ret, struct
     struct health *health = calloc(1, sizeof(*health));
     ASSERT(health != NULL);
     health->options = *options;
+    health->export_bytes = EXPORT_BYTES;
     health->count = (size_t)options->config->service_count;
     health->services = make_list(health->count);
     for (size_t i = 0; i < health->count; i++) {

@@ -19,6 +19,7 @@ struct health {
     struct loop_source *sweep; /* frees them */
     struct samples *samples;   /* results of checks that are not stored yet */
     struct metrics *metrics;   /* NULL without helpers (tests) */
+    size_t export_bytes;       /* of logs in one document */
     struct pool *looks;        /* made by health_looks; NULL: not needed yet */
 };
 

@@ -22,6 +22,7 @@
 #define RECENT_US       USEC_PER_HOUR
 #define LISTED_MAX      20 /* patterns */
 #define EXPORT_LINES    JOURNAL_LINES_MAX
+#define HEADER_BYTES    ((size_t)1024) /* of a source in an export */
 
 enum log_mode { LOG_LINES, LOG_PATTERNS, LOG_NEW };
 
@@ -34,7 +35,8 @@ struct log_source {
 /* One job of a helper: there may be many journal files, and the disk may hang. */
 struct log_job {
     enum log_mode mode;
-    bool export; /* all sources into a document */
+    bool export;         /* all sources into a document */
+    size_t export_bytes; /* of all sources */
     int source_count;
     struct log_source *sources; /* owned */
     size_t lines;
@@ -253,12 +255,36 @@ static int write_document(struct log_job *job, struct str text)
     return attachment_add(job->dir, &file, &job->document, &job->err);
 }
 
+bool logs_keep_newest(struct buf *out, size_t begin, size_t max_bytes)
+{
+    if (out->len - begin <= max_bytes) {
+        return false;
+    }
+    size_t from = out->len - max_bytes;
+    const char *end = memchr(out->data + from - 1, '\n', max_bytes + 1);
+    from = end == NULL ? out->len : (size_t)(end - out->data) + 1;
+    memmove(out->data + begin, out->data + from, out->len - from);
+    buf_truncate(out, begin + out->len - from);
+    return true;
+}
+
+/* The newest lines of each source; what does not fit is left out, and the document says so. */
 static int export_all(struct log_job *job)
 {
+    size_t share = job->export_bytes / (size_t)job->source_count;
     for (int i = 0; i < job->source_count; i++) {
         struct err why = {0};
+        size_t before = job->shown;
         buf_addf(&job->clean, "%s== %s ==\n", i == 0 ? "" : "\n", job->sources[i].name);
-        if (walk(job, &job->sources[i]) < 0) { /* the others are still worth having */
+        size_t begin = job->clean.len;
+        int rc = walk(job, &job->sources[i]);
+        size_t lines = job->shown - before;
+        if (logs_keep_newest(&job->clean, begin, share)) {
+            buf_addf(&job->clean, "cut: only the newest %zu KiB are above\n", share / 1024);
+        } else if (lines >= job->lines && job->sources[i].unit[0] != '\0') {
+            buf_addf(&job->clean, "cut: only the newest %zu lines are above\n", job->lines);
+        }
+        if (rc < 0) { /* the others are still worth having */
             why = job->err;
             buf_addf(&job->clean, "not read: %s: %s\n", err_info(why.id)->code, why.context);
             err_clear(&job->err);
@@ -424,7 +450,9 @@ static struct log_job *job_new(const struct health *health, int sources)
     AUTO_BUF struct buf dir = BUF_INIT(sizeof(job->dir) - 1);
     attachment_dir(health->options.state_dir, &dir);
     (void)str_copy(buf_str(&dir), job->dir, sizeof(job->dir));
-    buf_init(&job->clean, (size_t)(sources + 1) * READ_MAX_BYTES);
+    job->export_bytes = health->export_bytes;
+    buf_init(&job->clean,
+             job->export_bytes + READ_MAX_BYTES + (size_t)(sources + 1) * HEADER_BYTES);
     job->sources = calloc((size_t)sources + 1, sizeof(job->sources[0]));
     ASSERT(job->sources != NULL);
     job->now_us = clock_wall_us(loop_clock(health->options.loop));

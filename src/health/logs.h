@@ -10,6 +10,14 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "command/action.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 extern const struct action logs_actions[]; /* userdata: struct health */
+
+/* Of the text from begin on, keeps the last whole lines that fit into max_bytes. True: something
+ * was cut. */
+bool logs_keep_newest(struct buf *out, size_t begin, size_t max_bytes);

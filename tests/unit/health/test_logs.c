@@ -1,4 +1,5 @@
 /* The logs of services: filtered, as a document, and their patterns. */
+#include "../../../src/health/logs.h"
 #include "base/check.h"
 #include "health_rig.h"
 #include "io/file.h"
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Calls service.logs on a file with these lines; the reply is in *ret. */
 static void read_logs(struct rig *rig, const char *text, const char *const values[5],
@@ -91,6 +93,61 @@ static void a_long_log_is_a_document(void **state)
     assert_true(str_starts(buf_str(&written), "a line of some length, number 100\n"));
 }
 
+static void the_newest_lines_are_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t max;
+        const char *kept;
+    } cases[] = {{12, "head\nold\nnew\nend\n"},
+                 {11, "head\nnew\nend\n"},
+                 {8, "head\nnew\nend\n"},
+                 {7, "head\nend\n"},
+                 {3, "head\n"},
+                 {0, "head\n"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        buf_add_c(&text, "head\nold\nnew\nend\n");
+        assert_true(logs_keep_newest(&text, 5, cases[i].max) == (i > 0));
+        assert_string_equal(text.data, cases[i].kept);
+    }
+}
+
+static void an_export_keeps_the_newest_lines_of_each(void **state)
+{
+    struct rig *rig = *state;
+    AUTO_BUF struct buf text = BUF_INIT(65536), written = BUF_INIT(65536);
+    char path[256], web[128];
+    health_rig_command(rig, health_rig_add(rig, "demo"), "/bin/sleep", "1000", NULL);
+    health_rig_command(rig, health_rig_add(rig, "web"), "/bin/sleep", "1000", NULL);
+    health_rig_make(rig);
+    rig->health->export_bytes = 8192;
+    for (int i = 0; i < 100; i++) {
+        buf_addf(&text, "2026-11-28T10:00:00Z line %d %050d\n", i, 0);
+    }
+    (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
+    (void)snprintf(web, sizeof(web), "%s/web.log", rig->folder);
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+    assert_int_equal(file_write(web, STR_LIT("2026-11-28T10:00:00Z ready\n"), 0600, NULL), 0);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call =
+        health_rig_call(rig, "service.export_logs", NULL, "1970-01-01", reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    const struct reply_block last = reply_get_block(reply, reply_block_count(reply) - 1);
+    assert_int_equal(last.kind, BLOCK_DOCUMENT);
+    (void)snprintf(path, sizeof(path), "%s/attachments/%s", rig->folder, last.file->id);
+    assert_int_equal(file_read(path, &written, NULL), 0);
+    assert_true(str_starts(buf_str(&written), "== demo ==\n2026-11-28T10:00:00Z line "));
+    assert_lacks(written.data, " line 10 ");
+    assert_has(written.data, " line 99 ");
+    assert_has(written.data, "\ncut: only the newest 4 KiB are above\n");
+    assert_has(written.data, "\n== web ==\n2026-11-28T10:00:00Z ready\n");
+    assert_int_equal(unlink(web), 0);
+}
+
 static void new_patterns_are_those_of_the_last_hour(void **state)
 {
     struct rig *rig = *state;
@@ -119,4 +176,6 @@ static void new_patterns_are_those_of_the_last_hour(void **state)
 }
 
 UNIT_GROUP(service_logs, RIGGED(log_lines_are_filtered), RIGGED(a_long_log_is_a_document),
+           cmocka_unit_test(the_newest_lines_are_kept),
+           RIGGED(an_export_keeps_the_newest_lines_of_each),
            RIGGED(new_patterns_are_those_of_the_last_hour))
