@@ -38,15 +38,8 @@ static int force_restart(struct action_call *call, struct err *err)
 /* What else is affected while the service is away. */
 static void show_dependents(const struct service *s, struct reply *reply)
 {
-    const struct config *config = s->health->options.config;
     AUTO_BUF struct buf names = BUF_INIT(2048);
-    for (int i = 0; i < config->service_count; i++) {
-        for (int k = 0; k < config->services[i].depends_on.count; k++) {
-            if (strcmp(config->services[i].depends_on.items[k], s->config->name) == 0) {
-                buf_addf(&names, "%s%s", names.len == 0 ? "" : ", ", config->services[i].name);
-            }
-        }
-    }
+    health_add_dependents(s, &names);
     if (names.len > 0) {
         reply_line(reply, "Depends on it: %s", names.data);
     }

@@ -54,19 +54,6 @@ static void free_all(struct check_all *all)
     free(all);
 }
 
-/* Those that are configured to need it. */
-static void add_dependents(const struct health *health, const struct service *s, struct buf *out)
-{
-    for (size_t i = 0; i < health->count; i++) {
-        const struct config_service *other = health->services[i]->config;
-        for (int k = 0; k < other->depends_on.count; k++) {
-            if (strcmp(other->depends_on.items[k], s->config->name) == 0) {
-                buf_addf(out, "%s%s", out->len == 0 ? "" : ", ", other->name);
-            }
-        }
-    }
-}
-
 static void explain(const struct check_all *all, const struct service *s, struct reply *reply)
 {
     bool fresh = is_fresh(all, s);
@@ -88,7 +75,7 @@ static void explain(const struct check_all *all, const struct service *s, struct
     if (s->cause[0] != '\0') {
         reply_item(reply, "because {} is down", cell_text(s->cause));
     }
-    add_dependents(all->health, s, &needed);
+    health_add_dependents(s, &needed);
     if (needed.len > 0) {
         reply_item(reply, "needed by {}", cell_text(needed.data));
     }

@@ -46,6 +46,29 @@ struct service *health_find(struct health *health, const char *name, struct err 
     return NULL;
 }
 
+struct service *health_dependent(const struct service *service, size_t *at)
+{
+    const struct health *health = service->health;
+    while (*at < health->count) {
+        struct service *other = health->services[(*at)++];
+        const struct config_texts *needs = &other->config->depends_on;
+        for (int i = 0; i < needs->count; i++) {
+            if (strcmp(needs->items[i], service->config->name) == 0) {
+                return other;
+            }
+        }
+    }
+    return NULL;
+}
+
+void health_add_dependents(const struct service *service, struct buf *out)
+{
+    size_t at = 0;
+    for (const struct service *s; (s = health_dependent(service, &at)) != NULL;) {
+        buf_addf(out, "%s%s", out->len == 0 ? "" : ", ", s->config->name);
+    }
+}
+
 /* ------------------------------------------------------------------ life cycle and status */
 
 static struct service *make_service(struct health *health, const struct config_service *config)

@@ -29,3 +29,7 @@ struct pool *health_looks(struct health *health);
 
 /* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */
 struct service *health_find(struct health *health, const char *name, struct err *err);
+/* The next service that is configured to need this one; NULL: there is none. *at is 0 at first. */
+struct service *health_dependent(const struct service *service, size_t *at);
+/* Adds their names: "web, worker". */
+void health_add_dependents(const struct service *service, struct buf *out);

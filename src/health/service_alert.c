@@ -161,13 +161,10 @@ static const char *root_of(const struct service *parent)
 /* It is known how it is: those that wait for that go on. */
 static void wake_children(const struct service *parent)
 {
-    const struct health *health = parent->health;
-    for (size_t i = 0; i < health->count; i++) {
-        struct service *child = health->services[i];
-        for (int k = 0; child->held_mono_us != 0 && k < child->config->depends_on.count; k++) {
-            if (strcmp(child->config->depends_on.items[k], parent->config->name) == 0) {
-                service_check_soon(child);
-            }
+    size_t at = 0;
+    for (struct service *child; (child = health_dependent(parent, &at)) != NULL;) {
+        if (child->held_mono_us != 0) {
+            service_check_soon(child);
         }
     }
 }
@@ -175,15 +172,11 @@ static void wake_children(const struct service *parent)
 /* Those that need it get time to recover once it is back. */
 static void spare_children(const struct service *parent)
 {
-    const struct health *health = parent->health;
-    for (size_t i = 0; i < health->count; i++) {
-        struct service *child = health->services[i];
-        for (int k = 0; k < child->config->depends_on.count; k++) {
-            if (strcmp(child->config->depends_on.items[k], parent->config->name) == 0 &&
-                child->failures > 0) {
-                service_begin_grace(child, false);
-                service_check_soon(child);
-            }
+    size_t at = 0;
+    for (struct service *child; (child = health_dependent(parent, &at)) != NULL;) {
+        if (child->failures > 0) {
+            service_begin_grace(child, false);
+            service_check_soon(child);
         }
     }
 }
