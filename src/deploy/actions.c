@@ -205,6 +205,13 @@ static int recover_incoming(struct action_call *call, bool *ret_happened, struct
 
 /* ---------------------------------------------------------------- switch, back */
 
+static void output_switch(const struct work *w, struct action_call *call)
+{
+    action_output(call, "version", "%s", w->version);
+    action_output(call, "previous", "%s", w->from);
+    action_output(call, "apply", "%s", w->reload ? "reload" : "restart");
+}
+
 static void show_switched(const struct work *w, struct action_call *call)
 {
     struct reply *r = action_reply(call);
@@ -218,9 +225,18 @@ static void show_switched(const struct work *w, struct action_call *call)
     json_out_text(&data, "version", w->version);
     json_out_text(&data, "previous", w->from);
     json_out_end(&data);
-    action_output(call, "version", "%s", w->version);
-    action_output(call, "previous", "%s", w->from);
-    action_output(call, "apply", "%s", w->reload ? "reload" : "restart");
+    output_switch(w, call);
+}
+
+/* A switch that is not waited for any more: it does not happen, or what undoes it needs to know. */
+static void cancel_change(struct action_call *call)
+{
+    struct work *w = action_state(call);
+    int turn = LAYOUT_OPEN;
+    if (!atomic_compare_exchange_strong(&w->turn, &turn, LAYOUT_STOPPED)) {
+        output_switch(w, call);
+    }
+    work_cancel(call);
 }
 
 static int switch_to(struct work *w, enum layout_way way, struct err *err)
@@ -235,10 +251,7 @@ static int switch_to(struct work *w, enum layout_way way, struct err *err)
         return err_set(err, ERR_RELEASE_CURRENT, "%s %s", w->service, w->version);
     }
     (void)str_copy(str_c(w->layout.current), w->from, sizeof(w->from));
-    if (atomic_load(&w->stop)) {
-        return err_set(err, ERR_ARCHIVE_STOPPED, "%s", w->service);
-    }
-    return layout_switch(w->root, w->version, way, err);
+    return layout_switch_unless(w->root, w->version, way, &w->turn, err);
 }
 
 static int go(struct work *w, struct err *err)
@@ -592,7 +605,7 @@ static const struct action actions[] = {
      .outputs = "version previous apply",
      .params = ACTION_PARAMS(PARAM_OF_SERVICE, PARAM_OF_VERSION("which; the newest if left out")),
      .run = run_switch,
-     .cancel = work_cancel,
+     .cancel = cancel_change,
      .recover = recover_change,
      .preview = preview_switch},
     {.name = "deploy.back",
@@ -604,7 +617,7 @@ static const struct action actions[] = {
      .params = ACTION_PARAMS(PARAM_OF_SERVICE,
                              PARAM_OF_VERSION("which; the one before the current one if left out")),
      .run = run_back,
-     .cancel = work_cancel,
+     .cancel = cancel_change,
      .recover = recover_change,
      .preview = preview_back},
     {.name = "deploy.arm",

@@ -40,7 +40,9 @@ static void run_work(void *data)
     w->rc = w->run(w, &w->err);
     /* Also after a failure: what is there now is what people are shown. */
     w->read = layout_read(w->root, &w->layout, w->rc < 0 ? NULL : &w->err) == 0;
-    w->rc = w->read || w->rc < 0 ? w->rc : -w->err.id;
+    /* A switch that has happened is none that has failed. */
+    bool turned = atomic_load(&w->turn) == LAYOUT_TURNED;
+    w->rc = w->read || w->rc < 0 || turned ? w->rc : -w->err.id;
 }
 
 static void learn(const struct work *w)

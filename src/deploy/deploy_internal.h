@@ -40,6 +40,7 @@ struct work {
     /* Of the helper: copies, since the configuration may be replaced meanwhile. */
     int (*run)(struct work *work, struct err *err);
     atomic_bool stop;
+    atomic_int turn; /* enum layout_turn; once it is TURNED, `from` stays as it is */
     char service[32];
     char root[LAYOUT_ROOT_SIZE];
     char version[RELEASE_VERSION_SIZE]; /* "": not given */

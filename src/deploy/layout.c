@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "io/file.h"
 #include "io/secret.h"
 
@@ -344,6 +345,14 @@ static int sync_folder(const char *path)
 
 int layout_switch(const char *root, const char *version, enum layout_way way, struct err *err)
 {
+    atomic_int turn = LAYOUT_OPEN;
+    return layout_switch_unless(root, version, way, &turn, err);
+}
+
+int layout_switch_unless(const char *root, const char *version, enum layout_way way,
+                         atomic_int *turn, struct err *err)
+{
+    int open_turn = LAYOUT_OPEN;
     char path[PATH_MAX], hidden[PATH_MAX], target[PATH_MAX], current[RELEASE_VERSION_SIZE];
     char name[32] = CURRENT_HIDDEN;
     path_of(path, root, "current", "");
@@ -361,12 +370,22 @@ int layout_switch(const char *root, const char *version, enum layout_way way, st
     if (symlink(target, hidden) < 0) {
         return file_error(err, errno, "make a link", hidden);
     }
+    if (!atomic_compare_exchange_strong(turn, &open_turn, LAYOUT_TURNED)) {
+        (void)unlink(hidden);
+        return err_set(err, ERR_ARCHIVE_STOPPED, "%s: the switch to %s", root, version);
+    }
     if (rename(hidden, path) < 0) {
         int error = errno;
         (void)unlink(hidden);
         return file_error(err, error, "replace", path);
     }
-    return sync_folder(root) < 0 ? file_error(err, errno, "sync", root) : 0;
+    /* It has happened: a failure now would say that it has not. */
+    if (sync_folder(root) < 0) {
+        struct err why = {0};
+        (void)file_error(&why, errno, "sync", root);
+        log_err(LOG_LEVEL_WARNING, &why, "a switch to another release may not survive a power cut");
+    }
+    return 0;
 }
 
 int layout_prune(const char *root, size_t keep, size_t *ret_removed, struct err *err)

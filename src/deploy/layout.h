@@ -45,6 +45,9 @@ struct layout {
 
 enum layout_way { LAYOUT_GO, LAYOUT_BACK };
 
+/* Of a switch: it has not happened; it must not happen; it happens or has happened. */
+enum layout_turn { LAYOUT_OPEN, LAYOUT_STOPPED, LAYOUT_TURNED };
+
 /* Makes the folders if there are none, removes what a crash left, and takes the lock. Closing the
  * descriptor releases it. */
 int layout_lock(const char *root, int *ret_fd, struct err *err);
@@ -57,5 +60,9 @@ const struct layout_release *layout_find(const struct layout *layout, const char
 int layout_unpack(const char *root, const char *artefact, const struct layout_release *release,
                   const atomic_bool *stop, struct err *err);
 int layout_switch(const char *root, const char *version, enum layout_way way, struct err *err);
+/* The same, if *turn is still LAYOUT_OPEN right before the rename; it becomes LAYOUT_TURNED.
+ * ERR_ARCHIVE_STOPPED if somebody has set it to LAYOUT_STOPPED. */
+int layout_switch_unless(const char *root, const char *version, enum layout_way way,
+                         atomic_int *turn, struct err *err);
 /* Removes the oldest releases beyond `keep`; the current and the previous one always stay. */
 int layout_prune(const char *root, size_t keep, size_t *ret_removed, struct err *err);

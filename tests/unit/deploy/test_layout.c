@@ -159,6 +159,24 @@ static void a_switch_that_did_not_happen_is_ignored(void **state)
     assert_string_equal(look(&p)->previous, "");
 }
 
+/* Until the rename a switch can be stopped; then it has happened. */
+static void a_stopped_switch_does_not_happen(void **state)
+{
+    (void)state;
+    PLACE(p);
+    atomic_int turn = LAYOUT_STOPPED;
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    assert_int_equal(layout_switch_unless(p.root, "2", LAYOUT_GO, &turn, NULL),
+                     -ERR_ARCHIVE_STOPPED);
+    assert_string_equal(look(&p)->current, "1");
+    turn = LAYOUT_OPEN;
+    assert_int_equal(layout_switch_unless(p.root, "2", LAYOUT_GO, &turn, NULL), 0);
+    assert_int_equal(turn, LAYOUT_TURNED);
+    assert_string_equal(look(&p)->current, "2");
+}
+
 /* What a crash leaves is removed with the next lock, and is no release meanwhile. */
 static void leftovers_are_no_releases_and_are_removed(void **state)
 {
@@ -366,6 +384,7 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(two_steps_back_do_not_lead_forward),
            cmocka_unit_test(the_history_is_bounded),
            cmocka_unit_test(a_switch_that_did_not_happen_is_ignored),
+           cmocka_unit_test(a_stopped_switch_does_not_happen),
            cmocka_unit_test(leftovers_are_no_releases_and_are_removed),
            cmocka_unit_test(two_at_once_are_refused),
            cmocka_unit_test(a_version_never_means_two_things),
