@@ -24,5 +24,10 @@ int guard_arm(const char *root, const char *version, int64_t now_us, struct err 
 /* A guard_result, or negative. ret_version: the one that is current now. */
 int guard_start(const char *root, int64_t now_us, char ret_version[RELEASE_VERSION_SIZE],
                 struct err *err);
+/* After an update that was given up: removes the marker, unless its version is current. */
+int guard_disarm(const char *root, struct err *err);
+/* The program exe has come up and stays up: if it is the version that the marker is for, a later
+ * restart must not undo it, whatever has become of the run that updated. */
+int guard_came_up(const char *root, const char *exe, struct err *err);
 /* ERR_RELEASE_UNDONE if another version is current. */
 int guard_confirm(const char *root, const char *version, struct err *err);

@@ -11,7 +11,7 @@
  *
  * Order: the steps; if one failed, those of on_failure; then, in any case, those of always. A
  * parallel group begins together and ends when all its steps have ended; a failure in it does not
- * stop the others. A cancelled run skips to always, and so does one that a crash has cut off, unless
+ * stop the others. A run that is cancelled, or that a crash has cut off, skips to always, unless
  * on_failure undoes what was done (`undo` of the manifest).
  *
  * Invariants: the row that a step is running is committed before its action is called, except for

@@ -449,6 +449,23 @@ static int recover_confirm(struct action_call *call, bool *ret_happened, struct 
     return start(call, confirm, show_confirmed, err);
 }
 
+static int disarm(struct work *w, struct err *err)
+{
+    return guard_disarm(w->root, err);
+}
+
+static int run_disarm(struct action_call *call, struct err *err)
+{
+    return start(call, disarm, NULL, err);
+}
+
+/* Repeating it does no harm. */
+static int recover_disarm(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    *ret_happened = false;
+    return start(call, disarm, NULL, err);
+}
+
 /* ---------------------------------------------------------------- prune, list */
 
 static int prune(struct work *w, struct err *err)
@@ -638,6 +655,15 @@ static const struct action actions[] = {
      .run = run_confirm,
      .cancel = work_cancel,
      .recover = recover_confirm},
+    {.name = "deploy.disarm",
+     .summary = "End the watch over an update of nightdesk that was given up",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
+     .run = run_disarm,
+     .cancel = work_cancel,
+     .recover = recover_disarm},
     {.name = "deploy.prune",
      .summary = "Remove old releases",
      .effect = ACTION_CHANGES,

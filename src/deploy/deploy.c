@@ -2,12 +2,17 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "deploy/guard.h"
 #include "deploy_internal.h"
 #include "io/loop.h"
 #include "io/pool.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define UP_US USEC_PER_MIN /* that this program has to run before it counts as come up */
 
 /* ---------------------------------------------------------------- what is known */
 
@@ -146,13 +151,32 @@ static int only_read(struct work *work, struct err *err)
     return 0;
 }
 
-static void refresh(struct deploy *deploy, const struct config_service *s)
+static void work_on(struct deploy *deploy, const struct config_service *s,
+                    int (*run)(struct work *w, struct err *err))
 {
     struct err err = {0};
     struct work *w = work_of(deploy, s);
-    w->run = only_read;
+    w->run = run;
     if (work_start(w, NULL, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not read the releases of a service");
+    }
+}
+
+/* In each root: whether this program is an update that was not confirmed. */
+static int note_up(struct work *work, struct err *err)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    exe[n < 0 ? 0 : n] = '\0';
+    return guard_came_up(work->root, exe, err);
+}
+
+static void on_up(void *userdata)
+{
+    struct deploy *deploy = userdata;
+    for (size_t i = 0; i < CONFIG_SERVICES_MAX && deploy->known[i] != NULL; i++) {
+        work_on(deploy, config_service(deploy->o.config, str_c(deploy->known[i]->service)),
+                note_up);
     }
 }
 
@@ -196,13 +220,20 @@ void deploy_free(struct deploy *deploy)
     }
     fetch_free_all(deploy);
     drop_known(deploy);
+    loop_source_free(deploy->up);
     free(deploy);
 }
 
 void deploy_start(struct deploy *deploy)
 {
     for (size_t i = 0; i < CONFIG_SERVICES_MAX && deploy->known[i] != NULL; i++) {
-        refresh(deploy, config_service(deploy->o.config, str_c(deploy->known[i]->service)));
+        work_on(deploy, config_service(deploy->o.config, str_c(deploy->known[i]->service)),
+                only_read);
+    }
+    if (deploy->known[0] != NULL && deploy->up == NULL) {
+        deploy->up = loop_add_timer(deploy->o.loop, on_up, deploy);
+        loop_source_name(deploy->up, "update came up");
+        loop_timer_in(deploy->up, UP_US);
     }
 }
 

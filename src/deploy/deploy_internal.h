@@ -29,6 +29,7 @@ struct deploy {
     struct deploy_options o;
     struct known *known[CONFIG_SERVICES_MAX]; /* of the services with a release_root, then NULL */
     struct fetch *fetches;                    /* under way */
+    struct loop_source *up;                   /* timer: this program has come up */
 };
 
 struct work {

@@ -6,6 +6,7 @@
 #include "layout.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +112,43 @@ int guard_start(const char *root, int64_t now_us, char ret_version[RELEASE_VERSI
     remove_marker(root);
     (void)str_copy(str_c(m.from), ret_version, RELEASE_VERSION_SIZE);
     return GUARD_UNDONE;
+}
+
+int guard_disarm(const char *root, struct err *err)
+{
+    AUTO_FD int lock = -1;
+    struct marker m;
+    char current[RELEASE_VERSION_SIZE];
+    if (!read_marker(root, &m)) {
+        return 0;
+    }
+    int rc = layout_lock(root, &lock, err);
+    rc = rc < 0 ? rc : read_layout(root, current, err);
+    if (rc == 0 && strcmp(m.to, current) != 0) {
+        remove_marker(root);
+    }
+    return rc;
+}
+
+int guard_came_up(const char *root, const char *exe, struct err *err)
+{
+    AUTO_FD int lock = -1;
+    struct marker m;
+    char release[PATH_MAX];
+    if (!read_marker(root, &m)) {
+        return 0;
+    }
+    (void)snprintf(release, sizeof(release), "%s/releases/%s", root, m.to);
+    AUTO_FREE char *real = realpath(release, NULL);
+    size_t len = real == NULL ? 0 : strlen(real);
+    if (len == 0 || strncmp(exe, real, len) != 0 || exe[len] != '/') {
+        return 0;
+    }
+    int rc = layout_lock(root, &lock, err);
+    if (rc == 0) {
+        remove_marker(root);
+    }
+    return rc;
 }
 
 int guard_confirm(const char *root, const char *version, struct err *err)

@@ -380,6 +380,49 @@ static void a_confirmed_update_stays(void **state)
     assert_string_equal(look(&p)->current, "2");
 }
 
+/* The program of the update runs, and the run that should confirm it was lost. */
+static void an_update_that_came_up_is_not_undone(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char version[RELEASE_VERSION_SIZE], exe[160];
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    (void)close(p.lock);
+    p.lock = -1;
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    (void)snprintf(exe, sizeof(exe), "%s/releases/1/bin/nightdesk", p.root);
+    assert_int_equal(guard_came_up(p.root, exe, NULL), 0); /* the old program still runs */
+    assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
+    (void)snprintf(exe, sizeof(exe), "%s/releases/2/bin/nightdesk", p.root);
+    assert_int_equal(guard_came_up(p.root, exe, NULL), 0);
+    assert_int_equal(guard_start(p.root, GUARD_US + 1, version, NULL), GUARD_IDLE);
+    assert_string_equal(look(&p)->current, "2");
+}
+
+/* The same version may be deployed later without a confirmation. */
+static void an_update_that_was_given_up_is_forgotten(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char version[RELEASE_VERSION_SIZE];
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    (void)close(p.lock);
+    p.lock = -1;
+    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(guard_disarm(p.root, NULL), 0); /* it is current: still watched */
+    assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
+    assert_int_equal(layout_switch(p.root, "1", LAYOUT_BACK, NULL), 0);
+    assert_int_equal(guard_disarm(p.root, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(guard_start(p.root, GUARD_US + 1, version, NULL), GUARD_IDLE);
+}
+
 UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_before),
            cmocka_unit_test(two_steps_back_do_not_lead_forward),
            cmocka_unit_test(the_history_is_bounded),
@@ -395,4 +438,6 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(unsigned_releases_have_to_be_allowed),
            cmocka_unit_test(an_update_that_is_not_confirmed_is_undone),
            cmocka_unit_test(an_update_that_takes_too_long_is_undone),
+           cmocka_unit_test(an_update_that_came_up_is_not_undone),
+           cmocka_unit_test(an_update_that_was_given_up_is_forgotten),
            cmocka_unit_test(a_confirmed_update_stays))
