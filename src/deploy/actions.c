@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "deploy/guard.h"
 #include "deploy_internal.h"
 #include "io/file.h"
@@ -146,7 +147,20 @@ static int unpack_incoming(struct work *w, struct err *err)
     if (lock >= 0) {
         incoming_clear(w->root);
     }
+    struct err why = {0};
+    if (rc >= 0 && layout_prune(w->root, w->keep, w->release.version, &w->removed, &why) < 0) {
+        log_err(LOG_LEVEL_WARNING, &why, "could not remove old releases");
+    }
     return rc < 0 ? rc : 0;
+}
+
+static void show_pruned(const struct work *w, struct action_call *call)
+{
+    struct reply *r = action_reply(call);
+    if (w->removed > 0) {
+        reply_para(r, "{} old release{} removed.", cell_count((int64_t)w->removed),
+                   cell_text(w->removed == 1 ? "" : "s"));
+    }
 }
 
 static void show_unpacked(const struct work *w, struct action_call *call)
@@ -158,6 +172,7 @@ static void show_unpacked(const struct work *w, struct action_call *call)
         reply_line(r, "It was unpacked before, from the same artefact.");
     }
     add_release(w, &w->release, r);
+    show_pruned(w, call);
     buf_addf(&line, "/deploy %s %s", w->service, w->release.version);
     reply_button(r, "Deploy", line.data, BUTTON_PRIMARY);
     action_output(call, "version", "%s", w->release.version);
@@ -472,16 +487,7 @@ static int prune(struct work *w, struct err *err)
 {
     AUTO_FD int lock = -1;
     int rc = layout_lock(w->root, &lock, err);
-    return rc < 0 ? rc : layout_prune(w->root, w->keep, &w->removed, err);
-}
-
-static void show_pruned(const struct work *w, struct action_call *call)
-{
-    struct reply *r = action_reply(call);
-    if (w->removed > 0) {
-        reply_para(r, "{} old release{} removed.", cell_count((int64_t)w->removed),
-                   cell_text(w->removed == 1 ? "" : "s"));
-    }
+    return rc < 0 ? rc : layout_prune(w->root, w->keep, "", &w->removed, err);
 }
 
 static int run_prune(struct action_call *call, struct err *err)

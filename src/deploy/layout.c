@@ -18,6 +18,7 @@
 #define INFO_MAX       ((size_t)1024)
 #define HISTORY_MAX    ((size_t)16 * 1024)
 #define HISTORY_LINES  100
+#define FOLDERS_MAX    10000 /* of releases; each stage prunes */
 #define CURRENT_HIDDEN ".current-"
 
 /* "root/part/name"; a root is at most LAYOUT_ROOT_SIZE, so that it always fits. */
@@ -245,29 +246,57 @@ static int newest_first(const void *a, const void *b)
     return x->at_us != y->at_us ? (x->at_us < y->at_us ? 1 : -1) : -strcmp(x->version, y->version);
 }
 
-int layout_read(const char *root, struct layout *ret, struct err *err)
+/* All releases, the newest first; the caller frees the list. */
+static int list_releases(const char *root, struct layout_release **ret, size_t *ret_count,
+                         struct err *err)
 {
     char path[PATH_MAX];
     struct file_names names = {0};
-    *ret = (struct layout){.count = 0};
+    *ret = NULL;
+    *ret_count = 0;
     path_of(path, root, "releases", "");
-    int rc = file_list(path, LAYOUT_RELEASES_MAX, &names, err);
+    int rc = file_list(path, FOLDERS_MAX, &names, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct layout_release *list = calloc(names.count + 1, sizeof(*list));
+    ASSERT(list != NULL);
+    for (size_t i = 0; i < names.count; i++) {
+        struct layout_release *r = &list[*ret_count];
+        if (release_version_is_valid(str_c(names.items[i])) && has_release(root, names.items[i])) {
+            (void)str_copy(str_c(names.items[i]), r->version, sizeof(r->version));
+            read_info(root, r);
+            (*ret_count)++;
+        }
+    }
+    file_names_release(&names);
+    qsort(list, *ret_count, sizeof(*list), newest_first);
+    *ret = list;
+    return 0;
+}
+
+int layout_read(const char *root, struct layout *ret, struct err *err)
+{
+    AUTO_FREE struct layout_release *list = NULL;
+    size_t count = 0;
+    *ret = (struct layout){.count = 0};
+    int rc = list_releases(root, &list, &count, err);
     if (rc == -ERR_FILE_MISSING) {
         err_clear(err);
         return 0;
     }
-    for (size_t i = 0; rc == 0 && i < names.count; i++) {
-        struct layout_release *r = &ret->items[ret->count];
-        if (release_version_is_valid(str_c(names.items[i])) && has_release(root, names.items[i])) {
-            (void)str_copy(str_c(names.items[i]), r->version, sizeof(r->version));
-            read_info(root, r);
-            ret->count++;
+    rc = rc < 0 ? rc : read_current(root, ret->current, err);
+    rc = rc < 0 ? rc : find_previous(root, ret, err);
+    size_t others = count > LAYOUT_RELEASES_MAX ? LAYOUT_RELEASES_MAX - 2 : count;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        bool in_use = strcmp(list[i].version, ret->current) == 0 ||
+                      strcmp(list[i].version, ret->previous) == 0;
+        if (in_use || others > 0) {
+            others -= in_use ? 0 : 1;
+            ret->items[ret->count++] = list[i];
         }
     }
-    file_names_release(&names);
-    qsort(ret->items, ret->count, sizeof(ret->items[0]), newest_first);
-    rc = rc < 0 ? rc : read_current(root, ret->current, err);
-    return rc < 0 ? rc : find_previous(root, ret, err);
+    return rc;
 }
 
 const struct layout_release *layout_find(const struct layout *layout, const char *version)
@@ -388,23 +417,38 @@ int layout_switch_unless(const char *root, const char *version, enum layout_way 
     return 0;
 }
 
-int layout_prune(const char *root, size_t keep, size_t *ret_removed, struct err *err)
+/* Hidden first: what a crash leaves of it is no release, and is removed with the next lock. */
+static int remove_release(const char *root, const char *version, struct err *err)
+{
+    char path[PATH_MAX], hidden[PATH_MAX], info[PATH_MAX];
+    path_of(path, root, "releases", version);
+    path_of(info, root, "info", version);
+    int n = snprintf(hidden, sizeof(hidden), "%s/releases/" ARCHIVE_TEMPORARY "%s", root, version);
+    ASSERT(n > 0 && (size_t)n < sizeof(hidden));
+    if (rename(path, hidden) < 0) {
+        return file_error(err, errno, "rename", path);
+    }
+    (void)unlink(info);
+    return file_remove_tree(hidden, err);
+}
+
+int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_removed,
+                 struct err *err)
 {
     AUTO_FREE struct layout *layout = calloc(1, sizeof(*layout));
+    AUTO_FREE struct layout_release *list = NULL;
+    size_t count = 0;
     ASSERT(layout != NULL);
-    int rc = layout_read(root, layout, err);
     *ret_removed = 0;
-    for (size_t i = keep; rc == 0 && i < layout->count; i++) {
-        const char *version = layout->items[i].version;
-        char path[PATH_MAX];
-        if (strcmp(version, layout->current) == 0 || strcmp(version, layout->previous) == 0) {
-            continue;
+    int rc = layout_read(root, layout, err);
+    rc = rc < 0 ? rc : list_releases(root, &list, &count, err);
+    for (size_t i = keep; rc == 0 && i < count; i++) {
+        const char *version = list[i].version;
+        if (strcmp(version, layout->current) != 0 && strcmp(version, layout->previous) != 0 &&
+            strcmp(version, also) != 0) {
+            rc = remove_release(root, version, err);
+            *ret_removed += rc < 0 ? 0 : 1;
         }
-        path_of(path, root, "releases", version);
-        rc = file_remove_tree(path, err);
-        path_of(path, root, "info", version);
-        rc = rc < 0 ? rc : file_remove_tree(path, err);
-        *ret_removed += rc < 0 ? 0 : 1;
     }
     return rc;
 }

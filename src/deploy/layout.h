@@ -51,7 +51,8 @@ enum layout_turn { LAYOUT_OPEN, LAYOUT_STOPPED, LAYOUT_TURNED };
 /* Makes the folders if there are none, removes what a crash left, and takes the lock. Closing the
  * descriptor releases it. */
 int layout_lock(const char *root, int *ret_fd, struct err *err);
-/* Needs no lock. A root that does not exist has no releases. */
+/* Needs no lock. A root that does not exist has no releases. Of more than LAYOUT_RELEASES_MAX the
+ * newest are given, and always the current and the previous one. */
 int layout_read(const char *root, struct layout *ret, struct err *err);
 const struct layout_release *layout_find(const struct layout *layout, const char *version);
 
@@ -64,5 +65,7 @@ int layout_switch(const char *root, const char *version, enum layout_way way, st
  * ERR_ARCHIVE_STOPPED if somebody has set it to LAYOUT_STOPPED. */
 int layout_switch_unless(const char *root, const char *version, enum layout_way way,
                          atomic_int *turn, struct err *err);
-/* Removes the oldest releases beyond `keep`; the current and the previous one always stay. */
-int layout_prune(const char *root, size_t keep, size_t *ret_removed, struct err *err);
+/* Removes the oldest releases beyond `keep`; the current and the previous one always stay, and the
+ * version `also` ("": none). */
+int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_removed,
+                 struct err *err);

@@ -43,7 +43,7 @@ services:
     release_keys: [$(cut -d' ' -f2 public)]
     release_urls: ["http://127.0.0.1:$web/good/"]
     release_token: nightly-token
-    release_keep: 2
+    release_keep: 3
   list:
     command: [sh, -c, "trap 'cat $WORK/list/current/version >> $WORK/seen' HUP; while :; do sleep 0.05; done"]
     release_root: "$WORK/list"
@@ -174,7 +174,7 @@ tap_check "leads to the release before" test "$(current)" = releases/1.0
 ask rollback app steady=100ms --yes
 tap_check "before the first there is none" contains out RELEASE_UNKNOWN
 tap_check "a deploy prunes" ask deploy app 1.4 steady=100ms --yes
-tap_check "to the newest two, current and previous" sh -c "ls $root/releases | sort | tr '\n' ' ' | grep -qx '1.0 1.3 1.4 '"
+tap_check "to the newest three, current and previous" sh -c "ls $root/releases | sort | tr '\n' ' ' | grep -qx '1.0 1.3 1.4 8.0 '"
 ask releases app
 tap_check "/releases lists them" contains out current
 

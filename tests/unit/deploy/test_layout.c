@@ -226,13 +226,39 @@ static void pruning_keeps_the_newest_the_current_and_the_previous(void **state)
     }
     assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
     assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
-    assert_int_equal(layout_prune(p.root, 2, &removed, NULL), 0);
-    assert_int_equal(removed, 2); /* 3 and 4 */
-    assert_int_equal(look(&p)->count, 4);
+    assert_int_equal(layout_prune(p.root, 2, "3", &removed, NULL), 0);
+    assert_int_equal(removed, 1); /* 4; 3 is wanted as well */
+    assert_int_equal(look(&p)->count, 5);
+    assert_non_null(layout_find(&p.layout, "3"));
     assert_non_null(layout_find(&p.layout, "1"));
     assert_non_null(layout_find(&p.layout, "2"));
     assert_null(layout_find(&p.layout, "4"));
     assert_non_null(layout_find(&p.layout, "5"));
+}
+
+/* More folders than are shown: nothing is refused, and what is in use is always there. */
+static void many_releases_are_no_obstacle(void **state)
+{
+    (void)state;
+    PLACE(p);
+    char path[160];
+    size_t removed = 0;
+    assert_int_equal(add_release(&p, "0.1", 1), 0);
+    assert_int_equal(add_release(&p, "0.2", 2), 0);
+    for (int i = 0; i < LAYOUT_RELEASES_MAX + 10; i++) {
+        (void)snprintf(path, sizeof(path), "%s/releases/1.%d", p.root, i);
+        assert_int_equal(mkdir(path, 0755), 0);
+        (void)snprintf(path, sizeof(path), "root/info/1.%d", i);
+        write_in(&p, path, "at 100\n");
+    }
+    assert_int_equal(layout_switch(p.root, "0.1", LAYOUT_GO, NULL), 0);
+    assert_int_equal(layout_switch(p.root, "0.2", LAYOUT_GO, NULL), 0);
+    assert_int_equal(look(&p)->count, LAYOUT_RELEASES_MAX);
+    assert_non_null(layout_find(&p.layout, "0.1"));
+    assert_non_null(layout_find(&p.layout, "0.2"));
+    assert_int_equal(layout_prune(p.root, 5, "", &removed, NULL), 0);
+    assert_int_equal(removed, LAYOUT_RELEASES_MAX + 5);
+    assert_int_equal(look(&p)->count, 7);
 }
 
 static void what_is_no_link_is_not_replaced(void **state)
@@ -432,6 +458,7 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(two_at_once_are_refused),
            cmocka_unit_test(a_version_never_means_two_things),
            cmocka_unit_test(pruning_keeps_the_newest_the_current_and_the_previous),
+           cmocka_unit_test(many_releases_are_no_obstacle),
            cmocka_unit_test(what_is_no_link_is_not_replaced),
            cmocka_unit_test(a_damaged_artefact_leaves_no_release),
            cmocka_unit_test(only_the_right_key_name_and_version_are_accepted),
