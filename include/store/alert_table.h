@@ -128,5 +128,7 @@ int alert_table_set_severity(struct ops_store *store, int64_t id, enum severity 
  * raised; returns their number. */
 int alert_table_of_command(struct ops_store *store, int64_t run_id, int64_t *ret_ids, size_t max,
                            struct err *err);
-/* If more than so many are open or acknowledged: the oldest of the lowest severity; else 0. */
-int alert_table_least(struct ops_store *store, int64_t beyond, int64_t *ret_id, struct err *err);
+/* If more than so many are open or acknowledged: the oldest of the lowest severity, but not this
+ * one; else 0. */
+int alert_table_least(struct ops_store *store, int64_t beyond, int64_t except_id, int64_t *ret_id,
+                      struct err *err);

@@ -298,9 +298,9 @@ static int reopen(struct alert_change *change, struct err *err)
     return alert_table_reopen(o->store, change->alert->id, clock_wall_us(o->clock), err);
 }
 
-/* Closes the oldest alert of the lowest severity if there are too many, and says so in one alert.
- */
-static int make_room(struct alerts *alerts, struct err *err)
+/* Closes the oldest other alert of the lowest severity if there are too many, and says so in one
+ * alert. */
+static int make_room(struct alerts *alerts, int64_t raised_id, struct err *err)
 {
     static const struct alert_new row = {
         .type = ALERT_SERVICE,
@@ -314,7 +314,7 @@ static int make_room(struct alerts *alerts, struct err *err)
                           "/fixed."};
     struct alert_raised raised;
     int64_t id = 0, now_us = clock_wall_us(alerts->o.clock);
-    int rc = alert_table_least(alerts->o.store, ALERT_OPEN_MAX, &id, err);
+    int rc = alert_table_least(alerts->o.store, ALERT_OPEN_MAX, raised_id, &id, err);
     if (rc < 0 || id == 0) {
         return rc;
     }
@@ -368,7 +368,7 @@ static int raise_body(struct alert_change *change, struct err *err)
     } else if (raised.worse) {
         change->news = ALERT_NEWS_WORSE;
     }
-    rc = raised.how == ALERT_RAISED_NEW ? make_room(alerts, err) : 0;
+    rc = raised.how == ALERT_RAISED_NEW ? make_room(alerts, alert->id, err) : 0;
     rc = rc < 0 ? rc : incident_raised(alerts, alert, &raised, &folded, err);
     if (rc < 0 || folded) {
         return rc;

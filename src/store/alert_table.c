@@ -7,13 +7,18 @@
 
 #include <string.h>
 
+/* The first list is that of the partial indexes. */
+#define OPEN_AS(status) status " IN ('open', 'acknowledged', 'wontfix') AND " status " <> 'wontfix'"
+#define OPEN            OPEN_AS("status")
+#define OPEN_OTHER      OPEN_AS("other.status")
+#define OPEN_A          OPEN_AS("a.status")
+
 #define COLUMNS                                                                         \
     "id, alert_type, severity, title, description, evidence, recommendation, status,"   \
     " created_at, acknowledged_at, fixed_at, fingerprint, source, count, last_seen_at," \
     " acked_by, check_json, reopened, notified, note, closed_by, run_id,"               \
     " CASE WHEN cause <> '' AND EXISTS (SELECT 1 FROM monitoring_alerts AS other WHERE" \
-    " other.fingerprint = monitoring_alerts.cause AND other.status IN ('open',"         \
-    " 'acknowledged', 'wontfix') AND other.status <> 'wontfix' AND other.id <>"         \
+    " other.fingerprint = monitoring_alerts.cause AND " OPEN_OTHER " AND other.id <>"   \
     " monitoring_alerts.id) THEN cause ELSE '' END"
 #define SEVERITY_RANK                                                              \
     "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2" \
@@ -505,8 +510,7 @@ int alert_table_caused_by(struct ops_store *store, const char *fingerprint, int6
     size_t n = 0;
     int rc = db_query(store->db,
                       "SELECT id FROM monitoring_alerts WHERE cause = ?1 AND cause <> ''"
-                      " AND status IN ('open', 'acknowledged', 'wontfix') AND status <> 'wontfix'"
-                      " AND fingerprint <> ?1 ORDER BY id LIMIT ?2",
+                      " AND " OPEN " AND fingerprint <> ?1 ORDER BY id LIMIT ?2",
                       DB_VALUES(DB_TEXT_C(fingerprint), DB_I64((int64_t)max)), &rows, err);
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         ret_ids[n++] = db_i64(rows, 0);
@@ -556,8 +560,7 @@ int alert_table_of_command(struct ops_store *store, int64_t run_id, int64_t *ret
     size_t n = 0;
     int rc = db_query(store->db,
                       "SELECT a.id FROM monitoring_alerts a JOIN command_runs b ON b.id = a.run_id"
-                      " JOIN command_runs r ON r.id = ?1 WHERE a.status IN ('open',"
-                      " 'acknowledged', 'wontfix') AND a.status <> 'wontfix' AND a.run_id < ?1"
+                      " JOIN command_runs r ON r.id = ?1 WHERE " OPEN_A " AND a.run_id < ?1"
                       " AND b.command = r.command AND b.args = r.args ORDER BY a.id LIMIT ?2",
                       DB_VALUES(DB_I64(run_id), DB_I64((int64_t)max)), &rows, err);
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
@@ -566,12 +569,12 @@ int alert_table_of_command(struct ops_store *store, int64_t run_id, int64_t *ret
     return rc < 0 ? rc : (int)n;
 }
 
-int alert_table_least(struct ops_store *store, int64_t beyond, int64_t *ret_id, struct err *err)
+int alert_table_least(struct ops_store *store, int64_t beyond, int64_t except_id, int64_t *ret_id,
+                      struct err *err)
 {
     return db_get_i64(store->db,
-                      "SELECT id FROM monitoring_alerts WHERE status IN ('open', 'acknowledged',"
-                      " 'wontfix') AND status <> 'wontfix' AND (SELECT count(*) FROM"
-                      " monitoring_alerts WHERE status IN ('open', 'acknowledged', 'wontfix')"
-                      " AND status <> 'wontfix') > ? ORDER BY (" SEVERITY_RANK "), id LIMIT 1",
-                      DB_VALUES(DB_I64(beyond)), 0, ret_id, err);
+                      "SELECT id FROM monitoring_alerts WHERE " OPEN " AND id <> ?2"
+                      " AND (SELECT count(*) FROM monitoring_alerts WHERE " OPEN ") > ?1"
+                      " ORDER BY (" SEVERITY_RANK "), id LIMIT 1",
+                      DB_VALUES(DB_I64(beyond), DB_I64(except_id)), 0, ret_id, err);
 }

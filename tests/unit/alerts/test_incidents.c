@@ -419,6 +419,9 @@ static void open_alerts_are_bounded(void **state)
     assert_string_equal(alert.note, "closed to make room for new alerts");
     assert_int_equal(alert_table_find(s->store, "alerts:full", &alert, NULL), 0);
     assert_int_equal(alert.count, 1);
+    int64_t id = down_as(s, "least", NULL, SEVERITY_INFO);
+    assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_OPEN); /* it was just raised */
 }
 
 static void a_time_line_is_bounded(void **state)
