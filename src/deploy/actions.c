@@ -71,6 +71,7 @@ static void add_release_members(struct json_out *data, const struct layout_relea
     } else {
         json_out_null(data, "unpacked_at");
     }
+    json_out_bool(data, "failed", release->failed);
 }
 
 static void add_release(const struct work *w, const struct layout_release *release, struct reply *r)
@@ -117,11 +118,7 @@ static int check_incoming(struct work *w, struct err *err)
     if (rc == 0 && strcmp(w->layout.current, w->release.version) == 0) {
         rc = err_set(err, ERR_RELEASE_CURRENT, "%s %s", w->service, w->release.version);
     }
-    rc = rc < 0 ? rc : check_space(w, err);
-    if (rc < 0 && lock >= 0) {
-        incoming_clear(w->root);
-    }
-    return rc;
+    return rc < 0 ? rc : check_space(w, err);
 }
 
 static void show_checked(const struct work *w, struct action_call *call)
@@ -212,6 +209,28 @@ static int forget_incoming(struct work *w, struct err *err)
                    "%s: nightdesk was stopped meanwhile; fetch the release again", w->service);
 }
 
+static int discard(struct work *w, struct err *err)
+{
+    AUTO_FD int lock = -1;
+    int rc = layout_lock(w->root, &lock, err);
+    if (rc == 0) {
+        incoming_clear(w->root);
+    }
+    return rc;
+}
+
+static int run_discard(struct action_call *call, struct err *err)
+{
+    return start(call, discard, NULL, err);
+}
+
+/* Repeating it does no harm. */
+static int recover_discard(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    *ret_happened = false;
+    return start(call, discard, NULL, err);
+}
+
 static int recover_incoming(struct action_call *call, bool *ret_happened, struct err *err)
 {
     *ret_happened = false;
@@ -266,7 +285,14 @@ static int switch_to(struct work *w, enum layout_way way, struct err *err)
         return err_set(err, ERR_RELEASE_CURRENT, "%s %s", w->service, w->version);
     }
     (void)str_copy(str_c(w->layout.current), w->from, sizeof(w->from));
-    return layout_switch_unless(w->root, w->version, way, &w->turn, err);
+    rc = layout_switch_unless(w->root, w->version, way, &w->turn, err);
+    bool back = way == LAYOUT_BACK;
+    const char *marked = back ? w->failed : w->version;
+    struct err why = {0};
+    if (rc == 0 && marked[0] != '\0' && layout_mark(w->root, marked, back, &why) < 0) {
+        log_err(LOG_LEVEL_WARNING, &why, "could not note whether a release has failed");
+    }
+    return rc;
 }
 
 static int go(struct work *w, struct err *err)
@@ -300,7 +326,8 @@ static const struct layout_release *choose(struct action_call *call, const struc
     const char *version = action_text(call, "version");
     const struct layout *l = &known->layout;
     if (version == NULL) {
-        version = back ? l->previous : l->count > 0 ? l->items[0].version : "";
+        const struct layout_release *newest = layout_newest(l);
+        version = back ? l->previous : newest != NULL ? newest->version : "";
     }
     const struct layout_release *release = layout_find(l, version);
     if (release == NULL && version[0] == '\0') {
@@ -331,6 +358,8 @@ static int run_change(struct action_call *call, bool back, struct err *err)
     }
     w->run = back ? go_back : go;
     w->show = show_switched;
+    const char *failed = back ? action_text(call, "failed") : NULL;
+    (void)str_copy(str_c(failed == NULL ? "" : failed), w->failed, sizeof(w->failed));
     bool fits = str_copy(str_c(version), w->version, sizeof(w->version));
     int rc = fits ? action_remember(call, w->version, err)
                   : err_set(err, ERR_RELEASE_UNKNOWN, "%s %.40s…", w->service, version);
@@ -501,11 +530,12 @@ static int recover_prune(struct action_call *call, bool *ret_happened, struct er
     return start(call, prune, show_pruned, err); /* what is left is removed now */
 }
 
-static const char *state_of(const struct layout *l, const char *version)
+static const char *state_of(const struct layout *l, const struct layout_release *release)
 {
-    return strcmp(version, l->current) == 0    ? "current"
-           : strcmp(version, l->previous) == 0 ? "previous"
-                                               : "";
+    return strcmp(release->version, l->current) == 0    ? "current"
+           : release->failed                            ? "failed"
+           : strcmp(release->version, l->previous) == 0 ? "previous"
+                                                        : "";
 }
 
 static void add_layout(struct reply *r, const char *service, const struct layout *l)
@@ -527,7 +557,7 @@ static void show_list(const struct work *w, struct action_call *call)
 {
     struct reply *r = action_reply(call);
     const struct layout *l = &w->layout;
-    const struct layout_release *newest = l->count > 0 ? &l->items[0] : NULL;
+    const struct layout_release *newest = layout_newest(l);
     AUTO_BUF struct buf line = BUF_INIT(256);
     reply_title(r, TONE_PLAIN, "%s: %zu release%s", w->service, l->count, l->count == 1 ? "" : "s");
     add_layout(r, w->service, l);
@@ -538,16 +568,18 @@ static void show_list(const struct work *w, struct action_call *call)
     reply_columns(r, "version", "state", "size", "unpacked");
     for (size_t i = 0; i < l->count; i++) {
         const struct layout_release *release = &l->items[i];
-        const char *state = state_of(l, release->version);
+        const char *state = state_of(l, release);
         char size[32];
         reply_cells(r, cell_text(release->version),
                     state[0] == '\0'
                         ? cell_none()
-                        : cell_state(state, strcmp(state, "current") == 0 ? TONE_GOOD : TONE_PLAIN),
+                        : cell_state(state, strcmp(state, "current") == 0  ? TONE_GOOD
+                                            : strcmp(state, "failed") == 0 ? TONE_WARN
+                                                                           : TONE_PLAIN),
                     release->bytes > 0 ? cell_text(size_text(release->bytes, size)) : cell_none(),
                     cell_time(release->at_us, wall_us(w->deploy)));
     }
-    if (strcmp(newest->version, l->current) != 0) {
+    if (newest != NULL && strcmp(newest->version, l->current) != 0) {
         buf_addf(&line, "/deploy %s %s", w->service, newest->version);
         reply_button(r, "Deploy newest", line.data, BUTTON_PLAIN);
     }
@@ -620,6 +652,15 @@ static const struct action actions[] = {
      .run = run_unpack,
      .cancel = work_cancel,
      .recover = recover_incoming},
+    {.name = "deploy.discard",
+     .summary = "Remove what was fetched and is not unpacked",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .locks = "service:$service",
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
+     .run = run_discard,
+     .cancel = work_cancel,
+     .recover = recover_discard},
     {.name = "deploy.switch",
      .summary = "Make a release the current one",
      .effect = ACTION_CHANGES,
@@ -638,7 +679,10 @@ static const struct action actions[] = {
      .locks = "service:$service",
      .outputs = "version previous apply",
      .params = ACTION_PARAMS(PARAM_OF_SERVICE,
-                             PARAM_OF_VERSION("which; the one before the current one if left out")),
+                             PARAM_OF_VERSION("which; the one before the current one if left out"),
+                             {.name = "failed",
+                              .type = PARAM_TEXT,
+                              .help = "a release that is not the newest to deploy any more"}),
      .run = run_back,
      .cancel = cancel_change,
      .recover = recover_change,

@@ -45,6 +45,7 @@ struct work {
     char service[32];
     char root[LAYOUT_ROOT_SIZE];
     char version[RELEASE_VERSION_SIZE]; /* "": not given */
+    char failed[RELEASE_VERSION_SIZE];  /* of a step back: the version that has failed; "": none */
     struct accept_policy policy;
     int64_t now_us; /* when it began */
     size_t keep;

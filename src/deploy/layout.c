@@ -97,8 +97,8 @@ static int write_info(const char *root, const struct layout_release *r, struct e
     AUTO_BUF struct buf text = BUF_INIT(INFO_MAX);
     char path[PATH_MAX];
     path_of(path, root, "info", r->version);
-    buf_addf(&text, "sha256 %s\nsigner %s\nbytes %lld\nat %lld\n", r->hash, r->signer,
-             (long long)r->bytes, (long long)r->at_us);
+    buf_addf(&text, "sha256 %s\nsigner %s\nbytes %lld\nat %lld\n%s", r->hash, r->signer,
+             (long long)r->bytes, (long long)r->at_us, r->failed ? "failed yes\n" : "");
     return file_write(path, buf_str(&text), 0644, err);
 }
 
@@ -124,6 +124,8 @@ static void read_info(const char *root, struct layout_release *r)
             (void)str_to_i64(line, &r->bytes);
         } else if (str_equal_c(word, "at")) {
             (void)str_to_i64(line, &r->at_us);
+        } else if (str_equal_c(word, "failed")) {
+            r->failed = true;
         }
     }
 }
@@ -299,6 +301,15 @@ int layout_read(const char *root, struct layout *ret, struct err *err)
     return rc;
 }
 
+const struct layout_release *layout_newest(const struct layout *layout)
+{
+    size_t i = 0;
+    while (i < layout->count && layout->items[i].failed) {
+        i++;
+    }
+    return i < layout->count ? &layout->items[i] : NULL;
+}
+
 const struct layout_release *layout_find(const struct layout *layout, const char *version)
 {
     for (size_t i = 0; i < layout->count; i++) {
@@ -415,6 +426,21 @@ int layout_switch_unless(const char *root, const char *version, enum layout_way 
         log_err(LOG_LEVEL_WARNING, &why, "a switch to another release may not survive a power cut");
     }
     return 0;
+}
+
+int layout_mark(const char *root, const char *version, bool failed, struct err *err)
+{
+    struct layout_release r = {.failed = false};
+    if (!release_version_is_valid(str_c(version)) || !has_release(root, version)) {
+        return err_set(err, ERR_RELEASE_UNKNOWN, "%s: no release %.60s", root, version);
+    }
+    (void)str_copy(str_c(version), r.version, sizeof(r.version));
+    read_info(root, &r);
+    if (r.failed == failed) {
+        return 0;
+    }
+    r.failed = failed;
+    return write_info(root, &r, err);
 }
 
 /* Hidden first: what a crash leaves of it is no release, and is removed with the next lock. */

@@ -34,6 +34,7 @@ struct layout_release {
     char signer[SIGN_PUBLIC_SIZE]; /* "": not signed, or not known */
     int64_t bytes;                 /* of the artefact */
     int64_t at_us;                 /* when it was unpacked; 0: not known */
+    bool failed;                   /* the last deploy of it was rolled back */
 };
 
 struct layout {
@@ -54,6 +55,8 @@ int layout_lock(const char *root, int *ret_fd, struct err *err);
 /* Needs no lock. A root that does not exist has no releases. Of more than LAYOUT_RELEASES_MAX the
  * newest are given, and always the current and the previous one. */
 int layout_read(const char *root, struct layout *ret, struct err *err);
+/* The newest that has not failed; NULL: none. */
+const struct layout_release *layout_newest(const struct layout *layout);
 const struct layout_release *layout_find(const struct layout *layout, const char *version);
 
 /* Unpacks an artefact that was verified. 1: this release is there already. RELEASE_EXISTS: another
@@ -65,6 +68,8 @@ int layout_switch(const char *root, const char *version, enum layout_way way, st
  * ERR_ARCHIVE_STOPPED if somebody has set it to LAYOUT_STOPPED. */
 int layout_switch_unless(const char *root, const char *version, enum layout_way way,
                          atomic_int *turn, struct err *err);
+/* Notes whether the last deploy of a release failed. */
+int layout_mark(const char *root, const char *version, bool failed, struct err *err);
 /* Removes the oldest releases beyond `keep`; the current and the previous one always stay, and the
  * version `also` ("": none). */
 int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_removed,

@@ -115,6 +115,9 @@ ask alerts
 tap_check "an alert says so" contains out "deploy of app 1.2 failed; 1.1 is back"
 tap_check "what was put back is healthy" curl -sf "http://127.0.0.1:$port/health"
 
+ask releases app
+tap_check "and the release is shown as failed" contains out failed
+
 # A release that is healthy at first.
 ask stage app "$WORK/app-1.25.tar.gz"
 ask deploy app 1.25 within=2s steady=3s --yes

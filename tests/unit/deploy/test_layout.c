@@ -261,6 +261,20 @@ static void many_releases_are_no_obstacle(void **state)
     assert_int_equal(look(&p)->count, 7);
 }
 
+static void a_release_that_failed_is_not_the_newest(void **state)
+{
+    (void)state;
+    PLACE(p);
+    assert_int_equal(add_release(&p, "1", 1), 0);
+    assert_int_equal(add_release(&p, "2", 2), 0);
+    assert_int_equal(layout_mark(p.root, "2", true, NULL), 0);
+    assert_string_equal(layout_newest(look(&p))->version, "1");
+    assert_int_equal(p.layout.items[0].at_us, 2); /* the rest of its info stays */
+    assert_int_equal(layout_mark(p.root, "2", false, NULL), 0);
+    assert_string_equal(layout_newest(look(&p))->version, "2");
+    assert_int_equal(layout_mark(p.root, "3", true, NULL), -ERR_RELEASE_UNKNOWN);
+}
+
 static void what_is_no_link_is_not_replaced(void **state)
 {
     (void)state;
@@ -459,6 +473,7 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(a_version_never_means_two_things),
            cmocka_unit_test(pruning_keeps_the_newest_the_current_and_the_previous),
            cmocka_unit_test(many_releases_are_no_obstacle),
+           cmocka_unit_test(a_release_that_failed_is_not_the_newest),
            cmocka_unit_test(what_is_no_link_is_not_replaced),
            cmocka_unit_test(a_damaged_artefact_leaves_no_release),
            cmocka_unit_test(only_the_right_key_name_and_version_are_accepted),
