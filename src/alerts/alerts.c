@@ -222,28 +222,6 @@ int alert_changed(struct alerts *alerts, const struct alert *alert, struct err *
     return edit_messages(alerts, alert, NULL, err);
 }
 
-int alert_run(struct alert_change *change, struct err *err)
-{
-    struct ops_store *store = change->alerts->o.store;
-    struct ops_store_change tx;
-    int rc = ops_store_change_begin(store, &tx, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = change->body(change, err);
-    if (rc < 0) {
-        ops_store_change_rollback(&tx);
-        alert_tell_end(change->alerts, false);
-        return rc;
-    }
-    rc = ops_store_change_commit(&tx, err);
-    alert_tell_end(change->alerts, rc == 0);
-    if (rc == 0 && change->alerts->o.outbox_changed != NULL) {
-        change->alerts->o.outbox_changed(change->alerts->o.userdata);
-    }
-    return rc;
-}
-
 static enum log_level level_of(enum severity severity)
 {
     switch (severity) {
@@ -260,12 +238,38 @@ static enum log_level level_of(enum severity severity)
     return LOG_LEVEL_WARNING;
 }
 
+struct alert_log {
+    struct alert_log *next;
+    enum alert_news news;
+    struct alert alert;
+    char why[ALERT_TEXT_SIZE];
+};
+
+static void log_later(const struct alert_change *change)
+{
+    struct alert_log **end = &change->alerts->logs;
+    const char *why = change->spec != NULL ? change->spec->description : change->words;
+    if (change->news == ALERT_NEWS_NONE) {
+        return;
+    }
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    struct alert_log *log = calloc(1, sizeof(*log));
+    ASSERT(log != NULL);
+    log->news = change->news;
+    log->alert = *change->alert;
+    str_cut(str_c(why == NULL ? "" : why), log->why, sizeof(log->why));
+    *end = log;
+}
+
 /* Without any channel the journal is the only place where an alert is seen. */
-static void log_news(enum alert_news news, const struct alert *alert, const char *why)
+static void log_news(const struct alert_log *log)
 {
     static const char *const words[] = {[ALERT_NEWS_RAISED] = "raised",
                                         [ALERT_NEWS_WORSE] = "worse",
                                         [ALERT_NEWS_RESOLVED] = "resolved"};
+    const struct alert *alert = &log->alert;
     char id[24];
     (void)snprintf(id, sizeof(id), "%lld", (long long)alert->id);
     const struct log_field fields[] = {{"ALERT_ID", id},
@@ -273,13 +277,57 @@ static void log_news(enum alert_news news, const struct alert *alert, const char
                                        {"ALERT_SEVERITY", severity_name(alert->severity)},
                                        {"ALERT_SOURCE", alert->source},
                                        {"ALERT_CAUSE", alert->cause}};
-    if (news == ALERT_NEWS_NONE) {
-        return;
-    }
-    log_write(news == ALERT_NEWS_RESOLVED ? LOG_LEVEL_NOTICE : level_of(alert->severity),
+    log_write(log->news == ALERT_NEWS_RESOLVED ? LOG_LEVEL_NOTICE : level_of(alert->severity),
               __FILE_NAME__, __LINE__, fields, COUNT_OF(fields), "alert %s %s: %s: %s%s%s", id,
-              words[news], severity_name(alert->severity), alert->title,
-              why == NULL || why[0] == '\0' ? "" : ": ", why == NULL ? "" : why);
+              words[log->news], severity_name(alert->severity), alert->title,
+              log->why[0] == '\0' ? "" : ": ", log->why);
+}
+
+static void log_end(struct alerts *alerts, bool committed)
+{
+    struct alert_log *log;
+    while ((log = alerts->logs) != NULL) {
+        alerts->logs = log->next;
+        if (committed) {
+            log_news(log);
+        }
+        free(log);
+    }
+}
+
+static int run_part(struct alert_change *change, struct err *err)
+{
+    struct ops_store_change tx;
+    int rc = ops_store_change_begin(change->alerts->o.store, &tx, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = change->body(change, err);
+    if (rc < 0) {
+        ops_store_change_rollback(&tx);
+        return rc;
+    }
+    return ops_store_change_commit(&tx, err);
+}
+
+int alert_run(struct alert_change *change, struct err *err)
+{
+    struct alerts *alerts = change->alerts;
+    alerts->changes++;
+    int rc = run_part(change, err);
+    alerts->changes--;
+    if (rc == 0) {
+        log_later(change);
+    }
+    if (alerts->changes > 0) {
+        return rc; /* nothing is logged or published before the whole is committed */
+    }
+    alert_tell_end(alerts, rc == 0);
+    log_end(alerts, rc == 0);
+    if (rc == 0 && alerts->o.outbox_changed != NULL) {
+        alerts->o.outbox_changed(alerts->o.userdata);
+    }
+    return rc;
 }
 
 static int reopen(struct alert_change *change, struct err *err)
@@ -388,9 +436,6 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
     struct alert_change change = {
         .alerts = alerts, .body = raise_body, .spec = spec, .alert = alert};
     int rc = alert_run(&change, err);
-    if (rc == 0) {
-        log_news(change.news, alert, spec->description);
-    }
     if (rc == 0 && ret_id != NULL) {
         *ret_id = alert->id;
     }
@@ -433,11 +478,7 @@ int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *w
                                   .fingerprint = fingerprint,
                                   .words = why,
                                   .alert = alert};
-    int rc = alert_run(&change, err);
-    if (rc == 0) {
-        log_news(change.news, alert, why);
-    }
-    return rc;
+    return alert_run(&change, err);
 }
 
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata)

@@ -65,6 +65,7 @@ struct alert_window {
     struct zone *zone; /* owned; NULL: that of alerts.timezone */
 };
 
+struct alert_log;  /* alerts.c */
 struct alert_test; /* a /test_alert that waits for its outcome */
 
 struct alerts {
@@ -93,13 +94,16 @@ struct alerts {
     struct alert_test *test;
     struct reply *news[ALERT_NEWS_MAX]; /* owned: for o.told, after the commit */
     size_t news_count;
-    int64_t storm_mono_us; /* when a storm was last passed to o.told; 0: never */
+    struct alert_log *logs; /* owned: what is to be logged after the commit, in this order */
+    int changes;            /* calls of alert_run under way, each within the one before */
+    int64_t storm_mono_us;  /* when a storm was last passed to o.told; 0: never */
 };
 
 /* What is to be logged once the transaction is committed. */
 enum alert_news { ALERT_NEWS_NONE, ALERT_NEWS_RAISED, ALERT_NEWS_WORSE, ALERT_NEWS_RESOLVED };
 
-/* A body to run in one transaction; the channels are woken after the commit. */
+/* A body to run in one transaction; the channels are woken after the commit. A body may run another
+ * one, as part of its transaction; it fails if that does. */
 struct alert_change {
     struct alerts *alerts;
     int (*body)(struct alert_change *change, struct err *err);

@@ -476,13 +476,14 @@ static void read_state(struct alerts_rig *s, char *ret, size_t size)
 }
 
 /* Tries with a failure at the first write, then at the second …, until nothing fails. Before that,
- * nothing may have changed. Returns how many tries failed. */
+ * nothing may have changed, nor be logged as over. Returns how many tries failed. */
 static int all_or_nothing(struct alerts_rig *s, void (*change)(struct alerts_rig *s))
 {
     char before[256], after[256];
     read_state(s, before, sizeof(before));
     for (int n = 0; n < 200; n++) {
         int left = n;
+        s->log[0] = '\0';
         ops_store_set_fault(s->store, die_at, &left);
         change(s);
         ops_store_set_fault(s->store, NULL, NULL);
@@ -493,6 +494,7 @@ static int all_or_nothing(struct alerts_rig *s, void (*change)(struct alerts_rig
             }
             return n;
         }
+        assert_null(strstr(s->log, " resolved: ")); /* neither the alert nor what it caused */
     }
     fail_msg("it never succeeded: %s", before);
     return 0;
