@@ -162,6 +162,8 @@ int service_restart(struct service *service, struct action_call *call, struct er
 int service_reload(struct service *service, struct action_call *call, struct err *err);
 /* The same, but its processes are killed first. */
 int service_force_restart(struct service *service, struct action_call *call, struct err *err);
+/* systemd's answer when the processes of its unit were killed for that; userdata is the service. */
+void service_killed(const struct err *err, void *userdata);
 /* The restart under way is over; err NULL or ERR_NONE: it succeeded. */
 void service_finish_restart(struct service *service, const struct err *err);
 /* An action's recover() for a restart that was interrupted by a crash of nightdesk. */

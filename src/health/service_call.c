@@ -148,20 +148,6 @@ static void on_job(const struct err *err, void *userdata)
     service_check_soon(service);
 }
 
-/* The processes are killed, there were none, or only some could be killed: in any case it has to be
- * started again. Whatever systemd does by itself now, the job is merged with it. */
-static void on_killed(const struct err *err, void *userdata)
-{
-    struct service *service = userdata;
-    struct err why = *err;
-    if (why.id != ERR_UNITS_DENIED &&
-        units_job(service->health->options.units, UNITS_RESTART, service->config->unit, UNIT_JOB_MS,
-                  on_job, service, &why) == 0) {
-        return;
-    }
-    on_job(&why, service);
-}
-
 static int restart_unit(struct service *service, bool force, struct err *err)
 {
     const char *unit = service->config->unit;
@@ -169,8 +155,19 @@ static int restart_unit(struct service *service, bool force, struct err *err)
     if (units == NULL) {
         return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", unit);
     }
-    return force ? units_kill(units, unit, UNIT_JOB_MS, on_killed, service, err)
+    return force ? units_kill(units, unit, UNIT_JOB_MS, service_killed, service, err)
                  : units_job(units, UNITS_RESTART, unit, UNIT_JOB_MS, on_job, service, err);
+}
+
+/* The processes are killed, there were none, or only some could be killed: in any case it has to be
+ * started again. Whatever systemd does by itself now, the job is merged with it. */
+void service_killed(const struct err *err, void *userdata)
+{
+    struct service *service = userdata;
+    struct err why = *err;
+    if (why.id == ERR_UNITS_DENIED || restart_unit(service, false, &why) < 0) {
+        on_job(&why, service);
+    }
 }
 
 static int restart(struct service *service, struct action_call *call, bool force, struct err *err)

@@ -323,6 +323,38 @@ static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
     assert_int_equal(f.times, 3);
 }
 
+/* Here the restart itself fails, because there is no systemd. */
+static void a_forced_restart_goes_on_if_not_each_process_was_killed(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        enum err_id killed;
+        enum err_id end;
+    } cases[] = {{ERR_NONE, ERR_UNITS_UNAVAILABLE},
+                 {ERR_UNITS_FAILED, ERR_UNITS_UNAVAILABLE},
+                 {ERR_UNITS_UNKNOWN, ERR_UNITS_UNAVAILABLE},
+                 {ERR_UNITS_DENIED, ERR_UNITS_DENIED}};
+    health_rig_add(rig, "pred")->unit = "pred.service";
+    health_rig_start(rig);
+    struct service *pred = health_rig_first(rig);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct finished f = {0};
+        struct err err = {0};
+        AUTO_REPLY struct reply *reply = reply_new();
+        struct action_call call =
+            health_rig_call(rig, "service.force_restart", "pred", NULL, reply, &f);
+        if (cases[i].killed != ERR_NONE) {
+            (void)err_set(&err, cases[i].killed, "pred.service");
+        }
+        pred->restarting = &call;
+        pred->restart_open = true;
+        service_killed(&err, pred);
+        assert_int_equal(f.times, 1);
+        assert_int_equal(f.err_id, cases[i].end);
+        assert_false(pred->restart_open);
+    }
+}
+
 static void another_unit_ends_what_was_asked_of_the_old_one(void **state)
 {
     struct rig *rig = *state;
@@ -676,6 +708,7 @@ UNIT_GROUP(
     RIGGED(an_alert_of_an_earlier_process_is_resolved), RIGGED(a_killed_child_is_started_again),
     RIGGED(a_child_that_keeps_ending_is_down), RIGGED(a_restart_starts_a_new_child_at_once),
     RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+    RIGGED(a_forced_restart_goes_on_if_not_each_process_was_killed),
     RIGGED(another_unit_ends_what_was_asked_of_the_old_one),
     RIGGED(a_forced_restart_kills_what_hangs),
     RIGGED(a_check_of_everything_explains_the_worst_first),
