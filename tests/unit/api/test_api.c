@@ -193,7 +193,7 @@ static void give_up(struct action_call *call)
     slow_call = NULL;
 }
 
-static const struct action reload_rows[] = {
+static const struct action ops_rows[] = {
     {.name = "config.reload",
      .summary = "Reload the configuration",
      .effect = ACTION_CHANGES,
@@ -207,6 +207,23 @@ static const struct action reload_rows[] = {
      .params = ACTION_PARAMS({.name = "id", .type = PARAM_INT}),
      .run = show_slowly,
      .cancel = give_up},
+    {.name = "state.backup",
+     .summary = "Copy both databases",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = ACTION_PARAMS({.name = "keep", .type = PARAM_INT, .minimum = "1", .maximum = "100"}),
+     .run = never_run},
+    {.name = "state.backups",
+     .summary = "The copies",
+     .effect = ACTION_READS,
+     .lowest = ROLE_OPERATOR,
+     .run = never_run},
+    {.name = "state.restore",
+     .summary = "Prepare a copy for the next start",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .params = ACTION_PARAMS({.name = "backup", .type = PARAM_TEXT}),
+     .run = never_run},
     {0},
 };
 
@@ -251,7 +268,7 @@ static int setup(void **state)
     deploy_actions(NULL, f->actions);
     autofix_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
-    action_table_add(f->actions, reload_rows, NULL);
+    action_table_add(f->actions, ops_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;
     const struct runner_options runner = {.loop = f->loop,
