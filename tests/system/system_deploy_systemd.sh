@@ -154,7 +154,7 @@ ask stage nightdesk /var/lib/releases/in/nightdesk-1.1.tar.gz
 before=$(in_it systemctl show --value -p MainPID nightdesk)
 ask --yes self_update
 tap_check "nightdesk answers after its update" wait_for 30 answers
-done_as() { ask --json runs && grep -o '"command":"self_update"[^}]*' "$WORK/out" | head -n 1 | grep -q "\"state\":\"$1\""; }
+done_as() { sleep 1 && ask --json runs && grep -o '"command":"self_update"[^}]*' "$WORK/out" | head -n 1 | grep -q "\"state\":\"$1\""; }
 tap_check "the run has ended well" wait_for 30 done_as done
 tap_check "the new version runs" sh -c "test '$(current nightdesk)' = releases/1.1"
 tap_check "in another process" test "$before" != "$(in_it systemctl show --value -p MainPID nightdesk)"
