@@ -76,10 +76,13 @@ BASH
     tap_check "a file with a blank after its option" completes 'one file.csv\n' nightdesk backtest --data o
     tap_check "a folder after its option" completes 'a folder\n' nightdesk do --state ''
     tap_check "nothing where a number belongs" completes '' nightdesk audit --hours ''
-    "$ND" docs commands | sed -n 's|^### /\([a-z_0-9]*\).*|\1|p' | sort > "$WORK/commands"
+    # Without those that only run by themselves.
+    grep -l '^channels: \[\]' "$source"/commands/*.yaml | sed 's|.*/||; s|\.yaml$||' > "$WORK/hidden"
+    "$ND" docs commands | sed -n 's|^### /\([a-z_0-9]*\).*|\1|p' | grep -vxF -f "$WORK/hidden" |
+        sort > "$WORK/commands"
     { cat "$WORK/commands" && "$ND" do --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p'; } > "$WORK/all"
     tap_check "every command of the chat after do" completes "$(cat "$WORK/all")\n" nightdesk do ''
-    tap_check "one of them" completes 'emergency_stop\nexport\n' nightdesk do --json --otp 123456 e
+    tap_check "one of them" completes 'emergency_stop\nexport\nexport_logs\n' nightdesk do --json --otp 123456 e
     tap_check "what its arguments choose from" completes 'operator\n' nightdesk do grant dora op
     tap_check "all for a symbol" completes 'all\n' nightdesk do --yes close a
     for name in $(cat "$WORK/names"); do
