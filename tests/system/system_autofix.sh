@@ -46,7 +46,7 @@ tap_check "by one run of fix_hung" test "$(fixes)" = 1
 ask incident 1 > "$WORK/incident"
 tap_check "the incident says so" grep -q 'fix_hung demo' "$WORK/incident"
 tap_check "and is over" grep -q 'resolved: healthy again' "$WORK/incident"
-tap_check "so does the log" wait_for 5 grep -q 'demo is down: fixed by fix_hung' "$WORK/log"
+tap_check "so does the log" wait_for 20 grep -q 'demo is down: fixed by fix_hung' "$WORK/log"
 tap_check "and the audit log names who did it" sh -c \
     "'$ND' auditlog show --state '$state' --config '$conf' | grep -q autofix"
 
