@@ -98,6 +98,8 @@ ifneq ($(filter $(VARIANT),asan tsan),)
 WARN         := -w
 CFLAGS_TESTS := -O0
 endif
+# Optimised, these alone would take a minute of one core to compile.
+$(B)/tests/unit/%.o: CFLAGS_TESTS := -O0 -U_FORTIFY_SOURCE
 # Its malloc runs before AddressSanitizer is ready, and must not look at the stack.
 $(B)/tests/oom/%.o: CFLAGS_TESTS :=
 # No fused multiply-add, so that a seed gives the same trades on every processor and compiler.
@@ -376,7 +378,7 @@ test: ## run every test that this machine can run; the last line is a summary
 	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
-# The longest tests start first, so that all cores stay busy; tests with a limit in milliseconds run
+# The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests with a limit in milliseconds run
 # alone, after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
 # threads (all but two groups of the engine's tests are single-threaded).
 TSAN_MODULES         := $(filter base engine api io,$(UNIT_MODULES))
@@ -392,10 +394,10 @@ test-with-deps:
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
+	    $(foreach r,$(UNIT_LONGEST),'asan $(r)' $(BUILD)/asan/unit/$(r)) $(call system_tests,$(SYSTEM_LONGEST)) \
+	    $(foreach r,$(UNIT_LONGEST),'unit $(r)' $(BUILD)/release/unit/$(r)) ++ \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
 	    docs 'sh tests/checks/docs.sh $(BUILD)/release/nightdesk' \
-	    $(foreach r,$(UNIT_LONGEST),'asan $(r)' $(BUILD)/asan/unit/$(r)) $(call system_tests,$(SYSTEM_LONGEST)) \
-	    $(foreach r,$(UNIT_LONGEST),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    'oom sample' '$(BUILD)/release/oom --every 400' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
