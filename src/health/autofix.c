@@ -45,9 +45,12 @@ struct autofix {
     struct runner *runner; /* NULL before autofix_start */
     bool off;
     struct fix fixes[FIXES_MAX];
-    size_t offset;              /* of the open alerts that are looked at next */
-    int64_t look_mono_us;       /* not before this time */
-    int64_t given_up[GIVEN_UP]; /* ids of alerts that were escalated, the newest GIVEN_UP */
+    size_t offset;        /* of the open alerts that are looked at next */
+    int64_t look_mono_us; /* not before this time */
+    /* Alerts that were escalated or taken over, the newest; one that opens again is another. */
+    struct {
+        int64_t id, reopened;
+    } given_up[GIVEN_UP];
     size_t given_up_next;
 };
 
@@ -97,14 +100,22 @@ void autofix_start(struct autofix *autofix, const struct manifest_list *manifest
 
 /* ------------------------------------------------------------------ the result */
 
-static bool has_given_up(const struct autofix *autofix, int64_t alert_id)
+static bool has_given_up(const struct autofix *autofix, const struct alert *alert)
 {
     for (size_t i = 0; i < GIVEN_UP; i++) {
-        if (autofix->given_up[i] == alert_id) {
+        if (autofix->given_up[i].id == alert->id &&
+            autofix->given_up[i].reopened == alert->reopened) {
             return true;
         }
     }
     return false;
+}
+
+static void give_up(struct autofix *autofix, const struct alert *alert)
+{
+    size_t at = autofix->given_up_next++ % GIVEN_UP;
+    autofix->given_up[at].id = alert->id;
+    autofix->given_up[at].reopened = alert->reopened;
 }
 
 static void note(const struct autofix *autofix, const struct alert *alert, const char *what)
@@ -118,7 +129,7 @@ static void note(const struct autofix *autofix, const struct alert *alert, const
 /* Raises the alert to critical, which sends a new message; once, also over a restart. */
 static void escalate(struct autofix *autofix, const struct alert *alert, const char *what)
 {
-    autofix->given_up[autofix->given_up_next++ % GIVEN_UP] = alert->id;
+    give_up(autofix, alert);
     note(autofix, alert, what);
     if (alert->severity == SEVERITY_CRITICAL) {
         return;
@@ -172,7 +183,7 @@ static void tell_vain(struct autofix *autofix, const struct fix *fix, const stru
              fix->item[0] != '\0' ? " " : "", fix->item);
     if (fix->failure.id == ERR_COMMAND_CANCELLED) {
         buf_add_c(&what, "somebody cancelled it: it is theirs now");
-        autofix->given_up[autofix->given_up_next++ % GIVEN_UP] = alert->id;
+        give_up(autofix, alert);
     } else if (fix->failure.id != ERR_NONE) {
         buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
     } else {
@@ -393,7 +404,7 @@ static void look(struct autofix *autofix)
     /* Those beyond are looked at in the next tick. */
     autofix->offset = count == ALERTS_MAX ? autofix->offset + ALERTS_MAX : 0;
     for (int i = 0; i < count; i++) {
-        if (!has_given_up(autofix, alerts[i].id) && !is_under_way(autofix, alerts[i].id) &&
+        if (!has_given_up(autofix, &alerts[i]) && !is_under_way(autofix, alerts[i].id) &&
             !is_caused(autofix, &alerts[i]) && look_at(autofix, &alerts[i])) {
             return;
         }

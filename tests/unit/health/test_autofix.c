@@ -80,17 +80,27 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void raise_with(struct rig *rig, const char *evidence)
+static int64_t raise_for(struct rig *rig, const char *service, const char *evidence)
 {
     struct err err = {0};
     int64_t id = 0;
+    char fingerprint[64], title[64];
+    (void)snprintf(fingerprint, sizeof(fingerprint), "service:%s", service);
+    (void)snprintf(title, sizeof(title), "%s is down", service);
     const struct alert_spec spec = {.type = ALERT_SERVICE,
                                     .severity = SEVERITY_HIGH,
                                     .source = "health",
-                                    .fingerprint = ALERT,
-                                    .title = "demo is down",
-                                    .evidence_json = evidence};
+                                    .fingerprint = fingerprint,
+                                    .title = title,
+                                    .evidence_json = evidence,
+                                    .reopens = true};
     assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    return id;
+}
+
+static void raise_with(struct rig *rig, const char *evidence)
+{
+    (void)raise_for(rig, "demo", evidence);
 }
 
 static void resolve(struct rig *rig)
@@ -241,6 +251,21 @@ static void nothing_runs_during_maintenance(void **state)
     assert_int_equal(rig->runner.runs, 1);
 }
 
+/* It was given up, has healed, and opens again when there are attempts again. */
+static void an_alert_that_opens_again_is_fixed_again(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 200);
+    assert_int_equal(rig->runner.runs, 2);
+    assert_int_equal(severity_now(rig), SEVERITY_CRITICAL);
+    resolve(rig);
+    pass(rig, 3700);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    assert_int_equal(rig->runner.runs, 3);
+}
+
 /* Its parent is down: to restart it would not help. */
 static void what_another_alert_causes_is_left_alone(void **state)
 {
@@ -314,16 +339,8 @@ static void a_lock_puts_it_off_and_is_no_attempt(void **state)
 static void what_is_refused_is_escalated_at_once(void **state)
 {
     struct rig *rig = *state;
-    struct err err = {0};
-    int64_t id = 0;
-    const struct alert_spec spec = {.type = ALERT_SERVICE,
-                                    .severity = SEVERITY_HIGH,
-                                    .source = "health",
-                                    .fingerprint = "service:nobody",
-                                    .title = "nobody is down",
-                                    .evidence_json = EVIDENCE_OF("nobody")};
     struct alert *alert = calloc(1, sizeof(*alert));
-    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    int64_t id = raise_for(rig, "nobody", EVIDENCE_OF("nobody"));
     pass(rig, 60);
     assert_int_equal(rig->runner.runs, 0);
     assert_int_equal(alert_table_get(rig->runner.store, id, alert, NULL), 0);
@@ -336,18 +353,10 @@ static void what_is_refused_is_escalated_at_once(void **state)
 static void an_effect_that_is_awaited_holds_up_nothing_else(void **state)
 {
     struct rig *rig = *state;
-    struct err err = {0};
-    int64_t id = 0;
-    const struct alert_spec spec = {.type = ALERT_SERVICE,
-                                    .severity = SEVERITY_HIGH,
-                                    .source = "health",
-                                    .fingerprint = "service:prediction",
-                                    .title = "prediction is down",
-                                    .evidence_json = EVIDENCE_OF("prediction")};
     raise_with(rig, EVIDENCE);
     pass(rig, 10);
     assert_int_equal(rig->runner.runs, 1);
-    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, &err), 0);
+    (void)raise_for(rig, "prediction", EVIDENCE_OF("prediction"));
     pass(rig, 10);
     assert_int_equal(rig->runner.runs, 2);
     assert_non_null(strstr(rig->runner.seen, "prediction"));
@@ -442,6 +451,7 @@ static void it_waits_for_a_quiet_moment(void **state)
 UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(another_cause_is_left_alone, set_up),
            RIGGED(what_does_not_help_is_tried_twice_and_escalated_once, set_up),
+           RIGGED(an_alert_that_opens_again_is_fixed_again, set_up),
            RIGGED(what_another_alert_causes_is_left_alone, set_up),
            RIGGED(attempts_count_over_a_restart, set_up),
            RIGGED(nothing_runs_while_it_is_off, set_up),
