@@ -94,6 +94,13 @@ lacks() { # FILE TEXT
 
 # ---- a separate, real systemd: boot_systemd STAGE, then in_it COMMAND... runs inside it
 
+# -o: what is built is installed as it is. Without it, make would build once more, for a BUILD of another
+# name, and replace the binary while other tests run it.
+make_in() { # TARGET FOLDER: make install or uninstall with this DESTDIR
+    make -s -C "$here/../.." --no-print-directory -o build "$1" BUILD="$(dirname "$BUILD_DIR")" \
+        DESTDIR="$2" PREFIX=/usr/local
+}
+
 skip_all() { # WHAT WHY
     tap_skip "$1" "$2"
     tap_end

@@ -6,8 +6,7 @@ tap_start "$@"
 needs_systemd "deploys under a real systemd"
 [ -x /usr/bin/python3 ] || skip_all "deploys under a real systemd" "no python3 for the service"
 stage=$WORK/stage
-make -s -C "$here/../.." --no-print-directory install BUILD="$(dirname "$BUILD_DIR")" \
-    DESTDIR="$stage" PREFIX=/usr/local > "$WORK/install" 2>&1
+make_in install "$stage" > "$WORK/install" 2>&1
 
 # ---- releases of the web service and of nightdesk
 "$ND" release key "$WORK/release.key" > "$WORK/public"

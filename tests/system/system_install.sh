@@ -2,14 +2,12 @@
 # make install and make uninstall into a temporary folder; the manual pages and the completion.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
-source=$(cd "$(dirname "$0")/../.." && pwd)
 root=$WORK/root
 
 mkdir -p "$root/etc/nightdesk" "$root/usr/local/bin"
 echo mine > "$root/etc/nightdesk/nightdesk.yaml"
 (cd "$root" && find . | sort) > "$WORK/before"
-# -o: what is built already is installed as it is.
-make -s -C "$source" -o build BUILD="$(dirname "$BUILD_DIR")" DESTDIR="$root" install > "$WORK/out" 2>&1
+make_in install "$root" > "$WORK/out" 2>&1
 tap_check "make install succeeds" test $? -eq 0
 [ -s "$WORK/out" ] && tap_show "$WORK/out"
 share=$root/usr/local/share
@@ -77,7 +75,7 @@ BASH
     tap_check "a folder after its option" completes 'a folder\n' nightdesk do --state ''
     tap_check "nothing where a number belongs" completes '' nightdesk audit --hours ''
     # Without those that only run by themselves.
-    grep -l '^channels: \[\]' "$source"/commands/*.yaml | sed 's|.*/||; s|\.yaml$||' > "$WORK/hidden"
+    grep -l '^channels: \[\]' "$here/../../commands"/*.yaml | sed 's|.*/||; s|\.yaml$||' > "$WORK/hidden"
     "$ND" docs commands | sed -n 's|^### /\([a-z_0-9]*\).*|\1|p' | grep -vxF -f "$WORK/hidden" |
         sort > "$WORK/commands"
     { cat "$WORK/commands" && "$ND" do --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p'; } > "$WORK/all"
@@ -103,7 +101,7 @@ else
     tap_skip "completion in zsh" "not installed"
 fi
 
-make -s -C "$source" -o build BUILD="$(dirname "$BUILD_DIR")" DESTDIR="$root" uninstall > "$WORK/out" 2>&1
+make_in uninstall "$root" > "$WORK/out" 2>&1
 tap_check "make uninstall succeeds" test $? -eq 0
 (cd "$root" && find . ! -type d | sort) > "$WORK/after"
 echo ./etc/nightdesk/nightdesk.yaml > "$WORK/kept"

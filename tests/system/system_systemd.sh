@@ -6,15 +6,10 @@ needs_systemd "nightdesk under a real systemd"
 
 # ---- what is installed
 stage=$WORK/stage
-make -s -C "$here/../.." --no-print-directory install BUILD="$(dirname "$BUILD_DIR")" \
-    DESTDIR="$stage" PREFIX=/usr/local > "$WORK/install" 2>&1
+make_in install "$stage" > "$WORK/install" 2>&1
 tap_check "make install" test $? -eq 0
 tap_show "$WORK/install"
 cp "$BUILD_DIR/system/freeze_thread" "$stage/usr/local/bin/"
-make_in() { # TARGET FOLDER
-    make -s -C "$here/../.." --no-print-directory "$1" BUILD="$(dirname "$BUILD_DIR")" \
-        DESTDIR="$2" PREFIX=/usr/local
-}
 again=$WORK/again
 mkdir -p "$again/etc/polkit-1/rules.d"
 echo "// mine" > "$again/etc/polkit-1/rules.d/50-nightdesk.rules"

@@ -158,8 +158,7 @@ tap_check "500 services cost little" test $result -eq 0
 # ---- units that crash
 needs_systemd "crashes under a real systemd"
 stage=$WORK/stage
-make -s -C "$here/../.." --no-print-directory install BUILD="$(dirname "$BUILD_DIR")" \
-    DESTDIR="$stage" PREFIX=/usr/local > "$WORK/install" 2>&1
+make_in install "$stage" > "$WORK/install" 2>&1
 mkdir -p "$stage/etc/nightdesk" "$stage/etc/systemd/system" "$stage/etc/polkit-1/rules.d" \
     "$stage/usr/local/bin"
 cp "$WORK/speed.py" "$stage/usr/local/bin/"
