@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ground.h"
-#include "pointer.h"
+#include "proof/pointer.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
 

@@ -4,7 +4,7 @@
 #include "io/secret.h"
 #include "model/model_json.h"
 #include "model/plain_text.h"
-#include "pointer.h"
+#include "proof/pointer.h"
 #include "subject.h"
 
 #include <stdlib.h>

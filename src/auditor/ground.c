@@ -2,10 +2,10 @@
 
 #include "base/check.h"
 #include "claim.h"
-#include "pointer.h"
-#include "proof.h"
-#include "prose.h"
-#include "quantity.h"
+#include "proof/pointer.h"
+#include "proof/proof.h"
+#include "proof/prose.h"
+#include "proof/quantity.h"
 #include "report/rate.h"
 #include "subject.h"
 

@@ -17,7 +17,7 @@
 
 #include "finding.h"
 #include "io/json.h"
-#include "quantity.h"
+#include "proof/quantity.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 #include "subject.h"
 
 #include "base/check.h"
-#include "pointer.h"
+#include "proof/pointer.h"
+#include "proof/proof.h"
 
 #include <string.h>
 
@@ -23,19 +24,6 @@ struct str subject_name(const struct finding *finding)
 
 /* ------------------------------------------------------------------ from the pointers */
 
-/* Whether a step names a row: "trade-17", "order-nd-1-5", or anything in capitals, such as a symbol
- * or a veto's code. */
-bool subject_is_row(struct str step)
-{
-    const char *dash = memchr(step.ptr, '-', step.len);
-    bool upper = step.len > 1;
-    for (size_t i = 0; i < step.len; i++) {
-        upper &= step.ptr[i] < 'a' || step.ptr[i] > 'z';
-    }
-    bool letter = step.len > 0 && step.ptr[0] >= 'A' && step.ptr[0] <= 'Z';
-    return (dash != NULL && dash > step.ptr) || (upper && letter);
-}
-
 static bool has_step(const char *pointer, struct str wanted)
 {
     struct str rest = str_c(pointer), step;
@@ -55,7 +43,7 @@ void subject_complete(struct finding *finding)
     (void)str_copy(STR_LIT(BOT), finding->subject, sizeof(finding->subject));
     struct str rest = str_c(finding->evidence_count > 0 ? finding->evidence[0].pointer : ""), step;
     while (str_split(&rest, '/', &step)) {
-        bool common = subject_is_row(step) && step.len < sizeof(finding->subject);
+        bool common = proof_is_row(step) && step.len < sizeof(finding->subject);
         for (int i = 1; i < finding->evidence_count && common; i++) {
             common = has_step(finding->evidence[i].pointer, step);
         }

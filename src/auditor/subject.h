@@ -16,7 +16,5 @@ void subject_complete(struct finding *finding);
 /* Whether the report has the subject outside its untrusted texts, and a cited figure is about it.
  */
 bool subject_is_cited(struct json_object *report, const struct finding *finding);
-/* Whether a step of a pointer names a row: "trade-17", "BTC-USD", "RISK_COOLDOWN". */
-bool subject_is_row(struct str step);
 /* Without "service:" and the like in front. */
 struct str subject_name(const struct finding *finding);

@@ -15,12 +15,12 @@
 
 #include "../../src/auditor/answer.h"
 #include "../../src/auditor/ground.h"
-#include "../../src/auditor/proof.h"
-#include "../../src/auditor/quantity.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "io/file.h"
 #include "io/json_out.h"
+#include "proof/proof.h"
+#include "proof/quantity.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#include "proof.h"
+#include "proof/proof.h"
 
 #include "base/check.h"
-#include "pointer.h"
+#include "proof/pointer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,25 +93,23 @@ static void add_settings(struct proof *proof, const char *path, struct json_obje
 }
 
 struct proof *proof_new(struct json_object *report, const struct proof_names *names,
-                        const struct finding *finding)
+                        const struct finding_evidence *evidence, int count)
 {
     static const char *const settings[] = {"/settings", "/limits"};
     struct proof *proof = calloc(1, sizeof(*proof));
     ASSERT(proof != NULL);
     proof->report = report;
     proof->names = names;
-    proof->finding = finding;
-    for (int i = 0; i < finding->evidence_count; i++) {
+    for (int i = 0; i < count; i++) {
         struct json_object *value = NULL;
-        const struct finding_evidence *evidence = &finding->evidence[i];
-        if (evidence->verified && pointer_find(report, evidence->pointer, &value)) {
-            add_value(proof, evidence->pointer, value);
+        if (evidence[i].verified && pointer_find(report, evidence[i].pointer, &value)) {
+            add_value(proof, evidence[i].pointer, value);
         }
     }
     proof->evidence_count = proof->count;
-    for (int i = 0; i < finding->evidence_count; i++) {
-        if (finding->evidence[i].verified) {
-            add_rate(proof, finding->evidence[i].pointer);
+    for (int i = 0; i < count; i++) {
+        if (evidence[i].verified) {
+            add_rate(proof, evidence[i].pointer);
         }
     }
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
@@ -199,7 +197,18 @@ static void collect(struct json_object *value, int depth, struct buf *out)
 void proof_names_init(struct proof_names *names, struct json_object *report)
 {
     buf_init(&names->text, NAMES_MAX_BYTES);
+    proof_names_add(names, report);
+}
+
+void proof_names_add(struct proof_names *names, struct json_object *report)
+{
     collect(report, 0, &names->text);
+}
+
+void proof_names_add_text(struct proof_names *names, struct str text)
+{
+    add_lower(&names->text, text);
+    buf_add_char(&names->text, '\n');
 }
 
 void proof_names_release(struct proof_names *names)
@@ -213,4 +222,17 @@ bool proof_knows_name(const struct proof_names *names, struct str word)
     add_lower(&needle, word);
     return memchr(word.ptr, '\n', word.len) == NULL &&
            has_word(buf_str(&names->text), buf_str(&needle));
+}
+
+/* Whether a step names a row: "trade-17", "order-nd-1-5", or anything in capitals, such as a symbol
+ * or a veto's code. */
+bool proof_is_row(struct str step)
+{
+    const char *dash = memchr(step.ptr, '-', step.len);
+    bool upper = step.len > 1;
+    for (size_t i = 0; i < step.len; i++) {
+        upper &= step.ptr[i] < 'a' || step.ptr[i] > 'z';
+    }
+    bool letter = step.len > 0 && step.ptr[0] >= 'A' && step.ptr[0] <= 'Z';
+    return (dash != NULL && dash > step.ptr) || (upper && letter);
 }

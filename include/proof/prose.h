@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "quantity.h"
+#include "proof/quantity.h"
 
 #include <stddef.h>
 
@@ -87,3 +87,5 @@ bool prose_is_near(const struct prose *prose, int figure, struct prose_near near
                    const char *const *words);
 /* Whether one of the words is in the figure's sentence. */
 bool prose_in_sentence(const struct prose *prose, int figure, const char *const *words);
+/* The text of the figure's sentence. */
+struct str prose_sentence(const struct prose *prose, int figure);

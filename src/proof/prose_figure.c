@@ -1,6 +1,6 @@
 /* From tokens to figures: numbers with their units, and number words. */
 #include "base/check.h"
-#include "prose.h"
+#include "proof/prose.h"
 
 #include <string.h>
 

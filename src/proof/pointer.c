@@ -1,4 +1,4 @@
-#include "pointer.h"
+#include "proof/pointer.h"
 
 #include "base/buf.h"
 #include "base/check.h"

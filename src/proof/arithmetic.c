@@ -1,4 +1,4 @@
-#include "claim_arithmetic.h"
+#include "proof/arithmetic.h"
 
 #include "base/check.h"
 #include "report/rate.h"
@@ -203,7 +203,8 @@ static bool token_is(const struct prose *p, int at, const char *text)
 }
 
 /* "3 losses (7 - 4)", "7 - 4 = 3", "3 = 7 - 4". */
-bool claim_is_written_out(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+bool arithmetic_is_written_out(const struct proof *proof, const struct prose *p, int i,
+                               struct arithmetic *ret)
 {
     const struct prose_figure *f = &p->figures[i];
     struct term term;
@@ -223,8 +224,11 @@ bool claim_is_written_out(const struct proof *proof, const struct prose *p, int 
         proven = (opens || equals) && evaluate(proof, p, i + 1, &term, &last, &whole) &&
                  (equals || token_is(p, p->figures[last].last + 1, ")")) && shows_term(f, term);
     }
-    *ret_few |=
-        proven && whole > 0 && whole < RATE_FEW_SAMPLES && f->shown.unit.dimension == DIMENSION_PCT;
+    if (proven) {
+        ret->how = "written out";
+        ret->few |=
+            whole > 0 && whole < RATE_FEW_SAMPLES && f->shown.unit.dimension == DIMENSION_PCT;
+    }
     return proven;
 }
 
@@ -265,6 +269,27 @@ enum relation {
     RELATION_FACTOR,
     RELATION_PER
 };
+
+static const char *relation_name(enum relation relation)
+{
+    switch (relation) {
+    case RELATION_SUM:
+        return "sum";
+    case RELATION_DIFFERENCE:
+        return "difference";
+    case RELATION_SHARE:
+        return "share";
+    case RELATION_RISE:
+        return "rise";
+    case RELATION_FALL:
+        return "fall";
+    case RELATION_FACTOR:
+        return "ratio";
+    case RELATION_PER:
+        return "average";
+    }
+    return "";
+}
 
 static bool relates(const struct prose_figure *f, enum relation relation,
                     const struct proof_value *a, const struct proof_value *b)
@@ -342,7 +367,8 @@ static unsigned relations_of(const struct prose *p, int i)
     return found;
 }
 
-bool claim_is_related(const struct proof *proof, const struct prose *p, int i, bool *ret_few)
+bool arithmetic_is_related(const struct proof *proof, const struct prose *p, int i,
+                           struct arithmetic *ret)
 {
     const struct prose_figure *f = &p->figures[i];
     const struct proof_value *values[USED_MAX];
@@ -356,7 +382,10 @@ bool claim_is_related(const struct proof *proof, const struct prose *p, int i, b
                     !relates(f, (enum relation)r, values[a], values[b])) {
                     continue;
                 }
-                *ret_few |= r == RELATION_SHARE && values[b]->unit.dimension == DIMENSION_NONE &&
+                ret->how = relation_name((enum relation)r);
+                ret->a = values[a];
+                ret->b = values[b];
+                ret->few |= r == RELATION_SHARE && values[b]->unit.dimension == DIMENSION_NONE &&
                             values[b]->value < RATE_FEW_SAMPLES;
                 return true;
             }
@@ -368,11 +397,15 @@ bool claim_is_related(const struct proof *proof, const struct prose *p, int i, b
         sum += base_of(values[a]);
         alike &= same_kind(values[0], values[a]);
     }
-    return alike && (relations & 1u << RELATION_SUM) != 0 &&
-           unit_fits(values[0]->unit, f->shown.unit) && shows(f, sum);
+    bool summed = alike && (relations & 1u << RELATION_SUM) != 0 &&
+                  unit_fits(values[0]->unit, f->shown.unit) && shows(f, sum);
+    if (summed) {
+        ret->how = relation_name(RELATION_SUM);
+    }
+    return summed;
 }
 
-bool claim_operand(const struct proof *proof, const struct prose *p, int figure)
+bool arithmetic_operand(const struct proof *proof, const struct prose *p, int figure)
 {
     char before = figure > 0 ? operator_behind(p, figure - 1) : '\0';
     char behind = operator_behind(p, figure);
@@ -380,10 +413,11 @@ bool claim_operand(const struct proof *proof, const struct prose *p, int figure)
     if ((before == '\0' && behind == '\0') || !read_operand(proof, &p->figures[figure], &term)) {
         return false;
     }
-    bool few = false, shown = false; /* "x 100" and "/ 24" only if the result is there, and right */
+    struct arithmetic result = {0};
+    bool shown = false; /* "x 100" and "/ 24" only if the result is there, and right */
     for (int r = figure - OPERANDS_MAX; r <= figure + OPERANDS_MAX && term.is_constant; r++) {
-        shown |=
-            r >= 0 && r < p->figure_count && r != figure && claim_is_written_out(proof, p, r, &few);
+        shown |= r >= 0 && r < p->figure_count && r != figure &&
+                 arithmetic_is_written_out(proof, p, r, &result);
     }
     if (term.is_constant) {
         return shown && (before == '*' || before == '/');

@@ -1,4 +1,4 @@
-#include "quantity.h"
+#include "proof/quantity.h"
 
 #include "base/check.h"
 

@@ -1,7 +1,8 @@
 /*
- * proof.h: the figures that a finding may state: its evidence, and what stands beside it.
+ * proof.h: the figures that a text may state because a report has them: those that it cites, and
+ * what stands beside them.
  *
- *     struct proof *proof = proof_new(report, &names, &finding);
+ *     struct proof *proof = proof_new(report, &names, finding.evidence, finding.evidence_count);
  *     for (int i = 0; i < proof->count; i++) use(&proof->values[i]);
  *     proof_free(proof);
  *
@@ -11,8 +12,10 @@
  */
 #pragma once
 
-#include "finding.h"
-#include "quantity.h"
+#include "base/buf.h"
+#include "io/json.h"
+#include "model/finding.h"
+#include "proof/quantity.h"
 
 #define PROOF_VALUES_MAX   (FINDING_EVIDENCE_MAX * 5)
 #define PROOF_SETTINGS_MAX 256
@@ -28,12 +31,13 @@ struct proof_names {
     struct buf text;
 };
 void proof_names_init(struct proof_names *names, struct json_object *report);
+void proof_names_add(struct proof_names *names, struct json_object *report); /* another one */
+void proof_names_add_text(struct proof_names *names, struct str text);
 void proof_names_release(struct proof_names *names);
 
 struct proof {
     struct json_object *report;
     const struct proof_names *names;
-    const struct finding *finding;
     int count;
     int evidence_count; /* values that are cited themselves; they come first */
     struct proof_value values[PROOF_VALUES_MAX];
@@ -41,9 +45,9 @@ struct proof {
     struct proof_value settings[PROOF_SETTINGS_MAX];
 };
 
-/* Report, names and finding must outlive it. */
+/* Report and names must outlive it. */
 struct proof *proof_new(struct json_object *report, const struct proof_names *names,
-                        const struct finding *finding);
+                        const struct finding_evidence *evidence, int count);
 void proof_free(struct proof *proof);
 
 /* The unit of the report's value at the pointer: amounts are in /account/currency. */
@@ -54,3 +58,5 @@ struct json_object *proof_rate_at(struct json_object *report, const char *pointe
 bool proof_knows_name(const struct proof_names *names, struct str word);
 /* Whether a text contains the word, not as a part of a longer word or number, in any case. */
 bool proof_has_word(struct str text, struct str word);
+/* Whether a step of a pointer names a row: "trade-17", "BTC-USD", "RISK_COOLDOWN". */
+bool proof_is_row(struct str step);

@@ -1,6 +1,6 @@
-#include "../../../src/auditor/prose.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "proof/prose.h"
 #include "unit/unit.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "prose.h"
+#include "proof/prose.h"
 
 #include "base/check.h"
 
@@ -281,6 +281,21 @@ bool prose_in_sentence(const struct prose *prose, int figure, const char *const 
         }
     }
     return false;
+}
+
+struct str prose_sentence(const struct prose *p, int i)
+{
+    int sentence = p->tokens[p->figures[i].first].sentence;
+    int from = p->figures[i].first, to = p->figures[i].last;
+    while (from > 0 && p->tokens[from - 1].sentence == sentence) {
+        from--;
+    }
+    while (to + 1 < p->token_count && p->tokens[to + 1].sentence == sentence) {
+        to++;
+    }
+    const char *begin = p->tokens[from].text.ptr;
+    struct str last = p->tokens[to].text;
+    return str_n(begin, (size_t)(last.ptr + last.len - begin));
 }
 
 /* ------------------------------------------------------------------ figures */

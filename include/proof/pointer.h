@@ -1,6 +1,5 @@
 /*
- * pointer.h: JSON Pointers of audit reports, across the versions of the report. Private to this
- * module.
+ * pointer.h: JSON Pointers of audit reports, across the versions of the report.
  *
  *     if (!pointer_find(report, "/account/realised", &value)) …;  // finds /account/realised_pnl
  *     pointer_general("/trades/recent/trade-17/pnl_usd", subject, text);  //
@@ -12,8 +11,8 @@
  */
 #pragma once
 
-#include "finding.h"
 #include "io/json.h"
+#include "model/finding.h"
 
 /* As json_pointer, for a pointer of this or a former version. */
 bool pointer_find(struct json_object *report, const char *pointer, struct json_object **ret);

@@ -1,0 +1,323 @@
+#include "proof/match.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROW_SIZE 64
+
+/* ------------------------------------------------------------------ signs */
+
+static const char *const loss_words[] = {
+    "loss",     "losses",   "lost",    "lose",      "loses",     "losing", "down",  "drawdown",
+    "negative", "minus",    "deficit", "fell",      "fall",      "falls",  "drop",  "drops",
+    "dropped",  "cost",     "costs",   "decrease",  "decreased", "short",  "below", "behind",
+    "under",    "declined", "paid",    "shortfall", NULL};
+
+static bool has_any(const char *text, const char *const *parts)
+{
+    for (; *parts != NULL; parts++) {
+        if (strstr(text, *parts) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the figure can be of a value with this sign: the value is what it is compared with. */
+bool match_signed(const struct prose *p, int i, const struct proof_value *v)
+{
+    static const char *const lost[] = {"lost", "lose", "loses", "losing", "loss", NULL};
+    static const char *const costs[] = {"loss",    "fee",      "cost",       "drawdown",
+                                        "funding", "slippage", "difference", NULL};
+    const struct prose_figure *f = &p->figures[i];
+    struct quantity shown = f->shown;
+    if (v->value < 0 && f->sign == 0) {
+        return prose_is_near(p, i, (struct prose_near){5, 3}, loss_words) &&
+               quantity_is(-v->value, v->unit, &shown);
+    }
+    if (v->value > 0 && v->unit.dimension == DIMENSION_MONEY && f->sign == 0 &&
+        !has_any(v->pointer, costs) && prose_is_near(p, i, (struct prose_near){2, 0}, lost)) {
+        return false;
+    }
+    shown.value *= f->sign < 0 ? -1 : 1;
+    return quantity_is(v->value, v->unit, &shown);
+}
+
+/* ------------------------------------------------------------------ what is counted */
+
+/* Whether a word ("losing") and a part of a key ("losses") have the same stem. */
+static bool same_stem(struct str word, struct str part)
+{
+    size_t len = word.len < 4 ? word.len : 4;
+    if (word.len < 3 || part.len < 3) {
+        return false;
+    }
+    if (str_equal_nocase(word, "won")) {
+        word = STR_LIT("win");
+    }
+    if (str_equal_nocase(str_n(word.ptr, 3), "los") ||
+        str_equal_nocase(str_n(word.ptr, 3), "win")) {
+        len = 3;
+    }
+    char stem[8];
+    (void)str_copy(str_n(word.ptr, len), stem, sizeof(stem));
+    return part.len >= len && str_equal_nocase(str_n(part.ptr, len), stem);
+}
+
+bool match_key_has(struct str step, struct str word)
+{
+    struct str part;
+    while (str_split(&step, '_', &part)) {
+        if (same_stem(word, part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the value counts what the word names: by its key, or the key above a mere "count". */
+static bool counts(const struct proof_value *v, struct str word)
+{
+    static const char *const mere[] = {"/count", "/n",     "/k",     "/number",   "/all",
+                                       "/total", "/table", "/state", "/snapshot", NULL};
+    const char *last = strrchr(v->pointer, '/');
+    if (last == NULL || match_key_has(str_c(last + 1), word)) {
+        return last != NULL;
+    }
+    for (const char *const *m = mere; *m != NULL; m++) {
+        if (strcmp(last, *m) == 0) {
+            const char *from = last;
+            while (from > v->pointer && from[-1] != '/') {
+                from--;
+            }
+            return match_key_has(str_n(from, (size_t)(last - from)), word);
+        }
+    }
+    return false;
+}
+
+/* Whether a word of the noun, or one of the two behind it, names what the value counts. */
+bool match_is_named(const struct prose *p, int i, const struct proof_value *v)
+{
+    const struct prose_figure *f = &p->figures[i];
+    struct str noun = f->noun, word;
+    while (str_word(&noun, &word)) {
+        if (counts(v, word)) {
+            return true;
+        }
+    }
+    struct str end = {f->noun.ptr + f->noun.len, 0};
+    int seen = 0;
+    for (int t = f->last + 1; t < p->token_count && seen < 2; t++) {
+        if (p->tokens[t].text.ptr < end.ptr) {
+            continue;
+        }
+        if (p->tokens[t].kind != PROSE_WORD) {
+            break;
+        }
+        if (counts(v, p->tokens[t].text)) {
+            return true;
+        }
+        seen++;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ direct */
+
+static bool ends_with(const struct proof_value *v, const char *step)
+{
+    return strcmp(strrchr(v->pointer, '/') + 1, step) == 0;
+}
+
+/* "4 of 7" and "4 out of 7": the figure is a part of the one behind it. */
+bool match_is_part(const struct prose *p, int i)
+{
+    if (i + 1 >= p->figure_count) {
+        return false;
+    }
+    const struct prose_figure *f = &p->figures[i];
+    const struct prose_figure *next = &p->figures[i + 1];
+    struct str between = p->tokens[f->last + 1].text;
+    bool of = next->first == f->last + 2 && str_equal_nocase(between, "of");
+    bool of_the = next->first == f->last + 3 &&
+                  (str_equal_nocase(between, "out") || str_equal_nocase(between, "of"));
+    return (of || of_the) && f->kind == PROSE_NUMBER && next->kind == PROSE_NUMBER &&
+           f->shown.unit.dimension != DIMENSION_PCT;
+}
+
+/* Whether "n =" is in front of the figure. */
+static bool is_equated(const struct prose *p, int i, const char *letter)
+{
+    int first = p->figures[i].first;
+    return first >= 2 && str_equal_c(p->tokens[first - 1].text, "=") &&
+           str_equal_c(p->tokens[first - 2].text, letter);
+}
+
+/* The other parts of a cited rate are its own only where the words say so: "4 of 7", "n = 7", "over
+ * 7 trades", "(95 % interval 64 to 81 %)". */
+static bool is_said_part(const struct prose *p, int i, const struct proof_value *v)
+{
+    static const char *const interval[] = {"interval", "intervals", "confidence",
+                                           "bounds",   "bound",     NULL};
+    static const char *const size[] = {"of", "over", "out", "among", NULL};
+    if (ends_with(v, "low_pct") || ends_with(v, "high_pct")) {
+        return prose_in_sentence(p, i, interval);
+    }
+    if (ends_with(v, "k")) {
+        return match_is_part(p, i) || is_equated(p, i, "k");
+    }
+    if (ends_with(v, "pct")) {
+        return p->figures[i].shown.unit.dimension == DIMENSION_PCT;
+    }
+    return is_equated(p, i, "n") || prose_is_near(p, i, (struct prose_near){2, 0}, size) ||
+           (i > 0 && match_is_part(p, i - 1));
+}
+
+/* ------------------------------------------------------------------ of which row */
+
+/* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */
+bool match_mentions(struct str sentence, struct str row)
+{
+    char spaced[ROW_SIZE];
+    const char *dash = memchr(row.ptr, '-', row.len);
+    if (proof_has_word(sentence, row)) {
+        return true;
+    }
+    if (dash == NULL || !str_copy(row, spaced, sizeof(spaced))) {
+        return false;
+    }
+    spaced[dash - row.ptr] = ' ';
+    return proof_has_word(sentence, str_c(spaced));
+}
+
+/* Whether the value is of a row of a table ("BTC-USD"), and the sentence is about another row of
+ * that table ("ETH-USD lost …") without naming this one. */
+static bool is_of_other_row(const struct proof *proof, const struct prose *p, int i,
+                            const struct proof_value *v)
+{
+    struct str sentence = prose_sentence(p, i);
+    struct str rest = str_c(v->pointer), step;
+    while (str_split(&rest, '/', &step)) {
+        struct json_object *table = NULL;
+        struct str path = str_n(v->pointer, (size_t)(step.ptr - v->pointer));
+        path.len -= path.len > 0 ? 1 : 0;
+        if (!proof_is_row(step) || match_mentions(sentence, step) ||
+            !json_pointer(proof->report, path, &table) || !json_is_object(table)) {
+            continue;
+        }
+        json_object_object_foreach(table, key, row)
+        {
+            (void)row;
+            struct str other = str_c(key);
+            if (!str_equal(other, step) && proof_is_row(other) && match_mentions(sentence, other)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The index of the value that the figure states, from `from` on; -1: none. */
+static int find_value(const struct proof *proof, const struct prose *p, int i, int from)
+{
+    const struct prose_figure *f = &p->figures[i];
+    bool named = false;
+    for (int k = 0; k < proof->count && f->noun.len > 0; k++) {
+        named |= match_is_named(p, i, &proof->values[k]);
+    }
+    for (int k = from; k < proof->count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        bool open = k < proof->evidence_count || is_said_part(p, i, v);
+        if ((is_equated(p, i, "n") && !ends_with(v, "n")) ||
+            (is_equated(p, i, "k") && !ends_with(v, "k"))) {
+            continue;
+        }
+        if (open && (!named || match_is_named(p, i, v)) && match_signed(p, i, v) &&
+            !is_of_other_row(proof, p, i, v)) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+/* The figure must be another value than the one that it is a part of. */
+bool match_is_direct(const struct proof *proof, const struct prose *p, int i)
+{
+    int found = find_value(proof, p, i, 0);
+    if (found < 0 || !match_is_part(p, i)) {
+        return found >= 0;
+    }
+    int whole = find_value(proof, p, i + 1, 0);
+    if (whole == found) {
+        int other = find_value(proof, p, i, found + 1);
+        return other >= 0 || find_value(proof, p, i + 1, whole + 1) >= 0;
+    }
+    return p->figures[i].shown.value <= p->figures[i + 1].shown.value;
+}
+
+/* "half", "two thirds": a percentage, or a part of the same rate. */
+bool match_is_share(const struct proof *proof, const struct prose_figure *f)
+{
+    for (int k = 0; k < proof->count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        if (v->unit.dimension == DIMENSION_PCT && !ends_with(v, "low_pct") &&
+            !ends_with(v, "high_pct") && v->value >= 100 * f->low * f->shown.value &&
+            v->value <= 100 * f->high * f->shown.value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "all trades", "always": the evidence has a share of all or of nothing, a zero, or one count
+ * twice. */
+bool match_is_whole(const struct proof *proof)
+{
+    for (int k = 0; k < proof->count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        bool bound = ends_with(v, "low_pct") || ends_with(v, "high_pct");
+        if (!bound && (v->value == 0 || (v->unit.dimension == DIMENSION_PCT && v->value == 100))) {
+            return true;
+        }
+        for (int m = 0; m < k; m++) {
+            const struct proof_value *other = &proof->values[m];
+            if (v->unit.dimension == DIMENSION_NONE && other->unit.dimension == DIMENSION_NONE &&
+                v->value == other->value && !bound) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ times */
+
+bool match_is_time(struct str text, const struct prose_figure *f)
+{
+    int64_t us = 0;
+    if (text.len < 10 || !clock_parse_iso(text, &us)) {
+        return false;
+    }
+    AUTO_BUF struct buf iso = BUF_INIT(64);
+    clock_add_iso(&iso, us, false);
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    if (sscanf(iso.data, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) !=
+        6) {
+        return false;
+    }
+    if (f->kind == PROSE_HOUR) {
+        return text.len > 10 && f->minute == 60 * hour + minute &&
+               (f->second < 0 || f->second == second);
+    }
+    if (f->text.len > 10 && f->year != 0 && memchr(f->text.ptr, ':', f->text.len) != NULL) {
+        /* With a time, which must be the same as far as it is written. */
+        size_t len = f->text.len < 19 ? f->text.len : 19;
+        return strncmp(iso.data, f->text.ptr, 10) == 0 && iso.len >= len &&
+               strncmp(iso.data + 11, f->text.ptr + 11, len - 11) == 0;
+    }
+    return f->day == day && f->month == month && (f->year == 0 || f->year == year);
+}
