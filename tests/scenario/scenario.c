@@ -7,7 +7,8 @@
  * scene.c), before (steps before the daemon starts), steps. With `daemon: none` no daemon is
  * started; with `daemon: does_not_poll` the start does not wait for a poll. `violation` is a text
  * that every violation of the fakes must contain to be accepted. steps.c has the steps. Prints TAP.
- * PARALLEL scenarios run at a time, each in its own process, because they mostly wait. One that
+ * PARALLEL scenarios run at a time, each in its own process, because they mostly wait; those with
+ * `long: true` begin first, so that no long one is left at the end. One that
  * fails only because the ops loop was away for too long runs once more at the end, alone: other
  * scenarios and a busy disk can hold a loop, too, but not twice in the same place.
  */
@@ -28,14 +29,31 @@
 #include <unistd.h>
 
 #define CASES_MAX 256
-#define PARALLEL  6
+#define PARALLEL  8
 
-static int by_name(const void *a, const void *b)
+struct scenario {
+    char *name; /* of its file, without .yaml; on the heap */
+    bool is_long;
+};
+
+static int by_length_and_name(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct scenario *one = a, *other = b;
+    int order = (int)other->is_long - (int)one->is_long;
+    return order != 0 ? order : strcmp(one->name, other->name);
 }
 
-static size_t list_cases(const char *folder, char *ret[CASES_MAX])
+/* A file that cannot be parsed fails when it runs. */
+static bool is_long(const char *folder, const char *file)
+{
+    char path[512];
+    AUTO_YAML struct yaml *doc = NULL;
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+    return yaml_parse_file(path, &doc, NULL) == 0 &&
+           str_equal_c(yaml_text(yaml_get(yaml_root(doc), "long")), "true");
+}
+
+static size_t list_cases(const char *folder, struct scenario ret[CASES_MAX])
 {
     size_t count = 0;
     DIR *dir = opendir(folder);
@@ -45,11 +63,12 @@ static size_t list_cases(const char *folder, char *ret[CASES_MAX])
     for (const struct dirent *e = readdir(dir); e != NULL && count < CASES_MAX; e = readdir(dir)) {
         size_t len = strlen(e->d_name);
         if (len > 5 && strcmp(e->d_name + len - 5, ".yaml") == 0) {
-            ret[count++] = strndup(e->d_name, len - 5);
+            ret[count++] =
+                (struct scenario){strndup(e->d_name, len - 5), is_long(folder, e->d_name)};
         }
     }
     (void)closedir(dir);
-    qsort(ret, count, sizeof(*ret), by_name);
+    qsort(ret, count, sizeof(*ret), by_length_and_name);
     return count;
 }
 
@@ -161,7 +180,7 @@ static void end_one(struct job *jobs, size_t count)
     }
 }
 
-/* Prints a job's result; results are printed in the order of the names. */
+/* Prints a job's result; results are printed in the order in which the jobs began. */
 static void show(struct job *job, const char *name, size_t number)
 {
     char line[4096];
@@ -178,13 +197,14 @@ static void show(struct job *job, const char *name, size_t number)
     (void)fclose(job->out);
 }
 
-static size_t run_all(const char *binary, const char *folder, char **names, size_t count)
+static size_t run_all(const char *binary, const char *folder, const struct scenario *cases,
+                      size_t count)
 {
     struct job jobs[CASES_MAX] = {0};
     size_t begun = 0, shown = 0, running = 0, failed = 0;
     while (shown < count) {
         if (begun < count && running < PARALLEL) {
-            begin(&jobs[begun], binary, folder, names[begun], begun + 1, false);
+            begin(&jobs[begun], binary, folder, cases[begun].name, begun + 1, false);
             begun++;
             running++;
             continue;
@@ -192,15 +212,15 @@ static size_t run_all(const char *binary, const char *folder, char **names, size
         end_one(jobs, begun);
         running--;
         for (; shown < begun && jobs[shown].pid == -1; shown++) {
-            show(&jobs[shown], names[shown], shown + 1);
+            show(&jobs[shown], cases[shown].name, shown + 1);
             failed += jobs[shown].outcome == BAD ? 1 : 0;
         }
     }
     for (size_t i = 0; i < count; i++) {
         if (jobs[i].outcome == AWAY) {
-            begin(&jobs[i], binary, folder, names[i], i + 1, true);
+            begin(&jobs[i], binary, folder, cases[i].name, i + 1, true);
             end_one(&jobs[i], 1);
-            show(&jobs[i], names[i], i + 1);
+            show(&jobs[i], cases[i].name, i + 1);
             failed += jobs[i].outcome == GOOD ? 0 : 1;
         }
     }
@@ -209,7 +229,7 @@ static size_t run_all(const char *binary, const char *folder, char **names, size
 
 int main(int argc, char **argv)
 {
-    char *names[CASES_MAX];
+    struct scenario cases[CASES_MAX];
     char binary[4096];
     struct err err = {0};
     if (argc < 3 || realpath(argv[1], binary) == NULL || secret_init(&err) < 0) {
@@ -218,18 +238,18 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     log_set_level(LOG_LEVEL_ERROR);
-    size_t all = list_cases(argv[2], names), count = 0;
+    size_t all = list_cases(argv[2], cases), count = 0;
     for (size_t i = 0; i < all; i++) {
-        if (is_wanted(names[i], argv + 3, argc - 3)) {
-            names[count++] = names[i];
+        if (is_wanted(cases[i].name, argv + 3, argc - 3)) {
+            cases[count++] = cases[i];
         } else {
-            free(names[i]);
+            free(cases[i].name);
         }
     }
-    size_t failed = run_all(binary, argv[2], names, count);
+    size_t failed = run_all(binary, argv[2], cases, count);
     (void)printf("1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
-        free(names[i]);
+        free(cases[i].name);
     }
     return count == 0 || failed > 0 ? 1 : 0;
 }
