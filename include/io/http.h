@@ -55,8 +55,11 @@ struct http_request {
     bool certificate;           /* fills expires_us; needs a new connection */
     bool connect_only;          /* a TCP connection to the URL's host and port, without a proxy; it
                                  * is closed at once, and the status is 0 */
-    int body_fd;                /* > 0: the body is written to this file, and is empty in the
-                                   response; the caller closes it, after the call */
+    /* Called from the loop, before the callback, with the whole body so far each time some of it
+     * has arrived; it may cancel the call. NULL: only the callback gets the body. */
+    void (*on_body)(struct str body, int status, void *userdata);
+    int body_fd; /* > 0: the body is written to this file, and is empty in the
+                    response; the caller closes it, after the call */
 };
 
 /* Tells the caller whether it may repeat the request. */

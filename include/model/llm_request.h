@@ -19,7 +19,9 @@
 
 #include "base/dec.h"
 #include "base/err.h"
+#include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct json_object;
@@ -30,11 +32,22 @@ struct llm_request {
     struct json_object *schema; /* JSON Schema of the answer (borrowed); NULL: free text */
     const char *model;          /* NULL: as configured */
     int64_t max_tokens;         /* 0: as configured */
+    /* A conversation of several rounds, in place of user: [{"role", "content"}] as the API takes
+     * it, from a person first and last (borrowed). */
+    struct json_object *messages;
+    struct json_object
+        *tools;         /* [{"name", "description", "input_schema"}] (borrowed); NULL: none */
+    bool no_more_tools; /* of a conversation with tools: the model has to answer now */
+    /* Called with all text so far each time more of it arrives; an attempt that is repeated begins
+     * anew. NULL: the answer comes as a whole. */
+    void (*on_text)(struct str text, void *userdata);
 };
 
 struct llm_answer {
-    struct err err;         /* ERR_NONE: text is the whole answer; else why there is no answer */
-    const char *text;       /* "" if there is an error */
+    struct err err;   /* ERR_NONE: text is the whole answer; else why there is no answer */
+    const char *text; /* "" if there is an error; with a tool to use, it may be "" as well */
+    struct json_object
+        *content;           /* the blocks of the message (borrowed); NULL if there is an error */
     const char *model;      /* the model that answered, else the requested one */
     const char *request_id; /* of the API, for its support; "" if unknown */
     const char *stop_reason;

@@ -21,6 +21,7 @@ struct http_call {
     size_t body_len;
     size_t body_sent;
     http_fn fn;
+    void (*on_body)(struct str body, int status, void *userdata);
     void *userdata;
     struct buf body;
     struct buf header_text; /* "name\0value\0…" of the final response */
@@ -63,6 +64,10 @@ static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdat
     if (buf_failed(&call->body)) {
         call->too_large = true;
         return 0; /* aborts the transfer */
+    }
+    if (call->on_body != NULL) {
+        call->t.news = true;
+        loop_defer(call->t.http->deferred);
     }
     return size * count;
 }
@@ -226,6 +231,15 @@ static void call_free(struct http_call *call)
 static void discard(struct transfer *t)
 {
     call_free((struct http_call *)t);
+}
+
+/* Some of the body has arrived. The callback may cancel the call, which frees the body. */
+static void report(struct transfer *t)
+{
+    const struct http_call *call = (const struct http_call *)t;
+    long status = 0;
+    (void)curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    call->on_body(buf_str(&call->body), (int)status, call->userdata);
 }
 
 static void deliver(struct transfer *t)
@@ -496,7 +510,9 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     struct http_call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
     transfer_init(&call->t, http, deliver, discard);
+    call->t.report = report;
     call->fn = fn;
+    call->on_body = request->on_body;
     call->userdata = userdata;
     call->fd = request->body_fd;
     call->tls = strncasecmp(request->url, "https://", 8) == 0;

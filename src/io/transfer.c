@@ -164,6 +164,10 @@ static void on_deferred(void *userdata)
         if (t->done) {
             t->finish(t);
             t = http->transfers;
+        } else if (t->news) {
+            t->news = false;
+            t->report(t);
+            t = http->transfers;
         } else {
             t = t->next;
         }

@@ -80,6 +80,7 @@ struct transfer {
     struct transfer *previous;
     transfer_fn finish;  /* releases and frees it */
     transfer_fn discard; /* the same, without a callback */
+    transfer_fn report;  /* after `news`: tells how far it is, and may free it; NULL: never */
     CURL *easy;
     bool added;                       /* to the multi handle */
     struct resolver_query *query;     /* while the host is being resolved */
@@ -92,6 +93,7 @@ struct transfer {
     int64_t timeout_ms;
     int64_t connect_ms;
     bool connected; /* curl waits for bytes, not for the connection */
+    bool news; /* report is due */
     bool done;
     CURLcode code;
     char curl_why[CURL_ERROR_SIZE]; /* may quote the URL: looked at, never shown */

@@ -4,270 +4,64 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "fake_claude_internal.h"
 #include "io/json.h"
-#include "io/web.h"
+#include "io/json_out.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define QUEUE_MAX    64
-#define HEADERS_MAX  8
-#define REQUESTS_MAX 64
-#define WRONG_KEY    "no key, or a wrong one"
-
-struct scripted {
-    int status;
-    char *headers[HEADERS_MAX + 1];
-    char *content_type;
-    char *body;
-    char *text; /* instead of body: a text that is expanded and wrapped in a message */
-    char *stop_reason;
-    int64_t delay_ms;
-    size_t cut_bytes;
-    bool hang;
-};
-
-struct fake_claude {
-    struct web *web;
-    pthread_mutex_t lock; /* protects everything below (server's and test's thread) */
-    struct scripted queue[QUEUE_MAX];
-    size_t first, count;
-    size_t requests;
-    char *bodies[REQUESTS_MAX];
-    struct web_request *held[REQUESTS_MAX];
-    size_t held_count;
-    struct buf violations;
-    char *violations_copy;
-    char *cached; /* the last rules that were marked for the cache */
-};
-
-__attribute__((format(printf, 2, 3))) static void violate(struct fake_claude *fake,
-                                                          const char *format, ...)
-{
-    buf_addf(&fake->violations, "request %zu: ", fake->requests);
-    va_list args;
-    va_start(args, format);
-    buf_addv(&fake->violations, format, args);
-    va_end(args);
-    buf_add_char(&fake->violations, '\n');
-}
-
-/* ------------------------------------------------------------------ request checks */
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        if (strcmp(word, *words) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The keywords that structured outputs support; minimum, maxLength, maxItems, pattern … are not. */
-static const char *const schema_words[] = {
-    "type",   "properties",  "required", "additionalProperties",
-    "enum",   "const",       "anyOf",    "allOf",
-    "$ref",   "$defs",       "items",    "minItems",
-    "format", "description", "title",    NULL};
-
-static void check_schema(struct fake_claude *fake, struct json_object *schema, int depth)
-{
-    if (!json_is_object(schema) || depth > 12) {
-        violate(fake, "schema is not an object, or too deep");
-        return;
-    }
-    bool object = strcmp(json_text(schema, "type"), "object") == 0;
-    if (object && json_truth(schema, "additionalProperties", true)) {
-        violate(fake, "schema object without additionalProperties:false");
-    }
-    json_object_object_foreach(schema, key, value)
-    {
-        if (!is_one_of(key, schema_words)) {
-            violate(fake, "schema keyword %s is not supported", key);
-        } else if (strcmp(key, "items") == 0) {
-            check_schema(fake, value, depth + 1);
-        } else if (strcmp(key, "minItems") == 0 && json_object_get_int64(value) > 1) {
-            violate(fake, "schema minItems above 1");
-        } else if (strcmp(key, "anyOf") == 0 || strcmp(key, "allOf") == 0) {
-            for (size_t i = 0; i < json_len(value); i++) {
-                check_schema(fake, json_item(value, i), depth + 1);
-            }
-        } else if (strcmp(key, "properties") == 0 || strcmp(key, "$defs") == 0) {
-            json_object_object_foreach(value, name, inner)
-            {
-                (void)name;
-                check_schema(fake, inner, depth + 1);
-            }
-        }
-    }
-    const struct json_object *required = json_get(schema, "required");
-    for (size_t i = 0; i < json_len(required); i++) {
-        const char *name = json_value_str(json_item(required, i)).ptr;
-        if (json_get(json_get(schema, "properties"), name) == NULL) {
-            violate(fake, "schema requires %s, which is not a property", name);
-        }
-    }
-}
-
-/* Every member of an object must be one of these. */
-static void check_members(struct fake_claude *fake, const char *where, struct json_object *object,
-                          const char *const *known)
-{
-    if (!json_is_object(object)) {
-        violate(fake, "%s: an object is expected", where);
-        return;
-    }
-    json_object_object_foreach(object, key, value)
-    {
-        (void)value;
-        if (!is_one_of(key, known)) {
-            violate(fake, "%s.%s: Extra inputs are not permitted", where, key);
-        }
-    }
-}
-
-/* Text blocks, as in system and in the content of a message. */
-static void check_blocks(struct fake_claude *fake, const char *where, struct json_object *blocks)
-{
-    static const char *const block[] = {"type", "text", "cache_control", "citations", NULL};
-    static const char *const control[] = {"type", "ttl", NULL};
-    static const char *const ttls[] = {"", "5m", "1h", NULL};
-    int marked = 0;
-    for (size_t i = 0; i < json_len(blocks); i++) {
-        struct json_object *item = json_item(blocks, i);
-        struct json_object *cache = json_get(item, "cache_control");
-        check_members(fake, where, item, block);
-        if (strcmp(json_text(item, "type"), "text") != 0 || json_text(item, "text")[0] == '\0') {
-            violate(fake, "%s: block %zu is not a text", where, i);
-        }
-        if (cache != NULL) {
-            marked++;
-            check_members(fake, "cache_control", cache, control);
-            if (strcmp(json_text(cache, "type"), "ephemeral") != 0 ||
-                !is_one_of(json_text(cache, "ttl"), ttls)) {
-                violate(fake, "%s: cache_control is not ephemeral for 5m or 1h", where);
-            }
-        }
-    }
-    if (marked > 4) {
-        violate(fake, "%s: more than 4 cache breakpoints", where);
-    }
-}
-
-static void check_messages(struct fake_claude *fake, const struct json_object *messages)
-{
-    if (json_len(messages) == 0) {
-        violate(fake, "messages is empty");
-    }
-    for (size_t i = 0; i < json_len(messages); i++) {
-        static const char *const members[] = {"role", "content", NULL};
-        struct json_object *message = json_item(messages, i);
-        check_members(fake, "messages", message, members);
-        const char *expected = i % 2 == 0 ? "user" : "assistant";
-        if (strcmp(json_text(message, "role"), expected) != 0) {
-            violate(fake, "message %zu is not from %s", i, expected);
-        }
-        struct json_object *content = json_get(message, "content");
-        check_blocks(fake, "content", content);
-        if (json_text(message, "content")[0] == '\0' && json_len(content) == 0) {
-            violate(fake, "message %zu has no content", i);
-        }
-    }
-    if (json_len(messages) % 2 == 0) {
-        violate(fake, "the last message is not from user (prefill)");
-    }
-}
-
-static void check_body(struct fake_claude *fake, struct json_object *body)
-{
-    static const char *const known[] = {
-        "model",         "max_tokens", "messages",       "system", "tools",         "tool_choice",
-        "output_config", "thinking",   "stop_sequences", "stream", "cache_control", "metadata",
-        "service_tier",  NULL};
-    if (!json_is_object(body)) {
-        violate(fake, "body is not a JSON object");
-        return;
-    }
-    check_members(fake, "body", body, known);
-    if (json_text(body, "model")[0] == '\0') {
-        violate(fake, "model is missing");
-    }
-    if (json_i64(body, "max_tokens", 0) <= 0) {
-        violate(fake, "max_tokens is not above 0");
-    }
-    check_messages(fake, json_get(body, "messages"));
-    check_blocks(fake, "system", json_get(body, "system"));
-    static const char *const config_members[] = {"effort", "format", NULL};
-    static const char *const format_members[] = {"type", "schema", NULL};
-    struct json_object *config = json_get(body, "output_config");
-    struct json_object *format = json_get(config, "format");
-    if (config != NULL) {
-        check_members(fake, "output_config", config, config_members);
-    }
-    if (format != NULL) {
-        check_members(fake, "format", format, format_members);
-        if (strcmp(json_text(format, "type"), "json_schema") != 0) {
-            violate(fake, "output_config.format.type is not json_schema");
-        }
-        check_schema(fake, json_get(format, "schema"), 0);
-    }
-}
-
-static void check_request(struct fake_claude *fake, const struct web_request *request)
-{
-    if (!str_equal_c(web_method(request), "POST") ||
-        !str_equal_c(web_path(request), "/v1/messages")) {
-        violate(fake, "%.*s %.*s instead of POST /v1/messages", STR_ARG(web_method(request)),
-                STR_ARG(web_path(request)));
-    }
-    if (!str_starts(web_header(request, "content-type"), "application/json")) {
-        violate(fake, "content-type is not application/json");
-    }
-    if (!str_equal_c(web_header(request, "anthropic-version"), FAKE_CLAUDE_VERSION)) {
-        violate(fake, "anthropic-version is not " FAKE_CLAUDE_VERSION);
-    }
-    if (!str_equal_c(web_header(request, "x-api-key"), FAKE_CLAUDE_KEY) &&
-        !str_equal_c(web_header(request, "authorization"), "Bearer " FAKE_CLAUDE_KEY)) {
-        violate(fake, WRONG_KEY);
-    }
-    if (strstr(web_body(request).ptr, FAKE_CLAUDE_KEY) != NULL) {
-        violate(fake, "the key is in the body");
-    }
-    AUTO_JSON struct json_object *body = NULL;
-    struct err err = {0};
-    if (json_parse(web_body(request), &JSON_LIMITS_DEFAULT, &body, &err) < 0) {
-        violate(fake, "body is not JSON: %s", err.context);
-        return;
-    }
-    check_body(fake, body);
-}
-
 /* ------------------------------------------------------------------ answers */
 
-/* The report between the marks of the first message; NULL if there is none. */
-static struct json_object *report_of(const struct web_request *request)
+/* What is between the marks of a text; NULL if there is nothing. */
+static struct json_object *data_of(struct str text)
 {
-    AUTO_JSON struct json_object *body = NULL;
-    if (json_parse(web_body(request), &JSON_LIMITS_DEFAULT, &body, NULL) < 0) {
-        return NULL;
-    }
-    const char *content = json_text(json_at(body, "/messages/0"), "content");
-    const char *from = strstr(content, "<untrusted_data>");
+    const char *from = strstr(text.ptr, "<untrusted_data>");
     const char *to = from != NULL ? strstr(from, "</untrusted_data>") : NULL;
     if (to == NULL) {
         return NULL;
     }
     from += strlen("<untrusted_data>");
-    struct json_object *report = NULL;
-    (void)json_parse(str_trim(str_n(from, (size_t)(to - from))), &JSON_LIMITS_DEFAULT, &report,
-                     NULL);
-    return report;
+    struct json_object *data = NULL;
+    (void)json_parse(str_trim(str_n(from, (size_t)(to - from))), &JSON_LIMITS_DEFAULT, &data, NULL);
+    return data;
 }
 
-static void expand(const char *text, struct json_object *report, struct buf *out)
+/* Adds the JSON text of the value that a pointer names in one text of the request. */
+static bool add_value_of(struct str text, struct str pointer, struct buf *out)
+{
+    AUTO_JSON struct json_object *data = data_of(text);
+    struct json_object *value = NULL;
+    bool found = data != NULL && json_pointer(data, pointer, &value);
+    if (found) {
+        json_add_text(out, value);
+    }
+    return found;
+}
+
+/* The last text that has it first. */
+static bool add_value(const struct json_object *asked, struct str pointer, struct buf *out)
+{
+    const struct json_object *messages = json_get(asked, "messages");
+    for (size_t m = json_len(messages); m-- > 0;) {
+        const struct json_object *content = json_get(json_item(messages, m), "content");
+        if (add_value_of(json_value_str(content), pointer, out)) {
+            return true;
+        }
+        for (size_t i = json_len(content); i-- > 0;) {
+            const struct json_object *block = json_item(content, i);
+            if (add_value_of(json_str(block, "content"), pointer, out) ||
+                add_value_of(json_str(block, "text"), pointer, out)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void expand(const char *text, const struct json_object *asked, struct buf *out)
 {
     for (;;) {
         const char *open = strstr(text, "{{/");
@@ -276,11 +70,10 @@ static void expand(const char *text, struct json_object *report, struct buf *out
             buf_add_c(out, text);
             return;
         }
-        struct json_object *value = NULL;
-        struct str pointer = str_n(open + 2, (size_t)(shut - open - 2));
-        if (report != NULL && json_pointer(report, pointer, &value)) {
+        AUTO_BUF struct buf value = BUF_INIT(4096);
+        if (add_value(asked, str_n(open + 2, (size_t)(shut - open - 2)), &value)) {
             buf_add(out, text, (size_t)(open - text));
-            json_add_text(out, value);
+            buf_add_str(out, buf_str(&value));
         } else {
             buf_add(out, text, (size_t)(shut + 2 - text));
         }
@@ -314,30 +107,216 @@ static struct cache_use cached(struct fake_claude *fake, const struct json_objec
     return use;
 }
 
-static void add_message(struct fake_claude *fake, const struct scripted *answer,
-                        const struct web_request *request, struct buf *out)
+static void add_blocks(struct fake_claude *fake, const struct scripted *answer,
+                       const struct json_object *asked, struct json_out *out)
 {
-    AUTO_JSON struct json_object *report = report_of(request);
-    AUTO_JSON struct json_object *asked = NULL;
-    (void)json_parse(web_body(request), &JSON_LIMITS_DEFAULT, &asked, NULL);
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
-    const struct cache_use cache = cached(fake, asked);
-    expand(answer->text, report, &text);
-    buf_add_c(out, "{\"id\":\"msg_fake\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
-    buf_add_json(out, json_str(asked, "model"));
-    buf_add_c(out, "\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"\","
-                   "\"signature\":\"c2ln\"},{\"type\":\"text\",\"text\":\"");
-    buf_add_json(out, buf_str(&text));
-    buf_addf(out,
-             "\"}],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"stop_details\":%s,"
-             "\"usage\":{\"input_tokens\":%d,\"output_tokens\":340,"
-             "\"cache_creation_input_tokens\":%d,\"cache_read_input_tokens\":%d}}",
-             answer->stop_reason,
-             strcmp(answer->stop_reason, "refusal") == 0
-                 ? "{\"type\":\"refusal\",\"category\":\"cyber\",\"explanation\":null}"
-                 : "null",
-             1200 - cache.written - cache.read, cache.written, cache.read);
+    expand(answer->text, asked, &text);
+    json_out_object(out, NULL);
+    json_out_text(out, "type", "thinking");
+    json_out_text(out, "thinking", THOUGHT);
+    json_out_text(out, "signature", SIGNATURE);
+    json_out_end(out);
+    if (text.len > 0) {
+        json_out_object(out, NULL);
+        json_out_text(out, "type", "text");
+        json_out_str(out, "text", buf_str(&text));
+        json_out_end(out);
+    }
+    for (size_t i = 0; i < FAKE_CLAUDE_TOOLS_MAX && answer->tools[i][0] != NULL; i++) {
+        char id[32];
+        AUTO_JSON struct json_object *input = NULL;
+        AUTO_BUF struct buf expanded = BUF_INIT(64 * 1024);
+        expand(answer->tools[i][1], asked, &expanded);
+        ASSERT(json_parse(buf_str(&expanded), &JSON_LIMITS_DEFAULT, &input, NULL) == 0);
+        (void)pthread_mutex_lock(&fake->lock);
+        (void)snprintf(id, sizeof(id), "toolu_fake_%zu", ++fake->used_id);
+        (void)pthread_mutex_unlock(&fake->lock);
+        json_out_object(out, NULL);
+        json_out_text(out, "type", "tool_use");
+        json_out_text(out, "id", id);
+        json_out_text(out, "name", answer->tools[i][0]);
+        json_out_value(out, "input", input);
+        json_out_end(out);
+    }
 }
+
+static void add_usage(struct json_out *out, const struct cache_use *cache, int64_t output)
+{
+    json_out_object(out, "usage");
+    json_out_i64(out, "input_tokens", 1200 - cache->written - cache->read);
+    json_out_i64(out, "output_tokens", output);
+    json_out_i64(out, "cache_creation_input_tokens", cache->written);
+    json_out_i64(out, "cache_read_input_tokens", cache->read);
+    json_out_end(out);
+}
+
+static struct json_object *make_message(struct fake_claude *fake, const struct scripted *answer,
+                                        const struct json_object *asked)
+{
+    struct json_object *message = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(message);
+    const struct cache_use cache = cached(fake, asked);
+    json_out_text(&out, "id", "msg_fake");
+    json_out_text(&out, "type", "message");
+    json_out_text(&out, "role", "assistant");
+    json_out_text(&out, "model", json_text(asked, "model"));
+    json_out_array(&out, "content");
+    add_blocks(fake, answer, asked, &out);
+    json_out_end(&out);
+    json_out_text(&out, "stop_reason", answer->stop_reason);
+    json_out_null(&out, "stop_sequence");
+    if (strcmp(answer->stop_reason, "refusal") == 0) {
+        json_out_object(&out, "stop_details");
+        json_out_text(&out, "type", "refusal");
+        json_out_text(&out, "category", "cyber");
+        json_out_null(&out, "explanation");
+        json_out_end(&out);
+    } else {
+        json_out_null(&out, "stop_details");
+    }
+    add_usage(&out, &cache, 340);
+    return message;
+}
+
+/* ------------------------------------------------------------------ events */
+
+/* An answer on its way. */
+struct sending {
+    struct http_pieces_request *request;
+    const struct scripted *answer;
+    struct buf events; /* not sent yet */
+    size_t count;
+    size_t break_at; /* the event that is the last one */
+    bool broken;
+};
+
+static void flush(struct sending *s, bool all)
+{
+    size_t piece = s->answer->piece_bytes > 0 ? s->answer->piece_bytes : s->events.len;
+    size_t done = 0;
+    while (done < s->events.len && (all || s->events.len - done >= piece)) {
+        size_t len = s->events.len - done < piece ? s->events.len - done : piece;
+        if (!http_pieces_add(s->request, str_n(s->events.data + done, len))) {
+            s->broken = true;
+            break;
+        }
+        done += len;
+        if (s->answer->piece_ms > 0) {
+            (void)usleep((useconds_t)(s->answer->piece_ms * USEC_PER_MSEC));
+        }
+    }
+    memmove(s->events.data, s->events.data + done, s->events.len - done);
+    buf_truncate(&s->events, s->events.len - done);
+}
+
+__attribute__((format(printf, 3, 4))) static void send_event(struct sending *s, const char *type,
+                                                             const char *format, ...)
+{
+    if (s->broken) {
+        return;
+    }
+    va_list args;
+    buf_addf(&s->events, "event: %s\ndata: {\"type\":\"%s\"", type, type);
+    va_start(args, format);
+    buf_addv(&s->events, format, args);
+    va_end(args);
+    buf_add_c(&s->events, "}\n\n");
+    s->count++;
+    s->broken = s->answer->breaks != FAKE_CLAUDE_WHOLE && s->count >= s->break_at;
+    flush(s, false);
+}
+
+/* In deltas of about eight bytes, each of whole characters. */
+static void send_deltas(struct sending *s, size_t index, const char *type, const char *member,
+                        struct str text)
+{
+    while (text.len > 0) {
+        size_t len = text.len < 8 ? text.len : 8;
+        while (len < text.len && ((unsigned char)text.ptr[len] & 0xc0) == 0x80) {
+            len++;
+        }
+        AUTO_BUF struct buf escaped = BUF_INIT(256);
+        buf_add_json(&escaped, str_n(text.ptr, len));
+        send_event(s, "content_block_delta",
+                   ",\"index\":%zu,\"delta\":{\"type\":\"%s\",\"%s\":\"%s\"}", index, type, member,
+                   escaped.data);
+        text = str_n(text.ptr + len, text.len - len);
+    }
+}
+
+static void send_block(struct sending *s, size_t index, struct json_object *block)
+{
+    const char *type = json_text(block, "type");
+    AUTO_BUF struct buf input = BUF_INIT(64 * 1024);
+    if (strcmp(type, "tool_use") == 0) {
+        json_add_text(&input, json_get(block, "input"));
+        send_event(s, "content_block_start",
+                   ",\"index\":%zu,\"content_block\":{\"type\":\"tool_use\",\"id\":\"%s\","
+                   "\"name\":\"%s\",\"input\":{}}",
+                   index, json_text(block, "id"), json_text(block, "name"));
+        send_deltas(s, index, "input_json_delta", "partial_json", buf_str(&input));
+    } else if (strcmp(type, "thinking") == 0) {
+        send_event(s, "content_block_start",
+                   ",\"index\":%zu,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\","
+                   "\"signature\":\"\"}",
+                   index);
+        send_deltas(s, index, "thinking_delta", "thinking", json_str(block, "thinking"));
+        send_deltas(s, index, "signature_delta", "signature", json_str(block, "signature"));
+    } else {
+        send_event(s, "content_block_start",
+                   ",\"index\":%zu,\"content_block\":{\"type\":\"text\",\"text\":\"\"}", index);
+        send_deltas(s, index, "text_delta", "text", json_str(block, "text"));
+    }
+    send_event(s, "content_block_stop", ",\"index\":%zu", index);
+}
+
+static void send_events(struct sending *s, struct json_object *message)
+{
+    AUTO_BUF struct buf usage = BUF_INIT(4096);
+    AUTO_BUF struct buf details = BUF_INIT(4096);
+    const struct json_object *content = json_get(message, "content");
+    json_add_text(&usage, json_get(message, "usage"));
+    json_add_text(&details, json_get(message, "stop_details"));
+    send_event(s, "message_start",
+               ",\"message\":{\"id\":\"msg_fake\",\"type\":\"message\",\"role\":\"assistant\","
+               "\"model\":\"%s\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
+               "\"usage\":%s}",
+               json_text(message, "model"), usage.data);
+    send_event(s, "ping", "%s", "");
+    send_event(s, "something_new", "%s", ",\"index\":0");
+    for (size_t i = 0; i < json_len(content); i++) {
+        send_block(s, i, json_item(content, i));
+    }
+    send_event(s, "message_delta",
+               ",\"delta\":{\"stop_reason\":\"%s\",\"stop_sequence\":null,\"stop_details\":%s},"
+               "\"usage\":{\"output_tokens\":340}",
+               json_text(message, "stop_reason"), details.data);
+    send_event(s, "message_stop", "%s", "");
+}
+
+static void send_stream(struct fake_claude *fake, const struct scripted *answer,
+                        struct http_pieces_request *request, const struct json_object *asked,
+                        const char *const *headers)
+{
+    AUTO_JSON struct json_object *message = make_message(fake, answer, asked);
+    struct sending s = {.request = request, .answer = answer};
+    buf_init(&s.events, (size_t)4 << 20);
+    s.break_at = 6 + strlen(answer->text) / 16; /* in the middle of the text */
+    http_pieces_begin(request, 200, "text/event-stream; charset=utf-8", headers);
+    send_events(&s, message);
+    if (answer->breaks == FAKE_CLAUDE_ERROR) {
+        buf_add_c(&s.events, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+                             "\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n");
+    }
+    flush(&s, true);
+    buf_release(&s.events);
+    if (answer->breaks != FAKE_CLAUDE_CLOSES) {
+        http_pieces_end(request);
+    }
+}
+
+/* ------------------------------------------------------------------ sending */
 
 static void scripted_release(struct scripted *answer)
 {
@@ -348,11 +327,15 @@ static void scripted_release(struct scripted *answer)
     free(answer->body);
     free(answer->text);
     free(answer->stop_reason);
+    for (size_t i = 0; i < FAKE_CLAUDE_TOOLS_MAX; i++) {
+        free(answer->tools[i][0]);
+        free(answer->tools[i][1]);
+    }
     *answer = (struct scripted){0};
 }
 
 static void send_answer(struct fake_claude *fake, const struct scripted *answer,
-                        struct web_request *request, size_t number)
+                        struct http_pieces_request *request, size_t number)
 {
     char id[48];
     (void)snprintf(id, sizeof(id), "request-id: req_fake_%zu", number);
@@ -361,8 +344,18 @@ static void send_answer(struct fake_claude *fake, const struct scripted *answer,
         headers[i + 1] = answer->headers[i];
     }
     AUTO_BUF struct buf body = BUF_INIT((size_t)8 << 20);
+    AUTO_JSON struct json_object *asked = NULL;
+    (void)json_parse(http_pieces_body(request), &JSON_LIMITS_DEFAULT, &asked, NULL);
+    if (answer->delay_ms > 0) {
+        (void)usleep((useconds_t)(answer->delay_ms * USEC_PER_MSEC));
+    }
+    if (answer->text != NULL && json_truth(asked, "stream", false)) {
+        send_stream(fake, answer, request, asked, headers);
+        return;
+    }
     if (answer->text != NULL) {
-        add_message(fake, answer, request, &body);
+        AUTO_JSON struct json_object *message = make_message(fake, answer, asked);
+        json_add_text(&body, message);
     } else {
         buf_add_c(&body, answer->body != NULL ? answer->body : "");
     }
@@ -370,15 +363,11 @@ static void send_answer(struct fake_claude *fake, const struct scripted *answer,
     if (answer->cut_bytes > 0 && answer->cut_bytes < bytes.len) {
         bytes.len = answer->cut_bytes;
     }
-    if (answer->delay_ms > 0) {
-        (void)usleep((useconds_t)(answer->delay_ms * USEC_PER_MSEC));
-    }
-    web_answer(request, &(struct web_answer){.status = answer->status != 0 ? answer->status : 200,
-                                             .content_type = answer->content_type != NULL
-                                                                 ? answer->content_type
-                                                                 : "application/json",
-                                             .headers = headers,
-                                             .body = bytes});
+    http_pieces_begin(request, answer->status != 0 ? answer->status : 200,
+                      answer->content_type != NULL ? answer->content_type : "application/json",
+                      headers);
+    (void)http_pieces_add(request, bytes);
+    http_pieces_end(request);
 }
 
 /* As the API does: a wrong key and an invalid request are refused, and take no scripted answer. */
@@ -394,15 +383,16 @@ static struct scripted refusal(const struct fake_claude *fake, size_t from)
     return (struct scripted){.status = key ? 401 : 400, .body = buf_detach(&body)};
 }
 
-static void on_request(struct web_request *request, void *userdata)
+static void on_request(struct http_pieces_request *request, void *userdata)
 {
     struct fake_claude *fake = userdata;
     (void)pthread_mutex_lock(&fake->lock);
     size_t number = fake->requests;
     size_t from = fake->violations.len;
-    check_request(fake, request);
+    fake_claude_check(fake, request);
     if (number < REQUESTS_MAX) {
-        fake->bodies[number] = strndup(web_body(request).ptr, web_body(request).len);
+        fake->bodies[number] =
+            strndup(http_pieces_body(request).ptr, http_pieces_body(request).len);
     }
     struct scripted answer = {0};
     if (fake->violations.len > from) {
@@ -413,20 +403,17 @@ static void on_request(struct web_request *request, void *userdata)
         fake->first = (fake->first + 1) % QUEUE_MAX;
         fake->count--;
     } else {
-        violate(fake, "the queue of answers is empty");
+        fake_claude_violate(fake, "the queue of answers is empty");
         answer.status = 500;
         answer.headers[0] = strdup("x-should-retry: false");
         answer.body = strdup("{\"type\":\"error\",\"error\":{\"type\":\"api_error\","
                              "\"message\":\"the queue of answers is empty\"}}");
     }
     fake->requests++;
-    if (answer.hang) {
-        ASSERT(fake->held_count < REQUESTS_MAX);
-        web_hold(request);
-        fake->held[fake->held_count++] = request;
-    }
     (void)pthread_mutex_unlock(&fake->lock);
-    if (!answer.hang) {
+    if (answer.hang) {
+        http_pieces_hold(request);
+    } else {
         send_answer(fake, &answer, request, number);
     }
     scripted_release(&answer);
@@ -440,10 +427,7 @@ int fake_claude_start(struct fake_claude **ret)
     ASSERT(fake != NULL);
     (void)pthread_mutex_init(&fake->lock, NULL);
     buf_init(&fake->violations, 64 * 1024);
-    int rc = web_start(&(struct web_options){.handler = on_request,
-                                             .userdata = fake,
-                                             .max_body_bytes = (size_t)2 << 20},
-                       &fake->web, NULL);
+    int rc = http_pieces_start(on_request, fake, &fake->server);
     if (rc < 0) {
         fake_claude_stop(fake);
         return rc;
@@ -457,10 +441,7 @@ void fake_claude_stop(struct fake_claude *fake)
     if (fake == NULL) {
         return;
     }
-    web_stop(fake->web);
-    for (size_t i = 0; i < fake->held_count; i++) {
-        web_answer_c(fake->held[i], 503, "");
-    }
+    http_pieces_stop(fake->server);
     for (size_t i = 0; i < QUEUE_MAX; i++) {
         scripted_release(&fake->queue[i]);
     }
@@ -476,7 +457,7 @@ void fake_claude_stop(struct fake_claude *fake)
 
 uint16_t fake_claude_port(const struct fake_claude *fake)
 {
-    return web_port(fake->web);
+    return http_pieces_port(fake->server);
 }
 
 static char *copy(const char *text)
@@ -508,11 +489,27 @@ void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answe
     push(fake, s);
 }
 
+void fake_claude_say(struct fake_claude *fake, const struct fake_claude_message *message)
+{
+    bool tools = message->tools[0].name != NULL;
+    const char *reason = message->stop_reason;
+    struct scripted s = {.text = strdup(message->text != NULL ? message->text : ""),
+                         .stop_reason = strdup(reason != NULL ? reason
+                                               : tools        ? "tool_use"
+                                                              : "end_turn"),
+                         .piece_ms = message->piece_ms,
+                         .piece_bytes = message->piece_bytes,
+                         .breaks = message->breaks};
+    for (size_t i = 0; i < FAKE_CLAUDE_TOOLS_MAX && message->tools[i].name != NULL; i++) {
+        s.tools[i][0] = strdup(message->tools[i].name);
+        s.tools[i][1] = strdup(message->tools[i].input);
+    }
+    push(fake, s);
+}
+
 void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason)
 {
-    push(fake,
-         (struct scripted){.text = strdup(text),
-                           .stop_reason = strdup(stop_reason != NULL ? stop_reason : "end_turn")});
+    fake_claude_say(fake, &(struct fake_claude_message){.text = text, .stop_reason = stop_reason});
 }
 
 void fake_claude_fail(struct fake_claude *fake, int status, const char *type)
