@@ -30,11 +30,19 @@ struct ops_store;
 struct pool;
 struct access;
 
-enum channel { CHANNEL_CONSOLE, CHANNEL_TELEGRAM, CHANNEL_SOCKET, CHANNEL_HTTP, CHANNEL_SCHEDULE };
+enum channel {
+    CHANNEL_CONSOLE,
+    CHANNEL_TELEGRAM,
+    CHANNEL_SOCKET,
+    CHANNEL_HTTP,
+    CHANNEL_SCHEDULE,
+    CHANNEL_ASSISTANT /* the assistant reads something for a person, with that person's role */
+};
 enum role { ROLE_NONE, ROLE_READ_ONLY, ROLE_OPERATOR, ROLE_ADMIN };
 
-const char *channel_name(enum channel c); /* "console" "telegram" "socket" "http" "schedule" */
-const char *role_name(enum role r);       /* "none" "read_only" "operator" "admin" */
+/* "console" "telegram" "socket" "http" "schedule" "assistant" */
+const char *channel_name(enum channel c);
+const char *role_name(enum role r); /* "none" "read_only" "operator" "admin" */
 bool role_parse(struct str s, enum role *ret);
 bool channel_parse(struct str s, enum channel *ret);
 

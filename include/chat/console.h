@@ -61,5 +61,8 @@ void console_stop(struct console *console);
 int console_output_error(const struct console *console);
 /* Prints a reply that is not in the outbox; used when ops.db cannot be written. */
 void console_print_unstored(struct console *console, const struct reply *reply);
+/* Shows the end of an answer that is being written above the input line, in place of what it showed
+ * of it before; on a terminal only. */
+bool console_stream(struct console *console, const struct reply *reply);
 /* The outbox has changed. Cheap. */
 void console_wake(struct console *console);

@@ -38,6 +38,7 @@ struct ops_store;
 struct pool;
 struct reply;
 struct runner;
+struct runner_stream;
 struct telegram;
 
 struct telegram_options {
@@ -106,6 +107,9 @@ struct telegram_unstored {
  * and retried until it is delivered, refused or the process ends. False: not connected, or too many
  * are waiting. */
 bool telegram_send_unstored(struct telegram *telegram, const struct telegram_unstored *unstored);
+/* Shows an answer that is being written as a draft. False: not in this chat, or the server knows no
+ * drafts. */
+bool telegram_stream(struct telegram *telegram, const struct runner_stream *stream);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
 /* "" until getMe is answered. */
 const char *telegram_bot_name(const struct telegram *telegram);

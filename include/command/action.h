@@ -47,6 +47,10 @@ struct action {
     enum action_effect effect;
     enum role lowest; /* a manifest may require a higher role, not a lower one */
     bool emergency;   /* only manifests that require the emergency grant may use it */
+    /* A reading action that the assistant may run for a person (commands all of whose steps are
+     * such are its tools): its reply holds nothing that must not leave the machine, and it is
+     * short. */
+    bool assistant;
     /* Stops or pauses trading, so it runs even while ops.db cannot be written. The run is recorded
      * as soon as that is possible, and the reply says so. */
     bool safe_side;
@@ -156,5 +160,8 @@ void *action_state(const struct action_call *call);
  * message. */
 __attribute__((format(printf, 2, 3))) void action_progress(struct action_call *call,
                                                            const char *format, ...);
+/* Shows the text of an answer that is being written, all of it so far, as the progress of the run.
+ */
+void action_stream(struct action_call *call, struct str text);
 /* Ends a pending call. err NULL or ERR_NONE means success. */
 void action_finish(struct action_call *call, const struct err *err);

@@ -62,6 +62,15 @@ struct runner_unstored {
     const struct reply *reply;
 };
 
+/* An answer that is being written. */
+struct runner_stream {
+    enum channel channel;
+    int64_t chat_id;
+    int64_t thread_id;
+    int64_t run_id;
+    const struct reply *reply; /* all of it so far */
+};
+
 /* A run that changes something: it begins, or its end is stored. */
 struct runner_note {
     int64_t run_id;
@@ -92,6 +101,10 @@ struct runner_options {
      * cannot send now. May be NULL. */
     bool (*deliver)(const struct runner_unstored *unstored, void *userdata);
     void *deliver_userdata;
+    /* Shows an answer that is being written, which is not a message yet. False: the channel cannot,
+     * and a message is edited instead. May be NULL. */
+    bool (*stream)(const struct runner_stream *stream, void *userdata);
+    void *stream_userdata;
     /* A run has ended and its end is stored as run_id (0: a run that only reads, without a row).
      * `call` identifies the run: it is the call that its actions were given. May be NULL. */
     void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
@@ -115,6 +128,13 @@ struct runner_options {
     void *odd_row_userdata;
 };
 
+/* Whether a line may be a question in a person's own words, for the command `ask`. */
+enum free_text {
+    FREE_TEXT_NO,
+    FREE_TEXT_MAYBE, /* if it has several words, begins with no slash and is no command */
+    FREE_TEXT_YES    /* whatever it begins with */
+};
+
 /* What a channel received from one user. The runner copies what it needs after runner_submit. */
 struct invocation {
     const char *line; /* "restart prediction", "/restart prediction", or the data of a button */
@@ -123,10 +143,11 @@ struct invocation {
     const char *args_json;
     const struct principal *who;
     int64_t chat_id;
-    int64_t thread_id;   /* the topic of a forum, to which replies go; 0: none */
-    int64_t message_id;  /* with the pressed button, or of the command itself; 0: none */
-    int64_t update_id;   /* the channel's, so that a repeated one has no effect; 0: none */
-    int64_t sent_us;     /* when the user sent it (wall clock); 0: now */
+    int64_t thread_id;  /* the topic of a forum, to which replies go; 0: none */
+    int64_t message_id; /* with the pressed button, or of the command itself; 0: none */
+    int64_t update_id;  /* the channel's, so that a repeated one has no effect; 0: none */
+    int64_t sent_us;    /* when the user sent it (wall clock); 0: now */
+    enum free_text free_text;
     bool undated;        /* the channel does not know when; sent_us is the earliest possible time */
     enum err_id not_run; /* COMMAND_EDITED, COMMAND_FORWARDED: the answer, instead of running the
                             line; ERR_NONE: it is run */

@@ -39,7 +39,7 @@ struct llm_request {
         *tools;         /* [{"name", "description", "input_schema"}] (borrowed); NULL: none */
     bool no_more_tools; /* of a conversation with tools: the model has to answer now */
     /* Called with all text so far each time more of it arrives; an attempt that is repeated begins
-     * anew. NULL: the answer comes as a whole. */
+     * from its start. NULL: the answer comes as a whole. */
     void (*on_text)(struct str text, void *userdata);
 };
 

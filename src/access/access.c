@@ -20,8 +20,9 @@
 #define DETAIL_MAX              1023
 
 static const char *const channel_names[] = {
-    [CHANNEL_CONSOLE] = "console", [CHANNEL_TELEGRAM] = "telegram", [CHANNEL_SOCKET] = "socket",
-    [CHANNEL_HTTP] = "http",       [CHANNEL_SCHEDULE] = "schedule",
+    [CHANNEL_CONSOLE] = "console",   [CHANNEL_TELEGRAM] = "telegram",
+    [CHANNEL_SOCKET] = "socket",     [CHANNEL_HTTP] = "http",
+    [CHANNEL_SCHEDULE] = "schedule", [CHANNEL_ASSISTANT] = "assistant",
 };
 
 static const char *const role_names[] = {
@@ -253,6 +254,8 @@ int access_identify(const struct access *access, enum channel channel, int64_t i
         known = id == 0;
         who.role = ROLE_ADMIN;
         (void)str_copy(str_c("schedule"), who.name, sizeof(who.name));
+        break;
+    case CHANNEL_ASSISTANT: /* nobody comes from there: it acts for people of other channels */
         break;
     }
     if (!known) {

@@ -45,7 +45,8 @@ static const struct factor_secret *own_secret(const struct access *access,
 /* The API's token and the schedule are no people. */
 static bool is_person(const struct principal *who)
 {
-    return who->channel != CHANNEL_HTTP && who->channel != CHANNEL_SCHEDULE;
+    return who->channel != CHANNEL_HTTP && who->channel != CHANNEL_SCHEDULE &&
+           who->channel != CHANNEL_ASSISTANT;
 }
 
 /* NULL: none. "" for one whose key was lost: no code fits it. */

@@ -28,6 +28,7 @@
 #define INPUT_LINE      "nightdesk> "
 #define ERASE_LINE      "\r\033[K"
 #define OUT_MAX         ((size_t)4 << 20)
+#define LIVE_ROWS       8
 #define READ_BYTES      ((size_t)16 * 1024)
 /* A pipe that poll() reports as writable accepts this much without blocking (PIPE_BUF). */
 #define WRITE_BYTES ((size_t)4096)
@@ -66,6 +67,7 @@ struct console {
     bool input_line_shown;
     struct prompt *prompt; /* NULL: no terminal, or one that cannot be edited on */
     struct choices choices;
+    size_t live_rows; /* of an answer that is being written, above the input line; 0: none */
     struct loop_source *sigwinch;
     struct loop_source *sigcont;
     int out_error; /* errno of a failed write: the reader closed the output, the disk is full */
@@ -154,6 +156,15 @@ static void on_writable(int fd, uint32_t events, void *userdata)
     wake(console);
 }
 
+/* Removes what an answer that is being written shows. */
+static void erase_live(struct console *console)
+{
+    if (console->live_rows > 0) {
+        buf_addf(&console->out, "\033[%zuA\r\033[J", console->live_rows);
+        console->live_rows = 0;
+    }
+}
+
 static void hide_input_line(struct console *console)
 {
     if (console->prompt != NULL) {
@@ -162,6 +173,7 @@ static void hide_input_line(struct console *console)
         buf_add_c(&console->out, ERASE_LINE);
         console->input_line_shown = false;
     }
+    erase_live(console);
 }
 
 static void show_input_line(struct console *console)
@@ -211,6 +223,46 @@ static void print_reply(struct console *console, const struct reply *reply)
     if (console->out_is_tty) {
         buf_add_char(&console->out, '\n');
     }
+}
+
+/* The rows of a text on the terminal, and where the last LIVE_ROWS of them begin. */
+static size_t tail_rows(const struct console *console, struct str text, size_t *ret_from)
+{
+    size_t width = terminal_width(console), column = 0, rows = 0;
+    size_t starts[LIVE_ROWS] = {0};
+    width = width > 0 ? width : 80;
+    for (size_t i = 0; i < text.len; i++) {
+        bool begins = (text.ptr[i] & 0xc0) != 0x80; /* not inside a character */
+        if (column == 0 && begins) {
+            starts[rows++ % LIVE_ROWS] = i;
+        }
+        column += begins ? 1 : 0;
+        if (text.ptr[i] == '\n' || column >= width) {
+            column = 0;
+        }
+    }
+    *ret_from = rows > LIVE_ROWS ? starts[rows % LIVE_ROWS] : 0;
+    return rows < LIVE_ROWS ? rows : LIVE_ROWS;
+}
+
+bool console_stream(struct console *console, const struct reply *reply)
+{
+    AUTO_BUF struct buf text = BUF_INIT(OUT_MAX);
+    size_t from = 0;
+    if (!console->started || !console->out_is_tty || !console->in_is_tty) {
+        return true; /* the whole answer follows */
+    }
+    render_text(reply, &(struct render_text_options){.width = terminal_width(console)}, &text);
+    struct str shown = str_trim(buf_str(&text));
+    hide_input_line(console);
+    size_t rows = tail_rows(console, shown, &from);
+    buf_add_str(&console->out, str_n(shown.ptr + from, shown.len - from));
+    buf_add_char(&console->out, '\n');
+    console->live_rows = rows;
+    write_out(console);
+    show_input_line(console);
+    write_out(console);
+    return true;
 }
 
 static void print_row(struct console *console, const struct outbox_row *row)
@@ -338,7 +390,10 @@ static void submit_line(struct console *console, struct str raw)
     }
     if (runner_submit(
             console->options.runner,
-            &(struct invocation){.line = text.data, .who = &console->who, .chat_id = CONSOLE_CHAT},
+            &(struct invocation){.line = text.data,
+                                 .who = &console->who,
+                                 .chat_id = CONSOLE_CHAT,
+                                 .free_text = chosen == NULL ? FREE_TEXT_MAYBE : FREE_TEXT_NO},
             &err) < 0) {
         print_error(console, &err);
     }

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "io/json_out.h"
 #include "store/outbox_table.h"
+#include "telegram_draft.h"
 #include "telegram_internal.h"
 #include "telegram_menu.h"
 
@@ -60,6 +61,7 @@ int telegram_new(const struct telegram_options *options, struct telegram **ret, 
         rc = telegram_send_new(t, err);
     }
     if (rc == 0) {
+        t->draft = telegram_draft_new(t);
         rc = telegram_menu_new(t, err);
     }
     if (rc == 0) {
@@ -81,6 +83,7 @@ void telegram_free(struct telegram *telegram)
     }
     telegram_poll_free(telegram->poll);
     telegram_menu_free(telegram->menu);
+    telegram_draft_free(telegram->draft);
     telegram_send_free(telegram->send);
     telegram_api_free(telegram->api);
     free(telegram);
@@ -132,6 +135,13 @@ bool telegram_send_unstored(struct telegram *telegram, const struct telegram_uns
 {
     return telegram != NULL && telegram->send != NULL &&
            telegram_send_post_unstored(telegram->send, unstored);
+}
+
+bool telegram_stream(struct telegram *telegram, const struct runner_stream *stream)
+{
+    return telegram != NULL && telegram->draft != NULL &&
+           (telegram->state == TELEGRAM_POLLING || telegram->state == TELEGRAM_BACKING_OFF) &&
+           telegram_draft_show(telegram->draft, stream);
 }
 
 const char *telegram_bot_name(const struct telegram *telegram)

@@ -1,8 +1,8 @@
 /*
  * telegram_internal.h: shared by the parts of the Telegram channel: telegram.c (life cycle, status,
  * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out)
- * with telegram_delivery.c (one message), telegram_chats.c (dead and moved chats), telegram_menu.c
- * (menus of commands).
+ * with telegram_delivery.c (one message), telegram_draft.c (answers that are being written),
+ * telegram_chats.c (dead and moved chats), telegram_menu.c (menus of commands).
  *
  *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
  *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
@@ -24,6 +24,7 @@
 #define TELEGRAM_CHANNEL        "telegram" /* in the outbox and updates tables */
 #define TELEGRAM_MIGRATIONS_MAX 4          /* of one chat */
 
+struct telegram_draft;
 struct telegram_menu;
 struct telegram_poll;
 struct telegram_send;
@@ -39,6 +40,7 @@ struct telegram {
     struct telegram_poll *poll;
     struct telegram_send *send;
     struct telegram_menu *menu;
+    struct telegram_draft *draft;
     struct rng rng;
     enum telegram_state state;
     bool poll_stalled;

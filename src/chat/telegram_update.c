@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define TEXT_MAX       ((size_t)64 * 1024) /* Telegram allows 4096 characters */
+#define STOPPED        "stopped_message_generation"
 #define LINE_MAX_BYTES ((size_t)128 * 1024)
 
 /* One update. */
@@ -111,6 +112,14 @@ static enum err_id not_run(struct json_object *message, bool edited)
                                                   : ERR_NONE;
 }
 
+/* Whether a message answers one of ours. */
+static bool answers_us(const struct telegram *t, const struct json_object *message)
+{
+    const struct json_object *from = json_get(json_get(message, "reply_to_message"), "from");
+    return t->username[0] != '\0' && json_truth(from, "is_bot", false) &&
+           str_equal_nocase(json_str(from, "username"), t->username);
+}
+
 static int accept_text(struct telegram *t, const struct principal *who, struct incoming *in,
                        bool edited, struct err *err)
 {
@@ -125,8 +134,10 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
     }
     telegram_chats_alive(t, chat_id);
     telegram_menu_heard(t->menu, chat_id);
-    /* In a group only commands are meant for the bot. */
-    if (text.len == 0 || ((!is_private || others) && text.ptr[0] != '/')) {
+    /* In a group only commands are meant for the bot, and answers to what it has said. */
+    bool asks = !is_private && reason == ERR_NONE && text.len > 0 && text.ptr[0] != '/' &&
+                answers_us(t, message);
+    if (text.len == 0 || (((!is_private && !asks) || others) && text.ptr[0] != '/')) {
         return 0;
     }
     AUTO_BUF struct buf stripped = BUF_INIT(LINE_MAX_BYTES);
@@ -142,6 +153,9 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
                                       .message_id = json_i64(message, "message_id", 0),
                                       .update_id = in->update_id,
                                       .not_run = reason,
+                                      .free_text = asks         ? FREE_TEXT_YES
+                                                   : is_private ? FREE_TEXT_MAYBE
+                                                                : FREE_TEXT_NO,
                                       .sent_us = sent_us(&in->moment->now, age_us)},
                   err);
 }
@@ -215,6 +229,26 @@ static int accept_membership(struct telegram *t, const struct principal *who, st
     return check_rights(t, change, err);
 }
 
+/* The Stop button of a draft, which only its person sees; its id is that of the run. */
+static int accept_stop(struct telegram *t, const struct principal *who, struct incoming *in,
+                       struct err *err)
+{
+    const struct json_object *stopped = in->content;
+    int64_t run_id = json_i64(stopped, "draft_id", 0);
+    AUTO_BUF struct buf line = BUF_INIT(64);
+    if (run_id <= 0) {
+        return 0;
+    }
+    buf_addf(&line, "/cancel %lld", (long long)run_id);
+    int64_t age_us = fresh_press_age_us(&in->moment->empty, &in->moment->now, 0);
+    return submit(t, who, buf_str(&line),
+                  (struct invocation){.chat_id = who->id,
+                                      .update_id = in->update_id,
+                                      .sent_us = sent_us(&in->moment->now, age_us),
+                                      .undated = true},
+                  err);
+}
+
 /* Every kind that is asked for. All of them, and any other that arrives, pass the same check of the
  * sender first. */
 static const struct {
@@ -222,10 +256,9 @@ static const struct {
     int (*accept)(struct telegram *t, const struct principal *who, struct incoming *in,
                   struct err *err);
 } kinds[] = {
-    {"message", accept_message},
-    {"edited_message", accept_edited},
-    {"callback_query", accept_press},
-    {"my_chat_member", accept_membership},
+    {"message", accept_message},      {"edited_message", accept_edited},
+    {"callback_query", accept_press}, {"my_chat_member", accept_membership},
+    {STOPPED, accept_stop},
 };
 
 const char *telegram_update_kind(size_t index)
@@ -257,8 +290,13 @@ static struct json_object *update_content(struct json_object *update, const char
 
 /* The person who sent it; 0: none. With sender_chat it is sent in the name of a chat, by an
  * anonymous admin or a channel: `from` then holds an id that many people share. */
-static int64_t sender_of(const struct json_object *content)
+static int64_t sender_of(const char *kind, const struct json_object *content)
 {
+    const struct json_object *chat = json_get(content, "chat");
+    if (strcmp(kind, STOPPED) == 0) { /* it names no person; a private chat has the id of its */
+        bool is_private = strcmp(json_text(chat, "type"), "private") == 0;
+        return is_private ? json_i64(chat, "id", 0) : 0;
+    }
     return json_get(content, "sender_chat") != NULL ? 0
                                                     : json_i64(json_get(content, "from"), "id", 0);
 }
@@ -294,7 +332,7 @@ int telegram_update_accept(struct telegram *t, struct json_object *update,
     struct incoming in = {.content = update_content(update, &kind),
                           .update_id = json_i64(update, "update_id", 0),
                           .moment = moment};
-    int64_t from_id = sender_of(in.content);
+    int64_t from_id = sender_of(kind, in.content);
     struct principal who;
     if (in.content == NULL || from_id == 0) {
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);

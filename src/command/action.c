@@ -57,6 +57,7 @@ void action_table_add(struct action_table *table, const struct action *rows, voi
     for (const struct action *a = rows; a->name != NULL; a++) {
         ASSERT(table->count < ACTIONS_MAX);
         ASSERT(action_find(table, a->name) == NULL);
+        ASSERT(!a->assistant || a->effect == ACTION_READS);
         ASSERT(a->run != NULL && a->summary != NULL && a->lowest != ROLE_NONE);
         ASSERT(a->locks == NULL || a->effect != ACTION_READS);
         check_params(a);
@@ -361,6 +362,13 @@ void action_progress(struct action_call *call, const char *format, ...)
     buf_addv(&text, format, args);
     va_end(args);
     call->progress(call, text.data);
+}
+
+void action_stream(struct action_call *call, struct str text)
+{
+    if (call->stream != NULL) {
+        call->stream(call, text);
+    }
 }
 
 void action_finish(struct action_call *call, const struct err *err)

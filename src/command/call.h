@@ -34,6 +34,7 @@ struct action_call {
     const char *remembered; /* the text that the interrupted call stored; NULL: none */
 
     void (*progress)(struct action_call *call, const char *text);
+    void (*stream)(struct action_call *call, struct str text);
     void (*finish)(struct action_call *call, const struct err *err);
     int (*remember)(struct action_call *call, const char *text, struct err *err);
     void (*output)(struct action_call *call, const char *name, const char *value);

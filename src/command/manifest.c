@@ -191,7 +191,7 @@ static int read_channels(const struct manifest_reader *r, const struct yaml_node
     for (size_t i = 0; i < yaml_len(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
         enum channel channel;
-        if (!channel_parse(yaml_text(item), &channel) || channel == CHANNEL_SCHEDULE) {
+        if (!channel_parse(yaml_text(item), &channel) || channel >= CHANNEL_SCHEDULE) {
             return manifest_complain(r, item,
                                      "channel %.*s is not one of console, telegram, socket, http",
                                      STR_ARG(yaml_text(item)));

@@ -15,6 +15,7 @@
 #define TYPING_FIRST_US   (1 * USEC_PER_SEC)
 #define TYPING_GAP_US     (4 * USEC_PER_SEC)     /* Telegram shows it for five seconds */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
+#define STREAM_GAP_US     (700 * USEC_PER_MSEC)  /* of an answer that is no message yet */
 #define STORE_RETRY_US    (2 * USEC_PER_SEC)
 
 static void on_store_timer(void *userdata);
@@ -194,12 +195,30 @@ static void run_deliver(const struct run *run, struct reply *reply)
 
 /* ------------------------------------------------------------------------------- progress ---- */
 
+/* Shows an answer that is being written without a message, where the channel can. */
+static bool show_stream(struct run *run, const struct reply *reply)
+{
+    const struct runner_options *o = &run->runner->o;
+    const struct runner_stream stream = {.channel = run->who.channel,
+                                         .chat_id = run->chat_id,
+                                         .thread_id = run->thread_id,
+                                         .run_id = run->id,
+                                         .reply = reply};
+    run->streams = o->stream != NULL && run->id != 0 && run->outbox_id == 0 &&
+                   run_reply_is_stream(run) && o->stream(&stream, o->stream_userdata);
+    return run->streams;
+}
+
 static void on_progress_timer(void *userdata)
 {
     struct run *run = userdata;
     struct ops_store *store = run->runner->o.store;
     AUTO_REPLY struct reply *reply = run_reply_progress(run);
     struct err err = {0};
+    if (show_stream(run, reply)) {
+        run->notified_mono_us = clock_mono_us(run->runner->o.clock);
+        return;
+    }
     if (run->on_progress != NULL) {
         run->notified_mono_us = clock_mono_us(run->runner->o.clock);
         run->on_progress(reply, run->userdata);
@@ -263,7 +282,8 @@ void run_want_progress(struct run *run)
     }
     int64_t since_us = clock_mono_us(run->runner->o.clock) - run->notified_mono_us;
     bool first = run->notified_mono_us == 0;
-    loop_timer_in(run->progress_timer, first ? PROGRESS_FIRST_US : PROGRESS_GAP_US - since_us);
+    int64_t gap_us = run->streams ? STREAM_GAP_US : PROGRESS_GAP_US;
+    loop_timer_in(run->progress_timer, first ? PROGRESS_FIRST_US : gap_us - since_us);
 }
 
 /* ----------------------------------------------------------------------------------- order ---- */
@@ -583,6 +603,9 @@ void run_go(struct run *run)
     link_run(run);
     if (run->id != 0) {
         run_write_stored(run);
+    }
+    for (int i = 0; i < run_step_total(run); i++) { /* those that run_read has called */
+        run->steps[i].call.run_id = run->id;
     }
     if (!run->over) {
         note(run, true);

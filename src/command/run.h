@@ -130,6 +130,7 @@ struct run {
     struct loop_source *progress_timer;
     struct loop_source *typing_timer; /* tells the chat that an answer is coming */
     int64_t notified_mono_us;         /* when progress was last shown; 0: never */
+    bool streams;                     /* the answer was last shown as one that is being written */
     int64_t outbox_id;                /* the message that progress and result edit; 0: none yet */
 
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);

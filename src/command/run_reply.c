@@ -286,8 +286,48 @@ static void add_choice(struct reply *r, const struct run *run)
     }
 }
 
+static const char *stream_of(const struct run *run)
+{
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (run->steps[i].state == STEP_RUNNING && run->steps[i].stream != NULL) {
+            return run->steps[i].stream;
+        }
+    }
+    return NULL;
+}
+
+bool run_reply_is_stream(const struct run *run)
+{
+    return stream_of(run) != NULL;
+}
+
+/* An answer that is being written: the text itself, and a button that ends it. */
+static struct reply *stream_reply(const struct run *run)
+{
+    struct reply *r = reply_new();
+    struct str rest = str_c(stream_of(run)), line;
+    reply_title(r, TONE_BUSY, "%s", "");
+    while (str_split(&rest, '\n', &line)) {
+        if (line.len == 0) {
+            reply_gap(r);
+        } else {
+            reply_line(r, "%.*s", STR_ARG(line));
+        }
+    }
+    if (run->id != 0 && run->cancelled_by[0] == '\0') {
+        AUTO_BUF struct buf stop = BUF_INIT(64);
+        buf_addf(&stop, "/cancel %lld", (long long)run->id);
+        reply_button(r, "Stop", stop.data, BUTTON_PLAIN);
+    }
+    run_reply_protect(run, r);
+    return r;
+}
+
 struct reply *run_reply_progress(const struct run *run)
 {
+    if (run_reply_is_stream(run)) {
+        return stream_reply(run);
+    }
     struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     (void)run_args_line(run, &line);

@@ -35,6 +35,8 @@ int run_reply_preview(struct run *run, int index, const struct arg_value *values
 /* What the prompt would depend on now. Error: an action's preview refuses. */
 int run_reply_basis(struct run *run, struct basis *basis, struct err *err);
 struct reply *run_reply_progress(const struct run *run);
+/* Whether that shows an answer that is being written. */
+bool run_reply_is_stream(const struct run *run);
 /* Call it once: it may hand over the reply of the only step. */
 struct reply *run_reply_result(struct run *run);
 /* Protects every message of a run whose manifest demands it: an edit cannot protect one later. */

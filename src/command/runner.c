@@ -266,6 +266,11 @@ static size_t count_runs(const struct runner *runner, const struct principal *wh
     return count;
 }
 
+static const struct manifest *question_command(const struct runner *runner,
+                                               const struct invocation *in);
+static int accept_question(struct runner *runner, const struct invocation *in,
+                           const struct manifest *m, struct admission *a, struct err *err);
+
 static int accept_command(struct runner *runner, const struct invocation *in,
                           const struct manifest *m, const struct line *line, struct admission *a,
                           struct err *err)
@@ -282,6 +287,10 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     run->thread_id = in->thread_id;
     int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
                                       : run_args_bind(run, line, &why);
+    const struct manifest *asks = bound < 0 ? question_command(runner, in) : NULL;
+    if (asks != NULL) {
+        return accept_question(runner, in, asks, a, err);
+    }
     if (bound < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), a, err);
     }
@@ -327,6 +336,44 @@ static const struct manifest *find_visible(const struct runner *runner, const st
 {
     const struct manifest *m = manifest_find(runner->o.manifests, name);
     return m != NULL && manifest_is_visible(m, in->who->channel) ? m : NULL;
+}
+
+/* ---------------------------------------------------------------------------- questions ---- */
+
+#define QUESTION_COMMAND "ask"
+
+/* The command that answers a line in a person's own words; NULL if the line is none. A single word
+ * is a mistyped command. */
+static const struct manifest *question_command(const struct runner *runner,
+                                               const struct invocation *in)
+{
+    struct str text = str_trim(str_c(in->line));
+    bool several =
+        memchr(text.ptr, ' ', text.len) != NULL || memchr(text.ptr, '\n', text.len) != NULL;
+    bool maybe = several && text.ptr[0] != '/';
+    if (in->free_text == FREE_TEXT_NO || in->args_json != NULL ||
+        (in->free_text == FREE_TEXT_MAYBE && !maybe)) {
+        return NULL;
+    }
+    return find_visible(runner, in, QUESTION_COMMAND);
+}
+
+static int accept_question(struct runner *runner, const struct invocation *in,
+                           const struct manifest *m, struct admission *a, struct err *err)
+{
+    AUTO_BUF struct buf args = BUF_INIT(2 * LINE_BYTES_MAX);
+    struct invocation asked = *in;
+    struct line line = {.count = 0};
+    AUTO_BUF struct buf text = BUF_INIT(VALUE_TEXT_MAX + 1); /* a longer one is refused */
+    for (const char *c = in->line; *c != '\0' && text.len <= VALUE_TEXT_MAX; c++) {
+        buf_add_char(&text, *c == '\n' || *c == '\t' || *c == '\r' ? ' ' : *c);
+    }
+    buf_addf(&args, "{\"%s\":\"", m->args[0].rule.name);
+    buf_add_json(&args, buf_str(&text));
+    buf_add_c(&args, "\"}");
+    asked.args_json = args.data;
+    asked.free_text = FREE_TEXT_NO;
+    return accept_command(runner, &asked, m, &line, a, err);
 }
 
 /* A message that looks like a command, but is not to be run: its sender gets an answer. */
@@ -376,7 +423,8 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     }
     struct err why = {0};
     struct line line;
-    bool readable = line_split(text, &line, &why) == 0;
+    const struct manifest *asks = question_command(runner, in);
+    bool readable = in->free_text != FREE_TEXT_YES && line_split(text, &line, &why) == 0;
     const struct manifest *m = readable ? find_visible(runner, in, line.words[0]) : NULL;
     bool answer =
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
@@ -384,6 +432,9 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     if ((m == NULL || !m->emergency) && !answer &&
         runner_over_limit(runner, &runner->rate, in, a, &rc, err)) {
         return rc;
+    }
+    if (asks != NULL && (!readable || m == NULL) && !answer) {
+        return accept_question(runner, in, asks, a, err);
     }
     if (!readable) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);

@@ -64,6 +64,8 @@ static void release_call(struct step *s)
     }
     s->pending = false;
     s->progress[0] = '\0';
+    free(s->stream);
+    s->stream = NULL;
 }
 
 static void clear_outputs(struct step *s)
@@ -307,6 +309,22 @@ static void call_progress(struct action_call *call, const char *text)
     run_want_progress(s->run);
 }
 
+/* Of a long one, the end: that is where it grows. */
+static void call_stream(struct action_call *call, struct str text)
+{
+    struct step *s = call->owner;
+    size_t skip = text.len > STEP_STREAM_MAX ? text.len - STEP_STREAM_MAX : 0;
+    while (skip < text.len && ((unsigned char)text.ptr[skip] & 0xc0) == 0x80) {
+        skip++;
+    }
+    AUTO_BUF struct buf kept = BUF_INIT(STEP_STREAM_MAX + 8);
+    buf_add_c(&kept, skip > 0 ? "…" : "");
+    buf_add_str(&kept, str_n(text.ptr + skip, text.len - skip));
+    free(s->stream);
+    s->stream = buf_detach(&kept);
+    run_want_progress(s->run);
+}
+
 static void call_finish(struct action_call *call, const struct err *err)
 {
     struct step *s = call->owner;
@@ -372,6 +390,7 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
                              .step = s->index,
                              .begun_us = begun_us,
                              .progress = call_progress,
+                             .stream = call_stream,
                              .finish = call_finish,
                              .remember = call_remember,
                              .output = call_output,

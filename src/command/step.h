@@ -20,6 +20,7 @@
 
 #define STEP_NOTE_SIZE   201 /* action_remember() */
 #define STEP_OUTPUTS_MAX 8
+#define STEP_STREAM_MAX  3500 /* bytes of an answer that are shown while it is written */
 
 enum step_state {
     STEP_WAITING,
@@ -69,6 +70,7 @@ struct step {
     int output_count;
     char note[STEP_NOTE_SIZE]; /* what the call remembers */
     char progress[200];
+    char *stream;              /* owned: the answer that is being written; NULL: none */
     struct approval *approval; /* owned; of a step `approve` (approval.h) */
     enum step_timer timer_kind;
     struct loop_source *timer; /* made when it is first needed */

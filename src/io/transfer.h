@@ -93,7 +93,7 @@ struct transfer {
     int64_t timeout_ms;
     int64_t connect_ms;
     bool connected; /* curl waits for bytes, not for the connection */
-    bool news; /* report is due */
+    bool news;      /* report is due */
     bool done;
     CURLcode code;
     char curl_why[CURL_ERROR_SIZE]; /* may quote the URL: looked at, never shown */

@@ -425,6 +425,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .decorate_userdata = ops,
                                              .outbox_changed = ops_channels_wake,
                                              .outbox_userdata = ops,
+                                             .stream = ops_channels_stream,
+                                             .stream_userdata = ops,
                                              .deliver = ops_channels_deliver,
                                              .deliver_userdata = ops,
                                              .ended = desk_run_ended,

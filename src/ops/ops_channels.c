@@ -34,6 +34,16 @@ void ops_channels_publish(const struct reply *reply, void *userdata)
 }
 
 /* Sends a reply without the outbox; used while ops.db cannot be written. */
+bool ops_channels_stream(const struct runner_stream *stream, void *userdata)
+{
+    struct ops *ops = userdata;
+    if (stream->channel == CHANNEL_TELEGRAM) {
+        return telegram_stream(ops->telegram, stream);
+    }
+    return stream->channel == CHANNEL_CONSOLE && ops->console != NULL &&
+           console_stream(ops->console, stream->reply);
+}
+
 bool ops_channels_deliver(const struct runner_unstored *unstored, void *userdata)
 {
     struct ops *ops = userdata;

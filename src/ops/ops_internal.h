@@ -122,6 +122,8 @@ void ops_channels_open(struct ops *ops);
 /* Callbacks; userdata is the ops. */
 void ops_channels_wake(void *ops); /* rows were added to the outbox */
 void ops_channels_publish(const struct reply *reply, void *ops);
+/* Shows an answer that is being written. */
+bool ops_channels_stream(const struct runner_stream *stream, void *ops);
 /* Sends a reply without the outbox; used while ops.db cannot be written. */
 bool ops_channels_deliver(const struct runner_unstored *unstored, void *ops);
 const char *ops_channels_bot_name(void *ops);

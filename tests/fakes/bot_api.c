@@ -7,8 +7,8 @@
 /* Bot API 10.1 of 11 June 2026: names, types and whether a field is required, from its
  * machine-readable description (github.com/PaulSonOfLars/telegram-bot-api-spec); the methods that
  * nightdesk uses or may use. Of 10.3 of 24 August 2026, which has no such description yet:
- * DisabledButton, by its changelog (core.telegram.org/bots/api-changelog). "!" follows a required
- * field; [X] is an array of X. */
+ * DisabledButton and the Stop button of drafts, by its changelog
+ * (core.telegram.org/bots/api-changelog). "!" follows a required field; [X] is an array of X. */
 
 struct object {
     const char *name;
@@ -60,6 +60,9 @@ static const struct object methods[] = {
      "business_connection_id:String chat_id!:Integer|String message_id:Integer"},
     {"answerCallbackQuery", NULL,
      "callback_query_id!:String text:String show_alert:Boolean url:String cache_time:Integer"},
+    {"sendMessageDraft", NULL,
+     "chat_id!:Integer message_thread_id:Integer draft_id!:Integer text:String parse_mode:String "
+     "entities:[MessageEntity] can_stop:Boolean keep_on_stop:Boolean"},
     {"sendChatAction", NULL,
      "business_connection_id:String chat_id!:Integer|String message_thread_id:Integer "
      "action!:String"},

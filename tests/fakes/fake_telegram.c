@@ -230,6 +230,9 @@ struct fake_telegram_reply fake_telegram_accept(struct fake_telegram *fake, cons
     if (strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0) {
         return fake_telegram_accept_text(fake, method, params);
     }
+    if (strcmp(method, "sendMessageDraft") == 0) {
+        return fake_telegram_accept_draft(fake, method, params);
+    }
     if (strcmp(method, "sendDocument") == 0 || strcmp(method, "sendPhoto") == 0) {
         const char *field = method[4] == 'D' ? "document" : "photo";
         return fake_telegram_accept_file(fake, method, field, request, params);

@@ -79,6 +79,15 @@ void fake_telegram_check_waits(struct fake_telegram *fake, const char *method, i
 /* A tenth of a second for the time between the two clocks. */
 void fake_telegram_check_rate(struct fake_telegram *fake, const char *method, int64_t chat)
 {
+    if (strcmp(method, "sendMessageDraft") == 0) { /* it has a pace of its own */
+        int64_t now_us = fake_telegram_now_us();
+        if (now_us - fake->draft_us < 450 * USEC_PER_MSEC && chat == fake->draft_chat) {
+            fake_telegram_violate(fake, "sendMessageDraft: less than half a second after another");
+        }
+        fake->draft_us = now_us;
+        fake->draft_chat = chat;
+        return;
+    }
     if (!same_budget(method, "sendMessage")) {
         return;
     }

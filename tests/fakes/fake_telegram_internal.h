@@ -82,7 +82,9 @@ struct fake_telegram {
 
     struct json_object *past; /* a list: the updates that were confirmed last; NULL: none */
     struct telegram_rate rate;
-    bool too_fast; /* reported */
+    bool too_fast;    /* reported */
+    int64_t draft_us; /* the last sendMessageDraft */
+    int64_t draft_chat;
 
     struct fake_telegram_entry *sent;
     size_t sent_count;
@@ -133,6 +135,10 @@ struct fake_telegram_reply fake_telegram_accept(struct fake_telegram *fake, cons
                                                 const struct json_object *params);
 
 /* fake_telegram_messages.c */
+/* sendMessageDraft: of private chats only; shown, but no message. */
+struct fake_telegram_reply fake_telegram_accept_draft(struct fake_telegram *fake,
+                                                      const char *method,
+                                                      const struct json_object *params);
 struct json_object *fake_telegram_message_json(int64_t chat, int64_t message_id, const char *text);
 /* The entry with the current text of a message. */
 struct fake_telegram_entry *fake_telegram_find_message(struct fake_telegram *fake, int64_t chat,

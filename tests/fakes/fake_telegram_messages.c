@@ -161,6 +161,26 @@ struct fake_telegram_reply fake_telegram_accept_text(struct fake_telegram *fake,
     return fake_telegram_success(fake_telegram_message_json(chat, s->public.message_id, seen.data));
 }
 
+struct fake_telegram_reply fake_telegram_accept_draft(struct fake_telegram *fake,
+                                                      const char *method,
+                                                      const struct json_object *params)
+{
+    int64_t chat = json_i64(params, "chat_id", 0);
+    struct str text = json_str(params, "text");
+    struct fake_telegram_entry *s = record(fake, method, chat, text.ptr, NULL);
+    if (chat <= 0) {
+        return fake_telegram_failed(400, "Bad Request: TEXTDRAFT_PEER_INVALID", 0, 0);
+    }
+    if (json_i64(params, "draft_id", 0) == 0) {
+        fake_telegram_violate(fake, "sendMessageDraft: draft_id is 0");
+    }
+    if (str_utf16_len(text) > 4096) {
+        fake_telegram_violate(fake, "sendMessageDraft: the text is too long");
+    }
+    s->public.accepted = true;
+    return fake_telegram_success(json_object_new_boolean(true));
+}
+
 static bool is_png(struct str bytes)
 {
     return str_starts(bytes, "\x89PNG\r\n");
