@@ -79,6 +79,9 @@ struct action {
      * if it took effect, with COMMAND_NOT_DONE if it did not, with COMMAND_LOST if that is unknown.
      * cancel() may be called before that. */
     int (*recover)(struct action_call *call, bool *ret_happened, struct err *err);
+    /* Optional: whether the call, with the values of its parameters, asks for the second factor of
+     * a person who has one. Only for values that come from arguments. There is no reply. */
+    bool (*needs_factor)(const struct action_call *call);
     /* Optional, for commands that ask for a confirmation: adds to the prompt exactly what will
      * happen (for example, the position that will be closed) and changes nothing. A negative result
      * refuses the command without asking. It cannot wait. */

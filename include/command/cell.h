@@ -100,6 +100,8 @@ struct cell cell_number_auto(double value, bool whole);
 struct cell cell_times(double value); /* "1.20×" */
 struct cell cell_ms(double ms);       /* "1.2 ms" */
 struct cell cell_count(int64_t count);
+struct cell cell_bytes(double bytes);            /* "980 B" "9.9 MB" "12 MB" */
+struct cell cell_bytes_per_second(double bytes); /* "9.9 MB/s" */
 /* A time of 0 has not happened: CELL_NONE. */
 struct cell cell_time(int64_t wall_us, int64_t now_us); /* clock_add_when */
 struct cell cell_clock(int64_t wall_us);

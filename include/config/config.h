@@ -34,8 +34,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Each option has exactly one of the two. */
-enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
+/* Each option has exactly one of CONFIG_RESTART and CONFIG_LIVE; a limit of risk also has where
+ * values allow more risk than the current one: above it, below it, or on either side. */
+enum config_flag {
+    CONFIG_RESTART = 1,
+    CONFIG_LIVE = 2,
+    CONFIG_MORE_ABOVE = 4,
+    CONFIG_MORE_BELOW = 8,
+    CONFIG_RISK_UP = CONFIG_LIVE | CONFIG_MORE_ABOVE,
+    CONFIG_RISK_DOWN = CONFIG_LIVE | CONFIG_MORE_BELOW,
+    CONFIG_RISK_EITHER = CONFIG_LIVE | CONFIG_MORE_ABOVE | CONFIG_MORE_BELOW
+};
 
 #define CONFIG_LIST_MAX     64
 #define CONFIG_TEXTS_MAX    SYMBOLS_LIMIT
@@ -156,8 +165,10 @@ struct config {
 struct unseal;
 
 struct config_options {
-    const char *path;      /* NULL: ./nightdesk.yaml if it exists, else
-                            * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
+    const char *path; /* NULL: ./nightdesk.yaml if it exists, else
+                       * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
+    const struct str
+        *text;             /* NULL: the file is read; else what a reload would read. Needs a path */
     bool no_file;          /* embedded defaults only */
     bool again;            /* a reload: the file may be in the middle of an edit, so an empty one is
                             * refused; it is not taken for the defaults */

@@ -31,9 +31,12 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
     enum yaml_kind kind;
     bool quoted; /* scalars: '…', "…", | or > */
+    bool flow;   /* sequences and mappings: […] or {…} */
     int line;
     int column;
-    struct str text;                /* scalars; NUL-terminated */
+    size_t begin;    /* in characters of the text, from 0; the first item of a block */
+    size_t end;      /* behind the last character; of a block, where what follows it begins */
+    struct str text; /* scalars; NUL-terminated */
     const struct yaml_node **items; /* sequences: len items; mappings: len keys then len values */
     size_t len;
 };

@@ -1,10 +1,10 @@
 /*
  * reload.h: the configuration of the running process: reads it again at SIGHUP and for the command
- * reload, checks all of it, shows the difference, stores the new version and hands it to the
- * modules.
+ * reload, changes limits of risk in its file, checks all of it, shows the difference, stores the
+ * new version and hands it to the modules.
  *
  *     struct reload *reload = reload_new(&(struct reload_options){.config = config, ...});
- *     reload_actions(reload, table);             // config.reload, config.history
+ *     reload_actions(reload, table);             // config.reload, config.history, risk.set
  *     reload_started(reload);                    // once, when the modules stand
  *     reload_signal(reload);                     // SIGHUP
  *
@@ -28,8 +28,10 @@
 struct access;
 struct alerts;
 struct clock;
+struct config_limit;
 struct loop;
 struct ops_store;
+struct pool;
 struct reload;
 
 #define CONFIG_ALERT "config:invalid"
@@ -47,6 +49,9 @@ struct reload_options {
     /* Reads the files beside the configuration again, changed or not: the user's own commands.
      * Returns the number of those that cannot be used; each was reported. */
     int (*files)(const struct config *config, void *userdata);
+    struct pool *helpers; /* write the file */
+    /* Adds to a reply what a limit means now, such as how much of it is used. May be NULL. */
+    void (*limit_use)(const struct config_limit *limit, struct reply *reply, void *userdata);
     /* A reload begins or has ended; tells the service manager. */
     void (*busy)(bool begins, void *userdata);
     void *userdata;

@@ -70,6 +70,9 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
  * returns the number. */
 int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
                       struct err *err);
+/* Whether a run that failed with this error tried nothing, because another run or person was at it:
+ * run_table_count_of does not count it, nor one that was cancelled. */
+bool run_table_is_busy(int err_id);
 /* How many runs of a command this user began at or after since_us with a value among its arguments;
  * "": with any. Not those that found it busy or were cancelled. */
 int run_table_count_of(struct ops_store *store, const char *command, const char *user,

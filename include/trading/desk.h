@@ -95,6 +95,10 @@ const struct snapshot *desk_snapshot(struct desk *desk);
  * of the engine, or sends it a request, must use this one. */
 const struct snapshot *desk_read(struct desk *desk, struct reply *reply);
 
+/* Adds to a reply what the use of a limit is now, and how much of `limit` that is, if the option
+ * would be set to it. Adds nothing for an option that no figure is measured against. */
+void desk_show_limit_use(struct desk *desk, const char *option, double limit, struct reply *reply);
+
 /* Another module's part of /status: appends a few words to *out ("Services 4/4 up") and members to
  * *data (the machine-readable part). If it appends no words, nothing is shown. */
 typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *userdata);

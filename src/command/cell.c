@@ -129,6 +129,30 @@ struct cell cell_count(int64_t count)
     return (struct cell){.kind = CELL_COUNT, .integer = count};
 }
 
+/* In powers of a thousand, as disks and networks are measured. */
+static struct cell scaled(double bytes, size_t per_second)
+{
+    static const char *const units[][2] = {
+        {"B", "B/s"}, {"kB", "kB/s"}, {"MB", "MB/s"}, {"GB", "GB/s"}, {"TB", "TB/s"}};
+    size_t i = 0;
+    for (; fabs(bytes) >= 1e3 && i + 1 < COUNT_OF(units); i++) {
+        bytes /= 1e3;
+    }
+    struct cell cell = cell_number(bytes, i > 0 && fabs(bytes) < 10 ? 1 : 0);
+    (void)str_copy(str_c(units[i][per_second]), cell.unit, sizeof(cell.unit));
+    return cell;
+}
+
+struct cell cell_bytes(double bytes)
+{
+    return scaled(bytes, 0);
+}
+
+struct cell cell_bytes_per_second(double bytes)
+{
+    return scaled(bytes, 1);
+}
+
 static struct cell time_of(int64_t wall_us, enum cell_form form)
 {
     return wall_us == 0 ? cell_none()

@@ -223,7 +223,7 @@ static bool has_text(const struct cell *cell)
            cell->kind == CELL_STATE;
 }
 
-static size_t cell_bytes(const struct cell *cell)
+static size_t text_bytes(const struct cell *cell)
 {
     if (has_text(cell)) {
         return strlen(cell->text);
@@ -237,7 +237,7 @@ static size_t cells_bytes(const struct cell *cells, size_t count)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        bytes += cell_bytes(&cells[i]);
+        bytes += text_bytes(&cells[i]);
     }
     return bytes;
 }

@@ -10,9 +10,33 @@ struct value_context run_args_context(const struct runner *runner)
                                   .now_us = clock_wall_us(runner->o.clock)};
 }
 
+static bool step_needs_factor(const struct run *run, const struct manifest_step *step)
+{
+    const struct action *action = step->action;
+    struct arg_value *values = NULL;
+    if (action->needs_factor == NULL || run_args_resolve(run, step, &values, NULL) < 0) {
+        return false;
+    }
+    const struct action_call call = {.action = action,
+                                     .m = run->m,
+                                     .userdata =
+                                         action_table_userdata(run->runner->o.actions, action),
+                                     .who = &run->who,
+                                     .args = values};
+    bool needs = action->needs_factor(&call);
+    run_args_free(action, values);
+    return needs;
+}
+
 void run_args_demand(struct run *run)
 {
     run->demand = manifest_demand(run->m, &run->who, run->args);
+    for (int i = 0; i < run->m->step_count; i++) {
+        if (run->demand.second_factor == MANIFEST_FACTOR_NO &&
+            step_needs_factor(run, &run->m->steps[i])) {
+            run->demand.second_factor = MANIFEST_FACTOR_IF_SET;
+        }
+    }
 }
 
 int run_args_bind(struct run *run, const struct line *line, struct err *err)

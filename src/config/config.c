@@ -89,11 +89,12 @@ int config_parse(struct str text, const char *name, struct config **ret,
     return build(yaml_root(doc), name, &(struct config_options){.path = NULL}, ret, problems, err);
 }
 
-static int parse_again(const char *path, struct yaml **ret, struct err *err)
+static int parse_again(const char *path, const struct str *given, struct yaml **ret,
+                       struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(YAML_MAX_BYTES);
-    int rc = file_read_settled(path, &text, err);
-    if (rc < 0 || (rc = yaml_parse(buf_str(&text), path, ret, err)) < 0) {
+    int rc = given != NULL ? 0 : file_read_settled(path, &text, err);
+    if (rc < 0 || (rc = yaml_parse(given != NULL ? *given : buf_str(&text), path, ret, err)) < 0) {
         return rc;
     }
     const struct yaml_node *root = yaml_root(*ret);
@@ -115,8 +116,9 @@ int config_load(const struct config_options *options, struct config **ret,
     if (rc < 0) {
         return rc;
     }
-    if (path != NULL &&
-        (options->again ? parse_again(path, &doc, &why) : yaml_parse_file(path, &doc, &why)) < 0) {
+    ASSERT(options->text == NULL || (path != NULL && options->again));
+    if (path != NULL && (options->again ? parse_again(path, options->text, &doc, &why)
+                                        : yaml_parse_file(path, &doc, &why)) < 0) {
         return only_problem(problems, &why, err);
     }
     struct config *config = NULL;

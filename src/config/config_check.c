@@ -287,6 +287,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     const struct config *config = load->config;
     check_files(load, root);
     check_tiers(load, root);
+    config_check_limits(load, root);
     check_units(load, root);
     check_dependencies(load, root);
     check_circles(load, root);

@@ -46,3 +46,6 @@ void config_check(struct load *load, const struct yaml_node *root);
 
 /* config_check_notify.c: the part about mail, webhook, alerts and notifications. */
 void config_check_notify(struct load *load, const struct yaml_node *root);
+
+/* limit.c: the part about risk.hard_limits. */
+void config_check_limits(struct load *load, const struct yaml_node *root);

@@ -21,23 +21,6 @@ static int64_t wall_us(const struct deploy *deploy)
 
 /* ---------------------------------------------------------------- showing a release */
 
-/* "980 bytes", "12.4 MB" */
-static const char *size_text(int64_t bytes, char ret[32])
-{
-    static const char *const units[] = {"kB", "MB", "GB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    if (bytes < 1000) {
-        (void)snprintf(ret, 32, "%lld bytes", (long long)bytes);
-        return ret;
-    }
-    for (value /= 1000; value >= 1000 && unit + 1 < COUNT_OF(units); unit++) {
-        value /= 1000;
-    }
-    (void)snprintf(ret, 32, "%.1f %s", value, units[unit]);
-    return ret;
-}
-
 /* The first digits: enough to compare by eye. */
 static const char *short_hex(const char *hex, char ret[SHORT_HASH + 4])
 {
@@ -47,10 +30,10 @@ static const char *short_hex(const char *hex, char ret[SHORT_HASH + 4])
 
 static void show_facts(struct reply *r, const struct layout_release *release, int64_t now_us)
 {
-    char size[32], hex[SHORT_HASH + 4];
+    char hex[SHORT_HASH + 4];
     reply_field(r, "version", "{}", cell_text(release->version));
     reply_field(r, "size", "{}",
-                cell_text(release->bytes > 0 ? size_text(release->bytes, size) : "unknown"));
+                release->bytes > 0 ? cell_bytes((double)release->bytes) : cell_text("unknown"));
     reply_field(r, "sha256", "{}", cell_code(short_hex(release->hash, hex)));
     reply_field(r, "signer", "{}",
                 release->signer[0] == '\0' ? cell_state("not signed", TONE_WARN)
@@ -569,14 +552,13 @@ static void show_list(const struct work *w, struct action_call *call)
     for (size_t i = 0; i < l->count; i++) {
         const struct layout_release *release = &l->items[i];
         const char *state = state_of(l, release);
-        char size[32];
         reply_cells(r, cell_text(release->version),
                     state[0] == '\0'
                         ? cell_none()
                         : cell_state(state, strcmp(state, "current") == 0  ? TONE_GOOD
                                             : strcmp(state, "failed") == 0 ? TONE_WARN
                                                                            : TONE_PLAIN),
-                    release->bytes > 0 ? cell_text(size_text(release->bytes, size)) : cell_none(),
+                    release->bytes > 0 ? cell_bytes((double)release->bytes) : cell_none(),
                     cell_time(release->at_us, wall_us(w->deploy)));
     }
     if (newest != NULL && strcmp(newest->version, l->current) != 0) {
@@ -590,16 +572,9 @@ static void show_list(const struct work *w, struct action_call *call)
     }
 }
 
-static int only_read(struct work *w, struct err *err)
-{
-    (void)w;
-    (void)err;
-    return 0;
-}
-
 static int run_list(struct action_call *call, struct err *err)
 {
-    return start(call, only_read, show_list, err);
+    return start(call, NULL, show_list, err);
 }
 
 /* ---------------------------------------------------------------- the table */

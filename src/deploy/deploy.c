@@ -42,7 +42,7 @@ const struct config_service *deploy_service(struct deploy *deploy, const char *n
 static void run_work(void *data)
 {
     struct work *w = data;
-    w->rc = w->run(w, &w->err);
+    w->rc = w->run != NULL ? w->run(w, &w->err) : 0;
     /* Also after a failure: what is there now is what people are shown. */
     w->read = layout_read(w->root, &w->layout, w->rc < 0 ? NULL : &w->err) == 0;
     /* A switch that has happened is none that has failed. */
@@ -144,13 +144,6 @@ void work_cancel(struct action_call *call)
 
 /* ---------------------------------------------------------------- life cycle */
 
-static int only_read(struct work *work, struct err *err)
-{
-    (void)work;
-    (void)err;
-    return 0;
-}
-
 static void work_on(struct deploy *deploy, const struct config_service *s,
                     int (*run)(struct work *w, struct err *err))
 {
@@ -227,8 +220,7 @@ void deploy_free(struct deploy *deploy)
 void deploy_start(struct deploy *deploy)
 {
     for (size_t i = 0; i < CONFIG_SERVICES_MAX && deploy->known[i] != NULL; i++) {
-        work_on(deploy, config_service(deploy->o.config, str_c(deploy->known[i]->service)),
-                only_read);
+        work_on(deploy, config_service(deploy->o.config, str_c(deploy->known[i]->service)), NULL);
     }
     if (deploy->known[0] != NULL && deploy->up == NULL) {
         deploy->up = loop_add_timer(deploy->o.loop, on_up, deploy);

@@ -39,7 +39,7 @@ struct work {
     void (*show)(const struct work *work, struct action_call *call); /* after success */
 
     /* Of the helper: copies, since the configuration may be replaced meanwhile. */
-    int (*run)(struct work *work, struct err *err);
+    int (*run)(struct work *work, struct err *err); /* NULL: only reads the layout */
     atomic_bool stop;
     atomic_int turn; /* enum layout_turn; once it is TURNED, `from` stays as it is */
     char service[32];

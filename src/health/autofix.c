@@ -169,13 +169,6 @@ static bool is_live(const struct alert *alert)
     return alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
 }
 
-/* Somebody else was at it, which is no attempt (BUSY_CODES in run_table.c). */
-static bool was_busy(const struct err *failure)
-{
-    return failure->id == ERR_COMMAND_LOCKED || failure->id == ERR_SERVICE_BUSY ||
-           failure->id == ERR_POOL_BUSY;
-}
-
 static void tell_vain(struct autofix *autofix, const struct fix *fix, const struct alert *alert)
 {
     AUTO_BUF struct buf what = BUF_INIT(256);
@@ -205,7 +198,7 @@ static void verify(struct autofix *autofix, struct fix *fix)
         if (fix->failure.id == ERR_NONE && waited_us < fix->m->trigger.verify_us) {
             return;
         }
-        if (was_busy(&fix->failure)) {
+        if (run_table_is_busy(fix->failure.id)) {
             autofix->look_mono_us = mono_us(autofix) + LOCKED_US;
         } else {
             tell_vain(autofix, fix, alert);
@@ -343,7 +336,7 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
     LOG(NOTICE, "running %s %s by itself: %s", m->name, item, alert->title);
     if (submit(autofix, fix) < 0) {
         forget(fix);
-    } else if (!fix->running && was_busy(&fix->failure)) {
+    } else if (!fix->running && run_table_is_busy(fix->failure.id)) {
         autofix->look_mono_us = mono_us(autofix) + LOCKED_US; /* somebody works on it */
         forget(fix);
     } else if (!fix->running && fix->failure.id != ERR_NONE &&

@@ -48,9 +48,6 @@ const struct metric_info *metric_info(enum metric metric)
 
 struct cell metric_cell(enum metric_unit unit, double value)
 {
-    static const char *const units[][2] = {
-        {"B", "B/s"}, {"kB", "kB/s"}, {"MB", "MB/s"}, {"GB", "GB/s"}, {"TB", "TB/s"}};
-    size_t i = 0;
     switch (unit) {
     case METRIC_UNIT_PCT:
         return cell_pct(value, 1);
@@ -59,15 +56,11 @@ struct cell metric_cell(enum metric_unit unit, double value)
     case METRIC_UNIT_MS:
         return cell_ms(value);
     case METRIC_UNIT_BYTES:
+        return cell_bytes(value);
     case METRIC_UNIT_RATE:
-        break;
+        return cell_bytes_per_second(value);
     }
-    for (; fabs(value) >= 1e3 && i + 1 < COUNT_OF(units); i++) {
-        value /= 1e3;
-    }
-    struct cell cell = cell_number(value, i > 0 && fabs(value) < 10 ? 1 : 0);
-    (void)str_copy(str_c(units[i][unit == METRIC_UNIT_RATE]), cell.unit, sizeof(cell.unit));
-    return cell;
+    return cell_none();
 }
 
 static int64_t mono_us(const struct metrics *m)

@@ -358,6 +358,7 @@ static void begin_again(struct service *service)
     service->alerted = true; /* an alert of the one before may be open */
     service->told = service->flapping = false;
     service->failed_count = 0;
+    service->past = 0;
     service->held_mono_us = service->settled_mono_us = service->recovered_mono_us = 0;
     service->sure = service->mended = false;
     service->cause[0] = '\0';

@@ -68,6 +68,7 @@ struct service {
     int64_t latency_us;                                      /* of the last successful round */
     bool up;                                                 /* the last round, counted or not */
     int failures;                                            /* consecutive, counted ones */
+    uint64_t past; /* counted rounds, the newest in bit 0; a failed one is 1 */
     int64_t failing_since_us;
     int64_t grace_mono_us; /* failures before this time are not counted */
     int64_t spread_us;     /* of the second round, once; 0: done */

@@ -37,6 +37,18 @@ static int64_t threshold(const struct service *service)
     return own > 0 ? own : config_of(service)->monitoring_alert_threshold;
 }
 
+/* So many of the last rounds have failed, with good ones between them. */
+static bool has_failed_often(const struct service *service)
+{
+    int64_t own = service->config->alert_within;
+    int64_t within = own > 0 ? own : config_of(service)->monitoring_alert_within;
+    if (within <= threshold(service)) {
+        return false; /* failures in a row decide */
+    }
+    uint64_t last = within >= 64 ? service->past : service->past & ((UINT64_C(1) << within) - 1);
+    return __builtin_popcountll(last) >= threshold(service);
+}
+
 /* ------------------------------------------------------------------ flapping */
 
 /* How many of its failures began within the window before now; *ret_last is when the last did. */
@@ -513,7 +525,7 @@ static void settle_down(struct service *service, bool sure)
     set_state(service, SERVICE_DOWN);
     if (service->told) {
         tell_again(service);
-    } else if (sure || service->failures >= threshold(service) ||
+    } else if (sure || service->failures >= threshold(service) || has_failed_often(service) ||
                (service->flapping && !was_flapping)) {
         tell(service);
     }
@@ -528,6 +540,7 @@ void service_settle(struct service *service, bool up, bool counted, bool sure)
     if (!counted && !service_is_flapping(service)) {
         return;
     }
+    service->past = service->past << 1 | (up ? 0 : 1);
     if (up) {
         settle_up(service);
     } else {

@@ -104,8 +104,9 @@ static void list_add(struct list *list, const struct yaml_node *node)
     list->items[list->len++] = node;
 }
 
-/* Reads nodes up to the end event into list. */
-static int read_children(struct parse *p, yaml_event_type_t end, int depth, struct list *list)
+/* Reads nodes up to the end event into list. *ret_end: where that event ends. */
+static int read_children(struct parse *p, yaml_event_type_t end, int depth, struct list *list,
+                         size_t *ret_end)
 {
     for (;;) {
         yaml_event_t event;
@@ -115,6 +116,7 @@ static int read_children(struct parse *p, yaml_event_type_t end, int depth, stru
         if (rc == 0 && !last) {
             rc = read_node(p, &event, depth + 1, &child);
         }
+        *ret_end = event.end_mark.index;
         yaml_event_delete(&event);
         if (rc < 0 || last) {
             return rc;
@@ -197,11 +199,12 @@ static int read_sequence(struct parse *p, const yaml_event_t *event, int depth,
         return fail_at(p, ERR_YAML_UNSUPPORTED, event->start_mark, "anchor or tag");
     }
     AUTO(list_cleanup) struct list list = {0};
-    int rc = read_children(p, YAML_SEQUENCE_END_EVENT, depth, &list);
+    int rc = read_children(p, YAML_SEQUENCE_END_EVENT, depth, &list, &node->end);
     if (rc < 0) {
         return rc;
     }
     node->kind = YAML_SEQUENCE;
+    node->flow = event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
     node->len = list.len;
     node->items = yaml_alloc(p->yaml, (list.len + 1) * sizeof(struct yaml_node *));
     for (size_t i = 0; i < list.len; i++) {
@@ -217,11 +220,12 @@ static int read_mapping(struct parse *p, const yaml_event_t *event, int depth,
         return fail_at(p, ERR_YAML_UNSUPPORTED, event->start_mark, "anchor or tag");
     }
     AUTO(list_cleanup) struct list list = {0}; /* key, value, key, value … */
-    int rc = read_children(p, YAML_MAPPING_END_EVENT, depth, &list);
+    int rc = read_children(p, YAML_MAPPING_END_EVENT, depth, &list, &node->end);
     if (rc < 0) {
         return rc;
     }
     node->kind = YAML_MAPPING;
+    node->flow = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
     node->len = list.len / 2;
     node->items = yaml_alloc(p->yaml, (list.len + 1) * sizeof(struct yaml_node *));
     for (size_t i = 0; i < node->len; i++) {
@@ -244,6 +248,8 @@ static int read_node(struct parse *p, const yaml_event_t *event, int depth,
     struct yaml_node *node = yaml_alloc(p->yaml, sizeof(*node));
     node->line = (int)event->start_mark.line + 1;
     node->column = (int)event->start_mark.column + 1;
+    node->begin = event->start_mark.index;
+    node->end = event->end_mark.index;
     node->text = str_c("");
     *ret = node;
     if (event->type == YAML_SCALAR_EVENT) {

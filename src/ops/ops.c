@@ -12,6 +12,7 @@
 #include "chat/telegram.h"
 #include "command/manifest.h"
 #include "command/runner.h"
+#include "config/limit.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
 #include "health/health.h"
@@ -203,6 +204,12 @@ static void on_sighup(void *userdata)
 {
     const struct ops *ops = userdata;
     reload_signal(ops->reload);
+}
+
+static void show_limit_use(const struct config_limit *limit, struct reply *reply, void *userdata)
+{
+    const struct ops *ops = userdata;
+    desk_show_limit_use(ops->desk, limit->path, limit->number, reply);
 }
 
 /* Before READY=1 systemd does not expect it. */
@@ -397,6 +404,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                                       .access = ops->access,
                                                       .apply = ops_apply,
                                                       .files = ops_apply_files,
+                                                      .helpers = ops->helpers,
+                                                      .limit_use = show_limit_use,
                                                       .busy = on_reload_busy,
                                                       .userdata = ops});
     reload_actions(ops->reload, ops->actions);

@@ -207,7 +207,15 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
 #define WITH_VALUE "(?2 = '' OR EXISTS (SELECT 1 FROM json_each(args) AS a WHERE a.value = ?2))"
 
 /* Another run or person was at it, so that nothing was tried. */
-#define BUSY_CODES "('COMMAND_LOCKED', 'SERVICE_BUSY', 'POOL_BUSY', 'COMMAND_CANCELLED')"
+#define BUSY(CODE)    CODE(COMMAND_LOCKED) CODE(SERVICE_BUSY) CODE(POOL_BUSY)
+#define QUOTED(code)  "'" #code "', "
+#define IS_ID(code)   || err_id == ERR_##code
+#define NOTHING_TRIED "(" BUSY(QUOTED) "'COMMAND_CANCELLED')"
+
+bool run_table_is_busy(int err_id)
+{
+    return false BUSY(IS_ID);
+}
 
 int run_table_count_of(struct ops_store *store, const char *command, const char *user,
                        const char *value, int64_t since_us, int64_t *ret, struct err *err)
@@ -215,7 +223,7 @@ int run_table_count_of(struct ops_store *store, const char *command, const char 
     return db_get_i64(
         store->db,
         "SELECT count(*) FROM command_runs WHERE " NEWEST " AND " WITH_VALUE
-        " AND command = ?3 AND user_name = ?4 AND error_code NOT IN " BUSY_CODES,
+        " AND command = ?3 AND user_name = ?4 AND error_code NOT IN " NOTHING_TRIED,
         DB_VALUES(DB_I64(since_us), DB_TEXT_C(value), DB_TEXT_C(command), DB_TEXT_C(user)), 0, ret,
         err);
 }

@@ -225,6 +225,40 @@ static int show_limits(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+/* The gauge of an option that is used most; of several kinds the first. */
+static bool find_gauge(const struct snapshot *s, const char *option, double limit,
+                       struct gauge *ret)
+{
+    struct gauge gauges[GAUGES_MAX];
+    bool found = false;
+    int count = gauge_list(s, gauges);
+    for (int i = 0; i < count; i++) {
+        gauges[i].limit = limit;
+        if (strcmp(gauges[i].option, option) == 0 &&
+            (!found || (gauges[i].is_symbol && rank(&gauges[i]) > rank(ret)))) {
+            *ret = gauges[i];
+            found = true;
+        }
+    }
+    return found;
+}
+
+void desk_show_limit_use(struct desk *desk, const char *option, double limit, struct reply *r)
+{
+    const struct snapshot *s = desk_read(desk, r);
+    struct gauge g;
+    if (s->version == 0 || !find_gauge(s, option, limit, &g) || isnan(gauge_used_pct(&g))) {
+        return;
+    }
+    double used = gauge_used_pct(&g);
+    if (used >= 100) {
+        reply_para(r, "⚠ It is {} now: at or beyond the new limit, so it counts at once.",
+                   gauge_use(&g));
+    } else {
+        reply_para(r, "It is {} now: {} of the new limit.", gauge_use(&g), cell_pct(used, 0));
+    }
+}
+
 const struct action action_risk_rows[] = {
     {.name = "trading.limits",
      .summary = "Each risk limit with its use, the closest first",

@@ -127,6 +127,9 @@ sed 's/seed: 5, speed: 600/seed: 5, speed: 60/' "$conf" > "$conf.new"
 mv "$conf.new" "$conf"
 ask reload
 ask reload --yes
+ask update_targets 'risk.max_drawdown 12 %'
+ask update_targets 'risk.max_drawdown 12 %' --yes
+ask update_targets 'risk.max_drawdown 900 %'
 ask status
 ask amend BTC-USD stop=1%
 

@@ -197,6 +197,58 @@ static void a_blip_raises_no_alert(void **state)
     close_stage(s);
 }
 
+/* Lets `looks` checks of web see it up or down, one after the other: "FFOF". */
+static void see(struct stage *s, const char *looks)
+{
+    for (; *looks != '\0'; looks++) {
+        int before = s->runs;
+        is_up[0] = *looks == 'O';
+        while (s->runs == before) {
+            loop_advance(s->loop, SECONDS / 4);
+        }
+    }
+}
+
+/* Failures too far apart for a row, and too few episodes for flapping: N of the last M decides. */
+static void so_many_of_the_last_checks_raise_an_alert(void **state)
+{
+    static const struct {
+        const char *options;
+        const char *looks; /* the last one raises the alert */
+        bool raised;
+    } cases[] = {{"", "FFOF", true},
+                 {"", "FOFF", true},
+                 {"", "FFOOF", true},
+                 {"", "FFOOOF", false},
+                 {"", "FOOF", false},
+                 {"", "FFF", true},
+                 {"alert_within: 3", "FFOF", false},  /* only a row of three */
+                 {"alert_within: 8", "FFOOOF", true}, /* further back */
+                 {"alert_within: 64, alert_after: 2", "FOOOOOOOOOOOOF", true},
+                 {"alert_after: 4", "FFOFF", true},
+                 {"alert_after: 5", "FFOFFF", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char yaml[256];
+        (void)snprintf(yaml, sizeof(yaml),
+                       "services: {web: {url: 'http://h', flapping_after: 16%s%s}}\n",
+                       cases[i].options[0] != '\0' ? ", " : "", cases[i].options);
+        struct stage *s = open_stage(yaml);
+        start(s);
+        loop_advance(s->loop, 40 * MINUTES);
+        char first[32];
+        (void)snprintf(first, sizeof(first), "%.*s", (int)strlen(cases[i].looks) - 1,
+                       cases[i].looks);
+        see(s, first);
+        assert_false(is_open(s, "web"));
+        see(s, cases[i].looks + strlen(first));
+        if (is_open(s, "web") != cases[i].raised) {
+            fail_msg("{%s} %s", cases[i].options, cases[i].looks);
+        }
+        close_stage(s);
+    }
+}
+
 /* 20 s up, 20 s down: one alert, which stays open until the service is steady. */
 static void flapping_is_one_alert(void **state)
 {
@@ -523,6 +575,7 @@ static void a_restart_forgets_no_call(void **state)
 
 UNIT_GROUP(health_service, cmocka_unit_test(a_failure_is_confirmed_quickly),
            cmocka_unit_test(a_blip_raises_no_alert), cmocka_unit_test(flapping_is_one_alert),
+           cmocka_unit_test(so_many_of_the_last_checks_raise_an_alert),
            cmocka_unit_test(restarts_that_no_check_saw_are_flapping),
            cmocka_unit_test(a_slow_start_is_no_failure),
            cmocka_unit_test(a_crash_loop_is_not_starting),

@@ -89,6 +89,7 @@ static void open_reload(struct scene *s)
                                                     .access = s->rig.access,
                                                     .apply = on_apply,
                                                     .files = on_files,
+                                                    .helpers = s->helpers,
                                                     .busy = on_busy});
     reload_started(s->reload);
 }
@@ -426,6 +427,21 @@ static void configurations_match_the_golden_files(void **state)
     check_prompt(s, "/reload quieter", "reload");
 }
 
+static void targets_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    send(s, "/update_targets risk.max_drawdown 12 %, cooldown 20m because CPI is due");
+    const char *const varies[] = {runner_rig_code(&s->rig), s->rig.folder, NULL};
+    golden_check_reply("update_targets", s->full, varies);
+    confirm(s);
+    for (int i = 0; i < 2000 && strstr(s->full, "Limits changed") == NULL;
+         i++) { /* a helper works */
+        (void)usleep(5000);
+        loop_advance(s->rig.loop, 0);
+    }
+    golden_check_reply("update_targets_done", s->full, NULL);
+}
+
 static void backups_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -485,4 +501,4 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
-           SCENE_TEST(backups_match_the_golden_files))
+           SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(backups_match_the_golden_files))

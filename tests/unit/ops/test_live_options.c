@@ -284,6 +284,8 @@ static const struct live_row {
      in_services, NULL},
     {"services.<name>.alert_after", "services: {w: {url: 'http://127.0.0.1:9', alert_after: 2}}\n",
      in_services, NULL},
+    {"services.<name>.alert_within",
+     "services: {w: {url: 'http://127.0.0.1:9', alert_within: 9}}\n", in_services, NULL},
     {"services.<name>.start_grace", "services: {w: {url: 'http://127.0.0.1:9', start_grace: 9s}}\n",
      in_services, NULL},
     {"services.<name>.flapping_after",
@@ -352,6 +354,7 @@ static const struct live_row {
     {"services.<name>.release_apply",
      "services: {w: {url: 'http://127.0.0.1:9', release_apply: reload}}\n", in_deploy, NULL},
     {"monitoring.check_interval", "monitoring: {check_interval: 2s}\n", in_health, NULL},
+    {"monitoring.alert_within", "monitoring: {alert_within: 9}\n", in_health, NULL},
     {"monitoring.alert_threshold", "monitoring: {alert_threshold: 2}\n", in_health, NULL},
     {"monitoring.log_retention", "monitoring: {log_retention: 2d}\n", in_ops, NULL},
     {"monitoring.audit_log_archive", "monitoring: {audit_log_archive: 2d}\n", in_ops, NULL},
@@ -408,6 +411,7 @@ static const struct live_row {
     {"market.speed", "market: {speed: 7}\n", in_settings, NULL},
     {"trading.threshold", "trading: {threshold: 0.5}\n", in_settings, NULL},
     {"trading.entry_order", "trading: {entry_order: limit}\n", in_settings, NULL},
+    {"risk.hard_limits", NULL, NULL, "ops/test_targets.c a_hard_limit_is_named"},
     {"risk.risk_per_trade", "risk: {risk_per_trade: 1%}\n", in_settings, NULL},
     {"risk.max_position", "risk: {max_position: 1%}\n", in_settings, NULL},
     {"risk.max_positions", "risk: {max_positions: 1}\n", in_settings, NULL},
@@ -465,7 +469,7 @@ static const struct live_row *find_row(const char *path)
 static void check_options(const struct option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool live = options[i].flags == CONFIG_LIVE;
+        bool live = (options[i].flags & CONFIG_LIVE) != 0;
         if ((find_row(options[i].path) != NULL) != live) {
             print_error("%s is marked %s, but the table of this test says otherwise\n",
                         options[i].path, live ? "live" : "restart");
