@@ -135,6 +135,18 @@ enum db_type db_column_type(struct db_rows *rows, int column);
 const char *db_column_name(struct db_rows *rows, int column);
 int db_column_count(struct db_rows *rows);
 
+/* The arguments of each(); texts are valid until the function returns. Read as columns are. */
+struct db_args;
+int64_t db_arg_i64(struct db_args *args, int index);
+double db_arg_double(struct db_args *args, int index);
+struct str db_arg_text(struct db_args *args, int index);
+
+/* For millions of rows, about a third faster than db_query: sql is "SELECT each(a, b) FROM …", and
+ * fn gets a and b of each row, in the order in which SQLite finds the rows. fn runs no SQL. */
+typedef void (*db_each_fn)(struct db_args *args, void *userdata);
+int db_each(struct db *db, const char *sql, const struct db_value *values, size_t count,
+            db_each_fn fn, void *userdata, struct err *err);
+
 /* A function of one text for the SQL of this connection, such as fact('/account/cash'). *ret may
  * point to bytes that stay valid until the next call of fn. The same text must give the same value
  * while a statement runs: SQLite may call it once. */

@@ -320,6 +320,7 @@ static int reopen(struct db *db, struct err *err)
     int code = sqlite3_close(db->sqlite);
     ASSERT(code == SQLITE_OK);
     db->sqlite = fresh;
+    db->has_each = false;
     db->sealed = false;
     db_file_record(&db->file, db->path);
     return 0;

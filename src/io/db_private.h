@@ -24,6 +24,8 @@ struct db {
     sqlite3_stmt *undo[UNDO_COUNT];      /* NULL until the first transaction or savepoint */
     struct db_rows *cache[DB_CACHE_MAX]; /* most recently used first */
     size_t cached;
+    struct db_args *each; /* the call of db_each that is under way; NULL: none */
+    bool has_each;        /* SQLite knows each() */
     db_fault_fn fault;
     void *fault_userdata;
     char name[128];            /* last part of the path, for error contexts */

@@ -362,3 +362,60 @@ int db_function(struct db *db, const char *name, db_function_fn fn, void *userda
                ? 0
                : db_error(db, name, err);
 }
+
+/* ------------------------------------------------------------------ each row */
+
+struct db_args {
+    db_each_fn fn;
+    void *userdata;
+    sqlite3_value **values;
+};
+
+static void each_step(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct db *db = sqlite3_user_data(context);
+    (void)count;
+    if (db->each != NULL) {
+        db->each->values = values;
+        db->each->fn(db->each, db->each->userdata);
+    }
+}
+
+static void each_end(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+int db_each(struct db *db, const char *sql, const struct db_value *values, size_t count,
+            db_each_fn fn, void *userdata, struct err *err)
+{
+    ASSERT(db->each == NULL);
+    if (!db->has_each &&
+        sqlite3_create_function_v2(db->sqlite, "each", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, db,
+                                   NULL, each_step, each_end, NULL) != SQLITE_OK) {
+        return db_error(db, "each", err);
+    }
+    struct db_args args = {.fn = fn, .userdata = userdata};
+    db->has_each = true;
+    db->each = &args;
+    int rc = db_run(db, sql, values, count, err);
+    db->each = NULL;
+    return rc;
+}
+
+int64_t db_arg_i64(struct db_args *args, int index)
+{
+    return sqlite3_value_int64(args->values[index]);
+}
+
+double db_arg_double(struct db_args *args, int index)
+{
+    return sqlite3_value_double(args->values[index]);
+}
+
+struct str db_arg_text(struct db_args *args, int index)
+{
+    const unsigned char *text = sqlite3_value_text(args->values[index]);
+    int len = sqlite3_value_bytes(args->values[index]);
+    return text == NULL ? str_c("") : str_n((const char *)text, (size_t)len);
+}

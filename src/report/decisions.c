@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "model/capacity.h"
+#include "names.h"
 #include "report/rate.h"
 
 #include <math.h>
@@ -22,12 +22,12 @@ struct group {
 };
 
 struct groups {
-    int count;
-    int max;
-    struct group *items;
+    struct names names;
+    struct group items[SYMBOLS_LIMIT];
 };
 
 struct pass {
+    int64_t since_us;
     int64_t count, holds, vetoed, entries, closes;
     int64_t earlier, earlier_vetoed;
     int64_t first_us, last_us;
@@ -35,39 +35,36 @@ struct pass {
     struct groups symbols, codes;
 };
 
-/* The group of a name; the last one stands for all that have no room. The newest group is tried
- * first, as decisions of one candle come one after the other. */
 static struct group *find(struct groups *groups, struct str name)
 {
-    for (int i = 0; i < groups->count; i++) {
-        if (str_equal_c(name, groups->items[i].name)) {
-            return &groups->items[i];
-        }
+    bool fresh = false;
+    struct group *group = &groups->items[names_index(&groups->names, name, &fresh)];
+    if (fresh) {
+        *group = (struct group){.least = INFINITY, .most = -INFINITY};
+        str_cut(name, group->name, sizeof(group->name));
     }
-    if (groups->count == groups->max) {
-        return &groups->items[groups->max - 1];
-    }
-    struct group *group = &groups->items[groups->count++];
-    *group = (struct group){.least = INFINITY, .most = -INFINITY};
-    str_cut(name, group->name, sizeof(group->name));
     return group;
 }
 
-static void take(struct pass *pass, struct db_rows *rows, int64_t since_us)
+/* The columns of DECISIONS_SQL. */
+enum column { SYMBOL, AT_US, SCORE, THRESHOLD, OUTCOME, VETO_CODE, STOP };
+
+static void take(struct db_args *args, void *userdata)
 {
-    struct str outcome = db_text(rows, 2);
-    bool vetoed = str_equal_c(outcome, "vetoed");
-    int64_t at_us = db_i64(rows, 1);
-    double score = db_double(rows, 3);
-    if (at_us < since_us) {
+    struct pass *pass = userdata;
+    struct str outcome = db_arg_text(args, OUTCOME);
+    bool vetoed = str_equal(outcome, STR_LIT("vetoed"));
+    int64_t at_us = db_arg_i64(args, AT_US);
+    double score = db_arg_double(args, SCORE);
+    if (at_us < pass->since_us) {
         pass->earlier++;
         pass->earlier_vetoed += vetoed;
         pass->earlier_max_score = fmax(pass->earlier_max_score, fabs(score));
         return;
     }
-    bool order = str_equal_c(outcome, "order");
-    bool entry = order && db_i64(rows, 5) > 0; /* a close has no stop */
-    struct group *symbol = find(&pass->symbols, db_text(rows, 0));
+    bool order = str_equal(outcome, STR_LIT("order"));
+    bool entry = order && db_arg_i64(args, STOP) > 0; /* a close has no stop */
+    struct group *symbol = find(&pass->symbols, db_arg_text(args, SYMBOL));
     pass->count++;
     pass->holds += !vetoed && !order;
     pass->vetoed += vetoed;
@@ -76,13 +73,13 @@ static void take(struct pass *pass, struct db_rows *rows, int64_t since_us)
     pass->first_us = pass->first_us == 0 || at_us < pass->first_us ? at_us : pass->first_us;
     pass->last_us = at_us > pass->last_us ? at_us : pass->last_us;
     pass->max_score = fmax(pass->max_score, fabs(score));
-    pass->threshold = fmin(pass->threshold, db_double(rows, 4));
+    pass->threshold = fmin(pass->threshold, db_arg_double(args, THRESHOLD));
     symbol->count++;
     symbol->vetoed += vetoed;
     symbol->least = fmin(symbol->least, score);
     symbol->most = fmax(symbol->most, score);
     if (vetoed) {
-        struct group *code = find(&pass->codes, db_text(rows, 6));
+        struct group *code = find(&pass->codes, db_arg_text(args, VETO_CODE));
         code->count++;
         code->last_us = at_us > code->last_us ? at_us : code->last_us;
     }
@@ -98,7 +95,7 @@ static int by_count(const void *a, const void *b)
 static void add_vetoes(struct json_out *out, const struct groups *codes)
 {
     json_out_object(out, "vetoes");
-    for (int i = 0; i < codes->count && i < SHOWN; i++) {
+    for (int i = 0; i < codes->names.count && i < SHOWN; i++) {
         json_out_object(out, codes->items[i].name);
         json_out_i64(out, "count", codes->items[i].count);
         json_out_time(out, "last_at", codes->items[i].last_us);
@@ -111,7 +108,7 @@ static void add_symbols(struct json_out *out, const struct groups *symbols)
 {
     int64_t rest = 0;
     json_out_object(out, "by_symbol");
-    for (int i = 0; i < symbols->count; i++) {
+    for (int i = 0; i < symbols->names.count; i++) {
         const struct group *symbol = &symbols->items[i];
         if (i >= SHOWN) {
             rest += symbol->count;
@@ -156,29 +153,27 @@ static void add_pass(struct json_out *out, const struct pass *pass, int64_t mark
     json_out_end(out);
 }
 
+#define DECISIONS_SQL                                                                       \
+    "SELECT each(symbol, at_us, score, threshold, outcome, veto_code, stop) FROM decisions" \
+    " WHERE id > (SELECT max(id) FROM decisions) - fact('decisions_read')"                  \
+    " AND at_us >= fact('earlier_us')"
+
 int decisions_add(struct source *source, struct json_out *out, struct err *err)
 {
-    struct group *groups = calloc(SYMBOLS_LIMIT + CODES_MAX, sizeof(*groups));
-    NEED_MEMORY(groups != NULL);
-    struct pass pass = {.threshold = INFINITY,
-                        .symbols = {.max = SYMBOLS_LIMIT, .items = groups},
-                        .codes = {.max = CODES_MAX, .items = groups + SYMBOLS_LIMIT}};
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int64_t since_us = json_i64(source->facts, "since_us", 0);
+    struct pass *pass = calloc(1, sizeof(*pass));
+    NEED_MEMORY(pass != NULL);
+    pass->since_us = json_i64(source->facts, "since_us", 0);
+    pass->threshold = INFINITY;
+    pass->symbols.names.max = SYMBOLS_LIMIT;
+    pass->codes.names.max = CODES_MAX;
     source_fact_i64(source, "decisions_read", DECISIONS_READ);
-    int rc = db_query(source->trading,
-                      "SELECT symbol, at_us, outcome, score, threshold, stop, veto_code"
-                      " FROM decisions WHERE id > (SELECT max(id) FROM decisions)"
-                      " - fact('decisions_read') AND at_us >= fact('earlier_us')",
-                      DB_NO_VALUES, &rows, err);
-    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
-        take(&pass, rows, since_us);
-    }
+    int rc = db_each(source->trading, DECISIONS_SQL, DB_NO_VALUES, take, pass, err);
     if (rc == 0) {
-        qsort(pass.symbols.items, (size_t)pass.symbols.count, sizeof(struct group), by_count);
-        qsort(pass.codes.items, (size_t)pass.codes.count, sizeof(struct group), by_count);
-        add_pass(out, &pass, json_i64(source->facts, "market_us", 0));
+        struct group *symbols = pass->symbols.items, *codes = pass->codes.items;
+        qsort(symbols, (size_t)pass->symbols.names.count, sizeof(symbols[0]), by_count);
+        qsort(codes, (size_t)pass->codes.names.count, sizeof(codes[0]), by_count);
+        add_pass(out, pass, json_i64(source->facts, "market_us", 0));
     }
-    free(groups);
+    free(pass);
     return rc;
 }

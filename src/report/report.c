@@ -242,15 +242,30 @@ static int add_rule_texts(struct report *report, struct source *source)
                      " ORDER BY status = 'retired', id LIMIT 40");
 }
 
-/* Counted and summed in one pass, as there may be millions. The sum fails if it overflows. */
+struct fees {
+    int64_t count;
+    int64_t sum_e8;
+    bool overflowed;
+};
+
+static void take_fee(struct db_args *args, void *userdata)
+{
+    struct fees *fees = userdata;
+    fees->count++;
+    if (__builtin_add_overflow(fees->sum_e8, db_arg_i64(args, 0), &fees->sum_e8)) {
+        fees->overflowed = true;
+    }
+}
+
+/* Counted and summed in one pass, as there may be millions. */
 static void add_fill_facts(struct source *source)
 {
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    if (db_query(source->trading, "SELECT count(*), coalesce(sum(fee), 0) FROM fills", DB_NO_VALUES,
-                 &rows, NULL) == 0 &&
-        db_next(rows, NULL) > 0) {
-        source_fact_i64(source, "fills_count", db_i64(rows, 0));
-        source_fact_i64(source, "fills_fee_e8", db_i64(rows, 1));
+    struct fees fees = {0};
+    if (db_each(source->trading, "SELECT each(fee) FROM fills", DB_NO_VALUES, take_fee, &fees,
+                NULL) == 0 &&
+        !fees.overflowed) {
+        source_fact_i64(source, "fills_count", fees.count);
+        source_fact_i64(source, "fills_fee_e8", fees.sum_e8);
     }
 }
 

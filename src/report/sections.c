@@ -1,6 +1,7 @@
 #include "sections.h"
 
 #include "decisions.h"
+#include "votes.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -13,23 +14,6 @@ struct step {
     enum kind kind;
     const char *name;
     const char *sql;
-};
-
-/* Votes are JSON and slow to read, so about 120 decisions stand for all of the period. */
-static const struct step decision_steps[] = {
-    {ROWS, "agents",
-     "SELECT json_extract(vote.value, '$.agent'), count(*) AS votes,"
-     " sum(json_extract(vote.value, '$.direction') = 'long') AS long,"
-     " sum(json_extract(vote.value, '$.direction') = 'short') AS short,"
-     " avg(json_extract(vote.value, '$.confidence')) AS average_confidence,"
-     " min(json_extract(vote.value, '$.confidence')) AS least_confidence,"
-     " max(json_extract(vote.value, '$.confidence')) AS most_confidence,"
-     " max(json_extract(vote.value, '$.weight')) AS largest_weight"
-     " FROM (SELECT votes FROM decisions WHERE at_us >= fact('since_us')"
-     " AND id % max(1, fact('/decisions/count') / 120) = 0 ORDER BY id DESC LIMIT 240),"
-     " json_each(votes) AS vote"
-     " GROUP BY 1 ORDER BY 1 LIMIT 16"},
-    {END, NULL, NULL},
 };
 
 static const struct step trading_steps[] = {
@@ -238,7 +222,7 @@ static void add_decisions(struct source *source, struct json_out *out, section_g
     struct err ignored = {0};
     json_out_object(out, "decisions");
     gap("decisions", decisions_add(source, out, &ignored), userdata);
-    run_steps(source->trading, "decisions", decision_steps, out, gap, userdata);
+    gap("decisions", votes_add(source, out, &ignored), userdata);
     json_out_end(out);
 }
 

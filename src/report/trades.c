@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "names.h"
 #include "report/rate.h"
 
 #include <math.h>
@@ -14,10 +15,8 @@
 #define HOURS        24
 #define SIZES        8
 #define OUTLIER_P    0.05
-/* A power of two well above SYMBOLS_LIMIT, so that a look-up takes one or two steps. */
-#define SLOTS 1024
 
-/* Kept small: each trade is added to eight of them. */
+/* Kept small: each trade is added to six of them. */
 struct tally {
     int64_t count;
     int64_t wins;
@@ -46,7 +45,7 @@ struct trades {
     struct period now;
     struct period earlier;
     struct tally exits[EXITS_MAX];
-    int exit_count;
+    struct names exit_names;
     struct tally hours[HOURS];
     struct tally tiers[TIERS];
     struct tally sides[2];
@@ -54,8 +53,7 @@ struct trades {
     struct tally symbols[SYMBOLS_LIMIT];
     int tier_of[SYMBOLS_LIMIT];
     int64_t loss_closed_us[SYMBOLS_LIMIT]; /* of the symbol's last loss; 0: none */
-    int symbol_count;
-    int slots[SLOTS]; /* index of a symbol + 1; 0: free */
+    struct names symbol_names;
     struct tally after_cooldown;
     struct tally other;
     int64_t streak; /* > 0: wins in a row up to now, < 0: losses */
@@ -83,9 +81,9 @@ static inline void tally(struct tally *t, const struct tally *trade)
     t->size += trade->size;
 }
 
+/* All but the sum. */
 static void tally_period(struct period *p, const struct tally *trade)
 {
-    tally(&p->sum, trade);
     if (trade->pnl_e8 > 0) {
         p->win_e8 += trade->pnl_e8;
     } else if (trade->pnl_e8 < 0) {
@@ -107,43 +105,26 @@ static int tier_of(const struct settings *settings, const char *symbol)
     return TIERS - 1;
 }
 
-/* The index of a symbol; the last one stands for all that have no room. */
 static int find_symbol(struct trades *trades, struct str name)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < name.len; i++) {
-        hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619u;
+    bool fresh = false;
+    int index = names_index(&trades->symbol_names, name, &fresh);
+    if (fresh) {
+        char *shown = trades->symbols[index].name;
+        str_cut(name, shown, sizeof(trades->symbols[index].name));
+        trades->tier_of[index] = tier_of(trades->settings, shown);
     }
-    size_t at = hash % SLOTS;
-    while (trades->slots[at] != 0 &&
-           !str_equal_c(name, trades->symbols[trades->slots[at] - 1].name)) {
-        at = (at + 1) % SLOTS;
-    }
-    if (trades->slots[at] == 0) {
-        if (trades->symbol_count == SYMBOLS_LIMIT) {
-            return SYMBOLS_LIMIT - 1;
-        }
-        int index = trades->symbol_count++;
-        str_cut(name, trades->symbols[index].name, sizeof(trades->symbols[index].name));
-        trades->tier_of[index] = tier_of(trades->settings, trades->symbols[index].name);
-        trades->slots[at] = index + 1;
-    }
-    return trades->slots[at] - 1;
+    return index;
 }
 
 static struct tally *find_exit(struct trades *trades, struct str name)
 {
-    for (int i = 0; i < trades->exit_count; i++) {
-        if (str_equal_c(name, trades->exits[i].name)) {
-            return &trades->exits[i];
-        }
+    bool fresh = false;
+    struct tally *exit = &trades->exits[names_index(&trades->exit_names, name, &fresh)];
+    if (fresh) {
+        str_cut(name, exit->name, sizeof(exit->name));
     }
-    if (trades->exit_count == EXITS_MAX) {
-        return &trades->exits[EXITS_MAX - 1];
-    }
-    struct tally *t = &trades->exits[trades->exit_count++];
-    str_cut(name, t->name, sizeof(t->name));
-    return t;
+    return exit;
 }
 
 static void count_streak(struct trades *trades, const struct tally *trade)
@@ -159,41 +140,74 @@ static void count_streak(struct trades *trades, const struct tally *trade)
     }
 }
 
-static void take(struct trades *trades, struct db_rows *rows)
+static void add_ever(struct trades *trades, int64_t count, int64_t pnl_e8)
 {
-    int64_t closed_us = db_i64(rows, 6);
-    int64_t opened_us = db_i64(rows, 5);
-    int64_t pnl_e8 = db_i64(rows, 3);
+    trades->ever += count;
+    if (__builtin_add_overflow(trades->ever_pnl_e8, pnl_e8, &trades->ever_pnl_e8)) {
+        trades->overflowed = true;
+    }
+}
+
+/* The columns of TRADES_SQL. */
+enum column { EXIT_REASON, SYMBOL, SIDE, QTY, ENTRY_PRICE, PNL, FEES, OPENED_US, CLOSED_US };
+
+static void take_now(struct trades *trades, struct db_args *args, const struct tally *trade,
+                     int symbol, int64_t opened_us)
+{
+    int64_t hour = (opened_us + trade->held_us) / USEC_PER_HOUR % HOURS;
+    int class = 0;
+    while (class < SIZES - 1 && trade->size >= size_classes[class].below) {
+        class ++;
+    }
+    tally_period(&trades->now, trade);
+    tally(&trades->symbols[symbol], trade);
+    tally(find_exit(trades, db_arg_text(args, EXIT_REASON)), trade);
+    tally(&trades->hours[hour >= 0 ? hour : 0], trade);
+    tally(&trades->sizes[class], trade);
+    tally(&trades->sides[str_equal(db_arg_text(args, SIDE), STR_LIT("short")) ? 1 : 0], trade);
+    count_streak(trades, trade);
+    int64_t cooled_us = trades->loss_closed_us[symbol] + trades->settings->cooldown_us;
+    bool soon = trades->loss_closed_us[symbol] > 0 && opened_us >= cooled_us &&
+                opened_us - cooled_us <= trades->settings->cooldown_us;
+    tally(soon ? &trades->after_cooldown : &trades->other, trade);
+}
+
+static void take(struct db_args *args, void *userdata)
+{
+    struct trades *trades = userdata;
+    int64_t pnl_e8 = db_arg_i64(args, PNL);
+    int64_t closed_us = db_arg_i64(args, CLOSED_US);
+    int64_t opened_us = db_arg_i64(args, OPENED_US);
+    add_ever(trades, 1, pnl_e8);
+    if (closed_us < trades->earlier_us) {
+        return;
+    }
     struct tally trade = {.count = 1,
                           .wins = pnl_e8 > 0,
                           .pnl_e8 = pnl_e8,
-                          .fees_e8 = db_i64(rows, 4),
+                          .fees_e8 = db_arg_i64(args, FEES),
                           .held_us = closed_us - opened_us,
-                          .size = (double)db_i64(rows, 1) / 1e8 * (double)db_i64(rows, 2) / 1e8};
-    int symbol = find_symbol(trades, db_text(rows, 0));
+                          .size = (double)db_arg_i64(args, QTY) / 1e8 *
+                                  (double)db_arg_i64(args, ENTRY_PRICE) / 1e8};
+    int symbol = find_symbol(trades, db_arg_text(args, SYMBOL));
     if (closed_us < trades->since_us) {
+        tally(&trades->earlier.sum, &trade);
         tally_period(&trades->earlier, &trade);
     } else {
-        int64_t hour = closed_us / USEC_PER_HOUR % HOURS;
-        int class = 0;
-        while (class < SIZES - 1 && trade.size >= size_classes[class].below) {
-            class ++;
-        }
-        tally_period(&trades->now, &trade);
-        tally(&trades->symbols[symbol], &trade);
-        tally(&trades->tiers[trades->tier_of[symbol]], &trade);
-        tally(find_exit(trades, db_text(rows, 7)), &trade);
-        tally(&trades->hours[hour >= 0 ? hour : 0], &trade);
-        tally(&trades->sizes[class], &trade);
-        tally(&trades->sides[str_equal_c(db_text(rows, 8), "short") ? 1 : 0], &trade);
-        count_streak(trades, &trade);
-        int64_t cooled_us = trades->loss_closed_us[symbol] + trades->settings->cooldown_us;
-        bool soon = trades->loss_closed_us[symbol] > 0 && opened_us >= cooled_us &&
-                    opened_us - cooled_us <= trades->settings->cooldown_us;
-        tally(soon ? &trades->after_cooldown : &trades->other, &trade);
+        take_now(trades, args, &trade, symbol, opened_us);
     }
     if (pnl_e8 < 0) {
         trades->loss_closed_us[symbol] = closed_us;
+    }
+}
+
+/* What follows from the groups. */
+static void sum_up(struct trades *trades)
+{
+    tally(&trades->now.sum, &trades->sides[0]);
+    tally(&trades->now.sum, &trades->sides[1]);
+    for (int i = 0; i < trades->symbol_names.count; i++) {
+        tally(&trades->tiers[trades->tier_of[i]], &trades->symbols[i]);
     }
 }
 
@@ -277,8 +291,8 @@ static void add_groups(struct json_out *out, const char *key, const struct tally
 
 static void add_all_groups(struct json_out *out, const struct trades *trades, add_fn add)
 {
-    add_groups(out, "by_symbol", trades->symbols, trades->symbol_count, add);
-    add_groups(out, "by_exit", trades->exits, trades->exit_count, add);
+    add_groups(out, "by_symbol", trades->symbols, trades->symbol_names.count, add);
+    add_groups(out, "by_exit", trades->exits, trades->exit_names.count, add);
     add_groups(out, "by_tier", trades->tiers, TIERS, add);
     add_groups(out, "by_side", trades->sides, 2, add);
     json_out_object(out, "by_hour"); /* all of them: 24 are few */
@@ -312,7 +326,7 @@ static int add_patterns(struct source *source, struct json_out *out, const struc
     const struct tally *all = &trades->now.sum;
     json_out_object(out, "trades");
     json_out_i64(out, "count", all->count);
-    json_out_i64(out, "symbols", trades->symbol_count);
+    json_out_i64(out, "symbols", trades->symbol_names.count);
     add_average(out, "average_size", all->size, all->count);
     add_minutes(out, "average_hold_min", all->held_us, all->count);
     add_minutes(out, "longest_hold_min", trades->now.longest_us, all->count > 0);
@@ -394,7 +408,8 @@ static int collect_outliers(const struct trades *trades, const struct tally *gro
 static void add_outliers(struct json_out *out, const struct trades *trades)
 {
     struct outlier outliers[SYMBOLS_LIMIT + HOURS];
-    int count = collect_outliers(trades, trades->symbols, trades->symbol_count, "symbol", outliers);
+    int count =
+        collect_outliers(trades, trades->symbols, trades->symbol_names.count, "symbol", outliers);
     count += collect_outliers(trades, trades->hours, HOURS, "hour", outliers + count);
     qsort(outliers, (size_t)count, sizeof(outliers[0]), by_p);
     json_out_object(out, "outliers");
@@ -426,9 +441,11 @@ static void add_outliers(struct json_out *out, const struct trades *trades)
     "SELECT coalesce(min(id) - 1000, (SELECT max(id) + 1 FROM trades), 0) FROM (SELECT id" \
     " FROM trades WHERE closed_us >= ? ORDER BY closed_us LIMIT 100)"
 #define BEFORE_SQL "SELECT count(*), sum(pnl) FROM trades WHERE id < ?"
-#define TRADES_SQL                                                                        \
-    "SELECT symbol, qty, entry_price, pnl, fees, opened_us, closed_us, exit_reason, side" \
-    " FROM trades WHERE id >= ? ORDER BY id"
+/* Without an index the rows come by their ids. The last column of the table is read first, so that
+ * SQLite looks once for where the columns of a row are. */
+#define TRADES_SQL                                                                   \
+    "SELECT each(exit_reason, symbol, side, qty, entry_price, pnl, fees, opened_us," \
+    " closed_us) FROM trades NOT INDEXED WHERE id >= ?"
 
 struct trades *trades_new(const struct settings *settings, int64_t since_us, int64_t earlier_us)
 {
@@ -437,6 +454,8 @@ struct trades *trades_new(const struct settings *settings, int64_t since_us, int
     trades->settings = settings;
     trades->since_us = since_us;
     trades->earlier_us = earlier_us;
+    trades->symbol_names.max = SYMBOLS_LIMIT;
+    trades->exit_names.max = EXITS_MAX;
     for (int i = 0; i < HOURS; i++) {
         (void)snprintf(trades->hours[i].name, sizeof(trades->hours[i].name), "%02d", i);
     }
@@ -456,14 +475,6 @@ void trades_free(struct trades *trades)
     free(trades);
 }
 
-static void add_ever(struct trades *trades, int64_t count, int64_t pnl_e8)
-{
-    trades->ever += count;
-    if (__builtin_add_overflow(trades->ever_pnl_e8, pnl_e8, &trades->ever_pnl_e8)) {
-        trades->overflowed = true;
-    }
-}
-
 /* SQLite fails if the sum overflows, which is nothing that the other figures need. */
 static int read_before(struct trades *trades, struct db *db, int64_t first, struct err *err)
 {
@@ -479,25 +490,20 @@ static int read_before(struct trades *trades, struct db *db, int64_t first, stru
 
 int trades_read(struct trades *trades, struct db *db, struct err *err)
 {
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
     int64_t first = 0;
     int rc = db_get_i64(db, FIRST_SQL, DB_VALUES(DB_I64(trades->earlier_us)), 0, &first, err);
     rc = rc < 0 ? rc : read_before(trades, db, first, err);
-    rc = rc < 0 ? rc : db_query(db, TRADES_SQL, DB_VALUES(DB_I64(first)), &rows, err);
-    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
-        add_ever(trades, 1, db_i64(rows, 3));
-        if (db_i64(rows, 6) >= trades->earlier_us) {
-            take(trades, rows);
-        }
-    }
+    rc = rc < 0 ? rc : db_each(db, TRADES_SQL, DB_VALUES(DB_I64(first)), take, trades, err);
+    sum_up(trades);
     return rc;
 }
 
 int trades_add(struct trades *trades, struct source *source, struct json_out *out, struct err *err)
 {
-    /* The slots point into the unsorted symbols, and are not needed any more. */
-    qsort(trades->symbols, (size_t)trades->symbol_count, sizeof(trades->symbols[0]), by_count);
-    qsort(trades->exits, (size_t)trades->exit_count, sizeof(trades->exits[0]), by_count);
+    /* The names point into the unsorted groups, and are not needed any more. */
+    qsort(trades->symbols, (size_t)trades->symbol_names.count, sizeof(trades->symbols[0]),
+          by_count);
+    qsort(trades->exits, (size_t)trades->exit_names.count, sizeof(trades->exits[0]), by_count);
     int rc = add_patterns(source, out, trades, err);
     add_win_loss(out, trades);
     add_outliers(out, trades);

@@ -544,6 +544,60 @@ static void a_database_in_memory_has_no_second_connection(void **state)
     db_free(db);
 }
 
+struct seen {
+    int rows;
+    int64_t ids;
+    double ratios;
+    char names[64];
+};
+
+static void see(struct db_args *args, void *userdata)
+{
+    struct seen *seen = userdata;
+    struct str name = db_arg_text(args, 1);
+    size_t len = strlen(seen->names);
+    seen->rows++;
+    seen->ids = 10 * seen->ids + db_arg_i64(args, 0);
+    seen->ratios += db_arg_double(args, 2);
+    (void)snprintf(seen->names + len, sizeof(seen->names) - len, "%.*s,", STR_ARG(name));
+}
+
+static void each_row_is_visited(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *path = scratch_path(&s, "a.db");
+    struct db *db = open_good(path), *reader = NULL;
+    struct seen seen = {0};
+    assert_int_equal(db_exec(db,
+                             "INSERT INTO things(id, name, ratio) VALUES (1, 'one', 0.5),"
+                             " (2, 'two', 1), (3, 'three', NULL)",
+                             &err),
+                     0);
+    assert_int_equal(db_each(db, "SELECT each(id, name, ratio) FROM things WHERE id > ?",
+                             DB_VALUES(DB_I64(1)), see, &seen, &err),
+                     0);
+    assert_int_equal(seen.rows, 2);
+    assert_int_equal(seen.ids, 23);
+    assert_string_equal(seen.names, "two,three,");
+    assert_true(seen.ratios == 1);
+    /* A statement that fails, and a connection that was opened again. */
+    assert_int_equal(db_each(db, "SELECT each(id) FROM nothing", DB_NO_VALUES, see, &seen, &err),
+                     -ERR_DB_FAILED);
+    assert_int_equal(open_with(path, 2, true, &reader, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        seen = (struct seen){0};
+        assert_int_equal(db_each(reader, "SELECT each(id, name, ratio) FROM things", DB_NO_VALUES,
+                                 see, &seen, &err),
+                         0);
+        assert_int_equal(seen.ids, 123);
+        assert_int_equal(db_reopen(reader, &err), 0);
+    }
+    db_free(reader);
+    db_free(db);
+}
+
 UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(insert_with_returning_runs_once),
            cmocka_unit_test(same_query_may_run_inside_itself),
@@ -563,4 +617,5 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(fault_hook_stops_between_any_two_writes),
            cmocka_unit_test(backup_is_whole_and_replaces),
            cmocka_unit_test(two_connections_read_the_same_moment),
-           cmocka_unit_test(a_database_in_memory_has_no_second_connection))
+           cmocka_unit_test(a_database_in_memory_has_no_second_connection),
+           cmocka_unit_test(each_row_is_visited))
