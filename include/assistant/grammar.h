@@ -5,16 +5,16 @@
  *     grammar_context_fill(&context, &(struct grammar_sources){config, snapshot, clock, zone});
  *     struct grammar_reading *reading = grammar_reading_new();
  *     switch (grammar_read(&context, str_c("how did BTC do yesterday?"), reading)) {
- *     case GRAMMAR_ANSWER:   run reading->action with reading->args, show reading->understood
+ *     case GRAMMAR_ANSWER:   run reading->command with reading->args, show reading->understood
  *     case GRAMMAR_CLARIFY:  show reading->message, and each choice as a button "/ask <question>"
- *     case GRAMMAR_PROPOSAL: show reading->command with a button that starts it as if typed
+ *     case GRAMMAR_PROPOSAL: show reading->line with a button that starts it as if typed
  *     case GRAMMAR_REFUSED:  show reading->message
  *     case GRAMMAR_UNKNOWN:  ask a model, if there is one; else show reading->message and choices
  *     }
  *     grammar_reading_free(reading);
  *
  * Always true: every word of a question that is answered is understood or has no bearing on it; a
- * word that is neither makes the question GRAMMAR_UNKNOWN, so nothing is guessed. The action only
+ * word that is neither makes the question GRAMMAR_UNKNOWN, so nothing is guessed. The command only
  * reads, and checks its arguments like any other. A proposal is a line for a person to start; a
  * wish to buy, sell or open is refused. Reads no file and no database; takes less than a
  * millisecond.
@@ -37,7 +37,7 @@ struct zone;
 
 #define GRAMMAR_QUESTION_MAX 400 /* bytes; a longer one is GRAMMAR_UNKNOWN */
 #define GRAMMAR_CHOICES_MAX  6
-#define GRAMMAR_ACTION_SIZE  48
+#define GRAMMAR_COMMAND_SIZE 48
 #define GRAMMAR_ARGS_SIZE    512
 #define GRAMMAR_TEXT_SIZE    400
 #define GRAMMAR_LABEL_SIZE   48
@@ -72,10 +72,11 @@ struct grammar_choice {
 
 struct grammar_reading {
     enum grammar_kind kind;
-    char action[GRAMMAR_ACTION_SIZE];   /* GRAMMAR_ANSWER: an action that reads */
-    char args[GRAMMAR_ARGS_SIZE];       /* its parameters, as a JSON object */
-    char understood[GRAMMAR_TEXT_SIZE]; /* "BTC-USD, yesterday 00:00 to 24:00 UTC: profit" */
-    char command[GRAMMAR_TEXT_SIZE];    /* GRAMMAR_PROPOSAL: a line, "/pause" */
+    char command[GRAMMAR_COMMAND_SIZE]; /* GRAMMAR_ANSWER: a command that reads: "measure" */
+    char args[GRAMMAR_ARGS_SIZE];       /* its arguments, as a JSON object */
+    char understood[GRAMMAR_TEXT_SIZE]; /* "profit after fees of BTC-USD, 25 Nov 2026 00:00 to 24:00
+                                           UTC" */
+    char line[GRAMMAR_TEXT_SIZE];       /* GRAMMAR_PROPOSAL: "/close SOL-USD" */
     char message[GRAMMAR_TEXT_SIZE];    /* what is open, refused or not understood */
     int choice_count;                   /* GRAMMAR_CLARIFY, GRAMMAR_UNKNOWN */
     struct grammar_choice choices[GRAMMAR_CHOICES_MAX];

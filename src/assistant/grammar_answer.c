@@ -1,4 +1,4 @@
-/* From a question that is understood to the action that answers it, or to what is still open. */
+/* From a question that is understood to the command that answers it, or to what is still open. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "grammar_internal.h"
@@ -77,10 +77,10 @@ static const char *group_word(enum group group)
     return words[group];
 }
 
-static enum grammar_kind answer(struct grammar_reading *ret, const char *action, struct buf *args)
+static enum grammar_kind answer(struct grammar_reading *ret, const char *command, struct buf *args)
 {
     ret->kind = GRAMMAR_ANSWER;
-    (void)str_copy(str_c(action), ret->action, sizeof(ret->action));
+    (void)str_copy(str_c(command), ret->command, sizeof(ret->command));
     ASSERT(str_copy(buf_str(args), ret->args, sizeof(ret->args)));
     return ret->kind;
 }
@@ -125,12 +125,12 @@ static enum grammar_kind answer_measure(const struct lexemes *l, const struct qu
     }
     json_out_end(&out);
     set_understood(l, q, info->title, ret);
-    return answer(ret, info->wall ? "ops.measure" : "trading.measure", &args);
+    return answer(ret, info->wall ? "measure_ops" : "measure", &args);
 }
 
-/* An action with at most one parameter. */
+/* A command with at most one argument. */
 static enum grammar_kind answer_show(const struct lexemes *l, const struct query *q,
-                                     const char *action, const char *title, const char *param,
+                                     const char *command, const char *title, const char *param,
                                      const char *text, int64_t number, struct grammar_reading *ret)
 {
     AUTO_BUF struct buf args = BUF_INIT(GRAMMAR_ARGS_SIZE - 1);
@@ -143,28 +143,28 @@ static enum grammar_kind answer_show(const struct lexemes *l, const struct query
     }
     json_out_end(&out);
     set_understood(l, q, title, ret);
-    return answer(ret, action, &args);
+    return answer(ret, command, &args);
 }
 
 static const struct {
-    const char *action;
+    const char *command;
     const char *title;
-} shows[SHOWS] = {[SHOW_POSITIONS] = {"trading.positions", "open positions"},
-                  [SHOW_BALANCE] = {"trading.balance", "balance"},
-                  [SHOW_ORDERS] = {"trading.orders", "orders"},
-                  [SHOW_STATUS] = {"trading.status", "status"},
-                  [SHOW_SERVICES] = {"service.list", "services"},
-                  [SHOW_ALERTS] = {"alert.list", "open alerts"},
-                  [SHOW_FINDINGS] = {"alert.findings", "findings"},
-                  [SHOW_RISK] = {"trading.risk", "risk"},
-                  [SHOW_LIMITS] = {"trading.limits", "limits"},
-                  [SHOW_COOLDOWNS] = {"trading.cooldowns", "cooldowns"},
-                  [SHOW_RULES] = {"trading.rules", "trading rules"},
-                  [SHOW_INCIDENTS] = {"incident.list", "incidents"},
-                  [SHOW_RUNS] = {"command.runs", "commands"},
+} shows[SHOWS] = {[SHOW_POSITIONS] = {"positions", "open positions"},
+                  [SHOW_BALANCE] = {"balance", "balance"},
+                  [SHOW_ORDERS] = {"orders", "orders"},
+                  [SHOW_STATUS] = {"status", "status"},
+                  [SHOW_SERVICES] = {"services", "services"},
+                  [SHOW_ALERTS] = {"alerts", "open alerts"},
+                  [SHOW_FINDINGS] = {"findings", "findings"},
+                  [SHOW_RISK] = {"risk", "risk"},
+                  [SHOW_LIMITS] = {"limits", "limits"},
+                  [SHOW_COOLDOWNS] = {"cooldown", "cooldowns"},
+                  [SHOW_RULES] = {"rules", "trading rules"},
+                  [SHOW_INCIDENTS] = {"incidents", "incidents"},
+                  [SHOW_RUNS] = {"runs", "commands"},
                   [SHOW_VERSION] = {"version", "version"},
-                  [SHOW_LOGS] = {"service.logs", "log"},
-                  [SHOW_WHY] = {"trading.why", "reasons"}};
+                  [SHOW_LOGS] = {"logs", "log"},
+                  [SHOW_WHY] = {"why", "reasons"}};
 
 /* ------------------------------------------------------------------ clarifying */
 
@@ -185,7 +185,7 @@ static enum grammar_kind ask_period(const struct lexemes *l, struct grammar_read
 static enum grammar_kind decide_show(const struct lexemes *l, const struct query *q,
                                      struct grammar_reading *ret)
 {
-    const char *action = shows[q->show].action, *title = shows[q->show].title;
+    const char *command = shows[q->show].action, *title = shows[q->show].title;
     const char *service = q->service >= 0 ? l->context->services[q->service] : NULL;
     const char *symbol = q->symbol_count > 0 ? l->context->symbols[q->symbols[0]].name : NULL;
     bool of_symbol = q->show == SHOW_WHY || q->show == SHOW_COOLDOWNS;
@@ -195,19 +195,19 @@ static enum grammar_kind decide_show(const struct lexemes *l, const struct query
                (q->symbol_count > 0 && !of_symbol && q->show != SHOW_POSITIONS) ||
                (service != NULL && !of_service);
     if (q->show == SHOW_WHY && q->row > 0 && !odd) {
-        return answer_show(l, q, action, title, "what", NULL, q->row, ret);
+        return answer_show(l, q, command, title, "what", NULL, q->row, ret);
     }
     if (odd || (q->show == SHOW_WHY && (symbol == NULL || !q->why)) ||
         (q->why && q->show != SHOW_WHY) || (q->show == SHOW_LOGS && service == NULL)) {
         return grammar_unknown(q, l, "That cannot be answered from the data as it was asked.", ret);
     }
     if (q->show == SHOW_WHY) {
-        return answer_show(l, q, action, title, "what", symbol, 0, ret);
+        return answer_show(l, q, command, title, "what", symbol, 0, ret);
     }
     if (q->show == SHOW_COOLDOWNS && symbol != NULL) {
-        return answer_show(l, q, action, title, "symbol", symbol, 0, ret);
+        return answer_show(l, q, command, title, "symbol", symbol, 0, ret);
     }
-    return answer_show(l, q, action, title, service != NULL ? "service" : NULL, service, 0, ret);
+    return answer_show(l, q, command, title, service != NULL ? "service" : NULL, service, 0, ret);
 }
 
 static bool fits(const struct query *q, const struct measure_info *info)
@@ -238,8 +238,8 @@ static bool decide_now(const struct lexemes *l, const struct query *q, struct gr
         if (q->measure == present[i].measure && plain) {
             struct query show = *q;
             show.measure = MEASURE_NONE;
-            (void)answer_show(l, &show, shows[present[i].show].action, shows[present[i].show].title,
-                              NULL, NULL, 0, ret);
+            (void)answer_show(l, &show, shows[present[i].show].command,
+                              shows[present[i].show].title, NULL, NULL, 0, ret);
             return true;
         }
     }
@@ -268,7 +268,7 @@ static enum grammar_kind decide_measure(const struct lexemes *l, struct query *q
                   q->side == 0 && q->agent < 0 && q->by == GROUP_NONE && !q->versus.given &&
                   !q->why;
     if (listed && (!q->span.given || (q->span.trades > 0 && q->span.trades <= TRADES_MOST))) {
-        return answer_show(l, q, "trading.trades", "trades", "count", NULL,
+        return answer_show(l, q, "trades", "trades", "count", NULL,
                            q->span.given ? q->span.trades : TRADES_SHOWN, ret);
     }
     if (!fits(q, info)) {

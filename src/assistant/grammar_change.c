@@ -14,8 +14,8 @@ static void refuse(struct grammar_reading *ret, const char *message)
 static void propose(struct grammar_reading *ret, const char *command, const char *argument)
 {
     ret->kind = GRAMMAR_PROPOSAL;
-    (void)snprintf(ret->command, sizeof(ret->command), "/%s%s%s", command,
-                   argument[0] == '\0' ? "" : " ", argument);
+    (void)snprintf(ret->line, sizeof(ret->line), "/%s%s%s", command, argument[0] == '\0' ? "" : " ",
+                   argument);
     (void)str_copy(STR_LIT("a change"), ret->understood, sizeof(ret->understood));
 }
 
@@ -358,7 +358,7 @@ bool grammar_change(struct lexemes *l, struct grammar_reading *ret)
     if (ret->kind == GRAMMAR_PROPOSAL && lexemes_left(l, &left) > 0) {
         /* "close SOL in two hours" is not "close SOL". */
         ret->kind = GRAMMAR_UNKNOWN;
-        ret->command[0] = '\0';
+        ret->line[0] = '\0';
         ret->understood[0] = '\0';
     }
     return ret->kind != GRAMMAR_UNKNOWN;

@@ -323,7 +323,7 @@ void grammar_reword(const struct lexemes *lexemes, int without, const char *word
 /* Not understood: the message, and what is near and can be asked. */
 enum grammar_kind grammar_unknown(const struct query *query, const struct lexemes *lexemes,
                                   const char *message, struct grammar_reading *ret);
-/* From a question that is understood to the action that answers it, or to what is still open. */
+/* From a question that is understood to the command that answers it, or to what is still open. */
 enum grammar_kind grammar_answer(const struct lexemes *lexemes, struct query *query,
                                  struct grammar_reading *ret);
 

@@ -22,14 +22,14 @@ static void fill(struct grammar_context *c)
     c->services[c->service_count++] = "feed";
 }
 
-/* "answer trading.measure {…}", with the times cut to minutes. */
+/* "answer measure …", with the times cut to minutes. */
 static void describe(const struct grammar_reading *r, struct buf *out)
 {
     static const char *const kinds[] = {"answer", "clarify", "proposal", "refused", "unknown"};
     buf_clear(out);
     buf_addf(out, "%s", kinds[r->kind]);
     if (r->kind == GRAMMAR_ANSWER) {
-        buf_addf(out, " %s ", r->action);
+        buf_addf(out, " %s ", r->command);
         for (const char *c = r->args; *c != '\0'; c++) {
             bool seconds = strncmp(c, ":00.000000Z", 11) == 0;
             c += seconds ? 10 : 0;
@@ -38,7 +38,7 @@ static void describe(const struct grammar_reading *r, struct buf *out)
             }
         }
     } else if (r->kind == GRAMMAR_PROPOSAL) {
-        buf_addf(out, " %s", r->command);
+        buf_addf(out, " %s", r->line);
     }
 }
 
@@ -66,8 +66,8 @@ static void check(const struct grammar_context *c, const struct row *rows, size_
     grammar_reading_free(r);
 }
 
-#define MEASURE "answer trading.measure measure:"
-#define OPS     "answer ops.measure measure:"
+#define MEASURE "answer measure measure:"
+#define OPS     "answer measure_ops measure:"
 #define DAY     ",from:2026-11-25T00:00,to:2026-11-26T00:00"
 #define TODAY   ",from:2026-11-26T00:00,to:2026-11-27T00:00"
 #define WEEK    ",from:2026-11-23T00:00,to:2026-11-30T00:00"
@@ -97,13 +97,13 @@ static void measures_are_read(void **state)
         {"how much did claude cost yesterday", OPS "cost" DAY},
         {"when was the last audit?", OPS "audits"},
         {"drawdown", MEASURE "drawdown"},
-        {"is prediction up?", "answer service.list service:prediction"},
-        {"what are we holding?", "answer trading.positions "},
-        {"exposure", "answer trading.risk "},
-        {"open alerts", "answer alert.list "},
-        {"show me the last 5 trades", "answer trading.trades count:5"},
-        {"why did we buy BTC?", "answer trading.why what:BTC-USD"},
-        {"why did trade 12 lose?", "answer trading.why what:12"},
+        {"is prediction up?", "answer services service:prediction"},
+        {"what are we holding?", "answer positions "},
+        {"exposure", "answer risk "},
+        {"open alerts", "answer alerts "},
+        {"show me the last 5 trades", "answer trades count:5"},
+        {"why did we buy BTC?", "answer why what:BTC-USD"},
+        {"why did trade 12 lose?", "answer why what:12"},
     };
     check(&c, rows, COUNT_OF(rows));
 }
