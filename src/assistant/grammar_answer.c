@@ -185,7 +185,7 @@ static enum grammar_kind ask_period(const struct lexemes *l, struct grammar_read
 static enum grammar_kind decide_show(const struct lexemes *l, const struct query *q,
                                      struct grammar_reading *ret)
 {
-    const char *command = shows[q->show].action, *title = shows[q->show].title;
+    const char *command = shows[q->show].command, *title = shows[q->show].title;
     const char *service = q->service >= 0 ? l->context->services[q->service] : NULL;
     const char *symbol = q->symbol_count > 0 ? l->context->symbols[q->symbols[0]].name : NULL;
     bool of_symbol = q->show == SHOW_WHY || q->show == SHOW_COOLDOWNS;
