@@ -140,6 +140,7 @@ struct db_args;
 int64_t db_arg_i64(struct db_args *args, int index);
 double db_arg_double(struct db_args *args, int index);
 struct str db_arg_text(struct db_args *args, int index);
+bool db_arg_is_null(struct db_args *args, int index);
 
 /* For millions of rows, about a third faster than db_query: sql is "SELECT each(a, b) FROM …", and
  * fn gets a and b of each row, in the order in which SQLite finds the rows. fn runs no SQL. */

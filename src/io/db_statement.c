@@ -419,3 +419,8 @@ struct str db_arg_text(struct db_args *args, int index)
     int len = sqlite3_value_bytes(args->values[index]);
     return text == NULL ? str_c("") : str_n((const char *)text, (size_t)len);
 }
+
+bool db_arg_is_null(struct db_args *args, int index)
+{
+    return sqlite3_value_type(args->values[index]) == SQLITE_NULL;
+}

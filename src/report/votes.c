@@ -1,6 +1,7 @@
 #include "votes.h"
 
 #include "base/check.h"
+#include "model/decision.h"
 #include "names.h"
 
 #include <math.h>
@@ -24,14 +25,16 @@ struct agent {
 struct votes {
     struct names names;
     struct agent agents[AGENTS_MAX];
-    int rc;
-    struct err err;
 };
 
-static void take_vote(struct votes *votes, const struct json_object *vote)
+/* The columns of a vote in VOTES_SQL. */
+enum column { AGENT, DIRECTION, CONFIDENCE, WEIGHT, COLUMNS };
+
+static void take_vote(struct votes *votes, struct db_args *args, int first)
 {
     bool fresh = false;
-    struct str name = json_str(vote, "agent"), direction = json_str(vote, "direction");
+    struct str name = db_arg_text(args, first + AGENT);
+    struct str direction = db_arg_text(args, first + DIRECTION);
     struct agent *agent = &votes->agents[names_index(&votes->names, name, &fresh)];
     if (fresh) {
         *agent = (struct agent){.least = INFINITY, .most = -INFINITY, .weight = -INFINITY};
@@ -40,9 +43,11 @@ static void take_vote(struct votes *votes, const struct json_object *vote)
     agent->votes++;
     agent->longs += str_equal(direction, STR_LIT("long"));
     agent->shorts += str_equal(direction, STR_LIT("short"));
-    agent->weight = fmax(agent->weight, json_double(vote, "weight", -INFINITY));
-    if (json_is_number(json_get(vote, "confidence"))) {
-        double confidence = json_double(vote, "confidence", 0);
+    if (!db_arg_is_null(args, first + WEIGHT)) {
+        agent->weight = fmax(agent->weight, db_arg_double(args, first + WEIGHT));
+    }
+    if (!db_arg_is_null(args, first + CONFIDENCE)) {
+        double confidence = db_arg_double(args, first + CONFIDENCE);
         agent->confident++;
         agent->sum += confidence;
         agent->least = fmin(agent->least, confidence);
@@ -52,13 +57,10 @@ static void take_vote(struct votes *votes, const struct json_object *vote)
 
 static void take(struct db_args *args, void *userdata)
 {
-    struct votes *votes = userdata;
-    AUTO_JSON struct json_object *all = NULL;
-    if (votes->rc == 0) {
-        votes->rc = json_parse(db_arg_text(args, 0), &JSON_LIMITS_DEFAULT, &all, &votes->err);
-    }
-    for (size_t i = 0; i < json_len(all); i++) {
-        take_vote(votes, json_item(all, i));
+    for (int i = 0; i < VOTES_MAX; i++) {
+        if (!db_arg_is_null(args, COLUMNS * i + AGENT)) {
+            take_vote(userdata, args, COLUMNS * i);
+        }
     }
 }
 
@@ -82,15 +84,23 @@ static void add_agent(struct json_out *out, const struct agent *agent)
     json_out_end(out);
 }
 
-/* Every n-th decision of the period by its id, the newest first. */
-#define VOTES_SQL                                                                      \
-    "WITH RECURSIVE step(n) AS (SELECT max(1, fact('/decisions/count') / 120)),"       \
-    " since(id) AS (SELECT min(id) FROM (SELECT id FROM decisions"                     \
-    " WHERE at_us >= fact('since_us') ORDER BY at_us LIMIT 100)),"                     \
-    " pick(id) AS (SELECT max(id) / n * n FROM decisions, step UNION ALL"              \
-    " SELECT pick.id - n FROM pick, step, since WHERE pick.id - n >= since.id)"        \
-    " SELECT each(votes) FROM (SELECT votes FROM pick CROSS JOIN decisions USING (id)" \
-    " WHERE at_us >= fact('since_us') LIMIT 240)"
+#define FIELD(i, name) "json_extract(votes, '$[" #i "]." name "')"
+#define VOTE(i) \
+    FIELD(i, "agent") "," FIELD(i, "direction") "," FIELD(i, "confidence") "," FIELD(i, "weight")
+#define FOUR(a, b, c, d) VOTE(a) "," VOTE(b) "," VOTE(c) "," VOTE(d)
+_Static_assert(VOTES_MAX == 8, "VOTES_SQL reads as many");
+
+/* Every n-th decision of the period by its id, the newest first. SQLite parses the votes of a
+ * decision once, and makes nothing of their reasons. */
+#define VOTES_SQL                                                                \
+    "WITH RECURSIVE step(n) AS (SELECT max(1, fact('/decisions/count') / 120))," \
+    " since(id) AS (SELECT min(id) FROM (SELECT id FROM decisions"               \
+    " WHERE at_us >= fact('since_us') ORDER BY at_us LIMIT 100)),"               \
+    " pick(id) AS (SELECT max(id) / n * n FROM decisions, step UNION ALL"        \
+    " SELECT pick.id - n FROM pick, step, since WHERE pick.id - n >= since.id)," \
+    " read(votes) AS (SELECT votes FROM pick CROSS JOIN decisions USING (id)"    \
+    " WHERE at_us >= fact('since_us') LIMIT 240)"                                \
+    " SELECT each(" FOUR(0, 1, 2, 3) "," FOUR(4, 5, 6, 7) ") FROM read"
 
 int votes_add(struct source *source, struct json_out *out, struct err *err)
 {
@@ -98,10 +108,6 @@ int votes_add(struct source *source, struct json_out *out, struct err *err)
     NEED_MEMORY(votes != NULL);
     votes->names.max = AGENTS_MAX;
     int rc = db_each(source->trading, VOTES_SQL, DB_NO_VALUES, take, votes, err);
-    if (rc == 0 && votes->rc < 0) {
-        rc = votes->rc;
-        *err = votes->err;
-    }
     qsort(votes->agents, (size_t)votes->names.count, sizeof(votes->agents[0]), by_name);
     json_out_object(out, "agents");
     for (int i = 0; i < votes->names.count && rc == 0; i++) {
