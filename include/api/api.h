@@ -73,3 +73,6 @@ void api_publish(struct api *api, const struct reply *reply);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
 /* Applies api.token and api.local_users to all later requests. Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);
+/* Until then (wall clock) the token in use now is accepted beside the one of later configurations.
+ * It is forgotten at the end of the process. */
+void api_grace(struct api *api, int64_t until_us);

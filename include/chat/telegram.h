@@ -91,6 +91,22 @@ void telegram_apply(struct telegram *telegram, const struct config *config);
  * Telegram shows. */
 void telegram_menus(struct telegram *telegram);
 
+/* A new token for the running channel: checked with getMe, and with getUpdates, before it takes the
+ * place of the one in use, which is kept if either fails. Nothing that waits is lost: what was
+ * refused with the old token is sent with the new one. */
+struct telegram_rotation {
+    const char *token;
+    bool other_bot; /* it may be that of another bot */
+    /* err NULL: the new token is in use, and a poll with it has completed. username: of the bot. */
+    void (*done)(const struct err *err, const char *username, void *userdata);
+    void *userdata;
+};
+/* Fails at once if the channel is off or a rotation is under way; else done runs later, once. */
+int telegram_rotate(struct telegram *telegram, const struct telegram_rotation *rotation,
+                    struct err *err);
+/* done does not run; the token in use is kept. Does nothing without a rotation. */
+void telegram_rotate_cancel(struct telegram *telegram);
+
 void telegram_start(struct telegram *telegram);
 /* Cancels the poll and every call in flight. A message without an answer stays in the outbox as
  * `sending`; the next start decides whether to repeat it. */

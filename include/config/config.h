@@ -237,8 +237,10 @@ struct config_diff {
 void config_diff(const struct config *before, const struct config *after, struct config_diff *ret);
 /* Replaces the values of the options that need a restart by the running ones, so that *fresh is
  * what a running nightdesk can apply now. For a configuration that nobody uses yet. After a failure
- * it cannot be used. */
-int config_keep_running(struct config *fresh, const struct config *running, struct err *err);
+ * it cannot be used. except: the path of an option that keeps its fresh value, because the caller
+ * applies it by other means; NULL: none. */
+int config_keep_running(struct config *fresh, const struct config *running, const char *except,
+                        struct err *err);
 
 /* Calls fn with each secret that is not empty. */
 void config_each_secret(const struct config *config,

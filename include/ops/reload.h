@@ -4,7 +4,8 @@
  * new version and hands it to the modules.
  *
  *     struct reload *reload = reload_new(&(struct reload_options){.config = config, ...});
- *     reload_actions(reload, table);             // config.reload, config.history, risk.set
+ *     reload_actions(reload, table);             // config.reload, config.history, risk.set,
+ *                                            // token.rotate
  *     reload_started(reload);                    // once, when the modules stand
  *     reload_signal(reload);                     // SIGHUP
  *
@@ -33,6 +34,7 @@ struct loop;
 struct ops_store;
 struct pool;
 struct reload;
+struct telegram_rotation;
 
 #define CONFIG_ALERT "config:invalid"
 
@@ -50,6 +52,12 @@ struct reload_options {
      * Returns the number of those that cannot be used; each was reported. */
     int (*files)(const struct config *config, void *userdata);
     struct pool *helpers; /* write the file */
+    /* A new bot token for the running Telegram channel; as telegram_rotate. */
+    int (*rotate)(const struct telegram_rotation *rotation, void *userdata, struct err *err);
+    void (*rotate_cancel)(void *userdata);
+    /* From the next apply on, the token of the API before it is accepted until then (wall clock).
+     */
+    void (*api_grace)(int64_t until_us, void *userdata);
     /* Adds to a reply what a limit means now, such as how much of it is used. May be NULL. */
     void (*limit_use)(const struct config_limit *limit, struct reply *reply, void *userdata);
     /* A reload begins or has ended; tells the service manager. */

@@ -48,9 +48,12 @@ static void listener_release(struct listener *listener)
     mailbox_free(listener->readers);
 }
 
-static void publish_readers(struct mailbox *mailbox, const struct config *config)
+static void publish_readers(const struct api *api, struct mailbox *mailbox,
+                            const struct config *config)
 {
     struct api_readers *draft = mailbox_draft(mailbox);
+    (void)str_copy(str_c(api->before), draft->before, sizeof(draft->before));
+    draft->before_until_us = api->before_until_us;
     ASSERT(str_copy(str_c(config->api_token), draft->token, sizeof(draft->token)));
     draft->own_uid = (int64_t)geteuid();
     draft->uid_count = 0;
@@ -60,11 +63,20 @@ static void publish_readers(struct mailbox *mailbox, const struct config *config
     mailbox_publish(mailbox);
 }
 
+void api_grace(struct api *api, int64_t until_us)
+{
+    if (api != NULL) {
+        (void)str_copy(str_c(api->token), api->before, sizeof(api->before));
+        api->before_until_us = until_us;
+    }
+}
+
 void api_apply(struct api *api, const struct config *config)
 {
     if (api != NULL) {
-        publish_readers(api->socket.readers, config);
-        publish_readers(api->tcp.readers, config);
+        (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
+        publish_readers(api, api->socket.readers, config);
+        publish_readers(api, api->tcp.readers, config);
     }
 }
 
@@ -82,10 +94,11 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
         return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);
     }
     api_events_start(api);
+    (void)str_copy(str_c(options->config->api_token), api->token, sizeof(api->token));
     api->socket.readers = mailbox_new(sizeof(struct api_readers));
     api->tcp.readers = mailbox_new(sizeof(struct api_readers));
-    publish_readers(api->socket.readers, options->config);
-    publish_readers(api->tcp.readers, options->config);
+    publish_readers(api, api->socket.readers, options->config);
+    publish_readers(api, api->tcp.readers, options->config);
 
     int rc = 0;
     if (options->socket_path != NULL) {

@@ -32,8 +32,10 @@
 
 /* Who may read; the ops thread publishes it to each listener. */
 struct api_readers {
-    char token[API_TOKEN_MAX + 1]; /* "": nobody over TCP */
-    int64_t own_uid;               /* as root, always admitted at the socket */
+    char token[API_TOKEN_MAX + 1];  /* "": nobody over TCP */
+    char before[API_TOKEN_MAX + 1]; /* the token before it; "": none is accepted */
+    int64_t before_until_us;        /* wall clock */
+    int64_t own_uid;                /* as root, always admitted at the socket */
     int uid_count;
     int64_t uids[CONFIG_LOCALS_MAX];
 };
@@ -102,6 +104,9 @@ struct api {
     struct access *access;
     struct health *health;
     char state_dir[PATH_MAX];
+    char token[API_TOKEN_MAX + 1];  /* as last applied */
+    char before[API_TOKEN_MAX + 1]; /* api_grace */
+    int64_t before_until_us;
     struct listener socket;
     struct listener tcp;
     struct api_job *active; /* ops; the members below, too */

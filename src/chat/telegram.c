@@ -81,6 +81,7 @@ void telegram_free(struct telegram *telegram)
     if (telegram == NULL) {
         return;
     }
+    telegram_rotate_cancel(telegram);
     telegram_poll_free(telegram->poll);
     telegram_menu_free(telegram->menu);
     telegram_draft_free(telegram->draft);
@@ -117,6 +118,7 @@ void telegram_stop(struct telegram *telegram)
     if (telegram == NULL || telegram->state == TELEGRAM_OFF) {
         return;
     }
+    telegram_rotate_cancel(telegram);
     telegram_poll_stop(telegram->poll);
     telegram_send_stop(telegram->send);
     if (telegram->state != TELEGRAM_REFUSED) {

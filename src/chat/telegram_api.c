@@ -18,11 +18,13 @@ struct telegram_api {
     struct http *http;
     struct pool *helpers; /* NULL: everything is parsed on the loop */
     struct buf base;      /* "https://api.telegram.org/bot<token>/" */
+    unsigned tokens;      /* how many it has had */
     struct telegram_call *calls;
 };
 
 struct telegram_call {
     struct telegram_api *api;
+    unsigned token;               /* the number of its token */
     struct http_call *http_call;  /* NULL if the request could not be made */
     struct loop_source *deferred; /* in that case: reports the failure from the loop */
     struct pool_job *parsing;     /* of a large answer; the fields below hold its HTTP part */
@@ -38,8 +40,8 @@ struct telegram_call {
     struct telegram_call *next;
 };
 
-int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
-                     struct telegram_api **ret, struct err *err)
+int telegram_api_set_token(struct telegram_api *api, const char *url, const char *token,
+                           struct err *err)
 {
     struct str base = str_trim(str_c(url));
     while (base.len > 0 && base.ptr[base.len - 1] == '/') {
@@ -48,15 +50,25 @@ int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, c
     if (!str_starts(base, "http://") && !str_starts(base, "https://")) {
         return err_set(err, ERR_HTTP_URL, "telegram.api_url");
     }
+    buf_clear(&api->base);
+    buf_addf(&api->base, "%.*s/bot%s/", STR_ARG(base), token);
+    api->tokens++;
+    return buf_failed(&api->base) ? err_set(err, ERR_HTTP_URL, "telegram.api_url") : 0;
+}
+
+int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
+                     struct telegram_api **ret, struct err *err)
+{
     struct telegram_api *api = calloc(1, sizeof(*api));
     ASSERT(api != NULL);
     api->loop = loop;
     api->helpers = helpers;
     buf_init(&api->base, URL_MAX);
-    buf_addf(&api->base, "%.*s/bot%s/", STR_ARG(base), token);
-    api->http = http_new(loop, err);
-    if (api->http == NULL || buf_failed(&api->base)) {
-        int rc = api->http == NULL ? -err->id : err_set(err, ERR_HTTP_URL, "telegram.api_url");
+    int rc = telegram_api_set_token(api, url, token, err);
+    if (rc == 0 && (api->http = http_new(loop, err)) == NULL) {
+        rc = -err->id;
+    }
+    if (rc < 0) {
         telegram_api_free(api);
         return rc;
     }
@@ -262,6 +274,9 @@ static void read_answer(struct telegram_answer *answer, const struct parsing *pa
         answer->retry_after_s = call->http_retry_after_s;
     }
     answer->retry_after_s = clamp_retry(answer->retry_after_s);
+    if (answer->result == TELEGRAM_TOKEN_REFUSED && call->token != call->api->tokens) {
+        answer->result = TELEGRAM_NOT_SENT;
+    }
     explain(answer, call->method);
 }
 
@@ -344,7 +359,8 @@ struct telegram_call *telegram_api_call(struct telegram_api *api,
 {
     struct telegram_call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
-    *call = (struct telegram_call){.api = api, .fn = fn, .userdata = userdata, .next = api->calls};
+    *call = (struct telegram_call){
+        .api = api, .token = api->tokens, .fn = fn, .userdata = userdata, .next = api->calls};
     call->max_body_bytes = request->max_body_bytes == 0 ? (size_t)1 << 20 : request->max_body_bytes;
     (void)str_copy(str_c(request->method), call->method, sizeof(call->method));
     api->calls = call;

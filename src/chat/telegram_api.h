@@ -63,6 +63,10 @@ struct telegram_request {
 int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
                      struct telegram_api **ret, struct err *err);
 void telegram_api_free(struct telegram_api *api); /* cancels all calls */
+/* Later calls go with this token. A call under way keeps its own; if that is refused it counts as
+ * TELEGRAM_NOT_SENT, to be repeated with the new one. */
+int telegram_api_set_token(struct telegram_api *api, const char *url, const char *token,
+                           struct err *err);
 
 /* The returned handle is valid until fn starts. */
 struct telegram_call *telegram_api_call(struct telegram_api *api,

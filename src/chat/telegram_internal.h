@@ -2,7 +2,8 @@
  * telegram_internal.h: shared by the parts of the Telegram channel: telegram.c (life cycle, status,
  * faults), telegram_poll.c (polls), telegram_update.c (updates in), telegram_send.c (outbox out)
  * with telegram_delivery.c (one message), telegram_draft.c (answers that are being written),
- * telegram_chats.c (dead and moved chats), telegram_menu.c (menus of commands).
+ * telegram_chats.c (dead and moved chats), telegram_rotate.c (a new token), telegram_menu.c (menus
+ * of commands).
  *
  *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
  *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
@@ -24,6 +25,7 @@
 #define TELEGRAM_CHANNEL        "telegram" /* in the outbox and updates tables */
 #define TELEGRAM_MIGRATIONS_MAX 4          /* of one chat */
 
+struct rotation;
 struct telegram_draft;
 struct telegram_menu;
 struct telegram_poll;
@@ -41,6 +43,7 @@ struct telegram {
     struct telegram_send *send;
     struct telegram_menu *menu;
     struct telegram_draft *draft;
+    struct rotation *rotation; /* of the token, under way; NULL: none */
     struct rng rng;
     enum telegram_state state;
     bool poll_stalled;
@@ -90,6 +93,10 @@ void telegram_chats_dead(struct telegram *t, int64_t chat_id, const char *why);
 int telegram_poll_new(struct telegram *t, struct err *err);
 void telegram_poll_free(struct telegram_poll *poll);
 void telegram_poll_start(struct telegram_poll *poll); /* begins with getMe */
+/* The offset that confirms what is stored; 0: nothing. */
+int64_t telegram_poll_offset(const struct telegram_poll *poll);
+/* For another bot, whose updates have other ids. */
+void telegram_poll_forget(struct telegram_poll *poll);
 void telegram_poll_stop(struct telegram_poll *poll);
 void telegram_poll_answer(struct telegram_poll *poll, const char *id); /* to a button press */
 void telegram_poll_refused(struct telegram_poll *poll); /* stops polling and retries getMe slowly */

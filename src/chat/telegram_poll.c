@@ -135,6 +135,16 @@ void telegram_poll_start(struct telegram_poll *poll)
     loop_timer_in(poll->me_timer, 0);
 }
 
+int64_t telegram_poll_offset(const struct telegram_poll *poll)
+{
+    return poll->offset;
+}
+
+void telegram_poll_forget(struct telegram_poll *poll)
+{
+    poll->offset = 0;
+}
+
 /* Retries after 5 s to 5 min: the operator may fix the token with BotFather, or the error was
  * Telegram's own. */
 void telegram_poll_refused(struct telegram_poll *poll)

@@ -365,11 +365,13 @@ static bool keep_value(struct config *fresh, const struct config *running, const
     return true;
 }
 
-int config_keep_running(struct config *fresh, const struct config *running, struct err *err)
+int config_keep_running(struct config *fresh, const struct config *running, const char *except,
+                        struct err *err)
 {
     for (size_t i = 0; i < option_count; i++) {
         const struct option *o = &option_table[i];
-        if ((o->flags & CONFIG_RESTART) == 0 || same_value(o, running, fresh)) {
+        bool excepted = except != NULL && strcmp(o->path, except) == 0;
+        if ((o->flags & CONFIG_RESTART) == 0 || excepted || same_value(o, running, fresh)) {
             continue;
         }
         if (!keep_value(fresh, running, o)) {

@@ -212,6 +212,25 @@ static void show_limit_use(const struct config_limit *limit, struct reply *reply
     desk_show_limit_use(ops->desk, limit->path, limit->number, reply);
 }
 
+static int rotate_bot_token(const struct telegram_rotation *rotation, void *userdata,
+                            struct err *err)
+{
+    const struct ops *ops = userdata;
+    return telegram_rotate(ops->telegram, rotation, err);
+}
+
+static void cancel_rotation(void *userdata)
+{
+    const struct ops *ops = userdata;
+    telegram_rotate_cancel(ops->telegram);
+}
+
+static void keep_api_token(int64_t until_us, void *userdata)
+{
+    const struct ops *ops = userdata;
+    api_grace(ops->api, until_us);
+}
+
 /* Before READY=1 systemd does not expect it. */
 static void on_reload_busy(bool begins, void *userdata)
 {
@@ -405,6 +424,9 @@ static int build_commands(struct ops *ops, struct err *err)
                                                       .apply = ops_apply,
                                                       .files = ops_apply_files,
                                                       .helpers = ops->helpers,
+                                                      .rotate = rotate_bot_token,
+                                                      .rotate_cancel = cancel_rotation,
+                                                      .api_grace = keep_api_token,
                                                       .limit_use = show_limit_use,
                                                       .busy = on_reload_busy,
                                                       .userdata = ops});

@@ -61,7 +61,27 @@ int reload_compare(const struct reload *reload, struct config *owned, struct rel
     *ret = (struct reload_fresh){.config = owned, .diff = calloc(1, sizeof(*ret->diff))};
     ASSERT(ret->diff != NULL);
     config_diff(reload->config, ret->config, ret->diff);
-    return config_keep_running(ret->config, reload->config, err);
+    return config_keep_running(ret->config, reload->config, NULL, err);
+}
+
+int reload_compare_taking(const struct reload *reload, struct config *owned, const char *path,
+                          struct reload_fresh *ret, struct err *err)
+{
+    *ret = (struct reload_fresh){.config = owned, .diff = calloc(1, sizeof(*ret->diff))};
+    ASSERT(ret->diff != NULL);
+    config_diff(reload->config, ret->config, ret->diff);
+    for (int i = 0; i < ret->diff->count; i++) {
+        struct config_change *change = &ret->diff->items[i];
+        if (strcmp(change->path, path) == 0 && !change->live) {
+            change->live = true;
+            ret->diff->live++;
+            ret->diff->restart--;
+        } else if (change->live && strcmp(change->path, path) != 0) {
+            return err_set(err, ERR_CONFIG_UNAPPLIED, "%s: %s → %s", change->path, change->before,
+                           change->after);
+        }
+    }
+    return config_keep_running(ret->config, reload->config, path, err);
 }
 
 /* ------------------------------------------------------------------ the difference in words */

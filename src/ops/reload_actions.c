@@ -286,4 +286,5 @@ void reload_actions(struct reload *reload, struct action_table *table)
 {
     action_table_add(table, actions, reload);
     targets_actions(reload, table);
+    rotate_actions(reload, table);
 }

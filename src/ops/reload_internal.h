@@ -59,6 +59,10 @@ int reload_read(const struct reload *reload, const struct str *text, struct conf
 /* Takes the configuration. */
 int reload_compare(const struct reload *reload, struct config *owned, struct reload_fresh *ret,
                    struct err *err);
+/* The same for the new value of one option only, also if it needs a restart otherwise: the caller
+ * has put it into effect. CONFIG_UNAPPLIED if another live option differs. */
+int reload_compare_taking(const struct reload *reload, struct config *owned, const char *path,
+                          struct reload_fresh *ret, struct err *err);
 /* Stores and applies what can take effect now. *ret_id: its version; 0: nothing changed. */
 int reload_use(struct reload *reload, struct reload_fresh *fresh, const struct reload_wish *wish,
                int64_t *ret_id, struct err *err);
@@ -71,6 +75,9 @@ const char *reload_options_word(int count); /* "option" or "options" */
 
 /* reload_actions.c: the prompts that are remembered. */
 void reload_forget_shown(struct reload_shown *shown);
+
+/* rotate.c: token.rotate. */
+void rotate_actions(struct reload *reload, struct action_table *table);
 
 /* targets.c: risk.set, the limits of risk one by one. */
 void targets_actions(struct reload *reload, struct action_table *table);

@@ -209,7 +209,9 @@ struct fake_telegram_reply fake_telegram_accept(struct fake_telegram *fake, cons
 {
     if (strcmp(method, "getMe") == 0) {
         struct json_object *me = json_object_new_object();
-        fake_telegram_add(me, "id", json_object_new_int64(123456789));
+        int64_t id = 0;
+        (void)str_to_i64(str_n(fake->token, strcspn(fake->token, ":")), &id);
+        fake_telegram_add(me, "id", json_object_new_int64(id));
         fake_telegram_add(me, "is_bot", json_object_new_boolean(true));
         fake_telegram_add(me, "first_name", json_object_new_string("nightdesk"));
         fake_telegram_add(me, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
@@ -348,19 +350,21 @@ static void serve(struct fake_telegram *fake, const char *method, struct web_req
 
 static void on_request(struct web_request *request, void *userdata)
 {
-    static const char start[] = "/bot" FAKE_TELEGRAM_TOKEN "/";
     struct fake_telegram *fake = userdata;
-    char method[32] = "";
+    char method[32] = "", start[160];
     web_hold(request);
     (void)pthread_mutex_lock(&fake->lock);
+    (void)snprintf(start, sizeof(start), "/bot%s/", fake->token);
     struct str path = web_path(request);
     if (fake->stopping) {
         web_answer_c(request, 503, "stopping");
     } else if (!str_starts(path, start)) {
-        fake_telegram_violate(fake, "wrong path or token");
+        if (!fake->revoked || !str_starts(path, "/bot")) {
+            fake_telegram_violate(fake, "wrong path or token");
+        }
         fake_telegram_answer_json(request, fake_telegram_failed(401, "Unauthorized", 0, 0));
     } else {
-        (void)str_copy(str_n(path.ptr + sizeof(start) - 1, path.len - (sizeof(start) - 1)), method,
+        (void)str_copy(str_n(path.ptr + strlen(start), path.len - strlen(start)), method,
                        sizeof(method));
         serve(fake, method, request);
     }
@@ -404,6 +408,7 @@ int fake_telegram_start(struct fake_telegram **ret)
     fake->next_message = FIRST_MESSAGE;
     fake->next_press = 1;
     fake->webhook = fake_telegram_copy("");
+    (void)str_copy(str_c(FAKE_TELEGRAM_TOKEN), fake->token, sizeof(fake->token));
     fake->violations_copy = fake_telegram_copy("");
     ASSERT(pthread_mutex_init(&fake->lock, NULL) == 0);
     ASSERT(pthread_cond_init(&fake->wake, NULL) == 0);
@@ -540,6 +545,18 @@ const char *fake_telegram_violations(struct fake_telegram *fake)
     fake->violations_copy = fake_telegram_copy(fake->violations.data);
     (void)pthread_mutex_unlock(&fake->lock);
     return fake->violations_copy;
+}
+
+void fake_telegram_revoke(struct fake_telegram *fake, const char *token)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    (void)str_copy(str_c(token), fake->token, sizeof(fake->token));
+    fake->revoked = true;
+    if (fake->poll != NULL) {
+        fake_telegram_answer_json(TAKE(fake->poll),
+                                  fake_telegram_failed(401, "Unauthorized", 0, 0));
+    }
+    (void)pthread_mutex_unlock(&fake->lock);
 }
 
 void fake_telegram_set_webhook(struct fake_telegram *fake, const char *url)

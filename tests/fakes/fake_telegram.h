@@ -94,6 +94,10 @@ struct fake_telegram_failure {
 void fake_telegram_fail(struct fake_telegram *fake, const struct fake_telegram_failure *failure);
 /* getWebhookInfo answers with this URL. */
 void fake_telegram_set_webhook(struct fake_telegram *fake, const char *url);
+/* BotFather gives the bot another token: from now on the one before is answered with 401, which is
+ * no violation. A token that begins with another number is that of another bot. A poll that waits
+ * ends with 401 too, as at Telegram. */
+void fake_telegram_revoke(struct fake_telegram *fake, const char *token);
 
 /* ---- received calls ---- */
 

@@ -97,6 +97,8 @@ struct fake_telegram {
         size_t calls;
     } calls[32];
     char *webhook;
+    char token[128];
+    bool revoked; /* earlier tokens are answered with 401 */
     struct fake_menus menus;
     struct buf violations;
     char *violations_copy;

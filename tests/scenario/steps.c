@@ -220,6 +220,13 @@ static bool do_webhook(struct scene *s, const struct yaml_node *step)
     return true;
 }
 
+/* BotFather gives the bot this token. */
+static bool do_revoke(struct scene *s, const struct yaml_node *step)
+{
+    fake_telegram_revoke(s->telegram, yaml_text(step).ptr);
+    return true;
+}
+
 /* {reply: "…", stop_reason: …} or {fail: 529, type: overloaded_error} */
 static bool do_claude(struct scene *s, const struct yaml_node *step)
 {
@@ -641,6 +648,7 @@ static const struct {
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
     {"menu", do_menu},     {"later", do_later},       {"logged", do_logged},
+    {"revoke", do_revoke},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

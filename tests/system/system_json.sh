@@ -130,6 +130,7 @@ ask reload --yes
 ask update_targets 'risk.max_drawdown 12 %'
 ask update_targets 'risk.max_drawdown 12 %' --yes
 ask update_targets 'risk.max_drawdown 900 %'
+ask rotate_token api --yes
 ask status
 ask amend BTC-USD stop=1%
 

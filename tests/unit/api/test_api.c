@@ -213,6 +213,14 @@ static const struct action ops_rows[] = {
      .lowest = ROLE_ADMIN,
      .params = ACTION_PARAMS({.name = "changes", .type = PARAM_TEXT, .required = true}),
      .run = never_run},
+    {.name = "token.rotate",
+     .summary = "Use a new secret",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .params = ACTION_PARAMS({.name = "which", .type = PARAM_CHOICE, .choices = "telegram|api"},
+                             {.name = "grace", .type = PARAM_DURATION},
+                             {.name = "other_bot", .type = PARAM_CHOICE, .choices = "no|yes"}),
+     .run = never_run},
     {.name = "state.backup",
      .summary = "Copy both databases",
      .effect = ACTION_CHANGES,
@@ -669,6 +677,34 @@ static void a_new_token_replaces_the_old_one(void **state)
     assert_int_equal(get(f, true, "/api/v1/state", now, &body), 401);
 }
 
+/* For the clients that get the new token one after the other. */
+static void during_a_grace_both_tokens_are_accepted(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    static const char old[] = "Authorization: Bearer " TOKEN "\r\n";
+    static const char now[] = "Authorization: Bearer n3w-t0ken\r\n";
+    publish(f);
+    AUTO_CONFIG struct config *config = NULL;
+    assert_int_equal(config_parse(STR_LIT("api: {token: n3w-t0ken}"), "t", &config, NULL, NULL), 0);
+    api_grace(f->api, clock_wall_us(clock_real()) + USEC_PER_HOUR);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 401); /* not applied yet */
+    api_apply(f->api, config);
+    assert_int_equal(get(f, true, "/api/v1/state", old, &body), 200);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 200);
+    assert_int_equal(get(f, true, "/api/v1/state", "Authorization: Bearer \r\n", &body), 401);
+    api_apply(f->api, config); /* another reload does not end it */
+    assert_int_equal(get(f, true, "/api/v1/state", old, &body), 200);
+    AUTO_CONFIG struct config *next = NULL;
+    assert_int_equal(config_parse(STR_LIT("api: {token: n3xt}"), "t", &next, NULL, NULL), 0);
+    api_grace(f->api, clock_wall_us(clock_real()) + USEC_PER_SEC / 4);
+    api_apply(f->api, next);
+    assert_int_equal(get(f, true, "/api/v1/state", old, &body), 401); /* of the one before only */
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 200);
+    (void)usleep(300 * 1000);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 401);
+}
+
 static void tcp_needs_the_token_and_a_local_host(void **state)
 {
     struct fixture *f = *state;
@@ -1042,7 +1078,8 @@ UNIT_GROUP(
     API_TEST(runs_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
     API_TEST(a_bad_query_is_refused), API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
     API_TEST(tcp_needs_the_token_and_a_local_host), API_TEST(a_new_token_replaces_the_old_one),
-    API_TEST(a_job_reports_with_its_key_alone), API_TEST(a_command_runs_and_returns_its_reply),
+    API_TEST(during_a_grace_both_tokens_are_accepted), API_TEST(a_job_reports_with_its_key_alone),
+    API_TEST(a_command_runs_and_returns_its_reply),
     API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
     API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
     API_TEST(a_command_that_changes_something_needs_a_confirmation),

@@ -133,7 +133,7 @@ static void what_needs_a_restart_keeps_its_value(void **state)
     struct config *fresh =
         parse("telegram: {bot_token: new-token-1}\nstate: {dir: two}\nrisk: {stop: 3%}\n");
     struct err err = {0};
-    assert_int_equal(config_keep_running(fresh, running, &err), 0);
+    assert_int_equal(config_keep_running(fresh, running, NULL, &err), 0);
     assert_string_equal(fresh->telegram_bot_token, "old-token-1");
     assert_string_equal(fresh->state_dir, "one");
     assert_int_equal(fresh->market_seed, 3);

@@ -68,6 +68,11 @@ static int on_files(const struct config *config, void *userdata)
     return 0;
 }
 
+static void on_grace(int64_t until_us, void *userdata)
+{
+    (void)until_us, (void)userdata;
+}
+
 static void on_busy(bool begins, void *userdata)
 {
     (void)begins, (void)userdata;
@@ -90,6 +95,7 @@ static void open_reload(struct scene *s)
                                                     .apply = on_apply,
                                                     .files = on_files,
                                                     .helpers = s->helpers,
+                                                    .api_grace = on_grace,
                                                     .busy = on_busy});
     reload_started(s->reload);
 }
@@ -442,6 +448,18 @@ static void targets_match_the_golden_files(void **state)
     golden_check_reply("update_targets_done", s->full, NULL);
 }
 
+static void rotations_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(file_write(s->path,
+                                STR_LIT("risk: {max_positions: 3}\napi: {token: next-t0ken}\n"),
+                                0600, NULL),
+                     0);
+    check_prompt(s, "/rotate_token api grace=10m", "rotate_token");
+    confirm(s);
+    golden_check_reply("rotate_token_done", s->full, NULL);
+}
+
 static void backups_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -501,4 +519,5 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
-           SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(backups_match_the_golden_files))
+           SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(rotations_match_the_golden_files),
+           SCENE_TEST(backups_match_the_golden_files))
