@@ -14,8 +14,8 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base io model store config market agents risk venue engine \
-         access command trading alerts report proof auditor assistant health deploy chat api ops cli \
-         main
+         access command trading alerts report proof auditor assistant learning health deploy chat \
+         api ops cli main
 USES_base      :=
 USES_model     := base io
 USES_io        := base
@@ -36,11 +36,12 @@ USES_report    := $(LAYER4)
 USES_proof     := $(LAYER4) report
 USES_auditor   := $(ACTIONS) report proof
 USES_assistant := $(ACTIONS) report proof
+USES_learning  := $(ACTIONS) report proof
 USES_health    := $(ACTIONS)
 USES_deploy    := $(ACTIONS)
-USES_chat      := $(ACTIONS) report proof auditor assistant health deploy
-USES_api       := $(ACTIONS) report proof auditor assistant health deploy
-USES_ops       := $(ACTIONS) report proof auditor assistant health deploy chat api
+USES_chat      := $(ACTIONS) report proof auditor assistant learning health deploy
+USES_api       := $(ACTIONS) report proof auditor assistant learning health deploy
+USES_ops       := $(ACTIONS) report proof auditor assistant learning health deploy chat api
 USES_cli       := $(USES_engine) engine $(USES_ops) ops
 USES_main      := $(USES_cli) cli
 

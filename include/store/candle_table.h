@@ -27,6 +27,14 @@ int candle_table_add(struct trading_store *store, struct symbol symbol, const st
 /* The newest max candles, in ascending order; returns the number or a negative error id. */
 int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
                       size_t max, struct err *err);
+/* The engine's candles that lie wholly within a time. */
+struct candle_range {
+    int64_t count;
+    struct dec high; /* valid with a count above 0, like low */
+    struct dec low;
+};
+int candle_table_range(struct trading_store *store, struct symbol symbol, int64_t from_us,
+                       int64_t to_us, struct candle_range *ret, struct err *err);
 
 /* Replaces the same candle. */
 int candle_table_import(struct trading_store *store, struct symbol symbol, enum timeframe tf,

@@ -52,6 +52,12 @@ int trade_table_get(struct trading_store *store, int64_t id, struct trade *ret, 
 /* Newest first; returns the number or a negative error id. */
 int trade_table_list(struct trading_store *store, const struct trade_query *query,
                      struct trade *ret, size_t max, struct err *err);
+/* Those with a larger id, oldest first; returns the number. */
+int trade_table_after(struct trading_store *store, int64_t after_id, struct trade *ret, size_t max,
+                      struct err *err);
+/* How many have a larger id. */
+int trade_table_count_after(struct trading_store *store, int64_t after_id, int64_t *ret,
+                            struct err *err);
 /* Calls fn with each trade, oldest first. A negative result of fn ends it and is returned. */
 typedef int (*trade_row_fn)(const struct trade *trade, void *userdata, struct err *err);
 int trade_table_each(struct trading_store *store, int64_t since_us, trade_row_fn fn, void *userdata,

@@ -112,6 +112,22 @@ typedef int (*desk_system_fn)(struct action_call *call, void *userdata, struct e
 void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struct action_call *),
                      void *userdata);
 
+/* What a module that learns from trades adds to the replies about them. Each may be NULL. */
+struct desk_learnt {
+    /* About a rule: what it came from, with the figures. full: its prompt, or the rule alone; else
+     * a few words in a list. */
+    void (*rule)(struct reply *reply, int64_t rule_id, bool full, void *userdata);
+    void (*trade)(struct reply *reply, int64_t trade_id, void *userdata);
+    void *userdata;
+};
+void desk_set_learnt(struct desk *desk, const struct desk_learnt *learnt); /* copied */
+
+/* Asks the engine, in the name of nightdesk, to add a rule (text: rule_write) or to set the status
+ * in text of the rule. Does not wait: what became of it is in trading.db. ERR_ENGINE_BUSY if it
+ * could not be asked. */
+int desk_ask_rule(struct desk *desk, enum request_kind kind, int64_t rule, const char *text,
+                  struct err *err);
+
 /* Asks the engine to lift the pause that this run began for as long as maintenance lasts; it does
  * nothing if trading is paused for another reason, or not at all. True: the engine has accepted
  * that. False: not yet; call it again, and it asks again when the request has expired. One run at

@@ -332,7 +332,7 @@ static int list_learnings(struct action_call *call, struct err *err)
     }
     reply_button(r, "Open findings", "/findings", BUTTON_PLAIN);
     reply_button(r, "Rules", "/rules", BUTTON_PLAIN);
-    add_pages(r, "learnings", page, more);
+    add_pages(r, "learnings findings", page, more);
     return ACTION_DONE;
 }
 

@@ -5,6 +5,7 @@
 #include "deploy/deploy.h"
 #include "health/autofix.h"
 #include "health/health.h"
+#include "learning/learner.h"
 #include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "trading/desk.h"
@@ -20,6 +21,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     autofix_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
+    learner_actions(NULL, table);
     backup_actions_add(NULL, table);
     return table;
 }

@@ -22,6 +22,7 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/units.h"
+#include "learning/learner.h"
 #include "ops/reload.h"
 #include "ops_alerts.h"
 #include "ops_audit.h"
@@ -379,6 +380,15 @@ static int build_modules(struct ops *ops, struct err *err)
     if (rc < 0) {
         return rc;
     }
+    ops->learner = learner_new(&(struct learner_options){.clock = ops->clock,
+                                                         .config = o->config,
+                                                         .store = ops->store,
+                                                         .trading = ops->trading,
+                                                         .helpers = ops->helpers,
+                                                         .desk = ops->desk,
+                                                         .alerts = ops->alerts,
+                                                         .access = ops->access,
+                                                         .state_dir = o->state_dir});
     desk_add_status_line(ops->desk, health_status, ops->health);
     health_measures(ops->health, ops->desk);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
@@ -414,6 +424,7 @@ static int build_commands(struct ops *ops, struct err *err)
                                                          .userdata = ops});
     autofix_actions(ops->autofix, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
+    learner_actions(ops->learner, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
                                                       .loop = ops->loop,
@@ -628,6 +639,7 @@ void ops_free(struct ops *ops)
     manifest_list_free(ops->manifests);
     action_table_free(ops->actions);
     auditor_free(ops->auditor);
+    learner_free(ops->learner);
     deploy_free(ops->deploy);
     health_free(ops->health);
     claude_free(ops->claude);

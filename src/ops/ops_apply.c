@@ -13,6 +13,7 @@
 #include "heartbeat.h"
 #include "io/loop.h"
 #include "io/units.h"
+#include "learning/learner.h"
 #include "ops/reload.h"
 #include "ops_internal.h"
 #include "store/outbox_table.h"
@@ -199,6 +200,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     health_apply(ops->health, config, ops->units);
     deploy_apply(ops->deploy, config);
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
+    learner_apply(ops->learner, config);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);
     courier_apply(ops->mailer, config);

@@ -44,6 +44,7 @@ struct ops {
     bool has_model;        /* there is a key now */
     struct llm_client llm_client;
     struct auditor *auditor;
+    struct learner *learner;
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;

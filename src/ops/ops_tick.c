@@ -7,6 +7,7 @@
 #include "io/log_file.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "learning/learner.h"
 #include "ops_audit.h"
 #include "ops_internal.h"
 #include "store/ops.h"
@@ -34,6 +35,7 @@ static void read_events(struct ops *ops)
             desk_on_event(ops->desk, &batch[i]);
             ops_watch_event(&ops->watch, &batch[i]);
             notices_event(&ops->notices, &batch[i]);
+            learner_event(ops->learner, &batch[i]);
         }
     } while (count == EVENTS_BATCH);
     if (missed > 0) {
@@ -41,6 +43,7 @@ static void read_events(struct ops *ops)
             shared_reader_name(ops->reader), (unsigned long long)missed);
         desk_resync(ops->desk);
         ops->notices.look = true;
+        learner_resync(ops->learner);
     }
 }
 
@@ -224,6 +227,9 @@ void ops_tick(void *userdata)
     if (ops->ready && ops_watch_trusts_clock(&ops->watch)) {
         ops_commands_tick(&ops->commands, clock_wall_us(ops->clock), now_us);
         autofix_tick(ops->autofix);
+    }
+    if (ops->ready && !ops->file_lost) {
+        learner_tick(ops->learner);
     }
     ops_audit_tick(ops, now_us);
     sync_store(ops);

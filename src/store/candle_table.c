@@ -50,6 +50,25 @@ int candle_table_last(struct trading_store *store, struct symbol symbol, struct 
     return read_candles(rows, rc, ret, max, err);
 }
 
+int candle_table_range(struct trading_store *store, struct symbol symbol, int64_t from_us,
+                       int64_t to_us, struct candle_range *ret, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(
+        store->db,
+        "SELECT count(*), max(high), min(low) FROM candles WHERE symbol = ?1"
+        " AND open_us >= ?2 AND open_us <= ?3",
+        DB_VALUES(DB_TEXT_C(symbol.name), DB_I64(from_us), DB_I64(to_us - timeframe_us(TF_5M))),
+        &row, err);
+    *ret = (struct candle_range){0};
+    if (rc > 0) {
+        ret->count = row_i64(&row);
+        ret->high = row_dec(&row);
+        ret->low = row_dec(&row);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int candle_table_import(struct trading_store *store, struct symbol symbol, enum timeframe tf,
                         const struct candle *c, struct err *err)
 {

@@ -260,6 +260,40 @@ static const char schema_maintenance_pauses[] =
     "INSERT INTO maintenance_pauses SELECT DISTINCT run_id FROM maintenance"
     " WHERE run_id <> 0 AND ended_us = 0;";
 
+#define LEARNING_PART(prefix)                                                            \
+    " " prefix "_cases INTEGER NOT NULL DEFAULT 0, " prefix                              \
+    "_wins INTEGER NOT NULL DEFAULT 0, " prefix "_all_cases INTEGER NOT NULL DEFAULT 0," \
+    " " prefix "_all_wins INTEGER NOT NULL DEFAULT 0, " prefix                           \
+    "_return_pct REAL NOT NULL DEFAULT 0, " prefix "_p REAL NOT NULL DEFAULT 0,"
+static const char schema_learning[] =
+    "CREATE TABLE reflections(trade_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL,"
+    " side TEXT NOT NULL, opened_us INTEGER NOT NULL, closed_us INTEGER NOT NULL, pnl INTEGER,"
+    " return_pct REAL, exit_reason TEXT NOT NULL, decision_id INTEGER NOT NULL, score REAL,"
+    " threshold REAL, p_up REAL, agents_right TEXT NOT NULL, agents_wrong TEXT NOT NULL,"
+    " best_pct REAL, worst_pct REAL, captured_pct REAL, unknown TEXT NOT NULL,"
+    " words TEXT NOT NULL, at_us INTEGER NOT NULL);"
+    /* pattern is a condition of the language of trading rules; wording is what duplicates of
+     * learnings without one are found by. */
+    "CREATE TABLE learnings(id INTEGER PRIMARY KEY AUTOINCREMENT, pattern TEXT NOT NULL,"
+    " effect TEXT NOT NULL, text TEXT NOT NULL, wording TEXT NOT NULL,"
+    " confidence REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL,"
+    " cases INTEGER NOT NULL DEFAULT 0, wins INTEGER NOT NULL DEFAULT 0,"
+    " return_pct REAL NOT NULL DEFAULT 0, evidence TEXT NOT NULL DEFAULT '',"
+    " duplicates INTEGER NOT NULL DEFAULT 0, review_id INTEGER NOT NULL DEFAULT 0," LEARNING_PART(
+        "formed")
+        LEARNING_PART(
+            "held") " rule_id INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '',"
+                    " created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);"
+                    "CREATE UNIQUE INDEX learnings_pattern ON learnings(pattern) WHERE pattern <> "
+                    "'';"
+                    "CREATE UNIQUE INDEX learnings_rule ON learnings(rule_id) WHERE rule_id <> 0;"
+                    "CREATE INDEX learnings_wording ON learnings(wording) WHERE pattern = '';"
+                    "CREATE TABLE learning_reviews(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,"
+                    " last_trade_id INTEGER NOT NULL, trades INTEGER NOT NULL, formed INTEGER NOT "
+                    "NULL,"
+                    " held INTEGER NOT NULL, tried INTEGER NOT NULL, survivors INTEGER NOT NULL,"
+                    " confirmed INTEGER NOT NULL, level REAL NOT NULL);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -283,6 +317,7 @@ static const struct db_migration migrations[] = {
     {"metrics", schema_metrics},
     {"calls of jobs", schema_heartbeats},
     {"pauses of maintenance", schema_maintenance_pauses},
+    {"reflections and learnings", schema_learning},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

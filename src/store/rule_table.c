@@ -147,8 +147,10 @@ int rule_table_list(struct trading_store *store, const struct rule_query *query,
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
                       "SELECT " RULE_COLUMNS " FROM trading_rules WHERE (?1 = 0 OR id = ?1)"
-                      " AND (?2 <> 0 OR status <> 'retired') ORDER BY id DESC LIMIT ?3",
-                      DB_VALUES(DB_I64(query->id), DB_I64(query->retired), DB_I64((int64_t)max)),
+                      " AND (?2 <> 0 OR status <> 'retired') AND (?4 IS NULL OR condition = ?4)"
+                      " ORDER BY id DESC LIMIT ?3",
+                      DB_VALUES(DB_I64(query->id), DB_I64(query->retired), DB_I64((int64_t)max),
+                                DB_TEXT_OR_NULL(query->condition)),
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

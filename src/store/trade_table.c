@@ -72,6 +72,26 @@ int trade_table_list(struct trading_store *store, const struct trade_query *quer
     return rc < 0 ? rc : (int)n;
 }
 
+int trade_table_after(struct trading_store *store, int64_t after_id, struct trade *ret, size_t max,
+                      struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db, "SELECT " COLUMNS " FROM trades WHERE id > ? ORDER BY id LIMIT ?",
+                      DB_VALUES(DB_I64(after_id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        rc = read_trade(rows, &ret[n++], err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int trade_table_count_after(struct trading_store *store, int64_t after_id, int64_t *ret,
+                            struct err *err)
+{
+    return db_get_i64(store->db, "SELECT count(*) FROM trades WHERE id > ?",
+                      DB_VALUES(DB_I64(after_id)), 0, ret, err);
+}
+
 int trade_table_each(struct trading_store *store, int64_t since_us, trade_row_fn fn, void *userdata,
                      struct err *err)
 {

@@ -47,7 +47,8 @@ static int not_traded(const struct desk *desk, const struct rule *rule,
     return found;
 }
 
-static void show_rule(const struct desk *desk, struct reply *r, const struct rule *rule)
+/* full: with the figures that it came from. */
+static void show_rule(const struct desk *desk, struct reply *r, const struct rule *rule, bool full)
 {
     static const char *const marks[] = {
         [RULE_TESTING] = "🧪", [RULE_ACTIVE] = "✅", [RULE_RETIRED] = "⚪"};
@@ -57,6 +58,9 @@ static void show_rule(const struct desk *desk, struct reply *r, const struct rul
     add_record(r, rule);
     reply_line(r, "   when %s", rule->condition);
     reply_line(r, "   %s", rule->help);
+    if (desk->learnt.rule != NULL) {
+        desk->learnt.rule(r, rule->id, full, desk->learnt.userdata);
+    }
     struct symbol symbols[CONDITION_OPS_MAX];
     int count = not_traded(desk, rule, symbols);
     for (int i = 0; i < count; i++) {
@@ -142,7 +146,7 @@ static int show_rules(struct action_call *call, struct err *err)
         if (i > 0) {
             reply_gap(r);
         }
-        show_rule(desk, r, &rules[i]);
+        show_rule(desk, r, &rules[i], query.id > 0);
         json_out_object(&data, NULL);
         add_rule_json(&data, desk, &rules[i]);
         json_out_end(&data);
@@ -192,7 +196,7 @@ static bool added(struct desk *desk, struct pending *p)
     for (int i = 0; i < n; i++) {
         if (rules[i].effect == wanted.effect && strcmp(rules[i].condition, wanted.condition) == 0) {
             reply_title(r, TONE_GOOD, "Rule %lld is being tested", (long long)rules[i].id);
-            show_rule(desk, r, &rules[i]);
+            show_rule(desk, r, &rules[i], false);
             add_buttons(r, &rules[i]);
             set_rule_data(r, desk, &rules[i]);
         }
@@ -258,7 +262,7 @@ static int preview_status(struct action_call *call, struct err *err)
         return rc;
     }
     (void)rule_status_parse(str_c(action_text(call, "status")), &status); /* one of its choices */
-    show_rule(action_userdata(call), r, &rule);
+    show_rule(action_userdata(call), r, &rule, true);
     reply_line(r, "%s", consequence(status, rule.effect));
     return 0;
 }
@@ -275,7 +279,7 @@ static bool status_set(struct desk *desk, struct pending *p)
                                   &rule, 1, &err);
     reply_title(r, TONE_GOOD, "Rule %lld is %s", (long long)p->asked.number, p->asked.text);
     if (n == 1) {
-        show_rule(desk, r, &rule);
+        show_rule(desk, r, &rule, false);
         set_rule_data(r, desk, &rule);
     }
     reply_button(r, "Rules", "/rules", BUTTON_PLAIN);

@@ -212,6 +212,10 @@ static int show_why(struct action_call *call, struct err *err)
     rc = why_outcome(desk, r, &d, err);
     rc = rc < 0 ? rc : why_rules(desk, r, &d, err);
     why_details(r, &d);
+    bool is_trade = what != NULL && what->type == PARAM_INT && what->prefix[0] == '\0';
+    if (rc == 0 && is_trade && desk->learnt.trade != NULL) {
+        desk->learnt.trade(r, what->number, desk->learnt.userdata);
+    }
     if (rc == 0 && what == NULL) {
         rc = why_others(desk, r, &d.symbol, err);
     }

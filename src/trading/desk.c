@@ -272,6 +272,11 @@ void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struc
     desk->system_userdata = userdata;
 }
 
+void desk_set_learnt(struct desk *desk, const struct desk_learnt *learnt)
+{
+    desk->learnt = *learnt;
+}
+
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
 {
     ASSERT(desk->line_count < DESK_STATUS_LINES_MAX);
@@ -462,27 +467,42 @@ int64_t desk_pausing_run(const struct action_call *call)
     return pauses && ends ? action_run_id(call) : 0;
 }
 
-static void push_lift(struct desk *desk, int64_t run_id)
+/* Stores an id and pushes a request that no call waits for. */
+static int push_own(struct desk *desk, struct request *request, struct err *err)
 {
     struct shared *shared = desk->o.shared;
-    struct request request = {.kind = REQUEST_RESUME,
-                              .by = "the end of maintenance",
-                              .number = run_id,
-                              .run_id = run_id,
-                              .deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US};
-    struct err err = {0};
-    int rc = ops_store_next_request_id(desk->o.store, least_id(desk), &request.id, &err);
+    request->deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US;
+    int rc = ops_store_next_request_id(desk->o.store, least_id(desk), &request->id, err);
     if (rc < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "could not store the id of a request to the engine");
+        return rc;
+    }
+    desk->last_id = request->id;
+    if (!ring_push(shared->requests, request)) {
+        return err_set(err, ERR_ENGINE_BUSY, "the request ring is full");
+    }
+    wake_engine(shared);
+    return 0;
+}
+
+int desk_ask_rule(struct desk *desk, enum request_kind kind, int64_t rule, const char *text,
+                  struct err *err)
+{
+    struct request request = {.kind = kind, .by = "nightdesk", .number = rule};
+    (void)str_copy(str_c(text), request.text, sizeof(request.text));
+    return push_own(desk, &request, err);
+}
+
+static void push_lift(struct desk *desk, int64_t run_id)
+{
+    struct request request = {
+        .kind = REQUEST_RESUME, .by = "the end of maintenance", .number = run_id, .run_id = run_id};
+    struct err err = {0};
+    if (push_own(desk, &request, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not ask the engine to lift a pause");
         return;
     }
-    desk->last_id = request.id;
-    if (ring_push(shared->requests, &request)) {
-        wake_engine(shared);
-        desk->lift = (struct lift){.run_id = run_id,
-                                   .request_id = request.id,
-                                   .deadline_mono_us = request.deadline_mono_us};
-    }
+    desk->lift = (struct lift){
+        .run_id = run_id, .request_id = request.id, .deadline_mono_us = request.deadline_mono_us};
 }
 
 static void lift_answered(struct desk *desk, int64_t request_id, uint32_t code)

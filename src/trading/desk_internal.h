@@ -73,6 +73,7 @@ struct desk {
     desk_system_fn system; /* NULL: nothing is measured here */
     void (*system_cancel)(struct action_call *call);
     void *system_userdata;
+    struct desk_learnt learnt;
     struct pending pending[DESK_PENDING_MAX];
     struct loop_source *look;
     struct loop_source *late; /* timer */

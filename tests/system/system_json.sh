@@ -71,6 +71,7 @@ ask why
 id=$("$ND" do --config "$conf" --state "$state" --json trades |
     sed -n 's/.*"trades":\[{"id":[0-9]*,.*"client_id":"\([^"]*\)".*/\1/p')
 ask why "$id"
+ask why 1
 ask risk
 ask rule_add avoid "rsi > 70 and symbol == DOGE-USD" "too hot"
 ask rules
@@ -107,6 +108,8 @@ ask findings
 ask findings all
 ask fixed 1 "known"
 ask learnings
+ask learnings findings
+ask learning 1
 ask logs
 ask chart
 ask chart price

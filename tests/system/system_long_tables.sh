@@ -38,7 +38,7 @@ ROWS = 30000
 # These have one row per symbol, name, rule, person or thing that is muted.
 BOUNDED = {"kv", "blobs", "engine_state", "positions", "paper_positions", "paper_state", "cooldowns",
            "trading_rules", "rule_shadows", "people", "mutes", "maintenance", "maintenance_pauses",
-           "live_messages", "metric_levels"}
+           "live_messages", "metric_levels", "learnings", "reflections", "learning_reviews"}
 ENDED = {"state": "done", "status": "fixed", "used": 1}
 c = sqlite3.connect(sys.argv[1], isolation_level=None)
 c.execute("PRAGMA foreign_keys = OFF")

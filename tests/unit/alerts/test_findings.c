@@ -10,12 +10,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The part of the program's command that reads alerts. */
+static const char learnings[] =
+    "command: learnings\n"
+    "group: think\n"
+    "summary: how findings ended\n"
+    "role: read_only\n"
+    "args:\n"
+    "  - {name: what, type: choice, choices: [findings], default: findings, help: findings}\n"
+    "  - {name: page, type: int, required: false, help: page of the list}\n"
+    "steps:\n"
+    "  - {run: alert.learnings, with: {page: $page}, when: $what == findings}\n"
+    "examples: [learnings]\n";
+
 static struct alerts_rig *open_scene(bool headless)
 {
-    static const char *const wanted[] = {"findings", "fixed", "wontfix", "learnings", "alerts"};
-    struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
+    static const char *const wanted[] = {"findings", "fixed", "wontfix", "alerts"};
+    struct embedded_file files[COUNT_OF(wanted) + 2] = {
+        {.path = "commands/learnings.yaml", .data = learnings, .size = sizeof(learnings) - 1}};
     struct alerts_rig *s = alerts_rig_new();
-    size_t count = 0;
+    size_t count = 1;
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         for (size_t i = 0; i < COUNT_OF(wanted); i++) {
             char path[64];
@@ -25,7 +39,7 @@ static struct alerts_rig *open_scene(bool headless)
             }
         }
     }
-    assert_int_equal(count, COUNT_OF(wanted));
+    assert_int_equal(count, COUNT_OF(wanted) + 1);
     s->headless = headless;
     if (!headless) {
         s->config.telegram_chat_id = 42;
@@ -232,8 +246,8 @@ static void many_findings_and_long_notes(void **state)
         alerts_rig_command(s, close);
     }
     alerts_rig_command(s, "learnings");
-    assert_has(s->answer, "\"next\":\"/learnings page=2\"");
-    alerts_rig_command(s, "learnings page=3");
+    assert_has(s->answer, "\"next\":\"/learnings findings page=2\"");
+    alerts_rig_command(s, "learnings findings page=3");
     assert_has(s->answer, "1 · rule-00");
     assert_has(s->answer, "\"next\":null");
 }

@@ -354,6 +354,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP INDEX alerts_due; ALTER TABLE monitoring_alerts DROP COLUMN due_us;"
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
+           " DROP TABLE learnings; DROP TABLE reflections; DROP TABLE learning_reviews;"
            " DROP TABLE maintenance_pauses; DROP TABLE heartbeats; DROP TABLE incident_events; "
            "DROP TABLE incidents; DROP TABLE "
            "maintenance;"

@@ -1,0 +1,67 @@
+#include "exact.h"
+
+#include "base/check.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#define TERMS_END 1e-18 /* of the sum: smaller terms do not change it */
+
+static double log_choose(int64_t n, int64_t k)
+{
+    int sign; /* lgamma would write a global */
+    return lgamma_r((double)n + 1, &sign) - lgamma_r((double)k + 1, &sign) -
+           lgamma_r((double)(n - k) + 1, &sign);
+}
+
+/* P(X <= k) for a k that is not above the mean, so that the terms fall from the first one on. */
+static double lower_tail(const struct exact *e)
+{
+    double first = exp(log_choose(e->all_k, e->k) + log_choose(e->all_n - e->all_k, e->n - e->k) -
+                       log_choose(e->all_n, e->n));
+    double sum = 1;
+    double term = 1;
+    for (int64_t k = e->k; k > 0 && term > TERMS_END * sum; k--) {
+        /* P(k - 1) / P(k) */
+        double numerator = (double)k * (double)(e->all_n - e->all_k - e->n + k);
+        double denominator = (double)(e->all_k - k + 1) * (double)(e->n - k + 1);
+        term *= numerator / denominator;
+        sum += term;
+    }
+    return fmin(1, first * sum);
+}
+
+double exact_p(const struct exact *e, enum exact_side side)
+{
+    ASSERT(e->k >= 0 && e->k <= e->n && e->n <= e->all_n && e->k <= e->all_k &&
+           e->all_k <= e->all_n && e->n - e->k <= e->all_n - e->all_k);
+    if (e->n == 0) {
+        return 1;
+    }
+    struct exact less = *e;
+    if (side == EXACT_MORE) { /* as many wins is as few losses */
+        less.k = e->n - e->k;
+        less.all_k = e->all_n - e->all_k;
+    }
+    double mean = (double)less.n * (double)less.all_k / (double)less.all_n;
+    if ((double)less.k <= mean) {
+        return lower_tail(&less);
+    }
+    /* 1 - P(X > k) = 1 - P(losses <= n - k - 1) */
+    struct exact more = {.k = less.n - less.k - 1,
+                         .n = less.n,
+                         .all_k = less.all_n - less.all_k,
+                         .all_n = less.all_n};
+    bool none_above = more.k < 0 || more.n - more.k > less.all_k;
+    return none_above ? 1 : fmax(0, 1 - lower_tail(&more));
+}
+
+void exact_holm(double *p, int count, int64_t tried)
+{
+    ASSERT(count <= tried);
+    double largest = 0;
+    for (int i = 0; i < count; i++) {
+        largest = fmax(largest, fmin(1, p[i] * (double)(tried - i)));
+        p[i] = largest;
+    }
+}
