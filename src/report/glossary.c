@@ -24,6 +24,10 @@ static const struct {
     {"rules",
      "trading rules; success and failure are counted by shadow trades, see matches for how "
      "often one applied"},
+    {"learnings",
+     "what closed trades have in common, and whether a study found it in the part of the history "
+     "that formed it and in the held-out part; formed_p and held_out_p are corrected for what was "
+     "tried; last_24h is real time"},
     {"account", "equity is cash and positions at the mark; drawdown is from the peak of equity"},
     {"settings", "what the bot is meant to do: limits, thresholds, fees"},
     {"invariants", "what code has checked: kept, broken with its subjects, or unknown with the "

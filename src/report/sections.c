@@ -62,11 +62,6 @@ static const struct step trading_steps[] = {
      " AND ' ' || rules || ' ' LIKE '% ' || trading_rules.id || ' %') AS matches"
      " FROM trading_rules ORDER BY status = 'retired', id LIMIT 40"},
     {CLOSE, NULL, NULL},
-
-    /* Until there are learnings. */
-    {OPEN, "learnings", NULL},
-    {ROW, NULL, "SELECT 0 AS total, 'nothing has been learnt yet' AS note"},
-    {CLOSE, NULL, NULL},
     {END, NULL, NULL},
 };
 
@@ -95,6 +90,33 @@ static const struct step account_steps[] = {
 };
 
 static const struct step ops_steps[] = {
+    {OPEN, "learnings", NULL},
+    {ROW, NULL,
+     "SELECT count(*) AS total, coalesce(sum(created_us >= fact('wall_us') - 86400000000), 0)"
+     " AS last_24h, avg(confidence) AS average_confidence,"
+     " coalesce(sum(rule_id <> 0), 0) AS with_rule, coalesce(sum(duplicates), 0) AS duplicates,"
+     " coalesce(sum(outcome IN ('confirmed', 'testing', 'active')), 0) AS actionable,"
+     " max(updated_us) AS last_at FROM learnings"},
+    {ROWS, "by_outcome",
+     "SELECT outcome, count(*) AS count, avg(confidence) AS average_confidence FROM learnings"
+     " GROUP BY 1"},
+    {ROW, "reflections",
+     "SELECT count(*) AS count, coalesce(sum(at_us >= fact('wall_us') - 86400000000), 0)"
+     " AS last_24h, coalesce(sum(decision_id = 0), 0) AS without_decision,"
+     " coalesce(sum(best_pct IS NULL), 0) AS without_excursion,"
+     " avg(best_pct) AS average_best_pct, avg(worst_pct) AS average_worst_pct,"
+     " max(at_us) AS last_at FROM reflections"},
+    {ROW, "studies",
+     "SELECT count(*) AS count, coalesce(sum(tried), 0) AS tests,"
+     " coalesce(sum(survivors), 0) AS survived, coalesce(sum(confirmed), 0) AS confirmed,"
+     " max(at_us) AS last_at FROM learning_reviews"},
+    /* Each that a rule came from, or may. */
+    {ROWS, "each",
+     "SELECT 'learning-' || id, outcome, effect, wins AS win_rate_k, cases AS win_rate_n,"
+     " formed_p, held_p AS held_out_p, rule_id AS rule FROM learnings WHERE review_id <> 0"
+     " ORDER BY rule_id = 0, id DESC LIMIT 20"},
+    {CLOSE, NULL, NULL},
+
     {OPEN, "services", NULL},
     {ROWS, NULL,
      "WITH sample AS (SELECT service, at_us, up, latency_us,"

@@ -10,6 +10,7 @@
 #include "health/autofix.h"
 #include "health/health.h"
 #include "io/secret.h"
+#include "learning/learner.h"
 #include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "store/outbox_table.h"
@@ -68,6 +69,7 @@ static void replace_actions(struct update_rig *rig)
     reload_actions(NULL, rig->described);
     backup_actions_add(NULL, rig->described);
     auditor_actions(NULL, rig->described);
+    learner_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {
         count++;
     }

@@ -14,6 +14,7 @@
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/secret.h"
+#include "learning/learner.h"
 #include "model/shared.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
@@ -282,6 +283,7 @@ static int setup(void **state)
     deploy_actions(NULL, f->actions);
     autofix_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
+    learner_actions(NULL, f->actions);
     action_table_add(f->actions, ops_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;

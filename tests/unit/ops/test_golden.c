@@ -11,11 +11,13 @@
 #include "io/file.h"
 #include "io/http.h"
 #include "io/pool.h"
+#include "learning/learner.h"
 #include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "rigs/golden.h"
 #include "rigs/reply_text.h"
 #include "rigs/runner_rig.h"
+#include "store/learning_table.h"
 #include "store/trading.h"
 #include "trading/desk.h"
 
@@ -33,6 +35,7 @@ struct scene {
     struct health *health;
     struct deploy *deploy;
     struct autofix *autofix;
+    struct learner *learner;
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
@@ -186,6 +189,11 @@ static void open_commands(struct scene *s)
                                         .userdata = s};
     backup_actions_add(&s->backup, s->actions);
     auditor_actions(s->auditor, s->actions);
+    s->learner = learner_new(&(struct learner_options){.clock = &s->rig.clock.clock,
+                                                       .config = &s->rig.config,
+                                                       .store = s->rig.store,
+                                                       .trading = s->trading});
+    learner_actions(s->learner, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options options = {.loop = s->rig.loop,
@@ -235,6 +243,7 @@ static int teardown(void **state)
     auditor_free(s->auditor);
     deploy_free(s->deploy);
     autofix_free(s->autofix);
+    learner_free(s->learner);
     health_free(s->health);
     alerts_free(s->alerts);
     manifest_list_free(s->manifests);
@@ -420,6 +429,60 @@ static void services_match_the_golden_files(void **state)
     golden_check_reply("health_check", s->full, NULL);
 }
 
+static void learnings_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    const struct learning_review review = {.id = 1,
+                                           .at_us = clock_wall_us(&s->rig.clock.clock),
+                                           .last_trade_id = 338,
+                                           .trades = 338,
+                                           .formed = 225,
+                                           .held = 113,
+                                           .tried = 174,
+                                           .survivors = 2,
+                                           .confirmed = 1,
+                                           .level = 0.0304};
+    const struct learning found = {.pattern = "symbol == SOL-USD and side == short",
+                                   .effect = RULE_AVOID,
+                                   .text =
+                                       "Trades with symbol == SOL-USD and side == short win less "
+                                       "often than the others: 7 of 61; of the others 56 %",
+                                   .confidence = 0.78,
+                                   .outcome = LEARNING_TESTING,
+                                   .cases = 61,
+                                   .wins = 7,
+                                   .return_pct = -41.25,
+                                   .evidence_count = 3,
+                                   .evidence = {301, 317, 330},
+                                   .duplicates = 1,
+                                   .review_id = 1,
+                                   .formed = {41, 4, 225, 108, -28.5, 0.000031},
+                                   .held = {20, 3, 113, 60, -12.75, 0.0014},
+                                   .rule_id = 7,
+                                   .created_us = clock_wall_us(&s->rig.clock.clock)};
+    const struct learning seen = {.pattern = "symbol == BTC-USD and side == long",
+                                  .effect = RULE_FAVOUR,
+                                  .text =
+                                      "Trades with symbol == BTC-USD and side == long win 12 of 20",
+                                  .confidence = 0.39,
+                                  .cases = 20,
+                                  .wins = 12,
+                                  .return_pct = 6.5,
+                                  .created_us = clock_wall_us(&s->rig.clock.clock)};
+    int64_t id = 0;
+    bool is_new = false;
+    s->rig.config.learning_enabled = true;
+    s->rig.config.learning_min_trades = 150;
+    check(s, "/learnings", "learnings_none");
+    assert_int_equal(learning_table_add_review(s->rig.store, &review, NULL), 0);
+    assert_int_equal(learning_table_merge(s->rig.store, &found, &id, &is_new, NULL), 0);
+    assert_int_equal(learning_table_merge(s->rig.store, &seen, &id, &is_new, NULL), 0);
+    check(s, "/learnings", "learnings_trades");
+    check(s, "/learning 1", "learning");
+    check(s, "/learning 2", "learning_observed");
+    check(s, "/learning 9", "learning_unknown");
+}
+
 static void configurations_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -518,6 +581,7 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
 UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_file),
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
+           SCENE_TEST(learnings_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
            SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(rotations_match_the_golden_files),
            SCENE_TEST(backups_match_the_golden_files))

@@ -7,6 +7,7 @@
 #include "../../../src/deploy/deploy_internal.h"
 #include "../../../src/health/health_internal.h"
 #include "../../../src/health/metrics.h"
+#include "../../../src/learning/learner_internal.h"
 #include "../../../src/ops/ops_internal.h"
 #include "../../../src/trading/desk_internal.h"
 #include "access/access.h"
@@ -211,6 +212,11 @@ static bool in_health(struct rig *rig)
     return is_new(rig, rig->ops->health->options.config);
 }
 
+static bool in_learner(struct rig *rig)
+{
+    return is_new(rig, rig->ops->learner->o.config);
+}
+
 static bool in_deploy(struct rig *rig)
 {
     return is_new(rig, rig->ops->deploy->o.config);
@@ -372,6 +378,10 @@ static const struct live_row {
     {"monitoring.files_alert", "monitoring: {files_alert: 70%}\n", in_metrics, NULL},
     {"monitoring.predict_within", "monitoring: {predict_within: 2d}\n", in_metrics, NULL},
     {"monitoring.heartbeat_interval", NULL, NULL, "test_live_options.c another_heartbeat_is_made"},
+    {"learning.enabled", "learning: {enabled: false}\n", in_learner, NULL},
+    {"learning.min_trades", "learning: {min_trades: 99}\n", in_learner, NULL},
+    {"learning.min_matches", "learning: {min_matches: 15}\n", in_learner, NULL},
+    {"learning.retire_cases", "learning: {retire_cases: 40}\n", in_learner, NULL},
     {"alerts.second_channel_after", "alerts: {second_channel_after: 9s}\n", in_alerts, NULL},
     {"alerts.unacknowledged_after", "alerts: {unacknowledged_after: 9s}\n", in_alerts, NULL},
     {"alerts.storm", "alerts: {storm: 3}\n", in_alerts, NULL},

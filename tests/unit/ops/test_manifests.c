@@ -9,6 +9,7 @@
 #include "health/health.h"
 #include "io/embed.h"
 #include "io/file.h"
+#include "learning/learner.h"
 #include "ops/backup_actions.h"
 #include "ops/reload.h"
 #include "trading/desk.h"
@@ -30,6 +31,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     reload_actions(NULL, table);
     backup_actions_add(NULL, table);
     auditor_actions(NULL, table);
+    learner_actions(NULL, table);
     return table;
 }
 
