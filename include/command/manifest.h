@@ -28,7 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MANIFEST_STEPS_MAX    8
+#define MANIFEST_STEPS_MAX    12
 #define MANIFEST_MARGIN_US    (10 * USEC_PER_SEC) /* by which a step may outlast what it waits */
 #define MANIFEST_EXAMPLES_MAX 4
 #define MANIFEST_ALIASES_MAX  4

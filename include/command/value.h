@@ -173,6 +173,9 @@ void value_copy(const struct arg_value *value, struct arg_value *ret);
 bool value_equal(const struct arg_value *a, const struct arg_value *b);
 void value_release(struct arg_value *value); /* leaves {0} */
 void value_text(const struct arg_value *value, struct buf *out);
+/* The same for people, logs and ops.db: without the query of a URL, which may hold a signature.
+ * False if something was left out. */
+bool value_shown(const struct arg_value *value, struct buf *out);
 /* key: NULL in an array or at the root. */
 void value_json(const struct arg_value *value, struct json_out *out, const char *key);
 /* The symbol of a PARAM_SYMBOL, _SYMBOL_OR_ALL or _POSITION. */

@@ -216,6 +216,22 @@ bool config_refers_to(const struct config *config, struct str name);
 /* NULL if there is no service of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
 
+/* ---- blue/green (config_colour.c): a service whose unit is a template, such as web@.service. Its
+ * colours are the two instances that a deploy switches between. */
+#define CONFIG_COLOUR_SIZE 24
+#define CONFIG_UNIT_SIZE   (128 + CONFIG_COLOUR_SIZE)
+
+bool config_has_colours(const struct config_service *service);
+bool config_colour_is_valid(struct str name);
+const char *config_colour(const struct config_service *service, int index); /* 0 or 1 */
+/* The colour that is not live; the first one if live is none of them. */
+const char *config_idle_colour(const struct config_service *service, const char *live);
+/* "web@blue.service"; without colours, or with the colour "", the unit as it is configured. */
+void config_unit_of(const struct config_service *service, const char *colour,
+                    char ret[CONFIG_UNIT_SIZE]);
+/* Appends text, with the colour for each %i. */
+void config_add_coloured(const char *text, const char *colour, struct buf *out);
+
 #define CONFIG_CHANGES_MAX 200
 
 /* One difference between two configurations. */

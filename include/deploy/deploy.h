@@ -32,6 +32,10 @@ struct deploy_options {
     const struct config *config;
     struct http *http;
     struct pool *helpers;
+    /* The releases of a service were read: which colour of it is live ("": none), and since when
+     * (wall). May be NULL. */
+    void (*live)(const char *service, const char *colour, int64_t since_us, void *userdata);
+    void *userdata;
 };
 
 struct deploy *deploy_new(const struct deploy_options *options);

@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct access;
 struct alerts;
 struct config;
 struct desk;
@@ -41,6 +42,7 @@ struct http;
 struct loop;
 struct ops_store;
 struct pool;
+struct runner;
 struct units;
 
 struct health_options {
@@ -65,6 +67,11 @@ void health_start(struct health *health);
  * gone fails its pending calls and loses its child. units as in health_options. */
 void health_apply(struct health *health, const struct config *config, struct units *units);
 void health_actions(struct health *health, struct action_table *table);
+/* Blue/green: which colour of a service is live, as its releases say ("": none), and since when
+ * (wall). Its checks follow. */
+void health_live(struct health *health, const char *service, const char *colour, int64_t since_us);
+/* For the commands that it runs by itself: /drain. */
+void health_set_runner(struct health *health, struct access *access, struct runner *runner);
 /* A job has called with this key (/services shows the URL): a check of kind heartbeat. False: there
  * is none with it. */
 enum heartbeat_call { HEARTBEAT_SUCCESS, HEARTBEAT_START, HEARTBEAT_FAILURE };

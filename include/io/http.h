@@ -112,6 +112,8 @@ int64_t http_date_us(const struct http_response *response);
 /* Removes user:password@ and the fragment; replaces the token of a "/bot<token>" path segment and
  * the value of each query parameter by ***. */
 void http_redact_url(struct str url, struct buf *out);
+/* The same for the URLs with a query in a text; false if there is none. */
+bool http_redact_text(struct str text, struct buf *out);
 /* Appends the URL to which a Location header, which may be relative, leads from url; false if it is
  * malformed. */
 bool http_join_url(const char *url, const char *location, struct buf *out);

@@ -204,7 +204,10 @@ void bind_stored_json(const struct manifest *m, const struct arg_value *values, 
     struct json_out out = JSON_OUT(text);
     json_out_object(&out, NULL);
     for (int i = 0; i < m->arg_count; i++) {
-        if (values[i].type != PARAM_NONE) {
+        AUTO_BUF struct buf shown = BUF_INIT(VALUE_TEXT_MAX);
+        if (values[i].type == PARAM_TEXT && !value_shown(&values[i], &shown)) {
+            json_out_text(&out, m->args[i].rule.name, shown.data);
+        } else if (values[i].type != PARAM_NONE) {
             value_json(&values[i], &out, m->args[i].rule.name);
         }
     }
@@ -221,7 +224,7 @@ bool bind_add_line(const struct manifest *m, const struct arg_value *values, str
             skipped = true;
             continue;
         }
-        value_text(&values[i], &text);
+        exact = value_shown(&values[i], &text) && exact;
         buf_add_char(out, ' ');
         exact = (skipped ? quote_add_named(out, m->args[i].rule.name, buf_str(&text))
                          : quote_add(out, buf_str(&text))) &&

@@ -380,6 +380,19 @@ static int add_group(const struct manifest_reader *r, const struct yaml_node *it
     return rc;
 }
 
+/* Those of groups too; at most what fits. */
+static size_t count_steps(const struct yaml_node *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        const struct yaml_node *item = yaml_at(list, i);
+        const struct yaml_node *group =
+            item->kind == YAML_MAPPING ? yaml_get(item, "parallel") : NULL;
+        count += group != NULL && group->kind == YAML_SEQUENCE ? yaml_len(group) : 1;
+    }
+    return count < MANIFEST_STEPS_MAX ? count : MANIFEST_STEPS_MAX;
+}
+
 int manifest_steps_read(const struct manifest_reader *r, const struct yaml_node *root,
                         const char *key, struct manifest_step **ret_steps, int *ret_count)
 {
@@ -391,7 +404,7 @@ int manifest_steps_read(const struct manifest_reader *r, const struct yaml_node 
     if (yaml_len(list) == 0) {
         return 0;
     }
-    *ret_steps = calloc(MANIFEST_STEPS_MAX, sizeof(**ret_steps));
+    *ret_steps = calloc(count_steps(list), sizeof(**ret_steps));
     NEED_MEMORY(*ret_steps);
     const struct step_list to = {.key = key, .steps = *ret_steps, .count = ret_count};
     int rc = 0;

@@ -134,7 +134,7 @@ static void add_parameters(const struct run *run, const struct manifest_step *st
         if (open != NULL) {
             buf_add_c(&text, open);
         } else if (values != NULL && values[p].type != PARAM_NONE) {
-            value_text(&values[p], &text);
+            (void)value_shown(&values[p], &text);
         } else {
             continue;
         }
@@ -220,7 +220,7 @@ static void add_arguments(const struct run *run, struct reply *r, struct json_ou
     for (int i = 0; i < run->m->arg_count; i++) {
         AUTO_BUF struct buf text = BUF_INIT(LINE_BYTES_MAX);
         if (run->args[i].type != PARAM_NONE) {
-            value_text(&run->args[i], &text);
+            (void)value_shown(&run->args[i], &text);
             reply_field(r, run->m->args[i].rule.name, "{}", cell_text(text.data));
             json_out_text(data, run->m->args[i].rule.name, text.data);
         }

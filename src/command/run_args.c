@@ -176,7 +176,7 @@ void run_args_add_values(struct buf *out, const struct action *action,
     for (int p = 0; values != NULL && p < action_param_count(action); p++) {
         if (values[p].type != PARAM_NONE) {
             buf_addf(out, "%s%s: ", gap, action->params[p].name);
-            value_text(&values[p], out);
+            (void)value_shown(&values[p], out);
             gap = ", ";
         }
     }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "config/config.h"
+#include "io/http.h"
 #include "io/otp.h"
 #include "run_reply.h"
 #include "runner_internal.h"
@@ -106,13 +107,15 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     }
     a->posted = run_write_is_chat(in->who->channel);
 
-    struct str line = str_c(in->line);
     char shown[REFUSED_SHOWN_MAX + 1];
-    (void)str_copy(line, shown, sizeof(shown));
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX), args = BUF_INIT(RUN_JSON_MAX);
     AUTO_BUF struct buf detail = BUF_INIT(1000);
+    (void)http_redact_text(str_c(in->line), &line);
+    (void)str_copy(buf_str(&line), shown, sizeof(shown));
     buf_add_json(&detail, str_c(shown)); /* escaped: it may hold control bytes or broken UTF-8 */
     if (in->args_json != NULL) {
-        buf_addf(&detail, " %.*s", REFUSED_SHOWN_MAX, in->args_json);
+        (void)http_redact_text(str_c(in->args_json), &args);
+        buf_addf(&detail, " %.*s", REFUSED_SHOWN_MAX, args.data);
     }
     buf_addf(&detail, ": %s", why->context);
     rc = access_audit(runner->o.access, in->who, audit_action, detail.data, err_info(why->id)->code,

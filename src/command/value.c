@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "io/http.h"
 #include "value_internal.h"
 
 #include <string.h>
@@ -293,6 +294,15 @@ void value_text(const struct arg_value *value, struct buf *out)
         }
         break;
     }
+}
+
+bool value_shown(const struct arg_value *value, struct buf *out)
+{
+    if (value->type == PARAM_TEXT) {
+        return !http_redact_text(str_c(value->text), out);
+    }
+    value_text(value, out);
+    return true;
 }
 
 static void text_json(const struct arg_value *value, struct json_out *out, const char *key)

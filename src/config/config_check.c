@@ -262,6 +262,48 @@ static void check_release(struct load *load, const struct yaml_node *node,
     }
 }
 
+static bool is_port(const char *text)
+{
+    int64_t port = 0;
+    return str_to_i64(str_c(text), &port) && port > 0 && port <= 65535;
+}
+
+static void check_colours(struct load *load, const struct yaml_node *node,
+                          const struct config_service *s)
+{
+    const struct yaml_node *list = yaml_get(node, "release_colours");
+    const char *first = config_colour(s, 0), *second = config_colour(s, 1);
+    bool both = config_has_colours(s);
+    if (both && s->release_root[0] == '\0') {
+        detail_problem(load, ERR_CONFIG_MISSING, yaml_get(node, "unit"),
+                       "services.%s.unit: a template is deployed blue/green and needs a "
+                       "release_root; without one, name an instance such as web@1.service",
+                       s->name);
+    }
+    if (!both && s->release_colours.count > 0) {
+        detail_problem(load, ERR_CONFIG_CONFLICT, list,
+                       "services.%s.release_colours: expected a template as its unit, such as "
+                       "web@.service",
+                       s->name);
+    }
+    if (s->release_colours.count == 1 || strcmp(first, second) == 0 ||
+        !config_colour_is_valid(str_c(first)) || !config_colour_is_valid(str_c(second))) {
+        detail_problem(load, ERR_CONFIG_TYPE, list,
+                       "services.%s.release_colours: expected two names such as blue and green, or "
+                       "8001 and 8002",
+                       s->name);
+    }
+    for (int i = 0; i < s->check_count; i++) {
+        bool coloured = strstr(s->checks[i].tcp, "%i") != NULL;
+        if (coloured && !(both && is_port(first) && is_port(second))) {
+            detail_problem(load, ERR_CONFIG_CONFLICT, yaml_get(node, "checks"),
+                           "services.%s.checks.%s.tcp: %%i is a port only with a template unit and "
+                           "release_colours that are ports",
+                           s->name, s->checks[i].name);
+        }
+    }
+}
+
 /* Two services with one folder would switch each other. */
 static void check_releases(struct load *load, const struct yaml_node *root)
 {
@@ -270,6 +312,7 @@ static void check_releases(struct load *load, const struct yaml_node *root)
         const struct config_service *s = &config->services[i];
         const struct yaml_node *node = yaml_get(yaml_get(root, "services"), s->name);
         check_release(load, node, s);
+        check_colours(load, node, s);
         for (int j = 0; j < i && s->release_root[0] != '\0'; j++) {
             if (strcmp(s->release_root, config->services[j].release_root) == 0) {
                 detail_problem(load, ERR_CONFIG_DUPLICATE, yaml_get(node, "release_root"),

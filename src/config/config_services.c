@@ -105,7 +105,8 @@ static bool is_host_port(const char *text)
     const char *colon = strrchr(text, ':');
     int64_t port = 0;
     return colon != NULL && colon != text && strpbrk(text, " \t/@") == NULL &&
-           str_to_i64(str_c(colon + 1), &port) && port > 0 && port < 65536 &&
+           (strcmp(colon + 1, "%i") == 0 || /* config_check.c says whether it is one */
+            (str_to_i64(str_c(colon + 1), &port) && port > 0 && port < 65536)) &&
            (text[0] == '[' ? colon[-1] == ']' : memchr(text, ':', (size_t)(colon - text)) == NULL);
 }
 

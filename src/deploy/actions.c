@@ -226,7 +226,10 @@ static void output_switch(const struct work *w, struct action_call *call)
 {
     action_output(call, "version", "%s", w->version);
     action_output(call, "previous", "%s", w->from);
-    action_output(call, "apply", "%s", w->reload ? "reload" : "restart");
+    action_output(call, "apply", "%s",
+                  work_has_colours(w) ? "colour"
+                  : w->reload         ? "reload"
+                                      : "restart");
 }
 
 static void show_switched(const struct work *w, struct action_call *call)
@@ -234,6 +237,9 @@ static void show_switched(const struct work *w, struct action_call *call)
     struct reply *r = action_reply(call);
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     reply_title(r, TONE_GOOD, "%s: %s is the current release", w->service, w->version);
+    if (w->layout.live[0] != '\0') {
+        reply_para(r, "{} is live.", cell_text(w->layout.live));
+    }
     if (w->from[0] != '\0') {
         reply_para(r, "Before it: {}.", cell_text(w->from));
     }
@@ -241,6 +247,7 @@ static void show_switched(const struct work *w, struct action_call *call)
     json_out_text(&data, "service", w->service);
     json_out_text(&data, "version", w->version);
     json_out_text(&data, "previous", w->from);
+    json_out_text(&data, "colour", w->layout.live);
     json_out_end(&data);
     output_switch(w, call);
 }
@@ -268,7 +275,10 @@ static int switch_to(struct work *w, enum layout_way way, struct err *err)
         return err_set(err, ERR_RELEASE_CURRENT, "%s %s", w->service, w->version);
     }
     (void)str_copy(str_c(w->layout.current), w->from, sizeof(w->from));
-    rc = layout_switch_unless(w->root, w->version, way, &w->turn, err);
+    const struct layout_goal goal = {.version = w->version,
+                                     .colour = work_has_colours(w) ? work_idle_colour(w) : NULL,
+                                     .way = way};
+    rc = layout_switch_unless(w->root, &goal, &w->turn, err);
     bool back = way == LAYOUT_BACK;
     const char *marked = back ? w->failed : w->version;
     struct err why = {0};
@@ -301,25 +311,27 @@ static const struct known *find_known(struct action_call *call, struct err *err)
     return known;
 }
 
-/* The version that was asked for; else for a step back the one before the current one, and for a
- * step forward the newest. NULL: ERR_RELEASE_UNKNOWN. */
+const struct layout_release *deploy_choose(const struct layout *layout, const char *service,
+                                           const char *version, bool back, struct err *err)
+{
+    if (version == NULL) {
+        const struct layout_release *newest = layout_newest(layout);
+        version = back ? layout->previous : newest != NULL ? newest->version : "";
+    }
+    const struct layout_release *release = layout_find(layout, version);
+    if (release == NULL && version[0] == '\0') {
+        (void)err_set(err, ERR_RELEASE_UNKNOWN, "%s: no release before %s", service,
+                      layout->current[0] == '\0' ? "the first one" : layout->current);
+    } else if (release == NULL) {
+        (void)err_set(err, ERR_RELEASE_UNKNOWN, "%s %s", service, version);
+    }
+    return release;
+}
+
 static const struct layout_release *choose(struct action_call *call, const struct known *known,
                                            bool back, struct err *err)
 {
-    const char *version = action_text(call, "version");
-    const struct layout *l = &known->layout;
-    if (version == NULL) {
-        const struct layout_release *newest = layout_newest(l);
-        version = back ? l->previous : newest != NULL ? newest->version : "";
-    }
-    const struct layout_release *release = layout_find(l, version);
-    if (release == NULL && version[0] == '\0') {
-        (void)err_set(err, ERR_RELEASE_UNKNOWN, "%s: no release before %s", known->service,
-                      l->current[0] == '\0' ? "the first one" : l->current);
-    } else if (release == NULL) {
-        (void)err_set(err, ERR_RELEASE_UNKNOWN, "%s %s", known->service, version);
-    }
-    return release;
+    return deploy_choose(&known->layout, known->service, action_text(call, "version"), back, err);
 }
 
 /* A version that is given is looked up by the helper: a run that is resumed may get here before the
@@ -410,6 +422,9 @@ static int preview_change(struct action_call *call, bool back, struct err *err)
     }
     show_facts(r, release, wall_us(action_userdata(call)));
     reply_field(r, "replaces", "{}", cell_text(current[0] == '\0' ? "nothing" : current));
+    if (known->layout.live[0] != '\0') {
+        reply_field(r, "live", "{}", cell_text(known->layout.live));
+    }
     action_depends(call, known->service, "%s %s instead of %s", release->version, release->hash,
                    current);
     return 0;
@@ -527,6 +542,15 @@ static void add_layout(struct reply *r, const char *service, const struct layout
     json_out_text(&data, "service", service);
     json_out_text(&data, "current", l->current);
     json_out_text(&data, "previous", l->previous);
+    json_out_text(&data, "live", l->live);
+    json_out_array(&data, "colours");
+    for (size_t i = 0; i < l->colour_count; i++) {
+        json_out_object(&data, NULL);
+        json_out_text(&data, "name", l->colours[i].name);
+        json_out_text(&data, "version", l->colours[i].version);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
     json_out_array(&data, "releases");
     for (size_t i = 0; i < l->count; i++) {
         json_out_object(&data, NULL);
@@ -560,6 +584,11 @@ static void show_list(const struct work *w, struct action_call *call)
                                                                            : TONE_PLAIN),
                     release->bytes > 0 ? cell_bytes((double)release->bytes) : cell_none(),
                     cell_time(release->at_us, wall_us(w->deploy)));
+    }
+    for (size_t i = 0; i < l->colour_count && l->live[0] != '\0'; i++) {
+        bool live = strcmp(l->colours[i].name, l->live) == 0;
+        reply_item(r, "{} has {}{}", cell_text(l->colours[i].name),
+                   cell_text(l->colours[i].version), cell_text(live ? ", live" : ""));
     }
     if (newest != NULL && strcmp(newest->version, l->current) != 0) {
         buf_addf(&line, "/deploy %s %s", w->service, newest->version);
@@ -601,11 +630,16 @@ static const struct action actions[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .locks = "service:$service",
-     .params = ACTION_PARAMS(PARAM_OF_SERVICE, {.name = "artefact",
-                                                .type = PARAM_TEXT,
-                                                .required = true,
-                                                .help = "absolute path, or URL below one of "
-                                                        "release_urls"}),
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE,
+                             {.name = "artefact",
+                              .type = PARAM_TEXT,
+                              .required = true,
+                              .help = "absolute path, or URL below one of "
+                                      "release_urls"},
+                             {.name = "signature",
+                              .type = PARAM_TEXT,
+                              .help = "URL of the signature; that of the artefact with .sig behind "
+                                      "its path if left out"}),
      .run = fetch_run,
      .cancel = fetch_cancel,
      .recover = recover_incoming},
@@ -704,4 +738,5 @@ static const struct action actions[] = {
 void deploy_actions(struct deploy *deploy, struct action_table *table)
 {
     action_table_add(table, actions, deploy);
+    action_table_add(table, colour_actions, deploy);
 }

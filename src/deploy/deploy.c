@@ -56,6 +56,10 @@ static void learn(const struct work *w)
     if (known != NULL && strcmp(known->root, w->root) == 0) {
         known->read = w->read;
         known->layout = w->layout;
+        if (w->read && w->deploy->o.live != NULL) {
+            w->deploy->o.live(w->service, w->layout.live, w->layout.switched_us,
+                              w->deploy->o.userdata);
+        }
     }
 }
 
@@ -96,6 +100,9 @@ static struct work *work_of(struct deploy *deploy, const struct config_service *
     w->now_us = clock_wall_us(loop_clock(deploy->o.loop));
     w->keep = (size_t)s->release_keep;
     w->reload = strcmp(s->release_apply, "reload") == 0;
+    for (int i = 0; i < 2 && config_has_colours(s); i++) {
+        (void)str_copy(str_c(config_colour(s, i)), w->colours[i], sizeof(w->colours[i]));
+    }
     (void)str_copy(str_c(s->name), w->service, sizeof(w->service));
     (void)str_copy(str_c(s->release_root), w->root, sizeof(w->root));
     fill_policy(s, &w->policy);

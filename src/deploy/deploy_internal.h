@@ -49,14 +49,17 @@ struct work {
     struct accept_policy policy;
     int64_t now_us; /* when it began */
     size_t keep;
-    bool reload; /* what applies a release: a reload, not a restart */
+    bool reload;                         /* what applies a release: a reload, not a restart */
+    char colours[2][CONFIG_COLOUR_SIZE]; /* of blue/green; "": it is not */
+    bool back;                           /* the version to choose is that of a step back */
 
     /* Its results. */
     int rc;
     struct err err;
     struct layout_release release;
     char from[RELEASE_VERSION_SIZE]; /* what was current before a switch */
-    bool there;                      /* it was unpacked already */
+    char colour[CONFIG_COLOUR_SIZE]; /* of a template unit: the one to prepare or to switch to */
+    bool there;                      /* it was unpacked, or prepared, already */
     size_t removed;
     bool read; /* layout is what is there now */
     struct layout layout;
@@ -79,7 +82,23 @@ static inline int deploy_failed(const struct err *err)
     return err != NULL && err->id != ERR_NONE ? -err->id : -ERR_INTERNAL;
 }
 
+/* The version that was asked for; else for a step back the one before the current one, and for a
+ * step forward the newest. NULL: ERR_RELEASE_UNKNOWN. version may be NULL. */
+const struct layout_release *deploy_choose(const struct layout *layout, const char *service,
+                                           const char *version, bool back, struct err *err);
+
+/* colours.c: blue/green. */
+extern const struct action colour_actions[];
+static inline bool work_has_colours(const struct work *w)
+{
+    return w->colours[0][0] != '\0';
+}
+/* The colour that is not live. */
+const char *work_idle_colour(const struct work *w);
+
 /* fetch.c: deploy.fetch */
 int fetch_run(struct action_call *call, struct err *err);
 void fetch_cancel(struct action_call *call);
 void fetch_free_all(struct deploy *deploy);
+/* Whether a redirect from one URL to another is safe. */
+bool fetch_may_follow(const char *from, const char *to);

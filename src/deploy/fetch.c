@@ -6,12 +6,16 @@
 #include "io/http.h"
 #include "io/pool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-#define FETCH_MS (15 * 60 * 1000)
-#define SIG_MS   30000
+#define FETCH_MS      (15 * 60 * 1000)
+#define SIG_MS        30000
+#define FETCH_URL_MAX ((size_t)8192) /* a signed URL is long */
+#define REDIRECTS_MAX 5
 
 /* What a helper does for a fetch; it owns all of it. */
 struct fetch_job {
@@ -30,8 +34,10 @@ struct fetch {
     struct fetch *next;
     struct action_call *call;
     char service[32];
-    char url[VALUE_TEXT_MAX + 8]; /* with room for .sig */
-    char header[600];             /* "": none */
+    struct buf url;     /* of the request; redirects replace it */
+    struct buf sig_url; /* of the signature */
+    int redirects;      /* of this file */
+    char header[600];   /* "": none; only for the URL that was given */
     char root[LAYOUT_ROOT_SIZE];
     struct fetch_job *data; /* of job */
     struct pool_job *job;   /* one of these two, or NULL */
@@ -48,6 +54,7 @@ static int copy_file(struct fetch_job *job, struct err *err)
 
 static int prepare(struct fetch_job *job, struct err *err)
 {
+    job->from[strcspn(job->from, "?")] = '\0';
     return incoming_begin(job->root, job->from, &job->fd, err);
 }
 
@@ -154,6 +161,8 @@ static void fetch_free(struct fetch *f)
     if (f->lock >= 0) {
         (void)close(f->lock);
     }
+    buf_release(&f->url);
+    buf_release(&f->sig_url);
     free(f);
 }
 
@@ -172,15 +181,59 @@ static void finish(struct fetch *f, const struct err *err)
 
 static bool is_found(const struct http_response *response, const char *url, struct err *err)
 {
+    AUTO_BUF struct buf shown = BUF_INIT(FETCH_URL_MAX);
     if (response->outcome != HTTP_OK) {
         *err = response->err;
         return false;
     }
     if (response->status != 200) {
-        (void)err_set(err, ERR_RELEASE_FETCH, "%s: HTTP %d", url, response->status);
+        http_redact_url(str_c(url), &shown);
+        (void)err_set(err, ERR_RELEASE_FETCH, "%s: HTTP %d", shown.data, response->status);
         return false;
     }
     return true;
+}
+
+static int send(struct fetch *f, size_t max, int fd, int64_t timeout_ms, http_fn fn,
+                struct err *err)
+{
+    const char *const headers[] = {f->header, NULL};
+    bool with_header = f->header[0] != '\0' && f->redirects == 0;
+    f->http = http_send(f->deploy->o.http,
+                        &(struct http_request){.url = f->url.data,
+                                               .headers = with_header ? headers : NULL,
+                                               .max_body_bytes = max,
+                                               .body_fd = fd,
+                                               .timeout_ms = timeout_ms},
+                        fn, f, err);
+    return f->http == NULL ? -ERR_HTTP_URL : 0;
+}
+
+/* 1: the response leads on, and f->url is where to; the token is not sent there. 0: it does not.
+ * Negative: it must not be followed. */
+static int follow(struct fetch *f, const struct http_response *response, struct err *err)
+{
+    const char *location = http_header(response, "location");
+    bool leads = response->outcome == HTTP_OK && location != NULL &&
+                 (response->status == 301 || response->status == 302 || response->status == 303 ||
+                  response->status == 307 || response->status == 308);
+    AUTO_BUF struct buf next = BUF_INIT(FETCH_URL_MAX), shown = BUF_INIT(FETCH_URL_MAX);
+    if (!leads) {
+        return 0;
+    }
+    bool good = http_join_url(f->url.data, location, &next);
+    http_redact_url(buf_str(&next), &shown);
+    if (!good || !fetch_may_follow(f->url.data, next.data)) {
+        return err_set(err, ERR_RELEASE_REDIRECT, "to %s",
+                       good ? shown.data : "a URL that is malformed or too long");
+    }
+    if (++f->redirects > REDIRECTS_MAX) {
+        return err_set(err, ERR_RELEASE_REDIRECT, "more than %d, the last to %s", REDIRECTS_MAX,
+                       shown.data);
+    }
+    buf_clear(&f->url);
+    buf_add_str(&f->url, buf_str(&next));
+    return 1;
 }
 
 static void on_signature(const struct http_response *response, void *userdata)
@@ -188,9 +241,16 @@ static void on_signature(const struct http_response *response, void *userdata)
     struct fetch *f = userdata;
     struct err err = {0};
     f->http = NULL;
+    int leads = follow(f, response, &err);
+    if (leads != 0) {
+        if (leads < 0 || send(f, INCOMING_SIG_MAX, 0, SIG_MS, on_signature, &err) < 0) {
+            finish(f, &err);
+        }
+        return;
+    }
     bool missing =
         response->outcome == HTTP_OK && (response->status == 404 || response->status == 410);
-    if (!missing && !is_found(response, f->url, &err)) {
+    if (!missing && !is_found(response, f->url.data, &err)) {
         finish(f, &err);
         return;
     }
@@ -203,18 +263,15 @@ static void on_signature(const struct http_response *response, void *userdata)
     }
 }
 
-static int send(struct fetch *f, size_t max, int fd, int64_t timeout_ms, http_fn fn,
-                struct err *err)
+static void on_artefact(const struct http_response *response, void *userdata);
+
+/* What the server sent with a redirect is no part of the artefact. */
+static int fetch_artefact(struct fetch *f, struct err *err)
 {
-    const char *const headers[] = {f->header, NULL};
-    f->http = http_send(f->deploy->o.http,
-                        &(struct http_request){.url = f->url,
-                                               .headers = f->header[0] == '\0' ? NULL : headers,
-                                               .max_body_bytes = max,
-                                               .body_fd = fd,
-                                               .timeout_ms = timeout_ms},
-                        fn, f, err);
-    return f->http == NULL ? -ERR_HTTP_URL : 0;
+    if (f->redirects > 0 && (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0)) {
+        return file_error(err, errno, "empty the file of", "a release that is fetched");
+    }
+    return send(f, (size_t)INCOMING_BYTES_MAX, f->fd, FETCH_MS, on_artefact, err);
 }
 
 static void on_artefact(const struct http_response *response, void *userdata)
@@ -222,9 +279,14 @@ static void on_artefact(const struct http_response *response, void *userdata)
     struct fetch *f = userdata;
     struct err err = {0};
     f->http = NULL;
-    bool good = is_found(response, f->url, &err);
-    if (good) {
-        (void)snprintf(f->url + strlen(f->url), sizeof(f->url) - strlen(f->url), SIGNATURE_SUFFIX);
+    int leads = follow(f, response, &err);
+    bool good = leads == 0 && is_found(response, f->url.data, &err);
+    if (leads == 1) {
+        good = fetch_artefact(f, &err) == 0;
+    } else if (good) {
+        buf_clear(&f->url);
+        buf_add_str(&f->url, buf_str(&f->sig_url));
+        f->redirects = 0;
         good = send(f, INCOMING_SIG_MAX, 0, SIG_MS, on_signature, &err) == 0;
     }
     if (!good) {
@@ -246,8 +308,10 @@ static void on_job(void *data, void *userdata)
         return;
     }
     struct err err = {0};
-    action_progress(f->call, "fetching %s", f->url);
-    if (send(f, (size_t)INCOMING_BYTES_MAX, f->fd, FETCH_MS, on_artefact, &err) < 0) {
+    AUTO_BUF struct buf shown = BUF_INIT(FETCH_URL_MAX);
+    http_redact_url(buf_str(&f->url), &shown);
+    action_progress(f->call, "fetching %s", shown.data);
+    if (fetch_artefact(f, &err) < 0) {
         finish(f, &err);
     }
 }
@@ -259,20 +323,60 @@ static bool is_url(const char *text)
     return strstr(text, "://") != NULL;
 }
 
-/* Plain characters only: then the URL cannot hold a secret, and stays below what is allowed. */
+/* Of what is allowed, the path decides where it leads: plain characters only. The query may hold a
+ * signature: whatever a URL may hold, but no fragment. */
 static int check_url(const struct config_service *s, const char *url, struct err *err)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-._~/:[]+";
-    AUTO_BUF struct buf shown = BUF_INIT(4096);
-    bool allowed = strspn(url, plain) == strlen(url) && strstr(url, "..") == NULL;
+    AUTO_BUF struct buf shown = BUF_INIT(FETCH_URL_MAX);
+    size_t path = strcspn(url, "?");
+    bool allowed = strspn(url, plain) == path && strstr(url, "..") == NULL;
     bool found = false;
+    for (const char *at = url + path; *at != '\0'; at++) {
+        allowed = allowed && *at > ' ' && *at < 0x7f && strchr("#\"'<>\\^`{|}", *at) == NULL;
+    }
     for (int i = 0; i < s->release_urls.count; i++) {
         size_t len = strlen(s->release_urls.items[i]);
-        found = found || (strncmp(url, s->release_urls.items[i], len) == 0 && url[len] != '\0');
+        found = found || (len < path && strncmp(url, s->release_urls.items[i], len) == 0);
     }
     http_redact_url(str_c(url), &shown);
+    if (strstr(url + path, "=***") != NULL) {
+        return err_set(
+            err, ERR_RELEASE_URL,
+            "%s: its query was not kept, because it may hold a secret; give the URL again",
+            shown.data);
+    }
     return allowed && found ? 0 : err_set(err, ERR_RELEASE_URL, "%s", shown.data);
+}
+
+/* https leads to https. http leads to the same host only, on this machine. */
+bool fetch_may_follow(const char *from, const char *to)
+{
+    static const char *const local[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    if (strncasecmp(to, "https://", 8) == 0) {
+        return strncasecmp(from, "https://", 8) == 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(local); i++) {
+        size_t len = strlen(local[i]);
+        if (strncasecmp(from, local[i], len) == 0 && strncasecmp(to, local[i], len) == 0 &&
+            strchr(":/", from[len]) != NULL && from[len] != '\0' &&
+            strchr(":/?", to[len]) != NULL) {
+            return strcspn(to + len, "@") >= strcspn(to + len, "/?");
+        }
+    }
+    return false;
+}
+
+/* That of the artefact with .sig at the end of its path, unless another one was given. */
+static void add_signature_url(const char *artefact, const char *given, struct buf *out)
+{
+    size_t path = strcspn(artefact, "?");
+    if (given != NULL) {
+        buf_add_c(out, given);
+    } else {
+        buf_addf(out, "%.*s" SIGNATURE_SUFFIX "%s", (int)path, artefact, artefact + path);
+    }
 }
 
 int fetch_run(struct action_call *call, struct err *err)
@@ -283,7 +387,13 @@ int fetch_run(struct action_call *call, struct err *err)
     if (s == NULL) {
         return deploy_failed(err);
     }
+    const char *signature = action_text(call, "signature");
     int rc = is_url(from) ? check_url(s, from, err) : 0;
+    if (rc == 0 && signature != NULL && !is_url(from)) {
+        rc = err_set(err, ERR_RELEASE_URL, "the signature of a file is the file beside it");
+    } else if (rc == 0 && signature != NULL) {
+        rc = check_url(s, signature, err);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -297,7 +407,10 @@ int fetch_run(struct action_call *call, struct err *err)
     f->fd = f->lock = -1;
     (void)str_copy(str_c(s->name), f->service, sizeof(f->service));
     (void)str_copy(str_c(s->release_root), f->root, sizeof(f->root));
-    (void)str_copy(str_c(from), f->url, sizeof(f->url) - strlen(SIGNATURE_SUFFIX));
+    buf_init(&f->url, FETCH_URL_MAX);
+    buf_init(&f->sig_url, FETCH_URL_MAX);
+    buf_add_c(&f->url, from);
+    add_signature_url(from, signature, &f->sig_url);
     if (s->release_token[0] != '\0') {
         (void)snprintf(f->header, sizeof(f->header), "Authorization: Bearer %s", s->release_token);
     }

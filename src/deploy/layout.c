@@ -15,11 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INFO_MAX       ((size_t)1024)
-#define HISTORY_MAX    ((size_t)16 * 1024)
-#define HISTORY_LINES  100
-#define FOLDERS_MAX    10000 /* of releases; each stage prunes */
-#define CURRENT_HIDDEN ".current-"
+#define INFO_MAX      ((size_t)1024)
+#define HISTORY_MAX   ((size_t)16 * 1024)
+#define HISTORY_LINES 100
+#define FOLDERS_MAX   10000 /* of releases; each stage prunes */
+#define LINK_HIDDEN   ".current-"
+#define COLOUR_LINK   "release"
 
 /* "root/part/name"; a root is at most LAYOUT_ROOT_SIZE, so that it always fits. */
 static void path_of(char ret[PATH_MAX], const char *root, const char *part, const char *name)
@@ -33,7 +34,7 @@ static void path_of(char ret[PATH_MAX], const char *root, const char *part, cons
 static bool is_leftover(const char *name)
 {
     return strncmp(name, ARCHIVE_TEMPORARY, strlen(ARCHIVE_TEMPORARY)) == 0 ||
-           strncmp(name, CURRENT_HIDDEN, strlen(CURRENT_HIDDEN)) == 0;
+           strncmp(name, LINK_HIDDEN, strlen(LINK_HIDDEN)) == 0;
 }
 
 static int sweep(const char *folder, struct err *err)
@@ -145,11 +146,11 @@ static bool has_release(const char *root, const char *version)
     return is_folder(path);
 }
 
-/* "" if there is none. RELEASE_LAYOUT if `current` is not a link to a release. */
-static int read_current(const char *root, char ret[RELEASE_VERSION_SIZE], struct err *err)
+/* What the link leads to, without `folder` before it; "": there is no link. */
+static int read_link(const char *path, const char *folder, char ret[RELEASE_VERSION_SIZE],
+                     struct err *err)
 {
-    char path[PATH_MAX], target[PATH_MAX];
-    path_of(path, root, "current", "");
+    char target[PATH_MAX];
     ret[0] = '\0';
     ssize_t n = readlink(path, target, sizeof(target) - 1);
     if (n < 0) {
@@ -157,16 +158,76 @@ static int read_current(const char *root, char ret[RELEASE_VERSION_SIZE], struct
                : errno == EINVAL ? err_set(err, ERR_RELEASE_LAYOUT, "%s is not a link", path)
                                  : file_error(err, errno, "read", path);
     }
-    struct str version = str_n(target, (size_t)n);
-    if (str_starts(version, "releases/")) {
-        version = str_n(version.ptr + 9, version.len - 9);
+    struct str to = str_n(target, (size_t)n);
+    if (str_starts(to, folder)) {
+        to = str_n(to.ptr + strlen(folder), to.len - strlen(folder));
     }
-    if (!release_version_is_valid(version)) {
+    if (!release_version_is_valid(to)) {
         return err_set(err, ERR_RELEASE_LAYOUT, "%s leads to %.*s, not to a release", path, (int)n,
                        target);
     }
-    (void)str_copy(version, ret, RELEASE_VERSION_SIZE);
+    (void)str_copy(to, ret, RELEASE_VERSION_SIZE);
     return 0;
+}
+
+static int read_colour(const char *root, const char *colour, char ret[RELEASE_VERSION_SIZE],
+                       struct err *err)
+{
+    char path[PATH_MAX];
+    path_of(path, root, colour, COLOUR_LINK);
+    return read_link(path, "../releases/", ret, err);
+}
+
+/* "" if there is none. RELEASE_LAYOUT if `current` is not a link to a release or to a colour. */
+static int read_current(const char *root, char ret[RELEASE_VERSION_SIZE],
+                        char ret_live[CONFIG_COLOUR_SIZE], struct err *err)
+{
+    char path[PATH_MAX], target[RELEASE_VERSION_SIZE];
+    path_of(path, root, "current", "");
+    ret_live[0] = '\0';
+    int rc = read_link(path, "releases/", ret, err);
+    if (rc < 0 || ret[0] == '\0' || has_release(root, ret) || !config_colour_is_valid(str_c(ret))) {
+        return rc;
+    }
+    (void)str_copy(str_c(ret), target, sizeof(target));
+    rc = read_colour(root, target, ret, err);
+    if (rc == 0 && ret[0] != '\0') {
+        (void)str_copy(str_c(target), ret_live, CONFIG_COLOUR_SIZE);
+    } else if (rc == 0) { /* a release that was removed by hand */
+        (void)str_copy(str_c(target), ret, RELEASE_VERSION_SIZE);
+    }
+    return rc;
+}
+
+static int read_colours(const char *root, struct layout *layout, struct err *err)
+{
+    AUTO_FILE_NAMES struct file_names names = {0};
+    char version[RELEASE_VERSION_SIZE], path[PATH_MAX];
+    int rc = file_list(root, FOLDERS_MAX, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.count; i++) {
+        const char *name = names.items[i];
+        path_of(path, root, name, "");
+        if (layout->colour_count == LAYOUT_COLOURS_MAX || !config_colour_is_valid(str_c(name)) ||
+            !is_folder(path)) {
+            continue;
+        }
+        if (read_colour(root, name, version, NULL) == 0 && version[0] != '\0') {
+            struct layout_colour *colour = &layout->colours[layout->colour_count++];
+            (void)str_copy(str_c(name), colour->name, sizeof(colour->name));
+            (void)str_copy(str_c(version), colour->version, sizeof(colour->version));
+        }
+    }
+    return rc;
+}
+
+static int64_t made_us(const char *root)
+{
+    struct stat st;
+    char path[PATH_MAX];
+    path_of(path, root, "current", "");
+    return lstat(path, &st) < 0
+               ? 0
+               : (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
 }
 
 struct switched {
@@ -287,8 +348,10 @@ int layout_read(const char *root, struct layout *ret, struct err *err)
         err_clear(err);
         return 0;
     }
-    rc = rc < 0 ? rc : read_current(root, ret->current, err);
+    rc = rc < 0 ? rc : read_current(root, ret->current, ret->live, err);
     rc = rc < 0 ? rc : find_previous(root, ret, err);
+    rc = rc < 0 ? rc : read_colours(root, ret, err);
+    ret->switched_us = made_us(root);
     size_t others = count > LAYOUT_RELEASES_MAX ? LAYOUT_RELEASES_MAX - 2 : count;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         bool in_use = strcmp(list[i].version, ret->current) == 0 ||
@@ -386,38 +449,93 @@ static int sync_folder(const char *path)
 int layout_switch(const char *root, const char *version, enum layout_way way, struct err *err)
 {
     atomic_int turn = LAYOUT_OPEN;
-    return layout_switch_unless(root, version, way, &turn, err);
+    return layout_switch_unless(root, &(struct layout_goal){.version = version, .way = way}, &turn,
+                                err);
 }
 
-int layout_switch_unless(const char *root, const char *version, enum layout_way way,
-                         atomic_int *turn, struct err *err)
+/* Puts a link in the place of `path`, in the folder, if *turn allows it. */
+static int replace_link(const char *folder, const char *name, const char *target, atomic_int *turn,
+                        struct err *err)
 {
     int open_turn = LAYOUT_OPEN;
-    char path[PATH_MAX], hidden[PATH_MAX], target[PATH_MAX], current[RELEASE_VERSION_SIZE];
-    char name[32] = CURRENT_HIDDEN;
-    path_of(path, root, "current", "");
-    if (!release_version_is_valid(str_c(version)) || !has_release(root, version)) {
-        return err_set(err, ERR_RELEASE_UNKNOWN, "%s: no release %.60s", root, version);
-    }
-    int rc = read_current(root, current, err); /* a folder cannot be replaced by a link */
-    rc = rc < 0 ? rc : note_switch(root, version, way, err);
-    if (rc < 0) {
-        return rc;
-    }
-    secret_nonce(name + strlen(name), 10);
-    path_of(hidden, root, name, "");
-    (void)snprintf(target, sizeof(target), "releases/%s", version);
+    char path[PATH_MAX], hidden[PATH_MAX], hidden_name[32] = LINK_HIDDEN;
+    secret_nonce(hidden_name + strlen(hidden_name), 10);
+    path_of(path, folder, name, "");
+    path_of(hidden, folder, hidden_name, "");
     if (symlink(target, hidden) < 0) {
         return file_error(err, errno, "make a link", hidden);
     }
     if (!atomic_compare_exchange_strong(turn, &open_turn, LAYOUT_TURNED)) {
         (void)unlink(hidden);
-        return err_set(err, ERR_ARCHIVE_STOPPED, "%s: the switch to %s", root, version);
+        return err_set(err, ERR_ARCHIVE_STOPPED, "%s: the switch to %s", folder, target);
     }
     if (rename(hidden, path) < 0) {
         int error = errno;
         (void)unlink(hidden);
         return file_error(err, error, "replace", path);
+    }
+    return 0;
+}
+
+static int check_release(const char *root, const char *version, struct err *err)
+{
+    return release_version_is_valid(str_c(version)) && has_release(root, version)
+               ? 0
+               : err_set(err, ERR_RELEASE_UNKNOWN, "%s: no release %.60s", root, version);
+}
+
+const char *layout_colour(const struct layout *layout, const char *colour)
+{
+    for (size_t i = 0; i < layout->colour_count; i++) {
+        if (strcmp(layout->colours[i].name, colour) == 0) {
+            return layout->colours[i].version;
+        }
+    }
+    return "";
+}
+
+int layout_prepare(const char *root, const char *colour, const char *version, struct err *err)
+{
+    atomic_int turn = LAYOUT_OPEN;
+    char folder[PATH_MAX], target[PATH_MAX];
+    char current[RELEASE_VERSION_SIZE], live[CONFIG_COLOUR_SIZE];
+    int rc = check_release(root, version, err);
+    rc = rc < 0 ? rc : read_current(root, current, live, err);
+    if (rc < 0 || strcmp(live, colour) == 0) {
+        return rc < 0 ? rc : err_set(err, ERR_RELEASE_COLOUR, "%s: %s is live", root, colour);
+    }
+    path_of(folder, root, colour, "");
+    (void)snprintf(target, sizeof(target), "../releases/%s", version);
+    rc = make_folder(folder, err);
+    rc = rc < 0 ? rc : sweep(folder, err);
+    rc = rc < 0 ? rc : replace_link(folder, COLOUR_LINK, target, &turn, err);
+    return rc == 0 && sync_folder(folder) < 0 ? file_error(err, errno, "sync", folder) : rc;
+}
+
+int layout_switch_unless(const char *root, const struct layout_goal *goal, atomic_int *turn,
+                         struct err *err)
+{
+    const char *colour = goal->colour == NULL ? "" : goal->colour;
+    char target[PATH_MAX], current[RELEASE_VERSION_SIZE], live[CONFIG_COLOUR_SIZE];
+    char ready[RELEASE_VERSION_SIZE] = "";
+    int rc = check_release(root, goal->version, err);
+    rc = rc < 0 ? rc : read_current(root, current, live, err); /* no folder may be in its place */
+    if (rc == 0 && colour[0] != '\0') {
+        rc = read_colour(root, colour, ready, err);
+    }
+    if (rc == 0 && colour[0] != '\0' && strcmp(ready, goal->version) != 0) {
+        rc = err_set(err, ERR_RELEASE_COLOUR, "%s: %s has %s, not %s", root, colour,
+                     ready[0] == '\0' ? "no release" : ready, goal->version);
+    }
+    rc = rc < 0 ? rc : note_switch(root, goal->version, goal->way, err);
+    if (rc < 0) {
+        return rc;
+    }
+    (void)snprintf(target, sizeof(target), "%s%s", colour[0] == '\0' ? "releases/" : "",
+                   colour[0] == '\0' ? goal->version : colour);
+    rc = replace_link(root, "current", target, turn, err);
+    if (rc < 0) {
+        return rc;
     }
     /* It has happened: a failure now would say that it has not. */
     if (sync_folder(root) < 0) {
@@ -458,6 +576,16 @@ static int remove_release(const char *root, const char *version, struct err *err
     return file_remove_tree(hidden, err);
 }
 
+static bool is_of_colour(const struct layout *layout, const char *version)
+{
+    for (size_t i = 0; i < layout->colour_count; i++) {
+        if (strcmp(layout->colours[i].version, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_removed,
                  struct err *err)
 {
@@ -471,7 +599,7 @@ int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_re
     for (size_t i = keep; rc == 0 && i < count; i++) {
         const char *version = list[i].version;
         if (strcmp(version, layout->current) != 0 && strcmp(version, layout->previous) != 0 &&
-            strcmp(version, also) != 0) {
+            strcmp(version, also) != 0 && !is_of_colour(layout, version)) {
             rc = remove_release(root, version, err);
             *ret_removed += rc < 0 ? 0 : 1;
         }

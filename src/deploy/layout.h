@@ -6,6 +6,8 @@
  *     <root>/current             a link to releases/1.4.2
  *     <root>/incoming/           an artefact that was fetched and is not unpacked yet
  *     <root>/history             each switch: time, go or back, version
+ *     <root>/blue/release        blue/green: a link to ../releases/1.4.2, of each of the two
+ *                                colours; `current` is then a link to blue or green
  *     <root>/.lock               held while one of these changes
  *
  *     rc = layout_lock(root, &fd, err);               // RELEASE_BUSY: somebody else changes it
@@ -22,11 +24,13 @@
  */
 #pragma once
 
+#include "config/config.h"
 #include "deploy/signature.h"
 #include "io/archive.h"
 
 #define LAYOUT_RELEASES_MAX 64
 #define LAYOUT_ROOT_SIZE    512
+#define LAYOUT_COLOURS_MAX  8 /* two are in use; others are left from another configuration */
 
 struct layout_release {
     char version[RELEASE_VERSION_SIZE];
@@ -37,8 +41,19 @@ struct layout_release {
     bool failed;                   /* the last deploy of it was rolled back */
 };
 
+/* Of blue/green: a folder whose link `release` leads to a release. */
+struct layout_colour {
+    char name[CONFIG_COLOUR_SIZE];
+    char version[RELEASE_VERSION_SIZE];
+};
+
 struct layout {
-    char current[RELEASE_VERSION_SIZE];  /* "": none */
+    char current[RELEASE_VERSION_SIZE]; /* "": none */
+    char live[CONFIG_COLOUR_SIZE];      /* the colour that `current` leads to; "": it leads to a
+                                         * release, or there is none */
+    int64_t switched_us;                /* wall: when `current` was made; 0: there is none */
+    size_t colour_count;
+    struct layout_colour colours[LAYOUT_COLOURS_MAX];
     char previous[RELEASE_VERSION_SIZE]; /* of the releases that are there; "": none */
     size_t count;
     struct layout_release items[LAYOUT_RELEASES_MAX]; /* the newest first */
@@ -64,13 +79,24 @@ const struct layout_release *layout_find(const struct layout *layout, const char
 int layout_unpack(const char *root, const char *artefact, const struct layout_release *release,
                   const atomic_bool *stop, struct err *err);
 int layout_switch(const char *root, const char *version, enum layout_way way, struct err *err);
+/* Where a switch leads to: to a release, or to a colour whose release has this version. */
+struct layout_goal {
+    const char *version;
+    const char *colour; /* NULL or "": to the release itself */
+    enum layout_way way;
+};
 /* The same, if *turn is still LAYOUT_OPEN right before the rename; it becomes LAYOUT_TURNED.
  * ERR_ARCHIVE_STOPPED if somebody has set it to LAYOUT_STOPPED. */
-int layout_switch_unless(const char *root, const char *version, enum layout_way way,
-                         atomic_int *turn, struct err *err);
+int layout_switch_unless(const char *root, const struct layout_goal *goal, atomic_int *turn,
+                         struct err *err);
+/* The version of a colour; "": it has no release. */
+const char *layout_colour(const struct layout *layout, const char *colour);
+/* Gives a colour that is not live this release. Whoever calls it has made sure that no process of
+ * the colour runs, so that what runs is always what the link says. */
+int layout_prepare(const char *root, const char *colour, const char *version, struct err *err);
 /* Notes whether the last deploy of a release failed. */
 int layout_mark(const char *root, const char *version, bool failed, struct err *err);
-/* Removes the oldest releases beyond `keep`; the current and the previous one always stay, and the
- * version `also` ("": none). */
+/* Removes the oldest releases beyond `keep`; the current and the previous one always stay, those of
+ * the colours, and the version `also` ("": none). */
 int layout_prune(const char *root, size_t keep, const char *also, size_t *ret_removed,
                  struct err *err);

@@ -58,7 +58,7 @@ static int describe_restart(struct action_call *call, bool force, struct err *er
         buf_addf(&how,
                  force ? "SIGKILL to all processes of %s, then systemd starts it again"
                        : "systemd restarts %s",
-                 s->config->unit);
+                 s->unit);
     } else if (s->child.process != NULL) {
         buf_addf(&how,
                  force ? "process %d gets SIGKILL and is started again"
@@ -69,7 +69,7 @@ static int describe_restart(struct action_call *call, bool force, struct err *er
     } else {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
-    action_depends(call, s->config->name, "%s", s->config->unit);
+    action_depends(call, s->config->name, "%s", s->unit);
     show_dependents(s, reply);
     reply_para(reply, "{}: {}. Now {}", cell_text(s->config->name), cell_text(how.data),
                cell_text(service_state_name(s->state)));
@@ -211,6 +211,7 @@ void health_actions(struct health *health, struct action_table *table)
     action_table_add(table, actions, health);
     action_table_add(table, logs_actions, health);
     action_table_add(table, check_all_actions, health);
+    action_table_add(table, service_colour_actions, health);
     if (health != NULL) { /* else the actions are only described */
         action_table_add_domain(table, &services, health);
     }

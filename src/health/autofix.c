@@ -1,13 +1,12 @@
 #include "health/autofix.h"
 
-#include "access/access.h"
 #include "alerts/alerts.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "command/manifest.h"
 #include "command/runner.h"
-#include "io/json_out.h"
+#include "own_run.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 #include "store/run_table.h"
@@ -243,25 +242,17 @@ static int64_t attempts(const struct autofix *autofix, const struct manifest *m,
 static int submit(struct autofix *autofix, struct fix *fix)
 {
     const struct manifest *m = fix->m;
-    const char *item = fix->item;
-    AUTO_BUF struct buf args = BUF_INIT(256);
-    struct principal who;
     struct err err = {0};
-    int rc = access_identify(autofix->o.access, CHANNEL_SCHEDULE, 0, &who);
-    ASSERT(rc == 0);
-    (void)str_copy(STR_LIT(USER), who.name, sizeof(who.name));
-    struct json_out out = JSON_OUT(&args);
-    json_out_object(&out, NULL);
-    if (item[0] != '\0') {
-        json_out_text(&out, m->args[0].rule.name, item);
-    }
-    json_out_end(&out);
-    const struct invocation in = {.line = m->name,
-                                  .args_json = args.data,
-                                  .who = &who,
-                                  .on_reply = on_ended,
-                                  .userdata = fix};
-    rc = runner_submit(autofix->runner, &in, &err);
+    int rc = own_run_submit(
+        &(struct own_run){.runner = autofix->runner,
+                          .access = autofix->o.access,
+                          .user = USER,
+                          .command = m->name,
+                          .param = fix->item[0] != '\0' ? m->args[0].rule.name : NULL,
+                          .item = fix->item,
+                          .on_reply = on_ended,
+                          .userdata = fix},
+        &err);
     if (rc < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not begin a fix; trying again");
     }

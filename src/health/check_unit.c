@@ -97,6 +97,12 @@ static void begin(struct check *check)
         check_fail(check, "%s", err_info(ERR_UNITS_UNAVAILABLE)->message);
         return;
     }
+    if (strstr(check->config.unit, "@.") != NULL) { /* its own; it has no colour */
+        check_fail(check, "%s",
+                   check->service->colour_known ? "no release of it is live"
+                                                : "which colour is live is not read yet");
+        return;
+    }
     if (check->own == NULL) {
         struct unit *unit = calloc(1, sizeof(*unit));
         ASSERT(unit != NULL);

@@ -262,6 +262,12 @@ void health_apply(struct health *health, const struct config *config, struct uni
     }
 }
 
+void health_set_runner(struct health *health, struct access *access, struct runner *runner)
+{
+    health->access = access;
+    health->runner = runner;
+}
+
 bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call call)
 {
     struct check *found = NULL;

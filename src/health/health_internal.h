@@ -20,6 +20,8 @@ struct health {
     struct samples *samples;   /* results of checks that are not stored yet */
     struct metrics *metrics;   /* NULL without helpers (tests) */
     size_t export_bytes;       /* of logs in one document */
+    struct access *access;     /* set with runner */
+    struct runner *runner;     /* for commands of its own; NULL: none can be run */
     struct pool *looks;        /* made by health_looks; NULL: not needed yet */
 };
 

@@ -126,7 +126,7 @@ struct last_lines *last_lines_read(struct service *service)
     struct job *job = calloc(1, sizeof(*job));
     ASSERT(lines != NULL && job != NULL);
     buf_init(&job->text, LOG_MAX_BYTES);
-    (void)str_copy(str_c(service->config->unit), job->unit, sizeof(job->unit));
+    (void)str_copy(str_c(service->unit), job->unit, sizeof(job->unit));
     (void)str_copy(str_c(service->child.log_path), job->path, sizeof(job->path));
     lines->service = service;
     lines->pending = true;

@@ -466,7 +466,7 @@ static bool add_source(struct log_job *job, const struct service *s)
         return false;
     }
     struct log_source *source = &job->sources[job->source_count++];
-    (void)str_copy(str_c(s->config->unit), source->unit, sizeof(source->unit));
+    (void)str_copy(str_c(s->unit), source->unit, sizeof(source->unit));
     (void)str_copy(str_c(s->child.log_path), source->path, sizeof(source->path));
     (void)str_copy(str_c(s->config->name), source->name, sizeof(source->name));
     return true;
@@ -512,6 +512,9 @@ static int show_logs(struct action_call *call, struct err *err)
     if (!add_source(job, s)) {
         job_free(job);
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
+    }
+    if (strcmp(action_text(call, "colour"), "idle") == 0) {
+        config_unit_of(s->config, config_idle_colour(s->config, s->colour), job->sources[0].unit);
     }
     if (lines->type == PARAM_CHOICE) {
         job->mode = strcmp(lines->text, "new") == 0 ? LOG_NEW : LOG_PATTERNS;
@@ -577,7 +580,12 @@ const struct action logs_actions[] = {
           .type = PARAM_CHOICE,
           .choices = "alert|critical|error|warning|notice|info|debug",
           .help = "only of this priority or more urgent"},
-         {.name = "grep", .type = PARAM_TEXT, .help = "only lines with this text, in any case"}),
+         {.name = "grep", .type = PARAM_TEXT, .help = "only lines with this text, in any case"},
+         {.name = "colour",
+          .type = PARAM_CHOICE,
+          .choices = "live|idle",
+          .default_text = "live",
+          .help = "with a template unit: of which instance"}),
      .run = show_logs,
      .cancel = cancel},
     {.name = "service.export_logs",

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "certificate.h"
+#include "drain.h"
 #include "health_internal.h"
 #include "last_lines.h"
 #include "store/heartbeat_table.h"
@@ -135,7 +136,7 @@ static void conclude(struct service *service)
     if (service->again) {
         service->again = false;
         loop_timer_in(service->due, 0);
-    } else {
+    } else if (!service->is_idle || service_has_waiters(service)) {
         loop_timer_at(service->due, service->check_mono_us + next_us(service, up));
     }
 }
@@ -214,47 +215,71 @@ static struct check *take_check(struct check **list, size_t count,
     return NULL;
 }
 
-/* Makes the list of checks again from the configuration; those that stay keep what they know. */
-static void make_checks(struct service *service)
+static size_t own_checks(const struct service *service, struct config_check ret[2])
+{
+    const struct config_service *config = service->config;
+    size_t count = 0;
+    if (service_has_unit(service)) {
+        ret[count] = own_check(config, "unit");
+        ret[count++].unit = service->unit;
+    } else if (config->command.count > 0) {
+        ret[count++] = own_check(config, "child");
+    }
+    if (config->url[0] != '\0') {
+        ret[count] = own_check(config, "url");
+        ret[count].url = config->url;
+        ret[count++].path = config->health_endpoint;
+    }
+    return count;
+}
+
+/* Those of a service that is gone, which has none any more. */
+static void forget_check(const struct service *service, const struct check *check)
+{
+    if (service->is_idle) {
+        return;
+    }
+    if (check->kind == &check_heartbeat) {
+        (void)heartbeat_table_remove(service->health->options.store, service->config->name,
+                                     check->config.name, NULL);
+    } else if (check->kind == &check_url) {
+        certificate_forget(check);
+    }
+}
+
+/* Those that stay keep what they know. */
+void service_make_checks(struct service *service)
 {
     const struct config_service *config = service->config;
     struct config_check own[2];
-    size_t own_count = 0;
-    if (config->unit[0] != '\0') {
-        own[own_count] = own_check(config, "unit");
-        own[own_count++].unit = config->unit;
-    } else if (config->command.count > 0) {
-        own[own_count++] = own_check(config, "child");
-    }
-    if (config->url[0] != '\0') {
-        own[own_count] = own_check(config, "url");
-        own[own_count].url = config->url;
-        own[own_count++].path = config->health_endpoint;
-    }
+    size_t own_count = own_checks(service, own);
     AUTO_FREE struct check **before = service->checks;
+    void **texts = TAKE(service->texts);
     size_t before_count = service->check_count;
-    service->check_count = own_count + (size_t)config->check_count;
-    service->checks = calloc(service->check_count + 1, sizeof(struct check *));
+    service->check_count = 0;
+    service->checks = calloc(own_count + (size_t)config->check_count + 1, sizeof(struct check *));
     ASSERT(service->checks != NULL);
-    for (size_t i = 0; i < service->check_count; i++) {
-        const struct config_check *entry = i < own_count ? &own[i] : &config->checks[i - own_count];
-        struct check *check = take_check(before, before_count, entry);
-        if (check == NULL) {
-            check = check_new(service, entry);
-        } else {
-            check_apply(check, entry);
+    for (size_t i = 0; i < own_count + (size_t)config->check_count; i++) {
+        const struct config_check *plain = i < own_count ? &own[i] : &config->checks[i - own_count];
+        const struct config_check entry = service_coloured(service, plain);
+        if (service->is_idle && entry.heartbeat_us > 0) {
+            continue; /* its job calls for the live one */
         }
-        service->checks[i] = check;
+        struct check *check = take_check(before, before_count, &entry);
+        if (check == NULL) {
+            check = check_new(service, &entry);
+        } else {
+            check_apply(check, &entry);
+        }
+        service->checks[service->check_count++] = check;
     }
     for (size_t i = 0; i < before_count; i++) {
-        if (before[i] != NULL && before[i]->kind == &check_heartbeat) {
-            (void)heartbeat_table_remove(service->health->options.store, config->name,
-                                         before[i]->config.name, NULL);
-        } else if (before[i] != NULL && before[i]->kind == &check_url) {
-            certificate_forget(before[i]);
+        if (before[i] != NULL) {
+            forget_check(service, before[i]);
         }
         check_free(before[i]);
     }
+    service_drop_texts(texts);
 }
 
 /* Gives up the round under way; another one follows. */
@@ -266,6 +291,15 @@ static void abandon_round(struct service *service)
     }
     service->checking = service->again = false;
     if (checking) {
+        loop_timer_in(service->due, 0);
+    }
+}
+
+void service_renew_checks(struct service *service)
+{
+    abandon_round(service);
+    service_make_checks(service);
+    if (service->health->started && !service->retired) {
         loop_timer_in(service->due, 0);
     }
 }
@@ -319,18 +353,26 @@ void service_init(struct service *service, struct health *health,
                                                         .userdata = service});
     service->due = loop_add_timer(health->options.loop, on_due, service);
     loop_source_name(service->due, "service check");
-    make_checks(service);
+    (void)str_copy(str_c(config->name), service->label, sizeof(service->label));
+    service_set_unit(service);
+    service_make_checks(service);
     service_begin_grace(service,
                         false); /* a recovered command may wait for it before service_start */
 }
 
 void service_release(struct service *service)
 {
+    if (service->idle != NULL) {
+        service_release(service->idle);
+        free(service->idle);
+    }
+    drain_free(service->drain);
     units_forget(service->health->options.units, service);
     for (size_t i = 0; i < service->check_count; i++) {
         check_free(service->checks[i]);
     }
     free(service->checks);
+    service_drop_texts(service->texts);
     last_lines_free(service->lines);
     loop_source_free(service->due);
     child_release(&service->child);
@@ -418,9 +460,14 @@ void service_apply(struct service *service, const struct config_service *config)
     bool checks = same_checks(before, config);
     bool rescheduled = before->interval_us != config->interval_us;
     abandon_round(service);
+    service_drop_idle(service);
     service->config = config;
     child_set_command(&service->child, &config->command);
-    make_checks(service);
+    if (!same) {
+        service_forget_colour(service);
+    }
+    service_set_unit(service);
+    service_make_checks(service);
     if (!service->health->started) {
         return;
     }
@@ -447,12 +494,14 @@ void service_retire(struct service *service)
     static const struct config_service nothing = {.unit = "", .url = "", .health_endpoint = ""};
     struct err err = {0};
     abandon_round(service);
+    service_drop_idle(service);
+    drain_free(TAKE(service->drain));
     service->retired = true;
     service->gone = nothing;
     memcpy(service->gone.name, service->config->name, sizeof(service->gone.name));
     service->config = &service->gone;
     child_set_command(&service->child, &service->gone.command);
-    make_checks(service);
+    service_make_checks(service);
     loop_timer_stop(service->due);
     last_lines_free(TAKE(service->lines));
     units_forget(service->health->options.units, service);

@@ -12,7 +12,9 @@
  * exactly once, or cancelled. config points into the configuration that is in use, and to `gone`
  * after service_retire.
  * service.c runs the checks and follows the state, service_alert.c tells people of it,
- * service_call.c has the calls of actions. Thread: ops.
+ * service_call.c has the calls of actions. Blue/green (service_colour.c): the service is its live
+ * colour; while a command works with the other one, that is a service of its own, `idle`, whose
+ * checks nobody but the command hears of. Thread: ops.
  */
 #pragma once
 
@@ -27,6 +29,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SERVICE_WAITERS_MAX      4
 #define SERVICE_DETAIL_SIZE      128
@@ -44,6 +47,7 @@ struct service_waiter {
     int64_t since_mono_us;    /* begin of the first check of those that succeeded since; 0: none */
 };
 
+struct drain;
 struct last_lines; /* last_lines.h */
 
 struct service {
@@ -88,6 +92,16 @@ struct service {
     char cause[32];            /* the service that the open alert names as its cause; "": none */
     struct last_lines *lines;  /* of its log; NULL: not read */
 
+    /* Blue/green; else colour is "" and unit is that of the configuration. */
+    char label[64];              /* for people: its name, with the colour if it is an idle one */
+    char unit[CONFIG_UNIT_SIZE]; /* of the colour */
+    char colour[CONFIG_COLOUR_SIZE]; /* the live one; "": none, or not known */
+    bool colour_known;
+    bool is_idle;         /* it is the idle one of another service */
+    void **texts;         /* of its checks, with the colour for %i; ends with NULL; may be NULL */
+    struct service *idle; /* owned; NULL: no command has asked for it */
+    struct drain *drain;  /* drain.h; NULL: there is nothing to stop */
+
     struct child child;
     int32_t main_pid;               /* of its unit, as last seen; 0: none */
     char group[256];                /* control group of the unit; "": none, or not known */
@@ -123,6 +137,35 @@ void service_reschedule(struct service *service);
  * stopped. Free it once service_is_over. */
 void service_retire(struct service *service);
 bool service_is_over(const struct service *service);
+
+/* Makes its list of checks again: its configuration or its colour is another one. */
+void service_make_checks(struct service *service);
+/* The same, and looks at once. */
+void service_renew_checks(struct service *service);
+
+/* ---- service_colour.c */
+
+/* Whether systemd runs it. */
+static inline bool service_has_unit(const struct service *service)
+{
+    return service->config->unit[0] != '\0';
+}
+/* And this unit can be asked for: it is no template. */
+static inline bool service_runs_unit(const struct service *service)
+{
+    return service_has_unit(service) && strstr(service->unit, "@.") == NULL;
+}
+/* The unit that it is now; before service_set_colour a template has none. */
+void service_set_unit(struct service *service);
+/* A copy of the check for its colour. Its texts live until service_drop_texts(the texts from before
+ * service_make_checks). */
+struct config_check service_coloured(struct service *service, const struct config_check *check);
+void service_drop_texts(void **texts);
+void service_set_colour(struct service *service, const char *colour, int64_t since_us);
+/* Which one is live has to be read again. */
+void service_forget_colour(struct service *service);
+void service_drop_idle(struct service *service);
+extern const struct action service_colour_actions[];
 
 /* ---- for the checks */
 

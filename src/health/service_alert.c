@@ -536,6 +536,9 @@ void service_settle(struct service *service, bool up, bool counted, bool sure)
     service->checked_us = wall_us(service);
     service->checked_mono_us = mono_us(service);
     service->up = up;
+    if (service->is_idle) {
+        return; /* only the command that waits for it is told */
+    }
     /* What fails again and again at its start is not starting. */
     if (!counted && !service_is_flapping(service)) {
         return;

@@ -35,7 +35,7 @@ static void finish_wait(const struct service *service, const struct service_wait
                         struct action_call *call)
 {
     struct reply *reply = action_reply(call);
-    reply_title(reply, TONE_GOOD, "%s is healthy", service->config->name);
+    reply_title(reply, TONE_GOOD, "%s is healthy", service->label);
     reply_para(reply, "Its checks succeeded after {}",
                cell_duration(waiter->since_mono_us - waiter->begun_mono_us));
     if (waiter->steady_us > 0) {
@@ -71,15 +71,15 @@ void service_notify_waiters(struct service *service, bool up)
             finish_wait(service, waiter, call);
         } else if (waiter->since_mono_us != 0) {
             action_progress(call, "%s is healthy; it has to stay so for %lld s, now %lld s",
-                            service->config->name, (long long)(waiter->steady_us / USEC_PER_SEC),
+                            service->label, (long long)(waiter->steady_us / USEC_PER_SEC),
                             (long long)(steady_us / USEC_PER_SEC));
         } else if (mono_us(service) >= waiter->deadline_mono_us) {
             struct err err = {0};
-            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name, why);
+            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->label, why);
             waiter->call = NULL;
             action_finish(call, &err);
         } else {
-            action_progress(call, "waiting for %s: %s, %lld s", service->config->name, why,
+            action_progress(call, "waiting for %s: %s, %lld s", service->label, why,
                             (long long)(waited_us / USEC_PER_SEC));
         }
     }
@@ -150,10 +150,13 @@ static void on_job(const struct err *err, void *userdata)
 
 static int restart_unit(struct service *service, bool force, struct err *err)
 {
-    const char *unit = service->config->unit;
+    const char *unit = service->unit;
     struct units *units = service->health->options.units;
     if (units == NULL) {
         return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", unit);
+    }
+    if (!service_runs_unit(service)) {
+        return err_set(err, ERR_SERVICE_UNMANAGED, "%s: no release of it is live", service->label);
     }
     return force ? units_kill(units, unit, UNIT_JOB_MS, service_killed, service, err)
                  : units_job(units, UNITS_RESTART, unit, UNIT_JOB_MS, on_job, service, err);
@@ -227,9 +230,12 @@ int service_reload(struct service *service, struct action_call *call, struct err
         return ACTION_DONE;
     }
     if (units == NULL) {
-        return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", config->unit);
+        return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", service->unit);
     }
-    int rc = units_job(units, UNITS_RELOAD, config->unit, UNIT_JOB_MS, on_job, service, err);
+    if (!service_runs_unit(service)) {
+        return err_set(err, ERR_SERVICE_UNMANAGED, "%s: no release of it is live", config->name);
+    }
+    int rc = units_job(units, UNITS_RELOAD, service->unit, UNIT_JOB_MS, on_job, service, err);
     if (rc < 0) {
         return rc;
     }
@@ -254,7 +260,7 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
 {
     struct service *service = userdata;
     struct action_call *call = service->recovering;
-    const char *unit = service->config->unit;
+    const char *unit = service->unit;
     service->recovering = NULL;
     if (call == NULL) {
         return;
@@ -297,16 +303,16 @@ int service_recover(struct service *service, struct action_call *call, bool *ret
     struct err why = {0};
     if (units == NULL) {
         return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd is not available",
-                       config->unit);
+                       service->unit);
     }
     if (service->recovering != NULL) {
         return err_set(err, ERR_COMMAND_LOST, "restart of %s: another recovery of it is under way",
-                       config->unit);
+                       service->unit);
     }
-    if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, service_looked_up,
+    if (units_get(units, service->unit, config->timeout_us / USEC_PER_MSEC, service_looked_up,
                   service, &why) < 0) {
         return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s",
-                       config->unit, err_info(why.id)->message);
+                       service->unit, err_info(why.id)->message);
     }
     service->recovering = call;
     return ACTION_PENDING;

@@ -71,6 +71,7 @@ static void begin_service(struct json_out *data, const struct service *s)
     json_out_object(data, NULL);
     json_out_text(data, "name", s->config->name);
     json_out_text(data, "kind", service_kind(s));
+    json_out_text(data, "colour", s->colour);
     json_out_text(data, "state", service_state_name(s->state));
     json_out_time(data, "since", s->since_us);
     json_out_time(data, "checked_at", s->checked_us);
@@ -116,6 +117,9 @@ static void list_all(struct action_call *call, const struct health *health)
     json_out_end(&data);
     for (size_t i = 0; i < health->count; i++) {
         const struct service *s = health->services[i];
+        if (s->colour[0] != '\0') {
+            reply_item(reply, "{}: {} is live", cell_text(s->config->name), cell_text(s->colour));
+        }
         if (s->state != SERVICE_UP) {
             reply_item(reply, "{}: {}", cell_text(s->config->name), cell_text(s->detail));
         }
@@ -165,6 +169,9 @@ static void list_one(struct action_call *call, const struct service *s)
                 service_state_name(s->state));
     if (s->since_us != 0) {
         reply_field(reply, "Since", "{}", cell_duration(now_mono_us - s->since_mono_us));
+    }
+    if (s->colour[0] != '\0') {
+        reply_field(reply, "Live", "{}", cell_text(s->colour));
     }
     if (s->state == SERVICE_FLAPPING || s->state == SERVICE_DOWN) {
         reply_field(reply, "Reason", "{}", cell_text(s->detail));

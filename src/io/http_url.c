@@ -68,6 +68,28 @@ void http_redact_url(struct str url, struct buf *out)
     }
 }
 
+bool http_redact_text(struct str text, struct buf *out)
+{
+    bool redacted = false;
+    for (size_t at = 0; at < text.len;) {
+        size_t end = span_until(text, at, " \t\r\n\"'<>");
+        struct str word = str_n(text.ptr + at, end - at);
+        const char *scheme = memmem(word.ptr, word.len, "://", 3);
+        bool has_query = scheme != NULL && memchr(word.ptr, '?', word.len) != NULL;
+        if (has_query) {
+            http_redact_url(word, out);
+        } else {
+            buf_add_str(out, word);
+        }
+        redacted = redacted || has_query;
+        if (end < text.len) {
+            buf_add_char(out, text.ptr[end++]);
+        }
+        at = end;
+    }
+    return redacted;
+}
+
 void http_add_encoded(struct buf *out, struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {

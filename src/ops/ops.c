@@ -311,6 +311,12 @@ static int open_stores(struct ops *ops, struct err *err)
     return rc;
 }
 
+static void on_live(const char *service, const char *colour, int64_t since_us, void *userdata)
+{
+    const struct ops *ops = userdata;
+    health_live(ops->health, service, colour, since_us);
+}
+
 static int build_modules(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
@@ -360,8 +366,12 @@ static int build_modules(struct ops *ops, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    ops->deploy = deploy_new(&(struct deploy_options){
-        .loop = ops->loop, .config = o->config, .http = ops->http, .helpers = ops->helpers});
+    ops->deploy = deploy_new(&(struct deploy_options){.loop = ops->loop,
+                                                      .config = o->config,
+                                                      .http = ops->http,
+                                                      .helpers = ops->helpers,
+                                                      .live = on_live,
+                                                      .userdata = ops});
     rc = auditor_new(
         &(struct auditor_options){.loop = ops->loop,
                                   .clock = ops->clock,
@@ -486,6 +496,7 @@ static int build_commands(struct ops *ops, struct err *err)
     ops->commands.runner = ops->runner;
     if (rc == 0 && (rc = runner_recover(ops->runner, err)) == 0) {
         autofix_start(ops->autofix, ops->manifests, ops->runner);
+        health_set_runner(ops->health, ops->access, ops->runner);
     }
     return rc;
 }

@@ -165,16 +165,55 @@ static void a_stopped_switch_does_not_happen(void **state)
     (void)state;
     PLACE(p);
     atomic_int turn = LAYOUT_STOPPED;
+    const struct layout_goal goal = {.version = "2", .way = LAYOUT_GO};
     assert_int_equal(add_release(&p, "1", 1), 0);
     assert_int_equal(add_release(&p, "2", 2), 0);
     assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    assert_int_equal(layout_switch_unless(p.root, "2", LAYOUT_GO, &turn, NULL),
-                     -ERR_ARCHIVE_STOPPED);
+    assert_int_equal(layout_switch_unless(p.root, &goal, &turn, NULL), -ERR_ARCHIVE_STOPPED);
     assert_string_equal(look(&p)->current, "1");
     turn = LAYOUT_OPEN;
-    assert_int_equal(layout_switch_unless(p.root, "2", LAYOUT_GO, &turn, NULL), 0);
+    assert_int_equal(layout_switch_unless(p.root, &goal, &turn, NULL), 0);
     assert_int_equal(turn, LAYOUT_TURNED);
     assert_string_equal(look(&p)->current, "2");
+}
+
+static int go_to_colour(struct place *p, const char *colour, const char *version)
+{
+    atomic_int turn = LAYOUT_OPEN;
+    const struct layout_goal goal = {.version = version, .colour = colour, .way = LAYOUT_GO};
+    return layout_switch_unless(p->root, &goal, &turn, NULL);
+}
+
+/* Blue/green: what is live and what the other colour has, and neither is pruned. */
+static void a_colour_is_prepared_and_then_switched_to(void **state)
+{
+    (void)state;
+    PLACE(p);
+    size_t removed = 0;
+    for (int i = 0; i < 4; i++) {
+        char version[2] = {(char)('1' + i), '\0'};
+        assert_int_equal(add_release(&p, version, i + 1), 0);
+    }
+    assert_int_equal(go_to_colour(&p, "blue", "1"), -ERR_RELEASE_COLOUR);
+    assert_int_equal(layout_prepare(p.root, "blue", "9", NULL), -ERR_RELEASE_UNKNOWN);
+    assert_int_equal(layout_prepare(p.root, "blue", "1", NULL), 0);
+    assert_string_equal(look(&p)->current, "");
+    assert_string_equal(layout_colour(&p.layout, "blue"), "1");
+    assert_int_equal(go_to_colour(&p, "blue", "1"), 0);
+    assert_string_equal(look(&p)->current, "1");
+    assert_string_equal(p.layout.live, "blue");
+    assert_true(p.layout.switched_us > 0);
+    assert_int_equal(layout_prepare(p.root, "blue", "2", NULL), -ERR_RELEASE_COLOUR);
+    assert_int_equal(layout_prepare(p.root, "green", "2", NULL), 0);
+    assert_string_equal(look(&p)->current, "1"); /* nothing has changed for anybody */
+    assert_int_equal(go_to_colour(&p, "green", "3"), -ERR_RELEASE_COLOUR);
+    assert_int_equal(go_to_colour(&p, "green", "2"), 0);
+    assert_string_equal(look(&p)->current, "2");
+    assert_string_equal(p.layout.previous, "1");
+    assert_string_equal(p.layout.live, "green");
+    assert_int_equal(layout_prune(p.root, 1, "", &removed, NULL), 0);
+    assert_int_equal(removed, 1); /* 3; the newest and those of the colours stay */
+    assert_int_equal(look(&p)->count, 3);
 }
 
 /* What a crash leaves is removed with the next lock, and is no release meanwhile. */
@@ -468,6 +507,7 @@ UNIT_GROUP(layout, cmocka_unit_test(a_switch_is_a_link_and_remembers_what_was_be
            cmocka_unit_test(the_history_is_bounded),
            cmocka_unit_test(a_switch_that_did_not_happen_is_ignored),
            cmocka_unit_test(a_stopped_switch_does_not_happen),
+           cmocka_unit_test(a_colour_is_prepared_and_then_switched_to),
            cmocka_unit_test(leftovers_are_no_releases_and_are_removed),
            cmocka_unit_test(two_at_once_are_refused),
            cmocka_unit_test(a_version_never_means_two_things),

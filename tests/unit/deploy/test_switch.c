@@ -38,7 +38,8 @@ static int set_up(void **state)
         assert_int_equal(mkdir(path, 0755), 0);
     }
     assert_int_equal(layout_switch(rig->root, "1", LAYOUT_GO, NULL), 0);
-    rig->service = (struct config_service){.release_root = rig->root,
+    rig->service = (struct config_service){.unit = "",
+                                           .release_root = rig->root,
                                            .release_name = "",
                                            .release_apply = "restart",
                                            .release_keep = 2};
