@@ -95,8 +95,10 @@ static int start_prepare(struct action_call *call, int (*run)(struct work *w, st
     if (w == NULL) {
         return deploy_failed(err);
     }
-    if (strcmp(colour, w->colours[0]) != 0 && strcmp(colour, w->colours[1]) != 0) {
-        int rc = err_set(err, ERR_RELEASE_COLOUR, "%s: %s is no colour of it", w->service, colour);
+    if (colour == NULL || w->version[0] == '\0' || !work_has_colours(w) ||
+        (strcmp(colour, w->colours[0]) != 0 && strcmp(colour, w->colours[1]) != 0)) {
+        int rc = err_set(err, ERR_RELEASE_COLOUR, "%s: no colour %s, or no version", w->service,
+                         colour == NULL ? "was given" : colour);
         free(w);
         return rc;
     }
@@ -175,8 +177,8 @@ const struct action colour_actions[] = {
      .locks = "service:$service",
      .params = ACTION_PARAMS(
          PARAM_OF_SERVICE,
-         {.name = "version", .type = PARAM_TEXT, .required = true, .help = "which"},
-         {.name = "colour", .type = PARAM_TEXT, .required = true, .help = "blue, for example"}),
+         {.name = "version", .type = PARAM_TEXT, .help = "which; without one it fails"},
+         {.name = "colour", .type = PARAM_TEXT, .help = "such as blue; without one it fails"}),
      .run = run_prepare,
      .cancel = work_cancel,
      .recover = recover_prepare},
@@ -185,9 +187,9 @@ const struct action colour_actions[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "service:$service",
-     .params =
-         ACTION_PARAMS(PARAM_OF_SERVICE,
-                       {.name = "version", .type = PARAM_TEXT, .required = true, .help = "which"}),
+     .params = ACTION_PARAMS(
+         PARAM_OF_SERVICE,
+         {.name = "version", .type = PARAM_TEXT, .help = "which; without one it fails"}),
      .run = run_failed,
      .cancel = work_cancel,
      .recover = recover_failed},

@@ -91,7 +91,7 @@ int layout_switch_unless(const char *root, const struct layout_goal *goal, atomi
                          struct err *err);
 /* The version of a colour; "": it has no release. */
 const char *layout_colour(const struct layout *layout, const char *colour);
-/* Gives a colour that is not live this release. Whoever calls it has made sure that no process of
+/* Gives a colour that is not live this release. The caller has made sure that no process of
  * the colour runs, so that what runs is always what the link says. */
 int layout_prepare(const char *root, const char *colour, const char *version, struct err *err);
 /* Notes whether the last deploy of a release failed. */

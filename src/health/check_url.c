@@ -93,7 +93,8 @@ static void look_at_certificate(struct check *check, const struct http_response 
 {
     struct url *url = check->own;
     bool answered = response->outcome == HTTP_OK || response->outcome == HTTP_TOO_LARGE;
-    if (answered && !check->service->is_idle && (response->expires_us != 0 || !is_tls(url->address))) {
+    if (answered && !check->service->is_idle &&
+        (response->expires_us != 0 || !is_tls(url->address))) {
         certificate_seen(&url->certificate, check, response->expires_us);
     }
 }

@@ -3,9 +3,8 @@
  * (release_drain), by the command /drain. So it is refused while somebody deploys or rolls back,
  * and is in the audit log.
  *
- *     service->drain = drain_new(service, since_us);     // when the colour that is live now became
- * it drain_free(service->drain);                        // another one is live: the time begins
- * anew
+ *     service->drain = drain_new(service, since_us);     // a colour has become live
+ *     drain_free(service->drain);                        // another one has
  *
  * Always true: the command is only begun while the unit of the other colour runs; until it does
  * not, it is tried again, more and more rarely. After a start of nightdesk the time goes on.

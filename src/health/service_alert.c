@@ -537,7 +537,7 @@ void service_settle(struct service *service, bool up, bool counted, bool sure)
     service->checked_mono_us = mono_us(service);
     service->up = up;
     if (service->is_idle) {
-        return; /* only the command that waits for it is told */
+        return; /* only the command that waits for it hears of it */
     }
     /* What fails again and again at its start is not starting. */
     if (!counted && !service_is_flapping(service)) {

@@ -20,9 +20,11 @@ static void read_logs(struct rig *rig, const char *text, const char *const value
     assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
     *ret = reply_new();
     struct action_call call = health_rig_call(rig, "service.logs", "demo", values[1], *ret, &f);
-    struct arg_value *all = calloc(5, sizeof(*all));
-    for (int i = 0; i < 5; i++) {
-        const char *value = values[i] == NULL ? call.action->params[i].default_text : values[i];
+    int count = action_param_count(call.action);
+    struct arg_value *all = calloc((size_t)count, sizeof(*all));
+    for (int i = 0; i < count; i++) {
+        const char *value =
+            i < 5 && values[i] != NULL ? values[i] : call.action->params[i].default_text;
         if (value != NULL) {
             assert_int_equal(
                 value_from_text(&call.action->params[i], str_c(value), &now, &all[i], NULL), 0);
@@ -32,7 +34,7 @@ static void read_logs(struct rig *rig, const char *text, const char *const value
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
     UNTIL(rig, f.times == 1);
     assert_int_equal(f.err_id, ERR_NONE);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < count; i++) {
         value_release(&all[i]);
     }
     free(all);
