@@ -383,7 +383,8 @@ void service_start(struct service *service, int64_t first_check_us, int64_t spre
     struct err err = {0};
     service_begin_grace(service, service->config->command.count == 0);
     service->spread_us = spread_us;
-    if (service->config->command.count > 0) {
+    /* A command that goes on after a crash may have restarted it already. */
+    if (service->config->command.count > 0 && service->child.process == NULL) {
         (void)child_start(&service->child, &err);
     }
     loop_timer_in(service->due, first_check_us);

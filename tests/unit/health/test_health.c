@@ -700,6 +700,20 @@ static void a_removed_child_is_stopped(void **state)
     health_rig_free_config(next);
 }
 
+/* A command that was cut off by a crash goes on before the services are started. */
+static void a_restart_before_the_start_is_the_start(void **state)
+{
+    struct rig *rig = *state;
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    add_child(rig, "exec sleep 1000");
+    health_rig_make(rig);
+    struct action_call call = health_rig_call(rig, "service.restart", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_DONE);
+    health_start(rig->health);
+    UNTIL(rig, health_up(rig->health) == 1);
+}
+
 UNIT_GROUP(
     health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
     RIGGED(fewer_failures_raise_no_alert), RIGGED(a_program_that_does_not_exist_is_the_reason),
@@ -708,6 +722,7 @@ UNIT_GROUP(
     RIGGED(an_alert_of_an_earlier_process_is_resolved), RIGGED(a_killed_child_is_started_again),
     RIGGED(a_child_that_keeps_ending_is_down), RIGGED(a_restart_starts_a_new_child_at_once),
     RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+    RIGGED(a_restart_before_the_start_is_the_start),
     RIGGED(a_forced_restart_goes_on_if_not_each_process_was_killed),
     RIGGED(another_unit_ends_what_was_asked_of_the_old_one),
     RIGGED(a_forced_restart_kills_what_hangs),
