@@ -171,10 +171,11 @@ static void add_outcome(struct source *source, const struct row *row, struct jso
     json_out_end(out);
 }
 
-/* Whether it needs the finished report, or the facts of the trades. */
+/* Whether it needs the finished report, or the facts of all trades or fills. */
 static bool is_last(const struct row *row)
 {
-    return row->database == REPORT || strstr(row->needs, "trades_") != NULL;
+    return row->database == REPORT || strstr(row->needs, "trades_") != NULL ||
+           strstr(row->needs, "fills_") != NULL;
 }
 
 void invariants_add(struct source *source, bool last, struct json_out *out)

@@ -6,16 +6,14 @@
 #include "glossary.h"
 #include "invariants.h"
 #include "moment.h"
+#include "passes.h"
 #include "privacy.h"
 #include "sections.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/state_table.h"
 #include "store/trading.h"
-#include "trades.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,38 +240,10 @@ static int add_rule_texts(struct report *report, struct source *source)
                      " ORDER BY status = 'retired', id LIMIT 40");
 }
 
-struct fees {
-    int64_t count;
-    int64_t sum_e8;
-    bool overflowed;
-};
-
-static void take_fee(struct db_args *args, void *userdata)
-{
-    struct fees *fees = userdata;
-    fees->count++;
-    if (__builtin_add_overflow(fees->sum_e8, db_arg_i64(args, 0), &fees->sum_e8)) {
-        fees->overflowed = true;
-    }
-}
-
-/* Counted and summed in one pass, as there may be millions. */
-static void add_fill_facts(struct source *source)
-{
-    struct fees fees = {0};
-    if (db_each(source->trading, "SELECT each(fee) FROM fills", DB_NO_VALUES, take_fee, &fees,
-                NULL) == 0 &&
-        !fees.overflowed) {
-        source_fact_i64(source, "fills_count", fees.count);
-        source_fact_i64(source, "fills_fee_e8", fees.sum_e8);
-    }
-}
-
 static void read_trading(struct report *report, struct source *source, struct json_out *out)
 {
     struct json_out account = JSON_OUT_TREE(report->account);
     sections_add(source, true, out, gap, report);
-    add_fill_facts(source);
     sections_add_account(source, &account, gap, report);
     gap("rules", add_rule_texts(report, source), report);
 }
@@ -284,56 +254,6 @@ static void read_ops(struct report *report, struct source *source, struct ops_st
     sections_add(source, false, out, gap, report);
     add_audit_log(report, ops);
     gap("alerts", add_known(report, source), report);
-}
-
-/* ------------------------------------------------------------------ the trades */
-
-/* The pass over the trades, which takes as long as all else: many are read by a thread of its own.
- */
-struct trades_pass {
-    struct trades *trades;
-    struct db *db;
-    bool begun; /* by the thread */
-    pthread_t thread;
-    int rc;
-    struct err err;
-};
-
-static void *read_trades(void *userdata)
-{
-    struct trades_pass *pass = userdata;
-    pass->rc = trades_read(pass->trades, pass->db, &pass->err);
-    return NULL;
-}
-
-static void trades_begin(struct trades_pass *pass, const struct report *report,
-                         const struct source *source)
-{
-    int64_t window_us = report->hours * USEC_PER_HOUR;
-    *pass =
-        (struct trades_pass){.trades = trades_new(&report->settings, report->market_us - window_us,
-                                                  report->market_us - 2 * window_us),
-                             .db = source->trades != NULL ? source->trades : source->trading};
-    if (source->trades != NULL) {
-        sigset_t all, before;
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        pass->begun = pthread_create(&pass->thread, NULL, read_trades, pass) == 0;
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
-}
-
-static void trades_end(struct trades_pass *pass, struct report *report, struct source *source,
-                       struct json_out *out)
-{
-    if (pass->begun) {
-        ASSERT(pthread_join(pass->thread, NULL) == 0);
-    } else {
-        (void)read_trades(pass);
-    }
-    gap("trades", pass->rc < 0 ? pass->rc : trades_add(pass->trades, source, out, &pass->err),
-        report);
-    trades_free(pass->trades);
 }
 
 /* ------------------------------------------------------------------ the document */
@@ -355,7 +275,8 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
                 struct err *err)
 {
     struct source source = {0};
-    struct trades_pass pass = {0};
+    struct passes *passes = NULL;
+    int64_t window_us = report->hours * USEC_PER_HOUR;
     struct json_out out = JSON_OUT_TREE(report->root);
     struct json_out invariants = JSON_OUT_TREE(report->root);
     int rc = source_open(&source, trading != NULL ? trading_store_db(trading) : NULL,
@@ -376,7 +297,8 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
     }
     add_facts(report, &source);
     if (trading != NULL) {
-        trades_begin(&pass, report, &source);
+        passes = passes_begin(&report->settings, report->market_us - window_us,
+                              report->market_us - 2 * window_us, &source);
         read_trading(report, &source, &out);
     }
     if (ops != NULL) {
@@ -386,7 +308,8 @@ int report_read(struct report *report, struct trading_store *trading, struct ops
     json_out_object(&invariants, "invariants");
     invariants_add(&source, false, &invariants);
     if (trading != NULL) {
-        trades_end(&pass, report, &source, &out);
+        struct err ignored = {0};
+        gap("trades", passes_end(passes, &source, &out, &ignored), report);
     }
     invariants_add(&source, true, &invariants);
     json_out_end(&invariants);
