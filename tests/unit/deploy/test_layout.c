@@ -72,6 +72,38 @@ static const struct layout *look(struct place *p)
     return &p->layout;
 }
 
+static void add_two(const struct place *p)
+{
+    assert_int_equal(add_release(p, "1", 1), 0);
+    assert_int_equal(add_release(p, "2", 2), 0);
+}
+
+static void go(const struct place *p, const char *version)
+{
+    assert_int_equal(layout_switch(p->root, version, LAYOUT_GO, NULL), 0);
+}
+
+static void back(const struct place *p, const char *version)
+{
+    assert_int_equal(layout_switch(p->root, version, LAYOUT_BACK, NULL), 0);
+}
+
+/* 1 runs, 2 is unpacked, and nobody holds the lock. */
+static void ready_for_update(struct place *p)
+{
+    add_two(p);
+    go(p, "1");
+    (void)close(p->lock);
+    p->lock = -1;
+}
+
+/* To 2, under the guard. */
+static void update(const struct place *p)
+{
+    assert_int_equal(guard_arm(p->root, "2", 0, NULL), 0);
+    go(p, "2");
+}
+
 static void a_switch_is_a_link_and_remembers_what_was_before(void **state)
 {
     (void)state;
@@ -85,9 +117,9 @@ static void a_switch_is_a_link_and_remembers_what_was_before(void **state)
     assert_int_equal(add_release(&p, "1.0", 1), 0);
     assert_int_equal(add_release(&p, "1.1", 2), 0);
     assert_string_equal(look(&p)->current, "");
-    assert_int_equal(layout_switch(p.root, "1.0", LAYOUT_GO, NULL), 0);
+    go(&p, "1.0");
     assert_string_equal(look(&p)->previous, "");
-    assert_int_equal(layout_switch(p.root, "1.1", LAYOUT_GO, NULL), 0);
+    go(&p, "1.1");
     (void)snprintf(path, sizeof(path), "%s/current/version", p.root);
     assert_int_equal(file_read(path, &text, NULL), 0);
     assert_string_equal(text.data, "1.1 of 2");
@@ -108,13 +140,13 @@ static void two_steps_back_do_not_lead_forward(void **state)
     for (int i = 1; i <= 3; i++) {
         const char version[] = {(char)('0' + i), '\0'};
         assert_int_equal(add_release(&p, version, i), 0);
-        assert_int_equal(layout_switch(p.root, version, LAYOUT_GO, NULL), 0);
+        go(&p, version);
     }
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_BACK, NULL), 0);
+    back(&p, "2");
     assert_string_equal(look(&p)->previous, "1");
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_BACK, NULL), 0);
+    back(&p, "1");
     assert_string_equal(look(&p)->previous, "");
-    assert_int_equal(layout_switch(p.root, "3", LAYOUT_GO, NULL), 0);
+    go(&p, "3");
     assert_string_equal(look(&p)->previous, "1");
 }
 
@@ -124,13 +156,12 @@ static void the_history_is_bounded(void **state)
     PLACE(p);
     char path[160];
     AUTO_BUF struct buf text = BUF_INIT(16384), long_text = BUF_INIT(16384);
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
+    add_two(&p);
     for (int i = 0; i < 300; i++) {
         buf_addf(&long_text, "2026-11-29T20:00:00Z go %d\n", i % 2 + 1);
     }
     write_in(&p, "root/history", long_text.data);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    go(&p, "1");
     assert_string_equal(look(&p)->previous, "2");
     (void)snprintf(path, sizeof(path), "%s/history", p.root);
     assert_int_equal(file_read(path, &text, NULL), 0);
@@ -146,8 +177,7 @@ static void a_switch_that_did_not_happen_is_ignored(void **state)
 {
     (void)state;
     PLACE(p);
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
+    add_two(&p);
     write_in(&p, "root/history", "t go 1\nt go 2\nt back 1\n");
     char path[160];
     (void)snprintf(path, sizeof(path), "%s/current", p.root);
@@ -166,9 +196,8 @@ static void a_stopped_switch_does_not_happen(void **state)
     PLACE(p);
     atomic_int turn = LAYOUT_STOPPED;
     const struct layout_goal goal = {.version = "2", .way = LAYOUT_GO};
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
+    add_two(&p);
+    go(&p, "1");
     assert_int_equal(layout_switch_unless(p.root, &goal, &turn, NULL), -ERR_ARCHIVE_STOPPED);
     assert_string_equal(look(&p)->current, "1");
     turn = LAYOUT_OPEN;
@@ -263,8 +292,8 @@ static void pruning_keeps_the_newest_the_current_and_the_previous(void **state)
         const char version[] = {(char)('0' + i), '\0'};
         assert_int_equal(add_release(&p, version, i), 0);
     }
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    go(&p, "1");
+    go(&p, "2");
     assert_int_equal(layout_prune(p.root, 2, "3", &removed, NULL), 0);
     assert_int_equal(removed, 1); /* 4; 3 is wanted as well */
     assert_int_equal(look(&p)->count, 5);
@@ -290,8 +319,8 @@ static void many_releases_are_no_obstacle(void **state)
         (void)snprintf(path, sizeof(path), "root/info/1.%d", i);
         write_in(&p, path, "at 100\n");
     }
-    assert_int_equal(layout_switch(p.root, "0.1", LAYOUT_GO, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "0.2", LAYOUT_GO, NULL), 0);
+    go(&p, "0.1");
+    go(&p, "0.2");
     assert_int_equal(look(&p)->count, LAYOUT_RELEASES_MAX);
     assert_non_null(layout_find(&p.layout, "0.1"));
     assert_non_null(layout_find(&p.layout, "0.2"));
@@ -304,8 +333,7 @@ static void a_release_that_failed_is_not_the_newest(void **state)
 {
     (void)state;
     PLACE(p);
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
+    add_two(&p);
     assert_int_equal(layout_mark(p.root, "2", true, NULL), 0);
     assert_string_equal(layout_newest(look(&p))->version, "1");
     assert_int_equal(p.layout.items[0].at_us, 2); /* the rest of its info stays */
@@ -402,16 +430,11 @@ static void an_update_that_is_not_confirmed_is_undone(void **state)
     (void)state;
     PLACE(p);
     char version[RELEASE_VERSION_SIZE];
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    (void)close(p.lock);
-    p.lock = -1;
+    ready_for_update(&p);
     assert_int_equal(guard_start(p.root, 0, version, NULL), GUARD_IDLE);
     assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
     assert_int_equal(guard_start(p.root, 0, version, NULL), GUARD_IDLE); /* not switched */
-    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    update(&p);
     for (int i = 0; i < GUARD_STARTS_MAX; i++) {
         assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
         assert_string_equal(version, "2");
@@ -427,13 +450,8 @@ static void an_update_that_takes_too_long_is_undone(void **state)
     (void)state;
     PLACE(p);
     char version[RELEASE_VERSION_SIZE];
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    (void)close(p.lock);
-    p.lock = -1;
-    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    ready_for_update(&p);
+    update(&p);
     assert_int_equal(guard_start(p.root, GUARD_US + 1, version, NULL), GUARD_UNDONE);
     assert_string_equal(look(&p)->current, "1");
 }
@@ -443,14 +461,12 @@ static void a_confirmed_update_stays(void **state)
     (void)state;
     PLACE(p);
     char version[RELEASE_VERSION_SIZE];
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
+    add_two(&p);
     (void)close(p.lock);
     p.lock = -1;
     assert_int_equal(guard_arm(p.root, "2", 0, NULL), -ERR_RELEASE_UNKNOWN); /* no way back */
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    go(&p, "1");
+    update(&p);
     assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
     assert_int_equal(guard_confirm(p.root, "2", NULL), 0);
     for (int i = 0; i < 2 * GUARD_STARTS_MAX; i++) {
@@ -465,13 +481,8 @@ static void an_update_that_came_up_is_not_undone(void **state)
     (void)state;
     PLACE(p);
     char version[RELEASE_VERSION_SIZE], exe[160];
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    (void)close(p.lock);
-    p.lock = -1;
-    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    ready_for_update(&p);
+    update(&p);
     (void)snprintf(exe, sizeof(exe), "%s/releases/1/bin/nightdesk", p.root);
     assert_int_equal(guard_came_up(p.root, exe, NULL), 0); /* the old program still runs */
     assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
@@ -487,18 +498,13 @@ static void an_update_that_was_given_up_is_forgotten(void **state)
     (void)state;
     PLACE(p);
     char version[RELEASE_VERSION_SIZE];
-    assert_int_equal(add_release(&p, "1", 1), 0);
-    assert_int_equal(add_release(&p, "2", 2), 0);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_GO, NULL), 0);
-    (void)close(p.lock);
-    p.lock = -1;
-    assert_int_equal(guard_arm(p.root, "2", 0, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    ready_for_update(&p);
+    update(&p);
     assert_int_equal(guard_disarm(p.root, NULL), 0); /* it is current: still watched */
     assert_int_equal(guard_start(p.root, 1, version, NULL), GUARD_COUNTED);
-    assert_int_equal(layout_switch(p.root, "1", LAYOUT_BACK, NULL), 0);
+    back(&p, "1");
     assert_int_equal(guard_disarm(p.root, NULL), 0);
-    assert_int_equal(layout_switch(p.root, "2", LAYOUT_GO, NULL), 0);
+    go(&p, "2");
     assert_int_equal(guard_start(p.root, GUARD_US + 1, version, NULL), GUARD_IDLE);
 }
 

@@ -149,13 +149,21 @@ static int64_t until_open(struct stage *s, const char *service, int64_t most_us)
     return waited_us;
 }
 
+/* Its services are checked, and have been for so long. */
+static struct stage *started(const char *yaml, int64_t for_us)
+{
+    struct stage *s = open_stage(yaml);
+    start(s);
+    loop_advance(s->loop, for_us);
+    return s;
+}
+
 static const char one[] = "services: {web: {url: 'http://h'}}\n";
 
 static void a_failure_is_confirmed_quickly(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
+    struct stage *s = started(one, 0);
     int64_t longest_us = 0;
     for (int at = 0; at < 12; at++) { /* at different moments of the interval */
         loop_advance(s->loop, 20 * MINUTES + at * 5 * SECONDS / 2);
@@ -180,8 +188,7 @@ static void a_failure_is_confirmed_quickly(void **state)
 static void a_blip_raises_no_alert(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
+    struct stage *s = started(one, 0);
     for (int i = 0; i < 20; i++) {
         loop_advance(s->loop, 6 * MINUTES);
         int before = s->runs;
@@ -233,9 +240,7 @@ static void so_many_of_the_last_checks_raise_an_alert(void **state)
         (void)snprintf(yaml, sizeof(yaml),
                        "services: {web: {url: 'http://h', flapping_after: 16%s%s}}\n",
                        cases[i].options[0] != '\0' ? ", " : "", cases[i].options);
-        struct stage *s = open_stage(yaml);
-        start(s);
-        loop_advance(s->loop, 40 * MINUTES);
+        struct stage *s = started(yaml, 40 * MINUTES);
         char first[32];
         (void)snprintf(first, sizeof(first), "%.*s", (int)strlen(cases[i].looks) - 1,
                        cases[i].looks);
@@ -253,9 +258,7 @@ static void so_many_of_the_last_checks_raise_an_alert(void **state)
 static void flapping_is_one_alert(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s = started(one, 10 * MINUTES);
     int closings = 0;
     bool was_open = false;
     for (int second = 0; second < 20 * 60; second++) {
@@ -282,9 +285,7 @@ static void flapping_is_one_alert(void **state)
 static void restarts_that_no_check_saw_are_flapping(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s = started(one, 10 * MINUTES);
     service_note_failure(s->health->services[0]);
     service_note_failure(s->health->services[0]);
     loop_advance(s->loop, MINUTES);
@@ -300,9 +301,8 @@ static void restarts_that_no_check_saw_are_flapping(void **state)
 static void a_slow_start_is_no_failure(void **state)
 {
     (void)state;
-    struct stage *s = open_stage("services: {web: {url: 'http://h', start_grace: 1m}}\n");
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s =
+        started("services: {web: {url: 'http://h', start_grace: 1m}}\n", 10 * MINUTES);
     struct service *web = s->health->services[0];
     is_up[0] = false;
     service_begin_grace(web, false); /* as by /restart */
@@ -323,9 +323,7 @@ static void a_slow_start_is_no_failure(void **state)
 static void a_crash_loop_is_not_starting(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s = started(one, 10 * MINUTES);
     struct service *web = s->health->services[0];
     is_up[0] = false;
     for (int i = 0; i < 3; i++) {
@@ -344,9 +342,7 @@ static void a_crash_loop_is_not_starting(void **state)
 static void a_start_keeps_the_time_that_it_was_given(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s = started(one, 10 * MINUTES);
     struct service *web = s->health->services[0];
     is_up[0] = false;
     service_begin_grace(web, false);
@@ -363,10 +359,10 @@ static void a_start_keeps_the_time_that_it_was_given(void **state)
 static void a_child_has_time_to_recover(void **state)
 {
     (void)state;
-    struct stage *s = open_stage("services:\n"
-                                 "  db: {url: 'http://h', start_grace: 1m}\n"
-                                 "  web: {url: 'http://h', depends_on: [db]}\n");
-    start(s);
+    struct stage *s = started("services:\n"
+                              "  db: {url: 'http://h', start_grace: 1m}\n"
+                              "  web: {url: 'http://h', depends_on: [db]}\n",
+                              0);
     for (int at = 0; at < 10; at++) {
         loop_advance(s->loop, 20 * MINUTES + at * 3 * SECONDS);
         is_up[0] = false;
@@ -389,9 +385,7 @@ static void a_child_has_time_to_recover(void **state)
 static void what_is_sure_needs_no_second_look(void **state)
 {
     (void)state;
-    struct stage *s = open_stage(one);
-    start(s);
-    loop_advance(s->loop, 10 * MINUTES);
+    struct stage *s = started(one, 10 * MINUTES);
     service_begin_grace(s->health->services[0], false);
     is_up[0] = false;
     is_sure = true;
@@ -405,11 +399,11 @@ static void what_is_sure_needs_no_second_look(void **state)
 static void a_dead_parent_is_named_as_the_cause(void **state)
 {
     (void)state;
-    struct stage *s = open_stage("services:\n"
-                                 "  db: {url: 'http://h'}\n"
-                                 "  web: {url: 'http://h', depends_on: [db]}\n"
-                                 "  app: {url: 'http://h', depends_on: [web]}\n");
-    start(s);
+    struct stage *s = started("services:\n"
+                              "  db: {url: 'http://h'}\n"
+                              "  web: {url: 'http://h', depends_on: [db]}\n"
+                              "  app: {url: 'http://h', depends_on: [web]}\n",
+                              0);
     for (int at = 0; at < 10; at++) {
         loop_advance(s->loop, 20 * MINUTES + at * 3 * SECONDS);
         is_up[0] = is_up[1] = is_up[2] = false;
@@ -438,11 +432,10 @@ static void a_dead_parent_is_named_as_the_cause(void **state)
 static void a_child_that_stays_down_is_told(void **state)
 {
     (void)state;
-    struct stage *s = open_stage("services:\n"
-                                 "  db: {url: 'http://h'}\n"
-                                 "  web: {url: 'http://h', depends_on: [db]}\n");
-    start(s);
-    loop_advance(s->loop, 20 * MINUTES);
+    struct stage *s = started("services:\n"
+                              "  db: {url: 'http://h'}\n"
+                              "  web: {url: 'http://h', depends_on: [db]}\n",
+                              20 * MINUTES);
     is_up[0] = is_up[1] = false;
     (void)until_open(s, "web", 50 * SECONDS);
     assert_string_equal(alert_of(s, "web").cause, "service:db");
@@ -483,10 +476,9 @@ static void many_services_are_spread_over_the_interval(void **state)
 static void a_short_interval_counts_from_the_start(void **state)
 {
     (void)state;
-    struct stage *s = open_stage("services:\n  slow: {url: 'http://h'}\n"
-                                 "  quick: {url: 'http://h', interval: 2s}\n");
-    start(s);
-    loop_advance(s->loop, 10 * SECONDS);
+    struct stage *s = started("services:\n  slow: {url: 'http://h'}\n"
+                              "  quick: {url: 'http://h', interval: 2s}\n",
+                              10 * SECONDS);
     /* quick at about 0, 2, 4, 6, 8 and 10 s, slow at 0 s */
     assert_in_range(s->runs, 6, 8);
     close_stage(s);
