@@ -132,7 +132,7 @@ void alerts_maintenance_line(struct buf *out, struct json_object *data, void *us
 void alerts_decorate(struct reply *reply, void *alerts);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
-/* Registers alert.list, alert.show, alert.ack, alert.raise, alert.mute, alert.unmute, alert.test,
- * alert.findings, alert.fixed, alert.wontfix, alert.learnings.
+/* Registers alert.list, alert.show, alert.state, alert.ack, alert.raise, alert.mute, alert.unmute,
+ * alert.test, alert.findings, alert.fixed, alert.wontfix, alert.learnings.
  */
 void alerts_actions(struct alerts *alerts, struct action_table *table);

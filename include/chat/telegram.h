@@ -126,6 +126,17 @@ bool telegram_send_unstored(struct telegram *telegram, const struct telegram_uns
 /* Shows an answer that is being written as a draft. False: not in this chat, or the server knows no
  * drafts. */
 bool telegram_stream(struct telegram *telegram, const struct runner_stream *stream);
+/* New connections to Telegram, to addresses that are resolved again; what waits is tried at once. A
+ * message without an answer for telegram.stuck_after counts as lost on the way; the poll under way
+ * ends on its own. */
+int telegram_reconnect(struct telegram *telegram, struct err *err);
+/* The message to set aside: it has waited for telegram.stuck_after and only it fails. 0: there is
+ * none. */
+int64_t telegram_stuck_message(const struct telegram *telegram);
+/* Keeps it as undelivered, also while it is being sent, and raises the alert about that. */
+int telegram_set_aside(struct telegram *telegram, int64_t outbox_id, struct err *err);
+/* Puts it back into the queue. */
+int telegram_put_back(struct telegram *telegram, int64_t outbox_id, struct err *err);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
 /* "" until getMe is answered. */
 const char *telegram_bot_name(const struct telegram *telegram);

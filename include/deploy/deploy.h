@@ -42,5 +42,8 @@ struct deploy *deploy_new(const struct deploy_options *options);
 void deploy_free(struct deploy *deploy);
 void deploy_start(struct deploy *deploy);
 void deploy_apply(struct deploy *deploy, const struct config *config);
+/* Removes the releases below this root beyond `keep`, as deploy.prune does. RELEASE_BUSY, FILE_….
+ * Thread: any; it waits for the disk. */
+int deploy_trim(const char *root, size_t keep, struct err *err);
 /* deploy NULL: the actions are only described. */
 void deploy_actions(struct deploy *deploy, struct action_table *table);

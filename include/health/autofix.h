@@ -11,8 +11,10 @@
  * command_runs; none while it is off, during maintenance, for an alert that somebody has
  * acknowledged or that has an open cause, or within ten minutes after a person began a command that
  * changes something about the same item. A lock that a person's run holds puts it off. After a run
- * the alert has `verify` to resolve. If the run failed, or the alert did not resolve and no attempt
- * is left, it is escalated: raised to critical once, with what was tried. Thread: ops.
+ * the alert has `verify` to resolve. A playbook with `undo` waits for its alert itself, and undoes
+ * what it changed if the alert stays open; the incident says "undone" or "nothing to undo". If the
+ * run failed, or the alert did not resolve and no attempt is left, it is escalated: raised to
+ * critical once, with what was tried. How the last run of each playbook ended is kept. Thread: ops.
  */
 #pragma once
 

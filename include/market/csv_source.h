@@ -13,7 +13,8 @@
  * (csv_source_report); a file with too many of them is refused.
  * Invariants: the files are regular files, read twice from front to back, and held in memory only
  * if they must be sorted; save and load carry the time of the last candles returned, so a restart
- * continues after them. A read error in one file ends the whole source: csv_source_error.
+ * continues after them. A read error in one file, or a file that has become shorter, ends the whole
+ * source (csv_source_error, source_fault) until source_reconnect opens the files again.
  * Thread: one at a time per source.
  */
 #pragma once
@@ -27,7 +28,7 @@
 
 struct csv_source_file {
     struct symbol symbol;
-    const char *path;       /* not needed after init */
+    const char *path;       /* copied */
     double max_dropped_pct; /* of its rows */
     int unit;               /* as in struct csv_options */
 };
@@ -35,8 +36,10 @@ struct csv_source_file {
 struct csv_source {
     struct source source;
     int count;
-    int64_t accepted_us; /* open time of the last candles returned; -1 before the first */
-    struct err err;      /* id 0: none */
+    int64_t accepted_us;           /* open time of the last candles returned; -1 before the first */
+    int64_t from_us;               /* candles that open before it are skipped */
+    struct err err;                /* id 0: none */
+    struct csv_source_file *files; /* owned, with their paths; count of them */
     struct csv_source_part {
         struct symbol symbol;
         struct csv *csv;

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/err.h"
 #include "model/candle.h"
 #include "model/capacity.h"
 #include "model/symbol.h"
@@ -35,6 +36,12 @@ struct source_ops {
     const char *name;
     int64_t (*next_us)(const struct source *source);
     int (*next)(struct source *source, struct source_bar *ret);
+    /* Why no more candles come although the market goes on, such as a connection that was lost;
+     * NULL: they come, or the market is over. Optional. */
+    const struct err *(*fault)(const struct source *source);
+    /* Closes what it reads from and opens it again, and continues after the last candles returned.
+     * A failure changes nothing. NULL: it reads from nothing that can be lost. */
+    int (*reconnect)(struct source *source, struct err *err);
     /* Both NULL: the state cannot be saved; the source always starts at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
@@ -56,6 +63,24 @@ static inline int64_t source_next_us(const struct source *source)
 static inline int source_next(struct source *source, struct source_bar *ret)
 {
     return source->ops->next(source, ret);
+}
+
+static inline const struct err *source_fault(const struct source *source)
+{
+    return source->ops->fault == NULL ? NULL : source->ops->fault(source);
+}
+
+static inline bool source_can_reconnect(const struct source *source)
+{
+    return source->ops->reconnect != NULL;
+}
+
+/* ERR_MARKET_NO_FEED: it cannot. ERR_MARKET_NO_NEWER: there are no candles after the last ones. */
+static inline int source_reconnect(struct source *source, struct err *err)
+{
+    return source->ops->reconnect == NULL
+               ? err_set(err, ERR_MARKET_NO_FEED, "%s", source->ops->name)
+               : source->ops->reconnect(source, err);
 }
 
 /* Bytes written; 0 when dst is too small or the source cannot be saved. */

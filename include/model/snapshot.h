@@ -164,6 +164,9 @@ struct snapshot {
     struct snapshot_risk risk;
 
     bool market_ended;          /* the source has no more candles */
+    int feed_err;               /* err id: why they have stopped although the market goes on; 0 */
+    bool feed_reconnects;       /* REQUEST_RECONNECT may mend that */
+    char feed_reason[256];      /* of feed_err, for people */
     uint64_t source_refused;    /* refused rows of files */
     uint64_t source_duplicates; /* rows of files with the time of the previous row */
     int market_count;

@@ -130,6 +130,9 @@ int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_
 /* Back to queued. */
 int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_us,
                        const char *error, struct err *err);
+/* Those that were tried before are due now. */
+int outbox_table_retry_now(struct ops_store *store, const char *channel, int64_t now_us,
+                           struct err *err);
 int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err);
 int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err);
 /* All queued messages to one chat become dead, and its live message is not edited any more: its
@@ -162,6 +165,17 @@ struct outbox_undelivered {
 };
 int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t late_us,
                              struct outbox_undelivered *ret, struct err *err);
+
+/* The oldest message (not an edit and the like) that waits for each chat, among those that are due
+ * or have been tried; one row a chat. Returns their number, at most max. */
+struct outbox_head {
+    int64_t id;
+    int64_t chat_id;
+    int64_t attempts;
+    char last_error[128];
+};
+int outbox_table_heads(struct ops_store *store, const char *channel, int64_t now_us,
+                       struct outbox_head *ret, size_t max, struct err *err);
 
 /* The id of the newest message of kind send; 0: there is none. */
 int outbox_table_newest(struct ops_store *store, int64_t *ret_id, struct err *err);

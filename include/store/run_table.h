@@ -77,6 +77,9 @@ bool run_table_is_busy(int err_id);
  * "": with any. Not those that found it busy or were cancelled. */
 int run_table_count_of(struct ops_store *store, const char *command, const char *user,
                        const char *value, int64_t since_us, int64_t *ret, struct err *err);
+/* The newest run of a command that this user began; ERR_STORE_NOT_FOUND. */
+int run_table_newest_of(struct ops_store *store, const char *command, const char *user,
+                        int64_t *ret_id, struct err *err);
 /* Commands that people, not the program itself, began at or after since_us with a value among
  * their arguments, each once; returns their number. */
 int run_table_by_people(struct ops_store *store, const char *value, int64_t since_us,

@@ -170,6 +170,26 @@ static int recover_raise(struct action_call *call, bool *ret_happened, struct er
     return rc;
 }
 
+static int show_state(struct action_call *call, struct err *err)
+{
+    const struct alerts *alerts = action_userdata(call);
+    const char *fingerprint = action_text(call, "alert");
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    int rc = alert_table_find(alerts->o.store, fingerprint, alert, err);
+    if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
+        return rc;
+    }
+    err_clear(err);
+    bool open = rc == 0 && (alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED);
+    const char *status = rc == 0 ? alert_status_name(alert->status) : "none";
+    reply_line(action_reply(call), "Alert %s: %s", fingerprint, status);
+    action_output(call, "open", "%s", open ? "yes" : "no");
+    action_output(call, "status", "%s", status);
+    action_output(call, "severity", "%s", open ? severity_name(alert->severity) : "");
+    return ACTION_DONE;
+}
+
 static const struct action actions[] = {
     {.name = "alert.list",
      .summary = "Open and acknowledged alerts, worst first, or one alert in full",
@@ -188,6 +208,16 @@ static const struct action actions[] = {
                               .minimum = "1",
                               .help = "number of the alert"}),
      .run = show_alert},
+    {.name = "alert.state",
+     .summary = "Whether an alert is open, for steps that depend on it",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .outputs = "open status severity",
+     .params = ACTION_PARAMS({.name = "alert",
+                              .type = PARAM_TEXT,
+                              .required = true,
+                              .help = "its fingerprint, such as service:NAME"}),
+     .run = show_state},
     {.name = "alert.ack",
      .summary = "Acknowledge alerts",
      .effect = ACTION_CHANGES,

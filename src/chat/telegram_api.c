@@ -16,6 +16,7 @@
 struct telegram_api {
     struct loop *loop;
     struct http *http;
+    struct http *old;     /* before a reconnect, until its calls have ended; NULL: none */
     struct pool *helpers; /* NULL: everything is parsed on the loop */
     struct buf base;      /* "https://api.telegram.org/bot<token>/" */
     unsigned tokens;      /* how many it has had */
@@ -76,6 +77,21 @@ int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, c
     return 0;
 }
 
+int telegram_api_reconnect(struct telegram_api *api, struct err *err)
+{
+    if (api->old != NULL && http_pending(api->old) > 0) {
+        return 0; /* its calls have not ended since the last time, which was a moment ago */
+    }
+    struct http *fresh = http_new(api->loop, err);
+    if (fresh == NULL) {
+        return -err->id;
+    }
+    http_free(api->old);
+    api->old = api->http;
+    api->http = fresh;
+    return 0;
+}
+
 static void unlink_call(struct telegram_call *call)
 {
     struct telegram_call **slot = &call->api->calls;
@@ -112,6 +128,7 @@ void telegram_api_free(struct telegram_api *api)
     while (api->calls != NULL) {
         telegram_api_cancel(api->calls);
     }
+    http_free(api->old);
     http_free(api->http);
     buf_release(&api->base);
     free(api);

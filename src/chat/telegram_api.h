@@ -68,6 +68,10 @@ void telegram_api_free(struct telegram_api *api); /* cancels all calls */
 int telegram_api_set_token(struct telegram_api *api, const char *url, const char *token,
                            struct err *err);
 
+/* New calls use new connections, to addresses that are resolved again; calls under way end on their
+ * own. */
+int telegram_api_reconnect(struct telegram_api *api, struct err *err);
+
 /* The returned handle is valid until fn starts. */
 struct telegram_call *telegram_api_call(struct telegram_api *api,
                                         const struct telegram_request *request, telegram_api_fn fn,

@@ -45,6 +45,19 @@ static bool is_minor(const struct delivery *d)
     return !telegram_message_has_reply(d) || d->row.kind == OUTBOX_REFRESH;
 }
 
+/* An undeliverable alert must not raise the next. */
+void telegram_delivery_alert(struct telegram_send *send, int64_t row_id, const struct err *why)
+{
+    int64_t now = telegram_send_mono(send);
+    struct err cause;
+    if (send->undelivered_mono_us != 0 && now - send->undelivered_mono_us <= UNDELIVERED_ALERT_US) {
+        return;
+    }
+    send->undelivered_mono_us = now;
+    (void)err_set(&cause, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id, why->context);
+    telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &cause);
+}
+
 void telegram_delivery_dead(struct delivery *d, const struct err *why)
 {
     struct telegram_send *send = d->send;
@@ -56,20 +69,11 @@ void telegram_delivery_dead(struct delivery *d, const struct err *why)
                            &err);
     }
     log_err(LOG_LEVEL_ERROR, why, "telegram: a message cannot be delivered");
-    int64_t now = telegram_send_mono(send);
-    bool raise =
-        why->id != ERR_TELEGRAM_CHAT_DEAD && !is_minor(d) &&
-        (send->undelivered_mono_us == 0 || now - send->undelivered_mono_us > UNDELIVERED_ALERT_US);
+    bool raise = why->id != ERR_TELEGRAM_CHAT_DEAD && !is_minor(d);
     int64_t row_id = d->row.id;
     telegram_delivery_free(d);
     if (raise) {
-        /* At most one alert in UNDELIVERED_ALERT_US: an undeliverable alert must not raise the
-         * next. */
-        struct err cause;
-        send->undelivered_mono_us = now;
-        (void)err_set(&cause, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
-                      why->context);
-        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &cause);
+        telegram_delivery_alert(send, row_id, why);
     }
     telegram_send_wake(send);
 }
@@ -433,6 +437,18 @@ static void on_lost(struct delivery *d, const struct telegram_answer *answer)
     }
     d->repeated = d->repeated || !is_plain;
     repeat(d, delay_us, why.data);
+}
+
+void telegram_delivery_drop(struct delivery *d)
+{
+    struct telegram_answer lost = {.result = TELEGRAM_LOST};
+    if (d->call == NULL) {
+        return;
+    }
+    telegram_api_cancel(d->call);
+    d->call = NULL;
+    (void)err_set(&lost.err, ERR_HTTP_TIMEOUT, "given up for a new connection");
+    on_lost(d, &lost);
 }
 
 static void on_sent(const struct telegram_answer *answer, void *userdata)

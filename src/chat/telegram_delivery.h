@@ -30,6 +30,7 @@ struct telegram_send {
     int64_t failed_id;           /* of the row that failed last; 0: none */
     int64_t held_mono_us;        /* no delivery starts before this time: back-off */
     int64_t undelivered_mono_us; /* last alert about an undelivered message; 0: none */
+    struct telegram_stuck *stuck;
 };
 
 static inline int64_t telegram_send_mono(const struct telegram_send *send)
@@ -47,6 +48,10 @@ void telegram_delivery_free(struct delivery *d);
 /* Sends the part d->part as soon as the rate limits allow it. */
 void telegram_delivery_send(struct delivery *d);
 void telegram_delivery_dead(struct delivery *d, const struct err *why);
+/* Gives up the call that is under way; the message may have arrived. Nothing if there is none. */
+void telegram_delivery_drop(struct delivery *d);
+/* Raises the alert about a message that is kept as undelivered; at most one in ten minutes. */
+void telegram_delivery_alert(struct telegram_send *send, int64_t row_id, const struct err *why);
 void telegram_delivery_done(struct delivery *d);
 void telegram_delivery_plain_times(struct delivery *d);
 /* Whether the message answers a command that only reads: the same text twice cannot mislead. */

@@ -3,6 +3,7 @@
 #include "command/reply_json.h"
 #include "store/outbox_table.h"
 #include "telegram_delivery.h"
+#include "telegram_stuck.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ int telegram_send_new(struct telegram *t, struct err *err)
     send->timer = loop_add_timer(t->options.loop, pump, send);
     loop_source_name(send->deferred, "telegram outbox");
     loop_source_name(send->timer, "telegram outbox");
+    send->stuck = telegram_stuck_new(send);
     return 0;
 }
 
@@ -53,6 +55,7 @@ void telegram_send_free(struct telegram_send *send)
         return;
     }
     telegram_send_stop(send);
+    telegram_stuck_free(send->stuck);
     loop_source_free(send->timer);
     loop_source_free(send->deferred);
     free(send);
@@ -322,6 +325,7 @@ void telegram_send_open(struct telegram_send *send)
     if (!send->open) {
         send->open = true;
         repeat_uncertain(send);
+        telegram_stuck_start(send->stuck);
     }
     telegram_send_wake(send);
 }

@@ -510,11 +510,22 @@ static int recover_disarm(struct action_call *call, bool *ret_happened, struct e
 
 /* ---------------------------------------------------------------- prune, list */
 
-static int prune(struct work *w, struct err *err)
+static int trim(const char *root, size_t keep, size_t *ret_removed, struct err *err)
 {
     AUTO_FD int lock = -1;
-    int rc = layout_lock(w->root, &lock, err);
-    return rc < 0 ? rc : layout_prune(w->root, w->keep, "", &w->removed, err);
+    int rc = layout_lock(root, &lock, err);
+    return rc < 0 ? rc : layout_prune(root, keep, "", ret_removed, err);
+}
+
+int deploy_trim(const char *root, size_t keep, struct err *err)
+{
+    size_t removed = 0;
+    return trim(root, keep, &removed, err);
+}
+
+static int prune(struct work *w, struct err *err)
+{
+    return trim(w->root, w->keep, &w->removed, err);
 }
 
 static int run_prune(struct action_call *call, struct err *err)

@@ -183,6 +183,9 @@ static void accept_request(struct driver *d)
     } else if (d->request.deadline_mono_us != 0 &&
                clock_mono_us(d->clock) > d->request.deadline_mono_us) {
         answer(d, ERR_ENGINE_EXPIRED, d->market_us);
+    } else if (d->request.kind == REQUEST_RECONNECT && source_reconnect(d->own, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot connect to the market again");
+        answer(d, err.id, d->market_us);
     } else {
         d->inputs.request = &d->request;
     }
@@ -211,7 +214,9 @@ static bool load_minute(struct driver *d)
         d->inputs.bar_count = 0;
         int64_t now_us = market_now(d);
         if (now_us < due_us) {
-            d->market_us = now_us > d->market_us ? now_us : d->market_us;
+            /* Without candles nothing is known of the market; it goes on from where it was. */
+            bool lost = source_fault(d->own) != NULL;
+            d->market_us = now_us > d->market_us && !lost ? now_us : d->market_us;
             return true;
         }
         if (now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
@@ -357,6 +362,22 @@ static void prune_history(struct driver *d)
     }
 }
 
+/* ops raises the alert, and resolves it. */
+static void report_feed(struct driver *d)
+{
+    struct snapshot *s = d->snapshot;
+    const struct err *why = source_fault(d->own);
+    int before = s->feed_err;
+    s->feed_err = why == NULL ? 0 : why->id;
+    s->feed_reconnects = source_can_reconnect(d->own);
+    (void)snprintf(s->feed_reason, sizeof(s->feed_reason), "%s", why == NULL ? "" : why->context);
+    if (why != NULL && before == 0) {
+        log_err(LOG_LEVEL_ERROR, why, "candles have stopped");
+    } else if (why == NULL && before != 0) {
+        LOG(NOTICE, "candles come again");
+    }
+}
+
 /* Updates the source's counters in the snapshot, and logs once that the market has ended. */
 static void report_source(struct driver *d)
 {
@@ -368,14 +389,13 @@ static void report_source(struct driver *d)
         d->snapshot->source_duplicates += (uint64_t)r.rows->duplicates;
     }
     d->snapshot->market_ended = source_next_us(d->source) == INT64_MAX;
-    if (!d->snapshot->market_ended || d->ended) {
+    report_feed(d);
+    bool over = d->snapshot->market_ended && d->snapshot->feed_err == 0;
+    if (!over || d->ended) {
+        d->ended = over;
         return;
     }
     d->ended = true;
-    const struct err *why = csv_source_error(&d->files);
-    if (why != NULL) {
-        log_err(LOG_LEVEL_ERROR, why, "cannot read the rest of the market file");
-    }
     for (int i = 0; i < d->files.count; i++) {
         struct csv_source_report r = csv_source_report(&d->files, i);
         LOG(NOTICE,

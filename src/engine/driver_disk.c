@@ -208,6 +208,7 @@ bool driver_request_works_behind(enum request_kind kind)
     case REQUEST_RULE_ADD:
     case REQUEST_RULE_STATUS:
     case REQUEST_COOLDOWN:
+    case REQUEST_RECONNECT:
         break;
     }
     return false;

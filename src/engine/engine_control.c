@@ -239,6 +239,8 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return engine_rules_set(engine, request);
     case REQUEST_COOLDOWN:
         return cooldown(engine, request);
+    case REQUEST_RECONNECT:
+        return ERR_NONE; /* the driver has done it; the step only records it */
     }
     return ERR_INTERNAL;
 }

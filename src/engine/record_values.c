@@ -78,7 +78,7 @@ void record_settings_pack(struct pack *p, struct settings *s)
 void record_request_pack(struct pack *p, struct request *r)
 {
     pack_i64(p, &r->id);
-    PACK_ENUM(p, r->kind, REQUEST_COOLDOWN);
+    PACK_ENUM(p, r->kind, REQUEST_KIND_LAST);
     pack_symbol(p, &r->symbol);
     pack_text(p, r->by, sizeof(r->by));
     pack_dec(p, &r->stop);

@@ -1,6 +1,5 @@
-#include "health/autofix.h"
-
 #include "alerts/alerts.h"
+#include "autofix_internal.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -14,44 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USER       "autofix"
-#define VALUE_OFF  "autofix.off"
 #define PERSON_US  (10 * USEC_PER_MIN)
 #define ALERTS_MAX 16 /* looked at in one tick */
-#define FIXES_MAX  16 /* one that runs, and those whose effect is awaited */
-#define GIVEN_UP   64
 #define PEOPLE_MAX 16
 #define LOOK_US    (2 * USEC_PER_SEC)
 #define LOCKED_US                                                                   \
     (20 * USEC_PER_SEC) /* until the next look, after a person's run was in the way \
                          */
-
-/* A run, and then the wait for its effect. */
-struct fix {
-    struct autofix *autofix;
-    const struct manifest *m; /* a reference; NULL: this place is free */
-    int64_t alert_id;
-    char item[TRIGGER_ITEM_SIZE];
-    bool running;       /* the run has not ended */
-    struct err failure; /* of the run */
-    int64_t begun_mono_us;
-    int64_t ended_mono_us;
-};
-
-struct autofix {
-    struct autofix_options o;
-    const struct manifest_list *manifests;
-    struct runner *runner; /* NULL before autofix_start */
-    bool off;
-    struct fix fixes[FIXES_MAX];
-    size_t offset;        /* of the open alerts that are looked at next */
-    int64_t look_mono_us; /* not before this time */
-    /* Alerts that were escalated or taken over, the newest; one that opens again is another. */
-    struct {
-        int64_t id, reopened;
-    } given_up[GIVEN_UP];
-    size_t given_up_next;
-};
 
 static int64_t mono_us(const struct autofix *autofix)
 {
@@ -69,7 +37,7 @@ struct autofix *autofix_new(const struct autofix_options *options)
     int64_t off = 0;
     ASSERT(autofix != NULL);
     autofix->o = *options;
-    autofix->off = ops_store_get_i64(options->store, VALUE_OFF, 0, &off, NULL) == 0 && off != 0;
+    autofix->off = ops_store_get_i64(options->store, AUTOFIX_OFF, 0, &off, NULL) == 0 && off != 0;
     return autofix;
 }
 
@@ -168,21 +136,60 @@ static bool is_live(const struct alert *alert)
     return alert->status == ALERT_OPEN || alert->status == ALERT_ACKNOWLEDGED;
 }
 
+/* What became of the steps that undo what a run has changed. */
+static enum autofix_outcome undo_of(const struct autofix *autofix, const struct manifest *m)
+{
+    const size_t max = (size_t)3 * MANIFEST_STEPS_MAX;
+    AUTO_FREE struct run_step *steps = calloc(max, sizeof(*steps));
+    struct err err = {0};
+    int64_t id = 0;
+    ASSERT(steps != NULL);
+    int n = run_table_newest_of(autofix->o.store, m->name, AUTOFIX_USER, &id, &err) < 0
+                ? -1
+                : run_table_steps(autofix->o.store, id, steps, max, &err);
+    enum autofix_outcome outcome = n < 0 ? AUTOFIX_NOT_UNDONE : AUTOFIX_NO_HELP;
+    for (int i = 0; i < n; i++) {
+        int place = (int)steps[i].index - m->step_count;
+        if (place < 0 || place >= m->on_failure_count || steps[i].state == RUN_STEP_SKIPPED) {
+            continue;
+        }
+        if (steps[i].state != RUN_STEP_DONE) {
+            return AUTOFIX_NOT_UNDONE;
+        }
+        outcome = AUTOFIX_UNDONE;
+    }
+    return outcome;
+}
+
+static enum autofix_outcome outcome_of(const struct autofix *autofix, const struct fix *fix)
+{
+    if (fix->failure.id == ERR_COMMAND_CANCELLED) {
+        return AUTOFIX_CANCELLED;
+    }
+    return fix->failure.id != ERR_NONE && fix->m->undo ? undo_of(autofix, fix->m) : AUTOFIX_NO_HELP;
+}
+
 static void tell_vain(struct autofix *autofix, const struct fix *fix, const struct alert *alert)
 {
     AUTO_BUF struct buf what = BUF_INIT(256);
+    enum autofix_outcome outcome = outcome_of(autofix, fix);
     buf_addf(&what, "nightdesk ran %s%s%s by itself, and ", fix->m->name,
              fix->item[0] != '\0' ? " " : "", fix->item);
-    if (fix->failure.id == ERR_COMMAND_CANCELLED) {
+    if (outcome == AUTOFIX_CANCELLED) {
         buf_add_c(&what, "somebody cancelled it: it is theirs now");
         give_up(autofix, alert);
-    } else if (fix->failure.id != ERR_NONE) {
-        buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
-    } else {
+    } else if (fix->failure.id == ERR_NONE || fix->failure.id == ERR_STEP_NOT_MET) {
         buf_add_c(&what, "it did not help");
+    } else {
+        buf_addf(&what, "that failed (%s)", err_info(fix->failure.id)->code);
     }
+    buf_add_c(&what, outcome == AUTOFIX_UNDONE       ? ": undone"
+                     : outcome == AUTOFIX_NOT_UNDONE ? ", and it could not be undone"
+                     : outcome == AUTOFIX_NO_HELP    ? "; nothing to undo"
+                                                     : "");
     LOG(WARNING, "%s", what.data);
     note(autofix, alert, what.data);
+    autofix_remember(autofix, fix, outcome);
 }
 
 /* The run has ended: has the alert resolved? */
@@ -205,6 +212,7 @@ static void verify(struct autofix *autofix, struct fix *fix)
     } else if (rc == 0) {
         LOG(NOTICE, "%s: fixed by %s after %lld s", alert->title, fix->m->name,
             (long long)((mono_us(autofix) - fix->begun_mono_us) / USEC_PER_SEC));
+        autofix_remember(autofix, fix, AUTOFIX_FIXED);
     }
     forget(fix);
 }
@@ -229,12 +237,11 @@ static bool person_works_on(const struct autofix *autofix, const char *item)
     return count < 0; /* unknown */
 }
 
-/* How often it ran for this item; negative: unknown. */
-static int64_t attempts(const struct autofix *autofix, const struct manifest *m, const char *item)
+int64_t autofix_attempts(const struct autofix *autofix, const struct manifest *m, const char *item)
 {
     int64_t count = 0;
     struct err err = {0};
-    int rc = run_table_count_of(autofix->o.store, m->name, USER, item,
+    int rc = run_table_count_of(autofix->o.store, m->name, AUTOFIX_USER, item,
                                 wall_us(autofix) - m->trigger.within_us, &count, &err);
     return rc < 0 ? rc : count;
 }
@@ -246,7 +253,7 @@ static int submit(struct autofix *autofix, struct fix *fix)
     int rc = own_run_submit(
         &(struct own_run){.runner = autofix->runner,
                           .access = autofix->o.access,
-                          .user = USER,
+                          .user = AUTOFIX_USER,
                           .command = m->name,
                           .param = fix->item[0] != '\0' ? m->args[0].rule.name : NULL,
                           .item = fix->item,
@@ -306,12 +313,13 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
         person_works_on(autofix, item)) {
         return false;
     }
-    int64_t before = attempts(autofix, m, item);
+    int64_t before = autofix_attempts(autofix, m, item);
     if (before >= m->trigger.times) {
         AUTO_BUF struct buf what = BUF_INIT(256);
         buf_addf(&what, "nightdesk ran %s %lld times within ", m->name, (long long)before);
         clock_add_duration(&what, m->trigger.within_us);
         buf_add_c(&what, " and does not try again by itself.");
+        autofix_add_last(autofix, m, &what);
         escalate(autofix, alert, what.data);
         return true;
     }
@@ -324,20 +332,25 @@ static bool try_fix(struct autofix *autofix, const struct manifest *m, const str
                         .running = true,
                         .begun_mono_us = mono_us(autofix)};
     (void)str_copy(str_c(item), fix->item, sizeof(fix->item));
-    LOG(NOTICE, "running %s %s by itself: %s", m->name, item, alert->title);
+    LOG(NOTICE, "running %s%s%s by itself: %s", m->name, item[0] != '\0' ? " " : "", item,
+        alert->title);
     if (submit(autofix, fix) < 0) {
         forget(fix);
     } else if (!fix->running && run_table_is_busy(fix->failure.id)) {
         autofix->look_mono_us = mono_us(autofix) + LOCKED_US; /* somebody works on it */
         forget(fix);
     } else if (!fix->running && fix->failure.id != ERR_NONE &&
-               attempts(autofix, m, item) == before) {
+               autofix_attempts(autofix, m, item) == before) {
         /* It was refused, and would be again. */
         AUTO_BUF struct buf what = BUF_INIT(512);
         buf_addf(&what, "nightdesk cannot run %s by itself: %s.", m->name,
                  err_info(fix->failure.id)->message);
         escalate(autofix, alert, what.data);
         forget(fix);
+    } else if (item[0] == '\0') { /* a run about a service is noted by its lock */
+        AUTO_BUF struct buf what = BUF_INIT(128);
+        buf_addf(&what, "nightdesk ran %s by itself", m->name);
+        note(autofix, alert, what.data);
     }
     return true;
 }
@@ -410,88 +423,4 @@ void autofix_tick(struct autofix *autofix)
         autofix->look_mono_us = mono_us(autofix) + LOOK_US;
         look(autofix);
     }
-}
-
-/* ------------------------------------------------------------------ actions */
-
-static void add_playbook(struct reply *reply, struct json_out *data, const struct manifest *m)
-{
-    const struct manifest_trigger *trigger = &m->trigger;
-    reply_item(reply, "{}, at most {} times in {}", cell_text(m->summary),
-               cell_count(trigger->times), cell_duration(trigger->within_us));
-    json_out_object(data, NULL);
-    json_out_text(data, "command", m->name);
-    json_out_text(data, "alert", trigger->alert);
-    json_out_text(data, "when", trigger->when);
-    json_out_i64(data, "times", trigger->times);
-    json_out_double(data, "within_s", (double)trigger->within_us / (double)USEC_PER_SEC);
-    json_out_end(data);
-}
-
-static void show_status(const struct autofix *autofix, struct reply *reply)
-{
-    const struct manifest *m;
-    reply_title(reply, autofix->off ? TONE_WARN : TONE_GOOD, "Auto-fix is %s",
-                autofix->off ? "off" : "on");
-    struct json_out data = JSON_OUT_TREE(reply_data(reply));
-    json_out_bool(&data, "on", !autofix->off);
-    for (size_t i = 0; i < FIXES_MAX; i++) {
-        if (autofix->fixes[i].running) {
-            reply_para(reply, "Under way: {} {}", cell_text(autofix->fixes[i].m->name),
-                       cell_text(autofix->fixes[i].item));
-            json_out_text(&data, "now", autofix->fixes[i].m->name);
-        }
-    }
-    json_out_array(&data, "playbooks");
-    for (size_t i = 0; (m = manifest_at(autofix->manifests, i)) != NULL; i++) {
-        if (m->trigger.alert[0] != '\0') {
-            add_playbook(reply, &data, m);
-        }
-    }
-    json_out_end(&data);
-}
-
-static int set_switch(struct action_call *call, struct err *err)
-{
-    struct autofix *autofix = action_userdata(call);
-    const char *to = action_text(call, "to");
-    if (strcmp(to, "status") != 0) {
-        bool off = strcmp(to, "off") == 0;
-        int rc = ops_store_write_i64(autofix->o.store, VALUE_OFF, off ? 1 : 0, err);
-        if (rc < 0) {
-            return rc;
-        }
-        autofix->off = off;
-    }
-    show_status(autofix, action_reply(call));
-    return ACTION_DONE;
-}
-
-static int recover_switch(struct action_call *call, bool *ret_happened, struct err *err)
-{
-    const struct autofix *autofix = action_userdata(call);
-    (void)err;
-    const char *to = action_text(call, "to");
-    *ret_happened = strcmp(to, "status") == 0 || autofix->off == (strcmp(to, "off") == 0);
-    return 0;
-}
-
-static const struct action actions[] = {
-    {.name = "autofix.switch",
-     .summary = "What nightdesk fixes by itself; lets it, or not",
-     .effect = ACTION_CHANGES,
-     .lowest = ROLE_OPERATOR,
-     .params = ACTION_PARAMS({.name = "to",
-                              .type = PARAM_CHOICE,
-                              .choices = "on|off|status",
-                              .required = true,
-                              .help = "on or off; status leaves it as it is"}),
-     .run = set_switch,
-     .recover = recover_switch},
-    {0},
-};
-
-void autofix_actions(struct autofix *autofix, struct action_table *table)
-{
-    action_table_add(table, actions, autofix);
 }

@@ -168,6 +168,8 @@ const char *check_fault_name(enum check_fault fault)
     switch (fault) {
     case CHECK_UNWELL:
         return "unwell";
+    case CHECK_WRONG:
+        return "wrong";
     case CHECK_HUNG:
         return "hung";
     case CHECK_CRASHED:

@@ -36,7 +36,8 @@ enum check_result { CHECK_UNKNOWN, CHECK_PASSED, CHECK_FAILED };
 
 /* What kind of failure, the worst last. CRASHED: its process is not there, though nobody stopped
  * it, and systemd does not start it again. HUNG: it does not answer in time. */
-enum check_fault { CHECK_UNWELL, CHECK_HUNG, CHECK_CRASHED };
+/* The later ones are worse. CHECK_WRONG: it answers, but wrongly. */
+enum check_fault { CHECK_UNWELL, CHECK_WRONG, CHECK_HUNG, CHECK_CRASHED };
 
 struct check {
     const struct check_kind *kind;
@@ -72,7 +73,7 @@ bool check_same(const struct config_check *a, const struct config_check *b);
 bool check_is_kind(const struct check *check, const struct config_check *config);
 void check_begin(struct check *check);
 void check_cancel(struct check *check);
-const char *check_fault_name(enum check_fault fault);    /* "unwell" "hung" "crashed" */
+const char *check_fault_name(enum check_fault fault);    /* "unwell" "wrong" … */
 const char *check_result_name(enum check_result result); /* "unknown" "up" "down" */
 
 /* ---- for the kinds */

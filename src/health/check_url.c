@@ -69,7 +69,10 @@ static void judge(struct check *check, const struct http_response *response)
     if (!whole && response->outcome != HTTP_TOO_LARGE) {
         check->fault = response->err.id == ERR_HTTP_TIMEOUT ? CHECK_HUNG : CHECK_UNWELL;
         check_fail(check, "%s", err_info(response->err.id)->message);
-    } else if (!is_expected(config, response->status)) {
+        return;
+    }
+    check->fault = CHECK_WRONG;
+    if (!is_expected(config, response->status)) {
         char wanted[24] = "200 to 299";
         if (config->expect_status != 0) {
             (void)snprintf(wanted, sizeof(wanted), "%lld", (long long)config->expect_status);

@@ -248,6 +248,9 @@ static void add_evidence(struct buf *text, const struct service *service, const 
     json_out_bool(&out, "value",
                   service->config->unit[0] != '\0' || service->config->command.count > 0);
     json_out_end(&out);
+    begin_evidence(&out, name, "restart_wrong");
+    json_out_bool(&out, "value", service->config->restart_wrong);
+    json_out_end(&out);
     json_out_end(&out);
 }
 

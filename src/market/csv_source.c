@@ -47,6 +47,12 @@ static void read_next(struct csv_source *s, struct csv_source_part *part)
         part->has_row = true;
         return;
     }
+    if (s->err.id == 0 && csv_report(part->csv)->accepted < part->checked.accepted) {
+        (void)err_set(&s->err, ERR_MARKET_LOST,
+                      "%s: it ends after %lld candles; there were %lld when it was opened",
+                      s->files[part - s->parts].path, (long long)csv_report(part->csv)->accepted,
+                      (long long)part->checked.accepted);
+    }
 }
 
 int64_t csv_source_open_us(const struct csv_source *source)
@@ -91,6 +97,7 @@ static int next(struct source *source, struct source_bar *ret)
 
 void csv_source_skip(struct csv_source *source, int64_t before_us)
 {
+    source->from_us = before_us > source->from_us ? before_us : source->from_us;
     for (int i = 0; i < source->count; i++) {
         struct csv_source_part *part = &source->parts[i];
         while (part->has_row && part->row.bar.open_us < before_us) {
@@ -128,10 +135,61 @@ static bool load(struct source *source, const void *bytes, size_t size)
     return true;
 }
 
+/* ---------------------------------------------------------------- a feed that was lost */
+
+static const struct err *fault(const struct source *source)
+{
+    return csv_source_error(of_const(source));
+}
+
+/* The file that still ends before the end that it had; NULL: none does. */
+static const char *still_short(const struct csv_source *s, const struct csv_source *fresh)
+{
+    for (int i = 0; i < s->count; i++) {
+        if (fresh->parts[i].checked.last_us < s->parts[i].checked.last_us) {
+            return s->files[i].path;
+        }
+    }
+    return NULL;
+}
+
+static int reconnect(struct source *source, struct err *err)
+{
+    struct csv_source *s = of(source);
+    struct csv_source fresh = {0};
+    int rc = csv_source_init(&fresh, s->files, s->count, err);
+    if (rc < 0) {
+        return rc;
+    }
+    csv_source_skip(&fresh, s->accepted_us + 1 > s->from_us ? s->accepted_us + 1 : s->from_us);
+    if (fresh.err.id != 0) {
+        rc = err_set(err, (enum err_id)fresh.err.id, "%s", fresh.err.context);
+    } else if (fresh.source.step_us != s->source.step_us) {
+        rc = err_set(err, ERR_MARKET_TIMEFRAME, "the rows are %lld s apart now, not %lld s",
+                     (long long)(fresh.source.step_us / USEC_PER_SEC),
+                     (long long)(s->source.step_us / USEC_PER_SEC));
+    } else if (still_short(s, &fresh) != NULL) {
+        rc = err_set(err, ERR_MARKET_NO_NEWER, "%s: it is still cut off", still_short(s, &fresh));
+    } else if (csv_source_open_us(&fresh) == INT64_MAX) {
+        rc = err_set(err, ERR_MARKET_NO_NEWER, "%s", s->files[0].path);
+    }
+    if (rc >= 0) {
+        struct csv_source_part *parts = s->parts;
+        s->parts = fresh.parts;
+        fresh.parts = parts;
+        s->from_us = fresh.from_us;
+        err_clear(&s->err);
+    }
+    csv_source_release(&fresh);
+    return rc;
+}
+
 static const struct source_ops csv_source_ops = {
     .name = "csv",
     .next_us = next_us,
     .next = next,
+    .fault = fault,
+    .reconnect = reconnect,
     .save = save,
     .load = load,
 };
@@ -184,7 +242,13 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
     *source =
         (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .accepted_us = -1};
     source->parts = calloc((size_t)count, sizeof(*source->parts));
-    ASSERT(source->parts != NULL);
+    source->files = calloc((size_t)count, sizeof(*source->files));
+    ASSERT(source->parts != NULL && source->files != NULL);
+    for (int i = 0; i < count; i++) {
+        source->files[i] = files[i];
+        source->files[i].path = strdup(files[i].path);
+        ASSERT(source->files[i].path != NULL);
+    }
     int rc = 0;
     for (int i = 0; i < count && rc >= 0; i++) {
         rc = open_part(source, &source->parts[i], &files[i], err);
@@ -213,7 +277,12 @@ void csv_source_release(struct csv_source *source)
     for (int i = 0; i < source->count; i++) {
         csv_free(source->parts[i].csv);
     }
+    for (int i = 0; i < source->count; i++) {
+        free((char *)(uintptr_t)source->files[i].path);
+    }
+    free(source->files);
     free(source->parts);
+    source->files = NULL;
     source->parts = NULL;
     source->count = 0;
 }

@@ -14,6 +14,7 @@ static const char *const kind_words[] = {
     [REQUEST_RULE_ADD] = "rule_add",
     [REQUEST_RULE_STATUS] = "rule_status",
     [REQUEST_COOLDOWN] = "cooldown",
+    [REQUEST_RECONNECT] = "reconnect",
 };
 
 NAMES_PRINT(request_kind, enum request_kind, kind_words)

@@ -199,6 +199,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     desk_apply(ops->desk, config);
     health_apply(ops->health, config, ops->units);
     deploy_apply(ops->deploy, config);
+    ops->space.config = config;
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     learner_apply(ops->learner, config);
     runner_apply(ops->runner, config);

@@ -83,6 +83,7 @@ int ops_channels_build(struct ops *ops, void (*on_console_end)(void *ops), struc
                           &ops->telegram, err);
     if (rc == 0) {
         desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);
+        ops->outbox.telegram = ops->telegram;
     }
     if (rc == 0) {
         ops->mailer = courier_new(COURIER_MAIL, &(struct courier_options){.loop = ops->loop,

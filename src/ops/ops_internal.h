@@ -18,6 +18,8 @@
 #include "notices.h"
 #include "ops/backup_actions.h"
 #include "ops/ops.h"
+#include "ops/outbox_actions.h"
+#include "ops/space_actions.h"
 #include "ops_commands.h"
 #include "ops_watch.h"
 #include "store/audit_seal.h"
@@ -72,6 +74,8 @@ struct ops {
     struct heartbeat *heartbeat; /* NULL without a URL */
     struct reload *reload;
     struct backup_actions backup;
+    struct outbox_actions outbox;
+    struct space_actions space;
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *notice_tick;

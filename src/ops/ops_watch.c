@@ -2,6 +2,7 @@
 
 #include "alerts/alerts.h"
 #include "base/log.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
@@ -124,6 +125,56 @@ static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapsh
         if (store_resolved(watch, "trading:breaker", trading_state_name(snapshot->state))) {
             watch->breaker = OPS_STORED_RESOLVED;
         }
+    }
+}
+
+/* ---------------------------------------------------------------- candles */
+
+#define FEED_ALERT "feed:stale"
+
+static void raise_feed(struct ops_watch *watch, const struct snapshot *snapshot)
+{
+    const struct err_info *info = err_info(ERR_MARKET_LOST);
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    AUTO_BUF struct buf evidence = BUF_INIT(256);
+    struct json_out out = JSON_OUT(&evidence);
+    buf_addf(&text, "%s: %s. %s", err_info(snapshot->feed_err)->code, snapshot->feed_reason,
+             info->impact);
+    json_out_array(&out, NULL);
+    json_out_object(&out, NULL);
+    json_out_text(&out, "pointer", "/feed/fault");
+    json_out_text(&out, "value", err_info(snapshot->feed_err)->code);
+    json_out_end(&out);
+    json_out_object(&out, NULL); /* for commands/fix_feed.yaml */
+    json_out_text(&out, "pointer", "/feed/can_reconnect");
+    json_out_bool(&out, "value", snapshot->feed_reconnects);
+    json_out_end(&out);
+    json_out_end(&out);
+    const struct alert_spec spec = {
+        .type = ALERT_DATA,
+        .severity = SEVERITY_HIGH,
+        .source = "ops",
+        .fingerprint = FEED_ALERT,
+        .title = info->message,
+        .description = text.data,
+        .evidence_json = evidence.data,
+        .recommendation = info->remediation,
+    };
+    if (store_raised(watch, &spec)) {
+        watch->feed = OPS_STORED_RAISED;
+    }
+}
+
+static void watch_feed(struct ops_watch *watch, const struct snapshot *snapshot)
+{
+    if (snapshot->version == 0 || snapshot->state == TRADING_STARTING) {
+        return; /* state unknown */
+    }
+    if (snapshot->feed_err != 0 && watch->feed != OPS_STORED_RAISED) {
+        raise_feed(watch, snapshot);
+    } else if (snapshot->feed_err == 0 && watch->feed != OPS_STORED_RESOLVED &&
+               store_resolved(watch, FEED_ALERT, "candles come again")) {
+        watch->feed = OPS_STORED_RESOLVED;
     }
 }
 
@@ -403,6 +454,7 @@ void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot)
     watch_heartbeat(watch);
     watch_breaker(watch, snapshot);
     watch_stop(watch, snapshot);
+    watch_feed(watch, snapshot);
     watch_faults(watch);
     watch_away(watch);
     atomic_store_explicit(&watch->options.shared->ops_beat_mono_us, now_mono_us(watch),

@@ -9,7 +9,8 @@
  *
  * Alerts: "trading:breaker" (risk, high) while the breaker is tripped; "engine:stale" (service,
  * critical) while the engine's heartbeat is stale; "command:emergency stop is not verified", which
- * the command raises, is resolved here when the venue lists no position and no order;
+ * the command raises, is resolved here when the venue lists no position and no order; "feed:stale"
+ * (data, high) while candles have stopped although the market goes on;
  * "engine:<CODE>" for a fault that the engine reports, resolved after ten minutes without it;
  * "clock:jump" (data, medium); "ops:away" (service, medium) when the ops loop was blocked for
  * OPS_AWAY_ALERT_US, resolved after ten minutes without it. Each absence of the loop above
@@ -61,6 +62,7 @@ struct ops_watch {
     struct ops_watch_options options;
     enum ops_stored_alert breaker;
     enum ops_stored_alert stale;
+    enum ops_stored_alert feed;
     bool stop_verified; /* no emergency stop awaits verification, and its alert is resolved */
     struct ops_fault faults[OPS_FAULTS_MAX];
     int64_t drift_us;  /* wall minus monotonic clock at the last tick */

@@ -58,30 +58,55 @@ static int by_age(const void *a, const void *b)
     return x->changed_ns < y->changed_ns ? -1 : x->changed_ns > y->changed_ns;
 }
 
-/* Deletes the oldest files, so that one more fits. */
-static int make_space(const char *dir, struct err *err)
+/* The files of the folder, oldest first; negative: an error. entries: LISTED_MAX. */
+static int list_files(const char *dir, struct entry *entries, struct err *err)
 {
     AUTO_FILE_NAMES struct file_names names = {0};
     int rc = file_list(dir, LISTED_MAX, &names, err);
-    struct entry entries[LISTED_MAX];
-    size_t count = 0;
+    int count = 0;
     for (size_t i = 0; rc == 0 && i < names.count; i++) {
         AUTO_BUF struct buf path = BUF_INIT(8192);
         struct stat st;
         buf_addf(&path, "%s/%s", dir, names.items[i]);
-        if (is_id(names.items[i]) && stat(path.data, &st) == 0) {
+        if (is_id(names.items[i]) && lstat(path.data, &st) == 0 && S_ISREG(st.st_mode)) {
             struct entry *e = &entries[count++];
             (void)str_copy(str_c(names.items[i]), e->name, sizeof(e->name));
             e->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
         }
     }
-    qsort(entries, count, sizeof(entries[0]), by_age);
-    for (size_t i = 0; i + ATTACHMENT_COUNT_MAX <= count; i++) {
-        AUTO_BUF struct buf path = BUF_INIT(8192);
-        buf_addf(&path, "%s/%s", dir, entries[i].name);
-        (void)unlink(path.data);
+    qsort(entries, (size_t)count, sizeof(entries[0]), by_age);
+    return rc < 0 ? rc : count;
+}
+
+static void delete_file(const char *dir, const struct entry *entry)
+{
+    AUTO_BUF struct buf path = BUF_INIT(8192);
+    buf_addf(&path, "%s/%s", dir, entry->name);
+    (void)unlink(path.data);
+}
+
+/* Deletes the oldest files, so that one more fits. */
+static int make_space(const char *dir, struct err *err)
+{
+    struct entry entries[LISTED_MAX];
+    int count = list_files(dir, entries, err);
+    for (int i = 0; i + ATTACHMENT_COUNT_MAX <= count; i++) {
+        delete_file(dir, &entries[i]);
     }
-    return rc;
+    return count < 0 ? count : 0;
+}
+
+int attachment_expire(const char *dir, int64_t before_us, struct err *err)
+{
+    struct entry entries[LISTED_MAX];
+    if (!file_exists(dir)) {
+        return 0;
+    }
+    int count = list_files(dir, entries, err);
+    for (int i = 0; i < count && entries[i].changed_ns / 1000 < before_us; i++) {
+        delete_file(dir, &entries[i]);
+    }
+    return count < 0 ? count : 0;
 }
 
 int attachment_add(const char *dir, const struct attachment_new *file, struct attachment *ret,

@@ -387,6 +387,15 @@ int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_u
                       ERR_STORE_NOT_FOUND, "message", id, err);
 }
 
+int outbox_table_retry_now(struct ops_store *store, const char *channel, int64_t now_us,
+                           struct err *err)
+{
+    return db_run(store->db,
+                  "UPDATE outbox SET not_before_us = ?1 WHERE channel = ?2 AND state = 'queued'"
+                  " AND attempts > 0 AND not_before_us > ?1",
+                  DB_VALUES(DB_I64(now_us), DB_TEXT_C(channel)), err);
+}
+
 int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err)
 {
     return row_update(store->db,
@@ -551,6 +560,29 @@ int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t 
                         DB_VALUES(DB_I64(late_us)), 0, &ret->waiting, err);
     }
     return rc < 0 ? rc : 0;
+}
+
+int outbox_table_heads(struct ops_store *store, const char *channel, int64_t now_us,
+                       struct outbox_head *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    /* SQLite takes the other columns from the row of the minimum. */
+    int rc =
+        db_query(store->db,
+                 "SELECT min(id), chat_id, attempts, last_error FROM outbox"
+                 " INDEXED BY outbox_waiting WHERE state IN ('queued', 'sending')"
+                 " AND channel = ? AND (not_before_us <= ? OR attempts > 0)" IS_MESSAGE
+                 " GROUP BY chat_id LIMIT ?",
+                 DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret[n].id = db_i64(rows, 0);
+        ret[n].chat_id = db_i64(rows, 1);
+        ret[n].attempts = db_i64(rows, 2);
+        str_cut(db_text(rows, 3), ret[n].last_error, sizeof(ret[n].last_error));
+        n++;
+    }
+    return rc < 0 ? rc : (int)n;
 }
 
 int outbox_table_counts(struct ops_store *store, const char *channel,

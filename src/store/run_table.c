@@ -228,6 +228,18 @@ int run_table_count_of(struct ops_store *store, const char *command, const char 
         err);
 }
 
+int run_table_newest_of(struct ops_store *store, const char *command, const char *user,
+                        int64_t *ret_id, struct err *err)
+{
+    int rc = db_get_i64(store->db,
+                        "SELECT id FROM command_runs WHERE command = ? AND user_name = ?"
+                        " ORDER BY id DESC LIMIT 1",
+                        DB_VALUES(DB_TEXT_C(command), DB_TEXT_C(user)), 0, ret_id, err);
+    return rc < 0         ? rc
+           : *ret_id == 0 ? err_set(err, ERR_STORE_NOT_FOUND, "a run of %s", command)
+                          : 0;
+}
+
 int run_table_by_people(struct ops_store *store, const char *value, int64_t since_us,
                         char (*ret_commands)[RUN_COMMAND_SIZE], size_t max, struct err *err)
 {

@@ -158,7 +158,10 @@ static void status_venue(struct reply *r, const struct snapshot *s)
 /* Problems of the candle feed; adds nothing if there are none. */
 static void status_feed(struct reply *r, const struct snapshot *s)
 {
-    if (s->market_ended) {
+    if (s->feed_err != 0) {
+        reply_para(r, "⚠ Candles have stopped ({}): no new positions are opened.",
+                   cell_text(err_info(s->feed_err)->code));
+    } else if (s->market_ended) {
         reply_line(r, "⚠ The market has no more candles: no new positions are opened.");
     }
     uint64_t gaps = 0;
@@ -378,6 +381,7 @@ void desk_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, action_profit_rows, desk);
     action_table_add(table, action_performance_rows, desk);
     action_table_add(table, action_cooldown_rows, desk);
+    action_table_add(table, action_feed_rows, desk);
     action_table_add(table, action_risk_rows, desk);
     action_table_add(table, action_why_rows, desk);
     action_table_add(table, action_decisions_rows, desk);

@@ -408,7 +408,7 @@ static bool remembered_request(const struct action_call *call, struct request *r
         return false;
     }
     if (str_split(&rest, ' ', &kind) && str_to_i64(kind, &number) && number >= 0 &&
-        number <= REQUEST_COOLDOWN && (rest.len == 0 || symbol_parse(rest, &ret->symbol))) {
+        number <= REQUEST_KIND_LAST && (rest.len == 0 || symbol_parse(rest, &ret->symbol))) {
         ret->kind = (enum request_kind)number;
         *ret_whole = true;
     }

@@ -158,6 +158,7 @@ void domain_register(struct desk *desk, struct action_table *table);
 extern const struct action action_profit_rows[];
 extern const struct action action_performance_rows[];
 extern const struct action action_cooldown_rows[];
+extern const struct action action_feed_rows[];
 extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];
 extern const struct action action_decisions_rows[];

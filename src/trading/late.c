@@ -26,6 +26,7 @@ static desk_done_fn done_of(enum request_kind kind)
     case REQUEST_RULE_ADD:
     case REQUEST_RULE_STATUS:
     case REQUEST_COOLDOWN:
+    case REQUEST_RECONNECT:
         return NULL;
     }
     return NULL;

@@ -422,7 +422,7 @@ static void answer(void *userdata)
         check_pass(check);
         return;
     }
-    check->fault = request->timed_out ? CHECK_HUNG : CHECK_UNWELL;
+    check->fault = request->timed_out ? CHECK_HUNG : check->fault;
     check_fail(check, "%s", request->failure);
 }
 
@@ -461,8 +461,10 @@ static void begin(struct check *check)
         takes_us = limit_us;
     } else if (sim->wrong || sim->broken) {
         request->failure = "the answer does not have \"ok\"";
+        check->fault = CHECK_WRONG;
     } else if (sim->sick || sim->failing_checks > 0) {
         request->failure = "HTTP 500, expected 200 to 299";
+        check->fault = CHECK_WRONG;
     }
     sim->failing_checks -= sim->failing_checks > 0 ? 1 : 0;
     loop_timer_in(request->timer, takes_us);

@@ -1,7 +1,8 @@
 /*
  * Two hundred scripted incidents on a simulated machine: what nightdesk tells people about them,
- * and what it fixes alone. Checks, alerts, runner and auto-fix are the real ones, at the default
- * configuration and in virtual time; systemd and the services are machine.h.
+ * and what it fixes alone. Checks, alerts, runner and auto-fix are the real ones, in virtual time
+ * and at the default configuration, but that wrong answers may be cured by a restart; systemd and
+ * the services are machine.h.
  *
  *     watch_incidents [--quick | --only N]
  *
@@ -60,6 +61,7 @@ enum fault {
     GONE,
     HANG,
     WRONG_BODY,
+    WRONG_FOR_GOOD,
     BLIP,
     STALL,
     LONG_STALL,
@@ -85,12 +87,13 @@ struct kind {
 };
 
 static const struct kind kinds[FAULTS] = {
-    [CRASH] = {"a unit crashes", 20, true, true, false},
+    [CRASH] = {"a unit crashes", 18, true, true, false},
     [CRASH_TWICE] = {"crashes, and its first restart fails", 8, true, true, false},
     [CRASH_LOOP] = {"crashes at each start, systemd restarts it", 10, true, false, true},
     [GONE] = {"crashes, and no restart helps", 10, true, false, true},
-    [HANG] = {"hangs", 24, true, true, false},
+    [HANG] = {"hangs", 22, true, true, false},
     [WRONG_BODY] = {"answers wrongly, until it is restarted", 8, true, true, true},
+    [WRONG_FOR_GOOD] = {"answers wrongly, and no restart helps", 4, true, false, true},
     [BLIP] = {"one or two failed checks", 24, false, false, false},
     [STALL] = {"does not answer for 2 to 7 s", 12, false, false, false},
     [LONG_STALL] = {"hangs for 45 to 90 s, and recovers", 6, true, false, false},
@@ -190,7 +193,8 @@ static void add_yaml(const struct world *w, struct buf *yaml)
              ALERTS_CHAT);
     for (size_t i = 0; i < w->count; i++) {
         const struct sim *sim = w->sims[i];
-        buf_addf(yaml, "  %s: {unit: %s, url: 'http://h'", sim->name, sim->unit);
+        buf_addf(yaml, "  %s: {unit: %s, url: 'http://h', restart_wrong: true", sim->name,
+                 sim->unit);
         if (sim->needs != NULL) {
             buf_addf(yaml, ", depends_on: [%s]", sim->needs->name);
         }
@@ -234,7 +238,7 @@ static void on_changed(void *userdata)
 static void load_manifests(struct world *w)
 {
     static const char *const names[] = {"commands/restart.yaml", "commands/fix_crashed.yaml",
-                                        "commands/fix_hung.yaml"};
+                                        "commands/fix_hung.yaml", "commands/fix_wrong.yaml"};
     struct embedded_file files[COUNT_OF(names) + 1] = {0};
     size_t n = 0;
     for (const struct embedded_file *file = embedded_files; file->path != NULL; file++) {
@@ -419,6 +423,7 @@ static void prepare(struct world *w)
     case CRASH:
     case HANG:
     case WRONG_BODY:
+    case WRONG_FOR_GOOD:
     case BLIP:
     case STALL:
     case LONG_STALL:
@@ -455,6 +460,9 @@ static void begin_fault(struct world *w)
     case WRONG_BODY:
         s->wrong = true;
         break;
+    case WRONG_FOR_GOOD:
+        s->broken = true;
+        break;
     case BLIP:
         s->failing_checks = 1 + (int)rng_below(&w->rng, 2);
         break;
@@ -482,6 +490,7 @@ static void begin_fault(struct world *w)
 static void repair(struct sim *s)
 {
     s->doomed_starts = 0;
+    s->broken = false;
     s->life_us = s->dies_mono_us = 0;
     if (s->process == SIM_FAILED || s->process == SIM_WAITING || s->wrong || s->hung) {
         machine_restart(s);

@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "engine/engine_buffers.h"
+#include "io/file.h"
 #include "rigs/driver_rig.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RECORD_START INT64_C(1640995200000000) /* 2022-01-01 */
 #define RECORDED     (4 * 1440)
@@ -159,6 +161,63 @@ static void restarts_do_not_change_the_results(void **state)
     }
     driver_rig_close(&whole);
     driver_rig_close(&broken);
+}
+
+/* The files become shorter while they are traded. Once they are whole again, a request goes on
+ * where they ended, and the results are those of an undisturbed run. */
+static void a_feed_that_was_lost_goes_on_after_a_request(void **state)
+{
+    (void)state;
+    struct driver_rig whole, rig;
+    char kept[2][128], path[2][128];
+    open_recorded(&whole, RECORDED, USEC_PER_MIN);
+    driver_rig_run(&whole, RECORDED);
+    open_recorded(&rig, RECORDED, USEC_PER_MIN);
+    driver_rig_run(&rig, 100);
+    for (int k = 0; k < 2; k++) {
+        AUTO_BUF struct buf text = BUF_INIT(1 << 20);
+        (void)snprintf(path[k], sizeof(path[k]), "%s/%s.csv", folder, recorded[k].name);
+        (void)snprintf(kept[k], sizeof(kept[k]), "%s/%s.kept", folder, recorded[k].name);
+        assert_int_equal(file_read(path[k], &text, NULL), 0);
+        assert_int_equal(file_write(kept[k], buf_str(&text), 0600, NULL), 0);
+        assert_int_equal(truncate(path[k], (off_t)text.len / 2), 0);
+    }
+    driver_rig_run(&rig, RECORDED);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
+    assert_int_equal(s->feed_err, ERR_MARKET_LOST);
+    assert_true(s->feed_reconnects);
+    assert_non_null(strstr(s->feed_reason, "it ends after"));
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RECONNECT, NULL), ERR_MARKET_NO_NEWER);
+    assert_int_equal(s->feed_err, ERR_MARKET_LOST);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(rename(kept[k], path[k]), 0);
+    }
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RECONNECT, NULL), ERR_NONE);
+    assert_int_equal(s->feed_err, 0);
+    driver_rig_run(&rig, RECORDED);
+    assert_true(s->market_ended);
+    assert_int_equal(s->feed_err, 0); /* its real end */
+    const struct snapshot *all = driver_rig_snapshot(&whole);
+    assert_int_equal(s->candles, all->candles);
+    assert_int_equal(s->decisions, all->decisions);
+    assert_int_equal(s->trades, all->trades);
+    assert_int_equal(s->equity.e8, all->equity.e8);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(s->markets[k].refused, 0);
+    }
+    driver_rig_close(&rig);
+    driver_rig_close(&whole);
+}
+
+static void a_simulated_market_has_nothing_to_connect(void **state)
+{
+    (void)state;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 5);
+    assert_false(driver_rig_snapshot(&rig)->feed_reconnects);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RECONNECT, NULL), ERR_MARKET_NO_FEED);
+    driver_rig_close(&rig);
 }
 
 /* Candles of 15 minutes: decisions are made on each. */
@@ -375,6 +434,9 @@ UNIT_GROUP(market,
                                            remove_folder),
            cmocka_unit_test_setup_teardown(restarts_do_not_change_the_results, make_folder,
                                            remove_folder),
+           cmocka_unit_test_setup_teardown(a_feed_that_was_lost_goes_on_after_a_request,
+                                           make_folder, remove_folder),
+           cmocka_unit_test(a_simulated_market_has_nothing_to_connect),
            cmocka_unit_test_setup_teardown(trades_longer_candles, make_folder, remove_folder),
            cmocka_unit_test_setup_teardown(a_missing_csv_file_is_reported_and_retried, make_folder,
                                            remove_folder),

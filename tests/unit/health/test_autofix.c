@@ -1,6 +1,7 @@
 /* Auto-fix with a real runner: what an alert triggers, what holds it back, and the result. */
 #include "alerts/alerts.h"
 #include "health/autofix.h"
+#include "io/db.h"
 #include "rigs/runner_rig.h"
 #include "store/alert_table.h"
 #include "store/maintenance_table.h"
@@ -52,12 +53,32 @@ static void start(struct rig *rig)
     autofix_start(rig->autofix, rig->runner.manifests, rig->runner.runner);
 }
 
+/* As alert.state, whose alerts a restart of the rig would replace. */
+static int read_alert(struct action_call *call, struct err *err)
+{
+    const struct rig *rig = action_userdata(call);
+    struct alert *alert = calloc(1, sizeof(*alert));
+    int rc = alert_table_find(rig->runner.store, ALERT, alert, err);
+    action_output(call, "open", "%s", rc == 0 && alert->status == ALERT_OPEN ? "yes" : "no");
+    free(alert);
+    return rc;
+}
+
+static const struct action own_actions[] = {{.name = "test.alert",
+                                             .summary = "Whether the alert is open",
+                                             .effect = ACTION_READS,
+                                             .lowest = ROLE_READ_ONLY,
+                                             .outputs = "open",
+                                             .run = read_alert},
+                                            {0}};
+
 static int set_up_with(void **state, const char *playbook)
 {
     struct rig *rig = calloc(1, sizeof(*rig));
     runner_rig_open(&rig->runner);
     assert_int_equal(
         config_load(&(struct config_options){.no_file = true}, &rig->config, NULL, NULL), 0);
+    action_table_add(rig->runner.actions, own_actions, rig);
     runner_rig_add(&rig->runner, "mend", playbook);
     start(rig);
     *state = rig;
@@ -446,6 +467,112 @@ static void it_waits_for_a_quiet_moment(void **state)
     assert_int_equal(rig->runner.runs, 1);
 }
 
+/* A playbook that waits for its alert and undoes what it changed. */
+static int set_up_undo(void **state)
+{
+    int rc = set_up_with(state,
+                         "role: operator\nchannels: []\n"
+                         "trigger: {alert: \"service:*\", times: 1}\n"
+                         "args:\n  - {name: service, type: service, required: true, help: which}\n"
+                         "steps:\n  - {id: done, run: test.read}\n"
+                         "  - {run: test.note, with: {text: changed}}\n"
+                         "  - {id: now, run: test.alert, "
+                         "until: not $now.open, every: 1s, within: 20s}\n"
+                         "undo: true\non_failure:\n"
+                         "  - {run: test.note, with: {text: back}, when: $done.count > 0}\n"
+                         "  - {run: test.flaky, when: $done.count > 1}\n"
+                         "examples: [\"mend demo\"]\n");
+    ((struct rig *)*state)->runner.count = 1;
+    return rc;
+}
+
+/* The newest note in the time line of the incident. */
+static bool was_noted(struct rig *rig, const char *words)
+{
+    int64_t count = 0;
+    char like[256];
+    (void)snprintf(like, sizeof(like), "%%%s%%", words);
+    assert_int_equal(db_get_i64(ops_store_db(rig->runner.store),
+                                "SELECT count(*) FROM incident_events WHERE text LIKE ?",
+                                DB_VALUES(DB_TEXT_C(like)), 0, &count, NULL),
+                     0);
+    return count > 0;
+}
+
+/* How the last run ended, as it is stored for /autofix. */
+static bool ended_as(struct rig *rig, const char *outcome)
+{
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    assert_int_equal(ops_store_get_text(rig->runner.store, "autofix.last.mend", &text, NULL), 0);
+    const char *blank = strchr(text.data, ' ');
+    return blank != NULL && strcmp(blank + 1, outcome) == 0;
+}
+
+static void what_did_not_help_is_undone(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    assert_string_equal(rig->runner.notes, "[changed -1]");
+    pass(rig, 30);
+    assert_string_equal(rig->runner.notes, "[changed -1][back -1]");
+    assert_true(was_noted(rig, "nightdesk ran mend demo by itself, and it did not help: undone"));
+    assert_true(ended_as(rig, "undone demo"));
+    pass(rig, 10);
+    assert_int_equal(severity_now(rig), SEVERITY_CRITICAL);
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_int_equal(alert_table_find(rig->runner.store, ALERT, alert, NULL), 0);
+    assert_non_null(strstr(alert->description, "The last run: did not help, undone."));
+    free(alert);
+}
+
+static void what_helped_is_not_undone(void **state)
+{
+    struct rig *rig = *state;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    resolve(rig);
+    pass(rig, 60);
+    assert_string_equal(rig->runner.notes, "[changed -1]");
+    assert_int_equal(severity_now(rig), SEVERITY_HIGH);
+}
+
+static void nothing_to_undo_is_said(void **state)
+{
+    struct rig *rig = *state;
+    rig->runner.count = 0; /* so the steps of undo are stepped over */
+    raise_with(rig, EVIDENCE);
+    pass(rig, 40);
+    assert_string_equal(rig->runner.notes, "[changed -1]");
+    assert_true(was_noted(rig, "it did not help; nothing to undo"));
+}
+
+static void what_cannot_be_undone_is_said(void **state)
+{
+    struct rig *rig = *state;
+    rig->runner.count = 2;
+    rig->runner.failures = 100;
+    rig->runner.fail_with = ERR_INTERNAL;
+    raise_with(rig, EVIDENCE);
+    pass(rig, 60);
+    assert_true(was_noted(rig, "it did not help, and it could not be undone"));
+}
+
+static void the_last_outcome_is_kept(void **state)
+{
+    struct rig *rig = *state;
+    assert_false(ended_as(rig, "fixed demo"));
+    raise_with(rig, EVIDENCE);
+    pass(rig, 10);
+    resolve(rig);
+    pass(rig, 3);
+    assert_true(ended_as(rig, "fixed demo"));
+    pass(rig, 3700);
+    raise_with(rig, EVIDENCE);
+    pass(rig, 80);
+    assert_true(ended_as(rig, "no_help demo"));
+}
+
 #define RIGGED(f, up) cmocka_unit_test_setup_teardown(f, up, tear_down)
 
 UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
@@ -465,4 +592,9 @@ UNIT_GROUP(autofix, RIGGED(an_alert_that_fits_is_fixed_once, set_up),
            RIGGED(an_alert_below_many_others_is_fixed, set_up),
            RIGGED(a_fix_that_somebody_cancels_is_theirs, set_up_slow),
            RIGGED(a_busy_service_is_no_attempt, set_up_slow),
-           RIGGED(it_waits_for_a_quiet_moment, set_up_quiet))
+           RIGGED(it_waits_for_a_quiet_moment, set_up_quiet),
+           RIGGED(what_did_not_help_is_undone, set_up_undo),
+           RIGGED(what_helped_is_not_undone, set_up_undo),
+           RIGGED(nothing_to_undo_is_said, set_up_undo),
+           RIGGED(what_cannot_be_undone_is_said, set_up_undo),
+           RIGGED(the_last_outcome_is_kept, set_up))

@@ -411,6 +411,79 @@ static void a_million_bad_rows_take_no_memory(void **state)
     assert_true(resident_kb() - before_kb < 4096);
 }
 
+/* Something else writes the file again while it is read. */
+static void a_file_that_became_shorter_is_a_fault_until_it_is_opened_again(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(1 << 20);
+    struct csv_source s;
+    struct source_bar bar;
+    struct err err = {0};
+    const int rows = 4000, cut = 2500;
+    buf_add_c(&text, HEADER);
+    size_t cut_at = 0;
+    for (int i = 0; i < rows; i++) {
+        cut_at = i == cut ? text.len : cut_at;
+        add_row(&text, START + i * 60, 100 + i, "\n");
+    }
+    write_csv("shrinks.csv", text.data);
+    assert_int_equal(open_one(&s, "shrinks.csv", &err), 0);
+    assert_int_equal(source_next(&s.source, &bar), 1);
+    assert_null(source_fault(&s.source));
+    assert_int_equal(truncate(path_of("shrinks.csv"), (off_t)cut_at), 0);
+    int minute = 0;
+    while (source_next(&s.source, &bar) == 1) {
+        minute++;
+    }
+    assert_int_equal(minute, cut - 1);
+    assert_int_equal(source_next_us(&s.source), INT64_MAX);
+    assert_non_null(source_fault(&s.source));
+    assert_int_equal(source_fault(&s.source)->id, ERR_MARKET_LOST);
+
+    /* Opened again it is still short: it stays as it was. */
+    assert_int_equal(source_reconnect(&s.source, &err), -ERR_MARKET_NO_NEWER);
+    assert_int_equal(source_fault(&s.source)->id, ERR_MARKET_LOST);
+    assert_int_equal(unlink(path_of("shrinks.csv")), 0);
+    assert_int_equal(source_reconnect(&s.source, &err), -ERR_FILE_MISSING);
+    assert_int_equal(source_fault(&s.source)->id, ERR_MARKET_LOST);
+
+    write_csv("shrinks.csv", text.data);
+    assert_int_equal(source_reconnect(&s.source, &err), 0);
+    assert_null(source_fault(&s.source));
+    for (int i = cut; i < rows; i++) {
+        assert_int_equal(source_next(&s.source, &bar), 1);
+        assert_minute(&bar, btc, i);
+    }
+    assert_int_equal(source_next(&s.source, &bar), 0);
+    assert_null(source_fault(&s.source)); /* its real end */
+    csv_source_release(&s);
+}
+
+/* A restart has skipped what was traded, without a saved state: nothing of it comes again. */
+static void what_was_skipped_stays_skipped(void **state)
+{
+    (void)state;
+    static const int minutes[] = {0, 1, 2, 3};
+    struct csv_source s;
+    struct source_bar bar;
+    write_minutes("skipped.csv", minutes, COUNT_OF(minutes));
+    assert_int_equal(open_one(&s, "skipped.csv", NULL), 0);
+    csv_source_skip(&s, (START + 2 * 60) * USEC_PER_SEC);
+    assert_int_equal(source_reconnect(&s.source, NULL), 0);
+    assert_int_equal(source_next(&s.source, &bar), 1);
+    assert_minute(&bar, btc, 2);
+    csv_source_release(&s);
+}
+
+static void a_market_that_is_made_here_has_no_connection(void **state)
+{
+    (void)state;
+    struct simulated market;
+    simulated_init(&market, 1, &btc, 1, 0);
+    assert_false(source_can_reconnect(&market.source));
+    assert_int_equal(source_reconnect(&market.source, NULL), -ERR_MARKET_NO_FEED);
+}
+
 UNIT_GROUP(
     csv_source,
     cmocka_unit_test_setup_teardown(replays_files_in_time_order, make_folder, remove_folder),
@@ -421,4 +494,8 @@ UNIT_GROUP(
     cmocka_unit_test_setup_teardown(continues_after_a_restart, make_folder, remove_folder),
     cmocka_unit_test_setup_teardown(refuses_foreign_bytes, make_folder, remove_folder),
     cmocka_unit_test_setup_teardown(a_read_error_ends_the_source, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(a_million_bad_rows_take_no_memory, make_folder, remove_folder))
+    cmocka_unit_test_setup_teardown(a_million_bad_rows_take_no_memory, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(a_file_that_became_shorter_is_a_fault_until_it_is_opened_again,
+                                    make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(what_was_skipped_stays_skipped, make_folder, remove_folder),
+    cmocka_unit_test(a_market_that_is_made_here_has_no_connection))

@@ -13,7 +13,9 @@
 #include "io/pool.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/outbox_actions.h"
 #include "ops/reload.h"
+#include "ops/space_actions.h"
 #include "rigs/golden.h"
 #include "rigs/reply_text.h"
 #include "rigs/runner_rig.h"
@@ -188,6 +190,8 @@ static void open_commands(struct scene *s)
                                         .snapshot = read_snapshot,
                                         .userdata = s};
     backup_actions_add(&s->backup, s->actions);
+    outbox_actions_add(NULL, s->actions);
+    space_actions_add(NULL, s->actions);
     auditor_actions(s->auditor, s->actions);
     s->learner = learner_new(&(struct learner_options){.clock = &s->rig.clock.clock,
                                                        .config = &s->rig.config,
@@ -408,6 +412,10 @@ static void services_match_the_golden_files(void **state)
         file_write(log, STR_LIT("12:05:06 ready\n12:05:07 the feed is silent\n"), 0600, NULL), 0);
     check(s, "/services", "services");
     check(s, "/services demo", "service");
+    AUTO_BUF struct buf last = BUF_INIT(64);
+    buf_addf(&last, "%lld undone demo", (long long)(RIG_WALL_US - 5 * USEC_PER_MIN));
+    assert_int_equal(
+        ops_store_write_text(s->rig.store, "autofix.last.fix_hung", buf_str(&last), NULL), 0);
     check(s, "/autofix", "autofix");
     check_prompt(s, "/restart demo", "restart");
     check_prompt(s, "/force_restart demo", "force_restart");

@@ -11,7 +11,9 @@
 #include "io/file.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/outbox_actions.h"
 #include "ops/reload.h"
+#include "ops/space_actions.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
 
@@ -30,6 +32,8 @@ static struct action_table *all_actions(struct builtin *builtin)
     autofix_actions(NULL, table);
     reload_actions(NULL, table);
     backup_actions_add(NULL, table);
+    outbox_actions_add(NULL, table);
+    space_actions_add(NULL, table);
     auditor_actions(NULL, table);
     learner_actions(NULL, table);
     return table;

@@ -342,6 +342,30 @@ static void the_socket_path_is_bounded(void **state)
     assert_int_equal(ops_socket_path(f->config, longest, &path, &err), -ERR_WEB_LISTEN);
 }
 
+static void candles_that_stop_are_an_alert_until_they_come_again(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    run_alive(f, 2);
+    assert_false(find(f, "feed:stale", alert));
+    f->snapshot.feed_err = ERR_MARKET_LOST;
+    f->snapshot.feed_reconnects = true;
+    (void)str_copy(STR_LIT("btc.csv: it ends"), f->snapshot.feed_reason,
+                   sizeof(f->snapshot.feed_reason));
+    run_alive(f, 3);
+    assert_true(find(f, "feed:stale", alert));
+    assert_int_equal(alert->status, ALERT_OPEN);
+    assert_int_equal(alert->severity, SEVERITY_HIGH);
+    assert_int_equal(alert->count, 1);
+    assert_non_null(strstr(alert->description, "btc.csv: it ends"));
+    assert_non_null(strstr(alert->evidence, "can_reconnect\",\"value\":true"));
+    f->snapshot.feed_err = 0;
+    run_alive(f, 2);
+    assert_true(find(f, "feed:stale", alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
 UNIT_GROUP(ops_watch,
            cmocka_unit_test_setup_teardown(a_stop_that_is_verified_late_resolves_its_alert, setup,
                                            teardown),
@@ -350,6 +374,8 @@ UNIT_GROUP(ops_watch,
            cmocka_unit_test_setup_teardown(a_stale_ops_heartbeat_is_not_alive, setup, teardown),
            cmocka_unit_test_setup_teardown(a_tripped_breaker_is_one_high_alert_until_reset, setup,
                                            teardown),
+           cmocka_unit_test_setup_teardown(candles_that_stop_are_an_alert_until_they_come_again,
+                                           setup, teardown),
            cmocka_unit_test_setup_teardown(a_repeated_fault_is_raised_once_a_minute_and_resolves,
                                            setup, teardown),
            cmocka_unit_test_setup_teardown(more_faults_than_slots_are_harmless, setup, teardown),

@@ -1,0 +1,40 @@
+#include "desk_internal.h"
+
+/* The engine has opened the source again, and it can be read. */
+static bool reconnected(struct desk *desk, struct pending *p)
+{
+    struct reply *r = action_reply(p->call);
+    const struct snapshot *s = desk_read(desk, r);
+    if (s->version <= p->version) {
+        return false; /* of a step before the request */
+    }
+    if (s->feed_err != 0) {
+        struct err err = {0};
+        (void)err_set(&err, (enum err_id)s->feed_err, "%s", s->feed_reason);
+        desk_finish(p, &err);
+        return true;
+    }
+    reply_title(r, TONE_GOOD, "The candles were connected again");
+    desk_market_line(r, s);
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int reconnect(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_RECONNECT},
+                    reconnected, err);
+}
+
+const struct action action_feed_rows[] = {
+    {.name = "trading.feed_reconnect",
+     .summary = "Close the source of the candles and open it again; it goes on after the last ones",
+     .effect = ACTION_CHANGES,
+     .waits_us = DESK_REQUEST_US,
+     .lowest = ROLE_OPERATOR,
+     .locks = "feed",
+     .run = reconnect,
+     .cancel = desk_cancel,
+     .recover = desk_recover},
+    {0},
+};
