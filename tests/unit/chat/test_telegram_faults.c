@@ -259,6 +259,60 @@ static void an_update_that_comes_again_does_nothing(void **state)
     assert_int_equal(rig->channels.touched, 1);
 }
 
+static bool has_stuck(void *userdata)
+{
+    const struct telegram_rig *rig = userdata;
+    return telegram_stuck_message(rig->telegram) != 0;
+}
+
+/* Only it fails: it can be set aside, which ends the alert, and put back. */
+static void a_message_that_never_goes_is_set_aside_and_put_back(void **state)
+{
+    struct telegram_rig *rig = *state;
+    struct err err = {0};
+    rig->channels.config->telegram_stuck_after_us = USEC_PER_SEC;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                .chat = BOB,
+                                                                .times = 1000,
+                                                                .fault = FAKE_TELEGRAM_BODY,
+                                                                .status = 500,
+                                                                .body = "oops"});
+    int64_t id = telegram_rig_post_to(rig, BOB, OUTBOX_NORMAL, "poison");
+    channels_run_for(&rig->channels, USEC_PER_SEC);
+    assert_int_equal(telegram_stuck_message(rig->telegram), 0);
+    (void)telegram_rig_post(rig, OUTBOX_NORMAL, "another");
+    (void)telegram_rig_until_sent(rig, "another");
+    telegram_rig_until_alert(rig, "telegram:stuck", true);
+    assert_true(channels_until(&rig->channels, has_stuck, rig));
+    assert_int_equal(telegram_stuck_message(rig->telegram), id);
+    assert_int_equal(telegram_set_aside(rig->telegram, id, &err), 0);
+    assert_int_equal(channels_state(&rig->channels, id), OUTBOX_DEAD);
+    assert_int_equal(telegram_stuck_message(rig->telegram), 0);
+    telegram_rig_until_alert(rig, "telegram:undelivered", true);
+    telegram_rig_until_alert(rig, "telegram:stuck", false);
+    assert_int_equal(telegram_put_back(rig->telegram, id, &err), 0);
+    assert_int_not_equal(channels_state(&rig->channels, id), OUTBOX_DEAD);
+}
+
+/* Telegram takes nothing: no message is to blame, and a new connection sends what hangs again. */
+static void what_hangs_is_sent_again_over_a_new_connection(void **state)
+{
+    struct telegram_rig *rig = *state;
+    struct err err = {0};
+    rig->channels.config->telegram_stuck_after_us = USEC_PER_SEC;
+    fake_telegram_fail(rig->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                .chat = BOB,
+                                                                .fault = FAKE_TELEGRAM_SLOW,
+                                                                .delay_ms = 30000});
+    int64_t id = telegram_rig_post_to(rig, BOB, OUTBOX_HIGH, "hangs");
+    telegram_rig_until_alert(rig, "telegram:stuck", true);
+    assert_int_equal(telegram_stuck_message(rig->telegram), 0);
+    assert_int_equal(channels_state(&rig->channels, id), OUTBOX_SENDING);
+    assert_int_equal(telegram_reconnect(rig->telegram, &err), 0);
+    telegram_rig_until_row(rig, id, OUTBOX_DELIVERED);
+    telegram_rig_until_alert(rig, "telegram:stuck", false);
+}
+
 UNIT_GROUP(chat_telegram_faults, TELEGRAM_RIG_TEST(polling_recovers_from_every_fault),
            TELEGRAM_RIG_TEST(instant_empty_answers_do_not_spin_the_loop),
            TELEGRAM_RIG_TEST(a_server_without_long_polls_is_asked_once_in_a_poll_timeout),
@@ -271,4 +325,6 @@ UNIT_GROUP(chat_telegram_faults, TELEGRAM_RIG_TEST(polling_recovers_from_every_f
            TELEGRAM_RIG_TEST(a_stalled_poll_raises_an_alert_until_it_recovers),
            TELEGRAM_RIG_TEST(a_slow_send_is_waited_for_and_holds_back_no_other_chat),
            TELEGRAM_RIG_TEST(a_poll_that_arrives_in_pieces_is_read_whole),
-           TELEGRAM_RIG_TEST(an_update_that_comes_again_does_nothing))
+           TELEGRAM_RIG_TEST(an_update_that_comes_again_does_nothing),
+           TELEGRAM_RIG_TEST(a_message_that_never_goes_is_set_aside_and_put_back),
+           TELEGRAM_RIG_TEST(what_hangs_is_sent_again_over_a_new_connection))
