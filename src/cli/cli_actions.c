@@ -7,9 +7,9 @@
 #include "health/health.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
-#include "ops/space_actions.h"
 #include "trading/desk.h"
 
 struct action_table *cli_actions(struct builtin *builtin)
@@ -26,6 +26,6 @@ struct action_table *cli_actions(struct builtin *builtin)
     learner_actions(NULL, table);
     backup_actions_add(NULL, table);
     outbox_actions_add(NULL, table);
-    space_actions_add(NULL, table);
+    cleanup_actions_add(NULL, table);
     return table;
 }

@@ -460,11 +460,11 @@ static int build_commands(struct ops *ops, struct err *err)
     backup_actions_add(&ops->backup, ops->actions);
     ops->outbox = (struct outbox_actions){.store = ops->store};
     outbox_actions_add(&ops->outbox, ops->actions);
-    ops->space = (struct space_actions){.helpers = ops->helpers,
-                                      .state_dir = ops->options.state_dir,
-                                      .alerts = ops->alerts,
-                                      .config = ops->options.config};
-    space_actions_add(&ops->space, ops->actions);
+    ops->space = (struct cleanup_actions){.helpers = ops->helpers,
+                                          .state_dir = ops->options.state_dir,
+                                          .alerts = ops->alerts,
+                                          .config = ops->options.config};
+    cleanup_actions_add(&ops->space, ops->actions);
     int rc = manifest_list_load(ops->actions, &ops->manifests, err);
     if (rc < 0) {
         return rc;

@@ -17,9 +17,9 @@
 #include "model/shared.h"
 #include "notices.h"
 #include "ops/backup_actions.h"
+#include "ops/cleanup_actions.h"
 #include "ops/ops.h"
 #include "ops/outbox_actions.h"
-#include "ops/space_actions.h"
 #include "ops_commands.h"
 #include "ops_watch.h"
 #include "store/audit_seal.h"
@@ -75,7 +75,7 @@ struct ops {
     struct reload *reload;
     struct backup_actions backup;
     struct outbox_actions outbox;
-    struct space_actions space;
+    struct cleanup_actions space;
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *notice_tick;

@@ -12,9 +12,9 @@
 #include "io/secret.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
-#include "ops/space_actions.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
 #include "trading/desk.h"
@@ -71,7 +71,7 @@ static void replace_actions(struct update_rig *rig)
     reload_actions(NULL, rig->described);
     backup_actions_add(NULL, rig->described);
     outbox_actions_add(NULL, rig->described);
-    space_actions_add(NULL, rig->described);
+    cleanup_actions_add(NULL, rig->described);
     auditor_actions(NULL, rig->described);
     learner_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {

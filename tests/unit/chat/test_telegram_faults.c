@@ -294,7 +294,8 @@ static void a_message_that_never_goes_is_set_aside_and_put_back(void **state)
     assert_int_not_equal(channels_state(&rig->channels, id), OUTBOX_DEAD);
 }
 
-/* Telegram takes nothing: no message is to blame, and a new connection sends what hangs again. */
+/* Telegram takes no message at all: none is to blame, and a new connection sends what hangs again.
+ */
 static void what_hangs_is_sent_again_over_a_new_connection(void **state)
 {
     struct telegram_rig *rig = *state;

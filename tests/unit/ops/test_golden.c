@@ -13,9 +13,9 @@
 #include "io/pool.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
-#include "ops/space_actions.h"
 #include "rigs/golden.h"
 #include "rigs/reply_text.h"
 #include "rigs/runner_rig.h"
@@ -191,7 +191,7 @@ static void open_commands(struct scene *s)
                                         .userdata = s};
     backup_actions_add(&s->backup, s->actions);
     outbox_actions_add(NULL, s->actions);
-    space_actions_add(NULL, s->actions);
+    cleanup_actions_add(NULL, s->actions);
     auditor_actions(s->auditor, s->actions);
     s->learner = learner_new(&(struct learner_options){.clock = &s->rig.clock.clock,
                                                        .config = &s->rig.config,

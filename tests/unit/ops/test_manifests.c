@@ -11,9 +11,9 @@
 #include "io/file.h"
 #include "learning/learner.h"
 #include "ops/backup_actions.h"
+#include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
-#include "ops/space_actions.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
 
@@ -33,7 +33,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     reload_actions(NULL, table);
     backup_actions_add(NULL, table);
     outbox_actions_add(NULL, table);
-    space_actions_add(NULL, table);
+    cleanup_actions_add(NULL, table);
     auditor_actions(NULL, table);
     learner_actions(NULL, table);
     return table;

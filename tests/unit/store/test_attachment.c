@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/clock.h"
 #include "io/file.h"
 #include "store/attachment.h"
 #include "unit/unit.h"

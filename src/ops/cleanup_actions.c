@@ -1,4 +1,4 @@
-#include "ops/space_actions.h"
+#include "ops/cleanup_actions.h"
 
 #include "alerts/alerts.h"
 #include "base/check.h"
@@ -46,7 +46,7 @@ struct job {
     char (*logs_of)[64]; /* names of log files in the state folder */
     size_t root_count;
     struct root *roots; /* of releases */
-    struct space_actions *owner;
+    struct cleanup_actions *owner;
     int64_t freed[SPACE_KINDS]; /* bytes */
     struct err err;             /* the first failure; the other kinds go on */
 };
@@ -269,7 +269,7 @@ static void collect(struct job *job, const struct config *config)
 
 static int free_space(struct action_call *call, struct err *err)
 {
-    struct space_actions *space = action_userdata(call);
+    struct cleanup_actions *space = action_userdata(call);
     struct job *job = calloc(1, sizeof(*job));
     ASSERT(job != NULL);
     job->owner = space;
@@ -336,7 +336,7 @@ static const struct action rows[] = {
     {0},
 };
 
-void space_actions_add(struct space_actions *space, struct action_table *table)
+void cleanup_actions_add(struct cleanup_actions *space, struct action_table *table)
 {
     action_table_add(table, rows, space);
 }

@@ -1,10 +1,10 @@
 /*
- * space_actions.h: the action state.free_space, which deletes what is nightdesk's own and no longer
- * needed when the disk fills up.
+ * cleanup_actions.h: the action state.free_space, which deletes what is nightdesk's own and no
+ * longer needed when the disk fills up.
  *
- *     ops->space = (struct space_actions){.helpers = helpers, .state_dir = dir, .alerts = alerts,
+ *     ops->space = (struct cleanup_actions){.helpers = helpers, .state_dir = dir, .alerts = alerts,
  *                                       .config = config};
- *     space_actions_add(&ops->space, table);      // NULL: the action is only described
+ *     cleanup_actions_add(&ops->space, table);      // NULL: the action is only described
  *
  * Always true: only regular files with the names that nightdesk gives them are deleted, no link is
  * followed, and each kind only beyond what its parameter keeps: rotated logs of nightdesk and of
@@ -20,11 +20,11 @@ struct alerts;
 struct config;
 struct pool;
 
-struct space_actions {
+struct cleanup_actions {
     struct pool *helpers;
     const char *state_dir;
     struct alerts *alerts;
     const struct config *config;
 };
 
-void space_actions_add(struct space_actions *space, struct action_table *table);
+void cleanup_actions_add(struct cleanup_actions *space, struct action_table *table);
