@@ -19,10 +19,10 @@
 #include "store/ops.h"
 #include "unit/unit.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -445,6 +445,36 @@ static void without_the_history_nothing_changes(void **state)
     file_is(rig, file_text);
 }
 
+/* A disk that takes no more: here a limit of the process, above what the databases need. */
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+    struct rig *rig = *state;
+    AUTO_BUF struct buf large = BUF_INIT((size_t)1 << 20);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    buf_add_c(&large, file_text);
+    while (large.len < 950000) {
+        buf_add_c(&large, "# a comment that makes the file large\n");
+    }
+    write_file(rig, large.data);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){900000, before.rlim_max}), 0);
+    run(rig, "/update_targets risk.max_drawdown 12%");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(rig->err.id, ERR_FILE_FAILED);
+    assert_int_equal(rig->applied, 0);
+    AUTO_BUF struct buf now = BUF_INIT((size_t)1 << 20);
+    assert_int_equal(file_read(rig->path, &now, NULL), 0);
+    assert_true(str_equal(buf_str(&now), buf_str(&large)));
+    struct file_names names;
+    assert_int_equal(file_list(rig->folder, 20, &names, NULL), 0);
+    for (size_t i = 0; i < names.count; i++) { /* nothing is left over */
+        assert_false(str_starts(str_c(names.items[i]), "nightdesk.yaml."));
+    }
+    file_names_release(&names);
+}
+
 /* A link to the file is not replaced by a file. */
 static void a_link_stays_a_link(void **state)
 {
@@ -525,5 +555,6 @@ UNIT_GROUP(targets, TARGETS_TEST(a_limit_changes_in_the_file_the_process_and_the
            TARGETS_TEST(what_others_have_edited_is_not_applied_by_the_way),
            TARGETS_TEST(an_edit_between_the_prompt_and_its_answer_asks_again),
            TARGETS_TEST(a_folder_that_cannot_be_written_is_named_before_anybody_is_asked),
-           TARGETS_TEST(without_the_history_nothing_changes), TARGETS_TEST(a_link_stays_a_link),
+           TARGETS_TEST(without_the_history_nothing_changes),
+           TARGETS_TEST(a_full_disk_leaves_the_old_file), TARGETS_TEST(a_link_stays_a_link),
            TARGETS_TEST(killed_at_any_point_the_old_or_the_new_value_is_whole))
