@@ -244,9 +244,8 @@ $(B)/watch_incidents: $(B)/tests/watch/watch_incidents.o $(B)/tests/watch/machin
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
 .PHONY: watch-bench
-watch-bench: build $(B)/watch_incidents ## what the night watch reports and fixes of 200 scripted incidents, and how fast it is
-	@$(B)/watch_incidents
-	@sh tests/watch/watch_speed.sh $(B)
+watch-bench: build systems $(B)/watch_incidents ## what the night watch reports and fixes of 200 scripted incidents, and how fast it is
+	@sh tests/watch/watch_bench.sh $(B)
 
 .PHONY: audit-bench
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers

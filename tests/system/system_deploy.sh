@@ -56,12 +56,37 @@ cp served/good/app-* served/good/slow/
 cat > serve.py <<'PY'
 import http.server, sys, time
 class H(http.server.SimpleHTTPRequestHandler):
+    # /good/to/WHERE/FILE leads to: good and host, the same file with or without a query, where no token may be
+    # sent; away, to another scheme and host; loop, to itself; FILE?signature= needs its own signature.
     def do_GET(self):
-        if self.headers.get("Authorization") != "Bearer nightly-token":
+        path, _, query = self.path.partition("?")
+        token = self.headers.get("Authorization") == "Bearer nightly-token"
+        name = path.rsplit("/", 1)[1]
+        if "/to/" in path and token or "/to/loop/" in path:
+            where = path.split("/to/")[1].split("/")[0]
+            self.send_response(302)
+            self.send_header("Location", {
+                "signed": "/store/%s?X-Sig=key-%s" % (name, name),
+                "host": "http://127.0.0.2:%s/store/%s?X-Sig=key-%s" % (sys.argv[1], name, name),
+                "https": "https://127.0.0.1:9/store/%s?X-Sig=secretkeyvalue" % name,
+                "file": "file:///etc/passwd",
+                "loop": path}[where])
+            self.send_header("Content-Length", "9")
+            self.end_headers()
+            self.wfile.write(b"elsewhere")
+        elif path.startswith("/store/"):
+            if query != "X-Sig=key-" + name or self.headers.get("Authorization"):
+                self.send_error(403)
+            else:
+                self.path = "/good/" + name
+                super().do_GET()
+        elif not token or (query and query != "X-Sig=key-" + name):
             self.send_error(401)
         else:
             time.sleep(1 if "slow" in self.path else 0)
             super().do_GET()
+    def log_message(self, *_):
+        pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()
 PY
 (cd served && exec python3 ../serve.py "$web" > /dev/null 2>&1) &
@@ -94,6 +119,34 @@ tap_check "the link leads to it" test "$(current)" = releases/1.0
 tap_check "a release is staged from a URL" ask stage app "http://127.0.0.1:$web/good/app-1.1.tar.gz"
 tap_check "a URL elsewhere is refused" sh -c "! '$ND' do --config conf.yaml --state state stage app http://127.0.0.1:$web/app-1.1.tar.gz > out 2>&1"
 tap_check "and named" contains out RELEASE_URL
+
+# Redirects and signed URLs.
+from() { # PATH...: stages from there, after the folder was emptied
+    rm -rf "$root/releases/1.1"
+    ask stage app "http://127.0.0.1:$web/good/$1" ${2:+"$2"}
+}
+is_staged() { [ -x "$root/releases/1.1/bin/serve" ]; }
+from to/signed/app-1.1.tar.gz
+tap_check "a redirect to a signed URL is followed, without the token" is_staged
+from to/loop/app-1.1.tar.gz
+tap_check "a circle of redirects ends" contains out RELEASE_REDIRECT
+for where in host https file; do
+    from to/$where/app-1.1.tar.gz
+    tap_check "a redirect to another $where is refused" contains out RELEASE_REDIRECT
+done
+tap_check "and nothing of it is left" test -z "$(hidden)"
+from "app-1.1.tar.gz?X-Sig=key-app-1.1.tar.gz" "signature=http://127.0.0.1:$web/good/app-1.1.tar.gz.sig?X-Sig=key-app-1.1.tar.gz.sig"
+tap_check "a signed URL with one of its signature is fetched" is_staged
+from "app-1.1.tar.gz?X-Sig=key-app-1.1.tar.gz"
+tap_check "without that the error says what is missing" contains out "a signed URL of its own"
+from "app-1.1.tar.gz?X-Sig=a#b"
+tap_check "a fragment is refused" contains out RELEASE_URL
+from "app-1.1.tar.gz?X-Sig=***"
+tap_check "a query that was not kept is named" contains out "its query was not kept"
+ask stage nobody "http://127.0.0.1:$web/good/app-1.1.tar.gz?X-Sig=key-app-1.1.tar.gz"
+tap_check "no signature of a URL is shown or stored" sh -c "! grep -rqE 'key-app|secretkeyvalue' log state out"
+tap_check "but which URL it was" sh -c "cat state/ops.db* | grep -aq 'app-1.1.tar.gz?X-Sig=\*\*\*'"
+from app-1.1.tar.gz
 tap_check "the newest is deployed" ask deploy app steady=100ms --yes
 tap_check "the link leads to the newest" test "$(current)" = releases/1.1
 tap_check "no token is shown or stored" sh -c "! grep -rq nightly-token log state out"

@@ -49,6 +49,8 @@ key=$(cut -d' ' -f2 "$WORK/public")
 cat > "$stage/etc/nightdesk/nightdesk.yaml" <<YAML
 market: {seed: 7}
 monitoring: {check_interval: 1s}
+# Nothing listens there: messages stay in the outbox.
+telegram: {bot_token: "123456789:FAKE-token_0123456789abcdefghijk", chat_id: 100, api_url: "http://127.0.0.1:9"}
 services:
   web: {unit: web.service, url: "http://127.0.0.1:18080", release_root: /var/lib/releases/web, release_keys: [$key]}
   pair:
@@ -208,6 +210,11 @@ for delay in 0.2 1.2 1.9; do
         tap_check "killed after $delay s it ends with the old release live" one_is_live 1.0
     fi
 done
+# The unit's ExecStopPost= writes how a run has ended, and the next one says so.
+in_it journalctl --no-pager --boot -u nightdesk > "$WORK/journal" 2> /dev/null
+tap_check "the journal says how the last run died" contains "$WORK/journal" "the last run ended unexpectedly: signal killed KILL"
+in_it sh -c 'cat /var/lib/nightdesk/ops.db /var/lib/nightdesk/ops.db-wal' > "$WORK/outbox"
+tap_check "and the message of the start when, and of what" grep -aqE "The last run died at .*: signal KILL" "$WORK/outbox"
 tap_check "then a deploy works as before" ask --yes deploy pair 1.4 within=10s steady=500ms
 tap_check "and the release is live" one_is_live 1.4
 explain

@@ -127,7 +127,62 @@ static void a_change_of_a_check_is_a_difference(void **state)
     assert_string_equal(diff.items[2].path, "services.a.checks.z");
 }
 
+static void a_template_has_two_colours(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = config_rig_parse(
+        "services:\n"
+        "  a: {unit: a@.service, release_root: /srv/a}\n"
+        "  b: {unit: b@.service, release_root: /srv/b, release_colours: ['81', '82'],\n"
+        "      url: 'http://127.0.0.1:%i', checks: {port: {tcp: '127.0.0.1:%i'}}}\n"
+        "  c: {unit: c@1.service}\n");
+    const struct config_service *a = &c->services[0], *b = &c->services[1],
+                                *plain = &c->services[2];
+    char unit[CONFIG_UNIT_SIZE];
+    assert_true(config_has_colours(a) && config_has_colours(b) && !config_has_colours(plain));
+    assert_string_equal(config_idle_colour(a, ""), "blue");
+    assert_string_equal(config_idle_colour(a, "blue"), "green");
+    assert_string_equal(config_idle_colour(a, "green"), "blue");
+    assert_string_equal(config_idle_colour(a, "81"), "blue"); /* of another configuration */
+    assert_string_equal(config_idle_colour(b, "81"), "82");
+    config_unit_of(b, "82", unit);
+    assert_string_equal(unit, "b@82.service");
+    config_unit_of(b, "", unit);
+    assert_string_equal(unit, "b@.service");
+    config_unit_of(plain, "", unit);
+    assert_string_equal(unit, "c@1.service");
+    AUTO_BUF struct buf out = BUF_INIT(64);
+    config_add_coloured("/x/%i/%%i", "82", &out);
+    assert_string_equal(out.data, "/x/82/%82");
+
+    config_rig_problem(
+        "services: {a: {unit: a@.service}}", ERR_CONFIG_MISSING,
+        "t.yaml:1:22: services.a.unit: a template is deployed blue/green and needs a "
+        "release_root; without one, name an instance such as web@1.service");
+    config_rig_problem("services: {a: {unit: a.service, release_colours: [x, y]}}",
+                       ERR_CONFIG_CONFLICT,
+                       "t.yaml:1:50: services.a.release_colours: expected a template as its unit, "
+                       "such as web@.service");
+    static const char *const bad[] = {"[x]", "[x, x]", "[x, releases]", "[x, 'a/b']", "[x, A]"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO_BUF struct buf yaml = BUF_INIT(256);
+        struct config *none = NULL;
+        struct err err = {0};
+        buf_addf(&yaml, "services: {a: {unit: a@.service, release_root: /r, release_colours: %s}}",
+                 bad[i]);
+        assert_int_equal(config_parse(buf_str(&yaml), "t.yaml", &none, NULL, &err),
+                         -ERR_CONFIG_TYPE);
+        assert_has(err.context, "expected two names such as blue and green");
+    }
+    config_rig_problem("services: {a: {unit: a@.service, release_root: /r, checks: {p: {tcp: "
+                       "'h:%i'}}}}",
+                       ERR_CONFIG_CONFLICT,
+                       "t.yaml:1:60: services.a.checks.p.tcp: %i is a port only with a template "
+                       "unit and release_colours that are ports");
+}
+
 UNIT_GROUP(config_services, cmocka_unit_test(checks_are_read),
            cmocka_unit_test(a_check_has_one_kind_and_only_its_fields),
            cmocka_unit_test(a_circle_of_dependencies_is_refused),
+           cmocka_unit_test(a_template_has_two_colours),
            cmocka_unit_test(a_change_of_a_check_is_a_difference))

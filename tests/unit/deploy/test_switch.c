@@ -110,6 +110,34 @@ static void a_switch_that_has_happened_says_so_when_it_is_cancelled(void **state
     assert_string_equal(rig->outputs, "version=2 previous=1 apply=restart ");
 }
 
-UNIT_GROUP(deploy_switch,
+static void a_redirect_leads_to_no_weaker_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        bool may;
+    } cases[] = {{"https://a.example/x", "https://b.example/y?sig=1", true},
+                 {"https://a.example/x", "http://a.example/x", false},
+                 {"https://a.example/x", "http://127.0.0.1/x", false},
+                 {"http://a.example/x", "https://a.example/x", false},
+                 {"http://a.example/x", "http://a.example/y", false},
+                 {"http://127.0.0.1:80/x", "http://127.0.0.1:81/y", true},
+                 {"http://127.0.0.1:80/x", "http://127.0.0.1?y", true},
+                 {"http://127.0.0.1:80/x", "http://127.0.0.1.example/y", false},
+                 {"http://127.0.0.1:80/x", "http://127.0.0.1:p@b.example/y", false},
+                 {"http://127.0.0.1:80/x", "http://127.0.0.2:80/y", false},
+                 {"http://127.0.0.1:80/x", "http://localhost:80/y", false},
+                 {"http://[::1]:80/x", "http://[::1]:80/y", true},
+                 {"http://127.0.0.1.example/x", "http://127.0.0.1/y", false},
+                 {"http://127.0.0.1/x", "file:///etc/passwd", false},
+                 {"http://127.0.0.1/x", "ftp://127.0.0.1/y", false}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (fetch_may_follow(cases[i].from, cases[i].to) != cases[i].may) {
+            fail_msg("%s to %s", cases[i].from, cases[i].to);
+        }
+    }
+}
+
+UNIT_GROUP(deploy_switch, cmocka_unit_test(a_redirect_leads_to_no_weaker_place),
            cmocka_unit_test_setup_teardown(a_switch_that_has_happened_says_so_when_it_is_cancelled,
                                            set_up, tear_down))

@@ -798,6 +798,14 @@ static void urls_are_redacted(void **state)
         http_redact_url(str_c(cases[i].url), &out);
         assert_string_equal(out.data, cases[i].expected);
     }
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    assert_true(http_redact_text(
+        str_c("{\"a\":\"https://h/p?sig=x\",\"b\":\"why?\"} http://h/q http://u@h/r?t=1"), &text));
+    assert_string_equal(text.data, "{\"a\":\"https://h/p?sig=***\",\"b\":\"why?\"} http://h/q "
+                                   "http://h/r?t=***");
+    buf_clear(&text);
+    assert_false(http_redact_text(str_c("why? http://h/q"), &text));
+    assert_string_equal(text.data, "why? http://h/q");
     AUTO_BUF struct buf out = BUF_INIT(64);
     http_add_encoded(&out, str_c("a b&c/\xc3\xa9~"));
     assert_string_equal(out.data, "a%20b%26c%2F%C3%A9~");
