@@ -216,10 +216,26 @@ static const char *cancelled_text(const struct step *s)
                                                         : "cancelled; it may have taken effect";
 }
 
+/* Its condition begins with an output that a step gave, but empty: there is nothing to do for it
+ * here, such as a second colour of a service that has only one. */
+static bool has_no_object(const struct run *run, const char *when)
+{
+    AUTO_BUF struct buf value = BUF_INIT(LINE_BYTES_MAX);
+    if (when[0] != '$') {
+        return false;
+    }
+    size_t len = strspn(when + 1, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+    struct str name = str_n(when + 1, len);
+    return memchr(name.ptr, '.', name.len) != NULL && run_args_value(run, name, &value) &&
+           value.len == 0;
+}
+
 /* A step that the person's own arguments leave out is nothing to report. */
 static bool is_left_out(const struct run *run, int index)
 {
-    return run->steps[index].state == STEP_SKIPPED && plan_is_chosen(run_step(run, index));
+    const struct manifest_step *step = run_step(run, index);
+    return run->steps[index].state == STEP_SKIPPED &&
+           (plan_is_chosen(step) || has_no_object(run, step->when));
 }
 
 /* The line of one step; nothing for a step that will not run. */
