@@ -17,11 +17,11 @@
 #define HEADS_MAX    32
 #define ATTEMPTS_MIN 2 /* of a message that is said to be refused */
 
-/* The oldest message of a chat, and since when it has been that. */
+/* The oldest message of a chat: since when it has been that, and how many the bot had sent then. */
 struct head {
-    struct outbox_head row;
+    int64_t id;
     int64_t since_mono_us;
-    uint64_t sent; /* by the bot until then */
+    uint64_t sent;
 };
 
 enum cause { CAUSE_NONE, CAUSE_MESSAGE, CAUSE_LIMIT, CAUSE_SERVER };
@@ -46,9 +46,9 @@ static int64_t after_us(const struct telegram_stuck *stuck)
 
 /* ------------------------------------------------------------------ looking */
 
-static void read_heads(struct telegram_stuck *stuck)
+/* rows: HEADS_MAX; the same places as in stuck->heads afterwards. */
+static void read_heads(struct telegram_stuck *stuck, struct outbox_head *rows)
 {
-    struct outbox_head rows[HEADS_MAX];
     struct head next[HEADS_MAX];
     const struct telegram *t = stuck->send->t;
     struct err err = {0};
@@ -56,54 +56,56 @@ static void read_heads(struct telegram_stuck *stuck)
                                rows, HEADS_MAX, &err);
     if (n < 0) {
         telegram_log_store(n, &err);
-        return;
+        n = 0;
     }
     for (int i = 0; i < n; i++) {
-        next[i] = (struct head){
-            .row = rows[i], .since_mono_us = telegram_send_mono(stuck->send), .sent = t->sent};
+        next[i] = (struct head){rows[i].id, telegram_send_mono(stuck->send), t->sent};
         for (size_t k = 0; k < stuck->count; k++) {
-            if (stuck->heads[k].row.id == rows[i].id) {
-                next[i].since_mono_us = stuck->heads[k].since_mono_us;
-                next[i].sent = stuck->heads[k].sent;
-            }
+            next[i] = stuck->heads[k].id == rows[i].id ? stuck->heads[k] : next[i];
         }
     }
     memcpy(stuck->heads, next, (size_t)n * sizeof(next[0]));
     stuck->count = (size_t)n;
 }
 
+static bool is_late(const struct telegram_stuck *stuck, const struct head *head)
+{
+    return telegram_send_mono(stuck->send) - head->since_mono_us >= after_us(stuck);
+}
+
+/* Of those that have waited too long; NULL: there is none. */
 static const struct head *oldest(const struct telegram_stuck *stuck)
 {
     const struct head *found = NULL;
-    int64_t now_us = telegram_send_mono(stuck->send);
     for (size_t i = 0; i < stuck->count; i++) {
         const struct head *head = &stuck->heads[i];
-        if (now_us - head->since_mono_us >= after_us(stuck) &&
-            (found == NULL || head->since_mono_us < found->since_mono_us)) {
+        if (is_late(stuck, head) && (found == NULL || head->since_mono_us < found->since_mono_us)) {
             found = head;
         }
     }
     return found;
 }
 
-static enum cause cause_of(const struct telegram_stuck *stuck, const struct head *head)
+static enum cause cause_of(const struct telegram_stuck *stuck, const struct head *head,
+                           const struct outbox_head *row)
 {
-    bool waits = strcmp(head->row.last_error, "429") == 0 || head->row.attempts == 0;
+    bool waits = strcmp(row->last_error, "429") == 0 || row->attempts == 0;
     if (waits && stuck->send->fault.err.id == ERR_NONE) {
         return CAUSE_LIMIT;
     }
-    return stuck->send->t->sent > head->sent && head->row.attempts >= ATTEMPTS_MIN ? CAUSE_MESSAGE
-                                                                                   : CAUSE_SERVER;
+    return stuck->send->t->sent > head->sent && row->attempts >= ATTEMPTS_MIN ? CAUSE_MESSAGE
+                                                                              : CAUSE_SERVER;
 }
 
 /* ------------------------------------------------------------------ telling */
 
-static void describe(const struct telegram_stuck *stuck, const struct head *head, enum cause cause,
-                     struct buf *out, const char **ret_advice)
+static void describe(const struct telegram_stuck *stuck, const struct head *head,
+                     const struct outbox_head *row, enum cause cause, struct buf *out,
+                     const char **ret_advice)
 {
-    const char *why = head->row.last_error[0] != '\0' ? head->row.last_error : "no answer";
-    buf_addf(out, "Message %lld to chat %lld has waited for ", (long long)head->row.id,
-             (long long)head->row.chat_id);
+    const char *why = row->last_error[0] != '\0' ? row->last_error : "no answer";
+    buf_addf(out, "Message %lld to chat %lld has waited for ", (long long)head->id,
+             (long long)row->chat_id);
     clock_add_duration(out, telegram_send_mono(stuck->send) - head->since_mono_us);
     if (cause == CAUSE_MESSAGE) {
         buf_addf(out, ": Telegram does not take it (%s). Others are delivered.", why);
@@ -127,15 +129,16 @@ static void add_fact(struct json_out *out, const char *pointer, const char *valu
     json_out_end(out);
 }
 
-static void raise(struct telegram_stuck *stuck, const struct head *head, enum cause cause)
+static void raise(struct telegram_stuck *stuck, const struct head *head,
+                  const struct outbox_head *row, enum cause cause)
 {
     AUTO_BUF struct buf text = BUF_INIT(1024);
     AUTO_BUF struct buf evidence = BUF_INIT(512);
     const char *advice = "";
     struct json_out out = JSON_OUT(&evidence);
     char id[24];
-    describe(stuck, head, cause, &text, &advice);
-    (void)snprintf(id, sizeof(id), "%lld", (long long)head->row.id);
+    describe(stuck, head, row, cause, &text, &advice);
+    (void)snprintf(id, sizeof(id), "%lld", (long long)head->id);
     json_out_array(&out, NULL);
     add_fact(&out, "/telegram/cause", causes[cause]); /* for commands/fix_outbox.yaml */
     add_fact(&out, "/telegram/message", id);
@@ -156,7 +159,7 @@ static void raise(struct telegram_stuck *stuck, const struct head *head, enum ca
         return;
     }
     stuck->cause = cause;
-    stuck->told_id = head->row.id;
+    stuck->told_id = head->id;
     stuck->settled = true;
 }
 
@@ -168,13 +171,15 @@ static void look(void *userdata)
                                     ? after_us(stuck) / 4
                                 : after_us(stuck) / 4 <= LOOK_MIN_US ? LOOK_MIN_US
                                                                      : LOOK_US);
-    read_heads(stuck);
+    struct outbox_head rows[HEADS_MAX];
+    read_heads(stuck, rows);
     const struct head *head = oldest(stuck);
-    enum cause cause = head == NULL ? CAUSE_NONE : cause_of(stuck, head);
-    stuck->aside_id = cause == CAUSE_MESSAGE ? head->row.id : 0;
+    const struct outbox_head *row = head == NULL ? NULL : &rows[head - stuck->heads];
+    enum cause cause = head == NULL ? CAUSE_NONE : cause_of(stuck, head, row);
+    stuck->aside_id = cause == CAUSE_MESSAGE ? head->id : 0;
     if (head != NULL && t->state == TELEGRAM_POLLING && !t->poll_stalled) {
-        if (cause != stuck->cause || head->row.id != stuck->told_id) {
-            raise(stuck, head, cause);
+        if (cause != stuck->cause || head->id != stuck->told_id) {
+            raise(stuck, head, row, cause);
         }
     } else if (head == NULL && (stuck->cause != CAUSE_NONE || !stuck->settled)) {
         telegram_alert_over(stuck->send->t, ALERT_STUCK, "messages are delivered again");
@@ -227,10 +232,9 @@ static struct delivery *under_way(const struct telegram_send *send, int64_t outb
 static void drop_hanging(const struct telegram_send *send)
 {
     const struct telegram_stuck *stuck = send->stuck;
-    int64_t now_us = telegram_send_mono(send);
     for (size_t i = 0; i < stuck->count; i++) {
-        struct delivery *d = under_way(send, stuck->heads[i].row.id);
-        if (d != NULL && now_us - stuck->heads[i].since_mono_us >= after_us(stuck)) {
+        struct delivery *d = under_way(send, stuck->heads[i].id);
+        if (d != NULL && is_late(stuck, &stuck->heads[i])) {
             telegram_delivery_drop(d);
         }
     }
