@@ -37,7 +37,7 @@ USES_proof     := $(LAYER4) report
 USES_auditor   := $(ACTIONS) report proof
 USES_assistant := $(ACTIONS) report proof
 USES_learning  := $(ACTIONS) report proof
-USES_health    := $(ACTIONS)
+USES_health    := $(ACTIONS) report
 USES_deploy    := $(ACTIONS)
 USES_chat      := $(ACTIONS) report proof auditor assistant learning health deploy
 USES_api       := $(ACTIONS) report proof auditor assistant learning health deploy
@@ -219,6 +219,7 @@ golden: $(foreach m,trading alerts health ops chat cli,$(B)/unit/$(m)) ## rewrit
 	GOLDEN_UPDATE=1 $(B)/unit/trading trading_files
 	GOLDEN_UPDATE=1 $(B)/unit/alerts findings_golden
 	GOLDEN_UPDATE=1 $(B)/unit/health performance
+	GOLDEN_UPDATE=1 $(B)/unit/health forecasts
 	GOLDEN_UPDATE=1 $(B)/unit/ops ops_golden
 	GOLDEN_UPDATE=1 $(B)/unit/cli report_text
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render

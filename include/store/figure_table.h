@@ -58,5 +58,15 @@ int figure_table_sum(struct trading_store *store, int64_t from_us, int64_t to_us
 /* Trades closed from since_us on; calls fn for each group, in no order. */
 int figure_table_groups(struct trading_store *store, enum figure_by by, int64_t since_us,
                         figure_group_fn fn, void *userdata, struct err *err);
+/* What a symbol did in an hour (start, market time): trades that began or ended, decisions, and
+ * those of them that wanted a trade. Calls fn for each hour with any, in no order. */
+struct figure_hour {
+    char symbol[32];
+    int64_t at_us;
+    int64_t trades, decisions, wanted;
+};
+typedef void (*figure_hour_fn)(const struct figure_hour *hour, void *userdata);
+int figure_table_hours(struct trading_store *store, int64_t since_us, figure_hour_fn fn,
+                       void *userdata, struct err *err);
 /* Adds b to *a. */
 void figure_sum_add(struct figure_sum *a, const struct figure_sum *b);

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "check_all.h"
+#include "forecast_show.h"
 #include "health_internal.h"
 #include "logs.h"
 #include "service_list.h"
@@ -212,6 +213,7 @@ void health_actions(struct health *health, struct action_table *table)
     action_table_add(table, logs_actions, health);
     action_table_add(table, check_all_actions, health);
     action_table_add(table, service_colour_actions, health);
+    action_table_add(table, forecast_actions, health);
     if (health != NULL) { /* else the actions are only described */
         action_table_add_domain(table, &services, health);
     }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "forecasts.h"
 #include "health_internal.h"
 #include "heartbeat.h"
 #include "io/cgroup.h"
@@ -116,6 +117,7 @@ static void make_metrics(struct health *health)
                                                             .proc = "/proc",
                                                             .cgroups = cgroup_root()});
     metrics_apply(health->metrics, o->config, health);
+    health->forecasts = forecasts_new(health);
 }
 
 struct pool *health_looks(struct health *health)
@@ -174,6 +176,7 @@ void health_free(struct health *health)
     if (health == NULL) {
         return;
     }
+    forecasts_free(health->forecasts);
     metrics_free(health->metrics);
     for (size_t i = 0; i < health->count; i++) {
         free_service(health->services[i]);
@@ -200,6 +203,7 @@ void health_start(struct health *health)
     }
     if (health->metrics != NULL) {
         metrics_start(health->metrics);
+        forecasts_start(health->forecasts);
     }
 }
 
@@ -288,6 +292,7 @@ bool health_heartbeat(struct health *health, struct str key, enum heartbeat_call
 
 void health_measures(struct health *health, struct desk *desk)
 {
+    health->desk = desk;
     desk_set_system(desk, performance_run, performance_cancel, health);
 }
 

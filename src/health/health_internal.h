@@ -15,14 +15,16 @@ struct health {
     size_t count;
     struct service **services; /* count, in the order of the configuration */
     bool started;
-    struct service *retired;   /* removed by health_apply, with a child or a callback to come */
-    struct loop_source *sweep; /* frees them */
-    struct samples *samples;   /* results of checks that are not stored yet */
-    struct metrics *metrics;   /* NULL without helpers (tests) */
-    size_t export_bytes;       /* of logs in one document */
-    struct access *access;     /* set with runner */
-    struct runner *runner;     /* for commands of its own; NULL: none can be run */
-    struct pool *looks;        /* made by health_looks; NULL: not needed yet */
+    struct service *retired;     /* removed by health_apply, with a child or a callback to come */
+    struct loop_source *sweep;   /* frees them */
+    struct samples *samples;     /* results of checks that are not stored yet */
+    struct metrics *metrics;     /* NULL without helpers (tests) */
+    struct forecasts *forecasts; /* the same */
+    struct desk *desk;           /* NULL: not known yet */
+    size_t export_bytes;         /* of logs in one document */
+    struct access *access;       /* set with runner */
+    struct runner *runner;       /* for commands of its own; NULL: none can be run */
+    struct pool *looks;          /* made by health_looks; NULL: not needed yet */
 };
 
 /* The threads that look at files for checks. They are not the helpers of everything else: a dead

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "model/order.h"
 
+#include <string.h>
+
 #define SHOWN 10
 
 static enum tone tone_of(struct dec pnl)
@@ -258,6 +260,25 @@ static void add_spend(struct reply *r, const struct llm_spend *spend)
     }
 }
 
+static void add_forecasts(struct reply *r, const struct notice_week *week)
+{
+    int warned = 0;
+    for (int i = 0; i < week->forecast_count; i++) {
+        warned += week->forecasts[i].warned;
+    }
+    if (week->forecast_count == 0) {
+        reply_field(r, "Forecast", "{}", cell_text("none: too few days were measured"));
+        return;
+    }
+    reply_field(r, "Forecast", "{} of {} will pass a limit", cell_count(warned),
+                cell_count(week->forecast_count));
+    for (int i = 0; i < warned; i++) {
+        const struct forecast_row *f = &week->forecasts[i];
+        reply_more(r, "{}{} {}", cell_text(i == 0 ? ": " : ", "), cell_text(f->kind),
+                   cell_text(strcmp(f->subject, "host") == 0 ? "of the machine" : f->subject));
+    }
+}
+
 struct reply *notice_weekly(const struct notice_week *week, int64_t now_us)
 {
     const struct alert_findings *f = &week->findings;
@@ -278,12 +299,16 @@ struct reply *notice_weekly(const struct notice_week *week, int64_t now_us)
     reply_field(r, "Open now", "{}", cell_count(f->open));
     add_audits(r, &week->audits);
     add_spend(r, &week->spend);
+    add_forecasts(r, week);
     if (none) {
         reply_line(r, "No audit has finished, so nothing was checked.");
     }
     for (int i = 0; i < week->open_count; i++) {
         reply_item(r, "{} · {}", cell_text(severity_name(week->open[i].severity)),
                    cell_text(week->open[i].title));
+    }
+    if (week->forecast_count > 0) {
+        reply_button(r, "Forecast", "/forecast", BUTTON_PLAIN);
     }
     if (f->open > 0) {
         reply_button(r, "Open findings", "/findings", BUTTON_PLAIN);

@@ -12,6 +12,7 @@
 #include "model/snapshot.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
+#include "store/forecast_table.h"
 #include "store/llm_call_table.h"
 #include "store/outbox_table.h"
 
@@ -62,5 +63,7 @@ struct notice_week {
     struct llm_spend spend;   /* of all requests, also of those that failed */
     const struct alert *open; /* worst first */
     int open_count;
+    const struct forecast_row *forecasts; /* of the next week, those with a warning first */
+    int forecast_count;
 };
 struct reply *notice_weekly(const struct notice_week *week, int64_t now_us);

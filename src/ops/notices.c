@@ -11,6 +11,7 @@
 #include "store/alert_table.h"
 #include "store/audit_table.h"
 #include "store/decision_table.h"
+#include "store/forecast_table.h"
 #include "store/llm_call_table.h"
 #include "store/ops.h"
 #include "store/trade_table.h"
@@ -25,6 +26,7 @@
 #define PAGE            50
 #define DAY_TRADES      1000
 #define WEEK_SHOWN      5
+#define WEEK_FORECASTS  512
 #define RATE            6 /* messages about trades in a minute; then the next ones wait */
 #define VETO_AGAIN_US   USEC_PER_HOUR
 #define VETO_SAVE_US    USEC_PER_MIN
@@ -685,6 +687,13 @@ static int weekly_body(struct notices *n, const struct snapshot *s, void *userda
         rc = rc < 0 ? rc : alert_table_list(n->o.store, &query, open, WEEK_SHOWN, err);
         week.open = open;
         week.open_count = rc;
+        AUTO_FREE struct forecast_row *forecasts = calloc(WEEK_FORECASTS, sizeof(*forecasts));
+        ASSERT(forecasts != NULL);
+        rc = rc < 0 ? rc
+                    : forecast_table_list(n->o.store, now_wall(n) / USEC_PER_DAY - 1, forecasts,
+                                          WEEK_FORECASTS, err);
+        week.forecasts = forecasts;
+        week.forecast_count = rc;
         rc = rc < 0 ? rc : tell(n, NOTICE_WEEKLY, NULL, 0, notice_weekly(&week, now_wall(n)), err);
     }
     rc = rc < 0 ? rc : write_i64(n, VALUE_WEEK, due, err);

@@ -111,3 +111,31 @@ int figure_table_groups(struct trading_store *store, enum figure_by by, int64_t 
     }
     return rc < 0 ? rc : 0;
 }
+
+int figure_table_hours(struct trading_store *store, int64_t since_us, figure_hour_fn fn,
+                       void *userdata, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT symbol, at / 3600000000 * 3600000000, sum(t), sum(d), sum(w) FROM ("
+                      "SELECT symbol, opened_us at, 1 t, 0 d, 0 w FROM trades WHERE closed_us >= ?1"
+                      " AND opened_us >= ?1 UNION ALL"
+                      " SELECT symbol, closed_us, 1, 0, 0 FROM trades WHERE closed_us >= ?1"
+                      " UNION ALL SELECT symbol, at_us, 0, 1, outcome <> 'hold' FROM decisions"
+                      " WHERE at_us >= ?1) GROUP BY 1, 2",
+                      DB_VALUES(DB_I64(since_us)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct figure_hour hour;
+        row_text(&row, hour.symbol, sizeof(hour.symbol));
+        hour.at_us = row_i64(&row);
+        hour.trades = row_i64(&row);
+        hour.decisions = row_i64(&row);
+        hour.wanted = row_i64(&row);
+        rc = row_check(&row, "trades", 0, err);
+        if (rc == 0) {
+            fn(&hour, userdata);
+        }
+    }
+    return rc < 0 ? rc : 0;
+}

@@ -293,6 +293,15 @@ static const char schema_learning[] =
                     "NULL,"
                     " held INTEGER NOT NULL, tried INTEGER NOT NULL, survivors INTEGER NOT NULL,"
                     " confirmed INTEGER NOT NULL, level REAL NOT NULL);";
+/* What the night watch expects (forecast_table.h). */
+static const char schema_forecasts[] =
+    "CREATE TABLE forecasts(id INTEGER PRIMARY KEY AUTOINCREMENT, day INTEGER NOT NULL,"
+    " due_day INTEGER NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL, low REAL NOT NULL,"
+    " mid REAL NOT NULL, high REAL NOT NULL, bound REAL NOT NULL, target REAL NOT NULL,"
+    " warned INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', actual REAL,"
+    " UNIQUE(subject, kind, day));"
+    "CREATE INDEX forecasts_day ON forecasts(day);"
+    "CREATE INDEX forecasts_due ON forecasts(due_day, id) WHERE state = 'open';";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -318,6 +327,7 @@ static const struct db_migration migrations[] = {
     {"calls of jobs", schema_heartbeats},
     {"pauses of maintenance", schema_maintenance_pauses},
     {"reflections and learnings", schema_learning},
+    {"forecasts", schema_forecasts},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -83,6 +83,8 @@ ask logs checked
 ask logs kept patterns
 ask export_logs
 ask health_check
+ask forecast
+ask forecast checked
 ask backup
 ask backups
 ask restore none

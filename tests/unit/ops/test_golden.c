@@ -571,6 +571,10 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
     open[1].severity = SEVERITY_LOW;
     (void)str_copy(str_c("rule 3 has never matched"), open[1].title, sizeof(open[1].title));
     const int64_t now_us = INT64_C(1795000000) * USEC_PER_SEC;
+    static const struct forecast_row forecasts[] = {
+        {.subject = "host", .kind = "disk", .warned = true},
+        {.subject = "demo", .kind = "memory", .warned = true},
+        {.subject = "demo", .kind = "checks"}};
     const struct notice_week week = {
         .since_us = now_us - 7 * USEC_PER_DAY,
         .findings = {.found = 5, .fixed = 3, .wontfix = 1, .reopened = 1, .rejected = 2, .open = 2},
@@ -579,7 +583,9 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
                    .answers = {.audits = 165, .claimed = 41, .rejected = 2}},
         .spend = {.cost_usd = {460500000}, .calls = 171, .unpriced = 2},
         .open = open,
-        .open_count = OPEN};
+        .open_count = OPEN,
+        .forecasts = forecasts,
+        .forecast_count = COUNT_OF(forecasts)};
     AUTO_REPLY struct reply *reply = notice_weekly(&week, now_us);
     reply_text_all(reply, text, sizeof(text));
     golden_check_reply("weekly_digest", text, NULL);

@@ -385,6 +385,7 @@ static const struct live_row {
     {"monitoring.disk_alert", "monitoring: {disk_alert: 80%}\n", in_metrics, NULL},
     {"monitoring.memory_alert", "monitoring: {memory_alert: 80%}\n", in_metrics, NULL},
     {"monitoring.files_alert", "monitoring: {files_alert: 70%}\n", in_metrics, NULL},
+    {"monitoring.target", "monitoring: {target: 99%}\n", in_metrics, NULL},
     {"monitoring.predict_within", "monitoring: {predict_within: 2d}\n", in_metrics, NULL},
     {"monitoring.heartbeat_interval", NULL, NULL, "test_live_options.c another_heartbeat_is_made"},
     {"learning.enabled", "learning: {enabled: false}\n", in_learner, NULL},
