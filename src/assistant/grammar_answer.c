@@ -10,7 +10,6 @@
 #define TRADES_SHOWN 10
 #define TRADES_MOST  50                        /* of trading.trades */
 #define PREDICT      2                         /* in grammar_agents */
-#define ALL_FROM_US  (30 * 365 * USEC_PER_DAY) /* before any trade */
 
 /* ------------------------------------------------------------------ the answer */
 

@@ -13,8 +13,9 @@
 #include "assistant/grammar.h"
 #include "base/buf.h"
 
-#define WORDS_MAX 48
-#define WORD_SIZE 40
+#define WORDS_MAX   48
+#define ALL_FROM_US (30 * 365 * INT64_C(86400000000)) /* before any trade */
+#define WORD_SIZE   40
 
 /* ------------------------------------------------------------------ words */
 

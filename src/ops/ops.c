@@ -410,6 +410,11 @@ static int build_modules(struct ops *ops, struct err *err)
     return 0;
 }
 
+static const struct config *current_config(void *userdata)
+{
+    return ops_config(userdata);
+}
+
 static int build_commands(struct ops *ops, struct err *err)
 {
     ops->builtin = (struct builtin){.store = ops->store,
@@ -452,6 +457,11 @@ static int build_commands(struct ops *ops, struct err *err)
                                                       .busy = on_reload_busy,
                                                       .userdata = ops});
     reload_actions(ops->reload, ops->actions);
+    ops->measures = (struct measures){.helpers = ops->helpers,
+                                      .state_dir = ops->options.state_dir,
+                                      .config = current_config,
+                                      .userdata = ops};
+    measure_actions(&ops->measures, ops->actions);
     ops->backup = (struct backup_actions){.helpers = ops->helpers,
                                           .state_dir = ops->options.state_dir,
                                           .clock = ops->clock,

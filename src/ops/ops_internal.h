@@ -10,6 +10,7 @@
 #pragma once
 
 #include "assistant/ledger.h"
+#include "assistant/measure.h"
 #include "command/builtin.h"
 #include "command/runner.h"
 #include "config/config.h"
@@ -76,6 +77,7 @@ struct ops {
     struct backup_actions backup;
     struct outbox_actions outbox;
     struct cleanup_actions space;
+    struct measures measures;
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *notice_tick;
