@@ -645,6 +645,7 @@ static void show_versus(struct reply *r, struct json_out *data, const struct mea
 static void show_whys(struct reply *r, struct json_out *data, const struct measure_job *job)
 {
     static const char *const names[MEASURE_WHYS] = {"symbol", "exit", "side"};
+    static const char *const keys[MEASURE_WHYS] = {"by_symbol", "by_exit", "by_side"};
     const struct measure_sum *all = &job->whys[0]->all;
     if (job->measure == MEASURE_DRAWDOWN && !job->has_period) {
         const struct measure_result *e = job->result;
@@ -658,7 +659,7 @@ static void show_whys(struct reply *r, struct json_out *data, const struct measu
         sort(job->whys[i], job, job->measure == MEASURE_FEES ? MEASURE_FEES : MEASURE_PROFIT);
         show_groups(r, job->whys[i], job->measure == MEASURE_FEES ? MEASURE_FEES : MEASURE_PROFIT,
                     names[i], WHY_SHOWN);
-        add_groups_json(data, names[i], &(struct measure_query){.kind = MEASURE_OF_TRADES},
+        add_groups_json(data, keys[i], &(struct measure_query){.kind = MEASURE_OF_TRADES},
                         job->whys[i]);
     }
 }
@@ -693,6 +694,7 @@ void measure_show(const struct measure_job *job, struct reply *r)
     add_span(job, &job->query, job->has_period, &span);
     reply_title(r, TONE_PLAIN, "%s", title.data);
     reply_line(r, "%s", span.data);
+    json_out_object(&data, "measured");
     json_out_text(&data, "measure", measure_info(job->measure)->word);
     json_out_text(&data, "timezone", job->zone_name);
     add_part_json(&data, "result", &job->query, job->result);
@@ -712,5 +714,6 @@ void measure_show(const struct measure_job *job, struct reply *r)
     if (job->why) {
         show_whys(r, &data, job);
     }
+    json_out_end(&data);
     reply_protect(r);
 }

@@ -77,6 +77,12 @@ ask rule_add avoid "rsi > 70 and symbol == DOGE-USD" "too hot"
 ask rules
 ask rule_activate 1
 ask services
+for measure in summary accuracy slippage funding vetoes equity; do ask measure $measure; done
+ask measure profit by=symbol
+ask measure drawdown why=yes
+ask measure profit from=-1h versus_from=-2h versus_to=-1h
+ask measure trades versus_symbol=BTC-USD
+for measure in alerts audits cost uptime commands errors; do ask measure_ops $measure; done
 ask autofix
 ask plan restart checked
 ask logs checked
