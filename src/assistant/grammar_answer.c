@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define TRADES_SHOWN 10
-#define TRADES_MOST  50                        /* of trading.trades */
-#define PREDICT      2                         /* in grammar_agents */
+#define TRADES_MOST  50 /* of trading.trades */
+#define PREDICT      2  /* in grammar_agents */
 
 /* ------------------------------------------------------------------ the answer */
 

@@ -1,5 +1,6 @@
 #include "api_rig.h"
 
+#include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
@@ -231,6 +232,7 @@ int api_rig_setup(void **state)
     autofix_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
     learner_actions(NULL, f->actions);
+    measure_actions(NULL, f->actions);
     action_table_add(f->actions, ops_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;

@@ -3,6 +3,7 @@
 #include "../../../src/health/health_internal.h"
 #include "../../../src/ops/notice_reply.h"
 #include "alerts/alerts.h"
+#include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "deploy/deploy.h"
@@ -19,7 +20,10 @@
 #include "rigs/golden.h"
 #include "rigs/reply_text.h"
 #include "rigs/runner_rig.h"
+#include "store/equity_table.h"
 #include "store/learning_table.h"
+#include "store/sample_table.h"
+#include "store/trade_table.h"
 #include "store/trading.h"
 #include "trading/desk.h"
 
@@ -42,6 +46,7 @@ struct scene {
     struct auditor *auditor;
     struct reload *reload;
     struct backup_actions backup;
+    struct measures measures;
     struct snapshot *snapshot;
     struct shared shared;
     struct builtin builtin;
@@ -60,6 +65,11 @@ static void decorate(struct reply *reply, void *userdata)
 static const struct snapshot *read_snapshot(void *userdata)
 {
     return ((struct scene *)userdata)->snapshot;
+}
+
+static const struct config *read_config(void *config)
+{
+    return config;
 }
 
 static void on_apply(const struct config *before, const struct config *config, void *userdata)
@@ -198,6 +208,9 @@ static void open_commands(struct scene *s)
                                                        .store = s->rig.store,
                                                        .trading = s->trading});
     learner_actions(s->learner, s->actions);
+    s->measures = (struct measures){
+        .state_dir = s->rig.folder, .config = read_config, .userdata = &s->rig.config};
+    measure_actions(&s->measures, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options options = {.loop = s->rig.loop,
@@ -491,6 +504,56 @@ static void learnings_match_the_golden_files(void **state)
     check(s, "/learning 9", "learning_unknown");
 }
 
+/* Six hours of three symbols; every third trade lost. */
+static void add_trades(struct scene *s)
+{
+    static const char *const symbols[] = {"BTC-USD", "ETH-USD", "SOL-USD"};
+    int64_t now_us = clock_wall_us(&s->rig.clock.clock);
+    for (int i = 0; i < 12; i++) {
+        bool lost = i % 3 == 2;
+        struct trade trade = {.id = i + 1,
+                              .side = i % 2 == 0 ? SIDE_LONG : SIDE_SHORT,
+                              .qty = dec_from_double(0.5),
+                              .entry_price = dec_from_int(100),
+                              .exit_price = dec_from_int(lost ? 97 : 102),
+                              .pnl = dec_from_double(lost ? -1.75 : 0.85),
+                              .fees = dec_from_double(0.15),
+                              .opened_us = now_us - (13 - i) * USEC_PER_HOUR / 2,
+                              .closed_us = now_us - (12 - i) * USEC_PER_HOUR / 2};
+        assert_true(symbol_parse(str_c(symbols[i % 3]), &trade.symbol));
+        (void)str_copy(str_c(lost ? "stop" : "target"), trade.exit_reason,
+                       sizeof(trade.exit_reason));
+        assert_int_equal(trade_table_add(s->trading, &trade, NULL), 0);
+        const struct equity_point point = {.at_us = trade.closed_us,
+                                           .equity = dec_from_int(lost ? 9990 : 10000 + i)};
+        assert_int_equal(equity_table_add(s->trading, &point, NULL), 0);
+    }
+}
+
+static void measures_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    check(s, "/measure summary from=today", "measure_none");
+    add_trades(s);
+    check(s, "/measure summary from=-1d", "measure");
+    check(s, "/measure profit BTC-USD from=-3h versus_from=-6h versus_to=-3h", "measure_versus");
+    check(s, "/measure win_rate BTC-USD versus_symbol=SOL-USD", "measure_versus_symbol");
+    check(s, "/measure profit why=yes", "measure_why");
+    check(s, "/measure profit by=hour order=best", "measure_groups");
+    check(s, "/measure drawdown", "measure_drawdown");
+    check(s, "/measure streak last=5", "measure_streak");
+    check(s, "/measure drawdown SOL-USD", "measure_refused");
+    const struct service_sample samples[] = {
+        {.service = "demo", .at_us = clock_wall_us(&s->rig.clock.clock) - 180 * USEC_PER_SEC},
+        {.service = "demo",
+         .at_us = clock_wall_us(&s->rig.clock.clock) - 60 * USEC_PER_SEC,
+         .up = true}};
+    assert_int_equal(sample_table_add_all(s->rig.store, samples, 2, NULL), 0);
+    check(s, "/measure_ops uptime from=-1h", "measure_ops");
+    check(s, "/measure_ops errors from=-1h", "measure_errors");
+    check(s, "/measure_ops cost from=-1h", "measure_cost");
+}
+
 static void configurations_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -596,6 +659,7 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(learnings_match_the_golden_files),
+           SCENE_TEST(measures_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
            SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(rotations_match_the_golden_files),
            SCENE_TEST(backups_match_the_golden_files))

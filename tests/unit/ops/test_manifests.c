@@ -1,5 +1,6 @@
 /* The manifests that are part of the program, with the actions of all modules. */
 #include "alerts/alerts.h"
+#include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "command/builtin.h"
@@ -36,6 +37,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     cleanup_actions_add(NULL, table);
     auditor_actions(NULL, table);
     learner_actions(NULL, table);
+    measure_actions(NULL, table);
     return table;
 }
 
