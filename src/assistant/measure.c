@@ -99,7 +99,7 @@ static int check_fit(const struct measure_job *job, struct err *err)
                       : q->last > 0 && !info->trades             ? "last"
                                                                  : NULL;
     if (odd != NULL) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: the %s do not have one", odd,
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: the %s cannot be narrowed by it", odd,
                        info->title);
     }
     if (job->has_versus && q->by != MEASURE_BY_NONE) {
