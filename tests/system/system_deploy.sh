@@ -148,6 +148,7 @@ tap_check "no signature of a URL is shown or stored" sh -c "! grep -rqE 'key-app
 tap_check "but which URL it was" sh -c "cat state/ops.db* | grep -aq 'app-1.1.tar.gz?X-Sig=\*\*\*'"
 from app-1.1.tar.gz
 tap_check "the newest is deployed" ask deploy app steady=100ms --yes
+tap_check "the reply says nothing of the colours that it has not" lacks out idle
 tap_check "the link leads to the newest" test "$(current)" = releases/1.1
 tap_check "no token is shown or stored" sh -c "! grep -rq nightly-token log state out"
 

@@ -174,8 +174,14 @@ if [ "${ONLY:-}" = load ]; then
     tap_end
 fi
 refused() { ! ask --yes deploy pair "$1" within=2s steady=500ms; }
-tap_check "a release that is not healthy is refused" refused 1.2
-tap_check "the reply says why" contains "$WORK/out" "HTTP 500"
+in_it /usr/local/bin/nightdesk do --yes deploy pair 1.2 within=2s steady=500ms > "$WORK/unhealthy" 2>&1 &
+first=$!
+sleep 1
+ask --yes rollback pair
+tap_check "a second operator is refused meanwhile" contains "$WORK/out" COMMAND_LOCKED
+wait $first
+tap_check "a release that is not healthy is refused" test $? -ne 0
+tap_check "the reply says why" contains "$WORK/unhealthy" "HTTP 500"
 tap_check "a release that does not start is refused" refused 1.3
 tap_check "the reply has its log" contains "$WORK/out" "no model in release broken-1.3"
 tap_check "what was live was never touched" test "$pid" = "$(in_it systemctl show --value -p MainPID pair@18091)"
