@@ -248,6 +248,15 @@ $(B)/watch_incidents: $(B)/tests/watch/watch_incidents.o $(B)/tests/watch/machin
 watch-bench: build systems $(B)/watch_incidents ## what the night watch reports and fixes of 200 scripted incidents, and how fast it is
 	@sh tests/watch/watch_bench.sh $(B)
 
+# tests/learning/learn_bench.c: what the learner proposes in markets of noise, and in planted ones.
+$(B)/learn_bench: $(B)/tests/learning/learn_bench.o $(B)/tests/fakes.a \
+                  $(foreach r,$(call module_closure,learning),$(call module_objects,$(r))) \
+                  $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+.PHONY: learn-bench
+learn-bench: $(B)/learn_bench ## what is proposed in 200 markets of noise and in 50 with a planted regularity
+	@$(B)/learn_bench
+
 .PHONY: audit-bench
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers
 	@$(B)/audit_faults | grep -v '^ok ' && $(B)/audit_answers
@@ -393,7 +402,7 @@ UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults $(BUILD)/release/watch_incidents
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults $(BUILD)/release/watch_incidents $(BUILD)/release/learn_bench
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -405,6 +414,7 @@ test-with-deps:
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
+	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \

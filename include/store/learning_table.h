@@ -104,6 +104,9 @@ int learning_table_each(struct ops_store *store, learning_pattern_fn fn, void *u
 /* The ids of those whose rule is wanted or in use: confirmed, testing, active, retiring. Returns
  * the number. */
 int learning_table_live(struct ops_store *store, int64_t *ret_ids, size_t max, struct err *err);
+/* The patterns of those whose rule was proposed, or will be; returns the number. */
+int learning_table_settled(struct ops_store *store, char (*ret)[CONDITION_TEXT_SIZE], size_t max,
+                           struct err *err);
 /* Those that wait for more cases although this study, a later one, has not found them again are
  * only observed from now on. */
 int learning_table_end_waiting(struct ops_store *store, int64_t review_id, int64_t now_us,

@@ -32,6 +32,7 @@ struct reading {
     struct history_look look;
     int64_t studied_id; /* the newest trade that a study has seen; 0: there was none */
     struct study_options options;
+    struct study_known known;
     struct history_cases cases;
     struct study *found;
     int rc;
@@ -140,11 +141,18 @@ static void take(struct learner *l, struct reading *reading)
     }
 }
 
+static void begin(struct learner *l, bool study);
+
 static void reading_done(void *data, void *userdata)
 {
     struct learner *l = userdata;
+    struct reading *reading = data;
     l->job = NULL;
-    take(l, data);
+    take(l, reading);
+    if (reading->rc == 0 && reading->look.more && l->look && l->o.config->learning_enabled) {
+        l->look = false;
+        begin(l, false); /* many: at once, a few for each turn of the loop */
+    }
 }
 
 static int prepare(struct learner *l, struct reading *reading, struct err *err)
@@ -153,9 +161,14 @@ static int prepare(struct learner *l, struct reading *reading, struct err *err)
     struct learning_review last;
     int rc = learning_table_last_review(l->o.store, &last, err);
     reading->studied_id = reading->look.studied_id = last.last_trade_id;
-    reading->options = (struct study_options){.level = study_level(last.id + 1),
+    reading->options = (struct study_options){.known = &reading->known,
+                                              .level = study_level(last.id + 1),
                                               .min_formed = config->learning_min_matches,
                                               .min_held = config->learning_min_matches / 2};
+    if (rc >= 0 && reading->study) {
+        rc = learning_table_settled(l->o.store, reading->known.patterns, STUDY_KNOWN_MAX, err);
+        reading->known.count = rc < 0 ? 0 : rc;
+    }
     return rc < 0 ? rc
                   : learner_mark(l, &reading->look.after_id, &reading->look.after_closed_us, err);
 }

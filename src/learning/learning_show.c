@@ -137,8 +137,9 @@ static void add_figures(const struct learner *learner, struct reply *r, const st
     add_part(r, "Formed on", &l->formed);
     add_part(r, "Held out", &l->held);
     if (learning_table_get_review(learner->o.store, l->review_id, &review, &err) == 0) {
-        reply_para(r, "Study {}: {} tests tried, {} survived; each part had to reach p {}",
+        reply_para(r, "Study {}: {} tests tried, {} survived p {}; held out p {} was needed",
                    cell_count(review.id), cell_count(review.tried), cell_count(review.survivors),
+                   cell_number_auto(STUDY_FORMED_LEVEL, false),
                    cell_number_auto(review.level, false));
     }
 }

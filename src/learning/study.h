@@ -12,18 +12,25 @@
  *   2. Every condition of the grammar (candidate.h), as something to avoid and as something to
  *      favour, is tested on the forming part: Fisher's exact test of its wins against all others.
  *      Holm's correction covers all of them. One survives if its corrected p-value is at most
- *      `level` and its trades lost money (favour: made money) in sum. Of survivors that are mostly
- *      the same trades the one with the smallest p-value is kept.
+ *      STUDY_FORMED_LEVEL and its trades lost money (favour: made money) in sum. A further survivor
+ * has to stand without the trades of those before it: the same trades again, or simply all others,
+ *      are no second finding. Its figures are those without these trades. The same holds for the
+ *      patterns of rules that were proposed before.
  *   3. The survivors are tested the same way on the held-out part, which had no say in choosing
- *      them; Holm's correction covers all survivors. Those that pass are confirmed.
+ *      them; Holm's correction covers all survivors. Those that reach `level` are confirmed.
  * So both parts must show it, each after its correction. Holm and not Benjamini-Hochberg: a rule of
  * noise costs trades for ever, so the chance of even one is bounded, not the share of them. Holm
  * needs no assumption about how the tests depend on each other, and these overlap.
- * A study is repeated while trades come in. study_level gives the r-th one 6 / (pi r)^2 of 5 %, and
- * these sum to 5 %: looking again and again does not add up to a find (alpha spending; Lan and
- * DeMets 1983). The held-out part of each study are trades that no earlier one has seen.
- * Limits: the tests take trades as exchangeable. Trades that are open at the same time, or losses
- * that come in clusters, make p-values too small; the held-out part, which is later, is the guard.
+ * A study is repeated while trades come in. study_level gives the r-th one 1 / (r (r + 1)) of 5 %,
+ * and these sum to 5 %: looking again and again does not add up to a find (alpha spending; Lan and
+ * DeMets 1983). The held-out part of each study are trades that no earlier one has seen, so the
+ * chance that anything is ever proposed in a market of noise is at most 5 %, and about a twentieth
+ * of that since the forming part has to show it as well.
+ * Wins that come in clusters (trades of one hour that end alike) prove less than as many trades
+ * drawn alone: what survives is tested with the counts divided by the design effect, which is
+ * measured by shifting the wins against the matches.
+ * Limits: what is the same over months, such as a long rising market, still looks like a property
+ * of trades; a pattern may end the day after it was confirmed, so rules are followed by shadow.
  * Private to this module. Thread: any (pure; allocates).
  */
 #pragma once
@@ -38,7 +45,9 @@
 
 #define STUDY_CASES_MAX    20000 /* the newest are studied */
 #define STUDY_SURVIVORS    6
-#define STUDY_WEAK         4    /* shown, though the correction says that they may be chance */
+#define STUDY_WEAK         4 /* shown, though the correction says that they may be chance */
+#define STUDY_FORMED_LEVEL 0.05
+#define STUDY_KNOWN_MAX    64
 #define STUDY_WEAK_P       0.01 /* without correction */
 #define STUDY_EVIDENCE_MAX 12
 
@@ -63,9 +72,16 @@ struct study_case {
 /* The values as the engine had them for a rule; what a decision does not store is NaN. */
 void study_values(const struct study_case *c, struct condition_values *ret);
 
+/* Patterns that a rule was proposed for: their trades are explained, and say nothing new. */
+struct study_known {
+    int count;
+    char patterns[STUDY_KNOWN_MAX][CONDITION_TEXT_SIZE];
+};
+
 struct study_options {
-    size_t held_from; /* index of the first held-out case */
-    double level;
+    const struct study_known *known; /* NULL: none */
+    size_t held_from;                /* index of the first held-out case */
+    double level;                    /* of the held-out part */
     int64_t min_formed; /* matching cases needed to be tried at all, and as many others */
     int64_t min_held;   /* matching cases needed to be confirmed */
 };

@@ -211,6 +211,23 @@ int learning_table_live(struct ops_store *store, int64_t *ret_ids, size_t max, s
     return rc < 0 ? rc : (int)n;
 }
 
+int learning_table_settled(struct ops_store *store, char (*ret)[CONDITION_TEXT_SIZE], size_t max,
+                           struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT pattern FROM learnings WHERE pattern <> '' AND (rule_id <> 0"
+                      " OR outcome = 'confirmed') ORDER BY id DESC LIMIT ?",
+                      DB_VALUES(DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        row_text(&row, ret[n++], CONDITION_TEXT_SIZE);
+        rc = row_check(&row, "learnings", 0, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
 int learning_table_end_waiting(struct ops_store *store, int64_t review_id, int64_t now_us,
                                struct err *err)
 {

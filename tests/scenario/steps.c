@@ -485,6 +485,27 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "the result is: %s", got.data);
 }
 
+/* {db: trading, sql: "…"}: changes a database while the daemon does not run. */
+static bool do_change(struct scene *s, const struct yaml_node *step)
+{
+    struct err err = {0};
+    const char *sql = yaml_text(yaml_get(step, "sql")).ptr;
+    if (str_equal_c(yaml_text(yaml_get(step, "db")), "trading")) {
+        struct trading_store *store = NULL;
+        if (trading_store_open(s->dir, TRADING_STORE_WRITE, &store, &err) == 0) {
+            (void)db_exec(store->db, sql, &err);
+        }
+        trading_store_free(store);
+    } else {
+        struct ops_store *store = NULL;
+        if (ops_store_open(s->dir, OPS_STORE_WRITE, &store, &err) == 0) {
+            (void)db_exec(store->db, sql, &err);
+        }
+        ops_store_free(store);
+    }
+    return err.id == ERR_NONE || scene_fail(s, "%s: %s", err_info(err.id)->code, err.context);
+}
+
 /* Sets the time of the file that shows when the last process ended. */
 static void age_alive(struct scene *s, int64_t seconds)
 {
@@ -648,7 +669,7 @@ static const struct {
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
     {"menu", do_menu},     {"later", do_later},       {"logged", do_logged},
-    {"revoke", do_revoke},
+    {"revoke", do_revoke}, {"change", do_change},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

@@ -101,6 +101,7 @@ static void levels_of_all_studies_sum_to_five_per_cent(void **state)
         sum += study_level(r);
     }
     assert_true(sum < 0.05 && sum > 0.0499);
+    assert_true(fabs(study_level(1) - 0.025) < 1e-12);
 }
 
 #define CASES 900
@@ -152,7 +153,7 @@ static void a_planted_rule_is_confirmed(void **state)
         assert_non_null(f);
         assert_string_equal(f->condition, market_planted(&market));
         assert_int_equal(f->effect, RULE_AVOID);
-        assert_true(f->formed.p <= study->level && f->held.p <= study->level);
+        assert_true(f->formed.p <= STUDY_FORMED_LEVEL && f->held.p <= study->level);
         assert_true(f->evidence_count == STUDY_EVIDENCE_MAX &&
                     f->evidence[0] < f->evidence[STUDY_EVIDENCE_MAX - 1]);
     }

@@ -462,7 +462,7 @@ static void learnings_match_the_golden_files(void **state)
                                            .tried = 174,
                                            .survivors = 2,
                                            .confirmed = 1,
-                                           .level = 0.0304};
+                                           .level = 0.025};
     const struct learning found = {.pattern = "symbol == SOL-USD and side == short",
                                    .effect = RULE_AVOID,
                                    .text =
