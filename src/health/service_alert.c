@@ -501,6 +501,7 @@ static void settle_up(struct service *service)
         /* alerted is true after our start, as the last process may have left the alert open. */
         if (service->alerted) {
             resolve_recovered(service, was_flapping);
+            service->past = 0; /* what that alert was about counts for no other one */
         }
         service->failing_since_us = 0;
     }

@@ -254,6 +254,26 @@ static void so_many_of_the_last_checks_raise_an_alert(void **state)
     }
 }
 
+/* The failures of an alert that is over do not make a blip the next one. */
+static void an_alert_that_is_over_does_not_count_again(void **state)
+{
+    (void)state;
+    struct stage *s = started(
+        "services: {web: {url: 'http://h', flapping_after: 16, alert_within: 8}}\n", 10 * MINUTES);
+    see(s, "FFF");
+    assert_true(is_open(s, "web"));
+    see(s, "O");
+    loop_advance(s->loop, 31 * SECONDS); /* one more check */
+    assert_false(is_open(s, "web"));
+    see(s, "F");
+    assert_false(is_open(s, "web"));
+    see(s, "OF"); /* its own do */
+    assert_false(is_open(s, "web"));
+    see(s, "F");
+    assert_true(is_open(s, "web"));
+    close_stage(s);
+}
+
 /* 20 s up, 20 s down: one alert, which stays open until the service is steady. */
 static void flapping_is_one_alert(void **state)
 {
@@ -568,6 +588,7 @@ static void a_restart_forgets_no_call(void **state)
 UNIT_GROUP(health_service, cmocka_unit_test(a_failure_is_confirmed_quickly),
            cmocka_unit_test(a_blip_raises_no_alert), cmocka_unit_test(flapping_is_one_alert),
            cmocka_unit_test(so_many_of_the_last_checks_raise_an_alert),
+           cmocka_unit_test(an_alert_that_is_over_does_not_count_again),
            cmocka_unit_test(restarts_that_no_check_saw_are_flapping),
            cmocka_unit_test(a_slow_start_is_no_failure),
            cmocka_unit_test(a_crash_loop_is_not_starting),
