@@ -18,6 +18,9 @@ bool match_signed(const struct prose *p, int figure, const struct proof_value *v
 bool match_is_named(const struct prose *p, int figure, const struct proof_value *value);
 /* Whether a part of the key has the same stem as the word: "losses" and "losing". */
 bool match_key_has(struct str key, struct str word);
+/* Whether the word is a step of the value's pointer, has the stem of a part of one, or is the asset
+ * of a row ("BTC" of "BTC-USD"). */
+bool match_names(const struct proof_value *value, struct str word);
 /* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */
 bool match_mentions(struct str sentence, struct str row);
 /* Whether the figure is a part of the one behind it: "4 of 7". */

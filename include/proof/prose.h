@@ -11,9 +11,9 @@
  * · twelve · twenty-three · a dozen · half · two thirds · a quarter of · doubled · threefold · none
  * · never · no trades · all trades · always. A word with a digit in it ("1INCH", "trade-17", "p99")
  * is a name, and so is a JSON Pointer. "first", "second", "once" and "one" as a pronoun ("one of",
- * "no one") are no figures. A figure in other digits than 0 to 9, and a vague one ("dozens"), is
- * unreadable. Always true: figures are in the order of the text, and refer to it; it must outlive
- * them. Thread: any.
+ * "no one") are no figures. A figure in other digits than 0 to 9, a vague one ("dozens"), and a
+ * number word of another language ("zwei") are unreadable. Always true: figures are in the order of
+ * the text, and refer to it; it must outlive them. Thread: any.
  */
 #pragma once
 
@@ -76,6 +76,12 @@ bool prose_read(struct prose *prose, struct str text);
 
 /* The second part of prose_read: the figures of the tokens. False: too many. */
 bool prose_figures(struct prose *prose);
+
+/* Whether the word is a number in German, French, Spanish, Italian, Portuguese or Dutch, which is
+ * unreadable, and no English word as well. */
+bool prose_is_foreign_number(struct str word);
+/* False: it is in another language, of which number words are not known. */
+bool prose_is_english(const struct prose *prose);
 
 /* Whether one of the words (ended by NULL) is among the tokens from first - before to last + after,
  * in the same sentence, without another figure in between. */

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "proof/arithmetic.h"
+#include "proof/compare.h"
 #include "proof/match.h"
 #include "proof/pointer.h"
 #include "report/rate.h"
@@ -213,6 +214,34 @@ static bool misstates_setting(const struct claim *c, const struct prose *p, int 
     return false;
 }
 
+/* "a drawdown of 6 % is above its limit" while the limit is 8 %. */
+static bool misses_limit(const struct claim *c, const struct prose *p, int i)
+{
+    static const char *const limits[] = {"limit", "maximum", "max", "threshold", "minimum", NULL};
+    static const char *const above[] = {"above", "over", "exceeds", "exceeded", "beyond", NULL};
+    static const char *const below[] = {"below", "under", NULL};
+    static const char *const negations[] = {"not", "never", "no", NULL};
+    const struct prose_figure *f = &p->figures[i];
+    const struct prose_near near = {0, 6};
+    bool up = prose_is_near(p, i, near, above), down = prose_is_near(p, i, near, below);
+    bool any = false, fits = false;
+    if (f->kind != PROSE_NUMBER || up == down || !prose_is_near(p, i, near, limits) ||
+        prose_is_near(p, i, near, negations)) {
+        return false;
+    }
+    double shown = (f->sign < 0 ? -1 : 1) * f->shown.value *
+                   (f->shown.unit.scale == 0 ? 1 : f->shown.unit.scale);
+    for (int k = 0; k < c->proof->setting_count; k++) {
+        const struct proof_value *v = &c->proof->settings[k];
+        if (v->unit.dimension == f->shown.unit.dimension && is_named_setting(p, i, v)) {
+            double limit = v->value * (v->unit.scale == 0 ? 1 : v->unit.scale);
+            any = true;
+            fits |= up ? shown > limit : shown < limit;
+        }
+    }
+    return any && !fits;
+}
+
 static bool is_harmless(const struct claim *c, const struct prose *p, int i)
 {
     static const char *const interval[] = {"interval", "intervals", "confidence", "CI", NULL};
@@ -235,7 +264,7 @@ static bool is_harmless(const struct claim *c, const struct prose *p, int i)
         return true;
     }
     if (f->shown.unit.dimension == DIMENSION_PCT && f->shown.value == 95 &&
-        prose_in_sentence(p, i, interval)) {
+        prose_is_near(p, i, (struct prose_near){3, 2}, interval)) {
         return true;
     }
     bool few = f->first >= 2 && str_equal_c(p->tokens[f->first - 1].text, "<") &&
@@ -404,6 +433,11 @@ static bool check_text(const struct claim *c, struct prose *p, const char *text,
                        "the %s is too long, or not in Latin letters, to check its figures", where);
         return false;
     }
+    if (!prose_is_english(p)) {
+        (void)snprintf(ret->reason, sizeof(ret->reason),
+                       "the %s is not in English: its number words cannot be checked", where);
+        return false;
+    }
     struct arithmetic result = {0};
     for (int i = 0; i < p->figure_count; i++) {
         const struct prose_figure *f = &p->figures[i];
@@ -411,13 +445,16 @@ static bool check_text(const struct claim *c, struct prose *p, const char *text,
         bool advice = f->is_word && f->shown.value == 0 &&
                       (f->kind == PROSE_NUMBER || f->kind == PROSE_ALL) &&
                       strcmp(where, "recommendation") == 0;
-        if (!advice && !is_proven(c, p, i, &result) && !is_quoted(c, p, i)) {
+        bool wrong = compare_is_wrong(p, i) || misses_limit(c, p, i);
+        if (!advice && (wrong || !is_proven(c, p, i, &result)) && !is_quoted(c, p, i)) {
             struct str last = p->tokens[f->last].text;
             const char *from = p->tokens[f->first].text.ptr;
             char shown[64];
             str_cut(str_n(from, (size_t)(last.ptr + last.len - from)), shown, sizeof(shown));
             (void)snprintf(ret->reason, sizeof(ret->reason),
-                           "\"%s\" in the %s is not among its evidence", shown, where);
+                           wrong ? "\"%s\" in the %s is compared the wrong way round"
+                                 : "\"%s\" in the %s is not among its evidence",
+                           shown, where);
             return false;
         }
         ret->few |= result.few;

@@ -19,8 +19,10 @@
  *   number of cited rows of one table ("the two codes").
  * "All", "every" and "always" need a share of all or nothing, a zero, or a count that is there
  * twice. In a recommendation, "never" and "always" are advice and claim nothing.
- * A text with more figures than can be read, or in other letters than Latin, is refused.
- * Thread: any.
+ * Words must fit the figures: "6 % is above 8 %", "rose from 40 to 30", "above its limit" while it
+ * is not, "twice as many stops as targets" of the reverse, and "the veto rate is 65 %" where that
+ * is the win rate are refused (compare.h, match.h). A text with more figures than can be read, in
+ * other letters than Latin, or in another language than English is refused. Thread: any.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "proof/arithmetic.h"
 
 #include "base/check.h"
+#include "proof/compare.h"
 #include "report/rate.h"
 
 #include <math.h>
@@ -175,9 +176,12 @@ static bool evaluate(const struct proof *proof, const struct prose *p, int i, st
     return any && !sum.is_constant;
 }
 
-/* Whether a result of this dimension can be shown as the figure is. */
+/* Whether a result of this dimension can be shown as the figure is. A count is never negative. */
 static bool shows_term(const struct prose_figure *f, struct term term)
 {
+    if (term.dimension == DIMENSION_NONE && term.value < 0 && f->sign >= 0) {
+        return false;
+    }
     switch (f->shown.unit.dimension) {
     case DIMENSION_NONE:
         return shows(f, term.value);
@@ -367,6 +371,29 @@ static unsigned relations_of(const struct prose *p, int i)
     return found;
 }
 
+/* Whether words such as "higher" or "halved" fit the order of the operands. */
+static bool is_in_order(const struct prose *p, int i, enum relation relation,
+                        const struct proof_value *a, const struct proof_value *b)
+{
+    double x = base_of(a), y = base_of(b);
+    enum compare_direction direction = COMPARE_NONE;
+    switch (relation) {
+    case RELATION_SUM:
+    case RELATION_SHARE:
+    case RELATION_PER:
+        return true;
+    case RELATION_DIFFERENCE:
+        direction = compare_direction(p, i, (struct prose_near){3, 2});
+        return direction == COMPARE_NONE ||
+               ((direction == COMPARE_UP ? x >= y : x <= y) && !compare_is_reversed(p, i, a, b));
+    case RELATION_RISE:
+    case RELATION_FALL:
+    case RELATION_FACTOR:
+        return !compare_is_reversed(p, i, a, b);
+    }
+    return true;
+}
+
 bool arithmetic_is_related(const struct proof *proof, const struct prose *p, int i,
                            struct arithmetic *ret)
 {
@@ -379,7 +406,8 @@ bool arithmetic_is_related(const struct proof *proof, const struct prose *p, int
             for (int r = RELATION_SUM; r <= RELATION_PER; r++) {
                 bool signed_so = f->sign == 0 || r == (f->sign < 0 ? RELATION_FALL : RELATION_RISE);
                 if (a == b || (relations & 1u << r) == 0 || !signed_so ||
-                    !relates(f, (enum relation)r, values[a], values[b])) {
+                    !relates(f, (enum relation)r, values[a], values[b]) ||
+                    !is_in_order(p, i, (enum relation)r, values[a], values[b])) {
                     continue;
                 }
                 ret->how = relation_name((enum relation)r);

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROW_SIZE 64
+#define WORDS_NEAR 6
+#define ROW_SIZE   64
 
 /* ------------------------------------------------------------------ signs */
 
@@ -78,6 +79,24 @@ bool match_key_has(struct str step, struct str word)
     return false;
 }
 
+bool match_names(const struct proof_value *v, struct str word)
+{
+    struct str rest = str_c(v->pointer), step, asset;
+    char name[ROW_SIZE];
+    struct unit unit;
+    if (word.len < 3 || unit_read(word, &unit) || !str_copy(word, name, sizeof(name))) {
+        return false;
+    }
+    while (str_split(&rest, '/', &step)) {
+        struct str row = step;
+        if (match_key_has(step, word) || str_equal_nocase(step, name) ||
+            (str_split(&row, '-', &asset) && str_equal_nocase(asset, name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the value counts what the word names: by its key, or the key above a mere "count". */
 static bool counts(const struct proof_value *v, struct str word)
 {
@@ -133,6 +152,12 @@ static bool ends_with(const struct proof_value *v, const char *step)
     return strcmp(strrchr(v->pointer, '/') + 1, step) == 0;
 }
 
+static bool is_rate_part(const struct proof_value *v)
+{
+    return ends_with(v, "k") || ends_with(v, "n") || ends_with(v, "pct") ||
+           ends_with(v, "low_pct") || ends_with(v, "high_pct");
+}
+
 /* "4 of 7" and "4 out of 7": the figure is a part of the one behind it. */
 bool match_is_part(const struct prose *p, int i)
 {
@@ -157,15 +182,33 @@ static bool is_equated(const struct prose *p, int i, const char *letter)
            str_equal_c(p->tokens[first - 2].text, letter);
 }
 
+static bool is_other_bound(const struct proof *proof, const struct prose *p, int i,
+                           const struct proof_value *bound)
+{
+    size_t len = (size_t)(strrchr(bound->pointer, '/') - bound->pointer);
+    const char *other = ends_with(bound, "low_pct") ? "high_pct" : "low_pct";
+    for (int k = 0; k < proof->count && i >= 0 && i < p->figure_count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        if (ends_with(v, other) && strncmp(v->pointer, bound->pointer, len) == 0 &&
+            match_signed(p, i, v)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The other parts of a cited rate are its own only where the words say so: "4 of 7", "n = 7", "over
  * 7 trades", "(95 % interval 64 to 81 %)". */
-static bool is_said_part(const struct prose *p, int i, const struct proof_value *v)
+static bool is_said_part(const struct proof *proof, const struct prose *p, int i,
+                         const struct proof_value *v)
 {
     static const char *const interval[] = {"interval", "intervals", "confidence",
                                            "bounds",   "bound",     NULL};
     static const char *const size[] = {"of", "over", "out", "among", NULL};
     if (ends_with(v, "low_pct") || ends_with(v, "high_pct")) {
-        return prose_in_sentence(p, i, interval);
+        int other = ends_with(v, "low_pct") ? i + 1 : i - 1;
+        return prose_is_near(p, i, (struct prose_near){3, 0}, interval) ||
+               (prose_in_sentence(p, i, interval) && is_other_bound(proof, p, other, v));
     }
     if (ends_with(v, "k")) {
         return match_is_part(p, i) || is_equated(p, i, "k");
@@ -221,6 +264,59 @@ static bool is_of_other_row(const struct proof *proof, const struct prose *p, in
     return false;
 }
 
+/* Whether the words from a token on, up to the next figure or mark, name one value and not the
+ * other. */
+static bool words_name(const struct prose *p, int i, int step, const struct proof_value *v,
+                       const struct proof_value *other)
+{
+    static const char *const ends[] = {"and", "but", "while", "against", "vs", "than",
+                                       "or",  "as",  ",",     ";",       ":",  NULL};
+    const struct prose_figure *f = &p->figures[i];
+    int sentence = p->tokens[f->first].sentence;
+    int at = step < 0 ? f->first - 1 : f->last + 1;
+    for (int n = 0; n < WORDS_NEAR && at >= 0 && at < p->token_count; n++, at += step) {
+        const struct prose_token *t = &p->tokens[at];
+        bool end = t->sentence != sentence || t->kind == PROSE_DIGITS;
+        for (const char *const *word = ends; *word != NULL; word++) {
+            end |= str_equal_nocase(t->text, *word);
+        }
+        if (end) {
+            return false;
+        }
+        if (match_names(v, t->text) && !match_names(other, t->text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether both are parts of one rate. */
+static bool same_rate(const struct proof_value *a, const struct proof_value *b)
+{
+    size_t len = (size_t)(strrchr(a->pointer, '/') - a->pointer);
+    return is_rate_part(a) && is_rate_part(b) && strncmp(a->pointer, b->pointer, len) == 0 &&
+           b->pointer[len] == '/' && strchr(b->pointer + len + 1, '/') == NULL;
+}
+
+/* Whether the words beside the figure name another cited value that it could be of, and none names
+ * this one: "the veto rate is 65 %" is not /win_loss/win_rate. */
+static bool is_called_other(const struct proof *proof, const struct prose *p, int i,
+                            const struct proof_value *v)
+{
+    static const char *const from[] = {"from", NULL};
+    bool was = prose_is_near(p, i, (struct prose_near){1, 0}, from); /* "equity rose from 9" */
+    bool counted = p->figures[i].noun.len > 0 && match_is_named(p, i, v);
+    for (int k = 0; k < proof->evidence_count && !was && !counted; k++) {
+        const struct proof_value *other = &proof->values[k];
+        if (other != v && !same_rate(v, other) && other->unit.dimension == v->unit.dimension &&
+            (words_name(p, i, -1, other, v) || words_name(p, i, 1, other, v)) &&
+            !words_name(p, i, -1, v, other) && !words_name(p, i, 1, v, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The index of the value that the figure states, from `from` on; -1: none. */
 static int find_value(const struct proof *proof, const struct prose *p, int i, int from)
 {
@@ -231,13 +327,13 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
     }
     for (int k = from; k < proof->count; k++) {
         const struct proof_value *v = &proof->values[k];
-        bool open = k < proof->evidence_count || is_said_part(p, i, v);
+        bool open = k < proof->evidence_count || is_said_part(proof, p, i, v);
         if ((is_equated(p, i, "n") && !ends_with(v, "n")) ||
             (is_equated(p, i, "k") && !ends_with(v, "k"))) {
             continue;
         }
         if (open && (!named || match_is_named(p, i, v)) && match_signed(p, i, v) &&
-            !is_of_other_row(proof, p, i, v)) {
+            !is_of_other_row(proof, p, i, v) && !is_called_other(proof, p, i, v)) {
             return k;
         }
     }

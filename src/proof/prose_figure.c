@@ -717,7 +717,7 @@ static bool read_word(struct prose *p, int at, int *ret_next)
         f.kind = PROSE_UNREADABLE;
         return add(p, f) != NULL;
     }
-    if (is_any(p, at, vague)) {
+    if (is_any(p, at, vague) || prose_is_foreign_number(f.text)) {
         f.kind = PROSE_UNREADABLE;
         return add(p, f) != NULL;
     }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "facts.h"
 #include "proof/arithmetic.h"
+#include "proof/compare.h"
 #include "proof/match.h"
 
 #include <math.h>
@@ -517,6 +518,9 @@ bool text_proof_check(struct text_proof *proof, struct str text)
         }
         if (open[i]) {
             derive(proof->facts, p, found, i, scratch, &figures[i]);
+        }
+        if (compare_is_wrong(p, i)) { /* "6 is above 8": what it says is not so */
+            set(&figures[i], TEXT_UNVERIFIED, "");
         }
         proof->figures[proof->count++] = figures[i];
         count(proof, figures[i].standing);

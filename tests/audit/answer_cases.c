@@ -12,6 +12,8 @@
 #define VETOES   "/decisions/veto_rate/pct=73.21"
 #define DRAWDOWN "/account/drawdown_pct=6.25"
 #define TRADE_17 "/trades/recent/trade-17/pnl_usd=-63.9"
+#define EQUITY   "/account/equity_usd=10157.25; /account/start_usd=10000"
+#define EXITS    "/trades/by_exit/target/count=24; /trades/by_exit/stop/count=12"
 
 #define RIGHT(name, subject, evidence, description)                                  \
     {                                                                                \
@@ -262,6 +264,21 @@ const struct answer_case answer_cases[] = {
      "Never raise the size before this is understood; do nothing else."},
     RIGHT("no longer", NULL, NET, "This is no longer a matter of chance."),
 
+    /* ---- right: compared as it is */
+    RIGHT("below a limit", NULL, DRAWDOWN, "The drawdown of 6.25 % is below the maximum of 8 %."),
+    RIGHT("below a limit without a figure", NULL, DRAWDOWN,
+          "The drawdown of 6.25 % is below its limit."),
+    RIGHT("not above", NULL, DRAWDOWN, "The drawdown of 6.25 % is not above the maximum of 8 %."),
+    RIGHT("a rise", NULL, EQUITY, "Equity rose from 10,000 USD to 10,157.25 USD."),
+    RIGHT("a rise in per cent", NULL, EQUITY, "Equity rose by 1.57 %."),
+    RIGHT("up from", NULL, EQUITY, "Equity is 10,157.25 USD, up from 10,000 USD."),
+    RIGHT("two rates", NULL, WIN_RATE "; " VETOES,
+          "The win rate is 65 % and the veto rate 73.21 %."),
+    RIGHT("two rates, named behind", NULL, WIN_RATE "; " VETOES,
+          "73.21 % of the entries are vetoed and 65 % of the trades win."),
+    RIGHT("half as many", NULL, EXITS, "Stops are hit half as often as targets."),
+    RIGHT("fewer than", NULL, EXITS, "12 stops are fewer than the 24 targets."),
+
     /* ---- wrong: the cited figure */
     WRONG("a digit off", NULL, "/trades/net_usd=158.25", "The result is odd."),
     WRONG("the last digit off", NULL, "/trades/net_usd=157.26", "The result is odd."),
@@ -285,6 +302,39 @@ const struct answer_case answer_cases[] = {
     WRONG("another subject", "trade-18", TRADE_17, "It lost."),
     WRONG("an invented subject", "trade-99", TRADE_17, "It lost."),
     WRONG("a subject from outside", "99 losses", NET, "It lost."),
+    /* ---- wrong: compared the wrong way round, true figures exchanged */
+    WRONG("above a limit", NULL, DRAWDOWN, "The drawdown of 6.25 % is above the maximum of 8 %."),
+    WRONG("above a limit without a figure", NULL, DRAWDOWN,
+          "The drawdown of 6.25 % is above its limit."),
+    WRONG("exceeds", NULL, DRAWDOWN, "The drawdown of 6.25 % exceeds the maximum of 8 %."),
+    WRONG("not below", NULL, DRAWDOWN, "The drawdown of 6.25 % is not below the maximum of 8 %."),
+    WRONG("a fall that is a rise", NULL, EQUITY, "Equity fell from 10,000 USD to 10,157.25 USD."),
+    WRONG("a rise backwards", NULL, EQUITY, "Equity rose from 10,157.25 USD to 10,000 USD."),
+    WRONG("down from", NULL, EQUITY, "Equity is 10,157.25 USD, down from 10,000 USD."),
+    WRONG("a fall in per cent", NULL, EQUITY, "Equity fell by 1.55 %."),
+    WRONG("less than at the start", NULL, EQUITY, "Equity is $157.25 less than at the start."),
+    WRONG("twice the wrong way round", NULL, EXITS, "Stops are hit twice as often as targets."),
+    WRONG("half the wrong way round", NULL, EXITS, "Targets are hit half as often as stops."),
+    WRONG("more than", NULL, EXITS, "12 stops are more than the 24 targets."),
+    WRONG("two rates exchanged", NULL, WIN_RATE "; " VETOES,
+          "The win rate is 73.21 % and the veto rate 65 %."),
+    WRONG("two amounts exchanged", NULL, FEES "; " NET,
+          "The fees are 157.25 USD and the net is 98.70 USD."),
+    WRONG("two coins exchanged", NULL,
+          "/trades/by_symbol/BTC-USD/win_rate/pct=74.19; "
+          "/trades/by_symbol/1INCH-USD/win_rate/pct=33.33",
+          "BTC-USD wins 33.33 % of its trades, 1INCH-USD 74.19 %."),
+    /* ---- wrong: number words that are not English */
+    WRONG("German", NULL, WIN_RATE, "Die Quote ist 65 %, und zwei Dutzend Trades gingen verloren."),
+    WRONG("a German compound", NULL, WIN_RATE, "65 %, siebenundzwanzig Trades."),
+    WRONG("French", NULL, WIN_RATE, "Deux tiers des trades ont perdu."),
+    WRONG("Spanish", NULL, WIN_RATE, "La mitad de las operaciones."),
+    WRONG("Italian", NULL, WIN_RATE, "Quattro ordini su dieci."),
+    WRONG("Portuguese", NULL, WIN_RATE, "Metade das ordens, quase vinte."),
+    WRONG("Dutch", NULL, WIN_RATE, "De helft van de orders."),
+    WRONG("Russian", NULL, WIN_RATE, "Двадцать сделок."),
+    WRONG("Polish, whose number words are not known", NULL, WIN_RATE,
+          "Trzy czwarte transakcji nie jest dobre, na co się skarżymy."),
     /* ---- wrong: figures in the words only */
     WRONG("an invented figure beside a true one", NULL, WIN_RATE,
           "The win rate is 65 % over 4711 trades."),

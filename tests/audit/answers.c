@@ -39,6 +39,8 @@ struct tally {
     int wrong_passed;
     int swaps;
     int swaps_passed;
+    int exchanges;
+    int exchanges_passed;
     int texts;
     int texts_wrong;
 };
@@ -316,6 +318,37 @@ static void try_slips(struct bench *bench, const char *name, const struct findin
     }
 }
 
+/* Exchanges each two numbers of the description. A sum of both may still be right. */
+static void try_exchanges(struct bench *bench, const char *name, const struct finding *original,
+                          struct finding *changed)
+{
+    const char *text = original->description;
+    for (size_t a = 0; text[a] != '\0'; a++) {
+        struct str first = figure_at(text, a);
+        if (!is_digit(text[a]) || first.ptr != text + a) {
+            continue;
+        }
+        for (size_t b = a + first.len; text[b] != '\0'; b++) {
+            struct str second = figure_at(text, b);
+            char reason[FINDING_REASON_SIZE];
+            if (!is_digit(text[b]) || second.ptr != text + b || str_equal(first, second) ||
+                is_other_name(bench, text, a) || is_other_name(bench, text, b)) {
+                continue;
+            }
+            (void)snprintf(changed->description, sizeof(changed->description), "%.*s%.*s%.*s%.*s%s",
+                           (int)a, text, STR_ARG(second), (int)(b - a - first.len),
+                           text + a + first.len, STR_ARG(first), text + b + second.len);
+            bool passed = passes(bench, changed, reason);
+            bench->tally.exchanges++;
+            bench->tally.exchanges_passed += passed ? 1 : 0;
+            if (passed && bench->verbose) {
+                printf("exchanged but passed: %s: %s\n", name, changed->description);
+            }
+        }
+    }
+    (void)str_copy(str_c(text), changed->description, sizeof(changed->description));
+}
+
 /* Replaces each of these words by the next one. */
 static void try_words(struct bench *bench, const char *name, struct finding *changed,
                       const char *const *words, size_t count)
@@ -358,6 +391,7 @@ static void try_changes(struct bench *bench, const char *name, const struct find
         try_text(bench, name, &(struct finding){0}, changed, changed->evidence[i].cited.text);
     }
     try_slips(bench, name, original, changed);
+    try_exchanges(bench, name, original, changed);
     try_words(bench, name, changed, numbers, COUNT_OF(numbers));
     try_words(bench, name, changed, parts, COUNT_OF(parts));
     try_words(bench, name, changed, factors, COUNT_OF(factors));
@@ -607,5 +641,7 @@ int main(int argc, char **argv)
            100.0 * t->right_refused / t->right);
     printf("# another figure of the same finding in its place: passed %d of %d\n", t->swaps_passed,
            t->swaps);
+    printf("# two figures of a text exchanged: passed %d of %d\n", t->exchanges_passed,
+           t->exchanges);
     return good ? 0 : 1;
 }

@@ -70,6 +70,8 @@ static void figures_are_found(void **state)
         {"²", "?²"},
         {"½ of １２", "?½ ?１ ?２"},
         {"dozens of times", "?dozens"},
+        {"zwei Trades, siebenundzwanzig, la mitad, deux", "?zwei ?siebenundzwanzig ?mitad ?deux"},
+        {"DOS, tiers, a seized account", ""},
         {"1. look\n2. act", "#1item #2item"},
         {"十二", "unread"},
         {"99:99 and 12:60", "N99:99 N12:60"},

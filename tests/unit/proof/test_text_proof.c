@@ -104,6 +104,9 @@ static void wrong_figures_are_not(void **state)
         {"Drawdown is 4.3 %.", "u"},
         {"Equity is 812.4 USD.", "u"},
         {"It took 31 s.", "u"},
+        {"Fees of $3.12 were above the $12.50 that BTC made.", "uf"},
+        {"SOL made $66.37 more than BTC in profit.", "u"},
+        {"Wir verloren $41.37, zwei Mal.", "uu"},
     };
     check_rows(rows, COUNT_OF(rows));
 }
@@ -120,6 +123,8 @@ static void arithmetic_is_recomputed(void **state)
         {"Fees of $3.12 are 7.5 % of the $41.37 lost.", "fdf"},
         {"BTC made $66.37 more than SOL in profit.", "d"},
         {"BTC made $66.47 more than SOL in profit.", "u"},
+        {"Fees of $3.12 were below the $12.50 that BTC made.", "ff"},
+        {"SOL made $66.37 less than BTC in profit.", "d"},
         {"Fees of $3.12 are 9.5 % of the $41.37 lost.", "fuf"},
     };
     check_rows(rows, COUNT_OF(rows));
