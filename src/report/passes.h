@@ -1,7 +1,7 @@
 /*
  * passes.h: what is read of all rows: one pass over the trades and one over the fills. If there are
- * many, another thread reads the trades while the caller reads the rest; whoever has time reads the
- * next part of the fills.
+ * many, another thread reads the trades while the caller reads the rest; the one with time left
+ * reads the next part of the fills.
  *
  *     struct passes *passes = passes_begin(&settings, since_us, earlier_us, &source);
  *     read_the_rest(&source);
