@@ -257,6 +257,17 @@ $(B)/learn_bench: $(B)/tests/learning/learn_bench.o $(B)/tests/fakes.a \
 learn-bench: $(B)/learn_bench ## what is proposed in 200 markets of noise and in 50 with a planted regularity
 	@$(B)/learn_bench
 
+# tests/ask: questions with known answers, on databases that the engine makes.
+ASK_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/ask/*.c))
+$(B)/ask_bench: $(ASK_OBJ) $(B)/tests/fakes.a \
+                $(foreach r,$(sort $(call module_closure,engine) $(call module_closure,assistant)),$(call module_objects,$(r))) \
+                $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+
+.PHONY: ask-bench
+ask-bench: $(B)/ask_bench ## how many questions with known answers are answered, and how many wrongly
+	@$(B)/ask_bench
+
 .PHONY: audit-bench
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers
 	@$(B)/audit_faults | grep -v '^ok ' && $(B)/audit_answers
@@ -402,7 +413,7 @@ UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults $(BUILD)/release/watch_incidents $(BUILD)/release/learn_bench
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/oom $(BUILD)/release/bench/run $(BUILD)/release/bench/ops $(BUILD)/release/audit_answers $(BUILD)/release/audit_faults $(BUILD)/release/watch_incidents $(BUILD)/release/learn_bench $(BUILD)/release/ask_bench
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -415,6 +426,7 @@ test-with-deps:
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
 	    'learning' '$(BUILD)/release/learn_bench --quick' \
+	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
 	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \

@@ -167,6 +167,9 @@ static void drop_weaker(struct lexemes *l)
     if (kinds > 1 && seen[MEASURE_SUMMARY]) {
         drop(l, MEASURE_SUMMARY);
     }
+    if (seen[MEASURE_VETOES]) {
+        drop(l, MEASURE_TRADES); /* "how many trades were vetoed" */
+    }
     /* "How many trades did we make", "lose". */
     for (int i = 0; i < l->count && seen[MEASURE_TRADES]; i++) {
         static const char *const verbs[] = {"make", "made", "making", "lose", "lost", "losing"};

@@ -189,8 +189,11 @@ static enum grammar_kind decide_show(const struct lexemes *l, const struct query
     const char *symbol = q->symbol_count > 0 ? l->context->symbols[q->symbols[0]].name : NULL;
     bool of_symbol = q->show == SHOW_WHY || q->show == SHOW_COOLDOWNS;
     bool of_service = q->show == SHOW_SERVICES || q->show == SHOW_LOGS;
+    /* "Which coins are in cooldown": each has a row. */
+    bool by_rows = q->by == GROUP_SYMBOL && q->rank == 0 &&
+                   (q->show == SHOW_COOLDOWNS || q->show == SHOW_POSITIONS);
     bool odd = q->span.given || q->versus.given || q->side != 0 || q->agent >= 0 ||
-               q->by != GROUP_NONE || q->rank != 0 || q->symbol_count > 1 ||
+               (q->by != GROUP_NONE && !by_rows) || q->rank != 0 || q->symbol_count > 1 ||
                (q->symbol_count > 0 && !of_symbol && q->show != SHOW_POSITIONS) ||
                (service != NULL && !of_service);
     if (q->show == SHOW_WHY && q->row > 0 && !odd) {

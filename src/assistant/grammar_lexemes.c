@@ -150,17 +150,19 @@ static bool compare(struct str candidate, bool content, void *userdata)
         n->tie = false;
         return false;
     }
-    /* A short candidate is near to too many words, and the first letter is seldom wrong. */
+    /* A short candidate is near to too many words. */
     if (longer - shorter > (size_t)n->allowed || candidate.len + 1 < MEND_SHORTEST ||
         candidate.len >= WORD_SIZE) {
         return true;
     }
-    int distance = str_distance(candidate, n->word);
-    bool first = candidate.ptr[0] == n->word.ptr[0];
-    /* "World" is not "would": a word without meaning is only mended if its letters are swapped. */
-    if ((!first && distance > 1) || (!content && !same_letters(candidate, n->word))) {
+    /* The first letter is seldom wrong. "World" is not "would": a word without meaning is only
+     * mended if its letters are swapped. */
+    bool first = candidate.ptr[0] == n->word.ptr[0] ||
+                 (candidate.ptr[0] == n->word.ptr[1] && candidate.ptr[1] == n->word.ptr[0]);
+    if (!first || (!content && !same_letters(candidate, n->word))) {
         return true;
     }
+    int distance = str_distance(candidate, n->word);
     if (distance < n->distance) {
         n->distance = distance;
         n->tie = false;
