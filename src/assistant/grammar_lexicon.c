@@ -116,7 +116,8 @@ const struct phrase grammar_phrases[] = {
     ASK("where"), ASK("did"), ASK("do"), ASK("does"), ASK("is"), ASK("are"), ASK("was"),
     ASK("is there"), ASK("are there"), ASK("were there"), ASK("was there"), ASK("show"),
     ASK("list"), ASK("display"), ASK("print"), ASK("tell"), ASK("give"), ASK("can"), ASK("could"),
-    ASK("would"), ASK("will"), ASK("check"), ASK("whether"), ASK("check if"), ASK("know if"), ASK("does it have"),
+    ASK("would"), ASK("will"), ASK("check"), ASK("whether"), ASK("check if"), ASK("know if"),
+    ASK("does it have"),
     ASK("what about"), ASK("how about"), ASK("what of"), {"which", LEX_WHICH, 0},
     {"what", LEX_WHICH, 0}, {"which one", LEX_WHICH, 0},
     /* Trading. */
@@ -575,7 +576,8 @@ const struct phrase grammar_phrases[] = {
     {"open long", LEX_TRADE, 0}, {"open short", LEX_TRADE, 0}, {"execute", LEX_TRADE, 0},
     {"not", LEX_NOT, 0}, {"don't", LEX_NOT, 0}, {"dont", LEX_NOT, 0}, {"never", LEX_NOT, 0},
     {"without", LEX_NOT, 0}, {"except", LEX_NOT, 0}, {"excluding", LEX_NOT, 0},
-    {"but", LEX_NOT, 0}, {"no", LEX_NOT, 0}, {"unless", LEX_NOT, 0}, {"if", LEX_NOT, 0}, {"other than", LEX_NOT, 0},
+    {"but", LEX_NOT, 0}, {"no", LEX_NOT, 0}, {"unless", LEX_NOT, 0}, {"if", LEX_NOT, 0},
+    {"other than", LEX_NOT, 0},
     /* Too open to answer. */
     {"how are we doing", LEX_VAGUE, 0}, {"how is it going", LEX_VAGUE, 0},
     {"how's it going", LEX_VAGUE, 0}, {"hows it going", LEX_VAGUE, 0},
