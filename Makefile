@@ -214,12 +214,13 @@ $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
 scenarios: $(B)/scenario
 scenario: build scenarios ## run the real binary against fakes of Telegram and Claude
 	$(B)/scenario $(BIN) tests/scenario/cases
-golden: $(foreach m,trading alerts health ops chat cli,$(B)/unit/$(m)) ## rewrite tests/golden from the current output; read the difference
+golden: $(foreach m,trading alerts health assistant ops chat cli,$(B)/unit/$(m)) ## rewrite tests/golden from the current output; read the difference
 	GOLDEN_UPDATE=1 $(B)/unit/trading trading_golden
 	GOLDEN_UPDATE=1 $(B)/unit/trading trading_files
 	GOLDEN_UPDATE=1 $(B)/unit/alerts findings_golden
 	GOLDEN_UPDATE=1 $(B)/unit/health performance
 	GOLDEN_UPDATE=1 $(B)/unit/health forecasts
+	GOLDEN_UPDATE=1 $(B)/unit/assistant ask_golden
 	GOLDEN_UPDATE=1 $(B)/unit/ops ops_golden
 	GOLDEN_UPDATE=1 $(B)/unit/cli report_text
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render

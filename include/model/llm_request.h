@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/dec.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -59,6 +60,10 @@ struct llm_answer {
     int attempts;
     int64_t elapsed_us;
 };
+
+/* Adds compact JSON between <untrusted_data> and </untrusted_data>, with '<' and '>' escaped, so that
+ * the content cannot close the tag around it. */
+void llm_add_untrusted(struct json_object *data, struct buf *out);
 
 typedef void (*llm_answer_fn)(const struct llm_answer *answer, void *userdata);
 

@@ -45,6 +45,7 @@ struct loop;
 struct ops_store;
 struct pool;
 struct trading_store;
+struct zone;
 struct desk;
 
 /* Where a late outcome is reported, each once. Bits. */
@@ -90,6 +91,8 @@ void desk_apply(struct desk *desk, const struct config *config);
 /* The newest snapshot of the engine; valid until the next call on this thread (mailbox.h). Never
  * NULL; its version is 0 until the engine has published one. */
 const struct snapshot *desk_snapshot(struct desk *desk);
+/* That of alerts.timezone, in which days are counted; NULL: UTC. Valid until a new configuration. */
+const struct zone *desk_zone(const struct desk *desk);
 /* The same, for use in a reply: adds the age of the snapshot to the reply's data ("snapshot"), so
  * that desk_decorate can add a red title if the engine is silent. Every action that shows figures
  * of the engine, or sends it a request, must use this one. */
@@ -102,6 +105,10 @@ void desk_show_limit_use(struct desk *desk, const char *option, double limit, st
 /* Another module's part of /status: appends a few words to *out ("Services 4/4 up") and members to
  * *data (the machine-readable part). If it appends no words, nothing is shown. */
 typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *userdata);
+/* Explains questions to the assistant for "/why q12"; without it there are none. */
+typedef int (*desk_explain_fn)(int64_t question_id, const struct principal *who,
+                               struct reply *reply, void *userdata, struct err *err);
+void desk_explain_questions(struct desk *desk, desk_explain_fn explain, void *userdata);
 /* The parts are shown in the order of registration; at most DESK_STATUS_LINES_MAX (ASSERT). */
 #define DESK_STATUS_LINES_MAX 16
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);

@@ -194,6 +194,7 @@ static const struct action actions[] = {
     {.name = "alert.list",
      .summary = "Open and acknowledged alerts, worst first, or one alert in full",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(
          {.name = "id", .type = PARAM_INT, .minimum = "1", .help = "number of an alert"}),
@@ -201,6 +202,7 @@ static const struct action actions[] = {
     {.name = "alert.show",
      .summary = "One alert in full, with its evidence",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "id",
                               .type = PARAM_INT,

@@ -108,21 +108,6 @@ static void add_invariants(const struct audit_run *run, struct buf *out)
     }
 }
 
-/* Compact JSON with '<' and '>' escaped, so that the content cannot close the tag around it. */
-static void add_report(struct json_object *report, struct buf *out)
-{
-    AUTO_BUF struct buf text = BUF_INIT(REPORT_MAX_BYTES);
-    json_add_text(&text, report);
-    for (size_t i = 0; i < text.len; i++) {
-        char byte = text.data[i];
-        if (byte == '<' || byte == '>') {
-            buf_addf(out, "\\u%04x", (unsigned)byte);
-        } else {
-            buf_add_char(out, byte);
-        }
-    }
-}
-
 /* Sends the request to the model. Negative: it could not be sent. */
 static int ask(struct auditor *auditor, struct err *err)
 {
@@ -134,10 +119,9 @@ static int ask(struct auditor *auditor, struct err *err)
     /* Escaping makes one byte at most six; the tags and the first lines are short. */
     AUTO_BUF struct buf user = BUF_INIT(REPORT_MAX_BYTES * 6 + 8192);
     add_invariants(run, &user);
-    buf_addf(&user, "The report of the last %lld hours:\n<untrusted_data>",
-             (long long)run->request.hours);
-    add_report(run->report, &user);
-    buf_add_c(&user, "</untrusted_data>\n");
+    buf_addf(&user, "The report of the last %lld hours:\n", (long long)run->request.hours);
+    llm_add_untrusted(run->report, &user);
+    buf_add_char(&user, '\n');
     const struct llm_client *llm_client = auditor->options.llm_client;
     struct llm_request llm_request = {.system = auditor->prompt->text,
                                       .user = user.data,

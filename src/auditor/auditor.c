@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "io/loop.h"
 #include "io/pool.h"
-#include "llm_prompt.h"
+#include "report/llm_prompt.h"
 #include "show.h"
 #include "store/audit_table.h"
 #include "store/ops.h"

@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "finding.h"
 #include "io/pool.h"
-#include "llm_prompt.h"
+#include "report/llm_prompt.h"
 #include "show.h"
 
 #define AUDITOR_LAST_NAME   "audit_last_us"

@@ -1,6 +1,7 @@
 #include "cli_actions.h"
 
 #include "alerts/alerts.h"
+#include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
@@ -26,6 +27,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     auditor_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
+    assistant_actions(NULL, table);
     backup_actions_add(NULL, table);
     outbox_actions_add(NULL, table);
     cleanup_actions_add(NULL, table);

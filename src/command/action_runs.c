@@ -222,6 +222,7 @@ const struct action action_runs_rows[] = {
     {.name = "command.runs",
      .summary = "Running and recent commands, or the steps of one",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "run",
                               .type = PARAM_INT,

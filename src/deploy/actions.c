@@ -632,6 +632,7 @@ static const struct action actions[] = {
     {.name = "deploy.list",
      .summary = "The releases of a service that are unpacked",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(PARAM_OF_SERVICE),
      .run = run_list,

@@ -128,6 +128,7 @@ static const struct action actions[] = {
      .summary = "Services with their state and the result of the last check, or one with all its "
                 "checks",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "service", .type = PARAM_SERVICE, .help = "only this one"}),
      .run = service_list},

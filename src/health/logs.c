@@ -564,6 +564,7 @@ const struct action logs_actions[] = {
     {.name = "service.logs",
      .summary = "Log lines of a service, or their patterns",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(
          {.name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service"},

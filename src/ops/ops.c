@@ -3,6 +3,7 @@
 #include "access/access.h"
 #include "alerts/alerts.h"
 #include "api/api.h"
+#include "assistant/assistant.h"
 #include "assistant/claude.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -399,6 +400,19 @@ static int build_modules(struct ops *ops, struct err *err)
                                                          .alerts = ops->alerts,
                                                          .access = ops->access,
                                                          .state_dir = o->state_dir});
+    rc = assistant_new(
+        &(struct assistant_options){.loop = ops->loop,
+                                    .clock = ops->clock,
+                                    .config = o->config,
+                                    .store = ops->store,
+                                    .access = ops->access,
+                                    .desk = ops->desk,
+                                    .llm_client = ops->has_model ? &ops->llm_client : NULL},
+        &ops->assistant, err);
+    if (rc < 0) {
+        return rc;
+    }
+    desk_explain_questions(ops->desk, assistant_explain, ops->assistant);
     desk_add_status_line(ops->desk, health_status, ops->health);
     health_measures(ops->health, ops->desk);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
@@ -440,6 +454,7 @@ static int build_commands(struct ops *ops, struct err *err)
     autofix_actions(ops->autofix, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
     learner_actions(ops->learner, ops->actions);
+    assistant_actions(ops->assistant, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
                                                       .loop = ops->loop,
@@ -511,6 +526,7 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .odd_row_userdata = ops},
                     &ops->runner, err);
     ops->commands.runner = ops->runner;
+    assistant_connect(ops->assistant, ops->runner, ops->manifests);
     if (rc == 0 && (rc = runner_recover(ops->runner, err)) == 0) {
         autofix_start(ops->autofix, ops->manifests, ops->runner);
         health_set_runner(ops->health, ops->access, ops->runner);
@@ -661,7 +677,9 @@ void ops_free(struct ops *ops)
     ops->mailer = NULL;
     ops->webhook = NULL;
     heartbeat_free(ops->heartbeat);
+    assistant_close(ops->assistant);
     runner_free(ops->runner);
+    assistant_free(ops->assistant);
     autofix_free(ops->autofix);
     ops_commands_release(&ops->commands);
     manifest_list_free(ops->manifests);

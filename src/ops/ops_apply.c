@@ -1,6 +1,7 @@
 #include "access/access.h"
 #include "alerts/alerts.h"
 #include "api/api.h"
+#include "assistant/assistant.h"
 #include "assistant/claude.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -202,6 +203,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     ops->space.config = config;
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     learner_apply(ops->learner, config);
+    assistant_apply(ops->assistant, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);
     courier_apply(ops->mailer, config);

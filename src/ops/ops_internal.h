@@ -48,6 +48,7 @@ struct ops {
     struct llm_client llm_client;
     struct auditor *auditor;
     struct learner *learner;
+    struct assistant *assistant;
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;

@@ -1,4 +1,4 @@
-#include "privacy.h"
+#include "report/privacy.h"
 
 #include "base/auto.h"
 #include "base/check.h"

@@ -7,7 +7,7 @@
 #include "invariants.h"
 #include "moment.h"
 #include "passes.h"
-#include "privacy.h"
+#include "report/privacy.h"
 #include "sections.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"

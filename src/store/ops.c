@@ -303,6 +303,21 @@ static const char schema_forecasts[] =
     "CREATE INDEX forecasts_day ON forecasts(day);"
     "CREATE INDEX forecasts_due ON forecasts(due_day, id) WHERE state = 'open';";
 
+static const char schema_questions[] =
+    "CREATE TABLE questions(id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, subject TEXT NOT NULL, user TEXT NOT NULL, user_id INTEGER NOT NULL,"
+    " channel TEXT NOT NULL, asked_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0,"
+    " question TEXT NOT NULL, state TEXT NOT NULL, source TEXT NOT NULL DEFAULT '',"
+    " answer TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '',"
+    " tokens INTEGER NOT NULL DEFAULT 0, cost_usd INTEGER, found INTEGER NOT NULL DEFAULT 0,"
+    " derived INTEGER NOT NULL DEFAULT 0, unverified INTEGER NOT NULL DEFAULT 0,"
+    " figures TEXT NOT NULL DEFAULT '[]', error_code TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX questions_run ON questions(run_id);"
+    "CREATE TABLE question_steps(question_id INTEGER NOT NULL REFERENCES questions(id)"
+    " ON DELETE CASCADE, idx INTEGER NOT NULL, line TEXT NOT NULL, result TEXT NOT NULL,"
+    " error_code TEXT NOT NULL, took_us INTEGER NOT NULL,"
+    " PRIMARY KEY(question_id, idx)) WITHOUT ROWID;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -328,6 +343,7 @@ static const struct db_migration migrations[] = {
     {"pauses of maintenance", schema_maintenance_pauses},
     {"reflections and learnings", schema_learning},
     {"forecasts", schema_forecasts},
+    {"questions to the assistant", schema_questions},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -530,6 +546,8 @@ static const char *const prune_by_us[] = {
     " ORDER BY finished_us LIMIT ?2)",
     "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
+    "DELETE FROM questions WHERE id IN (SELECT id FROM questions WHERE state <> 'running' AND"
+    " asked_us < ?1 ORDER BY asked_us LIMIT ?2)",
     "DELETE FROM llm_calls WHERE id IN (SELECT id FROM llm_calls WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
 };

@@ -196,6 +196,7 @@ const struct action action_cooldown_rows[] = {
     {.name = "trading.cooldowns",
      .summary = "Symbols in cooldown: why, and until when",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params =
          ACTION_PARAMS({.name = "symbol", .type = PARAM_SYMBOL_OR_ALL, .help = "a symbol, or all"}),

@@ -156,6 +156,7 @@ const struct action action_decisions_rows[] = {
     {.name = "trading.decisions",
      .summary = "Newest decisions and their outcomes, for all symbols or one",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",
                               .type = PARAM_INT,

@@ -91,6 +91,7 @@ const struct action action_order_list_rows[] = {
     {.name = "trading.orders",
      .summary = "Newest orders, or those that the run of a command caused",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "count",
                               .type = PARAM_INT,

@@ -233,6 +233,7 @@ const struct action action_performance_rows[] = {
      .summary = "Closed trades by symbol, agent, regime, hour of entry, or exit reason; or the "
                 "machine and the services",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(
          {.name = "by",

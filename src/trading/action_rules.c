@@ -300,6 +300,7 @@ const struct action action_rules_rows[] = {
     {.name = "trading.rules",
      .summary = "Trading rules and how often they were right, or the words of a condition",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",
                               .type = PARAM_INT,

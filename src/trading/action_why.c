@@ -188,12 +188,22 @@ static int find_decision(struct desk *desk, const struct arg_value *what, struct
     return decision_table_last(desk->o.trading, what == NULL ? all : value_symbol(what), ret, err);
 }
 
+static bool is_question(const struct arg_value *what)
+{
+    return what != NULL && what->type == PARAM_INT && what->prefix[0] == 'q';
+}
+
 static int show_why(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     struct reply *r = action_reply(call);
     const struct arg_value *what = action_value(call, "what");
     struct decision d;
+    if (is_question(what)) {
+        return desk->explain == NULL
+                   ? err_set(err, ERR_ASK_UNKNOWN, "q%lld", (long long)what->number)
+                   : desk->explain(what->number, action_who(call), r, desk->explain_userdata, err);
+    }
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
@@ -227,21 +237,24 @@ static int show_why(struct action_call *call, struct err *err)
 static const struct action_param what_symbol = {.type = PARAM_SYMBOL, .unlisted = true};
 static const struct action_param what_order = {
     .type = PARAM_ORDER, .prefix = "nd-", .otherwise = &what_symbol};
+static const struct action_param what_question = {
+    .type = PARAM_INT, .prefix = "q", .otherwise = &what_order};
 static const struct action_param what_decision = {
-    .type = PARAM_INT, .prefix = "d", .otherwise = &what_order};
+    .type = PARAM_INT, .prefix = "d", .otherwise = &what_question};
 
 const struct action action_why_rows[] = {
     {.name = "trading.why",
      .summary = "The newest decision, or the one behind a trade: votes, reasons, veto, order",
      .effect = ACTION_READS,
+     .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",
                               .type = PARAM_INT,
                               .otherwise = &what_decision,
-                              .noun = "the number of a trade (12), the number of a decision "
-                                      "(d12), an order (nd-1-2) or a symbol",
-                              .help = "a trade (12), a decision (d345), an order (nd-1-2) or a "
-                                      "symbol"}),
+                              .noun = "the number of a trade (12), of a decision (d12) or of a "
+                                      "question (q12), an order (nd-1-2) or a symbol",
+                              .help = "a trade (12), a decision (d345), a question (q12), an "
+                                      "order (nd-1-2) or a symbol"}),
      .run = show_why},
     {0},
 };

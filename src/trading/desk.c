@@ -259,6 +259,11 @@ void desk_free(struct desk *desk)
     }
 }
 
+const struct zone *desk_zone(const struct desk *desk)
+{
+    return desk->zone;
+}
+
 const struct snapshot *desk_snapshot(struct desk *desk)
 {
     return shared_reader_snapshot(desk->o.reader);
@@ -275,6 +280,12 @@ void desk_set_system(struct desk *desk, desk_system_fn run, void (*cancel)(struc
 void desk_set_learnt(struct desk *desk, const struct desk_learnt *learnt)
 {
     desk->learnt = *learnt;
+}
+
+void desk_explain_questions(struct desk *desk, desk_explain_fn explain, void *userdata)
+{
+    desk->explain = explain;
+    desk->explain_userdata = userdata;
 }
 
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)

@@ -74,6 +74,8 @@ struct desk {
     void (*system_cancel)(struct action_call *call);
     void *system_userdata;
     struct desk_learnt learnt;
+    desk_explain_fn explain; /* NULL: there are no questions */
+    void *explain_userdata;
     struct pending pending[DESK_PENDING_MAX];
     struct loop_source *look;
     struct loop_source *late; /* timer */

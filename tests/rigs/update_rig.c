@@ -3,6 +3,7 @@
 #include "../../src/chat/telegram_update.h"
 #include "../../src/command/runner_internal.h"
 #include "alerts/alerts.h"
+#include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -76,6 +77,7 @@ static void replace_actions(struct update_rig *rig)
     auditor_actions(NULL, rig->described);
     learner_actions(NULL, rig->described);
     measure_actions(NULL, rig->described);
+    assistant_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {
         count++;
     }

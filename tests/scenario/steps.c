@@ -227,16 +227,43 @@ static bool do_revoke(struct scene *s, const struct yaml_node *step)
     return true;
 }
 
-/* {reply: "…", stop_reason: …} or {fail: 529, type: overloaded_error} */
+static enum fake_claude_break break_of(const struct yaml_node *step)
+{
+    static const char *const words[] = {[FAKE_CLAUDE_WHOLE] = "",
+                                        [FAKE_CLAUDE_CLOSES] = "closes",
+                                        [FAKE_CLAUDE_ENDS] = "ends",
+                                        [FAKE_CLAUDE_ERROR] = "error"};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (str_equal_c(yaml_text(yaml_get(step, "breaks")), words[i])) {
+            return (enum fake_claude_break)i;
+        }
+    }
+    return FAKE_CLAUDE_WHOLE;
+}
+
+/* {reply: "…", stop_reason: …, tools: [{name, input}], piece_ms, breaks: closes, times: 3} or
+ * {fail: 529, type: overloaded_error} */
 static bool do_claude(struct scene *s, const struct yaml_node *step)
 {
     struct str reason = yaml_text(yaml_get(step, "stop_reason"));
+    const struct yaml_node *tools = yaml_get(step, "tools");
     if (yaml_get(step, "fail") != NULL) {
         fake_claude_fail(s->claude, (int)number(yaml_get(step, "fail"), 500),
                          yaml_text(yaml_get(step, "type")).ptr);
-    } else {
-        fake_claude_reply_with(s->claude, yaml_text(yaml_get(step, "reply")).ptr,
-                               reason.len == 0 ? NULL : reason.ptr);
+        return true;
+    }
+    struct fake_claude_message message = {.text = yaml_text(yaml_get(step, "reply")).ptr,
+                                          .stop_reason = reason.len == 0 ? NULL : reason.ptr,
+                                          .piece_ms = number(yaml_get(step, "piece_ms"), 0),
+                                          .breaks = break_of(step)};
+    for (size_t i = 0; i < yaml_len(tools) && i < FAKE_CLAUDE_TOOLS_MAX; i++) {
+        const struct yaml_node *tool = yaml_at(tools, i);
+        message.tools[i] =
+            (struct fake_claude_tool){.name = yaml_text(yaml_get(tool, "name")).ptr,
+                                      .input = yaml_text(yaml_get(tool, "input")).ptr};
+    }
+    for (int64_t i = number(yaml_get(step, "times"), 1); i > 0; i--) {
+        fake_claude_say(s->claude, &message);
     }
     return true;
 }

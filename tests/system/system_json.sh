@@ -114,6 +114,7 @@ ask runs 1
 ask audit 24
 ask findings
 ask findings all
+ask ask "how many trades were closed today?"
 ask fixed 1 "known"
 ask learnings
 ask learnings findings

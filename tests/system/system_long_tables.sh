@@ -35,10 +35,11 @@ grow() { # FILE
     python3 - "$1" <<'PY'
 import sqlite3, sys
 ROWS = 30000
-# These have one row per symbol, name, rule, person or thing that is muted.
+# These have one row per symbol, name, rule, person or thing that is muted, or a limit of their own.
 BOUNDED = {"kv", "blobs", "engine_state", "positions", "paper_positions", "paper_state", "cooldowns",
            "trading_rules", "rule_shadows", "people", "mutes", "maintenance", "maintenance_pauses",
-           "live_messages", "metric_levels", "learnings", "reflections", "learning_reviews"}
+           "live_messages", "metric_levels", "learnings", "reflections", "learning_reviews",
+           "questions", "question_steps"}
 ENDED = {"state": "done", "status": "fixed", "used": 1}
 c = sqlite3.connect(sys.argv[1], isolation_level=None)
 c.execute("PRAGMA foreign_keys = OFF")

@@ -1,5 +1,6 @@
 #include "api_rig.h"
 
+#include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
@@ -231,6 +232,7 @@ int api_rig_setup(void **state)
     deploy_actions(NULL, f->actions);
     autofix_actions(NULL, f->actions);
     auditor_actions(NULL, f->actions);
+    assistant_actions(NULL, f->actions);
     learner_actions(NULL, f->actions);
     measure_actions(NULL, f->actions);
     action_table_add(f->actions, ops_rows, NULL);

@@ -1,5 +1,5 @@
 #include "../../../src/auditor/answer.h"
-#include "../../../src/auditor/llm_prompt.h"
+#include "report/llm_prompt.h"
 #include "base/check.h"
 #include "io/secret.h"
 #include "unit/unit.h"

@@ -3,6 +3,7 @@
 #include "../../../src/health/health_internal.h"
 #include "../../../src/ops/notice_reply.h"
 #include "alerts/alerts.h"
+#include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -211,6 +212,7 @@ static void open_commands(struct scene *s)
     s->measures = (struct measures){
         .state_dir = s->rig.folder, .config = read_config, .userdata = &s->rig.config};
     measure_actions(&s->measures, s->actions);
+    assistant_actions(NULL, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options options = {.loop = s->rig.loop,

@@ -1,5 +1,6 @@
 /* The manifests that are part of the program, with the actions of all modules. */
 #include "alerts/alerts.h"
+#include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
@@ -38,6 +39,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     auditor_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
+    assistant_actions(NULL, table);
     return table;
 }
 

@@ -1,5 +1,5 @@
 /* What a report does not tell a model of others. */
-#include "../../../src/report/privacy.h"
+#include "report/privacy.h"
 #include "base/auto.h"
 #include "config/config.h"
 #include "io/json.h"

@@ -1,4 +1,4 @@
-#include "llm_prompt.h"
+#include "report/llm_prompt.h"
 
 #include "base/auto.h"
 #include "base/check.h"
@@ -48,9 +48,10 @@ int llm_prompt_parse(const char *data, struct llm_prompt **ret, struct err *err)
         yaml_len(yaml_get(root, "inputs")) == 0) {
         return err_set(err, ERR_AUDIT_PROMPT, "id, model or inputs is missing");
     }
-    if (json_parse(yaml_text(yaml_get(root, "output")), &JSON_LIMITS_DEFAULT, &prompt->schema,
-                   &why) < 0 ||
-        !json_is_object(prompt->schema)) {
+    struct str output = yaml_text(yaml_get(root, "output"));
+    if (!str_equal_c(output, "text") &&
+        (json_parse(output, &JSON_LIMITS_DEFAULT, &prompt->schema, &why) < 0 ||
+         !json_is_object(prompt->schema))) {
         return err_set(err, ERR_AUDIT_PROMPT, "output is not a JSON schema: %.180s", why.context);
     }
     struct str text = str_trim(str_c(end + 1 + strlen(FENCE)));

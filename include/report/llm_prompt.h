@@ -1,6 +1,7 @@
 /*
  * llm_prompt.h: a prompt of the model, from prompts/<name>.md: front matter (YAML between two lines
- * of ---) with id, model, inputs and output (a JSON schema), then the text.
+ * of ---) with id, model, inputs and output (a JSON schema, or the
+ * word text), then the text.
  *
  *     rc = llm_prompt_load("auditor", &prompt, err);
  *     ask(prompt->text, prompt->schema); llm_prompt_free(prompt);
@@ -18,7 +19,7 @@ struct llm_prompt {
     char id[64];
     char *model; /* NULL: claude.model */
     char *text;
-    struct json_object *schema;
+    struct json_object *schema; /* NULL: the answer is a text */
 };
 
 int llm_prompt_load(const char *name, struct llm_prompt **ret, struct err *err);

@@ -1,0 +1,93 @@
+/*
+ * question_table.h: the questions that people have asked the assistant, in ops.db: what was read to
+ * answer each, the answer, and where each of its figures was found.
+ *
+ *     struct question q = {.run_id = run, .user = "alice", .question = text, .state =
+ * QUESTION_RUNNING}; rc = question_table_begin(store, &q, &id, err); rc =
+ * question_table_step(store, id, &(struct question_step){.index = 0, .line = "/trades"}, err); rc =
+ * question_table_end(store, &q, err);
+ *
+ * Always true: one question of a run; if a crash has cut the run off, it is asked again under the
+ * same number, and the steps of the first attempt are deleted. At most QUESTIONS_KEPT are kept, for
+ * as long as other history is (state.retention). Texts have been redacted by the caller. Ownership:
+ * question_release and question_step_release free the texts of rows that were read.
+ * Thread: writes from ops; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "base/dec.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/ops.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QUESTIONS_KEPT      300
+#define QUESTION_TEXT_MAX   2000 /* bytes of a question */
+#define QUESTION_ANSWER_MAX ((size_t)16 * 1024)
+#define QUESTION_RESULT_MAX ((size_t)32 * 1024)
+#define QUESTION_STEPS_MAX  32
+
+enum question_state {
+    QUESTION_RUNNING,
+    QUESTION_ANSWERED,
+    QUESTION_WITHHELD, /* more figures unverified than verified: the data was shown instead */
+    QUESTION_PROPOSED, /* a command was proposed */
+    QUESTION_STOPPED,  /* by a person */
+    QUESTION_FAILED,
+    QUESTION_LOST /* a crash or a stop cut it off, and it was too old to be asked again */
+};
+const char *question_state_name(enum question_state state);
+bool question_state_parse(struct str text, enum question_state *ret);
+
+struct question {
+    int64_t id;
+    int64_t run_id;
+    char kind[24];    /* the command: "ask", "analyze" */
+    char subject[64]; /* "alert 12"; "": none */
+    char user[64];
+    int64_t user_id;
+    char channel[16];
+    int64_t asked_us;
+    int64_t ended_us; /* 0: not ended */
+    char *question;
+    enum question_state state;
+    char source[16]; /* "model", "grammar"; "" until it is known */
+    char *answer;    /* with its marks; NULL or "" if there is none */
+    char model[64];
+    int64_t tokens;
+    struct dec cost_usd; /* DEC_INVALID: unknown */
+    int64_t found;
+    int64_t derived;
+    int64_t unverified;
+    char *figures; /* JSON: [{"text", "standing", "where"}] */
+    char error_code[40];
+};
+void question_release(struct question *question);
+#define AUTO_QUESTION AUTO(question_release)
+
+struct question_step {
+    int64_t index;
+    char *line;   /* the command line that reads the same */
+    char *result; /* JSON */
+    char error_code[40];
+    int64_t took_us;
+};
+void question_step_release(struct question_step *step);
+
+/* Finds the question of a run that was begun before and deletes its steps, or adds a new one.
+ * *ret_again: it was begun before. */
+int question_table_begin(struct ops_store *store, const struct question *question, int64_t *ret_id,
+                         bool *ret_again, struct err *err);
+int question_table_step(struct ops_store *store, int64_t id, const struct question_step *step,
+                        struct err *err);
+/* Stores state, source, answer, model, tokens, cost, figures and error of question->id. */
+int question_table_end(struct ops_store *store, const struct question *question, struct err *err);
+/* STORE_NOT_FOUND. */
+int question_table_get(struct ops_store *store, int64_t id, struct question *ret, struct err *err);
+/* In order; returns the number. */
+int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,
+                         struct err *err);

@@ -1,0 +1,259 @@
+#include "assistant/assistant.h"
+
+#include "assistant/grammar.h"
+#include "assistant_internal.h"
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/json.h"
+#include "io/loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ one question */
+
+void ask_free(struct ask *q)
+{
+    for (struct ask **at = &q->assistant->asks; *at != NULL; at = &(*at)->next) {
+        if (*at == q) {
+            *at = q->next;
+            break;
+        }
+    }
+    talk_stop(q);
+    loop_source_free(q->deadline);
+    loop_source_free(q->deferred);
+    for (int i = 0; i < q->reading_count; i++) {
+        tool_run_release(&q->readings[i]);
+    }
+    (void)json_object_put(q->tools);
+    (void)json_object_put(q->messages);
+    (void)json_object_put(q->content);
+    (void)json_object_put(q->results);
+    free(q->use_id);
+    free(q->understood);
+    free(q->text);
+    free(q);
+}
+
+void ask_store(struct ask *q, struct question *end)
+{
+    struct err err = {0};
+    end->id = q->id;
+    end->ended_us = clock_wall_us(q->assistant->o.clock);
+    end->tokens = q->tokens;
+    end->cost_usd = q->cost;
+    (void)str_copy(str_c(q->model), end->model, sizeof(end->model));
+    if (q->id != 0 && question_table_end(q->assistant->o.store, end, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "assistant: could not store an answer");
+    }
+}
+
+void ask_fail(struct ask *q, const struct err *why)
+{
+    struct question end = {.state = why->id == ERR_ASK_LOST ? QUESTION_LOST : QUESTION_FAILED};
+    struct err given = *why;
+    struct action_call *call = q->call;
+    struct reply *r = action_reply(call);
+    (void)str_copy(str_c(err_info(why->id)->code), end.error_code, sizeof(end.error_code));
+    ask_store(q, &end);
+    reply_line(r, "Nothing was changed.");
+    if (q->reading_count > 0) {
+        AUTO_BUF struct buf line = BUF_INIT(64);
+        buf_addf(&line, "/why q%lld", (long long)q->id);
+        reply_button(r, "What was read", line.data, BUTTON_PLAIN);
+    }
+    ask_free(q);
+    action_finish(call, &given);
+}
+
+static void on_deadline(void *userdata)
+{
+    struct ask *q = userdata;
+    struct err err = {0};
+    (void)err_set(&err, ERR_ASK_LATE, "%lld s, %d readings",
+                  (long long)(q->assistant->o.config->assistant_max_time_us / USEC_PER_SEC),
+                  q->reading_count);
+    talk_stop(q);
+    ask_fail(q, &err);
+}
+
+/* A new row, or that of the run if it is asked again after a crash. */
+static int begin_row(struct ask *q, struct err *err)
+{
+    struct question row = {.run_id = action_run_id(q->call),
+                           .user_id = q->who.id,
+                           .asked_us = clock_wall_us(q->assistant->o.clock),
+                           .question = q->text};
+    bool again = false;
+    (void)str_copy(str_c("ask"), row.kind, sizeof(row.kind));
+    (void)str_copy(str_c(q->subject), row.subject, sizeof(row.subject));
+    (void)str_copy(str_c(q->who.name), row.user, sizeof(row.user));
+    (void)str_copy(str_c(channel_name(q->who.channel)), row.channel, sizeof(row.channel));
+    int rc = question_table_begin(q->assistant->o.store, &row, &q->id, &again, err);
+    int64_t away_us = row.asked_us - action_begun_us(q->call);
+    if (rc == 0 && again && away_us > ASK_AGAIN_US) {
+        return err_set(err, ERR_ASK_LOST, "q%lld, asked %lld min ago", (long long)q->id,
+                       (long long)(away_us / USEC_PER_MIN));
+    }
+    return rc;
+}
+
+static void begin(struct ask *q)
+{
+    struct assistant *assistant = q->assistant;
+    struct err err = {0};
+    q->begun = true;
+    if (begin_row(q, &err) < 0) {
+        ask_fail(q, &err);
+        return;
+    }
+    struct grammar_reading *unknown = NULL;
+    if (plain_begin(q, &unknown)) {
+        return;
+    }
+    if (!assistant->has_client) {
+        (void)err_set(&err, ERR_ASK_NOT_UNDERSTOOD, "no key is configured (claude.api_key)");
+        plain_unknown(q, unknown, &err);
+        grammar_reading_free(unknown);
+        return;
+    }
+    grammar_reading_free(unknown);
+    q->client = assistant->client;
+    loop_timer_in(q->deadline, assistant->o.config->assistant_max_time_us);
+    talk_begin(q);
+}
+
+static void on_deferred(void *userdata)
+{
+    struct ask *q = userdata;
+    if (!q->begun) {
+        begin(q);
+    } else if (q->understood != NULL) {
+        plain_finish(q);
+    } else {
+        talk_go_on(q);
+    }
+}
+
+/* ------------------------------------------------------------------ the action */
+
+static size_t count_asks(const struct assistant *assistant)
+{
+    size_t count = 0;
+    for (const struct ask *q = assistant->asks; q != NULL; q = q->next) {
+        count++;
+    }
+    return count;
+}
+
+/* What follows is done from the loop: the run is stored by then. */
+static int run_ask(struct action_call *call, struct err *err)
+{
+    struct assistant *assistant = action_userdata(call);
+    if (count_asks(assistant) >= ASKS_MAX) {
+        return err_set(err, ERR_CLAUDE_BUSY, "%d questions", ASKS_MAX);
+    }
+    if (assistant->prompt == NULL && llm_prompt_load("ask", &assistant->prompt, err) < 0) {
+        return -(int)err->id;
+    }
+    struct ask *q = calloc(1, sizeof(*q));
+    NEED_MEMORY(q != NULL);
+    q->assistant = assistant;
+    q->call = call;
+    q->who = *action_who(call);
+    q->prompt = assistant->prompt;
+    q->cost = DEC_ZERO;
+    AUTO_BUF struct buf text = BUF_INIT(QUESTION_TEXT_MAX);
+    buf_add_c(&text, action_text(call, "question"));
+    log_redact(text.data);
+    q->text = strdup(text.data);
+    NEED_MEMORY(q->text != NULL);
+    q->deadline = loop_add_timer(assistant->o.loop, on_deadline, q);
+    q->deferred = loop_add_deferred(assistant->o.loop, on_deferred, q);
+    loop_source_name(q->deadline, "question's deadline");
+    loop_source_name(q->deferred, "question");
+    q->next = assistant->asks;
+    assistant->asks = q;
+    action_set_state(call, q);
+    loop_defer(q->deferred);
+    return ACTION_PENDING;
+}
+
+static void cancel_ask(struct action_call *call)
+{
+    struct ask *q = action_state(call);
+    struct question end = {.state = QUESTION_STOPPED};
+    if (!q->assistant->closing) {
+        reply_line(action_reply(call), "The answer was stopped. Nothing was changed.");
+        ask_store(q, &end);
+    }
+    ask_free(q);
+}
+
+static const struct action actions[] = {
+    {.name = "assistant.ask",
+     .summary = "Answer a question from what may be read",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS(
+         {.name = "question", .type = PARAM_TEXT, .required = true, .help = "in your own words"}),
+     .run = run_ask,
+     .cancel = cancel_ask},
+    {0}};
+
+/* ------------------------------------------------------------------ life cycle */
+
+void assistant_apply(struct assistant *assistant, const struct config *config,
+                     const struct llm_client *llm_client)
+{
+    assistant->o.config = config;
+    assistant->has_client = llm_client != NULL;
+    if (llm_client != NULL) {
+        assistant->client = *llm_client;
+    }
+}
+
+int assistant_new(const struct assistant_options *options, struct assistant **ret, struct err *err)
+{
+    (void)err; /* cannot fail today */
+    struct assistant *assistant = calloc(1, sizeof(*assistant));
+    NEED_MEMORY(assistant != NULL);
+    assistant->o = *options;
+    assistant_apply(assistant, options->config, options->llm_client);
+    *ret = assistant;
+    return 0;
+}
+
+void assistant_free(struct assistant *assistant)
+{
+    if (assistant == NULL) {
+        return;
+    }
+    while (assistant->asks != NULL) {
+        ask_free(assistant->asks);
+    }
+    llm_prompt_free(assistant->prompt);
+    free(assistant);
+}
+
+void assistant_actions(struct assistant *assistant, struct action_table *table)
+{
+    action_table_add(table, actions, assistant);
+}
+
+void assistant_connect(struct assistant *assistant, struct runner *runner,
+                       const struct manifest_list *manifests)
+{
+    assistant->runner = runner;
+    assistant->manifests = manifests;
+}
+
+void assistant_close(struct assistant *assistant)
+{
+    if (assistant != NULL) {
+        assistant->closing = true;
+    }
+}

@@ -1,0 +1,172 @@
+#include "store/question_table.h"
+
+#include "base/check.h"
+#include "row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+    [QUESTION_RUNNING] = "running",   [QUESTION_ANSWERED] = "answered",
+    [QUESTION_WITHHELD] = "withheld", [QUESTION_PROPOSED] = "proposed",
+    [QUESTION_STOPPED] = "stopped",   [QUESTION_FAILED] = "failed",
+    [QUESTION_LOST] = "lost"};
+
+const char *question_state_name(enum question_state state)
+{
+    return state_names[state];
+}
+
+bool question_state_parse(struct str text, enum question_state *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(state_names); i++) {
+        if (str_equal_c(text, state_names[i])) {
+            *ret = (enum question_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void question_release(struct question *question)
+{
+    free(question->question);
+    free(question->answer);
+    free(question->figures);
+    *question = (struct question){0};
+}
+
+void question_step_release(struct question_step *step)
+{
+    free(step->line);
+    free(step->result);
+    *step = (struct question_step){0};
+}
+
+static int add(struct ops_store *store, const struct question *q, int64_t *ret_id, struct err *err)
+{
+    int rc =
+        db_run(store->db,
+               "INSERT INTO questions(run_id, kind, subject, user, user_id, channel, asked_us,"
+               " question, state, cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', 0)",
+               DB_VALUES(DB_I64(q->run_id), DB_TEXT_C(q->kind), DB_TEXT_C(q->subject),
+                         DB_TEXT_C(q->user), DB_I64(q->user_id), DB_TEXT_C(q->channel),
+                         DB_I64(q->asked_us), DB_TEXT(row_cut(q->question, QUESTION_TEXT_MAX + 1))),
+               err);
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_id = db_last_rowid(store->db);
+    return db_run(store->db, "DELETE FROM questions WHERE id <= ? AND state <> 'running'",
+                  DB_VALUES(DB_I64(*ret_id - QUESTIONS_KEPT)), err);
+}
+
+int question_table_begin(struct ops_store *store, const struct question *question, int64_t *ret_id,
+                         bool *ret_again, struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int64_t id = 0;
+    int rc = row_begin(store->db, &own, err);
+    if (rc >= 0 && question->run_id != 0) {
+        rc =
+            db_get_i64(store->db, "SELECT id FROM questions WHERE run_id = ? AND state = 'running'",
+                       DB_VALUES(DB_I64(question->run_id)), 0, &id, err);
+    }
+    *ret_again = id != 0;
+    if (rc >= 0) {
+        rc = id != 0 ? db_run(store->db, "DELETE FROM question_steps WHERE question_id = ?",
+                              DB_VALUES(DB_I64(id)), err)
+                     : add(store, question, &id, err);
+    }
+    if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret_id = id;
+    return 0;
+}
+
+int question_table_step(struct ops_store *store, int64_t id, const struct question_step *step,
+                        struct err *err)
+{
+    return db_run(
+        store->db,
+        "INSERT OR REPLACE INTO question_steps(question_id, idx, line, result, error_code,"
+        " took_us) VALUES (?, ?, ?, ?, ?, ?)",
+        DB_VALUES(DB_I64(id), DB_I64(step->index), DB_TEXT(row_cut(step->line, QUESTION_TEXT_MAX)),
+                  DB_TEXT(row_cut(step->result, QUESTION_RESULT_MAX)), DB_TEXT_C(step->error_code),
+                  DB_I64(step->took_us)),
+        err);
+}
+
+int question_table_end(struct ops_store *store, const struct question *q, struct err *err)
+{
+    return db_run(
+        store->db,
+        "UPDATE questions SET state = ?, source = ?, answer = ?, model = ?, tokens = ?,"
+        " cost_usd = ?, found = ?, derived = ?, unverified = ?, figures = ?, error_code = ?,"
+        " ended_us = ? WHERE id = ?",
+        DB_VALUES(DB_TEXT_C(question_state_name(q->state)), DB_TEXT_C(q->source),
+                  DB_TEXT(row_cut(q->answer, QUESTION_ANSWER_MAX)), DB_TEXT_C(q->model),
+                  DB_I64(q->tokens), DB_DEC(q->cost_usd), DB_I64(q->found), DB_I64(q->derived),
+                  DB_I64(q->unverified), DB_TEXT_C(q->figures != NULL ? q->figures : "[]"),
+                  DB_TEXT_C(q->error_code), DB_I64(q->ended_us), DB_I64(q->id)),
+        err);
+}
+
+int question_table_get(struct ops_store *store, int64_t id, struct question *ret, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(
+        store->db,
+        "SELECT id, run_id, kind, subject, user, user_id, channel, asked_us, ended_us, question,"
+        " state, source, answer, model, tokens, cost_usd, found, derived, unverified, figures,"
+        " error_code FROM questions WHERE id = ?",
+        DB_VALUES(DB_I64(id)), &row, err);
+    if (rc <= 0) {
+        return rc < 0 ? rc : err_set(err, ERR_STORE_NOT_FOUND, "question %lld", (long long)id);
+    }
+    ret->id = row_i64(&row);
+    ret->run_id = row_i64(&row);
+    row_text(&row, ret->kind, sizeof(ret->kind));
+    row_text(&row, ret->subject, sizeof(ret->subject));
+    row_text(&row, ret->user, sizeof(ret->user));
+    ret->user_id = row_i64(&row);
+    row_text(&row, ret->channel, sizeof(ret->channel));
+    ret->asked_us = row_i64(&row);
+    ret->ended_us = row_i64(&row);
+    ret->question = row_heap(&row);
+    ROW_WORD(&row, question_state, &ret->state);
+    row_text(&row, ret->source, sizeof(ret->source));
+    ret->answer = row_heap(&row);
+    row_text(&row, ret->model, sizeof(ret->model));
+    ret->tokens = row_i64(&row);
+    ret->cost_usd = row_dec(&row);
+    ret->found = row_i64(&row);
+    ret->derived = row_i64(&row);
+    ret->unverified = row_i64(&row);
+    ret->figures = row_heap(&row);
+    row_text(&row, ret->error_code, sizeof(ret->error_code));
+    return row_check(&row, "questions", id, err);
+}
+
+int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,
+                         struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT idx, line, result, error_code, took_us FROM question_steps"
+                      " WHERE question_id = ? ORDER BY idx LIMIT ?",
+                      DB_VALUES(DB_I64(id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct question_step *step = &ret[n++];
+        step->index = row_i64(&row);
+        step->line = row_heap(&row);
+        step->result = row_heap(&row);
+        row_text(&row, step->error_code, sizeof(step->error_code));
+        step->took_us = row_i64(&row);
+        rc = row_check(&row, "question_steps", id, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
