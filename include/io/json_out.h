@@ -61,6 +61,12 @@ struct json_out {
         .depth = 1, .has_root = true, .levels = { {.node = (object)} } \
     }
 
+/* The same for items of an existing array. */
+#define JSON_OUT_ITEMS(array)                                                           \
+    {                                                                                   \
+        .depth = 1, .has_root = true, .levels = { {.is_array = true, .node = (array)} } \
+    }
+
 /* Begins the root object of a document, whose form `schema` names with its version. */
 void json_out_document(struct json_out *out, const char *schema);
 void json_out_object(struct json_out *out, const char *key);

@@ -61,8 +61,8 @@ struct llm_answer {
     int64_t elapsed_us;
 };
 
-/* Adds compact JSON between <untrusted_data> and </untrusted_data>, with '<' and '>' escaped, so that
- * the content cannot close the tag around it. */
+/* Adds compact JSON between <untrusted_data> and </untrusted_data>, with '<' and '>' escaped, so
+ * that the content cannot close the tag around it. */
 void llm_add_untrusted(struct json_object *data, struct buf *out);
 
 typedef void (*llm_answer_fn)(const struct llm_answer *answer, void *userdata);

@@ -91,7 +91,8 @@ void desk_apply(struct desk *desk, const struct config *config);
 /* The newest snapshot of the engine; valid until the next call on this thread (mailbox.h). Never
  * NULL; its version is 0 until the engine has published one. */
 const struct snapshot *desk_snapshot(struct desk *desk);
-/* That of alerts.timezone, in which days are counted; NULL: UTC. Valid until a new configuration. */
+/* That of alerts.timezone, in which days are counted; NULL: UTC. Valid until a new configuration.
+ */
 const struct zone *desk_zone(const struct desk *desk);
 /* The same, for use in a reply: adds the age of the snapshot to the reply's data ("snapshot"), so
  * that desk_decorate can add a red title if the engine is silent. Every action that shows figures

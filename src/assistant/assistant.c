@@ -1,5 +1,6 @@
 #include "assistant/assistant.h"
 
+#include "analyze.h"
 #include "assistant/grammar.h"
 #include "assistant_internal.h"
 #include "base/auto.h"
@@ -88,7 +89,7 @@ static int begin_row(struct ask *q, struct err *err)
                            .asked_us = clock_wall_us(q->assistant->o.clock),
                            .question = q->text};
     bool again = false;
-    (void)str_copy(str_c("ask"), row.kind, sizeof(row.kind));
+    (void)str_copy(str_c(q->alert_id != 0 ? "analyze" : "ask"), row.kind, sizeof(row.kind));
     (void)str_copy(str_c(q->subject), row.subject, sizeof(row.subject));
     (void)str_copy(str_c(q->who.name), row.user, sizeof(row.user));
     (void)str_copy(str_c(channel_name(q->who.channel)), row.channel, sizeof(row.channel));
@@ -110,6 +111,11 @@ static void begin(struct ask *q)
         ask_fail(q, &err);
         return;
     }
+    loop_timer_in(q->deadline, assistant->o.config->assistant_max_time_us);
+    if (q->alert_id != 0) {
+        analyze_begin(q);
+        return;
+    }
     struct grammar_reading *unknown = NULL;
     if (plain_begin(q, &unknown)) {
         return;
@@ -122,7 +128,6 @@ static void begin(struct ask *q)
     }
     grammar_reading_free(unknown);
     q->client = assistant->client;
-    loop_timer_in(q->deadline, assistant->o.config->assistant_max_time_us);
     talk_begin(q);
 }
 
@@ -131,6 +136,8 @@ static void on_deferred(void *userdata)
     struct ask *q = userdata;
     if (!q->begun) {
         begin(q);
+    } else if (q->alert_id != 0) {
+        analyze_go_on(q);
     } else if (q->understood != NULL) {
         plain_finish(q);
     } else {
@@ -150,13 +157,15 @@ static size_t count_asks(const struct assistant *assistant)
 }
 
 /* What follows is done from the loop: the run is stored by then. */
-static int run_ask(struct action_call *call, struct err *err)
+static int begin_call(struct action_call *call, const char *text, int64_t alert_id, struct err *err)
 {
     struct assistant *assistant = action_userdata(call);
+    struct llm_prompt **prompt =
+        alert_id != 0 ? &assistant->analyze_prompt : &assistant->ask_prompt;
     if (count_asks(assistant) >= ASKS_MAX) {
         return err_set(err, ERR_CLAUDE_BUSY, "%d questions", ASKS_MAX);
     }
-    if (assistant->prompt == NULL && llm_prompt_load("ask", &assistant->prompt, err) < 0) {
+    if (*prompt == NULL && llm_prompt_load(alert_id != 0 ? "analyze" : "ask", prompt, err) < 0) {
         return -(int)err->id;
     }
     struct ask *q = calloc(1, sizeof(*q));
@@ -164,13 +173,12 @@ static int run_ask(struct action_call *call, struct err *err)
     q->assistant = assistant;
     q->call = call;
     q->who = *action_who(call);
-    q->prompt = assistant->prompt;
+    q->prompt = *prompt;
+    q->alert_id = alert_id;
     q->cost = DEC_ZERO;
-    AUTO_BUF struct buf text = BUF_INIT(QUESTION_TEXT_MAX);
-    buf_add_c(&text, action_text(call, "question"));
-    log_redact(text.data);
-    q->text = strdup(text.data);
+    q->text = strdup(text);
     NEED_MEMORY(q->text != NULL);
+    log_redact(q->text);
     q->deadline = loop_add_timer(assistant->o.loop, on_deadline, q);
     q->deferred = loop_add_deferred(assistant->o.loop, on_deferred, q);
     loop_source_name(q->deadline, "question's deadline");
@@ -180,6 +188,18 @@ static int run_ask(struct action_call *call, struct err *err)
     action_set_state(call, q);
     loop_defer(q->deferred);
     return ACTION_PENDING;
+}
+
+static int run_ask(struct action_call *call, struct err *err)
+{
+    return begin_call(call, action_text(call, "question"), 0, err);
+}
+
+static int run_analyze(struct action_call *call, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    buf_addf(&text, "what is behind alert %lld?", (long long)action_int(call, "id"));
+    return begin_call(call, text.data, action_int(call, "id"), err);
 }
 
 static void cancel_ask(struct action_call *call)
@@ -201,6 +221,17 @@ static const struct action actions[] = {
      .params = ACTION_PARAMS(
          {.name = "question", .type = PARAM_TEXT, .required = true, .help = "in your own words"}),
      .run = run_ask,
+     .cancel = cancel_ask},
+    {.name = "assistant.analyze",
+     .summary = "Weigh what may be behind an alert",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "id",
+                              .type = PARAM_INT,
+                              .required = true,
+                              .minimum = "1",
+                              .help = "number of the alert"}),
+     .run = run_analyze,
      .cancel = cancel_ask},
     {0}};
 
@@ -235,7 +266,8 @@ void assistant_free(struct assistant *assistant)
     while (assistant->asks != NULL) {
         ask_free(assistant->asks);
     }
-    llm_prompt_free(assistant->prompt);
+    llm_prompt_free(assistant->ask_prompt);
+    llm_prompt_free(assistant->analyze_prompt);
     free(assistant);
 }
 

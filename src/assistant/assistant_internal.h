@@ -1,7 +1,8 @@
 /*
  * assistant_internal.h: one question and what is known about it so far, shared by assistant.c (life
  * cycle, the action), plain.c (questions that need no model), talk.c (rounds with the model),
- * tool_run.c (one reading), proposal.c (command lines), answer.c (the checked reply) and explain.c
+ * tool_run.c (one reading), analyze.c (what is behind an alert), proposal.c (command lines),
+ * answer.c (the checked reply) and explain.c
  * ("/why q12"). Private to this module.
  *
  *     talk_begin(q);                  // asks the model; each round ends in talk_go_on
@@ -37,6 +38,17 @@ struct tool_run {
     int64_t began_mono_us;
 };
 
+/* A cause of an alert that code can tell. */
+#define CAUSES_MAX      8
+#define CAUSE_TEXT_SIZE 300
+
+struct cause {
+    int weight; /* the larger, the more probable */
+    int source; /* of the readings */
+    char text[CAUSE_TEXT_SIZE];
+    char quote[200];
+};
+
 struct ask {
     struct assistant *assistant;
     struct ask *next;
@@ -57,10 +69,19 @@ struct ask {
     size_t next_block;           /* of it, to be looked at */
     struct json_object *results; /* for the next message */
     char *use_id;                /* of the tool that is being run */
-    bool last_round;             /* the model was told to answer now */
+    bool last_round;             /* the model has to answer now */
     int calls;
     struct dec cost;
     int64_t tokens;
+
+    /* of an analysis */
+    int64_t alert_id;                /* 0: it is none */
+    char service[64];                /* of the alert; "": none */
+    int gathered;                    /* of what is gathered for it */
+    struct cause causes[CAUSES_MAX]; /* the most probable first */
+    int cause_count;
+    char runbooks[PROPOSALS_MAX][PROPOSAL_SIZE];
+    int runbook_count;
 
     bool is_reading;
     struct tool_run readings[QUESTION_STEPS_MAX];
@@ -82,7 +103,8 @@ struct assistant {
     bool closing;
     struct privacy
         *privacy; /* made when it is first needed; NULL again after a new configuration */
-    struct llm_prompt *prompt;
+    struct llm_prompt *ask_prompt; /* loaded when they are first needed */
+    struct llm_prompt *analyze_prompt;
     struct ask *asks;
 };
 

@@ -48,7 +48,9 @@ static void on_message_start(struct claude_stream *stream, const struct json_obj
         return;
     }
     stream->message = json_object_get(message);
-    (void)json_object_object_add(stream->message, "content", json_object_new_array());
+    struct json_out out = JSON_OUT_TREE(stream->message);
+    json_out_array(&out, "content");
+    json_out_end(&out);
 }
 
 static struct json_object *content_of(const struct claude_stream *stream)
@@ -65,7 +67,8 @@ static void on_block_start(struct claude_stream *stream, const struct json_objec
         fail(stream, "content_block_start out of order");
         return;
     }
-    (void)json_object_array_add(content_of(stream), json_object_get(block));
+    struct json_out out = JSON_OUT_ITEMS(content_of(stream));
+    json_out_value(&out, NULL, block);
     stream->block_open = true;
     buf_clear(&stream->part);
     buf_clear(&stream->signature);
@@ -98,14 +101,15 @@ static void on_block_delta(struct claude_stream *stream, const struct json_objec
 
 static void end_tool_use(struct claude_stream *stream, struct json_object *block)
 {
-    struct json_object *input = NULL;
+    AUTO_JSON struct json_object *input = NULL;
     if (stream->part.len == 0) { /* no argument was needed */
         input = json_object_new_object();
     } else if (json_parse(buf_str(&stream->part), &JSON_LIMITS_DEFAULT, &input, NULL) < 0) {
         fail(stream, "the input of a tool is not JSON");
         return;
     }
-    (void)json_object_object_add(block, "input", input);
+    struct json_out out = JSON_OUT_TREE(block);
+    json_out_value(&out, "input", input);
 }
 
 static void on_block_stop(struct claude_stream *stream, const struct json_object *event)
@@ -134,17 +138,19 @@ static void on_message_delta(struct claude_stream *stream, const struct json_obj
     struct json_object *delta = json_get(event, "delta");
     struct json_object *more = json_get(event, "usage");
     struct json_object *usage = json_get(stream->message, "usage");
+    struct json_out out = JSON_OUT_TREE(stream->message);
+    struct json_out counts = JSON_OUT_TREE(usage);
     if (json_is_object(delta)) {
         json_object_object_foreach(delta, key, value)
         {
-            (void)json_object_object_add(stream->message, key, json_object_get(value));
+            json_out_value(&out, key, value);
         }
     }
     if (json_is_object(more) && json_is_object(usage)) {
         json_object_object_foreach(more, key, value)
         {
             if (value != NULL) {
-                (void)json_object_object_add(usage, key, json_object_get(value));
+                json_out_value(&counts, key, value);
             }
         }
     }

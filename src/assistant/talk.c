@@ -17,51 +17,61 @@ static void ask_model(struct ask *q);
 
 /* ------------------------------------------------------------------ messages */
 
+static struct json_object *new_list(void)
+{
+    AUTO_JSON struct json_object *root = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(root);
+    json_out_array(&out, "list");
+    json_out_end(&out);
+    return json_object_get(json_get(root, "list"));
+}
+
 /* Adds {"role", "content"} and gives the list of blocks that the content is. */
 static struct json_object *add_message(struct ask *q, const char *role)
 {
-    struct json_object *message = json_object_new_object();
-    struct json_object *content = json_object_new_array();
-    (void)json_object_object_add(message, "role", json_object_new_string(role));
-    (void)json_object_object_add(message, "content", content);
-    (void)json_object_array_add(q->messages, message);
-    return content;
+    struct json_out out = JSON_OUT_ITEMS(q->messages);
+    json_out_object(&out, NULL);
+    json_out_text(&out, "role", role);
+    json_out_array(&out, "content");
+    json_out_end(&out);
+    json_out_end(&out);
+    return json_get(json_item(q->messages, json_len(q->messages) - 1), "content");
 }
 
 static void add_text(struct json_object *content, struct str text)
 {
-    struct json_object *block = json_object_new_object();
-    struct json_out out = JSON_OUT_TREE(block);
+    struct json_out out = JSON_OUT_ITEMS(content);
+    json_out_object(&out, NULL);
     json_out_text(&out, "type", "text");
     json_out_str(&out, "text", text);
-    (void)json_object_array_add(content, block);
+    json_out_end(&out);
 }
 
 /* The blocks of the model's answer, unchanged, but for empty texts, which the API does not take. */
 static void add_answer(struct ask *q)
 {
-    struct json_object *content = add_message(q, "assistant");
+    struct json_out out = JSON_OUT_ITEMS(add_message(q, "assistant"));
     for (size_t i = 0; i < json_len(q->content); i++) {
         struct json_object *block = json_item(q->content, i);
         bool empty = strcmp(json_text(block, "type"), "text") == 0 &&
                      str_trim(json_str(block, "text")).len == 0;
         if (!empty) {
-            (void)json_object_array_add(content, json_object_get(block));
+            json_out_value(&out, NULL, block);
         }
     }
 }
 
 static void add_result(struct ask *q, const char *id, struct str text, bool is_error)
 {
-    struct json_object *block = json_object_new_object();
-    struct json_out out = JSON_OUT_TREE(block);
+    struct json_out out = JSON_OUT_ITEMS(q->results);
+    json_out_object(&out, NULL);
     json_out_text(&out, "type", "tool_result");
     json_out_text(&out, "tool_use_id", id);
     json_out_str(&out, "content", text);
     if (is_error) {
         json_out_bool(&out, "is_error", true);
     }
-    (void)json_object_array_add(q->results, block);
+    json_out_end(&out);
 }
 
 /* What the rules cannot know: the time, and who asks. */
@@ -152,15 +162,16 @@ static void run_tools(struct ask *q)
     }
     q->last_round = q->calls >= config->assistant_max_calls || is_over_cost(q);
     struct json_object *content = add_message(q, "user");
+    struct json_out out = JSON_OUT_ITEMS(content);
     for (size_t i = 0; i < json_len(q->results); i++) {
-        (void)json_object_array_add(content, json_object_get(json_item(q->results, i)));
+        json_out_value(&out, NULL, json_item(q->results, i));
     }
     if (q->last_round) {
         add_text(content, str_c("No more tools: answer now with what you have read, and say what "
                                 "you could not look up."));
     }
     (void)json_object_put(q->results);
-    q->results = json_object_new_array();
+    q->results = new_list();
     ask_model(q);
 }
 
@@ -219,8 +230,8 @@ static void ask_model(struct ask *q)
 void talk_begin(struct ask *q)
 {
     q->tools = tools_json(q->assistant->manifests, &q->who, true);
-    q->messages = json_object_new_array();
-    q->results = json_object_new_array();
+    q->messages = new_list();
+    q->results = new_list();
     q->cost = DEC_ZERO;
     add_question(q);
     action_stream(q->call, str_c("⏳ thinking"));

@@ -27,53 +27,42 @@ void tool_run_release(struct tool_run *reading)
 
 /* ------------------------------------------------------------------ the document */
 
-static struct json_object *copy_value(struct json_object *value, size_t items, int depth);
-
-static struct json_object *copy_text(const struct json_object *value, size_t items)
+static void copy_text(struct json_out *out, const char *key, struct str text, size_t items)
 {
-    struct str text = json_value_str(value);
     char shown[TEXT_SHOWN + 1];
-    if (items == SIZE_MAX || text.len <= TEXT_SHOWN) {
-        return json_object_new_string_len(text.ptr, (int)text.len);
-    }
     str_cut(text, shown, sizeof(shown));
-    return json_object_new_string(shown);
+    json_out_str(out, key, items == SIZE_MAX ? text : str_c(shown));
 }
 
 /* A list of which only the first items are kept has its length beside it: "trades_in_all": 200. */
-static void copy_member(struct json_object *to, const char *key, struct json_object *value,
-                        size_t items, int depth)
-{
-    (void)json_object_object_add(to, key, copy_value(value, items, depth));
-    if (json_is_array(value) && json_len(value) > items) {
-        AUTO_BUF struct buf name = BUF_INIT(256);
-        struct json_out out = JSON_OUT_TREE(to);
-        buf_addf(&name, "%s_in_all", key);
-        json_out_i64(&out, name.data, (int64_t)json_len(value));
-    }
-}
-
-static struct json_object *copy_value(struct json_object *value, size_t items, int depth)
+static void copy_value(struct json_out *out, const char *key, struct json_object *value,
+                       size_t items, int depth)
 {
     if (depth > DEPTH_MAX) {
-        return json_object_new_string("…");
-    }
-    if (json_is_object(value)) {
-        struct json_object *to = json_object_new_object();
-        json_object_object_foreach(value, key, member)
+        json_out_text(out, key, "…");
+    } else if (json_is_object(value)) {
+        json_out_object(out, key);
+        json_object_object_foreach(value, name, member)
         {
-            copy_member(to, key, member, items, depth + 1);
+            copy_value(out, name, member, items, depth + 1);
         }
-        return to;
-    }
-    if (json_is_array(value)) {
-        struct json_object *to = json_object_new_array();
+        json_out_end(out);
+    } else if (json_is_array(value)) {
+        json_out_array(out, key);
         for (size_t i = 0; i < json_len(value) && i < items; i++) {
-            (void)json_object_array_add(to, copy_value(json_item(value, i), items, depth + 1));
+            copy_value(out, NULL, json_item(value, i), items, depth + 1);
         }
-        return to;
+        json_out_end(out);
+        if (json_len(value) > items && key != NULL) {
+            AUTO_BUF struct buf name = BUF_INIT(256);
+            buf_addf(&name, "%s_in_all", key);
+            json_out_i64(out, name.data, (int64_t)json_len(value));
+        }
+    } else if (json_is_text(value)) {
+        copy_text(out, key, json_value_str(value), items);
+    } else {
+        json_out_value(out, key, value);
     }
-    return json_is_text(value) ? copy_text(value, items) : json_object_get(value);
 }
 
 static size_t size_of(struct json_object *value)
@@ -88,9 +77,13 @@ static struct json_object *bounded(struct json_object *whole)
 {
     static const size_t steps[] = {SIZE_MAX, 100, 50, 25, 12, 6, 3, 1};
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        struct json_object *shorter = copy_value(whole, steps[i], 0);
+        struct json_object *shorter = json_object_new_object();
+        struct json_out out = JSON_OUT_TREE(shorter);
+        json_object_object_foreach(whole, key, member)
+        {
+            copy_value(&out, key, member, steps[i], 0);
+        }
         if (i > 0) {
-            struct json_out out = JSON_OUT_TREE(shorter);
             json_out_text(&out, "note",
                           "This is not all: long lists and texts are cut. A member that ends in "
                           "_in_all is the length of the whole list. Ask for less at a time.");
@@ -113,7 +106,9 @@ static struct json_object *cleaned(const struct assistant *assistant, struct jso
     AUTO_JSON struct json_object *root = json_object_new_object();
     AUTO_BUF struct buf text = BUF_INIT(8 * DOCUMENT_MAX);
     struct json_object *safe = NULL;
-    (void)json_object_object_add(root, "untrusted", document);
+    struct json_out out = JSON_OUT_TREE(root);
+    json_out_value(&out, "untrusted", document);
+    (void)json_object_put(document);
     privacy_add_people(privacy, assistant->o.store);
     privacy_clean(privacy, root);
     privacy_free(privacy);

@@ -4,6 +4,7 @@
 #include "base/trace.h"
 #include "config/config.h"
 #include "io/http.h"
+#include "io/json_out.h"
 #include "io/otp.h"
 #include "run_reply.h"
 #include "runner_internal.h"
@@ -371,9 +372,10 @@ static int accept_question(struct runner *runner, const struct invocation *in,
     for (const char *c = in->line; *c != '\0' && text.len <= VALUE_TEXT_MAX; c++) {
         buf_add_char(&text, *c == '\n' || *c == '\t' || *c == '\r' ? ' ' : *c);
     }
-    buf_addf(&args, "{\"%s\":\"", m->args[0].rule.name);
-    buf_add_json(&args, buf_str(&text));
-    buf_add_c(&args, "\"}");
+    struct json_out out = JSON_OUT(&args);
+    json_out_object(&out, NULL);
+    json_out_str(&out, m->args[0].rule.name, buf_str(&text));
+    json_out_end(&out);
     asked.args_json = args.data;
     asked.free_text = FREE_TEXT_NO;
     return accept_command(runner, &asked, m, &line, a, err);

@@ -67,6 +67,10 @@ static const struct embedded_file own_files[] = {
                                                     "steps: [{run: test.numbers, with: {count: "
                                                     "$count, kind: $kind}}]\n"
                                                     "examples: [numbers]\n"),
+    FILE_OF("alerts", HEAD("alerts", "read_only") "args: [{name: id, help: which}]\n"
+                                                  "steps: [{run: test.numbers, with: {count: "
+                                                  "$id}}]\n"
+                                                  "examples: [alerts]\n"),
     FILE_OF("admin_numbers", HEAD("admin_numbers", "admin") "steps: [{run: test.numbers}]\n"
                                                             "examples: [admin_numbers]\n"),
     FILE_OF("hidden", HEAD("hidden", "read_only") "steps: [{run: test.hidden}]\n"
@@ -87,7 +91,8 @@ static void load_commands(struct ask_rig *rig)
         files[n] = own_files[n];
     }
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
-        if (strcmp(f->path, "commands/ask.yaml") == 0) {
+        if (strcmp(f->path, "commands/ask.yaml") == 0 ||
+            strcmp(f->path, "commands/analyze.yaml") == 0) {
             files[n++] = *f;
         }
     }

@@ -266,6 +266,21 @@ static void replies_match_the_golden_files(void **state)
     assert_int_equal(assistant_explain(1, &rig->who, why, rig->assistant, NULL), 0);
     reply_text_all(why, text, sizeof(text));
     golden_check_reply("why_question", text, NULL);
+    rig->numbers = "{\"alert\":{\"id\":3,\"title\":\"demo is down\",\"fingerprint\":"
+                   "\"service:demo\",\"cause\":\"service:db\"}}";
+    ask_rig_says(rig, "{\"hypotheses\":[{\"cause\":\"The database is down.\",\"standing\":"
+                      "\"root_cause\",\"evidence_for\":[{\"source\":1,\"quote\":\"service:db\"}],"
+                      "\"evidence_against\":[]},{\"cause\":\"The disk is full.\",\"standing\":"
+                      "\"possible\",\"evidence_for\":[],\"evidence_against\":[{\"source\":1,"
+                      "\"quote\":\"demo is down\"}]}],\"check_next\":[\"Look at the database.\"],"
+                      "\"runbook\":\"\"}");
+    assert_true(ask_rig_send(rig, "analyze 3"));
+    reply_text_all(rig->reply, text, sizeof(text));
+    golden_check_reply("analyze", text, NULL);
+    assistant_apply(rig->assistant, &rig->base.config, NULL);
+    assert_true(ask_rig_send(rig, "analyze 3"));
+    reply_text_all(rig->reply, text, sizeof(text));
+    golden_check_reply("analyze_by_code", text, NULL);
     assert_int_equal(assistant_explain(9, &rig->who, why, rig->assistant, NULL), -ERR_ASK_UNKNOWN);
 }
 

@@ -1,7 +1,7 @@
 #include "../../../src/auditor/answer.h"
-#include "report/llm_prompt.h"
 #include "base/check.h"
 #include "io/secret.h"
+#include "report/llm_prompt.h"
 #include "unit/unit.h"
 
 #include <stdio.h>

@@ -141,8 +141,7 @@ static const struct form {
 static const char everything[] =
     "{" MESSAGE TEXT CAPTION ",\"user\":$FROM,\"data\":$LINE,\"query\":$LINE,\"id\":\"9\","
     "\"message\":{" MESSAGE TEXT "},\"edited_message\":{" MESSAGE TEXT "}}";
-static const char *const later_kinds[] = {"subscription", "managed_bot",
-                                          "kind_of_next_year"};
+static const char *const later_kinds[] = {"subscription", "managed_bot", "kind_of_next_year"};
 
 /* -------------------------------------------------------------------------------- people ---- */
 

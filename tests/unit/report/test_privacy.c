@@ -1,9 +1,9 @@
 /* What a report does not tell a model of others. */
-#include "report/privacy.h"
 #include "base/auto.h"
 #include "config/config.h"
 #include "io/json.h"
 #include "io/secret.h"
+#include "report/privacy.h"
 #include "report/report.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
