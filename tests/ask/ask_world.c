@@ -1,9 +1,9 @@
-#include "../../src/command/call.h"
 #include "ask_bench.h"
 #include "base/check.h"
 #include "command/reply.h"
 #include "io/db.h"
 #include "io/secret.h"
+#include "rigs/action_rig.h"
 #include "store/sample_table.h"
 
 #include <math.h>
@@ -174,42 +174,15 @@ void world_close(struct world *w)
 
 struct json_object *world_run(struct world *w, const char *command, const char *args)
 {
-    const struct action *action = action_find(
-        w->actions, strcmp(command, "measure") == 0 ? "trading.measure" : "ops.measure");
-    AUTO_JSON struct json_object *json = NULL;
-    struct arg_value values[ACTION_PARAMS_MAX] = {0};
-    const struct principal who = {.name = "bench", .role = ROLE_READ_ONLY};
-    const struct value_context context = {.now_us = w->now_us};
-    struct json_object *data = NULL;
+    const char *action = strcmp(command, "measure") == 0 ? "trading.measure" : "ops.measure";
     struct err err = {0};
-    ASSERT(json_parse(str_c(args), &JSON_LIMITS_DEFAULT, &json, NULL) == 0);
-    int rc = 0;
-    for (int i = 0; i < action_param_count(action) && rc == 0; i++) {
-        const struct action_param *param = &action->params[i];
-        struct json_object *value = json_get(json, param->name);
-        if (value != NULL) {
-            rc = value_from_json(param, value, &context, &values[i], &err);
-        } else if (param->default_text != NULL) {
-            rc = value_from_text(param, str_c(param->default_text), &context, &values[i], &err);
-        }
-    }
-    struct reply *reply = reply_new();
-    struct action_call call = {.action = action,
-                               .userdata = &w->measures,
-                               .who = &who,
-                               .reply = reply,
-                               .args = values,
-                               .begun_us = w->now_us};
-    rc = rc < 0 ? rc : action->run(&call, &err);
-    if (rc == ACTION_DONE) {
-        data = json_object_get(json_get(reply_data(reply), "measured"));
-    } else {
+    struct reply *reply = action_rig_run(w->actions, action, args, w->now_us, &err);
+    if (reply == NULL) {
         printf("# %s %s: %s\n", command, args, err.context);
+        return NULL;
     }
+    struct json_object *data = json_object_get(json_get(reply_data(reply), "measured"));
     reply_free(reply);
-    for (int i = 0; i < action_param_count(action); i++) {
-        value_release(&values[i]);
-    }
     return data;
 }
 
