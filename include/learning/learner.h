@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "command/action.h"
 #include "model/event.h"
+#include "model/llm_request.h"
 
 struct access;
 struct alerts;
@@ -47,11 +48,14 @@ struct learner_options {
     struct alerts *alerts;
     struct access *access;
     const char *state_dir;
+    const struct llm_client *llm_client; /* NULL: no key is configured. Borrowed */
 };
 
 struct learner *learner_new(const struct learner_options *options); /* never NULL */
 void learner_free(struct learner *learner);
-void learner_apply(struct learner *learner, const struct config *config);
+/* llm_client as in the options. */
+void learner_apply(struct learner *learner, const struct config *config,
+                   const struct llm_client *llm_client);
 void learner_actions(struct learner *learner, struct action_table *table);
 void learner_event(struct learner *learner, const struct event *event);
 /* Events were missed: looks for closed trades. */

@@ -9,6 +9,7 @@
 #include "store/ops.h"
 #include "store/trading.h"
 #include "trading/desk.h"
+#include "words.h"
 
 #include <stdlib.h>
 
@@ -113,6 +114,9 @@ static int took_look(struct learner *l, const struct history_look *look, struct 
     l->look = l->look || look->more;
     l->study_due = last.trades + look->unstudied >= learner_next_study(l, &last);
     if (look->count > 0) {
+        if (!look->more) {
+            words_ask(l, &look->rows[look->count - 1].reflection);
+        }
         l->sync_mono_us = mono(l); /* a case of a rule may have been completed */
     }
     return 0;
@@ -217,6 +221,7 @@ struct learner *learner_new(const struct learner_options *options)
     struct learner *l = calloc(1, sizeof(*l));
     NEED_MEMORY(l != NULL);
     l->o = *options;
+    l->llm_client = options->llm_client;
     l->look = true; /* trades may have been closed while nothing ran here */
     if (l->o.desk != NULL) {
         desk_set_learnt(l->o.desk, &(struct desk_learnt){.rule = learning_show_rule,
@@ -230,13 +235,16 @@ void learner_free(struct learner *l)
 {
     if (l != NULL) {
         pool_cancel(l->job);
+        words_cancel(l);
         free(l);
     }
 }
 
-void learner_apply(struct learner *l, const struct config *config)
+void learner_apply(struct learner *l, const struct config *config,
+                   const struct llm_client *llm_client)
 {
     l->o.config = config;
+    l->llm_client = llm_client;
 }
 
 void learner_event(struct learner *l, const struct event *event)

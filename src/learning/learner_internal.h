@@ -14,6 +14,8 @@
 #include "store/learning_table.h"
 #include "study.h"
 
+struct json_object;
+struct json_out;
 struct reply;
 struct pool_job;
 
@@ -25,6 +27,12 @@ struct learner {
     int64_t look_mono_us; /* not before this time */
     int64_t study_mono_us;
     int64_t sync_mono_us;
+    const struct llm_client *llm_client; /* now; NULL: none */
+    /* words.c: the request under way. */
+    const struct llm_client *words_client;
+    void *words_request;            /* NULL: none */
+    struct json_object *words_data; /* the reflection that it is about */
+    int64_t words_trade;
     int64_t asked_mono_us; /* when the engine was last asked for something about a rule; 0: never */
 };
 
@@ -44,5 +52,6 @@ int64_t learner_next_study(const struct learner *learner, const struct learning_
 int proposals_sync(struct learner *learner, struct err *err);
 
 /* learning_show.c */
+void learning_add_reflection(struct json_out *out, const struct reflection *reflection);
 void learning_show_rule(struct reply *reply, int64_t rule_id, bool full, void *learner);
 void learning_show_trade(struct reply *reply, int64_t trade_id, void *learner);

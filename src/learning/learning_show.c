@@ -190,10 +190,12 @@ static void add_excursion(struct reply *r, const struct reflection *reflection)
     }
 }
 
-static void add_reflection_json(struct json_out *out, const struct reflection *reflection)
+void learning_add_reflection(struct json_out *out, const struct reflection *reflection)
 {
-    json_out_object(out, "reflection");
     json_out_i64(out, "trade", reflection->trade_id);
+    json_out_text(out, "symbol", reflection->symbol.name);
+    json_out_text(out, "side", side_name(reflection->side));
+    json_out_dec(out, "pnl", reflection->pnl);
     json_out_rounded(out, "return_pct", reflection->return_pct, 4);
     json_out_text(out, "exit_reason", reflection->exit_reason);
     json_out_double(out, "score", reflection->score);
@@ -206,7 +208,6 @@ static void add_reflection_json(struct json_out *out, const struct reflection *r
     json_out_rounded(out, "captured_pct", reflection->captured_pct, 2);
     json_out_text(out, "unknown", reflection->unknown);
     json_out_time(out, "at", reflection->at_us);
-    json_out_end(out);
 }
 
 void learning_show_trade(struct reply *r, int64_t trade_id, void *userdata)
@@ -223,8 +224,14 @@ void learning_show_trade(struct reply *r, int64_t trade_id, void *userdata)
     if (!isnan(reflection.p_up)) {
         reply_para(r, "The model gave a rise {}", cell_pct(100 * reflection.p_up, 0));
     }
+    if (reflection.words[0] != '\0') {
+        reply_quote(r, str_c(reflection.words));
+    }
     struct json_out data = JSON_OUT_TREE(reply_data(r));
-    add_reflection_json(&data, &reflection);
+    json_out_object(&data, "reflection");
+    learning_add_reflection(&data, &reflection);
+    json_out_text(&data, "words", reflection.words);
+    json_out_end(&data);
 }
 
 /* ------------------------------------------------------------------ /learnings */
@@ -240,6 +247,10 @@ static void add_row(struct reply *r, const struct learning *l)
     }
     if (l->rule_id != 0) {
         reply_more(r, " · rule {}", cell_count(l->rule_id));
+    }
+    if (l->pattern[0] == '\0') {
+        reply_line(r, "   %s", l->text);
+        return;
     }
     reply_line(r, "   %s", l->pattern);
     reply_para(r, "   {} of {} won ({})", cell_count(l->wins), cell_count(l->cases),
@@ -336,6 +347,19 @@ static void add_evidence(struct reply *r, const struct learning *l)
     }
 }
 
+static void add_counts(struct reply *r, const struct learning *l)
+{
+    bool avoid = l->effect == RULE_AVOID;
+    const char *advice = l->review_id == 0 ? "" : avoid ? "avoid " : "favour ";
+    reply_line(r, "%s%s", advice, l->pattern);
+    reply_line(r, "All trades so far: ");
+    add_rate(r, l->wins, l->cases);
+    reply_more(r, ", {} in sum", cell_pct_signed(l->return_pct, 2));
+    reply_para(r, "Confidence {}: {} in {} of {}, at the low end of its interval",
+               cell_pct(100 * l->confidence, 0), cell_text(avoid ? "no win" : "a win"),
+               cell_count(avoid ? l->cases - l->wins : l->wins), cell_count(l->cases));
+}
+
 static int show_learning(struct action_call *call, struct err *err)
 {
     const struct learner *learner = action_userdata(call);
@@ -349,23 +373,16 @@ static int show_learning(struct action_call *call, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    int64_t right = l.effect == RULE_AVOID ? l.cases - l.wins : l.wins;
     reply_title(r, TONE_PLAIN, "Learning %lld: %s", (long long)l.id,
                 learning_outcome_name(l.outcome));
-    reply_line(r, "%s%s",
-               l.review_id == 0         ? ""
-               : l.effect == RULE_AVOID ? "avoid "
-                                        : "favour ",
-               l.pattern);
-    reply_line(r, "All trades so far: ");
-    add_rate(r, l.wins, l.cases);
-    reply_more(r, ", {} in sum", cell_pct_signed(l.return_pct, 2));
-    reply_para(r, "Confidence {}: {} in {} of {}, at the low end of its interval",
-               cell_pct(100 * l.confidence, 0),
-               cell_text(l.effect == RULE_AVOID ? "no win" : "a win"), cell_count(right),
-               cell_count(l.cases));
-    add_figures(learner, r, &l);
-    reply_line(r, "%s", meaning_of(l.outcome));
+    if (l.pattern[0] == '\0') {
+        reply_quote(r, str_c(l.text));
+        reply_line(r, "A model put it into words; no condition is counted for it.");
+    } else {
+        add_counts(r, &l);
+        add_figures(learner, r, &l);
+        reply_line(r, "%s", meaning_of(l.outcome));
+    }
     if (l.note[0] != '\0') {
         reply_line(r, "Note: %s.", l.note);
     }

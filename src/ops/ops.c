@@ -391,15 +391,17 @@ static int build_modules(struct ops *ops, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    ops->learner = learner_new(&(struct learner_options){.clock = ops->clock,
-                                                         .config = o->config,
-                                                         .store = ops->store,
-                                                         .trading = ops->trading,
-                                                         .helpers = ops->helpers,
-                                                         .desk = ops->desk,
-                                                         .alerts = ops->alerts,
-                                                         .access = ops->access,
-                                                         .state_dir = o->state_dir});
+    ops->learner = learner_new(
+        &(struct learner_options){.clock = ops->clock,
+                                  .config = o->config,
+                                  .store = ops->store,
+                                  .trading = ops->trading,
+                                  .helpers = ops->helpers,
+                                  .desk = ops->desk,
+                                  .alerts = ops->alerts,
+                                  .access = ops->access,
+                                  .state_dir = o->state_dir,
+                                  .llm_client = ops->has_model ? &ops->llm_client : NULL});
     rc = assistant_new(
         &(struct assistant_options){.loop = ops->loop,
                                     .clock = ops->clock,

@@ -202,7 +202,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     deploy_apply(ops->deploy, config);
     ops->space.config = config;
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
-    learner_apply(ops->learner, config);
+    learner_apply(ops->learner, config, ops->has_model ? &ops->llm_client : NULL);
     assistant_apply(ops->assistant, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);

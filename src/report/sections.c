@@ -96,7 +96,8 @@ static const struct step ops_steps[] = {
      " AS last_24h, avg(confidence) AS average_confidence,"
      " coalesce(sum(rule_id <> 0), 0) AS with_rule, coalesce(sum(duplicates), 0) AS duplicates,"
      " coalesce(sum(outcome IN ('confirmed', 'testing', 'active')), 0) AS actionable,"
-     " max(updated_us) AS last_at FROM learnings"},
+     " (SELECT coalesce(max(value), 0) FROM kv WHERE name = 'learning_words_rejected')"
+     " AS words_rejected, max(updated_us) AS last_at FROM learnings"},
     {ROWS, "by_outcome",
      "SELECT outcome, count(*) AS count, avg(confidence) AS average_confidence FROM learnings"
      " GROUP BY 1"},
@@ -104,6 +105,7 @@ static const struct step ops_steps[] = {
      "SELECT count(*) AS count, coalesce(sum(at_us >= fact('wall_us') - 86400000000), 0)"
      " AS last_24h, coalesce(sum(decision_id = 0), 0) AS without_decision,"
      " coalesce(sum(best_pct IS NULL), 0) AS without_excursion,"
+     " coalesce(sum(words <> ''), 0) AS with_words,"
      " avg(best_pct) AS average_best_pct, avg(worst_pct) AS average_worst_pct,"
      " max(at_us) AS last_at FROM reflections"},
     {ROW, "studies",

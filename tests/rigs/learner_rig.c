@@ -28,7 +28,8 @@ static void open_learner(struct learner_rig *rig)
                                                          .desk = rig->desk,
                                                          .alerts = rig->alerts,
                                                          .access = rig->access,
-                                                         .state_dir = ""});
+                                                         .state_dir = "",
+                                                         .llm_client = rig->llm_client});
 }
 
 static void close_learner(struct learner_rig *rig)
@@ -52,6 +53,7 @@ void learner_rig_open(struct learner_rig *rig, const struct market *market)
     rig->config.mail_server = "";
     rig->config.webhook_url = "";
     rig->config.notify_report = "silent";
+    rig->config.learning_words = "off";
     rig->loop = loop_new_fake(&rig->clock, NULL);
     shared_init(&rig->shared, 1);
     rig->reader = shared_reader_add(&rig->shared, "test", 0);

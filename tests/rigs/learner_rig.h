@@ -34,10 +34,11 @@ struct learner_rig {
     struct alerts *alerts;
     struct desk *desk;
     struct learner *learner;
-    struct rule_book book; /* of the engine */
-    bool silent;           /* the engine does not answer */
-    size_t closed;         /* trades */
-    size_t step;           /* trades between two looks of the learner; at most 40 */
+    const struct llm_client *llm_client; /* used from the next restart on; NULL: none */
+    struct rule_book book;               /* of the engine */
+    bool silent;                         /* the engine does not answer */
+    size_t closed;                       /* trades */
+    size_t step;                         /* trades between two looks of the learner; at most 40 */
 };
 
 void learner_rig_open(struct learner_rig *rig, const struct market *market);

@@ -287,11 +287,109 @@ static void another_trading_db_begins_a_new_history(void **state)
     close_rig(rig);
 }
 
+/* A model that answers when the test wants it. */
+struct model {
+    struct llm_client client;
+    llm_answer_fn fn;
+    void *userdata;
+    int asked;
+};
+
+static int ask_model(void *self, const struct llm_request *request, llm_answer_fn fn,
+                     void *userdata, void **ret_handle, struct err *err)
+{
+    struct model *model = self;
+    (void)err;
+    assert_has(request->user, "<untrusted_data>{");
+    assert_has(request->system, "A program checks every figure");
+    assert_non_null(request->schema);
+    model->fn = fn;
+    model->userdata = userdata;
+    model->asked++;
+    *ret_handle = model;
+    return 0;
+}
+
+static void cancel_model(void *self, void *handle)
+{
+    struct model *model = self;
+    assert_ptr_equal(handle, model);
+    model->fn = NULL;
+}
+
+static void answer_model(struct model *model, const char *text)
+{
+    llm_answer_fn fn = model->fn;
+    model->fn = NULL;
+    assert_non_null(fn);
+    fn(&(struct llm_answer){.text = text}, model->userdata);
+}
+
+static void words_are_checked(void **state)
+{
+    (void)state;
+    struct learner_rig *rig = open_rig(&noise);
+    struct model model = {.client = {.ask = ask_model, .cancel = cancel_model, .self = &model}};
+    rig->llm_client = &model.client;
+    learner_rig_restart(rig);
+    learner_rig_trade(rig, 1);
+    assert_int_equal(model.asked, 0); /* off by default */
+    rig->config.learning_words = "all";
+    learner_rig_trade(rig, 2);
+    assert_int_equal(model.asked, 1);
+    learner_rig_trade(rig, 3); /* while it is asked about another one */
+    assert_int_equal(model.asked, 1);
+    struct reflection r;
+    char text[256];
+    assert_int_equal(reflection_table_get(rig->store, 2, &r, NULL), 0);
+    (void)snprintf(text, sizeof(text),
+                   "{\"words\":\"The return was %.2f %%.\",\"general\":\"Exits come early.\"}",
+                   r.return_pct);
+    answer_model(&model, text);
+    assert_int_equal(reflection_table_get(rig->store, 2, &r, NULL), 0);
+    assert_has(r.words, "The return was ");
+    assert_int_equal(of_ops(rig, "SELECT count(*) FROM learnings WHERE pattern = ''"), 1);
+    /* The same general in other letters is a duplicate; an answer with a wrong figure is dropped.
+     */
+    learner_rig_trade(rig, 4);
+    answer_model(&model, "{\"words\":\"The agents were right.\",\"general\":\"exits come early\"}");
+    assert_int_equal(of_ops(rig, "SELECT duplicates FROM learnings WHERE pattern = ''"), 1);
+    static const char *const wrong[] = {
+        "{\"words\":\"The return was 77.7 %.\",\"general\":\"\"}",
+        "{\"words\":\"It went well.\",\"general\":\"Wait 15 minutes.\"}",
+        "{\"words\":\"\"}",
+        "no JSON",
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        learner_rig_trade(rig, 5 + i);
+        answer_model(&model, wrong[i]);
+        assert_int_equal(reflection_table_get(rig->store, 5 + (int64_t)i, &r, NULL), 0);
+        assert_string_equal(r.words, "");
+    }
+    assert_int_equal(of_ops(rig, "SELECT value FROM kv WHERE name = 'learning_words_rejected'"), 4);
+    rig->config.learning_words = "losses";
+    int losses = model.asked;
+    for (size_t i = 9; i < 20; i++) {
+        learner_rig_trade(rig, i);
+        assert_int_equal(reflection_table_get(rig->store, (int64_t)i, &r, NULL), 0);
+        losses += r.pnl.e8 < 0;
+        if (model.fn != NULL) {
+            answer_model(&model, "{\"words\":\"It was stopped.\",\"general\":\"\"}");
+        }
+    }
+    assert_int_equal(model.asked, losses);
+    rig->config.learning_words = "all";
+    learner_rig_trade(rig, 20);
+    assert_non_null(model.fn);
+    close_rig(rig); /* cancels it */
+    assert_null(model.fn);
+}
+
 UNIT_GROUP(learner, cmocka_unit_test(a_closed_trade_is_reflected_on),
            cmocka_unit_test(what_is_unknown_is_said),
            cmocka_unit_test(each_trade_counts_once_whatever_fails),
            cmocka_unit_test(a_planted_rule_is_proposed_once),
            cmocka_unit_test(a_lost_request_is_asked_again), cmocka_unit_test(noise_is_not_proposed),
            cmocka_unit_test(a_useless_rule_is_retired), cmocka_unit_test(what_a_person_does_counts),
-           cmocka_unit_test(switched_off_it_learns_nothing),
+           cmocka_unit_test(words_are_checked), cmocka_unit_test(switched_off_it_learns_nothing),
            cmocka_unit_test(another_trading_db_begins_a_new_history))

@@ -395,6 +395,7 @@ static const struct live_row {
     {"learning.enabled", "learning: {enabled: false}\n", in_learner, NULL},
     {"learning.min_trades", "learning: {min_trades: 99}\n", in_learner, NULL},
     {"learning.min_matches", "learning: {min_matches: 15}\n", in_learner, NULL},
+    {"learning.words", "learning: {words: losses}\n", in_learner, NULL},
     {"learning.retire_cases", "learning: {retire_cases: 40}\n", in_learner, NULL},
     {"alerts.second_channel_after", "alerts: {second_channel_after: 9s}\n", in_alerts, NULL},
     {"alerts.unacknowledged_after", "alerts: {unacknowledged_after: 9s}\n", in_alerts, NULL},
