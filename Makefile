@@ -266,8 +266,9 @@ $(B)/ask_bench: $(ASK_OBJ) $(B)/tests/fakes.a \
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
 .PHONY: ask-bench
-ask-bench: $(B)/ask_bench ## how many questions with known answers are answered, and how many wrongly
+ask-bench: $(B)/ask_bench $(B)/unit/assistant ## how many questions with known answers are answered, and how many wrongly
 	@$(B)/ask_bench
+	@ASK_RUNS=60 $(B)/unit/assistant ask_models | grep -E '^(scripted|injected|loops)'
 
 .PHONY: audit-bench
 audit-bench: $(B)/audit_faults $(B)/audit_answers ## what the auditor finds in databases with known faults, and makes of wrong answers

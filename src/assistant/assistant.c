@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The command and the prompt of each kind. */
+static const char *const ask_kinds[ASK_KINDS] = {
+    [ASK_QUESTION] = "ask", [ASK_ANALYSIS] = "analyze", [ASK_RECOMMENDATION] = "recommend"};
+
 /* ------------------------------------------------------------------ one question */
 
 void ask_free(struct ask *q)
@@ -89,7 +93,7 @@ static int begin_row(struct ask *q, struct err *err)
                            .asked_us = clock_wall_us(q->assistant->o.clock),
                            .question = q->text};
     bool again = false;
-    (void)str_copy(str_c(q->alert_id != 0 ? "analyze" : "ask"), row.kind, sizeof(row.kind));
+    (void)str_copy(str_c(ask_kinds[q->kind]), row.kind, sizeof(row.kind));
     (void)str_copy(str_c(q->subject), row.subject, sizeof(row.subject));
     (void)str_copy(str_c(q->who.name), row.user, sizeof(row.user));
     (void)str_copy(str_c(channel_name(q->who.channel)), row.channel, sizeof(row.channel));
@@ -102,6 +106,34 @@ static int begin_row(struct ask *q, struct err *err)
     return rc;
 }
 
+static void begin_talk(struct ask *q)
+{
+    struct err err = {0};
+    if (!q->assistant->has_client) {
+        (void)err_set(&err, ERR_ASK_NOT_UNDERSTOOD, "no key is configured (claude.api_key)");
+        ask_fail(q, &err);
+        return;
+    }
+    q->client = q->assistant->client;
+    talk_begin(q);
+}
+
+static void begin_question(struct ask *q)
+{
+    struct err err = {0};
+    struct grammar_reading *unknown = NULL;
+    if (plain_begin(q, &unknown)) {
+        return;
+    }
+    if (q->assistant->has_client) {
+        begin_talk(q);
+    } else {
+        (void)err_set(&err, ERR_ASK_NOT_UNDERSTOOD, "no key is configured (claude.api_key)");
+        plain_unknown(q, unknown, &err);
+    }
+    grammar_reading_free(unknown);
+}
+
 static void begin(struct ask *q)
 {
     struct assistant *assistant = q->assistant;
@@ -112,23 +144,19 @@ static void begin(struct ask *q)
         return;
     }
     loop_timer_in(q->deadline, assistant->o.config->assistant_max_time_us);
-    if (q->alert_id != 0) {
+    switch (q->kind) {
+    case ASK_QUESTION:
+        begin_question(q);
+        break;
+    case ASK_ANALYSIS:
         analyze_begin(q);
-        return;
+        break;
+    case ASK_RECOMMENDATION:
+        begin_talk(q);
+        break;
+    case ASK_KINDS:
+        break;
     }
-    struct grammar_reading *unknown = NULL;
-    if (plain_begin(q, &unknown)) {
-        return;
-    }
-    if (!assistant->has_client) {
-        (void)err_set(&err, ERR_ASK_NOT_UNDERSTOOD, "no key is configured (claude.api_key)");
-        plain_unknown(q, unknown, &err);
-        grammar_reading_free(unknown);
-        return;
-    }
-    grammar_reading_free(unknown);
-    q->client = assistant->client;
-    talk_begin(q);
 }
 
 static void on_deferred(void *userdata)
@@ -136,7 +164,7 @@ static void on_deferred(void *userdata)
     struct ask *q = userdata;
     if (!q->begun) {
         begin(q);
-    } else if (q->alert_id != 0) {
+    } else if (q->kind == ASK_ANALYSIS) {
         analyze_go_on(q);
     } else if (q->understood != NULL) {
         plain_finish(q);
@@ -157,19 +185,20 @@ static size_t count_asks(const struct assistant *assistant)
 }
 
 /* What follows is done from the loop: the run is stored by then. */
-static int begin_call(struct action_call *call, const char *text, int64_t alert_id, struct err *err)
+static int begin_call(struct action_call *call, enum ask_kind kind, const char *text,
+                      int64_t alert_id, struct err *err)
 {
     struct assistant *assistant = action_userdata(call);
-    struct llm_prompt **prompt =
-        alert_id != 0 ? &assistant->analyze_prompt : &assistant->ask_prompt;
+    struct llm_prompt **prompt = &assistant->prompts[kind];
     if (count_asks(assistant) >= ASKS_MAX) {
         return err_set(err, ERR_CLAUDE_BUSY, "%d questions", ASKS_MAX);
     }
-    if (*prompt == NULL && llm_prompt_load(alert_id != 0 ? "analyze" : "ask", prompt, err) < 0) {
+    if (*prompt == NULL && llm_prompt_load(ask_kinds[kind], prompt, err) < 0) {
         return -(int)err->id;
     }
     struct ask *q = calloc(1, sizeof(*q));
     NEED_MEMORY(q != NULL);
+    q->kind = kind;
     q->assistant = assistant;
     q->call = call;
     q->who = *action_who(call);
@@ -192,14 +221,22 @@ static int begin_call(struct action_call *call, const char *text, int64_t alert_
 
 static int run_ask(struct action_call *call, struct err *err)
 {
-    return begin_call(call, action_text(call, "question"), 0, err);
+    return begin_call(call, ASK_QUESTION, action_text(call, "question"), 0, err);
 }
 
 static int run_analyze(struct action_call *call, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(64);
     buf_addf(&text, "what is behind alert %lld?", (long long)action_int(call, "id"));
-    return begin_call(call, text.data, action_int(call, "id"), err);
+    return begin_call(call, ASK_ANALYSIS, text.data, action_int(call, "id"), err);
+}
+
+static int run_recommend(struct action_call *call, struct err *err)
+{
+    const char *area = action_text(call, "area");
+    AUTO_BUF struct buf text = BUF_INIT(128);
+    buf_addf(&text, "What could be improved in this area: %s?", area);
+    return begin_call(call, ASK_RECOMMENDATION, text.data, 0, err);
 }
 
 static void cancel_ask(struct action_call *call)
@@ -232,6 +269,17 @@ static const struct action actions[] = {
                               .minimum = "1",
                               .help = "number of the alert"}),
      .run = run_analyze,
+     .cancel = cancel_ask},
+    {.name = "assistant.recommend",
+     .summary = "Recommend improvements by their expected effect",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "area",
+                              .type = PARAM_CHOICE,
+                              .choices = "all|trading|risk|services|cost",
+                              .default_text = "all",
+                              .help = "which area"}),
+     .run = run_recommend,
      .cancel = cancel_ask},
     {0}};
 
@@ -266,8 +314,9 @@ void assistant_free(struct assistant *assistant)
     while (assistant->asks != NULL) {
         ask_free(assistant->asks);
     }
-    llm_prompt_free(assistant->ask_prompt);
-    llm_prompt_free(assistant->analyze_prompt);
+    for (size_t i = 0; i < ASK_KINDS; i++) {
+        llm_prompt_free(assistant->prompts[i]);
+    }
     free(assistant);
 }
 

@@ -49,7 +49,10 @@ struct cause {
     char quote[200];
 };
 
+enum ask_kind { ASK_QUESTION, ASK_ANALYSIS, ASK_RECOMMENDATION, ASK_KINDS };
+
 struct ask {
+    enum ask_kind kind;
     struct assistant *assistant;
     struct ask *next;
     struct action_call *call;
@@ -75,7 +78,7 @@ struct ask {
     int64_t tokens;
 
     /* of an analysis */
-    int64_t alert_id;                /* 0: it is none */
+    int64_t alert_id;
     char service[64];                /* of the alert; "": none */
     int gathered;                    /* of what is gathered for it */
     struct cause causes[CAUSES_MAX]; /* the most probable first */
@@ -103,8 +106,7 @@ struct assistant {
     bool closing;
     struct privacy
         *privacy; /* made when it is first needed; NULL again after a new configuration */
-    struct llm_prompt *ask_prompt; /* loaded when they are first needed */
-    struct llm_prompt *analyze_prompt;
+    struct llm_prompt *prompts[ASK_KINDS]; /* loaded when they are first needed */
     struct ask *asks;
 };
 

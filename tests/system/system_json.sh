@@ -115,6 +115,8 @@ ask audit 24
 ask findings
 ask findings all
 ask ask "how many trades were closed today?"
+ask analyze 1
+ask recommend risk
 ask fixed 1 "known"
 ask learnings
 ask learnings findings

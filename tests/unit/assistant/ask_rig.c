@@ -27,7 +27,9 @@ static int show_numbers(struct action_call *call, struct err *err)
 
 static int change(struct action_call *call, struct err *err)
 {
+    struct ask_rig *rig = action_userdata(call);
     (void)err;
+    rig->changes++;
     reply_title(action_reply(call), TONE_GOOD, "changed");
     return ACTION_DONE;
 }
@@ -92,7 +94,8 @@ static void load_commands(struct ask_rig *rig)
     }
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         if (strcmp(f->path, "commands/ask.yaml") == 0 ||
-            strcmp(f->path, "commands/analyze.yaml") == 0) {
+            strcmp(f->path, "commands/analyze.yaml") == 0 ||
+            strcmp(f->path, "commands/recommend.yaml") == 0) {
             files[n++] = *f;
         }
     }
@@ -315,6 +318,21 @@ void ask_rig_open(struct ask_rig *rig)
     assistant_connect(rig->assistant, rig->runner, rig->manifests);
 }
 
+static void drop_answers(struct ask_rig *rig)
+{
+    for (int i = 0; i < rig->answer_count; i++) {
+        (void)json_object_put(rig->answers[i].content);
+    }
+    rig->answer_count = rig->next = 0;
+}
+
+void ask_rig_again(struct ask_rig *rig)
+{
+    drop_answers(rig);
+    rig->asked = 0;
+    loop_advance(rig->base.loop, USEC_PER_MIN);
+}
+
 void ask_rig_close(struct ask_rig *rig)
 {
     assistant_close(rig->assistant);
@@ -323,9 +341,7 @@ void ask_rig_close(struct ask_rig *rig)
     manifest_list_free(rig->manifests);
     action_table_free(rig->actions);
     loop_source_free(rig->deferred);
-    for (int i = 0; i < rig->answer_count; i++) {
-        (void)json_object_put(rig->answers[i].content);
-    }
+    drop_answers(rig);
     (void)json_object_put(rig->last_messages);
     (void)json_object_put(rig->last_tools);
     reply_free(rig->reply);

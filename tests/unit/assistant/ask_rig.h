@@ -54,6 +54,7 @@ struct ask_rig {
     /* what the command `numbers` shows, as JSON */
     const char *numbers;
     const char *title;
+    int changes; /* calls of what changes something */
 
     struct reply *reply;
     enum err_id error;
@@ -62,6 +63,8 @@ struct ask_rig {
 
 void ask_rig_open(struct ask_rig *rig);
 void ask_rig_close(struct ask_rig *rig);
+/* Forgets all answers, and lets a minute pass: the person may ask again. */
+void ask_rig_again(struct ask_rig *rig);
 /* cmocka set-up and tear-down: *state is the rig. */
 int ask_rig_set_up(void **state);
 int ask_rig_tear_down(void **state);
