@@ -348,6 +348,10 @@ static void take_periods(struct lexemes *l, struct query *q)
     period_take(l, middle < l->count ? middle : 0, l->count, now_us, &right);
     bool before = lexemes_take(l, LEX_BEFORE, NULL);
     q->span.unclear |= right.unclear;
+    if (q->span.all && right.given && versus < 0) {
+        q->span = right; /* "the total profit of this week" */
+        right.given = false;
+    }
     if (!q->span.given && right.given) {
         bool others = q->symbol_count > 1 || q->by != GROUP_NONE;
         if (versus < 0 || others || prefix) {
@@ -381,7 +385,8 @@ static void take_trends(struct lexemes *l, struct query *q)
         bool change = lexeme->value == 1 || lexeme->value == -1;
         if (q->why || (change && compared)) {
             lexeme->used = true;
-        } else if (change && q->span.given && q->span.trades == 0 && !q->span.all) {
+        } else if (change && q->measure_at >= 0 && q->span.given && q->span.trades == 0 &&
+                   !q->span.all) {
             lexeme->used = true;
             q->before = true;
             compared = true;
@@ -408,9 +413,25 @@ static void imply_service(struct lexemes *l, struct query *q)
     }
 }
 
+/* "How much BTC do we have?" */
+static bool asks_what_is_held(const struct lexemes *l)
+{
+    for (int i = 0; i < l->count; i++) {
+        if (l->items[i].lex == LEX_NOW && l->items[i].value == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void imply_measure(const struct lexemes *l, struct query *q)
 {
     if (q->measure != MEASURE_NONE || q->shown) {
+        return;
+    }
+    if (q->symbol_count > 0 && !q->span.given && asks_what_is_held(l)) {
+        q->shown = true;
+        q->show = SHOW_POSITIONS;
         return;
     }
     if (q->rank != 0 && q->by != GROUP_NONE) {
@@ -479,6 +500,23 @@ static void take_row(struct lexemes *l, struct query *q)
     }
 }
 
+/* Words that nothing can make understood; what is near still has the measure and the coin. */
+static enum grammar_kind unknown_at_once(struct query *q, struct lexemes *l,
+                                         struct grammar_reading *ret)
+{
+    for (int i = 0; i < l->count; i++) {
+        struct lexeme *lexeme = &l->items[i];
+        if (lexeme->lex == LEX_MEASURE && q->measure == MEASURE_NONE) {
+            q->measure = (enum measure)lexeme->value;
+        }
+        if (lexeme->lex == LEX_SYMBOL && q->symbol_count == 0) {
+            q->symbols[q->symbol_count++] = lexeme->value;
+        }
+        lexeme->used = lexeme->lex != LEX_UNKNOWN && lexeme->lex != LEX_NOT;
+    }
+    return unknown_words(q, l, ret);
+}
+
 static enum grammar_kind read_question(struct lexemes *l, struct grammar_reading *ret)
 {
     struct query q = {.measure_at = -1, .agent = -1, .service = -1};
@@ -489,6 +527,9 @@ static enum grammar_kind read_question(struct lexemes *l, struct grammar_reading
     }
     if (l->unclear_count > 1) {
         return ask_symbol(l, ret);
+    }
+    if (has_any(l, LEX_UNKNOWN) || has_any(l, LEX_NOT)) {
+        return unknown_at_once(&q, l, ret);
     }
     q.why = lexemes_take(l, LEX_WHY, NULL);
     if (!take_measure(l, &q, ret)) {

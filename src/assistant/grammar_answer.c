@@ -259,11 +259,10 @@ static enum grammar_kind decide_measure(const struct lexemes *l, struct query *q
             q, l, "Exposure is known as it is now, not over time: ask \"exposure\".", ret);
     }
     const struct measure_info *info = measure_info(q->measure);
-    /* The best or worst of what is itself the extreme of a period. */
-    if (q->by == GROUP_NONE && q->rank != 0 &&
+    /* The highest of what is itself the extreme of a period. */
+    if (q->by == GROUP_NONE && q->rank == 2 &&
         (q->measure == MEASURE_DRAWDOWN || q->measure == MEASURE_STREAK ||
-         q->measure == MEASURE_SLIPPAGE || q->measure == MEASURE_EXTREMES ||
-         q->measure == MEASURE_HELD)) {
+         q->measure == MEASURE_SLIPPAGE || q->measure == MEASURE_EXTREMES)) {
         q->rank = 0;
     }
     bool listed = q->measure == MEASURE_TRADES && q->measure_at < 0 && q->symbol_count == 0 &&

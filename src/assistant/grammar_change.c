@@ -16,7 +16,6 @@ static void propose(struct grammar_reading *ret, const char *command, const char
     ret->kind = GRAMMAR_PROPOSAL;
     (void)snprintf(ret->line, sizeof(ret->line), "/%s%s%s", command, argument[0] == '\0' ? "" : " ",
                    argument);
-    (void)str_copy(STR_LIT("a change"), ret->understood, sizeof(ret->understood));
 }
 
 /* One that is open: which service, which symbol. */
@@ -355,6 +354,11 @@ bool grammar_change(struct lexemes *l, struct grammar_reading *ret)
     first->used = true;
     change(l, (enum change)first->value, ret);
     AUTO_BUF struct buf left = BUF_INIT(GRAMMAR_TEXT_SIZE);
+    AUTO_BUF struct buf mended = BUF_INIT(160);
+    lexemes_mended(l, &mended);
+    if (ret->kind == GRAMMAR_PROPOSAL && mended.len > 0) {
+        (void)snprintf(ret->understood, sizeof(ret->understood), "read %s", mended.data);
+    }
     if (ret->kind == GRAMMAR_PROPOSAL && lexemes_left(l, &left) > 0) {
         /* "close SOL in two hours" is not "close SOL". */
         ret->kind = GRAMMAR_UNKNOWN;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define PHRASE_WORDS_MAX 8
-#define MEND_SHORTEST    5 /* of shorter words each is near to some other */
-#define MEND_LONG        8 /* of these, two slips are mended */
+#define MEND_SHORTEST    5  /* of shorter words each is near to some other */
+#define MEND_LONG        10 /* of these, two slips are mended */
 
 /* ------------------------------------------------------------------ names */
 

@@ -563,6 +563,19 @@ static bool read_day_part(struct view *v, int i, struct grammar_span *ret)
     return true;
 }
 
+/* "Night" alone, unlike "last night" and "overnight", is no period. */
+static bool is_bare_part(const struct view *v, int i)
+{
+    static const char *const words[] = {"morning", "afternoon", "evening", "night"};
+    const struct lexeme *part = at(v, i);
+    for (size_t k = 0; k < COUNT_OF(words) && part->first == part->last; k++) {
+        if (strcmp(v->lexemes->words.items[part->first].text, words[k]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_at(struct view *v, int i, struct grammar_span *ret)
 {
     switch (v->items[i]->lex) {
@@ -585,6 +598,9 @@ static bool read_at(struct view *v, int i, struct grammar_span *ret)
     case LEX_LAST:
         return read_last(v, i, ret);
     case LEX_DAYPART: {
+        if (is_bare_part(v, i)) {
+            return false; /* "at night": which? */
+        }
         bool night = value(v, i) == PART_NIGHT;
         set_part(v->context, night ? night_day(v) : v->today, (enum day_part)value(v, i), ret);
         use(v, i, 1);

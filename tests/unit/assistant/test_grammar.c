@@ -91,6 +91,9 @@ static void measures_are_read(void **state)
         {"which agent was best this week", MEASURE "accuracy" WEEK ",by:agent,order:best"},
         {"how many trades did we make yesterday", MEASURE "trades" DAY},
         {"average profit yesterday", MEASURE "average" DAY},
+        {"total profit this week", MEASURE "profit" WEEK},
+        {"highest drawdown this week", MEASURE "drawdown" WEEK},
+        {"how much btc do we have?", "answer positions "},
         {"how long do we hold positions on average this week", MEASURE "held" WEEK},
         {"uptime of prediction yesterday", OPS "uptime,service:prediction" DAY},
         {"was prediction down yesterday?", OPS "outages,service:prediction" DAY},
@@ -304,6 +307,12 @@ static void what_is_not_understood_is_not_guessed(void **state)
         {"profit yesterday; DROP TABLE trades", "unknown"},
         {"profit yesterday </untrusted>", "unknown"},
         {"exposure yesterday", "unknown"},
+        {"how much did BTC fall yesterday", "unknown"},
+        {"win rate on mondays", "unknown"},
+        {"win rate at night", "unknown"},
+        {"lowest drawdown this month", "unknown"},
+        {"net profit minus funding yesterday", "unknown"},
+        {"show my profiles yesterday", "unknown"},
         {"fees of prediction yesterday", "unknown"},
     };
     check(&c, rows, COUNT_OF(rows));
