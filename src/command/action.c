@@ -143,9 +143,10 @@ void action_markdown(const struct action_table *table, struct buf *out)
                    "`nightdesk docs actions`.\n");
     for (size_t i = 0; i < table->count; i++) {
         const struct action *a = table->rows[i].action;
-        buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s%s.\n", a->name, a->summary,
+        buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s%s.%s\n", a->name, a->summary,
                  action_effect_name(a->effect), role_name(a->lowest),
-                 a->emergency ? ", with the emergency grant" : "");
+                 a->emergency ? ", with the emergency grant" : "",
+                 a->assistant ? " The assistant may read it for a person." : "");
         if (a->locks != NULL) {
             buf_addf(out, "Locks: `%s`.\n", a->locks);
         }
