@@ -37,7 +37,7 @@ enum { ACTION_DONE = 0, ACTION_PENDING = 1 };
 /* The parameters of an action, of any number up to ACTION_PARAMS_MAX. */
 #define ACTION_PARAMS(...) ((const struct action_param[]){__VA_ARGS__, {0}})
 #define ACTION_PARAMS_MAX  32
-#define ACTION_OUTPUT_MAX  80 /* bytes */
+#define ACTION_OUTPUT_MAX  640 /* bytes; a path fits */
 
 struct action_call;
 

@@ -27,6 +27,9 @@ struct http;
 struct loop;
 struct pool;
 
+/* In the folder of a release: what it changes, as a unified diff. */
+#define DEPLOY_DIFF_FILE "release.diff"
+
 struct deploy_options {
     struct loop *loop;
     const struct config *config;

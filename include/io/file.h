@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Appends the file to out; ERR_FILE_TOO_LARGE if it would exceed the buffer's maximum. */
@@ -25,6 +26,9 @@ int file_read(const char *path, struct buf *out, struct err *err);
  * is never half of two versions; ERR_FILE_FAILED if it keeps changing. Does not wait for a writer,
  * as file_read does with a named pipe. */
 int file_read_settled(const char *path, struct buf *out, struct err *err);
+/* The beginning of a regular file, up to the buffer's maximum, and the size of the whole file. A
+ * link is not followed. */
+int file_read_head(const char *path, struct buf *out, int64_t *ret_bytes, struct err *err);
 /* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. A
  * device or a pipe is written directly. */
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);

@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
@@ -25,6 +26,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     autofix_actions(NULL, table);
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
+    review_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);

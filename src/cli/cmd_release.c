@@ -1,17 +1,20 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli_internal.h"
+#include "deploy/deploy.h"
 #include "deploy/guard.h"
 #include "deploy/signature.h"
 #include "io/archive.h"
 #include "io/file.h"
 #include "io/json_out.h"
 #include "io/secret.h"
+#include "model/diff.h"
 
 #include <limits.h>
 #include <string.h>
 
 #define KEY_TEXT_MAX ((size_t)4096)
+#define DIFF_MAX     ((size_t)64 << 20)
 
 /* What one call prints. */
 struct made {
@@ -112,6 +115,23 @@ static void name_of_folder(const char *folder, char ret[RELEASE_NAME_SIZE])
     (void)str_copy(str_c(slash + 1), ret, RELEASE_NAME_SIZE);
 }
 
+/* Puts the diff of --diff into the folder, where a deploy looks for it. */
+static int add_diff(const char *folder, const char *diff, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(DIFF_MAX);
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    buf_addf(&path, "%s/" DEPLOY_DIFF_FILE, folder);
+    int rc = file_read(diff, &text, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (diff_measure(buf_str(&text)).files == 0) {
+        return err_set(err, ERR_CLI_USAGE, "--diff takes a unified diff: %s has no file in it",
+                       diff);
+    }
+    return file_write(path.data, buf_str(&text), 0644, err);
+}
+
 static int pack(const struct cli_args *args, struct made *m, struct err *err)
 {
     static char path[PATH_MAX];
@@ -139,6 +159,8 @@ static int pack(const struct cli_args *args, struct made *m, struct err *err)
                      "%s: a name has no part that begins with a digit, a version begins with one",
                      path);
     }
+    const char *diff = cli_value(args, "--diff");
+    rc = rc < 0 || diff == NULL ? rc : add_diff(args->word[1], diff, err);
     rc = rc < 0 ? rc : archive_pack(args->word[1], m->file, &size, err);
     rc = rc < 0 ? rc : sign_hash_file(m->file, m->s.hash, &m->s.bytes, err);
     m->entries = rc < 0 ? 0 : size.entries;
@@ -273,6 +295,7 @@ const struct cli_command cmd_release = {
     .options = {{"--version", "V", "pack, sign: its version (sign: default from the file name)"},
                 {"--name", "N", "pack, sign: its name (pack: default the folder's)"},
                 {"--out", "FILE", "pack: the archive (default NAME-VERSION.tar.gz)"},
+                {"--diff", "FILE", "pack: what changes, for reviews: FOLDER/release.diff"},
                 {"--key", "FILE|HEX", "sign: the private key; verify: the public one"},
                 CLI_OPTION_JSON},
     .more =

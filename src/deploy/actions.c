@@ -751,4 +751,5 @@ void deploy_actions(struct deploy *deploy, struct action_table *table)
 {
     action_table_add(table, actions, deploy);
     action_table_add(table, colour_actions, deploy);
+    action_table_add(table, diff_actions, deploy);
 }

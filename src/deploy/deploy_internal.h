@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "deploy/deploy.h"
 #include "incoming.h"
+#include "model/diff.h"
 
 struct fetch;
 struct pool_job;
@@ -61,7 +62,10 @@ struct work {
     char colour[CONFIG_COLOUR_SIZE]; /* of a template unit: the one to prepare or to switch to */
     bool there;                      /* it was unpacked, or prepared, already */
     size_t removed;
-    bool read; /* layout is what is there now */
+    struct diff_size diff;
+    int64_t diff_bytes; /* of release.diff; 0: there is none */
+    bool diff_cut;      /* only its beginning was counted */
+    bool read;          /* layout is what is there now */
     struct layout layout;
 };
 
@@ -95,6 +99,9 @@ static inline bool work_has_colours(const struct work *w)
 }
 /* The colour that is not live. */
 const char *work_idle_colour(const struct work *w);
+
+/* diff.c: deploy.diff, what a release changes. */
+extern const struct action diff_actions[];
 
 /* fetch.c: deploy.fetch */
 int fetch_run(struct action_call *call, struct err *err);

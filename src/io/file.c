@@ -88,6 +88,31 @@ int file_read_settled(const char *path, struct buf *out, struct err *err)
     return file_error(err, EAGAIN, "read a file that keeps changing", path);
 }
 
+int file_read_head(const char *path, struct buf *out, int64_t *ret_bytes, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return file_error(err, errno, "open", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return file_error(err, EINVAL, "read what is not a regular file", path);
+    }
+    *ret_bytes = st.st_size;
+    for (;;) {
+        char chunk[16384];
+        size_t room = out->max - out->len;
+        ssize_t n = read(fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk));
+        if (n < 0 && errno != EINTR) {
+            return file_error(err, errno, "read", path);
+        }
+        if (n == 0) {
+            return 0;
+        }
+        buf_add(out, chunk, n < 0 ? 0 : (size_t)n);
+    }
+}
+
 static int write_all(int fd, struct str bytes)
 {
     while (bytes.len > 0) {

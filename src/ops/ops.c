@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "assistant/assistant.h"
 #include "assistant/claude.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -415,6 +416,10 @@ static int build_modules(struct ops *ops, struct err *err)
         return rc;
     }
     desk_explain_questions(ops->desk, assistant_explain, ops->assistant);
+    ops->review = review_new(
+        &(struct review_options){.loop = ops->loop,
+                                 .helpers = ops->helpers,
+                                 .llm_client = ops->has_model ? &ops->llm_client : NULL});
     desk_add_status_line(ops->desk, health_status, ops->health);
     health_measures(ops->health, ops->desk);
     desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
@@ -455,6 +460,7 @@ static int build_commands(struct ops *ops, struct err *err)
                                                          .userdata = ops});
     autofix_actions(ops->autofix, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
+    review_actions(ops->review, ops->actions);
     learner_actions(ops->learner, ops->actions);
     assistant_actions(ops->assistant, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
@@ -688,6 +694,7 @@ void ops_free(struct ops *ops)
     action_table_free(ops->actions);
     auditor_free(ops->auditor);
     learner_free(ops->learner);
+    review_free(ops->review);
     deploy_free(ops->deploy);
     health_free(ops->health);
     claude_free(ops->claude);

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "assistant/assistant.h"
 #include "assistant/claude.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -203,6 +204,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     ops->space.config = config;
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     learner_apply(ops->learner, config, ops->has_model ? &ops->llm_client : NULL);
+    review_apply(ops->review, ops->has_model ? &ops->llm_client : NULL);
     assistant_apply(ops->assistant, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);
     telegram_apply(ops->telegram, config);

@@ -49,6 +49,7 @@ struct ops {
     struct auditor *auditor;
     struct learner *learner;
     struct assistant *assistant;
+    struct review *review;
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;

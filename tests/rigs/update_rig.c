@@ -5,6 +5,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -75,6 +76,7 @@ static void replace_actions(struct update_rig *rig)
     outbox_actions_add(NULL, rig->described);
     cleanup_actions_add(NULL, rig->described);
     auditor_actions(NULL, rig->described);
+    review_actions(NULL, rig->described);
     learner_actions(NULL, rig->described);
     measure_actions(NULL, rig->described);
     assistant_actions(NULL, rig->described);

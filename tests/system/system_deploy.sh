@@ -20,7 +20,8 @@ make_release() { # VERSION good|bad|brief
         printf '#!/bin/sh\necho "cannot start: no model in release %s"\nexit 3\n' "$1"
     fi > "app-$1/bin/serve"
     chmod +x "app-$1/bin/serve"
-    "$ND" release pack "app-$1" --name app --version "$1" > /dev/null &&
+    printf -- '--- a/version\n+++ b/version\n@@ -1 +1 @@\n-old\n+%s\n' "$1" > change.diff
+    "$ND" release pack "app-$1" --name app --version "$1" --diff change.diff > /dev/null &&
         "$ND" release sign "app-$1.tar.gz" --key release.key > /dev/null
 }
 "$ND" release key release.key > public
@@ -149,6 +150,9 @@ tap_check "but which URL it was" sh -c "cat state/ops.db* | grep -aq 'app-1.1.ta
 from app-1.1.tar.gz
 tap_check "the newest is deployed" ask deploy app steady=100ms --yes
 tap_check "the reply says nothing of the colours that it has not" lacks out idle
+tap_check "the reply says what it changes" contains out "Diff: 1 files, 1 lines added, 1 removed"
+tap_check "and that nobody has reviewed it" contains out "No review was made: there is no key of Claude"
+tap_check "what is no diff is refused" sh -c "! '$ND' release pack app-1.0 --version 1 --name app --diff conf.yaml > out 2>&1"
 tap_check "the link leads to the newest" test "$(current)" = releases/1.1
 tap_check "no token is shown or stored" sh -c "! grep -rq nightly-token log state out"
 

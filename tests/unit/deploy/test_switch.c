@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "io/pool.h"
 #include "io/secret.h"
+#include "rigs/reply_text.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
@@ -138,6 +139,60 @@ static void a_redirect_leads_to_no_weaker_place(void **state)
     }
 }
 
+static void on_finish(struct action_call *call, const struct err *err)
+{
+    (void)call;
+    assert_null(err);
+}
+
+static const char *changes_of(struct rig *rig, const char *mode)
+{
+    static char shown[4096];
+    const struct action *action = action_find(rig->table, "deploy.diff");
+    char name[] = "demo", version[] = "2";
+    struct arg_value args[2] = {{.type = PARAM_SERVICE, .text = name},
+                                {.type = PARAM_TEXT, .text = version}};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = {.action = action,
+                               .userdata = rig->deploy,
+                               .reply = reply,
+                               .args = args,
+                               .output = note_output,
+                               .finish = on_finish,
+                               .owner = rig};
+    rig->outputs[0] = '\0';
+    rig->service.release_review = mode;
+    assert_int_equal(action->run(&call, NULL), ACTION_PENDING);
+    while (action_state(&call) != NULL) {
+        (void)loop_iterate(rig->loop, 20000);
+    }
+    reply_text_all(reply, shown, sizeof(shown));
+    return shown;
+}
+
+static void what_a_release_changes_is_counted(void **state)
+{
+    struct rig *rig = *state;
+    char path[128], wanted[256];
+    assert_has(changes_of(rig, "show"), "It carries no diff");
+    assert_string_equal(rig->outputs, "path= review= approve= ");
+    (void)changes_of(rig, "approve"); /* what nobody can review needs a person, too */
+    assert_string_equal(rig->outputs, "path= review= approve=yes ");
+    (void)snprintf(path, sizeof(path), "%s/releases/2/release.diff", rig->root);
+    assert_int_equal(file_write(path,
+                                STR_LIT("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-one\n-two\n+one\n"
+                                        "+2\n--- a/y\n+++ b/y\n@@ -0,0 +1 @@\n+y\n"),
+                                0644, NULL),
+                     0);
+    assert_has(changes_of(rig, "approve"), "Diff: 2 files, 3 lines added, 2 removed, ");
+    (void)snprintf(wanted, sizeof(wanted), "path=%s review=yes approve=yes ", path);
+    assert_string_equal(rig->outputs, wanted);
+    (void)changes_of(rig, "off");
+    (void)snprintf(wanted, sizeof(wanted), "path=%s review= approve= ", path);
+    assert_string_equal(rig->outputs, wanted);
+}
+
 UNIT_GROUP(deploy_switch, cmocka_unit_test(a_redirect_leads_to_no_weaker_place),
+           cmocka_unit_test_setup_teardown(what_a_release_changes_is_counted, set_up, tear_down),
            cmocka_unit_test_setup_teardown(a_switch_that_has_happened_says_so_when_it_is_cancelled,
                                            set_up, tear_down))

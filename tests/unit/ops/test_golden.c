@@ -5,6 +5,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "deploy/deploy.h"
@@ -43,6 +44,7 @@ struct scene {
     struct deploy *deploy;
     struct autofix *autofix;
     struct learner *learner;
+    struct review *review;
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
@@ -176,6 +178,7 @@ static void open_auditor(struct scene *s)
                                             .shared = &s->shared,
                                             .state_dir = s->rig.folder};
     assert_int_equal(auditor_new(&options, &s->auditor, NULL), 0);
+    s->review = review_new(&(struct review_options){.llm_client = NULL});
 }
 
 static void open_commands(struct scene *s)
@@ -204,6 +207,7 @@ static void open_commands(struct scene *s)
     outbox_actions_add(NULL, s->actions);
     cleanup_actions_add(NULL, s->actions);
     auditor_actions(s->auditor, s->actions);
+    review_actions(s->review, s->actions);
     s->learner = learner_new(&(struct learner_options){.clock = &s->rig.clock.clock,
                                                        .config = &s->rig.config,
                                                        .store = s->rig.store,
@@ -263,6 +267,7 @@ static int teardown(void **state)
     deploy_free(s->deploy);
     autofix_free(s->autofix);
     learner_free(s->learner);
+    review_free(s->review);
     health_free(s->health);
     alerts_free(s->alerts);
     manifest_list_free(s->manifests);

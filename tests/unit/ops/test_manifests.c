@@ -2,6 +2,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/review.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "command/builtin.h"
@@ -37,6 +38,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     outbox_actions_add(NULL, table);
     cleanup_actions_add(NULL, table);
     auditor_actions(NULL, table);
+    review_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
