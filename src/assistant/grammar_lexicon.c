@@ -472,7 +472,7 @@ const struct phrase grammar_phrases[] = {
     PERIOD("in all", ALL), PERIOD("until now", ALL), PERIOD("up to now", ALL),
     PERIOD("to date", ALL), PERIOD("of all time", ALL), PART("morning", MORNING),
     PART("afternoon", AFTERNOON), PART("evening", EVENING), PART("night", NIGHT),
-    PART("last night", NIGHT), PART("overnight", NIGHT), 
+    PART("last night", NIGHT), PART("overnight", NIGHT),
     PART("over night", NIGHT), PART("last night's", NIGHT), PART("this morning", MORNING),
     PART("this afternoon", AFTERNOON), PART("this evening", EVENING), PART("tonight", TONIGHT),
     {"last", LEX_LAST, 0}, {"past", LEX_LAST, 0}, {"previous", LEX_LAST, 0},
