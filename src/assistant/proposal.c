@@ -112,7 +112,7 @@ static bool is_plain(struct str line)
 bool proposal_add(struct ask *q, struct str line, struct buf *why)
 {
     const struct assistant *assistant = q->assistant;
-    struct str rest = str_trim(line), word = {0};
+    struct str rest = str_trim(line), word = str_c("");
     char name[MANIFEST_NAME_SIZE + 1] = "";
     (void)str_word(&rest, &word);
     if (word.len > 0 && word.ptr[0] == '/') {

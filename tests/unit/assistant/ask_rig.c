@@ -86,7 +86,7 @@ static const struct embedded_file own_files[] = {
 
 static void load_commands(struct ask_rig *rig)
 {
-    struct embedded_file files[8] = {{0}};
+    struct embedded_file files[16] = {{0}};
     struct err err = {0};
     size_t n = 0;
     for (; own_files[n].path != NULL; n++) {
