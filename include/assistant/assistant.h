@@ -35,6 +35,7 @@ struct config;
 struct desk;
 struct loop;
 struct manifest_list;
+struct pool;
 struct ops_store;
 struct principal;
 struct reply;
@@ -46,6 +47,7 @@ struct assistant_options {
     const struct config *config;
     struct ops_store *store;
     struct access *access;
+    struct pool *helpers;                /* check answers off the loop; NULL: on it */
     struct desk *desk;                   /* market time, time zone; NULL: wall time, UTC */
     const struct llm_client *llm_client; /* NULL: there is no key */
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/json.h"
 #include "io/json_out.h"
+#include "io/pool.h"
 #include "proof/text_proof.h"
 
 #include <stdlib.h>
@@ -34,14 +35,51 @@ static void clean(const char *text, struct buf *out)
     str_make_safe(out->data);
 }
 
-static void add_documents(const struct ask *q, struct text_proof *proof)
+/* What a helper looks at: large documents take too long for the loop. */
+struct checking {
+    char *question;
+    int count;
+    struct {
+        char line[READING_LINE];
+        struct json_object *document; /* taken from its reading */
+    } documents[QUESTION_STEPS_MAX];
+    struct buf shown;  /* the answer */
+    struct buf marked; /* with its marks */
+    struct buf figures;
+    struct text_proof *proof;
+    bool readable;
+};
+
+static struct checking *checking_new(struct ask *q, const char *text)
 {
-    text_proof_add_text(proof, "the question", str_c(q->text));
+    struct checking *c = calloc(1, sizeof(*c));
+    NEED_MEMORY(c != NULL);
+    buf_init(&c->shown, QUESTION_ANSWER_MAX);
+    buf_init(&c->marked, 2 * QUESTION_ANSWER_MAX);
+    buf_init(&c->figures, FIGURES_MAX);
+    c->question = strdup(q->text);
+    NEED_MEMORY(c->question != NULL);
+    clean(text, &c->shown);
     for (int i = 0; i < q->reading_count; i++) {
-        if (q->readings[i].document != NULL) {
-            text_proof_add(proof, q->readings[i].line, q->readings[i].document);
-        }
+        (void)str_copy(str_c(q->readings[i].line), c->documents[i].line, READING_LINE);
+        c->documents[i].document = TAKE(q->readings[i].document);
+        c->count++;
     }
+    return c;
+}
+
+static void checking_free(void *data)
+{
+    struct checking *c = data;
+    text_proof_free(c->proof);
+    for (int i = 0; i < c->count; i++) {
+        (void)json_object_put(c->documents[i].document);
+    }
+    buf_release(&c->shown);
+    buf_release(&c->marked);
+    buf_release(&c->figures);
+    free(c->question);
+    free(c);
 }
 
 /* [{"text", "standing", "where"}] */
@@ -141,33 +179,39 @@ static void add_report(struct reply *r, const struct ask *q, const struct questi
     json_out_end(&data);
 }
 
-void answer_finish(struct ask *q, const char *text)
+static void check(void *data)
 {
-    AUTO_BUF struct buf shown = BUF_INIT(QUESTION_ANSWER_MAX);
-    AUTO_BUF struct buf marked = BUF_INIT(2 * QUESTION_ANSWER_MAX);
-    struct reply *r = action_reply(q->call);
-    struct text_proof *proof = text_proof_new();
-    clean(text, &shown);
-    add_documents(q, proof);
-    bool readable = !buf_failed(&shown) && text_proof_check(proof, buf_str(&shown));
-    bool withheld = !readable || proof->unverified > proof->found + proof->derived;
-    text_proof_mark(proof, MARK, &marked);
+    struct checking *c = data;
+    c->proof = text_proof_new();
+    text_proof_add_text(c->proof, "the question", str_c(c->question));
+    for (int i = 0; i < c->count; i++) {
+        if (c->documents[i].document != NULL) {
+            text_proof_add(c->proof, c->documents[i].line, c->documents[i].document);
+        }
+    }
+    c->readable = !buf_failed(&c->shown) && text_proof_check(c->proof, buf_str(&c->shown));
+    text_proof_mark(c->proof, MARK, &c->marked);
+    AUTO_JSON struct json_object *figures = figures_of(c->proof, c->shown.data);
+    json_add_text(&c->figures, json_get(figures, "figures"));
+}
 
-    AUTO_JSON struct json_object *figures = figures_of(proof, shown.data);
-    AUTO_BUF struct buf figures_text = BUF_INIT(FIGURES_MAX);
-    json_add_text(&figures_text, json_get(figures, "figures"));
+static void answer_with(struct ask *q, const struct checking *c)
+{
+    const struct text_proof *proof = c->proof;
+    struct reply *r = action_reply(q->call);
+    bool withheld = !c->readable || proof->unverified > proof->found + proof->derived;
     struct question end = {.state = withheld                ? QUESTION_WITHHELD
                                     : q->proposal_count > 0 ? QUESTION_PROPOSED
                                                             : QUESTION_ANSWERED,
                            .source = "model",
-                           .answer = readable ? marked.data : shown.data,
+                           .answer = c->readable ? c->marked.data : c->shown.data,
                            .found = proof->found,
                            .derived = proof->derived,
                            .unverified = proof->unverified,
-                           .figures = buf_failed(&figures_text) ? NULL : figures_text.data};
+                           .figures = buf_failed(&c->figures) ? NULL : c->figures.data};
     if (withheld) {
         reply_title(r, TONE_WARN, "The answer is withheld");
-        if (readable) {
+        if (c->readable) {
             reply_para(r, "{} of its {} figures are not in what was read. Here is what was read.",
                        cell_count(proof->unverified), cell_count(proof->count));
         } else {
@@ -176,13 +220,38 @@ void answer_finish(struct ask *q, const char *text)
         }
         add_data(r, q);
     } else {
-        add_lines(r, marked.data);
+        add_lines(r, c->marked.data);
     }
-    add_report(r, q, &end, proof, marked.data);
+    add_report(r, q, &end, proof, c->marked.data);
     add_note(r, q, proof);
     ask_store(q, &end);
-    text_proof_free(proof);
     struct action_call *call = q->call;
     ask_free(q);
     action_finish(call, NULL);
+}
+
+static void on_checked(void *data, void *userdata)
+{
+    struct ask *q = userdata;
+    q->check = NULL;
+    answer_with(q, data);
+}
+
+void answer_finish(struct ask *q, const char *text)
+{
+    struct pool *helpers = q->assistant->o.helpers;
+    struct checking *c = checking_new(q, text);
+    struct err busy = {0};
+    if (helpers != NULL) {
+        q->check = pool_start(
+            helpers,
+            &(struct pool_work){
+                .work = check, .done = on_checked, .drop = checking_free, .data = c, .userdata = q},
+            &busy);
+    }
+    if (q->check == NULL) { /* no helper, or none is free */
+        check(c);
+        answer_with(q, c);
+        checking_free(c);
+    }
 }

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "io/json.h"
 #include "io/loop.h"
+#include "io/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ void ask_free(struct ask *q)
         }
     }
     talk_stop(q);
+    pool_cancel(q->check);
     loop_source_free(q->deadline);
     loop_source_free(q->deferred);
     for (int i = 0; i < q->reading_count; i++) {

@@ -86,6 +86,7 @@ struct ask {
     char runbooks[PROPOSALS_MAX][PROPOSAL_SIZE];
     int runbook_count;
 
+    struct pool_job *check; /* of the answer; NULL: none */
     bool is_reading;
     struct tool_run readings[QUESTION_STEPS_MAX];
     int reading_count;

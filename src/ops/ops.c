@@ -409,6 +409,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                     .config = o->config,
                                     .store = ops->store,
                                     .access = ops->access,
+                                    .helpers = ops->helpers,
                                     .desk = ops->desk,
                                     .llm_client = ops->has_model ? &ops->llm_client : NULL},
         &ops->assistant, err);
