@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "io/json.h"
 #include "io/json_out.h"
+#include "io/pool.h"
 #include "proof/text_proof.h"
 #include "tools.h"
 
@@ -339,30 +340,96 @@ static void add_standing(const struct ask *q, const struct json_object *list, co
     json_out_end(out);
 }
 
-struct judging {
-    struct ask *q;
-    struct text_proof *proof;
-    struct buf answer; /* what is stored */
+#define TEXTS_MAX (HYPOTHESES_MAX + CHECKS_MAX)
+
+/* What a helper proves: large documents take too long for the loop. */
+struct proving {
+    int document_count;
+    struct {
+        char line[READING_LINE];
+        struct json_object *document; /* lent by its reading, which gets it back */
+    } documents[QUESTION_STEPS_MAX];
+    int text_count;
+    struct buf texts[TEXTS_MAX];  /* the causes, then what to check next */
+    struct buf marked[TEXTS_MAX]; /* with their marks */
     int64_t found, derived, unverified;
-    bool has_root;
 };
 
-/* The text with its figures looked up. */
-static void add_proven(struct judging *j, const char *text, struct buf *out)
+static void add_claim(struct proving *p, struct str text)
 {
-    AUTO_BUF struct buf safe = BUF_INIT(2000);
-    buf_add_c(&safe, text);
-    log_redact(safe.data);
-    str_make_safe(safe.data);
-    if (!text_proof_check(j->proof, str_c(safe.data))) {
-        buf_add_c(out, "(cannot be checked)");
-        return;
-    }
-    j->found += j->proof->found;
-    j->derived += j->proof->derived;
-    j->unverified += j->proof->unverified;
-    text_proof_mark(j->proof, MARK, out);
+    struct buf *claim = &p->texts[p->text_count];
+    buf_init(claim, 2000);
+    buf_init(&p->marked[p->text_count], 4000);
+    buf_add_str(claim, text);
+    log_redact(claim->data);
+    claim->len = strlen(claim->data);
+    str_make_safe(claim->data);
+    p->text_count++;
 }
+
+static size_t at_most(size_t count, size_t max)
+{
+    return count < max ? count : max;
+}
+
+static struct proving *proving_new(struct ask *q, const struct json_object *said)
+{
+    const struct json_object *hypotheses = json_get(said, "hypotheses");
+    const struct json_object *checks = json_get(said, "check_next");
+    struct proving *p = calloc(1, sizeof(*p));
+    NEED_MEMORY(p != NULL);
+    for (size_t i = 0; i < at_most(json_len(hypotheses), HYPOTHESES_MAX); i++) {
+        add_claim(p, json_str(json_item(hypotheses, i), "cause"));
+    }
+    for (size_t i = 0; i < at_most(json_len(checks), CHECKS_MAX); i++) {
+        add_claim(p, json_value_str(json_item(checks, i)));
+    }
+    for (int i = 0; i < q->reading_count; i++) {
+        (void)str_copy(str_c(q->readings[i].line), p->documents[i].line, READING_LINE);
+        p->documents[i].document = TAKE(q->readings[i].document);
+        p->document_count++;
+    }
+    return p;
+}
+
+static void proving_free(void *data)
+{
+    struct proving *p = data;
+    for (int i = 0; i < p->document_count; i++) {
+        (void)json_object_put(p->documents[i].document);
+    }
+    for (int i = 0; i < p->text_count; i++) {
+        buf_release(&p->texts[i]);
+        buf_release(&p->marked[i]);
+    }
+    free(p);
+}
+
+static void prove(void *data)
+{
+    struct proving *p = data;
+    struct text_proof *proof = text_proof_new();
+    for (int i = 0; i < p->document_count; i++) {
+        text_proof_add(proof, p->documents[i].line, p->documents[i].document);
+    }
+    for (int i = 0; i < p->text_count; i++) {
+        if (!text_proof_check(proof, buf_str(&p->texts[i]))) {
+            buf_add_c(&p->marked[i], "(cannot be checked)");
+            continue;
+        }
+        p->found += proof->found;
+        p->derived += proof->derived;
+        p->unverified += proof->unverified;
+        text_proof_mark(proof, MARK, &p->marked[i]);
+    }
+    text_proof_free(proof);
+}
+
+struct judging {
+    struct ask *q;
+    struct buf answer; /* what is stored */
+    bool has_root;
+};
 
 static void add_quotes(struct reply *r, const char *word, struct json_object *list)
 {
@@ -375,10 +442,9 @@ static void add_quotes(struct reply *r, const char *word, struct json_object *li
 }
 
 static void add_hypothesis(struct judging *j, const struct json_object *hypothesis,
-                           struct json_out *data)
+                           const char *cause, struct json_out *data)
 {
     struct reply *r = action_reply(j->q->call);
-    AUTO_BUF struct buf cause = BUF_INIT(4000);
     AUTO_JSON struct json_object *evidence = json_object_new_object();
     struct json_out stands = JSON_OUT_TREE(evidence);
     add_standing(j->q, json_get(hypothesis, "evidence_for"), "for", &stands);
@@ -391,19 +457,18 @@ static void add_hypothesis(struct judging *j, const struct json_object *hypothes
                            : json_len(with) == 0 || strcmp(said, "unlikely") == 0 ? "unlikely"
                                                                                   : "possible";
     j->has_root = j->has_root || root;
-    add_proven(j, json_text(hypothesis, "cause"), &cause);
     reply_heading(r, root                                ? "Root cause"
                      : strcmp(standing, "possible") == 0 ? "Possible"
                                                          : "Unlikely");
-    reply_line(r, "%s", cause.data);
+    reply_line(r, "%s", cause);
     add_quotes(r, "for", with);
     add_quotes(r, "against", against);
     if (json_len(with) == 0) {
         reply_line(r, "No evidence for it was found.");
     }
-    buf_addf(&j->answer, "%s: %s\n", standing, cause.data);
+    buf_addf(&j->answer, "%s: %s\n", standing, cause);
     json_out_object(data, NULL);
-    json_out_text(data, "cause", cause.data);
+    json_out_text(data, "cause", cause);
     json_out_text(data, "standing", standing);
     write_evidence(data, "evidence_for", with);
     write_evidence(data, "evidence_against", against);
@@ -420,40 +485,35 @@ static const char *chosen_runbook(const struct ask *q, const char *line)
     return "";
 }
 
-static void finish_by_model(struct ask *q, const struct json_object *said)
+static void finish_by_model(struct ask *q, const struct proving *proven)
 {
     struct reply *r = action_reply(q->call);
     struct json_out data = JSON_OUT_TREE(reply_data(r));
-    struct judging j = {.q = q, .proof = text_proof_new()};
-    const struct json_object *hypotheses = json_get(said, "hypotheses");
-    const struct json_object *checks = json_get(said, "check_next");
-    const char *runbook = chosen_runbook(q, json_text(said, "runbook"));
+    struct judging j = {.q = q};
+    const struct json_object *hypotheses = json_get(q->content, "hypotheses");
+    const char *runbook = chosen_runbook(q, json_text(q->content, "runbook"));
+    int causes = (int)at_most(json_len(hypotheses), HYPOTHESES_MAX);
     buf_init(&j.answer, QUESTION_ANSWER_MAX);
-    for (int i = 0; i < q->reading_count; i++) {
-        text_proof_add(j.proof, q->readings[i].line, q->readings[i].document);
-    }
     add_title(r, q);
     json_out_object(&data, "analysis");
     json_out_i64(&data, "question_id", q->id);
     json_out_i64(&data, "alert_id", q->alert_id);
     json_out_text(&data, "source", "model");
     json_out_array(&data, "hypotheses");
-    for (size_t i = 0; i < json_len(hypotheses) && i < HYPOTHESES_MAX; i++) {
-        add_hypothesis(&j, json_item(hypotheses, i), &data);
+    for (int i = 0; i < causes; i++) {
+        add_hypothesis(&j, json_item(hypotheses, (size_t)i), proven->marked[i].data, &data);
     }
     json_out_end(&data);
     if (!j.has_root) {
         reply_line(r, "No root cause is proven by what was read.");
     }
     json_out_array(&data, "check_next");
-    if (json_len(checks) > 0) {
+    if (proven->text_count > causes) {
         reply_heading(r, "Check next");
     }
-    for (size_t i = 0; i < json_len(checks) && i < CHECKS_MAX; i++) {
-        AUTO_BUF struct buf text = BUF_INIT(4000);
-        add_proven(&j, json_value_str(json_item(checks, i)).ptr, &text);
-        reply_item(r, "{}", cell_text(text.data));
-        json_out_text(&data, NULL, text.data);
+    for (int i = causes; i < proven->text_count; i++) {
+        reply_item(r, "{}", cell_text(proven->marked[i].data));
+        json_out_text(&data, NULL, proven->marked[i].data);
     }
     json_out_end(&data);
     json_out_text(&data, "runbook", runbook);
@@ -461,12 +521,42 @@ static void finish_by_model(struct ask *q, const struct json_object *said)
     struct question end = {.state = runbook[0] != '\0' ? QUESTION_PROPOSED : QUESTION_ANSWERED,
                            .source = "model",
                            .answer = j.answer.data,
-                           .found = j.found,
-                           .derived = j.derived,
-                           .unverified = j.unverified};
-    text_proof_free(j.proof);
+                           .found = proven->found,
+                           .derived = proven->derived,
+                           .unverified = proven->unverified};
     AUTO_BUF struct buf kept = j.answer; /* ask_store reads it */
     finish(q, &end, runbook);
+}
+
+/* The quotes are looked up here, in the documents that the readings get back. */
+static void on_proven(void *data, void *userdata)
+{
+    struct ask *q = userdata;
+    struct proving *p = data;
+    q->check = NULL;
+    for (int i = 0; i < p->document_count; i++) {
+        q->readings[i].document = TAKE(p->documents[i].document);
+    }
+    finish_by_model(q, p);
+}
+
+static void judge(struct ask *q)
+{
+    struct pool *helpers = q->assistant->o.helpers;
+    struct proving *p = proving_new(q, q->content);
+    struct err busy = {0};
+    if (helpers != NULL) {
+        q->check = pool_start(
+            helpers,
+            &(struct pool_work){
+                .work = prove, .done = on_proven, .drop = proving_free, .data = p, .userdata = q},
+            &busy);
+    }
+    if (q->check == NULL) { /* no helper, or none is free */
+        prove(p);
+        on_proven(p, q);
+        proving_free(p);
+    }
 }
 
 static void on_answer(const struct llm_answer *answer, void *userdata)
@@ -481,7 +571,8 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
                   json_parse(str_c(answer->text), &JSON_LIMITS_DEFAULT, &said, NULL) == 0 &&
                   json_len(json_get(said, "hypotheses")) > 0;
     if (usable) {
-        finish_by_model(q, said);
+        q->content = TAKE(said);
+        judge(q);
         return;
     }
     AUTO_BUF struct buf why = BUF_INIT(200);
