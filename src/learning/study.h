@@ -24,7 +24,7 @@
  * A study is repeated while trades come in. study_level gives the r-th one 1 / (r (r + 1)) of 5 %,
  * and these sum to 5 %: looking again and again does not add up to a find (alpha spending; Lan and
  * DeMets 1983). The held-out part of each study are trades that no earlier one has seen, so the
- * chance that anything is ever proposed in a market of noise is at most 5 %, and about a twentieth
+ * chance that anything is ever proposed in a market of noise is at most 5 %, and about a hundredth
  * of that since the forming part has to show it as well.
  * Wins that come in clusters (trades of one hour that end alike) prove less than as many trades
  * drawn alone: what survives is tested with the counts divided by the design effect, which is
@@ -46,7 +46,7 @@
 #define STUDY_CASES_MAX    20000 /* the newest are studied */
 #define STUDY_SURVIVORS    6
 #define STUDY_WEAK         4 /* shown, though the correction says that they may be chance */
-#define STUDY_FORMED_LEVEL 0.05
+#define STUDY_FORMED_LEVEL 0.01
 #define STUDY_KNOWN_MAX    64
 #define STUDY_WEAK_P       0.01 /* without correction */
 #define STUDY_EVIDENCE_MAX 12
