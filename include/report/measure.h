@@ -102,6 +102,7 @@ struct measure_audit {
 #define MEASURE_AUDITS_MAX 10
 
 struct measure_result {
+    int64_t market_us; /* of trading: how far the market is; 0: not known */
     struct measure_sum all;
     int count;
     int left_out; /* groups beyond MEASURE_GROUPS_MAX */

@@ -172,7 +172,8 @@ static void drop_weaker(struct lexemes *l)
     }
     /* "How many trades did we make", "lose". */
     for (int i = 0; i < l->count && seen[MEASURE_TRADES]; i++) {
-        static const char *const verbs[] = {"make", "made", "making", "lose", "lost", "losing"};
+        static const char *const verbs[] = {"make", "made",   "making", "lose",
+                                            "lost", "losing", "win",    "won"};
         struct lexeme *lexeme = &l->items[i];
         for (size_t k = 0; k < COUNT_OF(verbs); k++) {
             lexeme->used |= lexeme->lex == LEX_MEASURE && lexeme->value == MEASURE_PROFIT &&
@@ -383,6 +384,13 @@ static void take_trends(struct lexemes *l, struct query *q)
             continue;
         }
         bool change = lexeme->value == 1 || lexeme->value == -1;
+        bool down = lexeme->value < 0;
+        if (q->why && change) {
+            q->premise = down ? "down" : "up";
+            /* "Why is profit down this week": from the week before. */
+            q->before |= q->measure == MEASURE_PROFIT && q->measure_at >= 0 && !compared &&
+                         q->span.given && q->span.trades == 0 && !q->span.all;
+        }
         if (q->why || (change && compared)) {
             lexeme->used = true;
         } else if (change && q->measure_at >= 0 && q->span.given && q->span.trades == 0 &&
@@ -480,6 +488,24 @@ static enum grammar_kind ask_what(struct grammar_reading *ret, const char *messa
     return ret->kind;
 }
 
+/* "Why did we lose" and "did we lose" take a loss for granted. */
+static void take_premise(const struct lexemes *l, struct query *q)
+{
+    static const char *const losses[] = {"lose", "lost", "losing", "loses", "loss"};
+    static const char *const gains[] = {"make",   "made",  "earn", "earned",     "gain",
+                                        "gained", "makes", "win",  "profitable", "won"};
+    if (q->measure != MEASURE_PROFIT || q->measure_at < 0) {
+        return;
+    }
+    const char *word = l->words.items[l->items[q->measure_at].first].text;
+    for (size_t i = 0; i < COUNT_OF(losses); i++) {
+        q->premise = strcmp(word, losses[i]) == 0 ? "loss" : q->premise;
+    }
+    for (size_t i = 0; i < COUNT_OF(gains) && q->why; i++) {
+        q->premise = strcmp(word, gains[i]) == 0 ? "gain" : q->premise;
+    }
+}
+
 /* "why did trade 12 lose", "show trade 12" */
 static void take_row(struct lexemes *l, struct query *q)
 {
@@ -519,7 +545,7 @@ static enum grammar_kind unknown_at_once(struct query *q, struct lexemes *l,
 
 static enum grammar_kind read_question(struct lexemes *l, struct grammar_reading *ret)
 {
-    struct query q = {.measure_at = -1, .agent = -1, .service = -1};
+    struct query q = {.measure_at = -1, .agent = -1, .service = -1, .premise = ""};
     bool vague = lexemes_take(l, LEX_VAGUE, NULL);
     if (lexemes_take(l, LEX_HELP, NULL) && lexemes_left(l, &(struct buf)BUF_INIT(0)) == 0) {
         return ask_what(ret, "Ask about profit, win rate, drawdown, fees, trades, predictions, "
@@ -535,6 +561,7 @@ static enum grammar_kind read_question(struct lexemes *l, struct grammar_reading
     if (!take_measure(l, &q, ret)) {
         return ret->kind;
     }
+    take_premise(l, &q);
     take_mean(l, &q);
     take_row(l, &q);
     take_show(l, &q);
@@ -580,7 +607,7 @@ enum grammar_kind grammar_read(const struct grammar_context *context, struct str
     *ret = (struct grammar_reading){.kind = GRAMMAR_UNKNOWN};
     struct lexemes *l = calloc(1, sizeof(*l));
     NEED_MEMORY(l != NULL);
-    struct query none = {.agent = -1, .service = -1};
+    struct query none = {.agent = -1, .service = -1, .premise = ""};
     lexemes_read(context, question, l);
     if (question.len > GRAMMAR_QUESTION_MAX || l->words.too_long || !str_is_utf8(question)) {
         (void)grammar_unknown(&none, l, "The question is too long to be read without a model.",

@@ -122,6 +122,9 @@ static enum grammar_kind answer_measure(const struct lexemes *l, const struct qu
     if (q->why) {
         json_out_text(&out, "why", "yes");
     }
+    if (q->premise[0] != '\0' && !info->wall) {
+        json_out_text(&out, "premise", q->premise);
+    }
     json_out_end(&out);
     set_understood(l, q, info->title, ret);
     return answer(ret, info->wall ? "measure_ops" : "measure", &args);

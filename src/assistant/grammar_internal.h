@@ -315,6 +315,8 @@ struct query {
     struct grammar_span versus;
     bool before; /* compared with the period before */
     int64_t row; /* "trade 12"; 0: none */
+    /* What the question takes for granted: "" (nothing), "loss", "gain", "up", "down". */
+    const char *premise;
 };
 
 /* The question with other words in place of one of its lexemes, or -1 and words behind it, as a

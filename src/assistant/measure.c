@@ -152,6 +152,12 @@ static int read_call(const struct action_call *call, struct measure_job *job, st
     job->order = strcmp(text_of(call, "order"), "best") == 0    ? 1
                  : strcmp(text_of(call, "order"), "worst") == 0 ? -1
                                                                 : 0;
+    static const char *const premises[] = {"loss", "gain", "up", "down"};
+    job->premise = "";
+    for (size_t i = 0; i < COUNT_OF(premises); i++) {
+        job->premise =
+            strcmp(text_of(call, "premise"), premises[i]) == 0 ? premises[i] : job->premise;
+    }
     job->why = strcmp(text_of(call, "why"), "yes") == 0;
     int rc = read_period(call, "from", "to", q, &job->has_period, err);
     rc = rc < 0 ? rc : read_by(call, job->measure, &q->by, err);
@@ -339,7 +345,11 @@ static const struct action rows[] = {
           .type = PARAM_CHOICE,
           .choices = "no|yes",
           .default_text = "no",
-          .help = "yes: what made it up, by symbol, exit reason and side"}),
+          .help = "yes: what made it up, by symbol, exit reason and side"},
+         {.name = "premise",
+          .type = PARAM_CHOICE,
+          .choices = "loss|gain|up|down",
+          .help = "what the question takes for granted: the reply says if it is not so"}),
      .run = run,
      .cancel = cancel},
     {.name = "ops.measure",

@@ -15,7 +15,8 @@
 struct measure_job {
     enum measure measure;
     bool why;
-    int order; /* 1: best first, -1: worst first, 0: as they are */
+    const char *premise; /* "", "loss", "gain", "up", "down" */
+    int order;           /* 1: best first, -1: worst first, 0: as they are */
     bool has_period;
     bool has_versus;
     char service[48];

@@ -577,7 +577,7 @@ static void add_span(const struct measure_job *job, const struct measure_query *
 {
     struct grammar_context context = {.zone = job->zone, .wall_us = job->now_us};
     struct grammar_span span = {.given = given, .trades = q->last};
-    context.market_us = q->to_us == INT64_MAX ? 0 : q->to_us; /* the end may be market time */
+    context.market_us = job->result->market_us;
     (void)str_copy(str_c(job->zone_name), context.zone_name, sizeof(context.zone_name));
     span.from_us = q->from_us;
     span.to_us = q->to_us;
@@ -640,6 +640,33 @@ static void show_versus(struct reply *r, struct json_out *data, const struct mea
     }
 }
 
+/* ------------------------------------------------------------------ a wrong premise */
+
+/* Why something happened is no question if it did not. */
+static void show_premise(struct reply *r, const struct measure_job *job)
+{
+    const struct measure_sum *s = &job->result->all;
+    const char *who = job->query.symbol[0] != '\0' ? job->query.symbol : "The desk";
+    bool loss = strcmp(job->premise, "loss") == 0, gain = strcmp(job->premise, "gain") == 0;
+    bool up = strcmp(job->premise, "up") == 0, down = strcmp(job->premise, "down") == 0;
+    if (is_of_trades(job) && s->count > 0 &&
+        ((loss && s->amount.e8 >= 0) || (gain && s->amount.e8 <= 0))) {
+        reply_para(r, "{} did not {}: {}", cell_text(who), cell_text(loss ? "lose" : "win"),
+                   result(s->amount));
+    }
+    if (is_of_trades(job) && job->versus != NULL && (up || down)) {
+        int order = dec_cmp(s->amount, job->versus->all.amount);
+        if ((up && order <= 0) || (down && order >= 0)) {
+            reply_para(r, "The profit is not {}: {} after {}", cell_text(job->premise),
+                       result(s->amount), result(job->versus->all.amount));
+        }
+    }
+    if (job->measure == MEASURE_DRAWDOWN && up && job->result->all.last_us > 0 &&
+        job->result->now_pct <= 0) {
+        reply_line(r, "There is no drawdown: equity is at its peak.");
+    }
+}
+
 /* ------------------------------------------------------------------ why */
 
 static void show_whys(struct reply *r, struct json_out *data, const struct measure_job *job)
@@ -698,6 +725,7 @@ void measure_show(const struct measure_job *job, struct reply *r)
     json_out_text(&data, "measure", measure_info(job->measure)->word);
     json_out_text(&data, "timezone", job->zone_name);
     add_part_json(&data, "result", &job->query, job->result);
+    show_premise(r, job);
     show_main(r, job);
     if (job->versus != NULL) {
         add_part_json(&data, "versus", &job->versus_query, job->versus);

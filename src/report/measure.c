@@ -59,6 +59,13 @@ int measure_read(const struct measure_sources *sources, const struct measure_que
                  struct measure_result *ret, struct err *err)
 {
     *ret = (struct measure_result){0};
+    if (sources->trading != NULL) {
+        int rc = db_get_i64(sources->trading, "SELECT market_us FROM engine_state", DB_NO_VALUES, 0,
+                            &ret->market_us, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
     switch (query->kind) {
     case MEASURE_OF_TRADES:
         return sources->trading == NULL ? 0 : measure_trades(sources->trading, query, ret, err);

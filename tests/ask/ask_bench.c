@@ -464,7 +464,9 @@ static void ask_comparisons(struct world *w, struct totals *t)
          {.measure = "win_rate", .to_us = INT64_MAX, .last = 20, .symbol = "BTC-USD"}},
         {"why did we lose on SOL last night?",
          {.measure = "profit", .from_us = night, .to_us = night_end, .symbol = "SOL-USD"}},
-        {"why is profit down this week", {WEEKS("profit")}},
+        {"why is profit down this week", {WEEKS("profit"), BEFORE}},
+        {"what did SOL cost us in fees this week", {WEEKS("fees"), .symbol = "SOL-USD"}},
+        {"which coin loses most this week", {WEEKS("profit"), .by = "symbol", .order = -1}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         ask_figures(w, rows[i].question, &rows[i].want, t);

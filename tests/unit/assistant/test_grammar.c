@@ -185,9 +185,12 @@ static void comparisons_are_read(void **state)
          MEASURE "summary,symbol:BTC-USD,versus_symbol:ETH-USD" WEEK},
         {"how did eth do vs btc yesterday",
          MEASURE "summary,symbol:ETH-USD,versus_symbol:BTC-USD" DAY},
-        {"why is drawdown up?", MEASURE "drawdown,why:yes"},
-        {"why did we lose on SOL last night?",
-         MEASURE "profit,symbol:SOL-USD,from:2026-11-25T22:00,to:2026-11-26T06:00,why:yes"},
+        {"why is drawdown up?", MEASURE "drawdown,why:yes,premise:up"},
+        {"why did we lose on SOL last night?", MEASURE
+         "profit,symbol:SOL-USD,from:2026-11-25T22:00,to:2026-11-26T06:00,why:yes,premise:loss"},
+        {"why is profit down this week?", MEASURE "profit" WEEK LAST_WEEK ",why:yes,premise:down"},
+        {"did we lose money yesterday?", MEASURE "profit" DAY ",premise:loss"},
+        {"why did ETH win yesterday?", MEASURE "profit,symbol:ETH-USD" DAY ",why:yes,premise:gain"},
         {"profit this week compared to", "unknown"},
         {"is the win rate good this week?", "unknown"},
     };

@@ -546,6 +546,7 @@ static void measures_match_the_golden_files(void **state)
     check(s, "/measure profit BTC-USD from=-3h versus_from=-6h versus_to=-3h", "measure_versus");
     check(s, "/measure win_rate BTC-USD versus_symbol=SOL-USD", "measure_versus_symbol");
     check(s, "/measure profit why=yes", "measure_why");
+    check(s, "/measure profit BTC-USD why=yes premise=loss", "measure_premise");
     check(s, "/measure profit by=hour order=best", "measure_groups");
     check(s, "/measure drawdown", "measure_drawdown");
     check(s, "/measure streak last=5", "measure_streak");
