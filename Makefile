@@ -220,6 +220,7 @@ golden: $(foreach m,trading alerts health assistant ops chat cli,$(B)/unit/$(m))
 	GOLDEN_UPDATE=1 $(B)/unit/alerts findings_golden
 	GOLDEN_UPDATE=1 $(B)/unit/health performance
 	GOLDEN_UPDATE=1 $(B)/unit/health forecasts
+	GOLDEN_UPDATE=1 $(B)/unit/assistant self_report
 	GOLDEN_UPDATE=1 $(B)/unit/assistant ask_golden
 	GOLDEN_UPDATE=1 $(B)/unit/ops ops_golden
 	GOLDEN_UPDATE=1 $(B)/unit/cli report_text

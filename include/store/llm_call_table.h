@@ -47,3 +47,10 @@ struct llm_spend {
 /* Over the calls that ended at since_us or later. */
 int llm_call_table_spend(struct ops_store *store, int64_t since_us, struct llm_spend *ret,
                          struct err *err);
+/* The same for each model, the dearest first; returns the number. */
+struct llm_model_spend {
+    char model[64];
+    struct llm_spend spend;
+};
+int llm_call_table_models(struct ops_store *store, int64_t since_us, struct llm_model_spend *ret,
+                          size_t max, struct err *err);

@@ -91,3 +91,25 @@ int question_table_get(struct ops_store *store, int64_t id, struct question *ret
 /* In order; returns the number. */
 int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,
                          struct err *err);
+
+/* What a person says of an answer, once; a second time replaces the first. STORE_NOT_FOUND: there
+ * is no such question. */
+struct question_rating {
+    int64_t question_id;
+    const char *channel;
+    const char *user;
+    bool good;
+    int64_t at_us;
+};
+int question_table_rate(struct ops_store *store, const struct question_rating *rating,
+                        struct err *err);
+/* Of the questions that were asked from since_us on, of those that are kept. */
+struct question_sums {
+    int64_t asked;
+    int64_t by_model, by_grammar;
+    int64_t answered, withheld, proposed, failed; /* failed: stopped and lost as well */
+    int64_t verified, unverified;                 /* figures */
+    int64_t good, bad;                            /* ratings */
+};
+int question_table_sums(struct ops_store *store, int64_t since_us, struct question_sums *ret,
+                        struct err *err);

@@ -1,3 +1,4 @@
+#include "assistant/self_report.h"
 #include "assistant_internal.h"
 #include "base/auto.h"
 #include "base/check.h"
@@ -150,6 +151,7 @@ static void add_note(struct reply *r, const struct ask *q, const struct text_pro
         reply_button_row(r);
     }
     reply_button(r, "How it was found", why.data, BUTTON_PLAIN);
+    self_report_add_buttons(r, q->id);
 }
 
 static void add_report(struct reply *r, const struct ask *q, const struct question *end,

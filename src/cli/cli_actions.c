@@ -4,6 +4,7 @@
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
@@ -27,6 +28,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     reload_actions(NULL, table);
     auditor_actions(NULL, table);
     review_actions(NULL, table);
+    self_report_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);

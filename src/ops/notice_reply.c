@@ -299,6 +299,7 @@ struct reply *notice_weekly(const struct notice_week *week, int64_t now_us)
     reply_field(r, "Open now", "{}", cell_count(f->open));
     add_audits(r, &week->audits);
     add_spend(r, &week->spend);
+    self_report_add(r, &week->self);
     add_forecasts(r, week);
     if (none) {
         reply_line(r, "No audit has finished, so nothing was checked.");

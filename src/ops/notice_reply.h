@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "assistant/self_report.h"
 #include "command/reply.h"
 #include "model/position.h"
 #include "model/snapshot.h"
@@ -60,6 +61,7 @@ struct notice_week {
     int64_t since_us;
     struct alert_findings findings;
     struct audit_sums audits;
+    struct self_report self;
     struct llm_spend spend;   /* of all requests, also of those that failed */
     const struct alert *open; /* worst first */
     int open_count;

@@ -684,6 +684,7 @@ static int weekly_body(struct notices *n, const struct snapshot *s, void *userda
         rc = alert_table_findings(n->o.store, week.since_us, &week.findings, err);
         rc = rc < 0 ? rc : audit_table_sums(n->o.store, week.since_us, &week.audits, err);
         rc = rc < 0 ? rc : llm_call_table_spend(n->o.store, week.since_us, &week.spend, err);
+        rc = rc < 0 ? rc : self_report_read(n->o.store, week.since_us, &week.self, err);
         rc = rc < 0 ? rc : alert_table_list(n->o.store, &query, open, WEEK_SHOWN, err);
         week.open = open;
         week.open_count = rc;

@@ -6,6 +6,7 @@
 #include "assistant/assistant.h"
 #include "assistant/claude.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -462,6 +463,8 @@ static int build_commands(struct ops *ops, struct err *err)
     autofix_actions(ops->autofix, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
     review_actions(ops->review, ops->actions);
+    ops->self_report = (struct self_report_actions){.store = ops->store, .clock = ops->clock};
+    self_report_actions(&ops->self_report, ops->actions);
     learner_actions(ops->learner, ops->actions);
     assistant_actions(ops->assistant, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,

@@ -11,6 +11,7 @@
 
 #include "assistant/ledger.h"
 #include "assistant/measure.h"
+#include "assistant/self_report.h"
 #include "command/builtin.h"
 #include "command/runner.h"
 #include "config/config.h"
@@ -50,6 +51,7 @@ struct ops {
     struct learner *learner;
     struct assistant *assistant;
     struct review *review;
+    struct self_report_actions self_report;
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;

@@ -67,3 +67,25 @@ int llm_call_table_spend(struct ops_store *store, int64_t since_us, struct llm_s
     ret->unpriced = row_i64(&row);
     return row_check(&row, "llm_calls", 0, err);
 }
+
+int llm_call_table_models(struct ops_store *store, int64_t since_us, struct llm_model_spend *ret,
+                          size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT model, coalesce(sum(max(cost_usd, 0)), 0), count(*),"
+                      " count(*) - count(cost_usd) FROM llm_calls WHERE at_us >= ?"
+                      " GROUP BY model ORDER BY 2 DESC, 1 LIMIT ?",
+                      DB_VALUES(DB_I64(since_us), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct llm_model_spend *m = &ret[n++];
+        row_text(&row, m->model, sizeof(m->model));
+        m->spend.cost_usd = row_dec(&row);
+        m->spend.calls = row_i64(&row);
+        m->spend.unpriced = row_i64(&row);
+        rc = row_check(&row, "llm_calls", 0, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}

@@ -318,6 +318,13 @@ static const char schema_questions[] =
     " error_code TEXT NOT NULL, took_us INTEGER NOT NULL,"
     " PRIMARY KEY(question_id, idx)) WITHOUT ROWID;";
 
+/* What people say of the answers. */
+static const char schema_ratings[] =
+    "CREATE TABLE question_ratings(question_id INTEGER NOT NULL REFERENCES questions(id)"
+    " ON DELETE CASCADE, channel TEXT NOT NULL, user TEXT NOT NULL, good INTEGER NOT NULL,"
+    " at_us INTEGER NOT NULL, PRIMARY KEY(question_id, channel, user)) WITHOUT ROWID;"
+    "CREATE INDEX questions_asked ON questions(asked_us);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -344,6 +351,7 @@ static const struct db_migration migrations[] = {
     {"reflections and learnings", schema_learning},
     {"forecasts", schema_forecasts},
     {"questions to the assistant", schema_questions},
+    {"ratings of answers", schema_ratings},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

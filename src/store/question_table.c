@@ -170,3 +170,50 @@ int question_table_steps(struct ops_store *store, int64_t id, struct question_st
     }
     return rc < 0 ? rc : (int)n;
 }
+
+int question_table_rate(struct ops_store *store, const struct question_rating *r, struct err *err)
+{
+    int64_t known = 0;
+    int rc = db_get_i64(store->db, "SELECT count(*) FROM questions WHERE id = ?",
+                        DB_VALUES(DB_I64(r->question_id)), 0, &known, err);
+    if (rc >= 0 && known == 0) {
+        return err_set(err, ERR_STORE_NOT_FOUND, "question %lld", (long long)r->question_id);
+    }
+    return rc < 0 ? rc
+                  : db_run(store->db,
+                           "INSERT INTO question_ratings(question_id, channel, user, good, at_us)"
+                           " VALUES (?, ?, ?, ?, ?) ON CONFLICT(question_id, channel, user)"
+                           " DO UPDATE SET good = excluded.good, at_us = excluded.at_us",
+                           DB_VALUES(DB_I64(r->question_id), DB_TEXT_C(r->channel),
+                                     DB_TEXT_C(r->user), DB_I64(r->good), DB_I64(r->at_us)),
+                           err);
+}
+
+int question_table_sums(struct ops_store *store, int64_t since_us, struct question_sums *ret,
+                        struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    *ret = (struct question_sums){0};
+    int rc = row_query_one(
+        store->db,
+        "SELECT count(*), coalesce(sum(source = 'model'), 0), coalesce(sum(source = 'grammar'), 0),"
+        " coalesce(sum(state = 'answered'), 0), coalesce(sum(state = 'withheld'), 0),"
+        " coalesce(sum(state = 'proposed'), 0),"
+        " coalesce(sum(state IN ('failed', 'stopped', 'lost')), 0),"
+        " coalesce(sum(found + derived), 0), coalesce(sum(unverified), 0),"
+        " (SELECT count(*) FROM question_ratings r JOIN questions q ON q.id = r.question_id"
+        " WHERE q.asked_us >= ?1 AND r.good), (SELECT count(*) FROM question_ratings r"
+        " JOIN questions q ON q.id = r.question_id WHERE q.asked_us >= ?1 AND NOT r.good)"
+        " FROM questions WHERE asked_us >= ?1",
+        DB_VALUES(DB_I64(since_us)), &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t *const values[] = {&ret->asked,      &ret->by_model, &ret->by_grammar, &ret->answered,
+                               &ret->withheld,   &ret->proposed, &ret->failed,     &ret->verified,
+                               &ret->unverified, &ret->good,     &ret->bad};
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        *values[i] = row_i64(&row);
+    }
+    return row_check(&row, "questions", 0, err);
+}

@@ -6,6 +6,7 @@
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -77,6 +78,7 @@ static void replace_actions(struct update_rig *rig)
     cleanup_actions_add(NULL, rig->described);
     auditor_actions(NULL, rig->described);
     review_actions(NULL, rig->described);
+    self_report_actions(NULL, rig->described);
     learner_actions(NULL, rig->described);
     measure_actions(NULL, rig->described);
     assistant_actions(NULL, rig->described);

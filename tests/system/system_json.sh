@@ -90,6 +90,8 @@ ask logs kept patterns
 ask export_logs
 ask health_check
 ask forecast
+ask selfreport
+ask rate 1 good
 ask forecast checked
 ask backup
 ask backups

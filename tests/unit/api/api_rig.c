@@ -3,6 +3,7 @@
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
@@ -235,6 +236,7 @@ int api_rig_setup(void **state)
     auditor_actions(NULL, f->actions);
     assistant_actions(NULL, f->actions);
     review_actions(NULL, f->actions);
+    self_report_actions(NULL, f->actions);
     learner_actions(NULL, f->actions);
     measure_actions(NULL, f->actions);
     action_table_add(f->actions, ops_rows, NULL);

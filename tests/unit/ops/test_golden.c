@@ -6,6 +6,7 @@
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "deploy/deploy.h"
@@ -45,6 +46,7 @@ struct scene {
     struct autofix *autofix;
     struct learner *learner;
     struct review *review;
+    struct self_report_actions self;
     struct trading_store *trading;
     struct auditor *auditor;
     struct reload *reload;
@@ -208,6 +210,8 @@ static void open_commands(struct scene *s)
     cleanup_actions_add(NULL, s->actions);
     auditor_actions(s->auditor, s->actions);
     review_actions(s->review, s->actions);
+    s->self = (struct self_report_actions){.store = s->rig.store, .clock = &s->rig.clock.clock};
+    self_report_actions(&s->self, s->actions);
     s->learner = learner_new(&(struct learner_options){.clock = &s->rig.clock.clock,
                                                        .config = &s->rig.config,
                                                        .store = s->rig.store,
@@ -655,6 +659,19 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
         .spend = {.cost_usd = {460500000}, .calls = 171, .unpriced = 2},
         .open = open,
         .open_count = OPEN,
+        .self = {.questions = {.asked = 12,
+                               .by_model = 8,
+                               .by_grammar = 4,
+                               .answered = 9,
+                               .withheld = 1,
+                               .proposed = 1,
+                               .failed = 1,
+                               .verified = 57,
+                               .unverified = 3,
+                               .good = 5,
+                               .bad = 1},
+                 .model_count = 1,
+                 .models = {{"claude-sonnet-5-5", {{460500000}, 171, 2}}}},
         .forecasts = forecasts,
         .forecast_count = COUNT_OF(forecasts)};
     AUTO_REPLY struct reply *reply = notice_weekly(&week, now_us);

@@ -3,6 +3,7 @@
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
 #include "assistant/review.h"
+#include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
 #include "command/builtin.h"
@@ -39,6 +40,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     cleanup_actions_add(NULL, table);
     auditor_actions(NULL, table);
     review_actions(NULL, table);
+    self_report_actions(NULL, table);
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
