@@ -267,6 +267,7 @@ static const struct action actions[] = {
      .summary = "Read the configuration again and apply what differs",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
+     .locks = "configuration",
      .params =
          ACTION_PARAMS({.name = "why", .type = PARAM_TEXT, .help = "the reason, for the history"}),
      .run = reload_now,

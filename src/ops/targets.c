@@ -9,6 +9,7 @@
 #include "store/config_table.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -290,9 +291,14 @@ static bool loosens(const struct action_call *call)
 
 /* ------------------------------------------------------------------ doing it */
 
+/* Of a file: it is not written yet; it is; it must not be, or be as before again. */
+enum turn { TURN_OPEN, TURN_WRITTEN, TURN_CANCELLED };
+
 /* The file is written on a helper: the disk may be slow. */
 struct write_job {
     struct reload *reload;
+    struct pool_job *started;
+    atomic_int turn; /* enum turn */
     struct draft draft;
     char *text; /* what was asked for; draft.wanted.why is in it */
     int rc;
@@ -325,11 +331,26 @@ static int replace_file(const char *path, struct str expected, struct str text, 
     return file_write_owned(path, text, &owner, err);
 }
 
+static int put_back(const struct write_job *job)
+{
+    struct err why = {0};
+    int rc = replace_file(job->draft.path, buf_str(&job->draft.after), buf_str(&job->draft.before),
+                          &why);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, &why, "could not take back a change of the configuration");
+    }
+    return rc;
+}
+
 static void work(void *data)
 {
     struct write_job *job = data;
+    int turn = TURN_OPEN;
     job->rc = replace_file(job->draft.path, buf_str(&job->draft.before), buf_str(&job->draft.after),
                            &job->err);
+    if (job->rc == 0 && !atomic_compare_exchange_strong(&job->turn, &turn, TURN_WRITTEN)) {
+        (void)put_back(job); /* nobody is left to apply it */
+    }
 }
 
 static void show_applied(const struct reload *reload, const struct wanted *wanted, int64_t id,
@@ -371,10 +392,7 @@ static int apply_file(const struct write_job *job, struct action_call *call, int
  * that the next start would take. */
 static void take_back(const struct write_job *job, struct err *err)
 {
-    struct err why = {0};
-    if (replace_file(job->draft.path, buf_str(&job->draft.after), buf_str(&job->draft.before),
-                     &why) < 0) {
-        log_err(LOG_LEVEL_ERROR, &why, "could not take back a change of the configuration");
+    if (put_back(job) < 0) {
         struct err first = *err;
         (void)err_set(err, ERR_CONFIG_UNAPPLIED,
                       "the file has the new value, which the next start or /reload applies; it is "
@@ -408,16 +426,16 @@ static void on_written(void *data, void *userdata)
 static int start(struct reload *reload, struct write_job *job, struct action_call *call,
                  struct err *err)
 {
-    struct pool_job *started = pool_start(
+    job->started = pool_start(
         reload->o.helpers,
         &(struct pool_work){
             .data = job, .work = work, .done = on_written, .drop = job_drop, .userdata = call},
         err);
-    if (started == NULL) {
+    if (job->started == NULL) {
         job_drop(job);
         return -ERR_POOL_BUSY;
     }
-    action_set_state(call, started);
+    action_set_state(call, job);
     return ACTION_PENDING;
 }
 
@@ -449,10 +467,16 @@ static int run_set(struct action_call *call, struct err *err)
     return start(reload, job, call, err);
 }
 
-/* The helper may still write the file; what it writes is whole. */
+/* Cancelled, or too slow: the file is put back, so that no later start or /reload applies it. The
+ * helper does that if it still writes. */
 static void cancel_set(struct action_call *call)
 {
-    pool_cancel(action_state(call));
+    struct write_job *job = action_state(call);
+    int turn = TURN_OPEN;
+    if (!atomic_compare_exchange_strong(&job->turn, &turn, TURN_CANCELLED)) {
+        (void)put_back(job);
+    }
+    pool_cancel(job->started);
 }
 
 /* The start after the crash has read the file, which has the old values or the new ones. It has

@@ -101,9 +101,10 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
 static void open_runner(struct rig *rig)
 {
     struct err err = {0};
-    struct embedded_file files[2] = {{0}};
+    struct embedded_file files[3] = {{0}};
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         files[0] = strcmp(f->path, "commands/update_targets.yaml") == 0 ? *f : files[0];
+        files[1] = strcmp(f->path, "commands/reload.yaml") == 0 ? *f : files[1];
     }
     rig->actions = action_table_new();
     reload_actions(rig->reload, rig->actions);
@@ -493,6 +494,47 @@ static void a_link_stays_a_link(void **state)
     assert_has(text.data, "max_drawdown: 12%   # since March");
 }
 
+static bool has_file(const struct rig *rig, const char *text)
+{
+    AUTO_BUF struct buf now = BUF_INIT(65536);
+    return file_read(rig->path, &now, NULL) == 0 && str_equal_c(buf_str(&now), text);
+}
+
+/* The helper has written the file, or still does, and nothing has applied it. */
+static void a_cancelled_change_leaves_the_old_file(void **state)
+{
+    struct rig *rig = *state;
+    int64_t end_us = clock_mono_us(clock_real()) + 10 * USEC_PER_SEC;
+    submit(rig, "/update_targets risk.max_drawdown 12%", true, NULL);
+    while (has_file(rig, file_text) && clock_mono_us(clock_real()) < end_us) {
+        (void)usleep(500);
+    }
+    assert_false(has_file(rig, file_text));
+    run(rig, "/cancel 1");
+    while (!has_file(rig, file_text) && clock_mono_us(clock_real()) < end_us) {
+        (void)usleep(500);
+    }
+    file_is(rig, file_text);
+    assert_int_equal(rig->applied, 0);
+    run(rig, "/update_targets risk.max_drawdown 11%");
+    assert_int_equal(rig->err.id, ERR_NONE);
+    assert_int_equal(rig->applied, 1);
+}
+
+/* Else it would apply the value in its own name, before it is said to be in effect. */
+static void a_reload_waits_for_a_change_that_is_under_way(void **state)
+{
+    struct rig *rig = *state;
+    submit(rig, "/update_targets risk.max_drawdown 12% because night", true, NULL);
+    submit(rig, "/reload", true, NULL);
+    assert_int_equal(rig->err.id, ERR_COMMAND_LOCKED);
+    rig->reply[0] = '\0';
+    wait_reply(rig);
+    assert_has(rig->reply, "Limits changed (configuration 2)");
+    AUTO_CONFIG_VERSION struct config_version v = last_version(rig);
+    assert_string_equal(v.why, "night");
+}
+
 /* ------------------------------------------------------------------ kill -9 */
 
 /* A process with this folder that dies at one point of the command. */
@@ -557,4 +599,6 @@ UNIT_GROUP(targets, TARGETS_TEST(a_limit_changes_in_the_file_the_process_and_the
            TARGETS_TEST(a_folder_that_cannot_be_written_is_named_before_anybody_is_asked),
            TARGETS_TEST(without_the_history_nothing_changes),
            TARGETS_TEST(a_full_disk_leaves_the_old_file), TARGETS_TEST(a_link_stays_a_link),
+           TARGETS_TEST(a_cancelled_change_leaves_the_old_file),
+           TARGETS_TEST(a_reload_waits_for_a_change_that_is_under_way),
            TARGETS_TEST(killed_at_any_point_the_old_or_the_new_value_is_whole))
