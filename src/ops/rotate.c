@@ -79,9 +79,11 @@ static int record(struct reload *reload, struct action_call *call, struct reload
     return rc;
 }
 
+/* The bot works with the new token, whatever fails from here on. */
 static int end_telegram(const struct rotating *r, const char *username, struct err *err)
 {
     AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
+    struct err why = {0};
     struct reply *reply = action_reply(r->call);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     reply_title(reply, TONE_GOOD, "Telegram has a new token");
@@ -90,11 +92,14 @@ static int end_telegram(const struct rotating *r, const char *username, struct e
                "sent now.",
                username);
     json_out_text(&data, "bot", username);
-    int rc = read_new(r->reload, r->kind, &fresh, err);
+    int rc = read_new(r->reload, r->kind, &fresh, &why);
     if (rc == 0 && strcmp(value_of(r->kind, fresh.config), r->token) != 0) {
-        rc = err_set(err, ERR_CONFIG_CHANGED, "another token was stored meanwhile");
+        rc = err_set(&why, ERR_CONFIG_CHANGED, "another token was stored meanwhile");
     }
-    return rc < 0 ? rc : record(r->reload, r->call, &fresh, err);
+    rc = rc < 0 ? rc : record(r->reload, r->call, &fresh, &why);
+    return rc < 0 ? err_set(err, ERR_TOKEN_UNRECORDED, "%s: %.300s", err_info(why.id)->code,
+                            why.context)
+                  : 0;
 }
 
 static void on_rotated(const struct err *failed, const char *username, void *userdata)
@@ -182,7 +187,8 @@ static int preview(struct action_call *call, struct err *err)
         return rc;
     }
     if (strcmp(kind->which, API) == 0) {
-        reply_line(reply, "The new api.token counts at once; the old one as well, for the grace.");
+        reply_para(reply, "The new api.token is valid at once. The old one stays valid for {}.",
+                   cell_duration(action_duration_us(call, "grace")));
         return 0;
     }
     const char *now = reload->config->telegram_bot_token;
