@@ -82,6 +82,9 @@ struct action {
     /* Optional: whether the call, with the values of its parameters, asks for the second factor of
      * a person who has one. Only for values that come from arguments. There is no reply. */
     bool (*needs_factor)(const struct action_call *call);
+    /* Optional: false if the call, with these values, does nothing here, such as starting the
+     * second instance of a service that has one. A prompt leaves it out. There is no reply. */
+    bool (*applies)(const struct action_call *call);
     /* Optional, for commands that ask for a confirmation: adds to the prompt exactly what will
      * happen (for example, the position that will be closed) and changes nothing. A negative result
      * refuses the command without asking. It cannot wait. */

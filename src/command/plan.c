@@ -87,6 +87,11 @@ bool plan_skips(const struct run *run, const struct manifest_step *step)
     return decide(run, step) == WILL_SKIP;
 }
 
+bool plan_depends(const struct run *run, const struct manifest_step *step)
+{
+    return decide(run, step) == WILL_DEPEND;
+}
+
 /* Whether a later step uses outputs, so that the leading steps that read are worth running here. */
 static bool uses_outputs(const struct run *run)
 {

@@ -14,5 +14,7 @@
 
 /* The condition of the step does not hold, whatever earlier steps will give. */
 bool plan_skips(const struct run *run, const struct manifest_step *step);
+/* Its condition asks for what an earlier step will give. */
+bool plan_depends(const struct run *run, const struct manifest_step *step);
 /* Its condition asks only for arguments: the person who gave them has chosen. */
 bool plan_is_chosen(const struct manifest_step *step);

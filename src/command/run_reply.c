@@ -14,21 +14,33 @@ static void add_took(struct buf *out, int64_t took_us)
 }
 
 /* basis NULL: nobody compares later. */
+static struct action_call call_of(struct run *run, int index, const struct arg_value *values,
+                                  struct reply *r, struct basis *basis)
+{
+    const struct action *action = run_step(run, index)->action;
+    return (struct action_call){.action = action,
+                                .m = run->m,
+                                .userdata = action_table_userdata(run->runner->o.actions, action),
+                                .who = &run->who,
+                                .reply = r,
+                                .args = values,
+                                .run_id = run->id,
+                                .chat_id = run->chat_id,
+                                .basis = basis,
+                                .step = index};
+}
+
 static int add_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
                        struct basis *basis, struct err *err)
 {
-    const struct action *action = run_step(run, index)->action;
-    struct action_call call = {.action = action,
-                               .m = run->m,
-                               .userdata = action_table_userdata(run->runner->o.actions, action),
-                               .who = &run->who,
-                               .reply = r,
-                               .args = values,
-                               .run_id = run->id,
-                               .chat_id = run->chat_id,
-                               .basis = basis,
-                               .step = index};
-    return action->preview == NULL ? 0 : action->preview(&call, err);
+    struct action_call call = call_of(run, index, values, r, basis);
+    return call.action->preview == NULL ? 0 : call.action->preview(&call, err);
+}
+
+static bool applies(struct run *run, int index, const struct arg_value *values)
+{
+    struct action_call call = call_of(run, index, values, NULL, NULL);
+    return call.action->applies == NULL || call.action->applies(&call);
 }
 
 int run_reply_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
@@ -38,15 +50,20 @@ int run_reply_preview(struct run *run, int index, const struct arg_value *values
 }
 
 /* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
-static int describe_step(struct run *run, int index, int number, struct reply *r,
+static int describe_step(struct run *run, int index, int *number, struct reply *r,
                          struct basis *basis, struct err *err)
 {
     const struct manifest_step *step = run_step(run, index);
     struct arg_value *values = NULL;
     int rc = run_args_resolve(run, step, &values, err);
+    if (rc == 0 && !applies(run, index, values)) {
+        run_args_free(step->action, values);
+        return 0;
+    }
     if (rc == 0) {
         AUTO_BUF struct buf line = BUF_INIT(2048);
-        buf_addf(&line, "%d. %s", number, step->action->summary);
+        buf_addf(&line, "%d. %s%s", ++*number, plan_depends(run, step) ? "If needed: " : "",
+                 step->action->summary);
         run_args_add_values(&line, step->action, values);
         reply_line(r, "%s", line.data);
     }
@@ -123,7 +140,7 @@ static int describe_steps(struct run *run, struct reply *r, struct basis *basis,
     int rc = 0, number = 0;
     for (int i = 0; rc == 0 && i < run->m->step_count; i++) {
         if (!plan_skips(run, run_step(run, i))) {
-            rc = describe_step(run, i, ++number, r, basis, err);
+            rc = describe_step(run, i, &number, r, basis, err);
         }
     }
     return rc;

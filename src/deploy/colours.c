@@ -16,6 +16,14 @@ static bool is_ready(const struct work *w)
     return strcmp(layout_colour(&w->layout, w->colour), w->version) == 0;
 }
 
+/* The prompt of a service that is not deployed blue/green says nothing of colours. */
+static bool has_colours(const struct action_call *call)
+{
+    const struct config_service *s =
+        deploy_service(action_userdata(call), action_text(call, "service"), NULL);
+    return s == NULL || config_has_colours(s);
+}
+
 /* ---------------------------------------------------------------- choose */
 
 static int choose_colour(struct work *w, struct err *err)
@@ -169,6 +177,7 @@ const struct action colour_actions[] = {
           .default_text = "go",
           .help = "forward or back"}),
      .run = run_choose,
+     .applies = has_colours,
      .cancel = work_cancel},
     {.name = "deploy.prepare",
      .summary = "Give the colour that is not live and does not run a release",
@@ -180,6 +189,7 @@ const struct action colour_actions[] = {
          {.name = "version", .type = PARAM_TEXT, .help = "which; without one it fails"},
          {.name = "colour", .type = PARAM_TEXT, .help = "such as blue; without one it fails"}),
      .run = run_prepare,
+     .applies = has_colours,
      .cancel = work_cancel,
      .recover = recover_prepare},
     {.name = "deploy.failed",

@@ -178,6 +178,13 @@ static struct service *find_idle(struct action_call *call, struct err *err)
     return s->idle;
 }
 
+static bool has_colours(const struct action_call *call)
+{
+    const struct service *s =
+        health_find(action_userdata(call), action_text(call, "service"), NULL);
+    return s == NULL || config_has_colours(s->config);
+}
+
 static int idle_failed(const struct err *err)
 {
     return err != NULL && err->id != ERR_NONE ? -err->id : -ERR_INTERNAL;
@@ -194,9 +201,12 @@ static int send_job(struct action_call *call, enum units_verb verb, int64_t time
     if (units == NULL) {
         return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", idle->unit);
     }
-    if (idle->restart_open) {
+    if (idle->restart_open && idle->restarting != NULL) {
         return err_set(err, ERR_SERVICE_BUSY, "%s", idle->label);
     }
+    /* A start that was cancelled may still be under way in systemd: this job replaces it there. */
+    units_forget(units, idle);
+    idle->restart_open = false;
     int rc = units_job(units, verb, idle->unit, timeout_ms, fn, idle, err);
     if (rc < 0) {
         return rc;
@@ -298,6 +308,7 @@ const struct action service_colour_actions[] = {
                               .help = "how long it then has to stay healthy, with no restart"}),
      .waits_us = 60 * USEC_PER_SEC,
      .run = start_idle,
+     .applies = has_colours,
      .cancel = cancel,
      .recover = recover_start},
     {.name = "service.stop_idle",
@@ -307,6 +318,7 @@ const struct action service_colour_actions[] = {
      .locks = "service:$service",
      .params = ACTION_PARAMS(PARAM_OF_SERVICE),
      .run = stop_idle,
+     .applies = has_colours,
      .cancel = cancel,
      .recover = recover_stop},
     {0},

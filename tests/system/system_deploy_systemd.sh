@@ -29,7 +29,8 @@ done
 echo bad-1.2 > "$WORK/files/version" && pack pair 1.2
 echo broken-1.3 > "$WORK/files/version" && pack pair 1.3
 echo 1.4 > "$WORK/files/version" && pack pair 1.4
-rm "$WORK/files/serve" "$WORK/files/version"
+touch "$WORK/files/slow" && pack pair 1.5
+rm "$WORK/files/slow" "$WORK/files/serve" "$WORK/files/version"
 mkdir "$WORK/files/bin"
 cp "$ND" "$stage/var/lib/releases/nightdesk/releases/1.0/bin/"
 ln -s releases/1.0 "$stage/var/lib/releases/nightdesk/current"
@@ -94,6 +95,7 @@ fi
 printf '[Socket]\nListenStream=127.0.0.1:18081\nBacklog=16384\nService=%s\n' "$proxy" > "$units/pair.socket"
 cat > "$units/pair@.service" <<UNIT
 [Service]
+ExecStartPre=/bin/sh -c "test ! -e /var/lib/releases/pair/%i/release/slow || sleep 40"
 ExecStart=/var/lib/releases/pair/%i/release/serve ${DELAY_MS:-1000} tcp:%i $serve
 RuntimeDirectory=pair-%i
 LimitNOFILE=65536
@@ -154,7 +156,7 @@ in_it systemctl start pair.socket
 ask stage pair /var/lib/releases/in/pair-1.0.tar.gz
 tap_check "a template is deployed the first time" ask --yes deploy pair 1.0 within=10s steady=1s
 tap_check "its first colour is live" live_is 18091
-for version in 1.1 1.2 1.3 1.4; do
+for version in 1.1 1.2 1.3 1.4 1.5; do
     ask stage pair /var/lib/releases/in/pair-$version.tar.gz
 done
 pid=$(in_it systemctl show --value -p MainPID pair@18091)
@@ -187,6 +189,15 @@ tap_check "the reply has its log" contains "$WORK/out" "no model in release brok
 tap_check "what was live was never touched" test "$pid" = "$(in_it systemctl show --value -p MainPID pair@18091)"
 tap_check "and is live" live_is 18091
 tap_check "the one that failed does not run" not_active 18092
+in_it /usr/local/bin/nightdesk do --yes deploy pair 1.5 within=10s steady=500ms > "$WORK/cancelled" 2>&1 &
+first=$!
+state_is() { [ "$(in_it systemctl show --value -p ActiveState "pair@$1")" = "$2" ]; }
+ended() { state_is "$1" inactive || state_is "$1" failed; }
+tap_check "a release that is slow to start" wait_for 10 state_is 18092 activating
+ask --json runs
+ask cancel "$(grep -o '"id":[0-9]*,"command":"deploy"' "$WORK/out" | head -n 1 | tr -dc 0-9)"
+wait $first
+tap_check "is stopped if its deploy is cancelled" wait_for 5 ended 18092
 ask releases pair
 tap_check "both are marked" sh -c "test \$(grep -c failed '$WORK/out') -ge 2"
 tap_check "and what each colour has is said" contains "$WORK/out" "18091 has 1.0, live"

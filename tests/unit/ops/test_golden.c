@@ -424,6 +424,7 @@ static void releases_match_the_golden_files(void **state)
     check_later(s, "/releases demo", "releases");
     check_prompt(s, "/deploy demo 1.2", "deploy");
     check_prompt(s, "/rollback demo", "rollback");
+    check_later(s, "/drain demo", "drain"); /* its unit is no template */
     check_prompt(s, "/self_update demo 1.1", "self_update");
 }
 
