@@ -90,6 +90,11 @@ static int migrate_one(struct db *db, const struct db_migration *migration, int6
     return 0;
 }
 
+/* A WAL that a long read has let grow becomes so small again with the first write after it was
+ * copied; otherwise it stays as large as it ever was. Above what any database waits for before it
+ * checkpoints. */
+#define WAL_KEPT_BYTES "20971520"
+
 static int configure(struct db *db, const struct db_options *options, struct err *err)
 {
     (void)sqlite3_extended_result_codes(db->sqlite, 1);
@@ -108,6 +113,9 @@ static int configure(struct db *db, const struct db_options *options, struct err
     }
     if (rc == 0 && !options->read_only) {
         rc = db_simple(db, "PRAGMA synchronous = FULL", err);
+    }
+    if (rc == 0 && !options->read_only) {
+        rc = db_simple(db, "PRAGMA journal_size_limit = " WAL_KEPT_BYTES, err);
     }
     return rc;
 }

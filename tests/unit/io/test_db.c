@@ -598,6 +598,31 @@ static void each_row_is_visited(void **state)
     db_free(db);
 }
 
+static int64_t size_of_wal(const char *path)
+{
+    char wal[200];
+    struct stat st;
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    assert_int_equal(stat(wal, &st), 0);
+    return st.st_size;
+}
+
+static void a_wal_that_has_grown_becomes_small_again(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *path = scratch_path(&s, "a.db");
+    struct db *db = open_good(path);
+    assert_int_equal(
+        db_exec(db, "INSERT INTO things(name, raw) VALUES ('x', zeroblob(24000000))", NULL), 0);
+    assert_true(size_of_wal(path) > 24000000);
+    assert_int_equal(db_checkpoint(db, NULL), 0);
+    assert_int_equal(add_thing(db, "y", NULL), 0);
+    assert_true(size_of_wal(path) <= 20971520);
+    assert_int_equal(count_things(db), 2);
+    db_free(db);
+}
+
 UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(insert_with_returning_runs_once),
            cmocka_unit_test(same_query_may_run_inside_itself),
@@ -618,4 +643,5 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(backup_is_whole_and_replaces),
            cmocka_unit_test(two_connections_read_the_same_moment),
            cmocka_unit_test(a_database_in_memory_has_no_second_connection),
-           cmocka_unit_test(each_row_is_visited))
+           cmocka_unit_test(each_row_is_visited),
+           cmocka_unit_test(a_wal_that_has_grown_becomes_small_again))
