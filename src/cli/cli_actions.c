@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/review.h"
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
@@ -32,6 +33,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
+    recommend_actions(NULL, table);
     backup_actions_add(NULL, table);
     outbox_actions_add(NULL, table);
     cleanup_actions_add(NULL, table);

@@ -3,8 +3,8 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "candidate.h"
-#include "exact.h"
 #include "model/capacity.h"
+#include "report/exact.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -489,6 +489,11 @@ static int build_commands(struct ops *ops, struct err *err)
                                       .config = current_config,
                                       .userdata = ops};
     measure_actions(&ops->measures, ops->actions);
+    ops->recommender = (struct recommender){.helpers = ops->helpers,
+                                            .state_dir = ops->options.state_dir,
+                                            .config = current_config,
+                                            .userdata = ops};
+    recommend_actions(&ops->recommender, ops->actions);
     ops->backup = (struct backup_actions){.helpers = ops->helpers,
                                           .state_dir = ops->options.state_dir,
                                           .clock = ops->clock,

@@ -11,6 +11,7 @@
 
 #include "assistant/ledger.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/self_report.h"
 #include "command/builtin.h"
 #include "command/runner.h"
@@ -82,6 +83,7 @@ struct ops {
     struct outbox_actions outbox;
     struct cleanup_actions space;
     struct measures measures;
+    struct recommender recommender;
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *notice_tick;

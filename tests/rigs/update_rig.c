@@ -5,6 +5,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/review.h"
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
@@ -82,6 +83,7 @@ static void replace_actions(struct update_rig *rig)
     learner_actions(NULL, rig->described);
     measure_actions(NULL, rig->described);
     assistant_actions(NULL, rig->described);
+    recommend_actions(NULL, rig->described);
     while (action_at(rig->described, count) != NULL) {
         count++;
     }

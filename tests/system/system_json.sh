@@ -83,6 +83,7 @@ ask measure drawdown why=yes
 ask measure profit from=-1h versus_from=-2h versus_to=-1h
 ask measure trades versus_symbol=BTC-USD
 for measure in alerts audits cost uptime commands errors; do ask measure_ops $measure; done
+ask recommend
 ask autofix
 ask plan restart checked
 ask logs checked

@@ -2,6 +2,7 @@
 
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/review.h"
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
@@ -239,6 +240,7 @@ int api_rig_setup(void **state)
     self_report_actions(NULL, f->actions);
     learner_actions(NULL, f->actions);
     measure_actions(NULL, f->actions);
+    recommend_actions(NULL, f->actions);
     action_table_add(f->actions, ops_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;

@@ -82,6 +82,14 @@ static const struct embedded_file own_files[] = {
                                      "args: [{name: service, required: true, help: which}]\n"
                                      "steps: [{run: test.change, with: {service: $service}}]\n"
                                      "examples: [tune demo]\n"),
+    /* /recommend itself is recommend.c, which needs no model. */
+    FILE_OF(
+        "recommend",
+        HEAD("recommend",
+             "read_only") "protect: true\nargs: [{name: area, required: false, help: which area}]\n"
+                          "steps: [{run: assistant.recommend, with: {area: $area}, timeout: "
+                          "11m}]\n"
+                          "examples: [recommend]\n"),
     {0}};
 
 static void load_commands(struct ask_rig *rig)
@@ -94,8 +102,7 @@ static void load_commands(struct ask_rig *rig)
     }
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         if (strcmp(f->path, "commands/ask.yaml") == 0 ||
-            strcmp(f->path, "commands/analyze.yaml") == 0 ||
-            strcmp(f->path, "commands/recommend.yaml") == 0) {
+            strcmp(f->path, "commands/analyze.yaml") == 0) {
             files[n++] = *f;
         }
     }

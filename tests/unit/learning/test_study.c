@@ -1,8 +1,8 @@
 /* exact.h, candidate.h, study.h: the statistics, without any database. */
 #include "../../../src/learning/candidate.h"
-#include "../../../src/learning/exact.h"
 #include "../../../src/learning/study.h"
 #include "base/check.h"
+#include "report/exact.h"
 #include "rigs/market_rig.h"
 #include "unit/unit.h"
 

@@ -5,6 +5,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/review.h"
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
@@ -52,6 +53,7 @@ struct scene {
     struct reload *reload;
     struct backup_actions backup;
     struct measures measures;
+    struct recommender recommender;
     struct snapshot *snapshot;
     struct shared shared;
     struct builtin builtin;
@@ -221,6 +223,9 @@ static void open_commands(struct scene *s)
         .state_dir = s->rig.folder, .config = read_config, .userdata = &s->rig.config};
     measure_actions(&s->measures, s->actions);
     assistant_actions(NULL, s->actions);
+    s->recommender = (struct recommender){
+        .state_dir = s->rig.folder, .config = read_config, .userdata = &s->rig.config};
+    recommend_actions(&s->recommender, s->actions);
     assert_int_equal(manifest_list_load(s->actions, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options options = {.loop = s->rig.loop,
@@ -567,6 +572,39 @@ static void measures_match_the_golden_files(void **state)
     check(s, "/measure_ops cost from=-1h", "measure_cost");
 }
 
+/* Forty days of nine trades; shorts of SOL-USD lose. */
+static void add_losing_trades(struct scene *s)
+{
+    static const char *const symbols[] = {"BTC-USD", "ETH-USD", "SOL-USD"};
+    int64_t now_us = clock_wall_us(&s->rig.clock.clock);
+    assert_int_equal(trading_store_begin(s->trading, NULL), 0);
+    for (int i = 0; i < 360; i++) {
+        bool short_sol = i % 3 == 2 && i % 2 == 1;
+        double vary = (i * 37 % 19 - 9) / 10.0;
+        struct trade trade = {.id = i + 1,
+                              .side = i % 2 == 0 ? SIDE_LONG : SIDE_SHORT,
+                              .qty = dec_from_int(1),
+                              .entry_price = dec_from_int(100),
+                              .exit_price = dec_from_int(101),
+                              .pnl = dec_from_double(short_sol ? vary - 1.5 : vary),
+                              .fees = dec_from_double(0.1),
+                              .opened_us = now_us - (361 - i) * USEC_PER_DAY / 9,
+                              .closed_us = now_us - (360 - i) * USEC_PER_DAY / 9};
+        assert_true(symbol_parse(str_c(symbols[i % 3]), &trade.symbol));
+        assert_int_equal(trade_table_add(s->trading, &trade, NULL), 0);
+    }
+    assert_int_equal(trading_store_commit(s->trading, NULL), 0);
+}
+
+static void recommendations_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    check(s, "/recommend", "recommendations_none");
+    add_losing_trades(s);
+    check(s, "/recommend", "recommendations");
+    check(s, "/recommend services", "recommendations_area");
+}
+
 static void configurations_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -686,6 +724,7 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(learnings_match_the_golden_files),
            SCENE_TEST(measures_match_the_golden_files),
+           SCENE_TEST(recommendations_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
            SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(rotations_match_the_golden_files),
            SCENE_TEST(backups_match_the_golden_files))

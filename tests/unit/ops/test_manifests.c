@@ -2,6 +2,7 @@
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
+#include "assistant/recommend.h"
 #include "assistant/review.h"
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
@@ -44,6 +45,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     learner_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
+    recommend_actions(NULL, table);
     return table;
 }
 

@@ -1,4 +1,4 @@
-#include "exact.h"
+#include "report/exact.h"
 
 #include "base/check.h"
 
@@ -54,6 +54,38 @@ double exact_p(const struct exact *e, enum exact_side side)
                          .all_n = less.all_n};
     bool none_above = more.k < 0 || more.n - more.k > less.all_k;
     return none_above ? 1 : fmax(0, 1 - lower_tail(&more));
+}
+
+double exact_binomial(int64_t k, int64_t n, double rate, enum exact_side side)
+{
+    ASSERT(rate > 0 && rate < 1 && k >= 0 && k <= n);
+    int64_t first = side == EXACT_LESS ? 0 : k;
+    int64_t last = side == EXACT_LESS ? k : n;
+    double sum = 0;
+    for (int64_t i = first; i <= last; i++) {
+        sum += exp(log_choose(n, i) + (double)i * log(rate) + (double)(n - i) * log1p(-rate));
+    }
+    return fmin(1, sum);
+}
+
+double exact_poisson(int64_t k, double expected)
+{
+    ASSERT(expected > 0);
+    double term = exp(-expected);
+    double below = 0;
+    for (int64_t i = 0; i < k; i++) {
+        below += term;
+        term *= expected / (double)(i + 1);
+    }
+    return fmax(0, 1 - below);
+}
+
+void exact_poisson_interval(int64_t k, double *ret_low, double *ret_high)
+{
+    const double z = 1.959963984540054; /* 97.5 % point of the normal distribution */
+    double n = (double)k, m = n + 1;
+    *ret_low = k == 0 ? 0 : n * pow(1 - 1 / (9 * n) - z / (3 * sqrt(n)), 3);
+    *ret_high = m * pow(1 - 1 / (9 * m) + z / (3 * sqrt(m)), 3);
 }
 
 void exact_holm(double *p, int count, int64_t tried)
