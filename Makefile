@@ -406,9 +406,10 @@ test: ## run every test that this machine can run; the last line is a summary
 
 # The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests with a limit in milliseconds run
 # alone, after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
-# threads (all but two groups of the engine's tests are single-threaded).
-TSAN_MODULES         := $(filter base engine api io,$(UNIT_MODULES))
+# threads (all but two groups of the engine's tests, and one of the report's, are single-threaded).
+TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
+TSAN_GROUPS_report := report
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
 SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk terminal
 SYSTEM_LONGEST     := systemd

@@ -25,6 +25,10 @@ bool arithmetic_operand(const struct proof *proof, const struct prose *p, int fi
 /* Whether the figure is the result of an expression beside it: "14 losses (40 - 26)". */
 bool arithmetic_is_written_out(const struct proof *proof, const struct prose *p, int figure,
                                struct arithmetic *ret);
+/* Whether an expression that begins with the figure, or a list of figures that are added up, does
+ * not have the result that the sentence states: "40 losses (14 - 26)", "3 and 5 orders, 9
+ * together". It looks at the text alone. */
+bool arithmetic_is_wrong(const struct prose *p, int figure);
 /* Whether a word beside the figure relates it to figures of the evidence: "25 % of the fees". */
 bool arithmetic_is_related(const struct proof *proof, const struct prose *p, int figure,
                            struct arithmetic *ret);

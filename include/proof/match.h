@@ -23,8 +23,10 @@ bool match_key_has(struct str key, struct str word);
 bool match_names(const struct proof_value *value, struct str word);
 /* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */
 bool match_mentions(struct str sentence, struct str row);
-/* Whether the figure is a part of the one behind it: "4 of 7". */
+/* Whether the figure is a part of the one behind it: "4 of 7", "4 of at most 7". */
 bool match_is_part(const struct prose *p, int figure);
+/* Whether the one behind it is the most that it may be: "4 of at most 7". */
+bool match_is_limited(const struct prose *p, int figure);
 
 /* Whether the figure is a cited value. A named count must be that count, "4 of 7" needs two values,
  * and a sentence about one row of a table ("BTC-USD") cannot state a figure of another row. */

@@ -65,7 +65,9 @@ static bool is_cited_time(const struct claim *c, const struct prose *p, int figu
         bool is_end = prose_is_near(p, figure, (struct prose_near){1, 0}, ends) ||
                       (figure > 0 && p->figures[figure - 1].first == f->first);
         int hour = f->minute / 60;
-        if (f->kind == PROSE_HOUR && f->minute % 60 == 0 && f->second <= 0 &&
+        bool empty = is_end && figure > 0 && p->figures[figure - 1].kind == PROSE_HOUR &&
+                     p->figures[figure - 1].minute == f->minute; /* "14:00-14:00" */
+        if (f->kind == PROSE_HOUR && !empty && f->minute % 60 == 0 && f->second <= 0 &&
             (has_hour_step(evidence->pointer, hour) ||
              (is_end && has_hour_step(evidence->pointer, hour - 1)))) {
             return true;
@@ -170,6 +172,9 @@ static bool is_named_setting(const struct prose *p, int i, const struct proof_va
 /* "the position limit of 5", if that is a setting of the report. */
 static bool is_setting(const struct claim *c, const struct prose *p, int i)
 {
+    if (match_is_limited(p, i)) {
+        return false; /* "5 of at most 5 positions": how many there are, and no limit */
+    }
     for (int k = 0; k < c->proof->setting_count; k++) {
         if (match_signed(p, i, &c->proof->settings[k]) &&
             is_named_setting(p, i, &c->proof->settings[k])) {
@@ -195,19 +200,43 @@ static bool is_limit(const struct claim *c, const struct prose *p, int i)
     return prose_is_near(p, i, (struct prose_near){4, 0}, limits);
 }
 
+/* Whether the words before the figure are the setting's key: "max positions 5". */
+static bool is_behind_key(const struct prose *p, int i, const struct proof_value *setting)
+{
+    struct str rest = str_c(strrchr(setting->pointer, '/') + 1), part;
+    int words = 0;
+    for (const char *c = rest.ptr; *c != '\0'; c++) {
+        words += *c == '_' ? 1 : 0;
+    }
+    int at = p->figures[i].first - words - 1;
+    bool same = at >= 0;
+    while (same && str_split(&rest, '_', &part)) {
+        same = str_equal(p->tokens[at++].text, part);
+    }
+    return same;
+}
+
+static bool is_same_kind(struct unit a, struct unit b)
+{
+    bool counts = a.dimension <= DIMENSION_COUNT && b.dimension <= DIMENSION_COUNT;
+    return a.dimension == b.dimension || counts;
+}
+
 /* "a maximum drawdown of 6 %" while the setting is 8 %: the limit is misstated, even if the
  * drawdown itself is 6 %. */
 static bool misstates_setting(const struct claim *c, const struct prose *p, int i)
 {
     static const char *const links[] = {"of", "is", "at", "=", NULL};
     const struct prose_figure *f = &p->figures[i];
-    if (!prose_is_near(p, i, (struct prose_near){1, 0}, links) || !is_limit(c, p, i) ||
-        is_setting(c, p, i)) {
+    bool linked = prose_is_near(p, i, (struct prose_near){1, 0}, links) && is_limit(c, p, i);
+    bool most = i > 0 && match_is_limited(p, i - 1);
+    if (is_setting(c, p, i)) {
         return false;
     }
     for (int k = 0; k < c->proof->setting_count; k++) {
         const struct proof_value *v = &c->proof->settings[k];
-        if (v->unit.dimension == f->shown.unit.dimension && is_named_setting(p, i, v)) {
+        if (is_same_kind(v->unit, f->shown.unit) && is_named_setting(p, i, v) &&
+            (linked || most || is_behind_key(p, i, v))) {
             return true;
         }
     }
@@ -371,6 +400,22 @@ static bool is_computed(const struct claim *c, const struct prose *p, int i, str
     return arithmetic_is_related(c->proof, p, i, ret);
 }
 
+/* "65 % CI", "all 0 trades": what no text says of its figures. */
+static bool is_misused(const struct prose *p, int i)
+{
+    static const char *const links[] = {"to", "and", "-", "–", NULL};
+    const struct prose_figure *f = &p->figures[i];
+    bool level =
+        f->shown.unit.dimension == DIMENSION_PCT && f->last + 1 < p->token_count &&
+        (str_equal_c(p->tokens[f->last + 1].text, "CI") ||
+         (str_equal_c(p->tokens[f->last + 1].text, "confidence") && f->last + 2 < p->token_count &&
+          str_starts(p->tokens[f->last + 2].text, "interval")));
+    return (level && f->shown.value != 95 &&
+            !prose_is_near(p, i, (struct prose_near){1, 0}, links)) ||
+           (f->shown.value == 0 && f->first > 0 &&
+            str_equal_nocase(p->tokens[f->first - 1].text, "all"));
+}
+
 static bool is_proven(const struct claim *c, const struct prose *p, int i, struct arithmetic *ret)
 {
     const struct prose_figure *f = &p->figures[i];
@@ -379,7 +424,7 @@ static bool is_proven(const struct claim *c, const struct prose *p, int i, struc
         if (is_row_number(p, f)) {
             return is_name_number(c, p, f);
         }
-        if (misstates_setting(c, p, i)) {
+        if (misstates_setting(c, p, i) || is_misused(p, i)) {
             return false;
         }
         return match_is_direct(c->proof, p, i) || arithmetic_operand(c->proof, p, i) ||
@@ -445,15 +490,19 @@ static bool check_text(const struct claim *c, struct prose *p, const char *text,
         bool advice = f->is_word && f->shown.value == 0 &&
                       (f->kind == PROSE_NUMBER || f->kind == PROSE_ALL) &&
                       strcmp(where, "recommendation") == 0;
-        bool wrong = compare_is_wrong(p, i) || misses_limit(c, p, i);
-        if (!advice && (wrong || !is_proven(c, p, i, &result)) && !is_quoted(c, p, i)) {
+        bool wrong =
+            compare_is_wrong(p, i) || compare_runs_back(c->proof, p, i) || misses_limit(c, p, i);
+        bool reckoned = !arithmetic_is_wrong(p, i);
+        if (!advice && (wrong || !reckoned || !is_proven(c, p, i, &result)) &&
+            !is_quoted(c, p, i)) {
             struct str last = p->tokens[f->last].text;
             const char *from = p->tokens[f->first].text.ptr;
             char shown[64];
             str_cut(str_n(from, (size_t)(last.ptr + last.len - from)), shown, sizeof(shown));
             (void)snprintf(ret->reason, sizeof(ret->reason),
-                           wrong ? "\"%s\" in the %s is compared the wrong way round"
-                                 : "\"%s\" in the %s is not among its evidence",
+                           wrong       ? "\"%s\" in the %s is compared the wrong way round"
+                           : !reckoned ? "\"%s\" in the %s is reckoned wrongly"
+                                       : "\"%s\" in the %s is not among its evidence",
                            shown, where);
             return false;
         }

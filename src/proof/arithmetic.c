@@ -236,6 +236,181 @@ bool arithmetic_is_written_out(const struct proof *proof, const struct prose *p,
     return proven;
 }
 
+/* ------------------------------------------------------------------ contradicted by the text */
+
+/* Every value that a figure may stand for, since it is rounded. */
+struct range {
+    double low, high;
+};
+
+static bool has_plain_unit(const struct prose_figure *f)
+{
+    return f->kind == PROSE_NUMBER && scale_of(f) == 1;
+}
+
+static struct range range_of(const struct prose_figure *f)
+{
+    double value = f->sign < 0 ? -f->shown.value : f->shown.value;
+    return (struct range){value - f->shown.half, value + f->shown.half};
+}
+
+static struct range combine(struct range a, char op, struct range b)
+{
+    if (op == '+') {
+        return (struct range){a.low + b.low, a.high + b.high};
+    }
+    if (op == '-') {
+        return (struct range){a.low - b.high, a.high - b.low};
+    }
+    if (op == '/') {
+        b = (struct range){1 / b.high, 1 / b.low};
+    }
+    double ends[] = {a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high};
+    return (struct range){fmin(fmin(ends[0], ends[1]), fmin(ends[2], ends[3])),
+                          fmax(fmax(ends[0], ends[1]), fmax(ends[2], ends[3]))};
+}
+
+static bool meets(struct range a, struct range b)
+{
+    double error = 1e-9 * fmax(fabs(a.high), fabs(b.high));
+    return a.low <= b.high + error && b.low <= a.high + error;
+}
+
+/* A whole number of things, which is exact. */
+static bool is_whole(const struct prose_figure *f)
+{
+    return f->shown.unit.dimension <= DIMENSION_COUNT && f->shown.value == floor(f->shown.value);
+}
+
+static struct range exactly(struct range r)
+{
+    return (struct range){(r.low + r.high) / 2, (r.low + r.high) / 2};
+}
+
+/* Whether the figure can be the result. Only an amount may be shown without its minus. */
+static bool can_show(const struct prose_figure *f, struct range result)
+{
+    bool exact = result.low == result.high && is_whole(f);
+    struct range shown = exact ? exactly(range_of(f)) : range_of(f);
+    struct range part = {result.low * 100, result.high * 100};
+    struct range negative = {-result.high, -result.low};
+    bool amount = f->shown.unit.dimension >= DIMENSION_PCT && f->sign == 0;
+    return meets(shown, result) || (amount && meets(shown, negative)) ||
+           (f->shown.unit.dimension == DIMENSION_PCT && meets(shown, part));
+}
+
+/* The value of the expression from figure i on, products first, and its last figure. False: it is
+ * none that can be judged, such as one of different units, or "64 - 81 %". */
+static bool reckon(const struct prose *p, int i, struct range *ret, int *ret_last)
+{
+    struct range sum = {0, 0}, product = range_of(&p->figures[i]);
+    char pending = '+', op;
+    int last = i;
+    bool plain = has_plain_unit(&p->figures[i]), whole = is_whole(&p->figures[i]);
+    for (; (op = operator_behind(p, last)) != '\0' && plain; last++) {
+        const struct prose_figure *next = &p->figures[last + 1];
+        struct range operand = range_of(next);
+        plain = has_plain_unit(next) && (op != '/' || operand.low > 0 || operand.high < 0);
+        bool span = op == '-' && next->shown.unit.dimension != DIMENSION_NONE &&
+                    p->figures[last].shown.unit.dimension == DIMENSION_NONE &&
+                    next->shown.value > p->figures[last].shown.value;
+        plain &= !span;
+        whole &= is_whole(next);
+        if (op == '*' || op == '/') {
+            whole = false;
+            product = combine(product, op, operand);
+            continue;
+        }
+        sum = combine(sum, pending, product);
+        pending = op;
+        product = operand;
+    }
+    sum = combine(sum, pending, product);
+    *ret = whole ? exactly(sum) : sum;
+    *ret_last = last;
+    return plain && last > i;
+}
+
+/* Whether a figure in front of the expression, in its sentence, has the result; or may have it,
+ * being a loose one ("half"), or there is none. */
+static bool has_result(const struct prose *p, int i, struct range result)
+{
+    int first = p->figures[i].first;
+    bool goes_on = first >= 2 && token_is(p, first - 1, ";"); /* "61 % (176 of 288; 176 / 288)" */
+    int sentence = p->tokens[goes_on ? first - 2 : first].sentence;
+    bool any = false;
+    for (int k = 0; k < i; k++) {
+        const struct prose_figure *f = &p->figures[k];
+        if (p->tokens[f->first].sentence != sentence) {
+            continue;
+        }
+        any |= f->kind == PROSE_NUMBER;
+        bool loose = f->kind == PROSE_FRACTION || f->kind == PROSE_FACTOR;
+        if ((loose && k == i - 1) ||
+            (f->kind == PROSE_NUMBER && (!has_plain_unit(f) || can_show(f, result)))) {
+            return true;
+        }
+    }
+    return !any;
+}
+
+static bool is_wrongly_reckoned(const struct prose *p, int i)
+{
+    struct range result;
+    int last = i;
+    if ((i > 0 && operator_behind(p, i - 1) != '\0') || !reckon(p, i, &result, &last)) {
+        return false;
+    }
+    const struct prose_figure *f = &p->figures[i], *end = &p->figures[last];
+    if (token_is(p, end->last + 1, "=") && last + 1 < p->figure_count &&
+        p->figures[last + 1].first == end->last + 2) {
+        const struct prose_figure *next = &p->figures[last + 1];
+        return has_plain_unit(next) && operator_behind(p, last + 1) == '\0' &&
+               !can_show(next, result);
+    }
+    bool opens = token_is(p, f->first - 1, "(") || token_is(p, f->first - 1, ";") ||
+                 token_is(p, f->first - 1, ",");
+    bool share = last == i + 1 && f->last == end->first && f->shown.value <= end->shown.value;
+    return opens && !share && token_is(p, end->last + 1, ")") && !has_result(p, i, result);
+}
+
+/* "61 and 21 entries, 83 together". */
+static bool is_wrongly_added(const struct prose *p, int i)
+{
+    static const char *const added[] = {"together", "altogether", "combined", NULL};
+    struct range sum = range_of(&p->figures[i]);
+    int last = i;
+    bool whole = is_whole(&p->figures[i]);
+    bool listed = i > 0 && p->figures[i].first == p->figures[i - 1].last + 2 &&
+                  token_is(p, p->figures[i].first - 1, ",");
+    for (bool ended = listed; !ended && last + 1 < p->figure_count; last++) {
+        const struct prose_figure *f = &p->figures[last], *next = &p->figures[last + 1];
+        ended = token_is(p, f->last + 1, "and");
+        if (next->first != f->last + 2 || (!ended && !token_is(p, f->last + 1, ",")) ||
+            !has_plain_unit(f) || !has_plain_unit(next)) {
+            return false;
+        }
+        sum = combine(sum, '+', range_of(next));
+        whole &= is_whole(next);
+    }
+    if (last == i || last + 1 >= p->figure_count) {
+        return false;
+    }
+    const struct prose_figure *end = &p->figures[last], *total = &p->figures[last + 1];
+    bool amounts = end->shown.unit.dimension == DIMENSION_COUNT ||
+                   (end->shown.unit.dimension >= DIMENSION_PCT &&
+                    end->shown.unit.dimension == total->shown.unit.dimension);
+    return amounts && has_plain_unit(total) &&
+           p->tokens[total->first].sentence == p->tokens[end->first].sentence &&
+           prose_is_near(p, last + 1, (struct prose_near){0, 2}, added) &&
+           !can_show(total, whole ? exactly(sum) : sum);
+}
+
+bool arithmetic_is_wrong(const struct prose *p, int i)
+{
+    return is_wrongly_reckoned(p, i) || is_wrongly_added(p, i);
+}
+
 /* ------------------------------------------------------------------ with a word that says which */
 
 /* The values that the figure can be computed from: those that other figures of its sentence state,

@@ -96,6 +96,29 @@ static enum compare_direction changes(const struct prose *p, int i)
                : COMPARE_NONE;
 }
 
+/* Whether an arrow leads from the figure to the next one: "→", "->". */
+static bool is_arrow(const struct prose *p, int i)
+{
+    const struct prose_figure *f = &p->figures[i], *next = &p->figures[i + 1];
+    struct str first = p->tokens[f->last + 1].text;
+    return (next->first == f->last + 2 && (str_equal_c(first, "→") || str_equal_c(first, "->"))) ||
+           (next->first == f->last + 3 && str_equal_c(first, "-") &&
+            str_equal_c(p->tokens[f->last + 2].text, ">"));
+}
+
+/* "9 → 7 (+2)". */
+static bool changes_back(const struct prose *p, int i)
+{
+    if (i + 2 >= p->figure_count || !is_arrow(p, i)) {
+        return false;
+    }
+    const struct prose_figure *next = &p->figures[i + 1], *change = &p->figures[i + 2];
+    double by = value_of(next) - value_of(&p->figures[i]);
+    return change->sign != 0 && change->kind == PROSE_NUMBER && change->first - next->last <= 2 &&
+           same_kind(next->shown.unit.dimension, change->shown.unit.dimension) &&
+           by * change->sign < 0;
+}
+
 static bool fits(double first, double second, bool up, bool negated)
 {
     return negated ? (up ? first <= second : first >= second)
@@ -108,6 +131,9 @@ bool compare_is_wrong(const struct prose *p, int i)
         return false;
     }
     double first = value_of(&p->figures[i]), second = value_of(&p->figures[i + 1]);
+    if ((match_is_part(p, i) && first > second && second >= 0) || changes_back(p, i)) {
+        return true;
+    }
     enum compare_direction change = changes(p, i);
     if (change != COMPARE_NONE) {
         return !fits(second, first, change == COMPARE_UP, false);
@@ -139,6 +165,30 @@ static bool is_earlier(const struct proof_value *v)
         }
     }
     return false;
+}
+
+/* The first value that the figure states; NULL: none. */
+static const struct proof_value *stated(const struct proof *proof, const struct prose *p, int i)
+{
+    for (int k = 0; k < proof->count; k++) {
+        if (match_signed(p, i, &proof->values[k])) {
+            return &proof->values[k];
+        }
+    }
+    return NULL;
+}
+
+bool compare_runs_back(const struct proof *proof, const struct prose *p, int i)
+{
+    if (i + 1 >= p->figure_count || p->figures[i].kind != PROSE_NUMBER ||
+        p->figures[i + 1].kind != PROSE_NUMBER) {
+        return false;
+    }
+    const struct prose_figure *f = &p->figures[i], *next = &p->figures[i + 1];
+    bool from = f->first > 0 && str_equal_nocase(p->tokens[f->first - 1].text, "from") &&
+                next->first == f->last + 2 && str_equal_c(p->tokens[f->last + 1].text, "to");
+    const struct proof_value *a = stated(proof, p, i), *b = stated(proof, p, i + 1);
+    return (from || is_arrow(p, i)) && a != NULL && b != NULL && is_earlier(b) && !is_earlier(a);
 }
 
 /* -1: words or figures that are of the value and not of the other are in front of the figure; 1:

@@ -106,6 +106,9 @@ static bool counts(const struct proof_value *v, struct str word)
     if (last == NULL || match_key_has(str_c(last + 1), word)) {
         return last != NULL;
     }
+    if (strcmp(last, "/n") == 0 && same_stem(word, STR_LIT("samples"))) {
+        return true;
+    }
     for (const char *const *m = mere; *m != NULL; m++) {
         if (strcmp(last, *m) == 0) {
             const char *from = last;
@@ -158,6 +161,23 @@ static bool is_rate_part(const struct proof_value *v)
            ends_with(v, "low_pct") || ends_with(v, "high_pct");
 }
 
+bool match_is_limited(const struct prose *p, int i)
+{
+    static const char *const most[][2] = {{"at", "most"}, {"up", "to"}, {"a", "maximum"}};
+    int last = p->figures[i].last;
+    if (i + 1 >= p->figure_count || p->figures[i + 1].first < last + 4 ||
+        p->figures[i + 1].first > last + 5 || !str_equal_nocase(p->tokens[last + 1].text, "of")) {
+        return false;
+    }
+    for (size_t k = 0; k < COUNT_OF(most); k++) {
+        if (str_equal_nocase(p->tokens[last + 2].text, most[k][0]) &&
+            str_equal_nocase(p->tokens[last + 3].text, most[k][1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "4 of 7" and "4 out of 7": the figure is a part of the one behind it. */
 bool match_is_part(const struct prose *p, int i)
 {
@@ -170,8 +190,8 @@ bool match_is_part(const struct prose *p, int i)
     bool of = next->first == f->last + 2 && str_equal_nocase(between, "of");
     bool of_the = next->first == f->last + 3 &&
                   (str_equal_nocase(between, "out") || str_equal_nocase(between, "of"));
-    return (of || of_the) && f->kind == PROSE_NUMBER && next->kind == PROSE_NUMBER &&
-           f->shown.unit.dimension != DIMENSION_PCT;
+    return (of || of_the || match_is_limited(p, i)) && f->kind == PROSE_NUMBER &&
+           next->kind == PROSE_NUMBER && f->shown.unit.dimension != DIMENSION_PCT;
 }
 
 /* Whether "n =" is in front of the figure. */
@@ -197,6 +217,22 @@ static bool is_other_bound(const struct proof *proof, const struct prose *p, int
     return false;
 }
 
+/* Whether the evidence has a bound of the rate, and nothing else of it: "it is 98.96 %" does not
+ * state that. */
+static bool is_cited_by_bound(const struct proof *proof, const struct proof_value *pct)
+{
+    size_t len = (size_t)(strrchr(pct->pointer, '/') - pct->pointer);
+    for (int k = 0; k < proof->evidence_count; k++) {
+        const struct proof_value *v = &proof->values[k];
+        if (strncmp(v->pointer, pct->pointer, len + 1) == 0 &&
+            strchr(v->pointer + len + 1, '/') == NULL && !ends_with(v, "low_pct") &&
+            !ends_with(v, "high_pct")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The other parts of a cited rate are its own only where the words say so: "4 of 7", "n = 7", "over
  * 7 trades", "(95 % interval 64 to 81 %)". */
 static bool is_said_part(const struct proof *proof, const struct prose *p, int i,
@@ -214,7 +250,8 @@ static bool is_said_part(const struct proof *proof, const struct prose *p, int i
         return match_is_part(p, i) || is_equated(p, i, "k");
     }
     if (ends_with(v, "pct")) {
-        return p->figures[i].shown.unit.dimension == DIMENSION_PCT;
+        return p->figures[i].shown.unit.dimension == DIMENSION_PCT &&
+               (prose_in_sentence(p, i, interval) || !is_cited_by_bound(proof, v));
     }
     return is_equated(p, i, "n") || prose_is_near(p, i, (struct prose_near){2, 0}, size) ||
            (i > 0 && match_is_part(p, i - 1));
@@ -290,6 +327,78 @@ static bool words_name(const struct prose *p, int i, int step, const struct proo
     return false;
 }
 
+static bool has_part(const struct proof_value *v, const char *const *parts)
+{
+    struct str rest = str_c(v->pointer), step, part;
+    while (str_split(&rest, '/', &step)) {
+        while (str_split(&step, '_', &part)) {
+            for (const char *const *p = parts; *p != NULL; p++) {
+                if (str_equal_nocase(part, *p)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* "a gap of 33": a figure that is the difference of others, so no value, unless that is one. */
+static bool is_difference(const struct prose *p, int i, const struct proof_value *v)
+{
+    static const char *const words[] = {"gap", "difference", "spread", "distance", NULL};
+    static const char *const parts[] = {"gap",  "difference", "spread", "distance",
+                                        "diff", "slippage",   NULL};
+    int first = p->figures[i].first;
+    if (first < 2 || !str_equal_nocase(p->tokens[first - 1].text, "of")) {
+        return false;
+    }
+    for (const char *const *word = words; *word != NULL; word++) {
+        if (str_equal_nocase(p->tokens[first - 2].text, *word)) {
+            return !has_part(v, parts);
+        }
+    }
+    return false;
+}
+
+/* "98.70 USD per trade", while the number of trades is cited: an average, so no total. */
+static bool is_average_of(const struct proof *proof, const struct prose *p, int i,
+                          const struct proof_value *v)
+{
+    static const char *const parts[] = {"average", "mean", "per",  "rate",     "median",
+                                        "typical", "avg",  "size", "expected", NULL};
+    int last = p->figures[i].last;
+    if (last + 2 >= p->token_count || !str_equal_nocase(p->tokens[last + 1].text, "per") ||
+        has_part(v, parts)) {
+        return false;
+    }
+    for (int k = 0; k < proof->evidence_count; k++) {
+        const struct proof_value *number = &proof->values[k];
+        if (number != v && number->unit.dimension == DIMENSION_NONE && number->value > 1 &&
+            counts(number, p->tokens[last + 2].text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "88.40 USD on 2026-11-21", of a value that is in the row of another day. */
+static bool is_of_other_day(const struct prose *p, int i, const struct proof_value *v)
+{
+    const struct prose_figure *f = &p->figures[i], *next = &p->figures[i + 1];
+    struct str rest = str_c(v->pointer), step;
+    int64_t us = 0;
+    if (i + 1 >= p->figure_count || next->kind != PROSE_DATE || next->first != f->last + 2 ||
+        !str_equal_nocase(p->tokens[f->last + 1].text, "on")) {
+        return false;
+    }
+    while (str_split(&rest, '/', &step)) {
+        if (step.len == 10 && clock_parse_iso(step, &us)) {
+            return !match_is_time(step, next);
+        }
+    }
+    return false;
+}
+
 /* Whether both are parts of one rate. */
 static bool same_rate(const struct proof_value *a, const struct proof_value *b)
 {
@@ -333,7 +442,9 @@ static int find_value(const struct proof *proof, const struct prose *p, int i, i
             continue;
         }
         if (open && (!named || match_is_named(p, i, v)) && match_signed(p, i, v) &&
-            !is_of_other_row(proof, p, i, v) && !is_called_other(proof, p, i, v)) {
+            !is_of_other_row(proof, p, i, v) && !is_called_other(proof, p, i, v) &&
+            !is_difference(p, i, v) && !is_average_of(proof, p, i, v) &&
+            !is_of_other_day(p, i, v)) {
             return k;
         }
     }

@@ -519,7 +519,8 @@ bool text_proof_check(struct text_proof *proof, struct str text)
         if (open[i]) {
             derive(proof->facts, p, found, i, scratch, &figures[i]);
         }
-        if (compare_is_wrong(p, i)) { /* "6 is above 8": what it says is not so */
+        /* "6 is above 8", "40 - 26 = 12": what it says is not so */
+        if (compare_is_wrong(p, i) || arithmetic_is_wrong(p, i)) {
             set(&figures[i], TEXT_UNVERIFIED, "");
         }
         proof->figures[proof->count++] = figures[i];

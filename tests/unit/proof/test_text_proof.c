@@ -118,6 +118,8 @@ static void arithmetic_is_recomputed(void **state)
         {"BTC made $12.50 and SOL lost $53.87, $41.37 in total.", "ffd"},
         {"SOL lost 7 of 8 trades.", "ff"},
         {"Of 14 trades 5 won, so 9 lost (14 - 5).", "ffdff"},
+        {"Of 14 trades 5 won, so 9 lost (5 - 14).", "ffduf"},
+        {"Of 14 trades 5 won, so 9 lost (14 - 6).", "ffduf"},
         {"$12.50 plus $3.12 of fees is $15.62 in total.", "ffd"},
         {"$12.50 plus $3.12 of fees is $15.72 in total.", "ffu"},
         {"Fees of $3.12 are 7.5 % of the $41.37 lost.", "fdf"},

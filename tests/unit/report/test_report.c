@@ -284,7 +284,10 @@ static const char many_trades[] =
     " iif(i = 25000, 'much', iif(i * 7919 % 100 < 55, 90000000, -110000000)), 10000000,"
     " 1795000000000000 - (30000 - i) * 10000000 - 60000000,"
     " 1795000000000000 - iif(i = 29000, 100, 30000 - i) * 10000000, i,"
-    " CASE i % 3 WHEN 0 THEN 'stop' WHEN 1 THEN 'target' ELSE 'signal' END, 'nd-1-' || i FROM n;";
+    " CASE i % 3 WHEN 0 THEN 'stop' WHEN 1 THEN 'target' ELSE 'signal' END, 'nd-1-' || i FROM n;"
+    "INSERT INTO fills(id, client_id, venue_fill_id, symbol, kind, side, qty, price, fee, at_us)"
+    " SELECT id, client_id, id, symbol, 'entry', 'buy', qty, entry_price, 1000 + id % 7, opened_us"
+    " FROM trades;";
 
 /* By a thread with a connection of its own, or, in a transaction of the caller, by this one. */
 static void many_trades_are_read_by_a_thread_of_their_own(void **state)
@@ -303,7 +306,8 @@ static void many_trades_are_read_by_a_thread_of_their_own(void **state)
     assert_int_equal(trading_store_open(folder, TRADING_STORE_WRITE, &rig->trading, &err), 0);
     row->market_us = NOW_US;
     row->day = NOW_US / USEC_PER_DAY;
-    row->trades = 30000;
+    row->trades = row->fills = 30000;
+    row->fees = (struct dec){.e8 = 30090000};
     assert_int_equal(state_table_save(rig->trading, row, &err), 0);
     free(row);
     assert_int_equal(db_exec(trading_store_db(rig->trading), many_trades, &err), 0);
@@ -321,6 +325,8 @@ static void many_trades_are_read_by_a_thread_of_their_own(void **state)
     assert_int_equal(count_at(report, "/earlier/trades"), 8640);
     struct json_object *invariants = json_at(report, "/invariants");
     assert_string_equal(json_text(json_get(invariants, "trade_count"), "state"), "kept");
+    assert_string_equal(json_text(json_get(invariants, "fill_count"), "state"), "kept");
+    assert_string_equal(json_text(json_get(invariants, "fees"), "state"), "kept");
     assert_string_equal(json_text(json_get(invariants, "realised"), "state"), "broken");
     trading_store_free(rig->trading);
     rig->trading = NULL;
