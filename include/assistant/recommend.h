@@ -1,5 +1,5 @@
 /*
- * recommend.h: the action assistant.advise: what could be done better, by the figures of both
+ * recommend.h: the action assistant.recommend: what could be done better, by the figures of both
  * databases and without a model, ordered by expected effect, each with its command.
  *
  *     struct recommender recommender = {.helpers = helpers, .state_dir = dir,

@@ -16,7 +16,7 @@
 
 /* The command and the prompt of each kind. */
 static const char *const ask_kinds[ASK_KINDS] = {
-    [ASK_QUESTION] = "ask", [ASK_ANALYSIS] = "analyze", [ASK_RECOMMENDATION] = "recommend"};
+    [ASK_QUESTION] = "ask", [ASK_ANALYSIS] = "analyze"};
 
 /* ------------------------------------------------------------------ one question */
 
@@ -153,9 +153,6 @@ static void begin(struct ask *q)
     case ASK_ANALYSIS:
         analyze_begin(q);
         break;
-    case ASK_RECOMMENDATION:
-        begin_talk(q);
-        break;
     case ASK_KINDS:
         break;
     }
@@ -233,14 +230,6 @@ static int run_analyze(struct action_call *call, struct err *err)
     return begin_call(call, ASK_ANALYSIS, text.data, action_int(call, "id"), err);
 }
 
-static int run_recommend(struct action_call *call, struct err *err)
-{
-    const char *area = action_text(call, "area");
-    AUTO_BUF struct buf text = BUF_INIT(128);
-    buf_addf(&text, "What could be improved in this area: %s?", area);
-    return begin_call(call, ASK_RECOMMENDATION, text.data, 0, err);
-}
-
 static void cancel_ask(struct action_call *call)
 {
     struct ask *q = action_state(call);
@@ -271,17 +260,6 @@ static const struct action actions[] = {
                               .minimum = "1",
                               .help = "number of the alert"}),
      .run = run_analyze,
-     .cancel = cancel_ask},
-    {.name = "assistant.recommend",
-     .summary = "Recommend improvements by their expected effect",
-     .effect = ACTION_READS,
-     .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS({.name = "area",
-                              .type = PARAM_CHOICE,
-                              .choices = "all|trading|risk|services|cost",
-                              .default_text = "all",
-                              .help = "which area"}),
-     .run = run_recommend,
      .cancel = cancel_ask},
     {0}};
 

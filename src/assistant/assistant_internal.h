@@ -49,7 +49,7 @@ struct cause {
     char quote[200];
 };
 
-enum ask_kind { ASK_QUESTION, ASK_ANALYSIS, ASK_RECOMMENDATION, ASK_KINDS };
+enum ask_kind { ASK_QUESTION, ASK_ANALYSIS, ASK_KINDS };
 
 struct ask {
     enum ask_kind kind;

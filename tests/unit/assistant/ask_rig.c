@@ -82,14 +82,6 @@ static const struct embedded_file own_files[] = {
                                      "args: [{name: service, required: true, help: which}]\n"
                                      "steps: [{run: test.change, with: {service: $service}}]\n"
                                      "examples: [tune demo]\n"),
-    /* /recommend itself is recommend.c, which needs no model. */
-    FILE_OF(
-        "recommend",
-        HEAD("recommend",
-             "read_only") "protect: true\nargs: [{name: area, required: false, help: which area}]\n"
-                          "steps: [{run: assistant.recommend, with: {area: $area}, timeout: "
-                          "11m}]\n"
-                          "examples: [recommend]\n"),
     {0}};
 
 static void load_commands(struct ask_rig *rig)

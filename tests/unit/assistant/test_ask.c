@@ -266,12 +266,6 @@ static void replies_match_the_golden_files(void **state)
     assert_int_equal(assistant_explain(1, &rig->who, why, rig->assistant, NULL), 0);
     reply_text_all(why, text, sizeof(text));
     golden_check_reply("why_question", text, NULL);
-    ask_rig_uses(rig, "numbers", "{}");
-    ask_rig_says(rig, "1. Trade less: 4 of 7 trades lost. It would save 40 USD a day.");
-    assert_true(ask_rig_send(rig, "recommend risk"));
-    assert_has(json_text(json_item(rig->last_messages, 0), "role"), "user");
-    reply_text_all(rig->reply, text, sizeof(text));
-    golden_check_reply("recommend", text, NULL);
     rig->numbers = "{\"alert\":{\"id\":3,\"title\":\"demo is down\",\"fingerprint\":"
                    "\"service:demo\",\"cause\":\"service:db\"}}";
     ask_rig_says(rig, "{\"hypotheses\":[{\"cause\":\"The database is down.\",\"standing\":"

@@ -599,10 +599,10 @@ static void add_losing_trades(struct scene *s)
 static void recommendations_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
-    check(s, "/recommend", "recommendations_none");
+    check(s, "/recommend", "recommend_none");
     add_losing_trades(s);
-    check(s, "/recommend", "recommendations");
-    check(s, "/recommend services", "recommendations_area");
+    check(s, "/recommend", "recommend");
+    check(s, "/recommend services", "recommend_area");
 }
 
 static void configurations_match_the_golden_files(void **state)
