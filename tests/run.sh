@@ -4,7 +4,7 @@
 # usage: run.sh [LABEL COMMAND ... ++] LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]
 #
 # Each COMMAND is one shell command line. Those before ++ wait most of their time: they all begin at
-# once, beside the others. Those before -- run $JOBS at a time (default: the number of cores plus two,
+# once, beside the others. Those before -- run $JOBS at a time (default: the number of cores plus three,
 # because many of them wait; at most six). Those after -- run alone, because they measure time. A program that exits with an error without printing "not ok" counts as one failure (a
 # crash is not a pass), and so does one without results. Output is kept under $LOGS; each result is
 # printed as soon as it is known.
@@ -53,7 +53,7 @@ if [ "${1:-}" = --one ]; then
 fi
 
 cores=$(nproc 2> /dev/null || echo 1)
-: "${JOBS:=$((cores < 4 ? cores + 2 : 6))}"
+: "${JOBS:=$((cores < 4 ? cores + 3 : 6))}"
 mkdir -p "$LOGS"
 rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.failures "$LOGS"/*.counts
 started=0

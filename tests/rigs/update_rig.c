@@ -97,6 +97,7 @@ static void replace_actions(struct update_rig *rig)
         rig->rows[i].recover = NULL;
         rig->rows[i].preview = NULL;
         rig->rows[i].needs_factor = NULL;
+        rig->rows[i].applies = NULL;
     }
     rig->actions = action_table_new();
     action_table_add(rig->actions, rig->rows, rig);

@@ -429,7 +429,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     steer_rig_send(s, &s->rig.rita, "/why 99");
     assert_has(s->full, "TRADE_UNKNOWN");
     steer_rig_send(s, &s->rig.rita, "/why \"no symbol\"");
-    assert_has(s->full, "is not the number of a trade (12), the number of a decision (d12)");
+    assert_has(s->full, "is not the number of a trade (12), of a decision (d12)");
     steer_rig_send(s, &s->rig.rita, "/why d2");
     assert_has(s->full, "Vetoed by RISK_MAX_POSITIONS");
     steer_rig_send(s, &s->rig.rita, "/why ND-1-1");
