@@ -27,18 +27,27 @@ struct rule_day {
     int64_t at_s;
 };
 
+struct transition {
+    int64_t at_s; /* UTC */
+    int offset_s; /* from then on */
+};
+
 struct zone {
-    size_t count;
-    int64_t at_s[TRANSITIONS_MAX]; /* UTC */
-    int offset_s[TRANSITIONS_MAX]; /* from then on */
-    int first_offset_s;            /* before the first transition */
-    bool has_rule;                 /* for what follows the last transition */
+    int first_offset_s; /* before the first transition */
+    bool has_rule;      /* for what follows the last transition */
     bool has_dst;
     int std_s;
     int dst_s;
     struct rule_day dst_begins;
     struct rule_day dst_ends;
+    size_t count;
+    struct transition transitions[];
 };
+
+static size_t zone_size(size_t count)
+{
+    return sizeof(struct zone) + count * sizeof(struct transition);
+}
 
 /* ---------------------------------------------------------------- the calendar */
 
@@ -255,11 +264,12 @@ static bool parse(struct zone *zone, struct str bytes)
     zone->count = b.times;
     zone->first_offset_s = (int)(int32_t)big32(types);
     for (size_t i = 0; i < b.times; i++) {
-        if (kinds[i] >= b.types || (i > 0 && big64(times + i * 8) <= zone->at_s[i - 1])) {
+        if (kinds[i] >= b.types ||
+            (i > 0 && big64(times + i * 8) <= zone->transitions[i - 1].at_s)) {
             return false;
         }
-        zone->at_s[i] = big64(times + i * 8);
-        zone->offset_s[i] = (int)(int32_t)big32(types + (size_t)kinds[i] * 6);
+        zone->transitions[i].at_s = big64(times + i * 8);
+        zone->transitions[i].offset_s = (int)(int32_t)big32(types + (size_t)kinds[i] * 6);
     }
     struct str footer = str_n((const char *)p + HEADER_SIZE + block_size(&b, 8),
                               left - HEADER_SIZE - block_size(&b, 8));
@@ -284,17 +294,15 @@ int zone_load(const char *name, struct zone **ret, struct err *err)
         return err_set(err, ERR_ZONE_UNKNOWN, "%.63s", name);
     }
     buf_addf(&path, "%s%s", local ? "/etc/localtime" : FOLDER, name);
-    struct zone *zone = calloc(1, sizeof(*zone));
+    struct zone *zone = calloc(1, zone_size(TRANSITIONS_MAX));
     ASSERT(zone != NULL);
-    if (local && !file_exists(path.data)) {
-        *ret = zone; /* a machine without one has UTC */
-        return 0;
-    }
-    if (file_read(path.data, &bytes, err) < 0 || !parse(zone, buf_str(&bytes))) {
+    bool none = local && !file_exists(path.data); /* a machine without one has UTC */
+    if (!none && (file_read(path.data, &bytes, err) < 0 || !parse(zone, buf_str(&bytes)))) {
         free(zone);
         return err_set(err, ERR_ZONE_UNKNOWN, "%.63s", local ? path.data : name);
     }
-    *ret = zone;
+    *ret = realloc(zone, zone_size(zone->count));
+    ASSERT(*ret != NULL);
     return 0;
 }
 
@@ -305,22 +313,22 @@ void zone_free(struct zone *zone)
 
 static int offset_at(const struct zone *zone, int64_t utc_s)
 {
-    if (zone->count == 0 || utc_s < zone->at_s[0]) {
+    if (zone->count == 0 || utc_s < zone->transitions[0].at_s) {
         return zone->count == 0 && zone->has_rule ? rule_offset(zone, utc_s) : zone->first_offset_s;
     }
-    if (zone->has_rule && utc_s >= zone->at_s[zone->count - 1]) {
+    if (zone->has_rule && utc_s >= zone->transitions[zone->count - 1].at_s) {
         return rule_offset(zone, utc_s);
     }
     size_t low = 0, high = zone->count;
     while (high - low > 1) {
         size_t mid = (low + high) / 2;
-        if (zone->at_s[mid] <= utc_s) {
+        if (zone->transitions[mid].at_s <= utc_s) {
             low = mid;
         } else {
             high = mid;
         }
     }
-    return zone->offset_s[low];
+    return zone->transitions[low].offset_s;
 }
 
 struct zone_time zone_local(const struct zone *zone, int64_t wall_us)
