@@ -256,8 +256,8 @@ $(B)/learn_bench: $(B)/tests/learning/learn_bench.o $(B)/tests/fakes.a \
                   $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: learn-bench
-learn-bench: $(B)/learn_bench ## what is proposed in 200 markets of noise and in 50 with a planted regularity
-	@$(B)/learn_bench
+learn-bench: $(B)/learn_bench ## what is proposed in 200 markets of noise and 50 with a planted regularity; LEARN_SEEDS=5000: others
+	@$(B)/learn_bench $(LEARN_SEEDS)
 
 # tests/ask: questions with known answers, on databases that the engine makes.
 ASK_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/ask/*.c))

@@ -1,7 +1,7 @@
 /*
  * What the learner proposes in markets of noise, and in markets with one planted regularity.
  *
- *     learn_bench [--quick]
+ *     learn_bench [--quick | SEEDS]        SEEDS: other markets, of seeds from this number on
  *
  * Each market is a history of closed trades from a seed (rigs/market_rig.h), written to trading.db
  * as the engine does, some at a time; the learner of the program looks back at each trade, studies
@@ -110,7 +110,7 @@ static void add(struct totals *to, const struct totals *from)
     to->trades_until += from->trades_until;
 }
 
-static void run_noise(int markets, struct totals *ret)
+static void run_noise(int markets, uint64_t seeds, struct totals *ret)
 {
     static const char *const names[] = {
         [MARKET_EVEN] = "half win",          [MARKET_RARE] = "three of ten win",
@@ -121,7 +121,7 @@ static void run_noise(int markets, struct totals *ret)
     for (int kind = 0; kind < MARKET_NOISE; kind++) {
         struct totals t = {0};
         for (int i = 0; i < markets / MARKET_NOISE; i++) {
-            const struct market market = {.seed = (uint64_t)(100 * kind + i + 1),
+            const struct market market = {.seed = seeds + (uint64_t)(100 * kind + i + 1),
                                           .kind = (enum market_kind)kind};
             run(&market, &t);
         }
@@ -133,7 +133,7 @@ static void run_noise(int markets, struct totals *ret)
     }
 }
 
-static void run_planted(int markets, struct totals *ret)
+static void run_planted(int markets, uint64_t seeds, struct totals *ret)
 {
     static const char *const names[] = {[PLANTED_HOUR] = "an hour",
                                         [PLANTED_SYMBOL_SIDE] = "a symbol and side",
@@ -141,7 +141,7 @@ static void run_planted(int markets, struct totals *ret)
                                         [PLANTED_SIDE] = "a side"};
     struct totals by_plant[PLANTED_COUNT] = {{0}};
     for (int i = 0; i < markets; i++) {
-        const struct market market = {.seed = (uint64_t)(1000 + i),
+        const struct market market = {.seed = seeds + (uint64_t)(1000 + i),
                                       .planted = true,
                                       .plant = (enum plant)(i % PLANTED_COUNT)};
         run(&market, &by_plant[market.plant]);
@@ -158,16 +158,17 @@ static void run_planted(int markets, struct totals *ret)
 int main(int argc, char **argv)
 {
     bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    uint64_t seeds = argc > 1 && !quick ? strtoull(argv[1], NULL, 10) : 0;
     struct totals noise = {0};
     struct totals planted = {0};
     char text[128];
     ASSERT(secret_init(NULL) == 0);
     log_set_level(LOG_LEVEL_ERROR);
-    run_noise(quick ? QUICK_NOISE : NOISE, &noise);
+    run_noise(quick ? QUICK_NOISE : NOISE, seeds, &noise);
     (void)snprintf(text, sizeof(text), "rules are proposed in %d of %d markets of noise",
                    noise.proposed, noise.markets);
     expect(noise.proposed == 0, text);
-    run_planted(quick ? QUICK_PLANTS : PLANTED, &planted);
+    run_planted(quick ? QUICK_PLANTS : PLANTED, seeds, &planted);
     (void)snprintf(text, sizeof(text), "%d of %d planted rules are proposed", planted.right,
                    planted.markets);
     expect(10 * planted.right >= 9 * planted.markets, text);
