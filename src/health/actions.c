@@ -118,11 +118,6 @@ static void cancel_call(struct action_call *call)
 
 /* ------------------------------------------------------------------ the table */
 
-#define PARAM_OF_SERVICE                                                                    \
-    {                                                                                       \
-        .name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service" \
-    }
-
 static const struct action actions[] = {
     {.name = "service.list",
      .summary = "Services with their state and the result of the last check, or one with all its "
@@ -172,21 +167,7 @@ static const struct action actions[] = {
      .summary = "Wait until the service is healthy, and stays so",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = ACTION_PARAMS(PARAM_OF_SERVICE,
-                             {.name = "within",
-                              .type = PARAM_DURATION,
-                              .waits = true,
-                              .default_text = "60s",
-                              .minimum = "1s",
-                              .maximum = "10m",
-                              .help = "how long to wait until it is healthy"},
-                             {.name = "steady",
-                              .type = PARAM_DURATION,
-                              .waits = true,
-                              .default_text = "1s",
-                              .minimum = "100ms",
-                              .maximum = "5m",
-                              .help = "how long it then has to stay healthy, with no restart"}),
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, PARAMS_OF_WAIT),
      .waits_us = 60 * USEC_PER_SEC,
      .run = wait_healthy,
      .cancel = cancel_call},

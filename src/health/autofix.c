@@ -17,9 +17,8 @@
 #define ALERTS_MAX 16 /* looked at in one tick */
 #define PEOPLE_MAX 16
 #define LOOK_US    (2 * USEC_PER_SEC)
-#define LOCKED_US                                                                   \
-    (20 * USEC_PER_SEC) /* until the next look, after a person's run was in the way \
-                         */
+/* Until the next look, after a person's run was in the way. */
+#define LOCKED_US (20 * USEC_PER_SEC)
 
 static int64_t mono_us(const struct autofix *autofix)
 {

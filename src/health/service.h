@@ -145,6 +145,25 @@ void service_renew_checks(struct service *service);
 
 /* ---- service_colour.c */
 
+/* The parameters that several actions of services have. */
+#define PARAM_OF_SERVICE                                                                    \
+    {                                                                                       \
+        .name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service" \
+    }
+#define PARAMS_OF_WAIT                                                                 \
+    {.name = "within",                                                                 \
+     .type = PARAM_DURATION,                                                           \
+     .waits = true,                                                                    \
+     .default_text = "60s",                                                            \
+     .minimum = "1s",                                                                  \
+     .maximum = "10m",                                                                 \
+     .help = "how long to wait until it is healthy"},                                  \
+    {                                                                                  \
+        .name = "steady", .type = PARAM_DURATION, .waits = true, .default_text = "1s", \
+        .minimum = "100ms", .maximum = "5m",                                           \
+        .help = "how long it then has to stay healthy, with no restart"                \
+    }
+
 /* Whether systemd runs it. */
 static inline bool service_has_unit(const struct service *service)
 {

@@ -280,32 +280,13 @@ static void cancel(struct action_call *call)
 
 /* ------------------------------------------------------------------ the table */
 
-#define PARAM_OF_SERVICE                                                                    \
-    {                                                                                       \
-        .name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service" \
-    }
-
 const struct action service_colour_actions[] = {
     {.name = "service.start_idle",
      .summary = "Start the colour that is not live beside it, and wait until it is healthy",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "service:$service",
-     .params = ACTION_PARAMS(PARAM_OF_SERVICE,
-                             {.name = "within",
-                              .type = PARAM_DURATION,
-                              .waits = true,
-                              .default_text = "60s",
-                              .minimum = "1s",
-                              .maximum = "10m",
-                              .help = "how long to wait until it is healthy"},
-                             {.name = "steady",
-                              .type = PARAM_DURATION,
-                              .waits = true,
-                              .default_text = "1s",
-                              .minimum = "100ms",
-                              .maximum = "5m",
-                              .help = "how long it then has to stay healthy, with no restart"}),
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, PARAMS_OF_WAIT),
      .waits_us = 60 * USEC_PER_SEC,
      .run = start_idle,
      .applies = has_colours,
