@@ -33,6 +33,7 @@ struct assistant;
 struct clock;
 struct config;
 struct desk;
+struct invocation;
 struct loop;
 struct manifest_list;
 struct pool;
@@ -60,6 +61,8 @@ void assistant_connect(struct assistant *assistant, struct runner *runner,
 /* A new configuration and client, for questions that begin from now on. */
 void assistant_apply(struct assistant *assistant, const struct config *config,
                      const struct llm_client *llm_client);
+/* For runner_options.asked: a run whose line an answer has proposed belongs to that proposal. */
+void assistant_note_run(const struct invocation *in, int64_t run_id, void *assistant);
 /* The process ends: questions that are cancelled from now on are asked again at the next start. */
 void assistant_close(struct assistant *assistant);
 /* Explains a question to somebody who asked it, or to an admin: what was read, the results as they

@@ -1,6 +1,6 @@
 /*
  * self_report.h: what people say of the assistant's answers, and what it says of itself: questions,
- * ratings, figures that were not verified, findings, and money by model.
+ * ratings, figures that were not verified, what became of proposals, findings, and money by model.
  *
  *     struct self_report report;
  *     rc = self_report_read(store, since_us, &report, err);
@@ -23,6 +23,8 @@ struct self_report {
     int64_t since_us;
     struct question_sums questions;
     struct alert_findings findings;
+    int proposing_count;
+    struct question_proposals proposing[SELF_REPORT_MODELS]; /* the models that proposed commands */
     int model_count;
     struct llm_model_spend models[SELF_REPORT_MODELS];
 };

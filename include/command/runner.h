@@ -52,6 +52,7 @@
 struct config;
 struct loop;
 struct ops_store;
+struct invocation;
 struct runner;
 
 struct runner_unstored {
@@ -112,6 +113,10 @@ struct runner_options {
     /* May be NULL. */
     void (*noted)(const struct runner_note *note, void *userdata);
     void *noted_userdata;
+    /* A run that changes something was asked for; called in the transaction that stores it, also if
+     * it waits for a confirmation. May be NULL. */
+    void (*asked)(const struct invocation *in, int64_t run_id, void *userdata);
+    void *asked_userdata;
     /* A run of the schedule has ended; called in the transaction that stores its end. A negative
      * result stops that transaction, which is then repeated. failure: ERR_NONE if it succeeded,
      * COMMAND_CANCELLED if somebody cancelled it. result NULL: the command was refused, and there

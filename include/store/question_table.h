@@ -7,6 +7,8 @@
  * question_table_step(store, id, &(struct question_step){.index = 0, .line = "/trades"}, err); rc =
  * question_table_end(store, &q, err);
  *
+ *      rc = question_table_propose(store, id, 0, "/restart demo", err);  // before its end
+ *
  * Always true: one question of a run; if a crash has cut the run off, it is asked again under the
  * same number, and the steps of the first attempt are deleted. At most QUESTIONS_KEPT are kept, for
  * as long as other history is (state.retention). Texts have been redacted by the caller. Ownership:
@@ -91,6 +93,57 @@ int question_table_get(struct ops_store *store, int64_t id, struct question *ret
 /* In order; returns the number. */
 int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,
                          struct err *err);
+
+/* A command line that the answer proposes. */
+int question_table_propose(struct ops_store *store, int64_t id, int64_t index, const char *line,
+                           struct err *err);
+
+/* Somebody begins a run with this line. It belongs to the newest question of the same chat that
+ * proposes the line, or to that whose message has the pressed button; a proposal whose run never
+ * began to work may be taken again. */
+struct question_taken {
+    const char *line; /* "/restart demo" */
+    const char *channel;
+    int64_t chat_id;
+    const char *user;   /* a channel without chats (chat_id 0) tells people apart by it */
+    int64_t message_id; /* of the pressed button; 0: none */
+    int64_t since_us;   /* proposed at or after this */
+    int64_t run_id;
+};
+int question_table_take(struct ops_store *store, const struct question_taken *taken,
+                        struct err *err);
+
+/* What became of a proposal: what became of its run. */
+enum proposal_outcome {
+    PROPOSAL_OPEN,      /* nobody has begun it */
+    PROPOSAL_ASKED,     /* its confirmation is open */
+    PROPOSAL_CONFIRMED, /* it runs or has run, and has not failed */
+    PROPOSAL_FAILED,    /* it was confirmed, and failed, or its end is unknown */
+    PROPOSAL_CANCELLED,
+    PROPOSAL_EXPIRED, /* nobody confirmed it in time */
+    PROPOSAL_REFUSED, /* it could not be run any more */
+    PROPOSAL_OUTCOMES
+};
+const char *proposal_outcome_name(enum proposal_outcome outcome);
+
+struct question_proposal {
+    char line[128];
+    enum proposal_outcome outcome;
+    int64_t run_id; /* 0: nobody has begun it */
+};
+/* In order; returns the number. */
+int question_table_proposals(struct ops_store *store, int64_t id, struct question_proposal *ret,
+                             size_t max, struct err *err);
+
+/* Proposals of the questions that were asked from since_us on, by model, most first; returns the
+ * number of models. */
+struct question_proposals {
+    char model[64]; /* "": answered without one */
+    int64_t count;
+    int64_t outcomes[PROPOSAL_OUTCOMES];
+};
+int question_table_proposals_by_model(struct ops_store *store, int64_t since_us,
+                                      struct question_proposals *ret, size_t max, struct err *err);
 
 /* What a person says of an answer, once; a second time replaces the first. STORE_NOT_FOUND: there
  * is no such question. */

@@ -234,6 +234,7 @@ static void finish(struct ask *q, struct question *end, const char *runbook)
     add_sources(r, q);
     if (runbook[0] != '\0') {
         reply_button(r, runbook, runbook, BUTTON_PRIMARY);
+        (void)str_copy(str_c(runbook), q->proposals[q->proposal_count++], PROPOSAL_SIZE);
     }
     buf_addf(&why, "/why q%lld", (long long)q->id);
     reply_button(r, "How it was found", why.data, BUTTON_PLAIN);

@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "command/runner.h"
 #include "config/config.h"
 #include "io/json.h"
 #include "io/loop.h"
@@ -45,6 +46,19 @@ void ask_free(struct ask *q)
     free(q);
 }
 
+/* The proposals only of an answer that shows their buttons. */
+static int store_end(const struct ask *q, const struct question *end, struct err *err)
+{
+    struct ops_store *store = q->assistant->o.store;
+    bool shown = end->state == QUESTION_ANSWERED || end->state == QUESTION_PROPOSED ||
+                 end->state == QUESTION_WITHHELD;
+    int rc = 0;
+    for (int i = 0; shown && rc == 0 && i < q->proposal_count; i++) {
+        rc = question_table_propose(store, q->id, i, q->proposals[i], err);
+    }
+    return rc < 0 ? rc : question_table_end(store, end, err);
+}
+
 void ask_store(struct ask *q, struct question *end)
 {
     struct err err = {0};
@@ -53,7 +67,7 @@ void ask_store(struct ask *q, struct question *end)
     end->tokens = q->tokens;
     end->cost_usd = q->cost;
     (void)str_copy(str_c(q->model), end->model, sizeof(end->model));
-    if (q->id != 0 && question_table_end(q->assistant->o.store, end, &err) < 0) {
+    if (q->id != 0 && store_end(q, end, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "assistant: could not store an answer");
     }
 }
@@ -310,6 +324,30 @@ void assistant_connect(struct assistant *assistant, struct runner *runner,
 {
     assistant->runner = runner;
     assistant->manifests = manifests;
+}
+
+void assistant_note_run(const struct invocation *in, int64_t run_id, void *userdata)
+{
+    const struct assistant *assistant = userdata;
+    const struct principal *who = in->who;
+    AUTO_BUF struct buf line = BUF_INIT(PROPOSAL_SIZE + 1);
+    struct err err = {0};
+    struct str text = str_trim(str_c(in->line));
+    buf_addf(&line, "%s%.*s", text.len > 0 && text.ptr[0] == '/' ? "" : "/", STR_ARG(text));
+    if (in->args_json != NULL || buf_failed(&line)) {
+        return; /* longer than any proposal, or not a line */
+    }
+    const struct question_taken taken = {.line = line.data,
+                                         .channel = channel_name(who->channel),
+                                         .chat_id = in->chat_id,
+                                         .user = who->name,
+                                         .message_id = in->message_id,
+                                         .since_us =
+                                             clock_wall_us(assistant->o.clock) - PROPOSAL_OPEN_US,
+                                         .run_id = run_id};
+    if (question_table_take(assistant->o.store, &taken, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "assistant: could not note who took a proposal");
+    }
 }
 
 void assistant_close(struct assistant *assistant)

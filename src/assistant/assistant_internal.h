@@ -23,11 +23,12 @@
 
 #include <stdbool.h>
 
-#define ASKS_MAX      16 /* at the same time */
-#define PROPOSALS_MAX 3
-#define PROPOSAL_SIZE 61 /* a button holds 64 bytes */
-#define READING_LINE  512
-#define ASK_AGAIN_US  (10 * USEC_PER_MIN) /* a question that was cut off longer ago is lost */
+#define ASKS_MAX         16 /* at the same time */
+#define PROPOSALS_MAX    3
+#define PROPOSAL_SIZE    61           /* a button holds 64 bytes */
+#define PROPOSAL_OPEN_US USEC_PER_DAY /* how long it counts as taken if its line is run */
+#define READING_LINE     512
+#define ASK_AGAIN_US     (10 * USEC_PER_MIN) /* a question that was cut off longer ago is lost */
 
 /* What one tool has brought. */
 struct tool_run {

@@ -82,6 +82,30 @@ static void add_step(struct reply *r, struct json_out *data, const struct questi
     reply_fold_end(r);
 }
 
+static int add_proposals(struct reply *r, struct json_out *data, struct ops_store *store,
+                         int64_t question_id, struct err *err)
+{
+    struct question_proposal proposals[PROPOSALS_MAX] = {0};
+    int count = question_table_proposals(store, question_id, proposals, PROPOSALS_MAX, err);
+    json_out_array(data, "proposals");
+    for (int i = 0; i < count; i++) {
+        const struct question_proposal *p = &proposals[i];
+        const char *outcome =
+            p->outcome == PROPOSAL_OPEN ? "not begun" : proposal_outcome_name(p->outcome);
+        json_out_object(data, NULL);
+        json_out_text(data, "line", p->line);
+        json_out_text(data, "outcome", proposal_outcome_name(p->outcome));
+        json_out_i64(data, "run_id", p->run_id);
+        json_out_end(data);
+        reply_para(r, "Proposed: {}, {}", cell_code(p->line), cell_text(outcome));
+        if (p->run_id != 0) {
+            reply_more(r, ", run {}", cell_count(p->run_id));
+        }
+    }
+    json_out_end(data);
+    return count < 0 ? count : 0;
+}
+
 int assistant_explain(int64_t question_id, const struct principal *who, struct reply *r,
                       void *userdata, struct err *err)
 {
@@ -115,6 +139,7 @@ int assistant_explain(int64_t question_id, const struct principal *who, struct r
     json_out_i64(&data, "tokens", q.tokens);
     json_out_dec(&data, "cost_usd", q.cost_usd);
     json_out_text(&data, "error_code", q.error_code);
+    rc = add_proposals(r, &data, assistant->o.store, q.id, err);
     if (q.state == QUESTION_WITHHELD) {
         reply_heading(r, "Withheld answer");
         reply_quote(r, str_c(q.answer));
@@ -130,5 +155,5 @@ int assistant_explain(int64_t question_id, const struct principal *who, struct r
     if (count == 0) {
         reply_line(r, "Nothing was read.");
     }
-    return 0;
+    return rc;
 }

@@ -14,6 +14,10 @@ int self_report_read(struct ops_store *store, int64_t since_us, struct self_repo
     rc = rc < 0 ? rc : alert_table_findings(store, since_us, &ret->findings, err);
     rc = rc < 0 ? rc : llm_call_table_models(store, since_us, ret->models, SELF_REPORT_MODELS, err);
     ret->model_count = rc < 0 ? 0 : rc;
+    rc = rc < 0 ? rc
+                : question_table_proposals_by_model(store, since_us, ret->proposing,
+                                                    SELF_REPORT_MODELS, err);
+    ret->proposing_count = rc < 0 ? 0 : rc;
     return rc < 0 ? rc : 0;
 }
 
@@ -35,6 +39,18 @@ static void add_data(struct reply *r, const struct self_report *report)
     rate_add(&data, "rated_good", q->good, q->good + q->bad);
     rate_add(&data, "findings_confirmed", report->findings.fixed,
              report->findings.fixed + report->findings.wontfix);
+    json_out_array(&data, "proposals");
+    for (int i = 0; i < report->proposing_count; i++) {
+        const struct question_proposals *p = &report->proposing[i];
+        json_out_object(&data, NULL);
+        json_out_text(&data, "model", p->model);
+        json_out_i64(&data, "count", p->count);
+        for (int o = 0; o < PROPOSAL_OUTCOMES; o++) {
+            json_out_i64(&data, proposal_outcome_name(o), p->outcomes[o]);
+        }
+        json_out_end(&data);
+    }
+    json_out_end(&data);
     json_out_array(&data, "models");
     for (int i = 0; i < report->model_count; i++) {
         const struct llm_model_spend *m = &report->models[i];
@@ -56,6 +72,28 @@ static void add_rate(struct reply *r, int64_t k, int64_t n)
     reply_more(r, " ({} to {})", cell_pct(100 * low, 0), cell_pct(100 * high, 0));
 }
 
+/* "claude-x: 3, 1 confirmed, 1 cancelled, 1 expired" */
+static void add_proposals(struct reply *r, const struct self_report *report)
+{
+    static const char *const words[PROPOSAL_OUTCOMES] = {
+        [PROPOSAL_OPEN] = "not begun",      [PROPOSAL_ASKED] = "waiting",
+        [PROPOSAL_CONFIRMED] = "confirmed", [PROPOSAL_FAILED] = "failed",
+        [PROPOSAL_CANCELLED] = "cancelled", [PROPOSAL_EXPIRED] = "expired",
+        [PROPOSAL_REFUSED] = "refused",
+    };
+    for (int i = 0; i < report->proposing_count; i++) {
+        const struct question_proposals *p = &report->proposing[i];
+        reply_field(r, i == 0 ? "Proposals" : "", "{}: {}",
+                    cell_text(p->model[0] != '\0' ? p->model : "without a model"),
+                    cell_count(p->count));
+        for (int o = 0; o < PROPOSAL_OUTCOMES; o++) {
+            if (p->outcomes[o] > 0) {
+                reply_more(r, ", {} {}", cell_count(p->outcomes[o]), cell_text(words[o]));
+            }
+        }
+    }
+}
+
 void self_report_add(struct reply *r, const struct self_report *report)
 {
     const struct question_sums *q = &report->questions;
@@ -66,8 +104,8 @@ void self_report_add(struct reply *r, const struct self_report *report)
     if (q->asked > 0) {
         reply_field(r, "Not answered", "{} withheld, {} failed or stopped", cell_count(q->withheld),
                     cell_count(q->failed));
-        reply_field(r, "Proposals", "in {} answers", cell_count(q->proposed));
     }
+    add_proposals(r, report);
     if (rated > 0) {
         reply_field(r, "Rated good", "{} of {}", cell_count(q->good), cell_count(rated));
         add_rate(r, q->good, rated);

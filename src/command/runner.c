@@ -190,6 +190,17 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err)
                          err);
 }
 
+int runner_store_asked(struct run *run, const struct invocation *in, enum run_state state,
+                       struct err *err)
+{
+    const struct runner_options *o = &run->runner->o;
+    int rc = runner_store_run(run, state, err);
+    if (rc == 0 && o->asked != NULL && run->m->changes) {
+        o->asked(in, run->id, o->asked_userdata);
+    }
+    return rc;
+}
+
 void runner_act_first(const struct run *run)
 {
     TRACE_RUN(run->id); /* 0: it is not stored yet */
@@ -233,7 +244,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     }
     a->reads = !run->m->changes;
     int rc = runner_open(run->runner, in, a, err);
-    if (rc < 0 || (rc = runner_store_run(run, RUN_RUNNING, err)) < 0 ||
+    if (rc < 0 || (rc = runner_store_asked(run, in, RUN_RUNNING, err)) < 0 ||
         (rc = run_write_received(run, err)) < 0) {
         return rc;
     }

@@ -135,7 +135,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
         return ask_unrecorded(run, in, stage, a, err);
     }
     int rc = runner_open(runner, in, a, err);
-    rc = rc < 0 || open != NULL ? rc : runner_store_run(run, RUN_CONFIRMING, err);
+    rc = rc < 0 || open != NULL ? rc : runner_store_asked(run, in, RUN_CONFIRMING, err);
     if (rc < 0 || (rc = store_prompt(run, stage, open, code, err)) < 0) {
         return rc;
     }

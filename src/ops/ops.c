@@ -534,6 +534,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .ended_userdata = ops->desk,
                                              .noted = alerts_note_run,
                                              .noted_userdata = ops->alerts,
+                                             .asked = assistant_note_run,
+                                             .asked_userdata = ops->assistant,
                                              .scheduled = ops_commands_scheduled,
                                              .scheduled_userdata = &ops->commands,
                                              .has_console = ops->options.console,

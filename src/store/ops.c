@@ -325,6 +325,13 @@ static const char schema_ratings[] =
     " at_us INTEGER NOT NULL, PRIMARY KEY(question_id, channel, user)) WITHOUT ROWID;"
     "CREATE INDEX questions_asked ON questions(asked_us);";
 
+/* run_id: of the run that somebody began with the line; 0: nobody has. */
+static const char schema_proposals[] =
+    "CREATE TABLE question_proposals(question_id INTEGER NOT NULL REFERENCES questions(id)"
+    " ON DELETE CASCADE, idx INTEGER NOT NULL, line TEXT NOT NULL,"
+    " run_id INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(question_id, idx)) WITHOUT ROWID;"
+    "CREATE INDEX question_proposals_line ON question_proposals(line);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -352,6 +359,7 @@ static const struct db_migration migrations[] = {
     {"forecasts", schema_forecasts},
     {"questions to the assistant", schema_questions},
     {"ratings of answers", schema_ratings},
+    {"proposals of the assistant", schema_proposals},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

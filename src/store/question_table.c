@@ -61,6 +61,15 @@ static int add(struct ops_store *store, const struct question *q, int64_t *ret_i
                   DB_VALUES(DB_I64(*ret_id - QUESTIONS_KEPT)), err);
 }
 
+static int forget_attempt(struct ops_store *store, int64_t id, struct err *err)
+{
+    int rc = db_run(store->db, "DELETE FROM question_steps WHERE question_id = ?",
+                    DB_VALUES(DB_I64(id)), err);
+    return rc < 0 ? rc
+                  : db_run(store->db, "DELETE FROM question_proposals WHERE question_id = ?",
+                           DB_VALUES(DB_I64(id)), err);
+}
+
 int question_table_begin(struct ops_store *store, const struct question *question, int64_t *ret_id,
                          bool *ret_again, struct err *err)
 {
@@ -74,9 +83,7 @@ int question_table_begin(struct ops_store *store, const struct question *questio
     }
     *ret_again = id != 0;
     if (rc >= 0) {
-        rc = id != 0 ? db_run(store->db, "DELETE FROM question_steps WHERE question_id = ?",
-                              DB_VALUES(DB_I64(id)), err)
-                     : add(store, question, &id, err);
+        rc = id != 0 ? forget_attempt(store, id, err) : add(store, question, &id, err);
     }
     if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
         return rc;
@@ -216,4 +223,112 @@ int question_table_sums(struct ops_store *store, int64_t since_us, struct questi
         *values[i] = row_i64(&row);
     }
     return row_check(&row, "questions", 0, err);
+}
+
+/* ------------------------------------------------------------------ proposals */
+
+static const char *const outcome_names[] = {
+    [PROPOSAL_OPEN] = "open",           [PROPOSAL_ASKED] = "asked",
+    [PROPOSAL_CONFIRMED] = "confirmed", [PROPOSAL_FAILED] = "failed",
+    [PROPOSAL_CANCELLED] = "cancelled", [PROPOSAL_EXPIRED] = "expired",
+    [PROPOSAL_REFUSED] = "refused"};
+
+const char *proposal_outcome_name(enum proposal_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+static bool proposal_outcome_parse(struct str text, enum proposal_outcome *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(outcome_names); i++) {
+        if (str_equal_c(text, outcome_names[i])) {
+            *ret = (enum proposal_outcome)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the run r of a proposal p. A run that was cancelled while it worked was confirmed before. */
+#define OUTCOME_SQL                                                               \
+    "CASE WHEN p.run_id = 0 THEN 'open' WHEN r.state = 'confirming' THEN 'asked'" \
+    " WHEN r.state IN ('running', 'done') THEN 'confirmed'"                       \
+    " WHEN r.state = 'cancelled' AND r.cancelled_by = '' THEN 'cancelled'"        \
+    " WHEN r.state = 'cancelled' THEN 'confirmed'"                                \
+    " WHEN r.state IN ('expired', 'refused') THEN r.state ELSE 'failed' END"
+
+int question_table_propose(struct ops_store *store, int64_t id, int64_t index, const char *line,
+                           struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT OR REPLACE INTO question_proposals(question_id, idx, line)"
+                  " VALUES (?, ?, ?)",
+                  DB_VALUES(DB_I64(id), DB_I64(index), DB_TEXT_C(line)), err);
+}
+
+int question_table_take(struct ops_store *store, const struct question_taken *t, struct err *err)
+{
+    return db_run(
+        store->db,
+        "UPDATE question_proposals SET run_id = ?1 WHERE (question_id, idx) = ("
+        " SELECT p.question_id, p.idx FROM question_proposals p"
+        " JOIN questions q ON q.id = p.question_id JOIN command_runs asked ON asked.id = q.run_id"
+        " LEFT JOIN command_runs r ON r.id = p.run_id"
+        " WHERE p.line = ?2 AND q.channel = ?3 AND asked.chat_id = ?4"
+        " AND (?4 <> 0 OR q.user = ?5) AND q.asked_us >= ?6"
+        " AND (p.run_id = 0 OR r.state IN ('expired', 'refused')"
+        " OR (r.state = 'cancelled' AND r.cancelled_by = ''))"
+        " ORDER BY ?7 <> 0 AND EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = q.run_id"
+        " AND o.run_id > 0 AND o.message_id = ?7) DESC, q.id DESC LIMIT 1)",
+        DB_VALUES(DB_I64(t->run_id), DB_TEXT_C(t->line), DB_TEXT_C(t->channel), DB_I64(t->chat_id),
+                  DB_TEXT_C(t->user), DB_I64(t->since_us), DB_I64(t->message_id)),
+        err);
+}
+
+int question_table_proposals(struct ops_store *store, int64_t id, struct question_proposal *ret,
+                             size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT p.line, p.run_id, " OUTCOME_SQL
+                      " FROM question_proposals p LEFT JOIN command_runs r ON r.id = p.run_id"
+                      " WHERE p.question_id = ? ORDER BY p.idx LIMIT ?",
+                      DB_VALUES(DB_I64(id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct question_proposal *p = &ret[n++];
+        row_text(&row, p->line, sizeof(p->line));
+        p->run_id = row_i64(&row);
+        ROW_WORD(&row, proposal_outcome, &p->outcome);
+        rc = row_check(&row, "question_proposals", id, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int question_table_proposals_by_model(struct ops_store *store, int64_t since_us,
+                                      struct question_proposals *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db,
+        "SELECT model, count(*), sum(o = 'open'), sum(o = 'asked'), sum(o = 'confirmed'),"
+        " sum(o = 'failed'), sum(o = 'cancelled'), sum(o = 'expired'), sum(o = 'refused') FROM"
+        " (SELECT q.model AS model, " OUTCOME_SQL " AS o FROM questions q"
+        " JOIN question_proposals p ON p.question_id = q.id"
+        " LEFT JOIN command_runs r ON r.id = p.run_id WHERE q.asked_us >= ?)"
+        " GROUP BY model ORDER BY count(*) DESC, model LIMIT ?",
+        DB_VALUES(DB_I64(since_us), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct question_proposals *p = &ret[n++];
+        row_text(&row, p->model, sizeof(p->model));
+        p->count = row_i64(&row);
+        for (int i = 0; i < PROPOSAL_OUTCOMES; i++) {
+            p->outcomes[i] = row_i64(&row);
+        }
+        rc = row_check(&row, "question_proposals", 0, err);
+    }
+    return rc < 0 ? rc : (int)n;
 }
