@@ -8,23 +8,17 @@
  *     ...
  *     api_stop(api);                              // before the runner is freed
  *
- * Endpoints: GET /healthz; GET /api/v1/state; GET
- * /api/v1/{positions,trades,orders,decisions,alerts,runs} with limit, offset and for trades and
- * decisions symbol, for decisions votes=true; POST /api/v1/commands/{name} with the body
+ * What is served is the table of api/route.h. POST /api/v1/commands/{name} has the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
- * of a typed command line; POST /api/v1/complete with {"line": "restart pre"} (command/complete.h);
- * GET /api/v1/events?after=N, which is answered as soon as there is an alert, a notification or, at
- * the socket, the progress of a command of the same caller, newer than N, and after 25 s in any
- * case; /ping/KEY, /ping/KEY/start and /ping/KEY/fail by any method: a job reports (a check of kind
- * heartbeat). Errors are catalogue rows as JSON.
+ * of a typed command line. Errors are catalogue rows as application/problem+json.
  * Always true: a listener's own thread answers every GET by itself, from the snapshot, the
  * heartbeats and read-only connections; it renders the state at most a hundred times a second
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
  * ring; ops answers it. A caller on the socket is the uid of the connected process: root, the user
- * that runs nightdesk, or one of api.local_users; only /healthz and /ping are for every uid. Over
- * TCP each path except those two needs "Authorization: Bearer <api.token>" (401 if no token is
- * configured); the Host must name this machine, so that a web page cannot reach the API by DNS
- * rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections,
+ * that runs nightdesk, or one of api.local_users; only routes of ROUTE_OPEN (/healthz, /ping) are
+ * for every uid. Over TCP each other route needs "Authorization: Bearer <api.token>" (401 if no
+ * token is configured); the Host must name this machine, so that a web page cannot reach the API by
+ * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections,
  * 32 commands under way per listener (then 503). Thread: ops (the request handlers run on the
  * listeners' threads).
  */

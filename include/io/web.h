@@ -52,6 +52,9 @@ struct str web_path(const struct web_request *request); /* decoded, without the 
 /* The empty view if absent. web_query is decoded; header names are case-insensitive. */
 struct str web_query(struct web_request *request, const char *name);
 bool web_has_query(struct web_request *request, const char *name);
+/* All parameters of the query, in the order of the URL. */
+size_t web_query_count(struct web_request *request);
+struct str web_query_name(struct web_request *request, size_t index);
 struct str web_header(const struct web_request *request, const char *name);
 struct str web_body(const struct web_request *request);
 /* A field of a multipart/form-data or application/x-www-form-urlencoded body. */

@@ -58,7 +58,11 @@ static void publish_readers(const struct api *api, struct mailbox *mailbox,
     draft->own_uid = (int64_t)geteuid();
     draft->uid_count = 0;
     for (int i = 0; i < config->local_count; i++) {
-        draft->uids[draft->uid_count++] = config->locals[i].uid;
+        draft->uids[i].uid = config->locals[i].uid;
+        if (!role_parse(str_c(config->locals[i].role), &draft->uids[i].role)) {
+            draft->uids[i].role = ROLE_NONE;
+        }
+        draft->uid_count++;
     }
     mailbox_publish(mailbox);
 }

@@ -1,10 +1,13 @@
 #include "api_internal.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "call.h"
 #include "command/quote.h"
 #include "command/reply_json.h"
 #include "command/runner.h"
 #include "model/model_json.h"
+
+#define NAME_MAX_LEN 32
 
 /* ---------------------------------------------------------------- the body of a request */
 
@@ -206,6 +209,31 @@ void api_command_submit(struct listener *listener, struct web_request *request,
     ASSERT(job.line != NULL && (job.args_json != NULL || !command->by_name));
     memcpy(job.otp, command->otp, sizeof(job.otp));
     api_job_submit(listener, request, &job);
+}
+
+static bool name_is_valid(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return name[len] == '\0' && len > 0 && len <= NAME_MAX_LEN;
+}
+
+void api_command_handle(struct api_call *call)
+{
+    const char *name = api_text(call, "name");
+    struct err err = {0};
+    if (!name_is_valid(name)) {
+        (void)err_set(&err, ERR_API_NOT_FOUND,
+                      "a command's name has at most %d characters of [a-z0-9_]", NAME_MAX_LEN);
+        api_answer_err(call->request, &err);
+        return;
+    }
+    struct api_command command;
+    if (api_command_read(name, web_body(call->request), &command, &err) < 0) {
+        api_answer_err(call->request, &err);
+    } else {
+        api_command_submit(call->listener, call->request, &command);
+    }
+    api_command_release(&command);
 }
 
 /* ---------------------------------------------------------------- ops */

@@ -2,6 +2,7 @@
  * notifications as they happen, and what may follow in a line. */
 #include "api_internal.h"
 #include "base/check.h"
+#include "call.h"
 #include "command/complete.h"
 #include "command/reply_json.h"
 
@@ -163,27 +164,19 @@ void api_events_release(struct api *api)
     }
 }
 
-void api_events_handle(struct listener *listener, struct web_request *request)
+void api_events_handle(struct api_call *call)
 {
-    struct api_job job = {.kind = API_JOB_EVENTS};
-    int64_t after = 0;
-    if (web_has_query(request, "after") &&
-        (!str_to_i64(web_query(request, "after"), &after) || after < 0)) {
-        struct err err = {0};
-        (void)err_set(&err, ERR_API_QUERY, "after=%.20s: the member last of the answer before",
-                      web_query(request, "after").ptr);
-        api_answer_err(request, &err);
-        return;
-    }
-    job.after = (uint64_t)after;
-    api_job_submit(listener, request, &job);
+    const struct api_job job = {.kind = API_JOB_EVENTS,
+                                .after = (uint64_t)api_number(call, "after", 0)};
+    api_job_submit(call->listener, call->request, &job);
 }
 
 /* ---------------------------------------------------------------- completion */
 
 /* The line is in the body, not in the URL, because it may hold a code. */
-void api_complete_handle(struct listener *listener, struct web_request *request)
+void api_complete_handle(struct api_call *call)
 {
+    struct web_request *request = call->request;
     AUTO_JSON struct json_object *root = NULL;
     const struct json_limits limits = {.max_bytes = API_BODY_MAX, .max_depth = 2};
     struct err err = {0};
@@ -198,7 +191,7 @@ void api_complete_handle(struct listener *listener, struct web_request *request)
     }
     struct api_job job = {.kind = API_JOB_COMPLETE, .line = strdup(json_text(root, "line"))};
     ASSERT(job.line != NULL);
-    api_job_submit(listener, request, &job);
+    api_job_submit(call->listener, request, &job);
 }
 
 void api_complete_run(struct api *api, struct api_job *job)

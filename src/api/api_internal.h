@@ -37,7 +37,10 @@ struct api_readers {
     int64_t before_until_us;        /* wall clock */
     int64_t own_uid;                /* as root, always admitted at the socket */
     int uid_count;
-    int64_t uids[CONFIG_LOCALS_MAX];
+    struct {
+        int64_t uid;
+        enum role role;
+    } uids[CONFIG_LOCALS_MAX];
 };
 
 /* All that an answer of /api/v1/state depends on. */
@@ -120,11 +123,29 @@ struct api {
 /* Listener's thread: the request handler of both listeners. */
 void api_handle(struct web_request *request, void *listener);
 
-/* Any thread: answers with the catalogue row as JSON and with its HTTP status. */
+/* Any thread: answers with the catalogue row as application/problem+json (RFC 9457) and with its
+ * HTTP status; a 503 says when to come again. */
 void api_answer_err(struct web_request *request, const struct err *err);
+/* The same with more headers, "Name: value", the last one NULL; at most 6. */
+void api_answer_problem(struct web_request *request, const struct err *err,
+                        const char *const *headers);
+/* The members of a problem, into the object that is open. */
+void api_problem_write(struct json_out *out, const struct err *err);
 
-/* Listener's thread: true if the request's method is this one; otherwise it has been answered. */
-bool api_allows(struct web_request *request, const char *method);
+/* Listener's thread: the handlers of the table of routes. */
+struct api_call;
+void api_state_handle(struct api_call *call);
+void api_health_handle(struct api_call *call);
+void api_positions_handle(struct api_call *call);
+void api_trades_handle(struct api_call *call);
+void api_orders_handle(struct api_call *call);
+void api_decisions_handle(struct api_call *call);
+void api_alerts_handle(struct api_call *call);
+void api_runs_handle(struct api_call *call);
+void api_command_handle(struct api_call *call);
+void api_complete_handle(struct api_call *call);
+void api_events_handle(struct api_call *call);
+void api_ping_handle(struct api_call *call);
 
 /* The content of a command request. */
 struct api_command {
@@ -149,11 +170,6 @@ void api_job_submit(struct listener *listener, struct web_request *request,
 void api_job_free(struct api_job *job);
 /* Ops: answers that the daemon stops. */
 void api_job_end(struct api_job *job);
-/* Listener's thread. */
-void api_complete_handle(struct listener *listener, struct web_request *request);
-void api_events_handle(struct listener *listener, struct web_request *request);
-/* rest: what follows /ping/ in the path. */
-void api_ping_handle(struct listener *listener, struct web_request *request, struct str rest);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
 void api_ping_run(struct api *api, struct api_job *job);
@@ -172,12 +188,8 @@ int api_command_end(struct api *api);
 /* Listener's thread: the members age_ms and stale, which every answer with figures has. */
 void api_state_age(struct json_out *out, const struct snapshot *snapshot,
                    const struct shared *shared);
-/* Listener's thread: answers with a list such as "trades"; false: there is no such list. */
-bool api_read_list(struct listener *listener, struct web_request *request, struct str name);
 /* After the listener's thread has ended. */
 void api_read_release(struct listener *listener);
-/* Listener's thread. */
-void api_state_answer(struct listener *listener, struct web_request *request);
 /* Listener's thread. Returns true if both threads are alive and the engine has published. If
  * Telegram is refused or silent the status is "degraded": the program itself works. */
 bool api_health_json(const struct snapshot *snapshot, const struct shared *shared,

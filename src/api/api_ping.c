@@ -2,6 +2,7 @@
  * need, and all they can do is to say that they ran. */
 #include "api_internal.h"
 #include "base/check.h"
+#include "call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,22 +18,23 @@ static void refuse(struct web_request *request)
     api_answer_err(request, &err);
 }
 
-void api_ping_handle(struct listener *listener, struct web_request *request, struct str rest)
+void api_ping_handle(struct api_call *call)
 {
-    struct str key = str_c("");
-    (void)str_split(&rest, '/', &key);
-    bool start = str_equal_c(rest, "start"), fail = str_equal_c(rest, "fail");
-    if (key.len == 0 || key.len > KEY_MAX_LEN || (rest.len > 0 && !start && !fail)) {
-        refuse(request);
+    const char *key = api_text(call, "key");
+    bool plain = !route_in_path(call->route, "call");
+    const char *word = plain ? "" : api_text(call, "call");
+    bool start = strcmp(word, "start") == 0, fail = strcmp(word, "fail") == 0;
+    if (strlen(key) > KEY_MAX_LEN || (!plain && !start && !fail)) {
+        refuse(call->request);
         return;
     }
     struct api_job job = {.kind = API_JOB_PING,
-                          .line = strndup(key.ptr, key.len),
+                          .line = strdup(key),
                           .ping = start  ? HEARTBEAT_START
                                   : fail ? HEARTBEAT_FAILURE
                                          : HEARTBEAT_SUCCESS};
     ASSERT(job.line != NULL);
-    api_job_submit(listener, request, &job);
+    api_job_submit(call->listener, call->request, &job);
 }
 
 void api_ping_run(struct api *api, struct api_job *job)

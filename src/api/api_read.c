@@ -2,6 +2,7 @@
  */
 #include "api_internal.h"
 #include "base/check.h"
+#include "call.h"
 #include "io/json_out.h"
 #include "model/model_json.h"
 #include "store/alert_table.h"
@@ -12,13 +13,12 @@
 #include "store/trade_table.h"
 #include "store/trading.h"
 
-#define LIMIT_DEFAULT 50
-#define VOTES_LIMIT   20 /* decisions with votes, each of a few KiB */
+#define VOTES_LIMIT 20 /* decisions with votes, each of a few KiB */
 
 /* One request for a list. */
 struct reading {
+    const struct api_call *call;
     struct listener *listener;
-    struct web_request *request;
     const struct snapshot *snapshot;
     size_t limit;
     size_t offset;
@@ -173,79 +173,17 @@ static int read_runs(const struct reading *r, struct err *err)
     return rc;
 }
 
-static const struct {
-    const char *name; /* of the path, the array and the schema */
-    read_fn read;
-    size_t limit_max; /* keeps an answer below API_ANSWER_MAX */
-    bool by_symbol;   /* takes ?symbol= */
-} lists[] = {
-    {"positions", read_positions, 200, false}, {"trades", read_trades, 200, true},
-    {"orders", read_orders, 200, false},       {"decisions", read_decisions, 100, true},
-    {"alerts", read_alerts, 50, false},        {"runs", read_runs, 50, false},
-};
-
 /* ---------------------------------------------------------------- the request */
 
-/* A whole number in the query; *ret is unchanged if it is absent. */
-static int query_number(struct web_request *request, const char *name, size_t min, size_t max,
-                        size_t *ret, struct err *err)
-{
-    int64_t value = 0;
-    if (!web_has_query(request, name)) {
-        return 0;
-    }
-    struct str text = web_query(request, name);
-    if (!str_to_i64(text, &value) || value < (int64_t)min || value > (int64_t)max) {
-        return err_set(err, ERR_API_QUERY, "%s=%.20s: a whole number from %zu to %zu", name,
-                       text.ptr, min, max);
-    }
-    *ret = (size_t)value;
-    return 0;
-}
-
-static int query_votes(size_t list, struct reading *r, size_t *limit_max, struct err *err)
-{
-    if (lists[list].read != read_decisions || !web_has_query(r->request, "votes")) {
-        return 0;
-    }
-    struct str text = web_query(r->request, "votes");
-    r->votes = str_equal_c(text, "true");
-    if (!r->votes && !str_equal_c(text, "false")) {
-        return err_set(err, ERR_API_QUERY, "votes=%.20s: true or false", text.ptr);
-    }
-    *limit_max = r->votes ? VOTES_LIMIT : *limit_max;
-    r->limit = r->limit < *limit_max ? r->limit : *limit_max;
-    return 0;
-}
-
-static int read_query(size_t list, struct reading *r, struct err *err)
-{
-    size_t limit_max = lists[list].limit_max;
-    int rc = query_votes(list, r, &limit_max, err);
-    if (rc == 0) {
-        rc = query_number(r->request, "limit", 1, limit_max, &r->limit, err);
-    }
-    if (rc == 0) {
-        rc = query_number(r->request, "offset", 0, INT32_MAX, &r->offset, err);
-    }
-    if (rc == 0 && lists[list].by_symbol && web_has_query(r->request, "symbol") &&
-        !symbol_parse(web_query(r->request, "symbol"), &r->symbol)) {
-        rc = err_set(err, ERR_API_QUERY, "symbol=%.40s: not a symbol",
-                     web_query(r->request, "symbol").ptr);
-    }
-    return rc;
-}
-
-static int write_list(size_t list, struct reading *r, struct buf *body, struct err *err)
+static int write_list(const char *name, read_fn read, struct reading *r, struct buf *body,
+                      struct err *err)
 {
     struct json_out out = JSON_OUT(body);
-    char schema[48];
-    (void)snprintf(schema, sizeof(schema), "nightdesk.%s/1", lists[list].name);
-    json_out_document(&out, schema);
-    api_state_age(&out, r->snapshot, r->listener->api->shared);
-    json_out_array(&out, lists[list].name);
+    json_out_document(&out, r->call->route->answer);
+    api_state_age(&out, r->snapshot, r->call->listener->api->shared);
+    json_out_array(&out, name);
     r->out = &out;
-    int rc = lists[list].read(r, err);
+    int rc = read(r, err);
     if (rc < 0) {
         return rc;
     }
@@ -257,31 +195,72 @@ static int write_list(size_t list, struct reading *r, struct buf *body, struct e
     }
     json_out_end(&out);
     buf_add_char(body, '\n');
-    return buf_failed(body) ? err_set(err, ERR_BUF_FULL, "%s", schema) : 0;
+    return buf_failed(body) ? err_set(err, ERR_BUF_FULL, "%s", name) : 0;
 }
 
-bool api_read_list(struct listener *listener, struct web_request *request, struct str name)
+/* name: of the array. */
+static void answer_list(const struct api_call *call, const char *name, read_fn read,
+                        struct reading *r)
 {
-    size_t list = 0;
-    while (list < COUNT_OF(lists) && !str_equal_c(name, lists[list].name)) {
-        list++;
-    }
-    if (list == COUNT_OF(lists)) {
-        return false;
-    }
-    if (!api_allows(request, "GET")) {
-        return true;
-    }
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     struct err err = {0};
-    struct reading r = {.listener = listener,
-                        .request = request,
-                        .snapshot = shared_reader_snapshot(listener->reader),
-                        .limit = LIMIT_DEFAULT};
-    if (read_query(list, &r, &err) < 0 || write_list(list, &r, &body, &err) < 0) {
-        api_answer_err(request, &err);
-    } else {
-        web_answer_json(request, 200, buf_str(&body));
+    r->call = call;
+    r->listener = call->listener;
+    r->snapshot = shared_reader_snapshot(call->listener->reader);
+    r->offset = (size_t)api_number(call, "offset", 0);
+    if (r->limit == 0) {
+        r->limit = (size_t)api_number(call, "limit", 0);
     }
-    return true;
+    if (write_list(name, read, r, &body, &err) < 0) {
+        api_answer_err(call->request, &err);
+    } else {
+        web_answer_json(call->request, 200, buf_str(&body));
+    }
+}
+
+static struct symbol symbol_of(const struct api_call *call)
+{
+    const struct arg_value *value = api_value(call, "symbol");
+    return value == NULL ? (struct symbol){0} : value->symbol;
+}
+
+void api_positions_handle(struct api_call *call)
+{
+    struct reading r = {0};
+    answer_list(call, "positions", read_positions, &r);
+}
+
+void api_trades_handle(struct api_call *call)
+{
+    struct reading r = {.symbol = symbol_of(call)};
+    answer_list(call, "trades", read_trades, &r);
+}
+
+void api_orders_handle(struct api_call *call)
+{
+    struct reading r = {0};
+    answer_list(call, "orders", read_orders, &r);
+}
+
+void api_decisions_handle(struct api_call *call)
+{
+    struct reading r = {.symbol = symbol_of(call),
+                        .votes = strcmp(api_text(call, "votes"), "true") == 0,
+                        .limit = (size_t)api_number(call, "limit", 0)};
+    if (r.votes && r.limit > VOTES_LIMIT) {
+        r.limit = VOTES_LIMIT;
+    }
+    answer_list(call, "decisions", read_decisions, &r);
+}
+
+void api_alerts_handle(struct api_call *call)
+{
+    struct reading r = {0};
+    answer_list(call, "alerts", read_alerts, &r);
+}
+
+void api_runs_handle(struct api_call *call)
+{
+    struct reading r = {0};
+    answer_list(call, "runs", read_runs, &r);
 }

@@ -1,5 +1,6 @@
 #include "api_internal.h"
 #include "base/check.h"
+#include "call.h"
 #include "model/model_json.h"
 
 static void add_ops_loop(struct json_out *out, const struct api_state_key *key)
@@ -79,8 +80,9 @@ static struct web_content *render(const struct snapshot *s, const struct api_sta
         .status = 200, .content_type = "application/json", .body = buf_str(&body)});
 }
 
-void api_state_answer(struct listener *listener, struct web_request *request)
+void api_state_handle(struct api_call *call)
 {
+    struct listener *listener = call->listener;
     const struct snapshot *s = shared_reader_snapshot(listener->reader);
     const struct api_state_key key = make_key(s, listener->api->shared);
     if (listener->state == NULL || !key_equal(&key, &listener->state_key)) {
@@ -88,7 +90,7 @@ void api_state_answer(struct listener *listener, struct web_request *request)
         listener->state = render(s, &key);
         listener->state_key = key;
     }
-    web_answer_content(request, listener->state);
+    web_answer_content(call->request, listener->state);
 }
 
 static void add_thread(struct json_out *out, const char *name, int64_t beat_age_us)
@@ -120,4 +122,12 @@ bool api_health_json(const struct snapshot *s, const struct shared *shared, int6
     json_out_end(&out);
     buf_add_char(body, '\n');
     return alive && writes;
+}
+
+void api_health_handle(struct api_call *call)
+{
+    AUTO_BUF struct buf body = BUF_INIT(1024);
+    bool healthy = api_health_json(shared_reader_snapshot(call->listener->reader),
+                                   call->listener->api->shared, clock_mono_us(clock_real()), &body);
+    web_answer_json(call->request, healthy ? 200 : 503, buf_str(&body));
 }

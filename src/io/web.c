@@ -591,6 +591,18 @@ bool web_has_query(struct web_request *request, const char *name)
     return pairs_find(&request->query, name, false) != NULL;
 }
 
+size_t web_query_count(struct web_request *request)
+{
+    need_query(request);
+    return request->query.count;
+}
+
+struct str web_query_name(struct web_request *request, size_t index)
+{
+    ASSERT(index < web_query_count(request));
+    return str_c(request->query.all[index].name);
+}
+
 struct str web_header(const struct web_request *request, const char *name)
 {
     if (!request->has_headers) {

@@ -62,10 +62,16 @@ void *api_client_run(void *userdata)
     return NULL;
 }
 
+static struct api_client client;
+
+const char *api_rig_answer(void)
+{
+    return client.answer;
+}
+
 /* Sends raw bytes while running the loop; returns the HTTP status and the body in *ret_body. */
 int api_rig_exchange(struct api_rig *f, bool tcp, const char *request, const char **ret_body)
 {
-    static struct api_client client;
     memset(&client, 0, sizeof(client));
     client.f = f;
     client.tcp = tcp;

@@ -73,6 +73,7 @@ int api_rig_get(struct api_rig *f, bool tcp, const char *path, const char *heade
                 const char **ret_body);
 int api_rig_post(struct api_rig *f, bool tcp, const char *name, const char *headers,
                  const char *body, const char **ret_body);
+const char *api_rig_answer(void); /* the whole last answer, with its header */
 void api_rig_code(const char *body, const char *code);
 void api_rig_publish(struct api_rig *f);
 void api_rig_beat(struct api_rig *f);
