@@ -18,9 +18,9 @@
  * that runs nightdesk, or one of api.local_users; only routes of ROUTE_OPEN (/healthz, /ping) are
  * for every uid. Over TCP each other route needs "Authorization: Bearer <api.token>" (401 if no
  * token is configured); the Host must name this machine, so that a web page cannot reach the API by
- * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections,
- * 32 commands under way per listener (then 503). Thread: ops (the request handlers run on the
- * listeners' threads).
+ * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64
+ * connections, 32 commands under way per listener (then 503). Thread: ops (the request handlers run
+ * on the listeners' threads).
  */
 #pragma once
 
