@@ -64,6 +64,10 @@ struct str web_form_filename(const struct web_request *request, const char *name
 int64_t web_peer_uid(struct web_request *request);
 struct str web_remote(struct web_request *request); /* "127.0.0.1:40112", "unix" */
 
+/* Adds the header "Name: value" to whatever answer the request gets, also to one that is given many
+ * times; at most 1 KiB in all. Only inside the handler. */
+void web_add_header(struct web_request *request, const char *header);
+
 /* The caller answers later, from any thread. Only inside the handler. */
 void web_hold(struct web_request *request);
 

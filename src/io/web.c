@@ -98,6 +98,7 @@ struct web_request {
     char remote[64];
 
     struct pairs form;
+    struct buf added; /* headers of the answer, in lines */
     struct buf body;
     uint64_t received_bytes;
     bool too_large;
@@ -109,6 +110,9 @@ struct web_request {
 struct web_content {
     unsigned status;
     struct MHD_Response *response;
+    /* For an answer with headers of its own. */
+    char *content_type;
+    struct buf body;
 };
 
 struct web {
@@ -175,6 +179,7 @@ static void request_unref(struct web_request *request)
     pairs_release(&request->headers);
     pairs_release(&request->query);
     pairs_release(&request->form);
+    buf_release(&request->added);
     buf_release(&request->body);
     free(request);
     web_unref(web);
@@ -271,6 +276,7 @@ static struct web_request *request_new(struct web *web, struct MHD_Connection *c
     memcpy(request->text, method, method_size);
     memcpy(request->text + method_size, path, path_size);
     request->path = request->text + method_size;
+    buf_init(&request->added, 1024);
     buf_init(&request->body, web->max_body_bytes);
     web_lock(web);
     web->references++;
@@ -356,6 +362,20 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     NEED_MEMORY(mhd.add_response_header(response, name, value) == MHD_YES || errno != ENOMEM);
 }
 
+/* "Name: value" */
+static void add_line(struct MHD_Response *response, struct str line)
+{
+    struct str name;
+    AUTO_BUF struct buf copy = BUF_INIT(1024);
+    AUTO_BUF struct buf value = BUF_INIT(1024);
+    if (str_split(&line, ':', &name)) {
+        buf_add_str(&copy, name);
+        buf_add_str(&value, str_trim(line));
+        ASSERT(!buf_failed(&copy) && !buf_failed(&value));
+        add_header(response, copy.data, value.data);
+    }
+}
+
 static struct MHD_Response *response_new(const struct web_answer *answer)
 {
     /* MHD copies the bytes; its parameter is just not const. */
@@ -369,14 +389,19 @@ static struct MHD_Response *response_new(const struct web_answer *answer)
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     for (size_t i = 0; answer->headers != NULL && answer->headers[i] != NULL; i++) {
-        struct str rest = str_c(answer->headers[i]);
-        struct str name;
-        AUTO_BUF struct buf copy = BUF_INIT(256);
-        if (str_split(&rest, ':', &name)) {
-            buf_add_str(&copy, name);
-            ASSERT(!buf_failed(&copy));
-            add_header(response, copy.data, str_trim(rest).ptr);
-        }
+        add_line(response, str_c(answer->headers[i]));
+    }
+    return response;
+}
+
+/* The same with the headers of web_add_header. */
+static struct MHD_Response *response_for(const struct web_request *request,
+                                         const struct web_answer *answer)
+{
+    struct MHD_Response *response = response_new(answer);
+    struct str rest = buf_str(&request->added), line;
+    while (str_split(&rest, '\n', &line)) {
+        add_line(response, line);
     }
     return response;
 }
@@ -492,7 +517,7 @@ void web_hold(struct web_request *request)
 
 void web_answer(struct web_request *request, const struct web_answer *answer)
 {
-    struct MHD_Response *response = response_new(answer);
+    struct MHD_Response *response = response_for(request, answer);
     struct web *web = request->web;
     web_lock(web);
     ASSERT(request->unanswered); /* one answer per request */
@@ -520,6 +545,10 @@ struct web_content *web_content_new(const struct web_answer *answer)
     ASSERT(content != NULL);
     content->status = (unsigned)answer->status;
     content->response = response_new(answer);
+    content->content_type = strdup(answer->content_type == NULL ? "" : answer->content_type);
+    buf_init(&content->body, answer->body.len);
+    buf_add_str(&content->body, answer->body);
+    ASSERT(answer->headers == NULL && content->content_type != NULL && !buf_failed(&content->body));
     return content;
 }
 
@@ -527,6 +556,8 @@ void web_content_free(struct web_content *content)
 {
     if (content != NULL) {
         mhd.destroy_response(content->response); /* MHD counts the connections that send it */
+        free(content->content_type);
+        buf_release(&content->body);
         free(content);
     }
 }
@@ -536,8 +567,20 @@ void web_answer_content(struct web_request *request, const struct web_content *c
     ASSERT(request->unanswered && !request->held);
     request->unanswered = false;
     request->status = content->status;
+    request->shared = request->added.len == 0;
     request->response = content->response;
-    request->shared = true;
+    if (!request->shared) {
+        request->response =
+            response_for(request, &(struct web_answer){.content_type = content->content_type,
+                                                       .body = buf_str(&content->body)});
+    }
+}
+
+void web_add_header(struct web_request *request, const char *header)
+{
+    ASSERT(request->unanswered && !request->held);
+    buf_addf(&request->added, "%s\n", header);
+    ASSERT(!buf_failed(&request->added));
 }
 
 void web_answer_c(struct web_request *request, int status, const char *text)

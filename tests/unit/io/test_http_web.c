@@ -118,6 +118,25 @@ static void hold_and_answer_at_once(struct web_request *r)
     web_answer_c(r, 200, "quick");
 }
 
+static struct web_content *kept;
+
+static void add_a_header(struct web_request *r)
+{
+    web_add_header(r, "Retry-After: 9");
+    if (str_equal_c(web_query(r, "as"), "kept")) {
+        web_answer_content(r, kept);
+    } else if (str_equal_c(web_query(r, "as"), "held")) {
+        hold_and_answer_at_once(r);
+    } else {
+        web_answer_c(r, 200, "own");
+    }
+}
+
+static void give_kept(struct web_request *r)
+{
+    web_answer_content(r, kept);
+}
+
 static void serve(struct web_request *r, void *userdata)
 {
     (void)userdata;
@@ -125,8 +144,10 @@ static void serve(struct web_request *r, void *userdata)
     static const struct {
         const char *path;
         void (*fn)(struct web_request *);
-    } routes[] = {{"/echo", echo},   {"/form", form}, {"/whoami", whoami},
-                  {"/large", large}, {"/hold", hold}, {"/quick", hold_and_answer_at_once}};
+    } routes[] = {{"/echo", echo},          {"/form", form},
+                  {"/whoami", whoami},      {"/large", large},
+                  {"/hold", hold},          {"/quick", hold_and_answer_at_once},
+                  {"/added", add_a_header}, {"/kept", give_kept}};
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (str_equal_c(web_path(r), routes[i].path)) {
             routes[i].fn(r);
@@ -407,6 +428,29 @@ static void held_request_is_answered_later(void **state)
         assert_string_equal(d.body, "quick");
     }
     desk_close(&d);
+}
+
+static void an_added_header_is_in_every_kind_of_answer(void **state)
+{
+    (void)state;
+    struct desk d;
+    static const char *const kinds[][2] = {{"own", "own"}, {"kept", "same"}, {"held", "quick"}};
+    desk_open(&d, &plain);
+    kept = web_content_new(&(struct web_answer){
+        .status = 200, .content_type = "text/x-kept", .body = STR_LIT("same")});
+    for (size_t i = 0; i < 3; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof(path), "/added?as=%s", kinds[i][0]);
+        send_and_wait(&d, path, (struct http_request){0});
+        assert_string_equal(d.body, kinds[i][1]);
+        assert_int_equal(d.retry_after_s, 9);
+    }
+    send_and_wait(&d, "/kept", (struct http_request){0});
+    assert_string_equal(d.body, "same");
+    assert_string_equal(d.type, "text/x-kept");
+    assert_int_not_equal(d.retry_after_s, 9);
+    desk_close(&d);
+    web_content_free(kept);
 }
 
 static void a_held_request_stays_valid_without_client_and_server(void **state)
@@ -811,7 +855,8 @@ static void urls_are_redacted(void **state)
     assert_string_equal(out.data, "a%20b%26c%2F%C3%A9~");
 }
 
-UNIT_GROUP(http_web, cmocka_unit_test(requests_and_responses_are_complete),
+UNIT_GROUP(http_web, cmocka_unit_test(an_added_header_is_in_every_kind_of_answer),
+           cmocka_unit_test(requests_and_responses_are_complete),
            cmocka_unit_test(multipart_reaches_the_form_accessors),
            cmocka_unit_test(redirect_is_not_followed), cmocka_unit_test(large_answer_is_cut_off),
            cmocka_unit_test(an_answer_can_go_to_a_file),
