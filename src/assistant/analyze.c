@@ -4,12 +4,12 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "command/tool.h"
 #include "config/config.h"
 #include "io/json.h"
 #include "io/json_out.h"
 #include "io/pool.h"
 #include "proof/text_proof.h"
-#include "tools.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static bool gather_next(struct ask *q)
     const struct assistant *assistant = q->assistant;
     while (q->gathered < (int)COUNT_OF(sources)) {
         int at = q->gathered++;
-        const struct manifest *m = tools_find(assistant->manifests, &q->who, sources[at].command);
+        const struct manifest *m = tool_find(assistant->manifests, &q->who, sources[at].command);
         if (m == NULL || (sources[at].wants == WANTS_SERVICE && q->service[0] == '\0')) {
             continue;
         }

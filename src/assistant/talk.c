@@ -2,6 +2,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "command/tool.h"
 #include "config/config.h"
 #include "io/json.h"
 #include "io/json_out.h"
@@ -127,7 +128,7 @@ static void run_tool(struct ask *q, const struct json_object *use)
                    !added);
         return;
     }
-    const struct manifest *m = tools_find(q->assistant->manifests, &q->who, name);
+    const struct manifest *m = tool_find(q->assistant->manifests, &q->who, name);
     if (m == NULL || !json_is_object(input)) {
         buf_addf(&why, "there is no tool %.64s, or its input is no object", name);
         add_result(q, q->use_id, buf_str(&why), true);
