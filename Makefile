@@ -119,7 +119,7 @@ BIN  := $(B)/nightdesk
 module_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
 module_closure = $(USES_$(1)) $(1)
 
-EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md))
+EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md) $(wildcard docs/*.md))
 
 .DEFAULT_GOAL := build
 .SECONDARY:
@@ -142,7 +142,7 @@ $(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-# The command manifests and prompts are part of the binary.
+# The command manifests, prompts and pages are part of the binary.
 $(B)/gen/embedded.c: $(EMBEDDED) tests/checks/embed.sh
 	@mkdir -p $(@D)
 	sh tests/checks/embed.sh $(EMBEDDED) > $@

@@ -36,6 +36,8 @@ struct health;
 struct shared;
 struct shared_reader;
 struct loop;
+struct manifest_list;
+struct ops_store;
 struct reply;
 struct runner;
 
@@ -46,12 +48,14 @@ struct api_options {
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
     struct runner *runner;
     struct access *access;
-    struct health *health;       /* gets the calls of jobs; NULL: no job is known */
-    const char *socket_path;     /* NULL: no socket */
-    bool tcp;                    /* listen on 127.0.0.1 */
-    uint16_t port;               /* 0: the kernel chooses one, see api_port */
-    const struct config *config; /* api.token, api.local_users; see api_apply */
-    const char *state_dir;       /* of the databases that the lists are read from */
+    struct health *health;                 /* gets the calls of jobs; NULL: no job is known */
+    const char *socket_path;               /* NULL: no socket */
+    bool tcp;                              /* listen on 127.0.0.1 */
+    uint16_t port;                         /* 0: the kernel chooses one, see api_port */
+    const struct config *config;           /* api.token, api.local_users; see api_apply */
+    const char *state_dir;                 /* of the databases that the lists are read from */
+    struct ops_store *store;               /* the calls of /mcp are recorded there */
+    const struct manifest_list *manifests; /* the tools of /mcp */
 };
 
 #define API_TOKEN_MAX 256

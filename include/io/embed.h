@@ -1,5 +1,6 @@
 /*
- * embed.h: the files embedded in the binary: commands/<name>.yaml, prompts/<name>.md.
+ * embed.h: the files embedded in the binary: commands/<name>.yaml, prompts/<name>.md,
+ * docs/<name>.md.
  *
  *     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) { ... }
  *

@@ -78,6 +78,7 @@ void api_grace(struct api *api, int64_t until_us)
 void api_apply(struct api *api, const struct config *config)
 {
     if (api != NULL) {
+        api->config = config;
         (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
         publish_readers(api, api->socket.readers, config);
         publish_readers(api, api->tcp.readers, config);
@@ -93,6 +94,9 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->runner = options->runner;
     api->access = options->access;
     api->health = options->health;
+    api->store = options->store;
+    api->manifests = options->manifests;
+    api->config = options->config;
     if (!str_copy(str_c(options->state_dir), api->state_dir, sizeof(api->state_dir))) {
         free(api);
         return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);

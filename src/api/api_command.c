@@ -5,6 +5,7 @@
 #include "command/quote.h"
 #include "command/reply_json.h"
 #include "command/runner.h"
+#include "mcp.h"
 #include "model/model_json.h"
 
 #define NAME_MAX_LEN 32
@@ -171,6 +172,10 @@ void api_job_free(struct api_job *job)
     (void)atomic_fetch_sub_explicit(count_of(job), 1, memory_order_relaxed);
     free(job->line);
     free(job->args_json);
+    if (job->mcp != NULL) {
+        mcp_release(job->mcp);
+        free(job->mcp);
+    }
     free(job);
 }
 
@@ -238,7 +243,13 @@ void api_command_handle(struct api_call *call)
 
 /* ---------------------------------------------------------------- ops */
 
-static void unlink_job(struct api *api, struct api_job *job)
+void api_job_link(struct api *api, struct api_job *job)
+{
+    job->next = api->active;
+    api->active = job;
+}
+
+void api_job_unlink(struct api *api, struct api_job *job)
 {
     for (struct api_job **slot = &api->active; *slot != NULL; slot = &(*slot)->next) {
         if (*slot == job) {
@@ -259,7 +270,7 @@ static void write_error(struct json_out *out, const struct err *err)
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct api_job *job = userdata;
-    unlink_job(job->listener->api, job);
+    api_job_unlink(job->listener->api, job);
     const struct err *failed = err != NULL && err->id != ERR_NONE ? err : NULL;
     if (reply == NULL) {
         struct err unknown = {0};
@@ -302,8 +313,7 @@ static void run_command(struct api *api, struct api_job *job)
                       (long long)job->uid);
     } else {
         /* Added to the list first: runner_submit may call on_reply. */
-        job->next = api->active;
-        api->active = job;
+        api_job_link(api, job);
         const struct invocation in = {
             .line = job->line,
             .args_json = job->args_json,
@@ -318,7 +328,7 @@ static void run_command(struct api *api, struct api_job *job)
         if (rc == 0) {
             return;
         }
-        unlink_job(api, job);
+        api_job_unlink(api, job);
         log_err(LOG_LEVEL_ERROR, &err, "could not accept a command");
     }
     api_answer_err(job->request, &err);
@@ -339,6 +349,9 @@ static void run(struct api *api, struct api_job *job)
         break;
     case API_JOB_PING:
         api_ping_run(api, job);
+        break;
+    case API_JOB_MCP:
+        mcp_run(api, job);
         break;
     }
 }

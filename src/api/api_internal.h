@@ -76,7 +76,9 @@ struct listener {
     uint64_t ops_file;
 };
 
-enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS, API_JOB_PING };
+enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS, API_JOB_PING, API_JOB_MCP };
+
+struct mcp_request;
 
 /* One request for ops, from suspended to answered. Owned by the ring, then by ops. */
 struct api_job {
@@ -91,7 +93,9 @@ struct api_job {
     char otp[16]; /* the code of the second factor; "": none */
     enum heartbeat_call ping;
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
-    int64_t until_mono_us; /* events: when it is answered in any case */
+    int64_t until_mono_us;   /* events: when it is answered in any case */
+    struct mcp_request *mcp; /* owned; then line is the text of a resource, NULL: ops reads it */
+    struct principal who;    /* of mcp, once ops has identified the caller */
 };
 
 struct api_event {
@@ -106,6 +110,9 @@ struct api {
     struct runner *runner;
     struct access *access;
     struct health *health;
+    struct ops_store *store;
+    const struct manifest_list *manifests;
+    const struct config *config; /* in force */
     char state_dir[PATH_MAX];
     char token[API_TOKEN_MAX + 1];  /* as last applied */
     char before[API_TOKEN_MAX + 1]; /* api_grace */
@@ -146,6 +153,7 @@ void api_command_handle(struct api_call *call);
 void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
+void api_mcp_handle(struct api_call *call);
 
 /* The content of a command request. */
 struct api_command {
@@ -168,6 +176,9 @@ void api_command_submit(struct listener *listener, struct web_request *request,
 void api_job_submit(struct listener *listener, struct web_request *request,
                     const struct api_job *job);
 void api_job_free(struct api_job *job);
+/* Ops: the runner will answer the job; it is in api->active until then. */
+void api_job_link(struct api *api, struct api_job *job);
+void api_job_unlink(struct api *api, struct api_job *job);
 /* Ops: answers that the daemon stops. */
 void api_job_end(struct api_job *job);
 /* Ops. */
@@ -185,6 +196,8 @@ void api_command_accept(void *listener);
 /* Ops: answers every command under way with API_STOPPING. Returns their number. */
 int api_command_end(struct api *api);
 
+/* Listener's thread: the document of GET /api/v1/state. */
+void api_state_json(struct listener *listener, struct buf *out);
 /* Listener's thread: the members age_ms and stale, which every answer with figures has. */
 void api_state_age(struct json_out *out, const struct snapshot *snapshot,
                    const struct shared *shared);

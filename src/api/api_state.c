@@ -64,18 +64,30 @@ static bool key_equal(const struct api_state_key *a, const struct api_state_key 
            a->telegram_since_us == b->telegram_since_us && a->telegram == b->telegram;
 }
 
-static struct web_content *render(const struct snapshot *s, const struct api_state_key *key)
+static void write_state(const struct snapshot *s, const struct api_state_key *key, struct buf *body)
 {
-    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    struct json_out out = JSON_OUT(&body);
+    struct json_out out = JSON_OUT(body);
     json_out_document(&out, "nightdesk.state/1");
     add_age(&out, key->age_ms);
     model_json_snapshot(&out, s);
     add_ops_loop(&out, key);
     add_telegram(&out, key->telegram, key->telegram_since_us);
     json_out_end(&out);
-    buf_add_char(&body, '\n');
-    ASSERT(!buf_failed(&body)); /* a third of it with SYMBOLS_LIMIT and POSITIONS_LIMIT */
+    buf_add_char(body, '\n');
+    ASSERT(!buf_failed(body)); /* a third of API_ANSWER_MAX with SYMBOLS_LIMIT, POSITIONS_LIMIT */
+}
+
+void api_state_json(struct listener *listener, struct buf *out)
+{
+    const struct snapshot *s = shared_reader_snapshot(listener->reader);
+    const struct api_state_key key = make_key(s, listener->api->shared);
+    write_state(s, &key, out);
+}
+
+static struct web_content *render(const struct snapshot *s, const struct api_state_key *key)
+{
+    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
+    write_state(s, key, &body);
     return web_content_new(&(struct web_answer){
         .status = 200, .content_type = "application/json", .body = buf_str(&body)});
 }

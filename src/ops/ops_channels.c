@@ -152,6 +152,8 @@ static void open_api(struct ops *ops)
         .tcp = config->api_port != 0,
         .port = (uint16_t)config->api_port,
         .config = config,
+        .store = ops->store,
+        .manifests = ops->manifests,
     };
     if (ops_socket_path(config, ops->options.state_dir, &path, &err) == 0) {
         options.socket_path = path.data;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints a C file with the files named on the command line as one table.
-# Used by the Makefile for commands/*.yaml and prompts/*.md; io/embed.h declares the table.
+# Used by the Makefile for commands/*.yaml, prompts/*.md and docs/*.md; io/embed.h declares the table.
 set -eu
 echo '#include "io/embed.h"'
 echo

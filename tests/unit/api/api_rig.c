@@ -290,7 +290,9 @@ int api_rig_setup(void **state)
                                         .socket_path = f->socket_path,
                                         .tcp = true,
                                         .config = f->config,
-                                        .state_dir = f->folder};
+                                        .state_dir = f->folder,
+                                        .store = f->store,
+                                        .manifests = f->manifests};
     assert_int_equal(api_start(&options, &f->api, &err), 0);
     *state = f;
     return 0;
