@@ -1,4 +1,5 @@
 /* One message of the Model Context Protocol, and whether its headers repeat it rightly. */
+#include "base/base64.h"
 #include "mcp.h"
 
 #include <stdarg.h>
@@ -65,38 +66,6 @@ static bool unsupported(struct mcp_fault *ret, struct str version)
 
 /* ---------------------------------------------------------------- headers */
 
-static int digit_of(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-/* RFC 4648, with its padding. */
-static bool decode(struct str text, struct buf *out)
-{
-    if (text.len % 4 != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i += 4) {
-        unsigned bits = 0;
-        int bytes = 3;
-        for (size_t k = 0; k < 4; k++) {
-            bool padding = text.ptr[i + k] == '=' && i + 4 == text.len && k >= 2;
-            int digit = padding ? 0 : digit_of(text.ptr[i + k]);
-            if (digit < 0 || (bytes < 3 && !padding)) {
-                return false;
-            }
-            bytes -= padding ? 1 : 0;
-            bits = bits << 6 | (unsigned)digit;
-        }
-        for (int k = 0; k < bytes; k++) {
-            buf_add_char(out, (char)(bits >> (16 - 8 * k) & 0xFF));
-        }
-    }
-    return !buf_failed(out);
-}
-
 static bool is_plain(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -118,7 +87,7 @@ static bool name_matches(struct str header, struct str name)
         memcmp(header.ptr + header.len - close, ENCODED_END, close) != 0) {
         return str_equal(header, name);
     }
-    return decode(str_n(header.ptr + open, header.len - open - close), &decoded) &&
+    return base64_decode(str_n(header.ptr + open, header.len - open - close), &decoded) &&
            str_equal(buf_str(&decoded), name);
 }
 

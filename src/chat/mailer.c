@@ -1,5 +1,6 @@
 #include "mailer.h"
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/render.h"
@@ -18,21 +19,6 @@
 
 /* ---------------------------------------------------------------- the text */
 
-static void add_base64(struct buf *out, struct str bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        unsigned word = (unsigned)(unsigned char)bytes.ptr[i] << 16;
-        word |= left > 1 ? (unsigned)(unsigned char)bytes.ptr[i + 1] << 8 : 0;
-        word |= left > 2 ? (unsigned)(unsigned char)bytes.ptr[i + 2] : 0;
-        buf_add_char(out, digits[word >> 18 & 63]);
-        buf_add_char(out, digits[word >> 12 & 63]);
-        buf_add_char(out, left > 1 ? digits[word >> 6 & 63] : '=');
-        buf_add_char(out, left > 2 ? digits[word & 63] : '=');
-    }
-}
-
 /* RFC 2047: encoded words, each of whole characters. */
 static void add_subject(struct buf *out, struct str text)
 {
@@ -48,7 +34,7 @@ static void add_subject(struct buf *out, struct str text)
             end += n;
         }
         buf_add_c(out, at == 0 ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
-        add_base64(out, str_n(text.ptr + at, end - at));
+        base64_add(out, str_n(text.ptr + at, end - at));
         buf_add_c(out, "?=");
         at = end;
     }
@@ -108,7 +94,7 @@ void mailer_text(const struct config *config, const struct outbox_row *row,
     buf_add_c(out, "\r\n");
     for (size_t at = 0; at < text.len; at += LINE_BYTES) {
         size_t n = text.len - at < LINE_BYTES ? text.len - at : LINE_BYTES;
-        add_base64(out, str_n(text.data + at, n));
+        base64_add(out, str_n(text.data + at, n));
         buf_add_c(out, "\r\n");
     }
 }

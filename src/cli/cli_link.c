@@ -43,8 +43,8 @@ void cli_link_close(struct cli_link *link)
     buf_release(&link->state);
 }
 
-static int send_to(struct cli_link *link, const struct http_request *like, const char *path,
-                   http_fn fn, void *userdata, struct err *err)
+struct http_call *cli_link_send(struct cli_link *link, const struct http_request *like,
+                                const char *path, http_fn fn, void *userdata, struct err *err)
 {
     AUTO_BUF struct buf url = BUF_INIT(CLI_LINE_MAX);
     struct http_request request = *like;
@@ -52,9 +52,17 @@ static int send_to(struct cli_link *link, const struct http_request *like, const
     request.url = url.data;
     request.unix_path = link->socket.data;
     request.max_body_bytes = CLI_ANSWER_MAX;
-    return buf_failed(&url) ? err_set(err, ERR_CLI_USAGE, "the command is too long")
-           : http_send(link->http, &request, fn, userdata, err) == NULL ? -ERR_HTTP_URL
-                                                                        : 0;
+    if (buf_failed(&url)) {
+        (void)err_set(err, ERR_CLI_USAGE, "the command is too long");
+        return NULL;
+    }
+    return http_send(link->http, &request, fn, userdata, err);
+}
+
+static int send_to(struct cli_link *link, const struct http_request *like, const char *path,
+                   http_fn fn, void *userdata, struct err *err)
+{
+    return cli_link_send(link, like, path, fn, userdata, err) == NULL ? -(int)err->id : 0;
 }
 
 int cli_link_get(struct cli_link *link, const char *path, int64_t timeout_ms, http_fn fn,

@@ -33,6 +33,9 @@ int cli_link_open(struct cli_link *link, const struct cli_args *args, struct err
 void cli_link_close(struct cli_link *link);
 int cli_link_get(struct cli_link *link, const char *path, int64_t timeout_ms, http_fn fn,
                  void *userdata, struct err *err);
+/* The method, headers, body and timeout are those of `like`. NULL: it was not sent. */
+struct http_call *cli_link_send(struct cli_link *link, const struct http_request *like,
+                                const char *path, http_fn fn, void *userdata, struct err *err);
 /* path may be a whole URL. */
 int cli_link_post(struct cli_link *link, const char *path, struct str json, int64_t timeout_ms,
                   http_fn fn, void *userdata, struct err *err);

@@ -24,6 +24,7 @@ do status
 do audit
 chat
 watch --once
+mcp
 replay
 otp
 auditlog reads
