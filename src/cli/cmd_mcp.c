@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each message from standard input is one request to the daemon, with the headers that a client over
- * HTTP would send. */
+/* Each message from standard input is one request to the daemon, with the headers that a client
+ * over HTTP would send. */
 #define MESSAGE_MAX    ((size_t)64 * 1024) /* the limit of the daemon */
 #define IN_MAX         (4 * MESSAGE_MAX)
 #define WAITING_MAX    16
