@@ -49,6 +49,7 @@ USES_main      := $(USES_cli) cli
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libmicrohttpd-dev libcairo2-dev zlib1g-dev libxgboost-dev \
                 liboath-dev libqrencode-dev libedit-dev libarchive-dev \
+                libwslay-dev nettle-dev \
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
@@ -56,7 +57,7 @@ DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbu
 DEB_HEAVY_PACKAGES := prometheus prometheus-alertmanager chromium
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd libarchive
+PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd libarchive nettle
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))

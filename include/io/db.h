@@ -164,6 +164,12 @@ struct db_work {
 };
 struct db_work db_work(const struct db *db);
 
+/* fn runs for each row that this connection adds, changes or deletes, while the statement runs: it
+ * runs no SQL, and the change may still be rolled back. Not for tables WITHOUT ROWID. NULL: none.
+ */
+typedef void (*db_change_fn)(const char *table, int64_t rowid, void *userdata);
+void db_on_change(struct db *db, db_change_fn fn, void *userdata);
+
 int64_t db_changes(struct db *db); /* rows changed by the last write */
 int64_t db_last_rowid(struct db *db);
 

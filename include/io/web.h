@@ -24,6 +24,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 struct web;
 struct web_request;
@@ -92,3 +94,29 @@ struct web_content *web_content_new(const struct web_answer *answer);
 void web_content_free(struct web_content *content);
 /* As web_answer, but only inside the handler, for a request that is not held (ASSERT). */
 void web_answer_content(struct web_request *request, const struct web_content *content);
+
+/*
+ * A connection that its handler takes over behind the head of the answer, to write for as long as
+ * it likes: from then on the server has no limits and no deadlines for it.
+ *
+ *     web_answer_line(request, &(struct web_line_options){.headers = headers, .fn = on_line, ...});
+ *     on_line: poll web_line_fd(line), web_line_read, web_line_write; last web_line_free(line)
+ */
+struct web_line;
+/* On the server's thread: line belongs to the callee. early: what the client has sent already,
+ * valid until it returns. NULL: there is no connection any more. */
+typedef void (*web_line_fn)(struct web_line *line, struct str early, void *userdata);
+struct web_line_options {
+    bool leaves_http;           /* 101, and the client may write, too; else 200 */
+    const char *const *headers; /* "Name: value", the last one NULL */
+    web_line_fn fn;             /* called exactly once */
+    void *userdata;
+};
+/* As web_answer, but only inside the handler, for a request that is not held (ASSERT). */
+void web_answer_line(struct web_request *request, const struct web_line_options *options);
+int web_line_fd(const struct web_line *line); /* for EPOLLIN and EPOLLOUT only */
+/* As recv and sendmsg of a socket that does not block. One thread. */
+ssize_t web_line_read(struct web_line *line, void *dst, size_t size);
+ssize_t web_line_write(struct web_line *line, struct iovec *parts, size_t count);
+/* Closes the connection; takes NULL. Before web_stop. */
+void web_line_free(struct web_line *line);

@@ -96,10 +96,16 @@ void shared_release(struct shared *shared);
  * unless topics is 0, a cursor of its own into the events of these topics, from now on. name is
  * a static text for logs. Owned by shared. Never NULL; at most SHARED_READERS_MAX. */
 struct shared_reader *shared_reader_add(struct shared *shared, const char *name, uint32_t topics);
+/* Lets a reader sleep that is not needed from the start, before shared_seal: it costs the
+ * engine nothing and gets nothing. */
+void shared_reader_sleep(struct shared_reader *reader);
 /* Ends the registration: call it before the threads start. */
 void shared_seal(struct shared *shared);
 
 /* The functions of a reader. Thread: the one thread that the reader belongs to. */
+/* Wakes a reader that sleeps: it gets the events from now on, and the snapshots from the next one
+ * on. */
+void shared_reader_wake(struct shared_reader *reader);
 /* The newest snapshot; valid until the next call. Never NULL; version 0: none published yet. */
 const struct snapshot *shared_reader_snapshot(struct shared_reader *reader);
 /* Copies up to max events of the reader's topics and returns their number. *ret_missed: how many

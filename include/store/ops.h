@@ -106,6 +106,10 @@ void ops_store_log_work(struct ops_store *store, const char *when);
 /* PRAGMA quick_check. */
 int ops_store_check(struct ops_store *store, struct err *err);
 
+/* See db_on_change (io/db.h). */
+typedef void (*ops_store_change_fn)(const char *table, int64_t rowid, void *userdata);
+void ops_store_on_change(struct ops_store *store, ops_store_change_fn fn, void *userdata);
+
 /* For tests, see db_set_fault (io/db.h). */
 typedef int (*ops_store_fault_fn)(const char *what, void *userdata);
 void ops_store_set_fault(struct ops_store *store, ops_store_fault_fn fn, void *userdata);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log_tap.h"
 #include "base/trace.h"
 
 #include <errno.h>
@@ -279,6 +280,7 @@ write_line(enum log_level level, const char *file, int line, const struct log_fi
         .fields = clean_fields,
         .field_count = field_count,
     };
+    log_tap_write(&out);
     sink_now(&out, sink_userdata);
 }
 

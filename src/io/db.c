@@ -314,6 +314,27 @@ void db_free(struct db *db)
     free(db);
 }
 
+static void on_change(void *userdata, int what, const char *schema, const char *table,
+                      sqlite3_int64 rowid)
+{
+    (void)what;
+    (void)schema;
+    const struct db *db = userdata;
+    db->change(table, rowid, db->change_userdata);
+}
+
+static void watch_changes(struct db *db)
+{
+    (void)sqlite3_update_hook(db->sqlite, db->change == NULL ? NULL : on_change, db);
+}
+
+void db_on_change(struct db *db, db_change_fn fn, void *userdata)
+{
+    db->change = fn;
+    db->change_userdata = userdata;
+    watch_changes(db);
+}
+
 /* Opens the path again; the old connection stays if that fails. Closing the old one deletes no
  * files of the new one, since SQLite notices that its file is no longer at path. */
 static int reopen(struct db *db, struct err *err)
@@ -328,6 +349,7 @@ static int reopen(struct db *db, struct err *err)
     int code = sqlite3_close(db->sqlite);
     ASSERT(code == SQLITE_OK);
     db->sqlite = fresh;
+    watch_changes(db);
     db->has_each = false;
     db->sealed = false;
     db_file_record(&db->file, db->path);

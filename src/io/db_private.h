@@ -28,6 +28,8 @@ struct db {
     bool has_each;        /* SQLite knows each() */
     db_fault_fn fault;
     void *fault_userdata;
+    db_change_fn change;
+    void *change_userdata;
     char name[128];            /* last part of the path, for error contexts */
     char *path;                /* NULL: in memory */
     struct db_options options; /* path is NULL */

@@ -4,10 +4,10 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "library.h"
+#include "web_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,24 +25,11 @@ enum {
 
 /* ------------------------------------------------------------------ the library */
 
-/* clang-format off */
-#define FUNCTIONS(X) \
-    X(add_response_header) X(create_post_processor) X(create_response_from_buffer) \
-    X(destroy_post_processor) X(destroy_response) X(get_connection_info) \
-    X(get_connection_values_n) X(lookup_connection_value_n) X(post_process) \
-    X(queue_response) X(resume_connection) X(start_daemon) X(stop_daemon) \
-    X(suspend_connection)
-/* clang-format on */
-
-static struct {
-#define X(name) __typeof__(MHD_##name) *name;
-    FUNCTIONS(X)
-#undef X
-} mhd;
+struct mhd_functions mhd;
 
 static const struct library_function functions[] = {
 #define X(name) {"MHD_" #name, &mhd.name},
-    FUNCTIONS(X)
+    MHD_FUNCTIONS(X)
 #undef X
 };
 
@@ -82,7 +69,9 @@ struct web_request {
     bool held;       /* web_hold was called; the holder has a reference */
     bool suspended;  /* in web->suspended */
     struct MHD_Response *response;
-    bool shared; /* the response belongs to a struct web_content */
+    bool shared;       /* the response belongs to a struct web_content */
+    web_end_fn on_end; /* NULL: nobody asks */
+    void *on_end_userdata;
     unsigned status;
     struct web_request *next; /* in web->suspended */
     struct web_request *previous;
@@ -175,6 +164,9 @@ static void request_unref(struct web_request *request)
     }
     if (request->response != NULL && !request->shared) {
         mhd.destroy_response(request->response);
+    }
+    if (request->on_end != NULL) {
+        request->on_end(request->on_end_userdata);
     }
     pairs_release(&request->headers);
     pairs_release(&request->query);
@@ -376,6 +368,22 @@ static void add_line(struct MHD_Response *response, struct str line)
     }
 }
 
+static void add_lines(struct MHD_Response *response, const char *const *headers)
+{
+    for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
+        add_line(response, str_c(headers[i]));
+    }
+}
+
+/* Those of web_add_header. */
+static void add_more(struct MHD_Response *response, const struct web_request *request)
+{
+    struct str rest = buf_str(&request->added), line;
+    while (str_split(&rest, '\n', &line)) {
+        add_line(response, line);
+    }
+}
+
 static struct MHD_Response *response_new(const struct web_answer *answer)
 {
     /* MHD copies the bytes; its parameter is just not const. */
@@ -388,9 +396,7 @@ static struct MHD_Response *response_new(const struct web_answer *answer)
     if (answer->close) {
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
-    for (size_t i = 0; answer->headers != NULL && answer->headers[i] != NULL; i++) {
-        add_line(response, str_c(answer->headers[i]));
-    }
+    add_lines(response, answer->headers);
     return response;
 }
 
@@ -399,10 +405,7 @@ static struct MHD_Response *response_for(const struct web_request *request,
                                          const struct web_answer *answer)
 {
     struct MHD_Response *response = response_new(answer);
-    struct str rest = buf_str(&request->added), line;
-    while (str_split(&rest, '\n', &line)) {
-        add_line(response, line);
-    }
+    add_more(response, request);
     return response;
 }
 
@@ -581,6 +584,25 @@ void web_add_header(struct web_request *request, const char *header)
     ASSERT(request->unanswered && !request->held);
     buf_addf(&request->added, "%s\n", header);
     ASSERT(!buf_failed(&request->added));
+}
+
+struct MHD_Connection *web_connection(struct web_request *request)
+{
+    ASSERT(request->unanswered && !request->held);
+    return request->connection;
+}
+
+void web_answer_response(struct web_request *request, unsigned status,
+                         const struct web_response *with)
+{
+    ASSERT(request->unanswered && !request->held);
+    request->unanswered = false;
+    request->status = status;
+    request->response = with->response;
+    request->on_end = with->on_end;
+    request->on_end_userdata = with->userdata;
+    add_lines(with->response, with->headers);
+    add_more(with->response, request);
 }
 
 void web_answer_c(struct web_request *request, int status, const char *text)
@@ -783,8 +805,8 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     web->daemon = mhd.start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, web,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
+        on_access, web, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     int start_errno = errno;

@@ -15,6 +15,7 @@ struct shared_reader {
     struct mailbox *snapshot;
     struct bus_reader events;
     int fd; /* -1: reads no events */
+    atomic_bool asleep;
 };
 
 void shared_init(struct shared *shared, int symbols)
@@ -65,6 +66,22 @@ struct shared_reader *shared_reader_add(struct shared *shared, const char *name,
     return reader;
 }
 
+void shared_reader_sleep(struct shared_reader *reader)
+{
+    atomic_init(&reader->asleep, true);
+}
+
+void shared_reader_wake(struct shared_reader *reader)
+{
+    bus_reader_init(&reader->events, reader->events.bus, reader->events.topics);
+    atomic_store_explicit(&reader->asleep, false, memory_order_release);
+}
+
+static bool is_awake(const struct shared_reader *reader)
+{
+    return !atomic_load_explicit(&reader->asleep, memory_order_acquire);
+}
+
 void shared_seal(struct shared *shared)
 {
     shared->sealed = true;
@@ -96,8 +113,10 @@ void shared_publish_snapshot(struct shared *shared, const struct snapshot *snaps
     ASSERT(shared->sealed);
     for (int i = 0; i < shared->reader_count; i++) {
         struct mailbox *mailbox = shared->readers[i]->snapshot;
-        snapshot_copy(mailbox_draft(mailbox), shared->symbols, snapshot);
-        mailbox_publish(mailbox);
+        if (is_awake(shared->readers[i])) {
+            snapshot_copy(mailbox_draft(mailbox), shared->symbols, snapshot);
+            mailbox_publish(mailbox);
+        }
     }
 }
 
@@ -114,7 +133,7 @@ void shared_publish_events(struct shared *shared, const struct event *events, in
     }
     const uint64_t one = 1;
     for (int i = 0; i < shared->reader_count; i++) {
-        if ((shared->readers[i]->events.topics & topics) != 0) {
+        if (is_awake(shared->readers[i]) && (shared->readers[i]->events.topics & topics) != 0) {
             /* A full counter wakes the reader too. */
             (void)!write(shared->readers[i]->fd, &one, sizeof(one));
         }

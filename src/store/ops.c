@@ -629,6 +629,11 @@ int ops_store_check(struct ops_store *store, struct err *err)
     return db_quick_check(store->db, err);
 }
 
+void ops_store_on_change(struct ops_store *store, ops_store_change_fn fn, void *userdata)
+{
+    db_on_change(store->db, fn, userdata);
+}
+
 void ops_store_set_fault(struct ops_store *store, ops_store_fault_fn fn, void *userdata)
 {
     db_set_fault(store->db, fn, userdata);

@@ -463,6 +463,29 @@ static void fault_hook_stops_between_any_two_writes(void **state)
     }
 }
 
+static void note_change(const char *table, int64_t rowid, void *userdata)
+{
+    buf_addf(userdata, "%s %lld, ", table, (long long)rowid);
+}
+
+static void changes_are_told_row_by_row(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf told = BUF_INIT(256);
+    AUTO_DB struct db *db = NULL;
+    assert_int_equal(db_open(&(struct db_options){.path = ":memory:"}, &db, NULL), 0);
+    assert_int_equal(db_exec(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, x)", NULL), 0);
+    db_on_change(db, note_change, &told);
+    assert_int_equal(db_exec(db, "INSERT INTO t(x) VALUES (1), (2)", NULL), 0);
+    assert_int_equal(db_exec(db, "UPDATE t SET x = 3 WHERE id = 2", NULL), 0);
+    assert_int_equal(db_exec(db, "UPDATE t SET x = 3 WHERE id = 9", NULL), 0);
+    assert_int_equal(db_exec(db, "DELETE FROM t WHERE id = 1", NULL), 0);
+    assert_string_equal(told.data, "t 1, t 2, t 2, t 1, ");
+    db_on_change(db, NULL, NULL);
+    assert_int_equal(db_exec(db, "DELETE FROM t", NULL), 0);
+    assert_string_equal(told.data, "t 1, t 2, t 2, t 1, ");
+}
+
 static void backup_is_whole_and_replaces(void **state)
 {
     (void)state;
@@ -640,6 +663,7 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(a_locked_database_has_its_own_error),
            cmocka_unit_test(a_full_disk_has_its_own_error),
            cmocka_unit_test(fault_hook_stops_between_any_two_writes),
+           cmocka_unit_test(changes_are_told_row_by_row),
            cmocka_unit_test(backup_is_whole_and_replaces),
            cmocka_unit_test(two_connections_read_the_same_moment),
            cmocka_unit_test(a_database_in_memory_has_no_second_connection),

@@ -257,6 +257,35 @@ static void each_reader_gets_the_newest_snapshot_and_its_topics(void **state)
     shared_release(&shared);
 }
 
+static void a_reader_that_sleeps_gets_nothing_until_it_wakes(void **state)
+{
+    (void)state;
+    struct shared shared;
+    struct event got[4];
+    struct snapshot *s = snapshot_new(CAPACITY_MIN);
+    uint64_t count = 0;
+    shared_init(&shared, CAPACITY_MIN);
+    struct shared_reader *reader = shared_reader_add(&shared, "test", TOPIC_TRADE);
+    shared_reader_sleep(reader);
+    shared_seal(&shared);
+    s->version = 1;
+    shared_publish_snapshot(&shared, s);
+    shared_publish_events(&shared, &(struct event){.topic = TOPIC_TRADE, .id = 1}, 1);
+    assert_int_equal(shared_reader_snapshot(reader)->version, 0);
+    assert_int_equal(read(shared_reader_fd(reader), &count, sizeof(count)), -1);
+    shared_reader_wake(reader);
+    s->version = 2;
+    shared_publish_snapshot(&shared, s);
+    shared_publish_events(&shared, &(struct event){.topic = TOPIC_TRADE, .id = 2}, 1);
+    assert_int_equal(shared_reader_snapshot(reader)->version, 2);
+    assert_int_equal(read(shared_reader_fd(reader), &count, sizeof(count)), sizeof(count));
+    assert_int_equal(shared_reader_events(reader, got, 4, &count), 1);
+    assert_int_equal(got[0].id, 2);
+    assert_int_equal(count, 0);
+    free(s);
+    shared_release(&shared);
+}
+
 /* It is not lost forever: it learns how many events it missed, and continues. */
 static void a_lapped_reader_learns_what_it_missed(void **state)
 {
@@ -379,5 +408,6 @@ UNIT_GROUP(model, cmocka_unit_test(an_alert_names_its_service),
            cmocka_unit_test(requests_and_the_halt_flag_cross_the_threads),
            cmocka_unit_test(a_copy_of_a_snapshot_shares_nothing),
            cmocka_unit_test(each_reader_gets_the_newest_snapshot_and_its_topics),
+           cmocka_unit_test(a_reader_that_sleeps_gets_nothing_until_it_wakes),
            cmocka_unit_test(a_lapped_reader_learns_what_it_missed),
            cmocka_unit_test(readers_are_registered_before_the_start_only))
