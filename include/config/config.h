@@ -35,12 +35,14 @@
 #include <stdint.h>
 
 /* Each option has exactly one of CONFIG_RESTART and CONFIG_LIVE; a limit of risk also has where
- * values allow more risk than the current one: above it, below it, or on either side. */
+ * values allow more risk than the current one: above it, below it, or on either side. No command
+ * changes one that is CONFIG_FILE_ONLY. */
 enum config_flag {
     CONFIG_RESTART = 1,
     CONFIG_LIVE = 2,
     CONFIG_MORE_ABOVE = 4,
     CONFIG_MORE_BELOW = 8,
+    CONFIG_FILE_ONLY = 16,
     CONFIG_RISK_UP = CONFIG_LIVE | CONFIG_MORE_ABOVE,
     CONFIG_RISK_DOWN = CONFIG_LIVE | CONFIG_MORE_BELOW,
     CONFIG_RISK_EITHER = CONFIG_LIVE | CONFIG_MORE_ABOVE | CONFIG_MORE_BELOW
@@ -238,6 +240,7 @@ void config_add_coloured(const char *text, const char *colour, struct buf *out);
 struct config_change {
     char path[128];   /* "risk.stop", "telegram.users.alice.role", "services.demo" */
     bool live;        /* takes effect in a running nightdesk; else at the next start */
+    bool file_only;   /* CONFIG_FILE_ONLY, a secret, or a person or service as a whole */
     char before[120]; /* as in the file, or "none"; a secret as "***"; a long text ends with … */
     char after[120];
 };
@@ -245,12 +248,17 @@ struct config_change {
 struct config_diff {
     int live; /* the number of differences of each kind */
     int restart;
-    int count; /* of items; smaller than live + restart if there are too many */
+    int file_only; /* of both kinds */
+    int count;     /* of items; smaller than live + restart if there are too many */
     struct config_change items[CONFIG_CHANGES_MAX];
 };
 
 /* The differences option by option. People are compared by id, services by name. */
 void config_diff(const struct config *before, const struct config *after, struct config_diff *ret);
+/* The same of two stored texts (config_text), whose secrets are not known; value by value, so that
+ * a text of an earlier release, with other options, can be compared. */
+int config_text_diff(struct str before, struct str after, struct config_diff *ret,
+                     struct err *err);
 /* Replaces the values of the options that need a restart by the running ones, so that *fresh is
  * what a running nightdesk can apply now. For a configuration that nobody uses yet. After a failure
  * it cannot be used. except: the path of an option that keeps its fresh value, because the caller

@@ -41,5 +41,7 @@ int config_limit_read(const struct config *config, struct str name, struct str v
 /* The text of the file with the new value; every other byte stays (yaml_edit.h). */
 int config_limit_edit(struct str text, const char *file, const struct config_limit *limit,
                       struct buf *out, struct err *err);
+/* Whether any limit of `after` allows more risk than that of `before`, or may do so. */
+bool config_limits_loosen(const struct config *before, const struct config *after);
 /* "tighter", "looser" or "unchanged" */
 const char *config_limit_word(enum config_limit_effect effect);

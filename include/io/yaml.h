@@ -68,3 +68,5 @@ const struct yaml_node *yaml_key(const struct yaml_node *map, size_t index);
 const struct yaml_node *yaml_value(const struct yaml_node *map, size_t index);
 struct str yaml_text(const struct yaml_node *scalar);
 bool yaml_is_null(const struct yaml_node *node); /* also true for a NULL pointer */
+/* Where a node begins or ends, in bytes of the text that was parsed. */
+size_t yaml_byte(struct str text, size_t characters);

@@ -1,11 +1,10 @@
 /*
  * reload.h: the configuration of the running process: reads it again at SIGHUP and for the command
- * reload, changes limits of risk in its file, checks all of it, shows the difference, stores the
- * new version and hands it to the modules.
+ * reload, changes options in its file or all of it, checks it, shows the difference, stores the new
+ * version and hands it to the modules.
  *
  *     struct reload *reload = reload_new(&(struct reload_options){.config = config, ...});
- *     reload_actions(reload, table);             // config.reload, config.history, risk.set,
- *                                            // token.rotate
+ *     reload_actions(reload, table);         // config.*, risk.set, token.rotate
  *     reload_started(reload);                    // once, when the modules stand
  *     reload_signal(reload);                     // SIGHUP
  *
@@ -72,6 +71,11 @@ const struct config *reload_config(const struct reload *reload);
 /* Stores the version of the start if it is another one than the last that was stored. */
 void reload_started(struct reload *reload);
 void reload_actions(struct reload *reload, struct action_table *table);
+#define RELOAD_TEXT_MAX ((size_t)256 * 1024)
+/* Keeps the text of a whole configuration for config.apply, config.diff and config.validate, which
+ * name it by its hash: for some minutes, in memory only, since it may hold secrets. A few are kept;
+ * one more takes the place of the oldest. */
+int reload_offer(struct reload *reload, struct str text, char ret_hash[65], struct err *err);
 /* What cannot be stored is repeated until it can. */
 void reload_signal(struct reload *reload);
 /* A desk_status_fn; userdata is the reload. Adds a line while the file cannot be used, or has

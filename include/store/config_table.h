@@ -6,7 +6,7 @@
  *         .channel = "telegram", .why = "quieter", .changes = changes, .text = text}, &id, err);
  *     config_table_get(store, id, &version, err);                // config_version_release
  *
- * Always true: no secret is stored: text and changes have *** in their place. The newest
+ * Always true: no secret is stored: text, file and changes have *** in their place. The newest
  * CONFIG_VERSIONS_KEPT versions are kept.
  * Thread: ops.
  */
@@ -20,6 +20,7 @@
 
 #define CONFIG_VERSIONS_KEPT    100
 #define CONFIG_VERSION_TEXT_MAX ((size_t)256 * 1024)
+#define CONFIG_VERSION_FILE_MAX ((size_t)1024 * 1024)
 
 struct config_version {
     int64_t id;
@@ -30,6 +31,7 @@ struct config_version {
     char hash[65];    /* of text, hexadecimal */
     char *changes;    /* one line for each option; owned when read, borrowed when added */
     char *text;       /* the whole configuration as YAML; owned when read, borrowed when added */
+    char *file;       /* the file as it was then, comments and all; "": unknown; as text */
 };
 
 void config_version_release(struct config_version *version);
@@ -42,6 +44,6 @@ int config_table_add(struct ops_store *store, const struct config_version *versi
 int config_table_get(struct ops_store *store, int64_t id, struct config_version *ret,
                      struct err *err);
 int config_table_last(struct ops_store *store, struct config_version *ret, struct err *err);
-/* Newest first, without texts (text is NULL); returns the number. Release each. */
+/* Newest first, without texts (text and file are NULL); returns the number. Release each. */
 int config_table_list(struct ops_store *store, struct config_version *ret, size_t max,
                       struct err *err);

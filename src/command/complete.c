@@ -194,9 +194,9 @@ static bool binds(const struct manifest *m, const struct line *line)
     return ok;
 }
 
-static enum line_keep keep_of(const struct runner *runner, const struct line *line, struct str text)
+static enum line_keep keep_of(const struct runner *runner, struct line *line, struct str text)
 {
-    const struct manifest *m = manifest_find(runner->o.manifests, line->words[0]);
+    const struct manifest *m = line_command(line, runner->o.manifests);
     bool answer = strcmp(line->words[0], "confirm") == 0 || strcmp(line->words[0], "cancel") == 0;
     for (size_t i = 0; i < line->count && i < LINE_WORDS_MAX; i++) {
         if (str_looks_secret(str_c(line->words[i]))) {
@@ -237,7 +237,7 @@ void complete_line(const struct runner *runner, const struct principal *who,
         ret->from += slash;
         add_commands(runner, who, str_n(word.ptr + slash, word.len - slash), ret);
     } else if (line_split(str_n(text.ptr, start), line, &ignored) == 0) {
-        const struct manifest *m = manifest_find(runner->o.manifests, line->words[0]);
+        const struct manifest *m = line_command(line, runner->o.manifests);
         if (m != NULL && may_run(m, who)) {
             complete_args(runner, who, m, line, word, ret);
         }

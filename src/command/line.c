@@ -1,7 +1,9 @@
 #include "line.h"
 
+#include "command/manifest.h"
 #include "command/quote.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_blank(char c)
@@ -76,4 +78,35 @@ int line_split(struct str text, struct line *ret, struct err *err)
         return err_set(err, ERR_COMMAND_EMPTY, "%s", "");
     }
     return 0;
+}
+
+/* "config", "set", "x" becomes "config_set", "x". The words lie in line->text in their order. */
+static void join_first(struct line *line)
+{
+    char *first = line->text;
+    size_t len = strlen(first);
+    size_t kept = line->count < LINE_WORDS_MAX ? line->count : LINE_WORDS_MAX;
+    first[len] = '_';
+    memmove(first + len + 1, line->words[1], strlen(line->words[1]) + 1);
+    fold_command(first);
+    for (size_t i = 2; i < kept; i++) {
+        line->words[i - 1] = line->words[i];
+        line->quoted[i - 1] = line->quoted[i];
+    }
+    line->count--;
+}
+
+const struct manifest *line_command(struct line *line, const struct manifest_list *list)
+{
+    char name[MANIFEST_NAME_SIZE];
+    if (line->count >= 2 && line->count <= LINE_WORDS_MAX && !line->quoted[1]) {
+        int len = snprintf(name, sizeof(name), "%s_%s", line->words[0], line->words[1]);
+        for (char *c = name; *c != '\0'; c++) {
+            *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+        }
+        if (len < (int)sizeof(name) && manifest_find(list, name) != NULL) {
+            join_first(line);
+        }
+    }
+    return manifest_find(list, line->words[0]);
 }

@@ -7,7 +7,7 @@
  * Rules: the first word may begin with a slash and end with @botname; it is converted to lower
  * case, because phones capitalise it. A word, or the value in name="two words", that begins with
  * ", ' or a typographic quotation mark extends to the closing mark. Words after LINE_WORDS_MAX are
- * counted, not kept.
+ * counted, not kept. The name of a command may be written as two words: /config set is config_set.
  * Thread: any.
  */
 #pragma once
@@ -27,6 +27,13 @@ struct line {
     bool quoted[LINE_WORDS_MAX]; /* the whole word was quoted, so it names no argument */
     size_t count;                /* may be above LINE_WORDS_MAX */
 };
+
+struct manifest;
+struct manifest_list;
+
+/* The command that the line names, with its first word or, if there is one, with its first two,
+ * which then become one word; NULL: none. */
+const struct manifest *line_command(struct line *line, const struct manifest_list *list);
 
 /* Errors: COMMAND_EMPTY, COMMAND_TOO_LONG, COMMAND_QUOTES, BAD_UTF8. */
 int line_split(struct str text, struct line *ret, struct err *err);

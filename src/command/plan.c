@@ -306,7 +306,7 @@ static int plan(struct action_call *call, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    const struct manifest *m = manifest_find(runner->o.manifests, line.words[0]);
+    const struct manifest *m = line_command(&line, runner->o.manifests);
     if (m == NULL || !manifest_is_visible(m, call->who->channel)) {
         return err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; /help lists the commands", line.words[0]);
     }

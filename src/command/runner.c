@@ -346,10 +346,8 @@ int runner_refuse_answer(struct runner *runner, const struct invocation *in,
 }
 
 /* NULL if the command does not exist on the channel of the invocation. */
-static const struct manifest *find_visible(const struct runner *runner, const struct invocation *in,
-                                           const char *name)
+static const struct manifest *if_visible(const struct manifest *m, const struct invocation *in)
 {
-    const struct manifest *m = manifest_find(runner->o.manifests, name);
     return m != NULL && manifest_is_visible(m, in->who->channel) ? m : NULL;
 }
 
@@ -370,7 +368,7 @@ static const struct manifest *question_command(const struct runner *runner,
         (in->free_text == FREE_TEXT_MAYBE && !maybe)) {
         return NULL;
     }
-    return find_visible(runner, in, QUESTION_COMMAND);
+    return if_visible(manifest_find(runner->o.manifests, QUESTION_COMMAND), in);
 }
 
 static int accept_question(struct runner *runner, const struct invocation *in,
@@ -441,7 +439,8 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     struct line line;
     const struct manifest *asks = question_command(runner, in);
     bool readable = in->free_text != FREE_TEXT_YES && line_split(text, &line, &why) == 0;
-    const struct manifest *m = readable ? find_visible(runner, in, line.words[0]) : NULL;
+    const struct manifest *m =
+        readable ? if_visible(line_command(&line, runner->o.manifests), in) : NULL;
     bool answer =
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
     int rc = 0;

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "config_read.h"
 #include "config_value.h"
+#include "io/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +43,15 @@ static void copy_shown(struct str text, char *dst, size_t size)
     memcpy(dst + len, "…", sizeof("…"));
 }
 
-static struct config_change *add_change(struct config_diff *diff, bool live)
+static struct config_change *add_change(struct config_diff *diff, bool live, bool file_only)
 {
     *(live ? &diff->live : &diff->restart) += 1;
+    diff->file_only += file_only ? 1 : 0;
     if (diff->count == CONFIG_CHANGES_MAX) {
         return NULL;
     }
     struct config_change *change = &diff->items[diff->count++];
-    *change = (struct config_change){.live = live};
+    *change = (struct config_change){.live = live, .file_only = file_only};
     return change;
 }
 
@@ -66,7 +68,9 @@ static void compare_value(struct config_diff *diff, const struct option *o, cons
     if (same_value(o, before, after)) {
         return;
     }
-    struct config_change *change = add_change(diff, (o->flags & CONFIG_LIVE) != 0);
+    struct config_change *change =
+        add_change(diff, (o->flags & CONFIG_LIVE) != 0,
+                   (o->flags & CONFIG_FILE_ONLY) != 0 || o->type == OPTION_SECRET);
     if (change != NULL) {
         (void)str_copy(str_c(path), change->path, sizeof(change->path));
         show_value(o, before, change->before, sizeof(change->before));
@@ -212,7 +216,7 @@ static void show_item(const struct items *items, const void *item, char *dst, si
 static void add_item(struct config_diff *diff, const struct items *items, const void *before,
                      const void *after)
 {
-    struct config_change *change = add_change(diff, true);
+    struct config_change *change = add_change(diff, true, true);
     if (change == NULL) {
         return;
     }
@@ -272,6 +276,87 @@ void config_diff(const struct config *before, const struct config *after, struct
     for (size_t i = 0; i < COUNT_OF(old); i++) {
         compare_items(ret, &old[i], &now[i]);
     }
+}
+
+/* ------------------------------------------------------------------ stored texts */
+
+/* Two texts as trees. */
+struct sides {
+    struct str before;
+    struct str after;
+    struct config_diff *diff;
+};
+
+static struct str raw(struct str text, const struct yaml_node *node)
+{
+    size_t begin = yaml_byte(text, node->begin);
+    return str_n(text.ptr + begin, yaml_byte(text, node->end) - begin);
+}
+
+static const struct option *option_of(const char *path)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        if (strcmp(option_table[i].path, path) == 0) {
+            return &option_table[i];
+        }
+    }
+    return NULL;
+}
+
+static void compare_leaves(const struct sides *s, const char *path, const struct yaml_node *a,
+                           const struct yaml_node *b)
+{
+    struct str before = a != NULL ? str_trim(raw(s->before, a)) : STR_LIT("none");
+    struct str after = b != NULL ? str_trim(raw(s->after, b)) : STR_LIT("none");
+    const struct option *o = option_of(path);
+    if (str_equal(before, after)) {
+        return;
+    }
+    struct config_change *change = add_change(s->diff, o == NULL || (o->flags & CONFIG_LIVE) != 0,
+                                              o != NULL && (o->flags & CONFIG_FILE_ONLY) != 0);
+    if (change != NULL) {
+        copy_shown(str_c(path), change->path, sizeof(change->path));
+        copy_shown(before, change->before, sizeof(change->before));
+        copy_shown(after, change->after, sizeof(change->after));
+    }
+}
+
+/* Recursion is bounded by YAML_MAX_DEPTH. */
+static void compare_nodes(const struct sides *s, const char *path, const struct yaml_node *a,
+                          const struct yaml_node *b)
+{
+    bool maps = (a == NULL || a->kind == YAML_MAPPING) && (b == NULL || b->kind == YAML_MAPPING);
+    if (!maps) {
+        compare_leaves(s, path, a, b);
+        return;
+    }
+    for (size_t i = 0; i < yaml_len(a); i++) {
+        AUTO_BUF struct buf name = BUF_INIT(1024);
+        struct str key = yaml_key(a, i)->text;
+        buf_addf(&name, "%s%s%.*s", path, path[0] != '\0' ? "." : "", STR_ARG(key));
+        compare_nodes(s, name.data, yaml_value(a, i), yaml_get(b, key.ptr));
+    }
+    for (size_t i = 0; i < yaml_len(b); i++) {
+        AUTO_BUF struct buf name = BUF_INIT(1024);
+        struct str key = yaml_key(b, i)->text;
+        buf_addf(&name, "%s%s%.*s", path, path[0] != '\0' ? "." : "", STR_ARG(key));
+        if (yaml_get(a, key.ptr) == NULL) {
+            compare_nodes(s, name.data, NULL, yaml_value(b, i));
+        }
+    }
+}
+
+int config_text_diff(struct str before, struct str after, struct config_diff *ret, struct err *err)
+{
+    AUTO_YAML struct yaml *a = NULL, *b = NULL;
+    const struct sides sides = {.before = before, .after = after, .diff = ret};
+    *ret = (struct config_diff){.count = 0};
+    int rc = yaml_parse(before, "before", &a, err);
+    rc = rc < 0 ? rc : yaml_parse(after, "after", &b, err);
+    if (rc == 0) {
+        compare_nodes(&sides, "", yaml_root(a), yaml_root(b));
+    }
+    return rc;
 }
 
 /* ------------------------------------------------------------------ secrets */

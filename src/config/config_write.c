@@ -339,7 +339,8 @@ static void markdown_row(struct buf *out, const struct option *o, const char *na
     }
     buf_add_c(out, " | ");
     value_add_range(out, o);
-    buf_addf(out, " | %s |\n", o->help);
+    buf_addf(out, " | %s%s |\n", o->help,
+             (o->flags & CONFIG_FILE_ONLY) != 0 ? " Changed in the file only." : "");
 }
 
 static void markdown_fields(struct buf *out, const struct option *fields, size_t count)
@@ -431,6 +432,7 @@ static void man_option(struct buf *out, const struct option *o)
     value_add_range(&range, o);
     buf_addf(&text, "%s%s. A change takes effect at %s.", range.len > 0 ? "; " : "", range.data,
              (o->flags & CONFIG_LIVE) != 0 ? "a reload" : "the next start");
+    buf_add_c(&text, (o->flags & CONFIG_FILE_ONLY) != 0 ? " No command changes it." : "");
     roff_add(out, text.data);
 }
 

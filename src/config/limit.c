@@ -100,6 +100,18 @@ const char *config_limit_word(enum config_limit_effect effect)
                                            : "unchanged";
 }
 
+bool config_limits_loosen(const struct config *before, const struct config *after)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option *o = &option_table[i];
+        if (is_limit(o) &&
+            effect_of(o, number_in(o, before), number_in(o, after)) == CONFIG_LIMIT_LOOSER) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ hard limits */
 
 /* An item of risk.hard_limits. */

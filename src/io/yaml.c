@@ -396,3 +396,16 @@ bool yaml_is_null(const struct yaml_node *node)
     return node->kind == YAML_SCALAR && !node->quoted &&
            (node->text.len == 0 || str_equal_c(node->text, "~") || str_equal_c(node->text, "null"));
 }
+
+size_t yaml_byte(struct str text, size_t characters)
+{
+    size_t at = 0;
+    while (at < text.len && characters > 0) {
+        at++;
+        while (at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80) {
+            at++;
+        }
+        characters--;
+    }
+    return at;
+}

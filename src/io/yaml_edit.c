@@ -22,19 +22,6 @@ struct edit {
     const struct yaml_node *value; /* NULL: missing */
 };
 
-static size_t byte_of(struct str text, size_t characters)
-{
-    size_t at = 0;
-    while (at < text.len && characters > 0) {
-        at++;
-        while (at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80) {
-            at++;
-        }
-        characters--;
-    }
-    return at;
-}
-
 /* Where the line that holds this byte ends, before its line break. */
 static size_t line_end(struct str text, size_t at)
 {
@@ -69,8 +56,8 @@ static void add_spaces(struct buf *out, int count)
 static int replace_value(const struct edit *e, struct change *c, struct err *err)
 {
     const struct yaml_node *value = e->value;
-    c->begin = byte_of(e->text, value->begin);
-    c->end = byte_of(e->text, value->end);
+    c->begin = yaml_byte(e->text, value->begin);
+    c->end = yaml_byte(e->text, value->end);
     char first = c->begin < e->text.len ? e->text.ptr[c->begin] : '\0';
     if (value->kind != YAML_SCALAR && !value->flow) {
         return refuse(e, value, "its value has several lines", err);
@@ -88,7 +75,7 @@ static void add_to_flow(const struct edit *e, const struct yaml_node *map, bool 
 {
     const struct yaml_node *last = yaml_value(map, map->len - 1);
     c->begin = c->end =
-        last == NULL ? byte_of(e->text, map->begin) + 1 : byte_of(e->text, last->end);
+        last == NULL ? yaml_byte(e->text, map->begin) + 1 : yaml_byte(e->text, last->end);
     buf_addf(&c->text, "%s%s%s%s: %s%s", last == NULL ? "" : ", ", group ? e->what->group : "",
              group ? ": {" : "", e->what->name, e->what->value, group ? "}" : "");
 }
@@ -106,7 +93,7 @@ static size_t text_end(const struct yaml_node *node)
 /* A line below the last one of the group. */
 static void add_to_block(const struct edit *e, struct change *c)
 {
-    c->begin = c->end = line_end(e->text, byte_of(e->text, text_end(e->group)));
+    c->begin = c->end = line_end(e->text, yaml_byte(e->text, text_end(e->group)));
     buf_add_c(&c->text, e->newline);
     add_spaces(&c->text, yaml_key(e->group, 0)->column - 1);
     buf_addf(&c->text, "%s: %s", e->what->name, e->what->value);
@@ -115,8 +102,8 @@ static void add_to_block(const struct edit *e, struct change *c)
 /* A group without a value, such as one whose options are all comments. */
 static void fill_group(const struct edit *e, int indent, struct change *c)
 {
-    size_t end = byte_of(e->text, e->group->end);
-    c->begin = byte_of(e->text, e->group->begin);
+    size_t end = yaml_byte(e->text, e->group->end);
+    c->begin = yaml_byte(e->text, e->group->begin);
     c->end = line_end(e->text, end);
     buf_add(&c->text, e->text.ptr + end, c->end - end); /* a comment */
     buf_add_c(&c->text, e->newline);

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/mask.h"
+#include "io/file.h"
 #include "io/json_out.h"
 #include "io/loop.h"
 #include "io/secret.h"
@@ -22,6 +24,7 @@ void reload_fresh_release(struct reload_fresh *fresh)
 {
     config_free(fresh->config);
     free(fresh->diff);
+    buf_release(&fresh->file);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -39,37 +42,54 @@ static struct config_options source_of(const struct reload *reload, const struct
     return source;
 }
 
-int reload_read(const struct reload *reload, const struct str *text, struct config **ret,
-                struct err *err)
+int reload_check(const struct reload *reload, const struct str *text, struct reload_fresh *ret,
+                 struct config_problems *problems, struct err *err)
 {
+    AUTO_BUF struct buf read = BUF_INIT(YAML_MAX_BYTES);
     if (reload->o.source == NULL) {
         return err_set(err, ERR_CONFIG_NO_SOURCE, "this process runs with built-in settings");
     }
+    const struct config_options found = source_of(reload, text);
+    const struct str whole = text != NULL ? *text : STR_LIT("");
+    if (found.path == NULL) {
+        return config_load(&found, &ret->config, problems, err);
+    }
+    int rc = text != NULL ? 0 : file_read_settled(found.path, &read, err);
+    const struct str now = text != NULL ? whole : buf_str(&read);
+    const struct config_options source = source_of(reload, &now);
+    rc = rc < 0 ? rc : config_load(&source, &ret->config, problems, err);
+    return rc < 0 ? rc : config_mask(now, source.path, &ret->file, err);
+}
+
+int reload_read(const struct reload *reload, const struct str *text, struct reload_fresh *ret,
+                struct err *err)
+{
     AUTO_FREE struct config_problems *problems = calloc(1, sizeof(*problems));
     ASSERT(problems != NULL);
-    const struct config_options source = source_of(reload, text);
-    int rc = config_load(&source, ret, problems, err);
+    int rc = reload_check(reload, text, ret, problems, err);
     for (int i = 1; rc < 0 && i < problems->count; i++) {
         log_err(LOG_LEVEL_WARNING, &problems->items[i], "the configuration is invalid");
     }
     return rc;
 }
 
-int reload_compare(const struct reload *reload, struct config *owned, struct reload_fresh *ret,
-                   struct err *err)
+static void add_diff(const struct reload *reload, struct reload_fresh *fresh)
 {
-    *ret = (struct reload_fresh){.config = owned, .diff = calloc(1, sizeof(*ret->diff))};
-    ASSERT(ret->diff != NULL);
-    config_diff(reload->config, ret->config, ret->diff);
+    fresh->diff = calloc(1, sizeof(*fresh->diff));
+    ASSERT(fresh->diff != NULL);
+    config_diff(reload->config, fresh->config, fresh->diff);
+}
+
+int reload_compare(const struct reload *reload, struct reload_fresh *ret, struct err *err)
+{
+    add_diff(reload, ret);
     return config_keep_running(ret->config, reload->config, NULL, err);
 }
 
-int reload_compare_taking(const struct reload *reload, struct config *owned, const char *path,
-                          struct reload_fresh *ret, struct err *err)
+int reload_compare_taking(const struct reload *reload, const char *path, struct reload_fresh *ret,
+                          struct err *err)
 {
-    *ret = (struct reload_fresh){.config = owned, .diff = calloc(1, sizeof(*ret->diff))};
-    ASSERT(ret->diff != NULL);
-    config_diff(reload->config, ret->config, ret->diff);
+    add_diff(reload, ret);
     for (int i = 0; i < ret->diff->count; i++) {
         struct config_change *change = &ret->diff->items[i];
         if (strcmp(change->path, path) == 0 && !change->live) {
@@ -148,7 +168,7 @@ static void add_secrets(const struct reload *reload, const struct config *config
     config_each_secret(config, add_secret, &to);
 }
 
-static int store_version(const struct reload *reload, const struct config *config,
+static int store_version(const struct reload *reload, const struct config *config, const char *file,
                          const struct buf *changes, const struct reload_wish *wish, int64_t *ret_id,
                          struct err *err)
 {
@@ -162,16 +182,34 @@ static int store_version(const struct reload *reload, const struct config *confi
     str_cut(str_c(wish->why), version.why, sizeof(version.why));
     version.changes = changes->data;
     version.text = text.data;
+    version.file = (char *)file;
     add_secrets(reload, config, &secrets);
     int rc = config_table_add(reload->o.store, &version, ret_id, err);
     return rc < 0 ? rc
                   : ops_store_write_text(reload->o.store, SECRETS_VALUE, buf_str(&secrets), err);
 }
 
+/* The text of the file that runs; empty if it does not say what runs. */
+static void add_running_file(const struct reload *reload, struct buf *out)
+{
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
+    struct err ignored = {0};
+    if (config_path(reload->config)[0] == '\0' ||
+        reload_check(reload, NULL, &fresh, NULL, &ignored) < 0) {
+        return;
+    }
+    add_diff(reload, &fresh);
+    if (fresh.diff->live + fresh.diff->restart == 0) {
+        buf_add_str(out, buf_str(&fresh.file));
+    }
+}
+
 int reload_store(const struct reload *reload, const struct buf *changes,
                  const struct reload_wish *wish, int64_t *ret_id, struct err *err)
 {
-    return store_version(reload, reload->config, changes, wish, ret_id, err);
+    AUTO_BUF struct buf file = BUF_INIT(YAML_MAX_BYTES);
+    add_running_file(reload, &file);
+    return store_version(reload, reload->config, file.data, changes, wish, ret_id, err);
 }
 
 /* The row of the audit log and the version, both or neither. */
@@ -184,11 +222,13 @@ static int store_change(const struct reload *reload, const struct reload_fresh *
     if (rc < 0) {
         return rc;
     }
-    add_detail(&detail, fresh->diff, true);
+    add_detail(&detail, fresh->diff, fresh->diff->live > 0);
     add_lines(&changes, fresh->diff);
-    rc = store_version(reload, fresh->config, &changes, wish, ret_id, err);
+    rc = store_version(reload, fresh->config, fresh->file.data, &changes, wish, ret_id, err);
     if (rc == 0) {
-        rc = access_audit(reload->o.access, wish->who, "config.applied", detail.data, "ok", err);
+        rc = access_audit(reload->o.access, wish->who,
+                          fresh->diff->live > 0 ? "config.applied" : "config.written", detail.data,
+                          "ok", err);
     }
     if (rc < 0) {
         ops_store_change_rollback(&tx);
@@ -224,15 +264,32 @@ static void log_change(const struct config_diff *diff, const struct reload_wish 
     }
 }
 
+/* What waits for a restart is stored once: when its text is another one than the last. */
+static int is_new_file(const struct reload *reload, const struct reload_fresh *fresh, bool *ret,
+                       struct err *err)
+{
+    AUTO_CONFIG_VERSION struct config_version last = {0};
+    int rc = config_table_last(reload->o.store, &last, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        *ret = true;
+        return 0;
+    }
+    *ret = rc == 0 && !str_equal_c(buf_str(&fresh->file), last.file);
+    return rc;
+}
+
 int reload_use(struct reload *reload, struct reload_fresh *fresh, const struct reload_wish *wish,
                int64_t *ret_id, struct err *err)
 {
     *ret_id = 0;
+    bool stored = fresh->diff->live > 0;
+    int rc = stored || fresh->diff->restart == 0 ? 0 : is_new_file(reload, fresh, &stored, err);
+    rc = rc == 0 && stored ? store_change(reload, fresh, wish, ret_id, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
     if (fresh->diff->live > 0) {
-        int rc = store_change(reload, fresh, wish, ret_id, err);
-        if (rc < 0) {
-            return rc;
-        }
         swap(reload, fresh);
     }
     reload->waiting = fresh->diff->restart;
@@ -293,12 +350,11 @@ static void run_signal(struct reload *reload)
     static const struct principal signal = {
         .channel = CHANNEL_SCHEDULE, .name = "SIGHUP", .role = ROLE_ADMIN};
     const struct reload_wish wish = {.who = &signal, .why = "SIGHUP"};
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
-    struct config *config = NULL;
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
     struct err why = {0}, err = {0};
     int64_t id = 0;
-    int rc = reload_read(reload, NULL, &config, &why);
-    rc = rc < 0 ? rc : reload_compare(reload, config, &fresh, &why);
+    int rc = reload_read(reload, NULL, &fresh, &why);
+    rc = rc < 0 ? rc : reload_compare(reload, &fresh, &why);
     if (rc == -ERR_CONFIG_NO_SOURCE) {
         log_err(LOG_LEVEL_NOTICE, &why, "SIGHUP ignored");
         return;
@@ -392,7 +448,7 @@ static int store_start(struct reload *reload, struct err *err)
     if (same) {
         add_lines(&changes, diff);
     }
-    return store_version(reload, reload->config, &changes, &wish, &id, err);
+    return reload_store(reload, &changes, &wish, &id, err);
 }
 
 void reload_started(struct reload *reload)
@@ -423,6 +479,7 @@ void reload_free(struct reload *reload)
     for (int i = 0; i < RELOAD_SHOWN_MAX; i++) {
         reload_forget_shown(&reload->shown[i]);
     }
+    reload_forget_offers(reload);
     loop_source_free(reload->again);
     config_free(reload->owned);
     free(reload);

@@ -38,8 +38,11 @@ static void set_diff_data(struct reply *reply, const struct config_diff *diff)
     json_out_end(&data);
 }
 
-static void show_diff(struct reply *reply, const struct config_diff *diff)
+void reload_show_diff(struct reply *reply, const struct config_diff *diff)
 {
+    if (diff->live + diff->restart == 0) {
+        reply_line(reply, "Nothing differs from the running configuration.");
+    }
     if (diff->live > 0) {
         show_table(reply, diff, true);
     }
@@ -109,20 +112,16 @@ static int preview_reload(struct action_call *call, struct err *err)
 {
     struct reload *reload = action_userdata(call);
     struct reply *reply = action_reply(call);
-    struct config *config = NULL;
-    int rc = reload_read(reload, NULL, &config, err);
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
+    int rc = reload_read(reload, NULL, &fresh, err);
     if (rc < 0) {
         return rc;
     }
     AUTO_FREE struct config_diff *diff = calloc(1, sizeof(*diff));
     ASSERT(diff != NULL);
-    config_diff(reload->config, config, diff);
-    remember_shown(reload, action_run_id(call), config);
-    if (diff->live + diff->restart == 0) {
-        reply_line(reply, "Nothing differs from the running configuration.");
-        return 0;
-    }
-    show_diff(reply, diff);
+    config_diff(reload->config, fresh.config, diff);
+    remember_shown(reload, action_run_id(call), TAKE(fresh.config));
+    reload_show_diff(reply, diff);
     return 0;
 }
 
@@ -131,30 +130,28 @@ static int run_reload(struct reload *reload, struct action_call *call, struct er
     struct reply *reply = action_reply(call);
     const char *why = action_text(call, "why");
     const struct reload_wish wish = {.who = action_who(call), .why = why != NULL ? why : "reload"};
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
-    struct config *config = NULL;
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
     int64_t id = 0;
-    int rc = reload_read(reload, NULL, &config, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = check_shown(reload, action_run_id(call), config, err);
-    if (rc < 0) {
-        config_free(config);
-        return rc;
-    }
-    if ((rc = reload_compare(reload, config, &fresh, err)) < 0 ||
+    int rc = reload_read(reload, NULL, &fresh, err);
+    if (rc < 0 || (rc = check_shown(reload, action_run_id(call), fresh.config, err)) < 0 ||
+        (rc = reload_compare(reload, &fresh, err)) < 0 ||
         (rc = reload_use(reload, &fresh, &wish, &id, err)) < 0) {
         return rc;
     }
     struct err ignored = {0}; /* the next reload or start resolves it */
     (void)reload_note_valid(reload, &ignored);
-    if (id != 0) {
+    if (fresh.diff->live > 0) {
         reply_title(reply, TONE_GOOD, "Configuration %lld applied", (long long)id);
+    } else if (fresh.diff->restart > 0) {
+        reply_title(reply, TONE_PLAIN, "Nothing to apply before the next start");
     } else {
         reply_title(reply, TONE_PLAIN, "The configuration is unchanged");
     }
-    show_diff(reply, fresh.diff);
+    if (fresh.diff->live + fresh.diff->restart > 0) {
+        reload_show_diff(reply, fresh.diff);
+    } else {
+        set_diff_data(reply, fresh.diff);
+    }
     if (reload->bad_files > 0) {
         reply_line(reply,
                    "%d of your own command files cannot be used, so your commands stay as they "
@@ -286,6 +283,7 @@ static const struct action actions[] = {
 void reload_actions(struct reload *reload, struct action_table *table)
 {
     action_table_add(table, actions, reload);
+    config_actions(reload, table);
     targets_actions(reload, table);
     rotate_actions(reload, table);
 }

@@ -34,9 +34,8 @@ static const char *value_of(const struct secret_kind *kind, const struct config 
 static int read_new(const struct reload *reload, const struct secret_kind *kind,
                     struct reload_fresh *ret, struct err *err)
 {
-    struct config *config = NULL;
-    int rc = reload_read(reload, NULL, &config, err);
-    rc = rc < 0 ? rc : reload_compare_taking(reload, config, kind->path, ret, err);
+    int rc = reload_read(reload, NULL, ret, err);
+    rc = rc < 0 ? rc : reload_compare_taking(reload, kind->path, ret, err);
     if (rc < 0) {
         return rc;
     }
@@ -82,7 +81,7 @@ static int record(struct reload *reload, struct action_call *call, struct reload
 /* The bot works with the new token, whatever fails from here on. */
 static int end_telegram(const struct rotating *r, const char *username, struct err *err)
 {
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
     struct err why = {0};
     struct reply *reply = action_reply(r->call);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
@@ -157,7 +156,7 @@ static int run(struct action_call *call, struct err *err)
 {
     struct reload *reload = action_userdata(call);
     const struct secret_kind *kind = kind_of(call);
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
     int rc = read_new(reload, kind, &fresh, err);
     if (rc < 0) {
         return rc;
@@ -181,7 +180,7 @@ static int preview(struct action_call *call, struct err *err)
     struct reload *reload = action_userdata(call);
     const struct secret_kind *kind = kind_of(call);
     struct reply *reply = action_reply(call);
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
     int rc = read_new(reload, kind, &fresh, err);
     if (rc < 0) {
         return rc;

@@ -1,18 +1,10 @@
 #include "base/check.h"
-#include "base/log.h"
 #include "config/limit.h"
-#include "io/file.h"
+#include "config_write.h"
 #include "io/json_out.h"
-#include "io/pool.h"
-#include "io/yaml.h"
-#include "reload_internal.h"
-#include "store/config_table.h"
 
-#include <limits.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define WANTED_MAX 16
 #define NOTE_MAX   ((size_t)200) /* action_remember */
@@ -127,66 +119,34 @@ static void add_undo(const struct wanted *wanted, struct buf *out)
 
 /* ------------------------------------------------------------------ the new file */
 
-/* A change of the file that has been checked. */
-struct draft {
+/* What the writer keeps: what was asked for, and its text, which wanted.why is in. */
+struct request {
     struct wanted wanted;
-    char path[PATH_MAX]; /* of the file itself, not of a link to it */
-    struct buf before;   /* texts of the file */
-    struct buf after;
+    char text[];
 };
 
-static void draft_release(struct draft *draft)
+static int edit_file(struct config_write *w, const struct wanted *wanted, struct err *err)
 {
-    buf_release(&draft->before);
-    buf_release(&draft->after);
-}
-#define AUTO_DRAFT __attribute__((cleanup(draft_release)))
-#define DRAFT_INIT                                                             \
-    {                                                                          \
-        .before = BUF_INIT(YAML_MAX_BYTES), .after = BUF_INIT(YAML_MAX_BYTES), \
-    }
-
-/* The folder must be writable: the file is replaced as a whole. */
-static int find_file(const struct reload *reload, struct draft *draft, struct err *err)
-{
-    const char *path = config_path(reload->config);
-    char folder[PATH_MAX];
-    if (path[0] == '\0') {
-        return err_set(err, ERR_CONFIG_NO_SOURCE,
-                       "there is no configuration file that could keep it: nightdesk runs with "
-                       "the defaults");
-    }
-    if (realpath(path, draft->path) == NULL) {
-        return err_set(err, ERR_FILE_MISSING, "%s", path);
-    }
-    (void)str_copy(str_c(draft->path), folder, sizeof(folder));
-    strrchr(folder, '/')[folder[0] == '/' && strrchr(folder, '/') == folder ? 1 : 0] = '\0';
-    int rc = file_check_writable(draft->path, err);
-    return rc < 0 ? rc : file_check_folder(folder, err);
-}
-
-static int edit_file(struct draft *draft, struct err *err)
-{
-    int rc = file_read_settled(draft->path, &draft->before, err);
-    buf_add_str(&draft->after, buf_str(&draft->before));
-    for (int i = 0; rc == 0 && i < draft->wanted.count; i++) {
+    int rc = config_write_open(w, err);
+    buf_add_str(&w->after, buf_str(&w->before));
+    for (int i = 0; rc == 0 && i < wanted->count; i++) {
         AUTO_BUF struct buf edited = BUF_INIT(YAML_MAX_BYTES);
-        if (draft->wanted.items[i].effect == CONFIG_LIMIT_SAME) {
+        if (wanted->items[i].effect == CONFIG_LIMIT_SAME) {
             continue;
         }
-        rc = config_limit_edit(buf_str(&draft->after), draft->path, &draft->wanted.items[i],
-                               &edited, err);
-        buf_clear(&draft->after);
-        buf_add_str(&draft->after, buf_str(&edited));
+        rc = config_limit_edit(buf_str(&w->after), w->path, &wanted->items[i], &edited, err);
+        buf_clear(&w->after);
+        buf_add_str(&w->after, buf_str(&edited));
     }
     return rc;
 }
 
 /* With the new file, nothing else may change: what somebody has edited and not applied is applied
  * by /reload, which shows it. */
-static int check_others(const struct wanted *wanted, const struct config_diff *diff,
+static int check_others(const struct config_write *w, const struct config_diff *diff,
                         struct err *err)
 {
+    const struct wanted *wanted = &((const struct request *)w->data)->wanted;
     for (int i = 0; i < diff->count; i++) {
         bool asked = !diff->items[i].live; /* waits for the next start, as before */
         for (int k = 0; k < wanted->count; k++) {
@@ -201,24 +161,30 @@ static int check_others(const struct wanted *wanted, const struct config_diff *d
 }
 
 /* Reads what was asked for and checks all of it: the file that it makes is one that can be used. */
-static int make_draft(const struct reload *reload, const char *text, struct draft *draft,
+static int make_write(const struct action_call *call, const char *text, struct config_write **ret,
                       struct err *err)
 {
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
-    struct config *config = NULL;
-    int rc = read_wanted(reload->config, text, &draft->wanted, err);
-    if (rc < 0 || draft->wanted.changes == 0) {
+    struct reload *reload = action_userdata(call);
+    AUTO_RELOAD_FRESH struct reload_fresh fresh = RELOAD_FRESH_INIT;
+    struct config_write *w = *ret = config_write_new(reload, action_who(call));
+    struct request *request = calloc(1, sizeof(*request) + strlen(text) + 1);
+    ASSERT(request != NULL);
+    memcpy(request->text, text, strlen(text) + 1);
+    w->data = request;
+    w->check = check_others;
+    int rc = read_wanted(reload->config, request->text, &request->wanted, err);
+    if (rc < 0 || request->wanted.changes == 0) {
         return rc;
     }
-    if ((rc = find_file(reload, draft, err)) < 0 || (rc = edit_file(draft, err)) < 0) {
-        return rc;
-    }
-    const struct str after = buf_str(&draft->after);
-    if ((rc = reload_read(reload, &after, &config, err)) < 0 ||
-        (rc = reload_compare(reload, config, &fresh, err)) < 0) {
-        return rc;
-    }
-    return check_others(&draft->wanted, fresh.diff, err);
+    const char *why = request->wanted.why;
+    str_cut(str_c(why[0] != '\0' ? why : "update_targets"), w->why, sizeof(w->why));
+    rc = edit_file(w, &request->wanted, err);
+    return rc < 0 ? rc : config_write_check(w, &fresh, err);
+}
+
+static const struct wanted *wanted_of(const struct config_write *w)
+{
+    return &((const struct request *)w->data)->wanted;
 }
 
 /* ------------------------------------------------------------------ showing it */
@@ -251,34 +217,39 @@ static void show_wanted(const struct reload *reload, const struct wanted *wanted
     }
 }
 
-static int preview_set(struct action_call *call, struct err *err)
+int targets_preview(struct action_call *call, const char *text, struct err *err)
 {
     struct reload *reload = action_userdata(call);
     struct reply *reply = action_reply(call);
-    AUTO_DRAFT struct draft draft = DRAFT_INIT;
-    int rc = make_draft(reload, action_text(call, "changes"), &draft, err);
+    struct config_write *made = NULL;
+    int rc = make_write(call, text, &made, err);
+    AUTO_CONFIG_WRITE struct config_write *w = made;
+    const struct wanted *wanted = wanted_of(w);
     if (rc < 0) {
         return rc;
     }
-    show_wanted(reload, &draft.wanted, reply);
-    if (draft.wanted.changes == 0) {
+    show_wanted(reload, wanted, reply);
+    if (wanted->changes == 0) {
         reply_line(reply, "Nothing would change.");
     } else {
         reply_line(reply, "It is written into %s, and counts from the next step of the engine on.",
-                   draft.path);
+                   w->path);
     }
-    for (int i = 0; i < draft.wanted.count; i++) {
-        action_depends(call, draft.wanted.items[i].path, "%s", draft.wanted.items[i].before);
+    for (int i = 0; i < wanted->count; i++) {
+        action_depends(call, wanted->items[i].path, "%s", wanted->items[i].before);
     }
     return 0;
 }
 
-static bool loosens(const struct action_call *call)
+static int preview_set(struct action_call *call, struct err *err)
 {
-    const struct reload *reload = action_userdata(call);
-    const char *text = action_text(call, "changes");
+    return targets_preview(call, action_text(call, "changes"), err);
+}
+
+bool targets_loosen(const struct reload *reload, const char *text)
+{
     struct wanted wanted;
-    if (text == NULL || read_wanted(reload->config, text, &wanted, NULL) < 0) {
+    if (read_wanted(reload->config, text, &wanted, NULL) < 0) {
         return false; /* it is refused anyway */
     }
     for (int i = 0; i < wanted.count; i++) {
@@ -289,79 +260,25 @@ static bool loosens(const struct action_call *call)
     return false;
 }
 
+static bool loosens(const struct action_call *call)
+{
+    const char *text = action_text(call, "changes");
+    return text != NULL && targets_loosen(action_userdata(call), text);
+}
+
 /* ------------------------------------------------------------------ doing it */
 
-/* Of a file: it is not written yet; it is; it must not be, or be as before again. */
-enum turn { TURN_OPEN, TURN_WRITTEN, TURN_CANCELLED };
-
-/* The file is written on a helper: the disk may be slow. */
-struct write_job {
-    struct reload *reload;
-    struct pool_job *started;
-    atomic_int turn; /* enum turn */
-    struct draft draft;
-    char *text; /* what was asked for; draft.wanted.why is in it */
-    int rc;
-    struct err err;
-};
-
-static void job_drop(void *data)
-{
-    struct write_job *job = data;
-    draft_release(&job->draft);
-    free(job->text);
-    free(job);
-}
-
-static int replace_file(const char *path, struct str expected, struct str text, struct err *err)
-{
-    AUTO_BUF struct buf now = BUF_INIT(YAML_MAX_BYTES);
-    struct stat st;
-    int rc = file_read_settled(path, &now, err);
-    if (rc < 0) {
-        return rc;
-    }
-    if (!str_equal(buf_str(&now), expected)) {
-        return err_set(err, ERR_CONFIG_CHANGED, "%.200s was edited meanwhile", path);
-    }
-    if (stat(path, &st) < 0) {
-        return err_set(err, ERR_FILE_MISSING, "%.200s", path);
-    }
-    const struct file_owner owner = {st.st_uid, st.st_gid, st.st_mode & 07777};
-    return file_write_owned(path, text, &owner, err);
-}
-
-static int put_back(const struct write_job *job)
-{
-    struct err why = {0};
-    int rc = replace_file(job->draft.path, buf_str(&job->draft.after), buf_str(&job->draft.before),
-                          &why);
-    if (rc < 0) {
-        log_err(LOG_LEVEL_ERROR, &why, "could not take back a change of the configuration");
-    }
-    return rc;
-}
-
-static void work(void *data)
-{
-    struct write_job *job = data;
-    int turn = TURN_OPEN;
-    job->rc = replace_file(job->draft.path, buf_str(&job->draft.before), buf_str(&job->draft.after),
-                           &job->err);
-    if (job->rc == 0 && !atomic_compare_exchange_strong(&job->turn, &turn, TURN_WRITTEN)) {
-        (void)put_back(job); /* nobody is left to apply it */
-    }
-}
-
-static void show_applied(const struct reload *reload, const struct wanted *wanted, int64_t id,
-                         struct reply *reply)
+static void show_applied(const struct config_write *w, const struct config_diff *diff, int64_t id,
+                         struct action_call *call)
 {
     AUTO_BUF struct buf undo = BUF_INIT(2048);
+    struct reply *reply = action_reply(call);
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    (void)diff; /* the limits say more */
     buf_add_c(&undo, "/update_targets ");
-    add_undo(wanted, &undo);
+    add_undo(wanted_of(w), &undo);
     reply_title(reply, TONE_GOOD, "Limits changed (configuration %lld)", (long long)id);
-    show_wanted(reload, wanted, reply);
+    show_wanted(w->reload, wanted_of(w), reply);
     reply_para(reply, "To undo it: {}", cell_code(undo.data));
     if (undo.len <= BUTTON_MAX) {
         reply_button(reply, "Undo", undo.data, BUTTON_PLAIN);
@@ -371,122 +288,44 @@ static void show_applied(const struct reload *reload, const struct wanted *wante
     json_out_text(&data, "undo", undo.data);
 }
 
-/* The file is as wanted; stores the version and applies it. */
-static int apply_file(const struct write_job *job, struct action_call *call, int64_t *ret_id,
-                      struct err *err)
-{
-    struct reload *reload = job->reload;
-    const char *why = job->draft.wanted.why;
-    const struct reload_wish wish = {.who = action_who(call),
-                                     .why = why[0] != '\0' ? why : "update_targets"};
-    AUTO_RELOAD_FRESH struct reload_fresh fresh = {.config = NULL};
-    const struct str text = buf_str(&job->draft.after);
-    struct config *config = NULL;
-    int rc = reload_read(reload, &text, &config, err);
-    rc = rc < 0 ? rc : reload_compare(reload, config, &fresh, err);
-    rc = rc < 0 ? rc : check_others(&job->draft.wanted, fresh.diff, err);
-    return rc < 0 ? rc : reload_use(reload, &fresh, &wish, ret_id, err);
-}
-
-/* Waits for the disk, since what failed was ops.db, which is on it: rare, and better than a file
- * that the next start would take. */
-static void take_back(const struct write_job *job, struct err *err)
-{
-    if (put_back(job) < 0) {
-        struct err first = *err;
-        (void)err_set(err, ERR_CONFIG_UNAPPLIED,
-                      "the file has the new value, which the next start or /reload applies; it is "
-                      "not in effect: %.200s",
-                      first.context);
-    }
-}
-
-static void on_written(void *data, void *userdata)
-{
-    struct write_job *job = data;
-    struct action_call *call = userdata;
-    struct reload *reload = job->reload;
-    struct err err = job->err;
-    int64_t id = 0;
-    int rc = job->rc;
-    action_set_state(call, NULL);
-    if (rc == 0) {
-        reload->o.busy(true, reload->o.userdata);
-        if ((rc = apply_file(job, call, &id, &err)) < 0) {
-            take_back(job, &err);
-        }
-        reload->o.busy(false, reload->o.userdata);
-    }
-    if (rc == 0) {
-        show_applied(reload, &job->draft.wanted, id, action_reply(call));
-    }
-    action_finish(call, rc < 0 ? &err : NULL);
-}
-
-static int start(struct reload *reload, struct write_job *job, struct action_call *call,
-                 struct err *err)
-{
-    job->started = pool_start(
-        reload->o.helpers,
-        &(struct pool_work){
-            .data = job, .work = work, .done = on_written, .drop = job_drop, .userdata = call},
-        err);
-    if (job->started == NULL) {
-        job_drop(job);
-        return -ERR_POOL_BUSY;
-    }
-    action_set_state(call, job);
-    return ACTION_PENDING;
-}
-
-static int run_set(struct action_call *call, struct err *err)
+int targets_run(struct action_call *call, const char *text, struct err *err)
 {
     struct reload *reload = action_userdata(call);
-    struct write_job *job = calloc(1, sizeof(*job));
-    ASSERT(job != NULL);
-    *job = (struct write_job){
-        .reload = reload, .draft = DRAFT_INIT, .text = strdup(action_text(call, "changes"))};
-    ASSERT(job->text != NULL);
-    int rc = make_draft(reload, job->text, &job->draft, err);
-    bool nothing = rc == 0 && job->draft.wanted.changes == 0;
+    struct config_write *w = NULL;
+    int rc = make_write(call, text, &w, err);
+    bool nothing = rc == 0 && wanted_of(w)->changes == 0;
+    w->show = show_applied;
     if (nothing) {
         reply_title(action_reply(call), TONE_PLAIN, "The limits are unchanged");
-        show_wanted(reload, &job->draft.wanted, action_reply(call));
+        show_wanted(reload, wanted_of(w), action_reply(call));
     }
     if (rc == 0 && !nothing) {
         AUTO_BUF struct buf undo = BUF_INIT(2048);
         char note[NOTE_MAX + 1];
-        add_undo(&job->draft.wanted, &undo);
+        add_undo(wanted_of(w), &undo);
         str_cut(buf_str(&undo), note, sizeof(note));
         rc = action_remember(call, note, err); /* also proves that ops.db can be written */
     }
     if (rc < 0 || nothing) {
-        job_drop(job);
+        config_write_free(w);
         return rc < 0 ? rc : ACTION_DONE;
     }
-    return start(reload, job, call, err);
+    return config_write_start(w, call, err);
 }
 
-/* Cancelled, or too slow: the file is put back, so that no later start or /reload applies it. The
- * helper does that if it still writes. */
-static void cancel_set(struct action_call *call)
+static int run_set(struct action_call *call, struct err *err)
 {
-    struct write_job *job = action_state(call);
-    int turn = TURN_OPEN;
-    if (!atomic_compare_exchange_strong(&job->turn, &turn, TURN_CANCELLED)) {
-        (void)put_back(job);
-    }
-    pool_cancel(job->started);
+    return targets_run(call, action_text(call, "changes"), err);
 }
 
 /* The start after the crash has read the file, which has the old values or the new ones. It has
  * stored the new ones in its own name: the history gets the person as well. */
-static int recover_set(struct action_call *call, bool *ret_happened, struct err *err)
+int targets_recover(struct action_call *call, const char *text, bool *ret_happened, struct err *err)
 {
     struct reload *reload = action_userdata(call);
     struct wanted wanted, undo;
     const char *note = action_remembered(call);
-    int rc = read_wanted(reload->config, action_text(call, "changes"), &wanted, err);
+    int rc = read_wanted(reload->config, text, &wanted, err);
     *ret_happened = rc == 0 && wanted.changes == 0;
     if (rc < 0 || !*ret_happened) {
         return rc;
@@ -509,6 +348,11 @@ static int recover_set(struct action_call *call, bool *ret_happened, struct err 
     return reload_store(reload, &changes, &wish, &id, err);
 }
 
+static int recover_set(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    return targets_recover(call, action_text(call, "changes"), ret_happened, err);
+}
+
 static const struct action actions[] = {
     {.name = "risk.set",
      .summary = "Change limits of risk in the configuration and apply them",
@@ -520,7 +364,7 @@ static const struct action actions[] = {
                               .required = true,
                               .help = "such as risk.max_drawdown 12 % because it is thin"}),
      .run = run_set,
-     .cancel = cancel_set,
+     .cancel = config_write_cancel,
      .recover = recover_set,
      .needs_factor = loosens,
      .preview = preview_set},

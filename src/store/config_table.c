@@ -15,7 +15,8 @@ void config_version_release(struct config_version *version)
     if (version != NULL) {
         free(version->changes);
         free(version->text);
-        version->changes = version->text = NULL;
+        free(version->file);
+        version->changes = version->text = version->file = NULL;
     }
 }
 
@@ -31,17 +32,19 @@ int config_table_add(struct ops_store *store, const struct config_version *v, in
                      struct err *err)
 {
     char hash[SECRET_HASH_HEX_SIZE];
-    ASSERT(v->changes != NULL && v->text != NULL);
-    if (strlen(v->text) > CONFIG_VERSION_TEXT_MAX || strlen(v->changes) > CONFIG_VERSION_TEXT_MAX) {
+    ASSERT(v->changes != NULL && v->text != NULL && v->file != NULL);
+    if (strlen(v->text) > CONFIG_VERSION_TEXT_MAX || strlen(v->changes) > CONFIG_VERSION_TEXT_MAX ||
+        strlen(v->file) > CONFIG_VERSION_FILE_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "configuration of %zu bytes", strlen(v->text));
     }
     secret_hash(NULL, str_c(v->text), hash);
     int rc = db_run(store->db,
-                    "INSERT INTO config_versions(at_us, user, channel, why, hash, changes, text)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO config_versions(at_us, user, channel, why, hash, changes, text,"
+                    " file) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     DB_VALUES(DB_I64(v->at_us), DB_TEXT_C(v->user), DB_TEXT_C(v->channel),
                               DB_TEXT_C(v->why), DB_TEXT_C(hash), DB_TEXT_C(v->changes),
-                              DB_TEXT_C(v->text)),
+                              DB_TEXT_C(v->text),
+                              DB_TEXT_C(v->file)),
                     err);
     if (rc < 0) {
         return rc;
@@ -62,6 +65,7 @@ static int read_version(struct row *row, bool text, struct config_version *ret, 
     ret->changes = row_heap(row);
     if (text) {
         ret->text = row_heap(row);
+        ret->file = row_heap(row);
     }
     return row_check(row, "config_versions", ret->id, err);
 }
@@ -80,14 +84,14 @@ static int read_one(struct ops_store *store, const char *sql, int64_t id,
 int config_table_get(struct ops_store *store, int64_t id, struct config_version *ret,
                      struct err *err)
 {
-    return read_one(store, "SELECT " COLUMNS ", text FROM config_versions WHERE id = ?", id, ret,
+    return read_one(store, "SELECT " COLUMNS ", text, file FROM config_versions WHERE id = ?", id, ret,
                     err);
 }
 
 int config_table_last(struct ops_store *store, struct config_version *ret, struct err *err)
 {
     return read_one(store,
-                    "SELECT " COLUMNS ", text FROM config_versions WHERE id >= ?"
+                    "SELECT " COLUMNS ", text, file FROM config_versions WHERE id >= ?"
                     " ORDER BY id DESC LIMIT 1",
                     0, ret, err);
 }

@@ -332,6 +332,10 @@ static const char schema_proposals[] =
     " run_id INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(question_id, idx)) WITHOUT ROWID;"
     "CREATE INDEX question_proposals_line ON question_proposals(line);";
 
+/* The text of the configuration file, without secrets. */
+static const char schema_config_files[] = "ALTER TABLE config_versions ADD COLUMN file TEXT"
+                                          " NOT NULL DEFAULT '';";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -360,6 +364,7 @@ static const struct db_migration migrations[] = {
     {"questions to the assistant", schema_questions},
     {"ratings of answers", schema_ratings},
     {"proposals of the assistant", schema_proposals},
+    {"files of the configuration", schema_config_files},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
