@@ -104,7 +104,8 @@ const struct manifest *line_command(struct line *line, const struct manifest_lis
         for (char *c = name; *c != '\0'; c++) {
             *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
         }
-        if (len < (int)sizeof(name) && manifest_find(list, name) != NULL) {
+        const struct manifest *m = len < (int)sizeof(name) ? manifest_find(list, name) : NULL;
+        if (m != NULL && strcmp(m->name, name) == 0) {
             join_first(line);
         }
     }

@@ -31,8 +31,8 @@ struct line {
 struct manifest;
 struct manifest_list;
 
-/* The command that the line names, with its first word or, if there is one, with its first two,
- * which then become one word; NULL: none. */
+/* The command that the line names: with its first two words, which then become one, if they are the
+ * name of a command (not another name for one); else with its first. NULL: none. */
 const struct manifest *line_command(struct line *line, const struct manifest_list *list);
 
 /* Errors: COMMAND_EMPTY, COMMAND_TOO_LONG, COMMAND_QUOTES, BAD_UTF8. */

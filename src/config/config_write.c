@@ -393,7 +393,11 @@ void config_write_markdown(struct buf *out)
         "one that is just being written.\n\n"
         "Every configuration that took effect is kept in ops.db with time, person and reason, "
         "secrets as `***`: the newest 100.\n"
-        "`/config_history` lists them. systemd copies a `LoadCredential=` file when it starts "
+        "`/config_history` lists them, `/config_diff 3` compares one with what runs,\n"
+        "`/config_rollback 3` restores its file, comments and all; secrets stay those of now.\n"
+        "`/config_set alerts.storm 20` changes one option in the file, whose comments stay "
+        "([operations](operations.md)).\n"
+        "systemd copies a `LoadCredential=` file when it starts "
         "the service, so a new one needs a\n"
         "restart.\n");
     for (size_t g = 0; g < option_group_count; g++) {

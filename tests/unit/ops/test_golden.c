@@ -618,6 +618,41 @@ static void configurations_match_the_golden_files(void **state)
     check_prompt(s, "/reload quieter", "reload");
 }
 
+/* A prompt with the code and the folder of the test in it. */
+static void check_file_prompt(struct scene *s, const char *line, const char *name)
+{
+    send(s, line);
+    const char *const varies[] = {runner_rig_code(&s->rig), s->rig.folder, NULL};
+    golden_check_reply(name, s->full, varies);
+}
+
+static void changes_of_the_configuration_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    char hash[65], line[128];
+    struct err err = {0};
+    check(s, "/config charts.theme", "config_get");
+    check(s, "/config charts", "config_group");
+    check_file_prompt(s, "/config set charts.theme dark because it is night", "config_set");
+    confirm(s);
+    for (int i = 0; i < 2000 && strstr(s->full, "applied") == NULL; i++) { /* a helper works */
+        (void)usleep(5000);
+        loop_advance(s->rig.loop, 0);
+    }
+    golden_check_reply("config_set_done", s->full, NULL);
+    check(s, "/config diff 1", "config_diff");
+    check_file_prompt(s, "/config rollback 1", "config_rollback");
+    assert_int_equal(reload_offer(s->reload, STR_LIT("risk: {max_positions: 2}\n"), hash, &err), 0);
+    (void)snprintf(line, sizeof(line), "/config_validate %s", hash);
+    check(s, line, "config_validate");
+    (void)snprintf(line, sizeof(line), "/config_apply %s why=quieter", hash);
+    check_file_prompt(s, line, "config_apply");
+    assert_int_equal(
+        reload_offer(s->reload, STR_LIT("risk: {max_positions: x, stop: 99%}\n"), hash, &err), 0);
+    (void)snprintf(line, sizeof(line), "/config_validate %s", hash);
+    check(s, line, "config_invalid");
+}
+
 static void targets_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -733,5 +768,6 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(measures_match_the_golden_files),
            SCENE_TEST(recommendations_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),
+           SCENE_TEST(changes_of_the_configuration_match_the_golden_files),
            SCENE_TEST(targets_match_the_golden_files), SCENE_TEST(rotations_match_the_golden_files),
            SCENE_TEST(backups_match_the_golden_files))

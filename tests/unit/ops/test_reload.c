@@ -190,7 +190,14 @@ static void without_a_difference_nothing_is_applied(void **state)
     assert_int_equal(rig->applied, 0);
     assert_int_equal(rig->files, 2); /* the user's commands are still read */
     assert_ptr_equal(reload_config(rig->reload), before);
-    assert_int_equal(versions(rig), 0);
+    assert_int_equal(versions(rig), 1); /* the port waits for the next start; kept once */
+    reload_signal(rig->reload);
+    assert_int_equal(versions(rig), 1);
+    AUTO_CONFIG_VERSION struct config_version v = {0};
+    assert_int_equal(config_table_last(rig->store, &v, NULL), 0);
+    assert_string_equal(v.changes, "api.port: 8088 → 7 (at the next start)\n");
+    assert_string_equal(
+        v.file, "# a comment\nrisk: {max_positions: 3}\napi: {token: \"***\", port: 7}\n");
 }
 
 static void a_file_that_cannot_be_used_changes_nothing(void **state)
