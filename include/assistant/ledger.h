@@ -21,12 +21,14 @@
 #include "store/llm_call_table.h"
 
 struct json_object;
+struct telemetry;
 
 struct ledger {
     struct ops_store *store; /* NULL: nothing is recorded and there is no limit. Borrowed */
     const struct clock *clock;
-    struct dec daily_budget; /* US dollars; 0: no limit */
-    bool read_only;          /* the limit holds, but nothing is recorded */
+    struct dec daily_budget;     /* US dollars; 0: no limit */
+    bool read_only;              /* the limit holds, but nothing is recorded */
+    struct telemetry *telemetry; /* counts the requests; NULL: they are not counted. Borrowed */
 };
 
 /* ERR_CLAUDE_BUDGET if today's spend reached the budget; another error if it cannot be read. */

@@ -40,6 +40,7 @@ struct reply;
 struct runner;
 struct runner_stream;
 struct telegram;
+struct telemetry;
 
 struct telegram_options {
     struct loop *loop;    /* a real one, not the fake clock's */
@@ -51,7 +52,8 @@ struct telegram_options {
     struct runner *runner;
     const struct manifest_list *manifests; /* for the menus of commands */
     struct alerts *alerts;
-    const char *attachments; /* the folder of attachment.h */
+    const char *attachments;     /* the folder of attachment.h */
+    struct telemetry *telemetry; /* NULL: nothing is measured */
     /* For tests; 0 means the default given here. */
     int64_t backoff_first_us; /* 1 s, doubled at each failure */
     int64_t backoff_max_us;   /* 60 s */

@@ -54,6 +54,7 @@ struct loop;
 struct ops_store;
 struct invocation;
 struct runner;
+struct telemetry;
 
 struct runner_unstored {
     enum channel channel;
@@ -124,7 +125,8 @@ struct runner_options {
     int (*scheduled)(const struct manifest *m, const struct reply *result,
                      const struct err *failure, void *userdata, struct err *err);
     void *scheduled_userdata;
-    bool has_console; /* it shows when an owner was paired */
+    struct telemetry *telemetry; /* NULL: nothing is measured */
+    bool has_console;            /* it shows when an owner was paired */
     /* The people who have a role have changed; may be NULL. */
     void (*people_changed)(void *userdata);
     void *people_userdata;

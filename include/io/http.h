@@ -21,9 +21,11 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/str.h"
 #include "io/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,8 +60,9 @@ struct http_request {
     /* Called from the loop, before the callback, with the whole body so far each time some of it
      * has arrived; it may cancel the call. NULL: only the callback gets the body. */
     void (*on_body)(struct str body, int status, void *userdata);
-    int body_fd; /* > 0: the body is written to this file, and is empty in the
-                    response; the caller closes it, after the call */
+    bool unmeasured; /* its time says nothing: the server waits on purpose, or works for minutes */
+    int body_fd;     /* > 0: the body is written to this file, and is empty in the
+                        response; the caller closes it, after the call */
 };
 
 /* Tells the caller whether it may repeat the request. */
@@ -91,6 +94,15 @@ typedef void (*http_fn)(const struct http_response *response, void *userdata);
 
 struct http *http_new(struct loop *loop, struct err *err);
 void http_free(struct http *http); /* cancels all calls */
+
+/* How long calls take, and how many end without a whole response. Written by the loop's thread; any
+ * may read it. */
+struct http_meter {
+    struct histogram took;
+    _Atomic uint64_t failed;
+};
+/* From now on; the meter outlives the client. */
+void http_measure(struct http *http, struct http_meter *meter);
 
 /* NULL if the request is malformed (ERR_HTTP_URL). The handle is valid until the callback
  * starts. */

@@ -110,6 +110,11 @@ void loop_on_spin(struct loop *loop, loop_spin_fn fn, void *userdata);
 typedef void (*loop_absence_fn)(int64_t away_us, const char *source, void *userdata);
 void loop_on_absence(struct loop *loop, loop_absence_fn fn, void *userdata);
 
+/* Adds each absence to a histogram, which outlives the loop: without the subtraction, since a
+ * person who waits does not care whose fault it is. */
+struct histogram;
+void loop_measure(struct loop *loop, struct histogram *absences);
+
 struct loop_stats {
     uint64_t iterations;        /* wake-ups since loop_new */
     uint64_t dispatched;        /* callbacks run */

@@ -30,6 +30,7 @@
 #include "model/request.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
+#include "model/telemetry.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -76,6 +77,7 @@ struct shared {
 
     _Atomic int telegram;              /* enum chat_state; ops writes, api reads */
     _Atomic int64_t telegram_since_us; /* start of the silent or refused state (wall); 0: neither */
+    _Atomic int64_t check_interval_us; /* of the services; ops writes, api reads */
     _Atomic bool stop;                 /* main sets it to end both threads */
     _Atomic int64_t engine_beat_mono_us; /* engine writes in each iteration */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes in each iteration */
@@ -85,6 +87,8 @@ struct shared {
     _Atomic int64_t ops_away_us;
     _Atomic(const char *) ops_away_source;
     _Atomic uint64_t ops_absences;
+
+    struct telemetry telemetry; /* durations and counts; as its header says */
 };
 
 /* symbols: the most that a snapshot will have; at most SYMBOLS_LIMIT. Aborts on failure: start-up

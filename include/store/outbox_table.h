@@ -166,6 +166,13 @@ struct outbox_undelivered {
 int outbox_table_undelivered(struct ops_store *store, int64_t since_us, int64_t late_us,
                              struct outbox_undelivered *ret, struct err *err);
 
+/* Everything that is not delivered yet, edits included. */
+struct outbox_waiting {
+    int64_t count;
+    int64_t oldest_us; /* when the oldest was added (wall); 0: none waits */
+};
+int outbox_table_waiting(struct ops_store *store, struct outbox_waiting *ret, struct err *err);
+
 /* The oldest message (not an edit and the like) that waits for each chat, among those that are due
  * or have been tried; one row a chat. Returns their number, at most max. */
 struct outbox_head {

@@ -39,6 +39,10 @@ int sample_table_add_all(struct ops_store *store, const struct service_sample *s
 /* Newest first; returns the number or a negative error id. */
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err);
+/* The newest sample of each service that has one at or after since_us, by name; returns the number.
+ */
+int sample_table_newest(struct ops_store *store, int64_t since_us, struct service_sample *ret,
+                        size_t max, struct err *err);
 /* Calls fn with the time of each failed check of any service, oldest first. */
 typedef void (*sample_failed_fn)(int64_t at_us, void *userdata);
 int sample_table_failures(struct ops_store *store, int64_t since_us, sample_failed_fn fn,

@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api_internal.h"
+#include "api_metrics.h"
 #include "base/check.h"
 #include "config/config.h"
 
@@ -44,6 +45,7 @@ static void listener_release(struct listener *listener)
     ring_free(listener->jobs);
     /* The server has stopped. */
     web_content_free(listener->state);
+    api_metrics_release(listener);
     api_read_release(listener);
     mailbox_free(listener->readers);
 }

@@ -55,6 +55,7 @@ struct api_state_key {
 };
 
 struct json_out;
+struct api_metrics;
 
 struct listener {
     struct api *api;
@@ -68,7 +69,8 @@ struct listener {
     atomic_int watching;  /* the same, of those that wait for events */
     /* The last answer about the state, which is given again until something in it changes. */
     struct api_state_key state_key;
-    struct web_content *state; /* NULL: none yet */
+    struct web_content *state;   /* NULL: none yet */
+    struct api_metrics *metrics; /* NULL: nobody has asked yet */
     /* Read-only connections, opened by the first request that needs one. */
     struct trading_store *trading;
     struct ops_store *ops;
@@ -141,6 +143,7 @@ void api_problem_write(struct json_out *out, const struct err *err);
 
 /* Listener's thread: the handlers of the table of routes. */
 struct api_call;
+void api_metrics_handle(struct api_call *call);
 void api_state_handle(struct api_call *call);
 void api_health_handle(struct api_call *call);
 void api_positions_handle(struct api_call *call);
@@ -201,6 +204,10 @@ void api_state_json(struct listener *listener, struct buf *out);
 /* Listener's thread: the members age_ms and stale, which every answer with figures has. */
 void api_state_age(struct json_out *out, const struct snapshot *snapshot,
                    const struct shared *shared);
+/* Listener's thread: opens a database on first use, and again after its file was restored
+ * (model/shared.h). */
+int api_read_trading(struct listener *listener, struct err *err);
+int api_read_ops(struct listener *listener, struct err *err);
 /* After the listener's thread has ended. */
 void api_read_release(struct listener *listener);
 /* Listener's thread. Returns true if both threads are alive and the engine has published. If

@@ -32,8 +32,7 @@ typedef int (*read_fn)(const struct reading *r, struct err *err);
 
 /* ---------------------------------------------------------------- connections */
 
-/* Opens a database on first use, and again after its file was restored (model/shared.h). */
-static int need_trading(struct listener *l, struct err *err)
+int api_read_trading(struct listener *l, struct err *err)
 {
     uint64_t file = atomic_load(&l->api->shared->trading_file);
     if (l->trading != NULL && l->trading_file != file) {
@@ -46,7 +45,7 @@ static int need_trading(struct listener *l, struct err *err)
                : trading_store_open(l->api->state_dir, TRADING_STORE_READ, &l->trading, err);
 }
 
-static int need_ops(struct listener *l, struct err *err)
+int api_read_ops(struct listener *l, struct err *err)
 {
     uint64_t file = atomic_load(&l->api->shared->ops_file);
     if (l->ops != NULL && l->ops_file != file) {
@@ -82,7 +81,7 @@ static int read_positions(const struct reading *r, struct err *err)
 
 static int read_trades(const struct reading *r, struct err *err)
 {
-    int rc = need_trading(r->listener, err);
+    int rc = api_read_trading(r->listener, err);
     if (rc < 0) {
         return rc;
     }
@@ -100,7 +99,7 @@ static int read_trades(const struct reading *r, struct err *err)
 
 static int read_orders(const struct reading *r, struct err *err)
 {
-    int rc = need_trading(r->listener, err);
+    int rc = api_read_trading(r->listener, err);
     if (rc < 0) {
         return rc;
     }
@@ -117,7 +116,7 @@ static int read_orders(const struct reading *r, struct err *err)
 
 static int read_decisions(const struct reading *r, struct err *err)
 {
-    int rc = need_trading(r->listener, err);
+    int rc = api_read_trading(r->listener, err);
     if (rc < 0) {
         return rc;
     }
@@ -138,7 +137,7 @@ static int read_decisions(const struct reading *r, struct err *err)
 
 static int read_alerts(const struct reading *r, struct err *err)
 {
-    int rc = need_ops(r->listener, err);
+    int rc = api_read_ops(r->listener, err);
     if (rc < 0) {
         return rc;
     }
@@ -157,7 +156,7 @@ static int read_alerts(const struct reading *r, struct err *err)
 
 static int read_runs(const struct reading *r, struct err *err)
 {
-    int rc = need_ops(r->listener, err);
+    int rc = api_read_ops(r->listener, err);
     if (rc < 0) {
         return rc;
     }

@@ -268,6 +268,7 @@ static int send_attempt(struct call *call, struct err *err)
                                                            ? left_ms
                                                            : claude->timeout_ms,
                                          .on_body = call->on_text != NULL ? on_body : NULL,
+                                         .unmeasured = true, /* the ledger measures it */
                                          .max_body_bytes = CLAUDE_BODY_MAX_BYTES},
                   on_response, call, err);
     secret_wipe(key, sizeof(key));

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/json.h"
 #include "io/json_out.h"
+#include "model/telemetry.h"
 
 static int read_today(const struct ledger *ledger, struct llm_spend *ret, struct err *err)
 {
@@ -28,10 +29,25 @@ int ledger_check(const struct ledger *ledger, struct err *err)
     return err_set(err, ERR_CLAUDE_BUDGET, "%s of %s USD spent today", spent.data, budget.data);
 }
 
+static void count(struct telemetry *t, const struct llm_call_record *record)
+{
+    if (t == NULL) {
+        return;
+    }
+    histogram_add(&t->model, record->latency_us * 1000);
+    telemetry_count(&t->model_failed, record->error_code[0] != '\0');
+    telemetry_count(&t->model_input_tokens, (uint64_t)record->input_tokens);
+    telemetry_count(&t->model_output_tokens, (uint64_t)record->output_tokens);
+    if (dec_is_valid(record->cost_usd)) {
+        telemetry_count(&t->model_cost_e8, (uint64_t)record->cost_usd.e8);
+    }
+}
+
 void ledger_add(const struct ledger *ledger, struct llm_call_record *record)
 {
     struct err err = {0};
     record->at_us = clock_wall_us(ledger->clock);
+    count(ledger->telemetry, record);
     if (ledger->store != NULL && !ledger->read_only &&
         llm_call_table_add(ledger->store, record, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "a request to the model is not in the ledger");

@@ -78,6 +78,20 @@ int64_t trace_set_run(int64_t run_id)
     return before;
 }
 
+static _Thread_local struct trace_work work_now;
+
+struct trace_work trace_work(void)
+{
+    return work_now;
+}
+
+struct trace_work trace_set_work(struct trace_work work)
+{
+    struct trace_work before = work_now;
+    work_now = work;
+    return before;
+}
+
 void log_set_level(enum log_level level)
 {
     atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);

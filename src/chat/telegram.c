@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "io/json_out.h"
+#include "model/telemetry.h"
 #include "store/outbox_table.h"
 #include "telegram_draft.h"
 #include "telegram_internal.h"
@@ -57,6 +58,9 @@ int telegram_new(const struct telegram_options *options, struct telegram **ret, 
     }
     int rc = telegram_api_new(options->loop, options->helpers, config->telegram_api_url,
                               config->telegram_bot_token, &t->api, err);
+    if (rc == 0 && options->telemetry != NULL) {
+        telegram_api_measure(t->api, &options->telemetry->telegram);
+    }
     if (rc == 0) {
         rc = telegram_send_new(t, err);
     }

@@ -16,10 +16,11 @@
 struct telegram_api {
     struct loop *loop;
     struct http *http;
-    struct http *old;     /* before a reconnect, until its calls have ended; NULL: none */
-    struct pool *helpers; /* NULL: everything is parsed on the loop */
-    struct buf base;      /* "https://api.telegram.org/bot<token>/" */
-    unsigned tokens;      /* how many it has had */
+    struct http_meter *meter; /* NULL: not measured */
+    struct http *old;         /* before a reconnect, until its calls have ended; NULL: none */
+    struct pool *helpers;     /* NULL: everything is parsed on the loop */
+    struct buf base;          /* "https://api.telegram.org/bot<token>/" */
+    unsigned tokens;          /* how many it has had */
     struct telegram_call *calls;
 };
 
@@ -77,6 +78,12 @@ int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, c
     return 0;
 }
 
+void telegram_api_measure(struct telegram_api *api, struct http_meter *meter)
+{
+    api->meter = meter;
+    http_measure(api->http, meter);
+}
+
 int telegram_api_reconnect(struct telegram_api *api, struct err *err)
 {
     if (api->old != NULL && http_pending(api->old) > 0) {
@@ -86,6 +93,7 @@ int telegram_api_reconnect(struct telegram_api *api, struct err *err)
     if (fresh == NULL) {
         return -err->id;
     }
+    http_measure(fresh, api->meter);
     http_free(api->old);
     api->old = api->http;
     api->http = fresh;
@@ -407,6 +415,7 @@ struct telegram_call *telegram_api_call(struct telegram_api *api,
                           .part_count = request->part_count,
                           .timeout_ms = request->timeout_ms,
                           .max_body_bytes = call->max_body_bytes,
+                          .unmeasured = request->held,
                       },
                       on_response, call, &call->err);
     }

@@ -56,6 +56,7 @@ struct telegram_request {
     size_t part_count;
     int64_t timeout_ms;
     size_t max_body_bytes; /* 0: 1 MiB */
+    bool held;             /* the server waits for something to happen before it answers */
 };
 
 /* helpers parse large answers; NULL: they are parsed on the loop. url: "https://api.telegram.org".
@@ -63,6 +64,8 @@ struct telegram_request {
 int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
                      struct telegram_api **ret, struct err *err);
 void telegram_api_free(struct telegram_api *api); /* cancels all calls */
+/* Measures all later calls; NULL: none. The meter outlives the API. */
+void telegram_api_measure(struct telegram_api *api, struct http_meter *meter);
 /* Later calls go with this token. A call under way keeps its own; if that is refused it counts as
  * TELEGRAM_NOT_SENT, to be repeated with the new one. */
 int telegram_api_set_token(struct telegram_api *api, const char *url, const char *token,

@@ -597,6 +597,7 @@ static void poll_now(void *userdata)
         t->api,
         &(struct telegram_request){.method = "getUpdates",
                                    .params = params,
+                                   .held = true,
                                    .timeout_ms = poll->timeout_s * 1000 + POLL_MARGIN_MS,
                                    .max_body_bytes = POLL_BODY_MAX},
         on_updates, poll);

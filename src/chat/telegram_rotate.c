@@ -98,11 +98,11 @@ static void try_poll(struct rotation *r)
     }
     json_out_i64(&out, "limit", 1);
     json_out_i64(&out, "timeout", 1);
-    (void)telegram_api_call(r->api,
-                            &(struct telegram_request){.method = "getUpdates",
-                                                       .params = params,
-                                                       .timeout_ms = CALL_TIMEOUT_MS},
-                            on_polled, r);
+    (void)telegram_api_call(
+        r->api,
+        &(struct telegram_request){
+            .method = "getUpdates", .params = params, .held = true, .timeout_ms = CALL_TIMEOUT_MS},
+        on_polled, r);
 }
 
 /* The number before the colon is the id of the bot. */

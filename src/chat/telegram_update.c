@@ -2,6 +2,7 @@
 
 #include "access/access.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "command/runner.h"
 #include "io/json_out.h"
 #include "store/live_table.h"
@@ -329,6 +330,7 @@ int telegram_update_accept(struct telegram *t, struct json_object *update,
 {
     struct access *access = t->options.access;
     const char *kind = "";
+    TRACE_WORK((struct trace_work){.update_mono_us = clock_mono_us(t->options.clock)});
     struct incoming in = {.content = update_content(update, &kind),
                           .update_id = json_i64(update, "update_id", 0),
                           .moment = moment};

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bind.h"
 #include "config/config.h"
+#include "model/telemetry.h"
 #include "run_reply.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -34,6 +35,7 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     run->args = bind_new(m);
     run->started_mono_us = clock_mono_us(runner->o.clock);
     run->asked_wall_us = clock_wall_us(runner->o.clock);
+    run->work = trace_work();
     run->steps = calloc((size_t)run_step_total(run), sizeof(*run->steps));
     ASSERT(run->steps != NULL);
     for (int i = 0; i < run_step_total(run); i++) {
@@ -213,6 +215,7 @@ static void on_progress_timer(void *userdata)
 {
     struct run *run = userdata;
     struct ops_store *store = run->runner->o.store;
+    TRACE_WORK(run->work);
     AUTO_REPLY struct reply *reply = run_reply_progress(run);
     struct err err = {0};
     if (show_stream(run, reply)) {
@@ -437,6 +440,17 @@ static void note(const struct run *run, bool begins)
     runner->o.noted(&note, runner->o.noted_userdata);
 }
 
+static void measure(const struct run *run)
+{
+    struct telemetry *t = run->runner->o.telemetry;
+    struct err space = {0};
+    if (t != NULL) {
+        int64_t took_us = clock_mono_us(run->runner->o.clock) - run->started_mono_us;
+        histogram_add(&t->command, took_us * 1000);
+        telemetry_count(run_error(run, &space) == NULL ? &t->runs_done : &t->runs_failed, 1);
+    }
+}
+
 /* Reports the result to the waiting client, to `ended` and to `noted`, and frees the run. */
 static void leave(struct run *run)
 {
@@ -444,6 +458,7 @@ static void leave(struct run *run)
     struct err space = {0};
     unlink_run(run);
     note(run, false);
+    measure(run);
     if (run->on_reply != NULL) {
         run->on_reply(run->result, run_error(run, &space), run->userdata);
     }
@@ -465,6 +480,7 @@ static int store_changes(struct run *run, struct err *err)
     struct ops_store *store = run->runner->o.store;
     int64_t id = run->id;
     int64_t outbox_id = run->outbox_id;
+    TRACE_WORK(run->work);
     int rc = ops_store_begin(store, err);
     if (rc < 0) {
         return rc;

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/trace.h"
 #include "command/runner.h"
 #include "line.h"
 #include "lock.h"
@@ -115,6 +116,7 @@ struct run {
     struct stale_age age;          /* of the message that asked for it, if that was too old */
     char choice[96];               /* how its prompt was answered: "✓ Confirmed"; "": no prompt */
     char changed[600];             /* lines of what is not as its prompt showed it; "": nothing */
+    struct trace_work work;        /* what began it */
     int64_t started_mono_us;
 
     struct step *steps;    /* owned; run_step_total of them */

@@ -1,5 +1,6 @@
 #include "approval.h"
 #include "command/reply_json.h"
+#include "model/telemetry.h"
 #include "run.h"
 #include "run_reply.h"
 #include "runner_internal.h"
@@ -93,6 +94,9 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     int rc = outbox_table_add(runner->o.store, &message, clock_wall_us(runner->o.clock), &id, err);
     if (rc == 0 && *outbox_id == 0) {
         *outbox_id = id;
+    }
+    if (rc == 0 && who->channel == CHANNEL_TELEGRAM) {
+        telemetry_reply_queued(runner->o.telemetry, id);
     }
     return rc < 0 ? rc : post_files(runner, &message, reply, err);
 }

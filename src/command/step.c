@@ -277,6 +277,7 @@ bool step_settle(struct step *s)
         return false;
     }
     TRACE_RUN(s->run->id);
+    TRACE_WORK(s->run->work);
     struct err err = s->call_err;
     settle(s, err.id == ERR_NONE ? NULL : &err);
     return true;
@@ -445,6 +446,7 @@ static int accept_result(struct step *s, int rc, struct err *err)
 void step_call(struct step *s)
 {
     TRACE_RUN(s->run->id);
+    TRACE_WORK(s->run->work);
     struct err err = {0};
     s->called = true;
     int rc = make_call(s, clock_wall_us(clock_of(s)), &err);
@@ -477,6 +479,7 @@ static void on_timer(void *userdata)
 {
     struct step *s = userdata;
     TRACE_RUN(s->run->id);
+    TRACE_WORK(s->run->work);
     switch (s->timer_kind) {
     case STEP_TIMER_LIMIT:
         if (s->finished) {
@@ -592,6 +595,7 @@ static int look_up(struct step *s, bool *ret_happened, struct err *err)
 void step_recover(struct step *s)
 {
     TRACE_RUN(s->run->id);
+    TRACE_WORK(s->run->work);
     struct err err = {0};
     bool happened = false;
     if (step_is_reading(s)) {

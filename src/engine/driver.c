@@ -205,6 +205,14 @@ static int show_venue(struct driver *d, struct err *err)
     return venue_bars(d->own_venue, shown, count, err);
 }
 
+/* Not the driver's clock: durations are only reported, no decision depends on them. */
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 /* Reads the minute that is due and shows it to the venue first. False: the venue can buffer no
  * more, so the minute waits. */
 static bool load_minute(struct driver *d)
@@ -222,6 +230,7 @@ static bool load_minute(struct driver *d)
         if (now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
             anchor(d, due_us);
         }
+        d->minute_read_ns = nanoseconds();
         d->minute_us = due_us - source_step_us(d->source);
         d->inputs.bar_count = source_next(d->source, d->inputs.bars);
         d->minute_pending = true;
@@ -235,14 +244,6 @@ static bool load_minute(struct driver *d)
         return false;
     }
     return true;
-}
-
-/* Not the driver's clock: the duration of a step is only reported, no decision depends on it. */
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 /* An entry that the disk delayed for long, or that the kill switch overtook, is not sent: the
@@ -291,6 +292,7 @@ static void ship(struct driver *d, bool written)
         const struct order *order = &out->orders[out->sends[i]];
         if (written ? !is_outdated(d, order) : d->reserved && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
+            venue_clock_sent(&d->venue_clock, order->client_id, nanoseconds());
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -323,6 +325,9 @@ static bool settle(struct driver *d)
     }
     d->uncommitted = false;
     ship(d, written);
+    if (d->outputs.decision_count > 0) {
+        histogram_add(&d->shared->telemetry.decision, nanoseconds() - d->minute_read_ns);
+    }
     return true;
 }
 
@@ -477,7 +482,9 @@ static bool step(struct driver *d)
     load_quotes(d);
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
-    percentile_push(&d->durations, nanoseconds() - before_ns);
+    int64_t took_ns = nanoseconds() - before_ns;
+    percentile_push(&d->durations, took_ns);
+    histogram_add(&d->shared->telemetry.step, took_ns);
     d->minute_pending = false;
     d->deferred = false;
     driver_record(d);
@@ -545,6 +552,8 @@ int64_t driver_round(struct driver *d)
     d->inputs.report_count = 0;
     while (d->inputs.report_count < ENGINE_REPORTS_MAX &&
            venue_poll(d->venue, &d->inputs.reports[d->inputs.report_count])) {
+        venue_clock_reported(&d->venue_clock, d->inputs.reports[d->inputs.report_count].client_id,
+                             nanoseconds(), &d->shared->telemetry.venue);
         d->inputs.report_count++;
     }
     if (!step(d)) {

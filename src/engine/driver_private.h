@@ -16,6 +16,7 @@
 #include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
+#include "venue_clock.h"
 
 struct driver {
     struct driver_options options;
@@ -92,6 +93,8 @@ struct driver {
     int64_t reminded_mono_us; /* of lasting faults that stop nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
+    int64_t minute_read_ns; /* monotonic: when inputs.bars were read */
+    struct venue_clock venue_clock;
     struct snapshot *snapshot; /* the newest one published, or being prepared */
 };
 

@@ -30,6 +30,7 @@ struct http_call {
     int fd;              /* > 0: where the body goes, instead of to memory */
     size_t written;      /* to it */
     int fd_error;        /* errno of a write that failed */
+    bool unmeasured;
     bool tls;
     bool certificate; /* the caller asks for its end */
     bool too_large;
@@ -242,6 +243,19 @@ static void report(struct transfer *t)
     call->on_body(buf_str(&call->body), (int)status, call->userdata);
 }
 
+static void measure(const struct http_call *call, const struct http_response *response)
+{
+    struct http_meter *meter = call->t.http->meter;
+    if (meter == NULL || call->unmeasured) {
+        return;
+    }
+    histogram_add(&meter->took, response->elapsed_us * 1000);
+    if (response->outcome != HTTP_OK) {
+        uint64_t failed = atomic_load_explicit(&meter->failed, memory_order_relaxed);
+        atomic_store_explicit(&meter->failed, failed + 1, memory_order_relaxed);
+    }
+}
+
 static void deliver(struct transfer *t)
 {
     struct http_call *call = (struct http_call *)t;
@@ -266,6 +280,7 @@ static void deliver(struct transfer *t)
     } else {
         classify(call, &response);
     }
+    measure(call, &response);
     /* The handle becomes invalid here; body and headers stay valid until the callback returns. */
     struct buf body = call->body;
     response.memory = &body;
@@ -278,6 +293,11 @@ static void deliver(struct transfer *t)
     fn(&response, userdata);
     buf_release(&body);
     buf_release(&header_text);
+}
+
+void http_measure(struct http *http, struct http_meter *meter)
+{
+    http->meter = meter;
 }
 
 void http_take_body(const struct http_response *response, struct buf *ret)
@@ -515,6 +535,7 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     call->on_body = request->on_body;
     call->userdata = userdata;
     call->fd = request->body_fd;
+    call->unmeasured = request->unmeasured;
     call->tls = strncasecmp(request->url, "https://", 8) == 0;
     (void)str_copy(buf_str(&redacted), call->redacted, sizeof(call->redacted));
     buf_init(&call->body, request->max_body_bytes > 0 ? request->max_body_bytes : (size_t)1 << 20);

@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include "base/check.h"
+#include "base/histogram.h"
 #include "loop_sd.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ struct loop {
     int64_t running_since_us;
     const char *slowest; /* source whose callback took longest */
     int64_t slowest_us;
-    int schedstat_fd; /* -1: not available */
+    int schedstat_fd;           /* -1: not available */
+    struct histogram *absences; /* NULL: not measured */
     loop_absence_fn absence_fn;
     void *absence_userdata;
 };
@@ -362,6 +364,9 @@ static int run_once(struct loop *loop, uint64_t timeout_us)
         must(code);
         measure_callback(loop, NULL);
         int64_t away_us = real_now_us() - from_us;
+        if (loop->absences != NULL) {
+            histogram_add(loop->absences, away_us * 1000);
+        }
         /* Reads schedstat only if the result can matter. */
         if (away_us > loop->stats.longest_us || away_us > LOOP_AWAY_US) {
             away_us -= queued_us(loop) - queued_before_us;
@@ -662,6 +667,11 @@ void loop_on_spin(struct loop *loop, loop_spin_fn fn, void *userdata)
 {
     loop->spin_fn = fn;
     loop->spin_userdata = userdata;
+}
+
+void loop_measure(struct loop *loop, struct histogram *absences)
+{
+    loop->absences = absences;
 }
 
 void loop_on_absence(struct loop *loop, loop_absence_fn fn, void *userdata)

@@ -70,7 +70,8 @@ struct http {
     struct socket_watch *watches;
     struct transfer *transfers; /* all whose callback has not run */
     size_t pending;
-    bool freed_inside; /* http_free was called from a callback */
+    struct http_meter *meter; /* NULL: not measured */
+    bool freed_inside;        /* http_free was called from a callback */
     bool delivering;
 };
 

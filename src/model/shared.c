@@ -25,6 +25,7 @@ void shared_init(struct shared *shared, int symbols)
     shared->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
     shared->settings = mailbox_new(sizeof(struct settings));
     shared->bus = bus_new(EVENTS_CAPACITY);
+    telemetry_init(&shared->telemetry);
     shared->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     ASSERT(shared->requests_fd >= 0);
 }
@@ -45,6 +46,7 @@ void shared_release(struct shared *shared)
     ring_free(shared->requests);
     mailbox_free(shared->settings);
     bus_free(shared->bus);
+    telemetry_release(&shared->telemetry);
     (void)close(shared->requests_fd);
     memset(shared, 0, sizeof(*shared));
     shared->requests_fd = -1;

@@ -538,6 +538,7 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .asked_userdata = ops->assistant,
                                              .scheduled = ops_commands_scheduled,
                                              .scheduled_userdata = &ops->commands,
+                                             .telemetry = &ops->options.shared->telemetry,
                                              .has_console = ops->options.console,
                                              .people_changed = on_paired,
                                              .people_userdata = ops,
@@ -585,6 +586,10 @@ static int build_sources(struct ops *ops, struct err *err)
     ops->leaving = loop_add_timer(ops->loop, on_leaving, ops);
     loop_source_name(ops->leaving, "stop");
     loop_on_absence(ops->loop, ops_watch_absence, &ops->watch);
+    atomic_store_explicit(&shared->check_interval_us, ops_config(ops)->monitoring_check_interval_us,
+                          memory_order_relaxed);
+    loop_measure(ops->loop, &shared->telemetry.loop);
+    http_measure(ops->http, &shared->telemetry.http);
     loop_source_name(ops->tick, "ops tick");
     loop_source_name(ops->notice_tick, "notifications");
     loop_source_name(ops->watchdog, "watchdog");

@@ -75,7 +75,11 @@ static void make_claude(struct ops *ops, const struct config *config)
     };
     struct err err = {0};
     ops->ledger = (struct ledger){
-        .store = ops->store, .clock = ops->clock, .daily_budget = config->claude_daily_budget};
+        .store = ops->store,
+        .clock = ops->clock,
+        .daily_budget = config->claude_daily_budget,
+        .telemetry = &ops->options.shared->telemetry,
+    };
     ops->has_model = false;
     if (config->claude_api_key[0] == '\0') {
         return;
@@ -214,6 +218,8 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     runner_recheck(ops->runner, "reload");
     telegram_menus(ops->telegram);
     api_apply(ops->api, config);
+    atomic_store_explicit(&ops->options.shared->check_interval_us,
+                          config->monitoring_check_interval_us, memory_order_relaxed);
     apply_heartbeat(ops, before, config);
     apply_settings(ops, before, config);
     ops_sweep_alerts(ops, config, false);

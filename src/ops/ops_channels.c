@@ -79,7 +79,8 @@ int ops_channels_build(struct ops *ops, void (*on_console_end)(void *ops), struc
                                                      .runner = ops->runner,
                                                      .manifests = ops->manifests,
                                                      .alerts = ops->alerts,
-                                                     .attachments = ops->attachments},
+                                                     .attachments = ops->attachments,
+                                                     .telemetry = &o->shared->telemetry},
                           &ops->telegram, err);
     if (rc == 0) {
         desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);

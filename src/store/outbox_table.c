@@ -604,3 +604,18 @@ int outbox_table_counts(struct ops_store *store, const char *channel,
     }
     return rc < 0 ? rc : 0;
 }
+
+int outbox_table_waiting(struct ops_store *store, struct outbox_waiting *ret, struct err *err)
+{
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db,
+                           "SELECT count(*), coalesce(min(created_at_us), 0) FROM outbox"
+                           " WHERE state IN ('queued', 'sending')",
+                           NULL, 0, &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->count = row_i64(&row);
+    ret->oldest_us = row_i64(&row);
+    return row_check(&row, "outbox", 0, err);
+}

@@ -23,6 +23,40 @@ int sample_table_add_all(struct ops_store *store, const struct service_sample *s
     return rc < 0 ? rc : row_commit(&own, err);
 }
 
+static int read_row(struct db_rows *rows, struct service_sample *ret, struct err *err)
+{
+    struct row row = {.rows = rows};
+    *ret = (struct service_sample){.at_us = 0};
+    int64_t id = row_i64(&row);
+    row_text(&row, ret->service, sizeof(ret->service));
+    ret->at_us = row_i64(&row);
+    ret->up = row_bool(&row);
+    ret->latency_us = row_i64(&row);
+    row_text(&row, ret->detail, sizeof(ret->detail));
+    return row_check(&row, "service_samples", id, err);
+}
+
+/* Steps from one name to the next in the index: the table has months of samples. */
+int sample_table_newest(struct ops_store *store, int64_t since_us, struct service_sample *ret,
+                        size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "WITH RECURSIVE names(name) AS (SELECT min(service) FROM service_samples"
+                      " UNION ALL SELECT (SELECT min(service) FROM service_samples"
+                      "  WHERE service > name) FROM names WHERE name IS NOT NULL)"
+                      " SELECT s.id, s.service, s.at_us, s.up, s.latency_us, s.detail FROM names"
+                      " JOIN service_samples s ON s.id = (SELECT id FROM service_samples"
+                      "  WHERE service = name ORDER BY at_us DESC, id DESC LIMIT 1)"
+                      " WHERE s.at_us >= ? LIMIT ?",
+                      DB_VALUES(DB_I64(since_us), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        rc = read_row(rows, &ret[n++], err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err)
 {
@@ -34,16 +68,7 @@ int sample_table_list(struct ops_store *store, const char *service, size_t offse
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
-        struct row row = {.rows = rows};
-        struct service_sample *out = &ret[n++];
-        *out = (struct service_sample){.at_us = 0};
-        int64_t id = row_i64(&row);
-        row_text(&row, out->service, sizeof(out->service));
-        out->at_us = row_i64(&row);
-        out->up = row_bool(&row);
-        out->latency_us = row_i64(&row);
-        row_text(&row, out->detail, sizeof(out->detail));
-        rc = row_check(&row, "service_samples", id, err);
+        rc = read_row(rows, &ret[n++], err);
     }
     return rc < 0 ? rc : (int)n;
 }
