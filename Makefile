@@ -530,7 +530,7 @@ install: build ## install program, units, user, polkit rule, docs, man pages, co
 	! sha256sum $(DESTDIR)/etc/$(POLKIT) 2> /dev/null | grep -q ^$(OLD_RULE) || rm $(DESTDIR)/etc/$(POLKIT)
 	install -D -m 0644 systemd/nightdesk.rules $(DESTDIR)/usr/share/$(POLKIT)
 	install -d $(DESTDIR)$(PREFIX)/share/doc/nightdesk
-	install -m 0644 README.md config/nightdesk.example.yaml docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk
+	install -m 0644 README.md config/nightdesk.example.yaml config/schema.json docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	install -m 0644 systemd/README.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk/systemd.md
 	install -d $(dir $(addprefix $(DESTDIR),$(MAN1) $(MAN5) $(BASH) $(ZSH)))
 	$(BIN) docs man > $(DESTDIR)$(MAN1)

@@ -25,6 +25,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +42,9 @@ struct ops_store;
 struct reply;
 struct runner;
 
+#define API_TOKEN_MAX          256
+#define API_DOCUMENT_HASH_SIZE 65
+
 struct api_options {
     struct loop *loop;
     struct shared *shared;
@@ -56,9 +60,12 @@ struct api_options {
     const char *state_dir;                 /* of the databases that the lists are read from */
     struct ops_store *store;               /* the calls of /mcp are recorded there */
     const struct manifest_list *manifests; /* the tools of /mcp */
+    /* Keeps the text of a request's `document` for the command that names it by this hash; NULL: no
+     * command takes one. */
+    int (*offer)(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,
+                 struct err *err);
+    void *userdata;
 };
-
-#define API_TOKEN_MAX 256
 
 /* Starts all configured listeners, or none: if one cannot listen, for example because its port is
  * in use, returns a negative id and sets *err. */

@@ -257,8 +257,7 @@ struct config_diff {
 void config_diff(const struct config *before, const struct config *after, struct config_diff *ret);
 /* The same of two stored texts (config_text), whose secrets are not known; value by value, so that
  * a text of an earlier release, with other options, can be compared. */
-int config_text_diff(struct str before, struct str after, struct config_diff *ret,
-                     struct err *err);
+int config_text_diff(struct str before, struct str after, struct config_diff *ret, struct err *err);
 /* Replaces the values of the options that need a restart by the running ones, so that *fresh is
  * what a running nightdesk can apply now. For a configuration that nobody uses yet. After a failure
  * it cannot be used. except: the path of an option that keeps its fresh value, because the caller

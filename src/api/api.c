@@ -96,6 +96,8 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->runner = options->runner;
     api->access = options->access;
     api->health = options->health;
+    api->offer = options->offer;
+    api->userdata = options->userdata;
     api->store = options->store;
     api->manifests = options->manifests;
     api->config = options->config;

@@ -112,6 +112,21 @@ static int read_args(const char *name, struct json_object *args, struct api_comm
     return check_values(args, err);
 }
 
+/* It may have line breaks, but no NUL. */
+static int read_document(struct json_object *value, struct api_command *ret, struct err *err)
+{
+    if (value == NULL) {
+        return 0;
+    }
+    struct str text = json_is_text(value) ? json_value_str(value) : STR_LIT("");
+    if (!json_is_text(value) || memchr(text.ptr, '\0', text.len) != NULL) {
+        return err_set(err, ERR_API_BODY, "document must be text");
+    }
+    ret->document = strdup(text.ptr);
+    ASSERT(ret->document != NULL);
+    return 0;
+}
+
 int api_command_read(const char *name, struct str body, struct api_command *ret, struct err *err)
 {
     *ret = (struct api_command){.line = BUF_INIT(API_LINE_MAX), .args = BUF_INIT(API_BODY_MAX * 2)};
@@ -130,7 +145,8 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
     }
     json_object_object_foreach(root, key, value)
     {
-        if (strcmp(key, "args") != 0 && strcmp(key, "confirm") != 0 && strcmp(key, "otp") != 0) {
+        if (strcmp(key, "args") != 0 && strcmp(key, "confirm") != 0 && strcmp(key, "otp") != 0 &&
+            strcmp(key, "document") != 0) {
             return err_set(err, ERR_API_BODY, "unknown member %.40s", key);
         }
         if (strcmp(key, "confirm") == 0 && !json_object_is_type(value, json_type_boolean)) {
@@ -143,6 +159,10 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
         }
     }
     ret->confirmed = json_truth(root, "confirm", false);
+    rc = read_document(json_get(root, "document"), ret, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct json_object *args = json_get(root, "args");
     if (args == NULL) {
         return 0;
@@ -154,8 +174,17 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
     return rc;
 }
 
+static void forget_text(char *text)
+{
+    if (text != NULL) {
+        explicit_bzero(text, strlen(text));
+    }
+    free(text);
+}
+
 void api_command_release(struct api_command *command)
 {
+    forget_text(command->document);
     buf_release(&command->line);
     buf_release(&command->args);
 }
@@ -172,6 +201,7 @@ void api_job_free(struct api_job *job)
     (void)atomic_fetch_sub_explicit(count_of(job), 1, memory_order_relaxed);
     free(job->line);
     free(job->args_json);
+    forget_text(job->document);
     if (job->mcp != NULL) {
         mcp_release(job->mcp);
         free(job->mcp);
@@ -210,7 +240,8 @@ void api_command_submit(struct listener *listener, struct web_request *request,
     struct api_job job = {.kind = API_JOB_COMMAND,
                           .line = strdup(command->line.data),
                           .args_json = command->by_name ? strdup(command->args.data) : NULL,
-                          .confirmed = command->confirmed};
+                          .confirmed = command->confirmed,
+                          .document = command->document != NULL ? strdup(command->document) : NULL};
     ASSERT(job.line != NULL && (job.args_json != NULL || !command->by_name));
     memcpy(job.otp, command->otp, sizeof(job.otp));
     api_job_submit(listener, request, &job);
@@ -301,6 +332,44 @@ static void on_progress(const struct reply *reply, void *userdata)
     api_publish_progress(job->listener->api, reply, job->uid);
 }
 
+/* A document becomes an argument: the hash by which ops keeps it. Only of an admin, since few are
+ * kept; the command itself refuses others. */
+static int offer_document(struct api *api, struct api_job *job, const struct principal *who,
+                          struct err *err)
+{
+    char hash[API_DOCUMENT_HASH_SIZE];
+    AUTO_BUF struct buf text = BUF_INIT(API_BODY_MAX * 2);
+    if (job->document == NULL || who->role < ROLE_ADMIN) {
+        return 0;
+    }
+    int rc = api->offer == NULL ? err_set(err, ERR_API_BODY, "no command takes a document")
+                                : api->offer(str_c(job->document), hash, api->userdata, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (job->args_json == NULL) {
+        buf_addf(&text, "%s candidate=%s", job->line, hash);
+        free(job->line);
+        job->line = strdup(text.data);
+        ASSERT(job->line != NULL);
+        return 0;
+    }
+    AUTO_JSON struct json_object *args = NULL;
+    rc = json_parse(str_c(job->args_json), &JSON_LIMITS_DEFAULT, &args, err);
+    if (rc == 0 && !json_is_object(args)) {
+        rc = err_set(err, ERR_API_BODY, "with a document, args is an object or text");
+    }
+    if (rc == 0) {
+        struct json_out out = JSON_OUT_TREE(args);
+        json_out_text(&out, "candidate", hash);
+        json_add_text(&text, args);
+        free(job->args_json);
+        job->args_json = strdup(text.data);
+        ASSERT(job->args_json != NULL);
+    }
+    return rc;
+}
+
 static void run_command(struct api *api, struct api_job *job)
 {
     enum channel channel = job->listener->channel;
@@ -311,7 +380,7 @@ static void run_command(struct api *api, struct api_job *job)
         (void)access_unauthorised(api->access, channel, job->uid, job->line);
         (void)err_set(&err, ERR_ACCESS_UNAUTHORISED, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
-    } else {
+    } else if ((rc = offer_document(api, job, &who, &err)) == 0) {
         /* Added to the list first: runner_submit may call on_reply. */
         api_job_link(api, job);
         const struct invocation in = {

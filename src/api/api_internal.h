@@ -92,7 +92,8 @@ struct api_job {
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
-    char otp[16]; /* the code of the second factor; "": none */
+    char otp[16];   /* the code of the second factor; "": none */
+    char *document; /* a text too long for an argument, which may hold secrets; NULL: none */
     enum heartbeat_call ping;
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
     int64_t until_mono_us;   /* events: when it is answered in any case */
@@ -115,6 +116,9 @@ struct api {
     struct ops_store *store;
     const struct manifest_list *manifests;
     const struct config *config; /* in force */
+    int (*offer)(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,
+                 struct err *err); /* NULL: no command takes a document */
+    void *userdata;                /* of offer */
     char state_dir[PATH_MAX];
     char token[API_TOKEN_MAX + 1];  /* as last applied */
     char before[API_TOKEN_MAX + 1]; /* api_grace */
@@ -164,7 +168,8 @@ struct api_command {
     struct buf args; /* JSON object of strings by name, if args is an object or an array */
     bool by_name;    /* args is used */
     bool confirmed;
-    char otp[16]; /* the code of the second factor; "": none */
+    char otp[16];   /* the code of the second factor; "": none */
+    char *document; /* owned: a text too long for an argument; NULL: none */
 };
 
 /* Listener's thread: parses the body of a command request. *ret must be released, also after a

@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Longer than the timeouts of any command's steps. */
 #define ANSWER_TIMEOUT_MS (15 * USEC_PER_MIN / USEC_PER_MSEC)
@@ -108,11 +109,18 @@ int cli_ask_write(const struct cli_request *request, struct buf *url, struct buf
     if (request->otp != NULL) {
         json_out_text(&out, "otp", request->otp);
     }
+    if (request->document != NULL) {
+        json_out_text(&out, "document", request->document);
+    }
     rest = str_trim(rest);
     if (rest.len > 0) {
         json_out_str(&out, "args", rest);
     }
     json_out_end(&out);
+    if (buf_failed(json) && request->document != NULL) {
+        return err_set(err, ERR_CLI_TEXT, "%zu bytes, and as JSON more than %zu",
+                       strlen(request->document), json->max);
+    }
     if (buf_failed(url) || buf_failed(json)) {
         return err_set(err, ERR_CLI_USAGE, "the command is too long");
     }
@@ -157,7 +165,7 @@ int cli_ask(const struct config *config, const char *state_dir, const struct cli
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
     AUTO_BUF struct buf url = BUF_INIT(CLI_LINE_MAX);
-    AUTO_BUF struct buf json = BUF_INIT(CLI_LINE_MAX);
+    AUTO_BUF struct buf json = BUF_INIT(CLI_BODY_MAX);
     int rc = ops_socket_path(config, state_dir, &path, err);
     if (rc == 0) {
         rc = cli_ask_write(request, &url, &json, err);

@@ -20,6 +20,7 @@
 #define CLI_WORDS_MAX   64
 #define CLI_GIVEN_MAX   64
 #define CLI_LINE_MAX    ((size_t)16 * 1024)
+#define CLI_BODY_MAX    ((size_t)64 * 1024) /* that the API takes */
 #define CLI_ANSWER_MAX  ((size_t)1 << 20)
 
 struct cli_option {
@@ -124,16 +125,20 @@ int cli_require_state(const char *state_dir, const char *file, struct err *err);
  * listens, ERR_CLI_SOCKET_DENIED if its socket may not be used. */
 struct cli_request {
     const char *line;
-    bool confirm;    /* answers a confirmation with yes */
-    const char *otp; /* the code of the second factor; NULL: none */
+    bool confirm;         /* answers a confirmation with yes */
+    const char *otp;      /* the code of the second factor; NULL: none */
+    const char *document; /* a text that the command takes; NULL: none */
 };
 int cli_ask(const struct config *config, const char *state_dir, const struct cli_request *request,
             struct buf *ret_body, struct err *err);
 /* The URL of the request and its body. */
 int cli_ask_write(const struct cli_request *request, struct buf *url, struct buf *json,
                   struct err *err);
-/* Runs one command line on the daemon and prints its answer; returns the exit code. */
-int cli_do_line(const struct cli_args *args, const char *line);
+/* Runs one command line on the daemon and prints its answer; returns the exit code. document: a
+ * text that the command takes; NULL: none. */
+int cli_do_line(const struct cli_args *args, const char *line, const char *document);
+/* Adds a word of the command line as one value of the line of an operator command. */
+int cli_add_word(struct buf *line, const char *word, struct err *err);
 /* Parses the answer: *ret_reply (the caller frees it), or *ret_refusal if the command was refused.
  */
 int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err *ret_refusal,

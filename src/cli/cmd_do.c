@@ -19,16 +19,14 @@ static bool person_confirms(void)
 
 /* Sends the line and prints the answer. *ret_asks: the answer is the prompt of a
  * confirmation. */
-static int ask_and_show(const struct cli_args *args, const struct config *config, const char *line,
-                        bool confirm, bool *ret_asks)
+static int ask_and_show(const struct cli_args *args, const struct config *config,
+                        const struct cli_request *request, bool *ret_asks)
 {
     *ret_asks = false;
     AUTO_BUF struct buf body = BUF_INIT(CLI_ANSWER_MAX);
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    const struct cli_request request = {
-        .line = line, .confirm = confirm, .otp = cli_value(args, "--otp")};
-    if (cli_ask(config, cli_find_state_dir(args, config), &request, &body, &err) < 0 ||
+    if (cli_ask(config, cli_find_state_dir(args, config), request, &body, &err) < 0 ||
         cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
@@ -46,7 +44,7 @@ static int ask_and_show(const struct cli_args *args, const struct config *config
     return failed == NULL || failed->id == ERR_NONE ? CLI_FINE : CLI_REFUSED;
 }
 
-int cli_do_line(const struct cli_args *args, const char *line)
+int cli_do_line(const struct cli_args *args, const char *line, const char *document)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct err err = {0};
@@ -54,12 +52,28 @@ int cli_do_line(const struct cli_args *args, const char *line)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     bool asks = false; /* for a confirmation */
-    int code = ask_and_show(args, config, line, cli_flag(args, "--yes"), &asks);
+    struct cli_request request = {.line = line,
+                                  .confirm = cli_flag(args, "--yes"),
+                                  .otp = cli_value(args, "--otp"),
+                                  .document = document};
+    int code = ask_and_show(args, config, &request, &asks);
     bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     if (asks && person && person_confirms()) {
-        code = ask_and_show(args, config, line, true, &asks);
+        request.confirm = true;
+        code = ask_and_show(args, config, &request, &asks);
     }
     return code;
+}
+
+int cli_add_word(struct buf *line, const char *text, struct err *err)
+{
+    struct str word = str_c(text);
+    size_t name = quote_name_size(word);
+    buf_add_char(line, ' ');
+    buf_add(line, word.ptr, name);
+    return quote_add(line, str_n(word.ptr + name, word.len - name))
+               ? 0
+               : err_set(err, ERR_CLI_USAGE, "%.80s contains every kind of quotation mark", text);
 }
 
 static int run(const struct cli_args *args)
@@ -69,17 +83,11 @@ static int run(const struct cli_args *args)
     /* A single word is a whole line, as in the chat; of several words, each is one value. */
     buf_add_c(&line, args->word[0]);
     for (int i = 1; i < args->word_count; i++) {
-        struct str word = str_c(args->word[i]);
-        size_t name = quote_name_size(word);
-        buf_add_char(&line, ' ');
-        buf_add(&line, word.ptr, name);
-        if (!quote_add(&line, str_n(word.ptr + name, word.len - name))) {
-            (void)err_set(&err, ERR_CLI_USAGE, "%.80s contains every kind of quotation mark",
-                          word.ptr);
+        if (cli_add_word(&line, args->word[i], &err) < 0) {
             return cli_fail(args, &err, CLI_CRITICAL);
         }
     }
-    return cli_do_line(args, line.data);
+    return cli_do_line(args, line.data, NULL);
 }
 
 const struct cli_command cmd_do = {

@@ -7,7 +7,7 @@ static int run(const struct cli_args *args)
     for (int i = 0; i < args->word_count; i++) {
         buf_addf(&line, " %s", args->word[i]);
     }
-    return cli_do_line(args, line.data);
+    return cli_do_line(args, line.data, NULL);
 }
 
 const struct cli_command cmd_otp = {

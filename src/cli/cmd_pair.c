@@ -2,7 +2,7 @@
 
 static int run(const struct cli_args *args)
 {
-    return cli_do_line(args, "pair");
+    return cli_do_line(args, "pair", NULL);
 }
 
 const struct cli_command cmd_pair = {

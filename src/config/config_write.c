@@ -546,8 +546,11 @@ static const char example_services[] =
 
 void config_write_example(struct buf *out)
 {
-    buf_add_c(out, "# nightdesk.yaml: every option with its default. Generated from the table of "
+    buf_add_c(out, "# yaml-language-server: $schema=schema.json\n"
+                   "# nightdesk.yaml: every option with its default. Generated from the table of "
                    "options.\n"
+                   "# An editor that knows the line above completes and checks: nightdesk config "
+                   "--schema > schema.json\n"
                    "# The file is optional: keep only the options that you change. In values, "
                    "${NAME} and\n"
                    "# ${NAME:-text} are replaced from the environment.\n");

@@ -262,6 +262,10 @@ void value_add_number(struct buf *out, double number)
         buf_addf(&text, "%.*g", digits, number);
         if (digits == 17 ||
             (str_to_double(buf_str(&text), &back) && back >= number && back <= number)) {
+            if (strchr(text.data, 'e') != NULL && fabs(number) >= 1 && fabs(number) < 1e15) {
+                buf_clear(&text); /* 90 and not 9e+01 */
+                buf_addf(&text, "%.0f", number);
+            }
             buf_add_str(out, buf_str(&text));
             return;
         }

@@ -10,6 +10,7 @@
 #include "deploy/deploy.h"
 #include "health/health.h"
 #include "io/secret.h"
+#include "ops/reload.h"
 #include "ops_internal.h"
 #include "trading/desk.h"
 
@@ -135,6 +136,12 @@ static void raise_api_alert(struct ops *ops, const struct err *err)
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
 }
 
+static int offer_text(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,
+                      struct err *err)
+{
+    return reload_offer(userdata, text, ret_hash, err);
+}
+
 /* If not both listeners can start, the socket is tried before the port: `nightdesk do` needs it. */
 static void open_api(struct ops *ops)
 {
@@ -155,6 +162,8 @@ static void open_api(struct ops *ops)
         .config = config,
         .store = ops->store,
         .manifests = ops->manifests,
+        .offer = offer_text,
+        .userdata = ops->reload,
     };
     if (ops_socket_path(config, ops->options.state_dir, &path, &err) == 0) {
         options.socket_path = path.data;

@@ -43,8 +43,7 @@ int config_table_add(struct ops_store *store, const struct config_version *v, in
                     " file) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     DB_VALUES(DB_I64(v->at_us), DB_TEXT_C(v->user), DB_TEXT_C(v->channel),
                               DB_TEXT_C(v->why), DB_TEXT_C(hash), DB_TEXT_C(v->changes),
-                              DB_TEXT_C(v->text),
-                              DB_TEXT_C(v->file)),
+                              DB_TEXT_C(v->text), DB_TEXT_C(v->file)),
                     err);
     if (rc < 0) {
         return rc;
@@ -84,8 +83,8 @@ static int read_one(struct ops_store *store, const char *sql, int64_t id,
 int config_table_get(struct ops_store *store, int64_t id, struct config_version *ret,
                      struct err *err)
 {
-    return read_one(store, "SELECT " COLUMNS ", text, file FROM config_versions WHERE id = ?", id, ret,
-                    err);
+    return read_one(store, "SELECT " COLUMNS ", text, file FROM config_versions WHERE id = ?", id,
+                    ret, err);
 }
 
 int config_table_last(struct ops_store *store, struct config_version *ret, struct err *err)

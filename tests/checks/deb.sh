@@ -16,7 +16,7 @@ mkdir -p "$root/usr/share/zsh/vendor-completions" "$root/usr/share/doc/nightdesk
 mv "$root/usr/share/zsh/site-functions/_nightdesk" "$root/usr/share/zsh/vendor-completions/"
 rmdir "$root/usr/share/zsh/site-functions"
 doc=$root/usr/share/doc/nightdesk
-mv "$doc/nightdesk.example.yaml" "$doc/examples/"
+mv "$doc/nightdesk.example.yaml" "$doc/schema.json" "$doc/examples/"
 gzip -9n "$root/usr/share/man/man1/nightdesk.1" "$root/usr/share/man/man5/nightdesk.yaml.5"
 gzip -9nc CHANGELOG.md > "$doc/changelog.gz"
 date=$(date -u -R -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}")

@@ -196,8 +196,8 @@ static void without_a_difference_nothing_is_applied(void **state)
     AUTO_CONFIG_VERSION struct config_version v = {0};
     assert_int_equal(config_table_last(rig->store, &v, NULL), 0);
     assert_string_equal(v.changes, "api.port: 8088 → 7 (at the next start)\n");
-    assert_string_equal(
-        v.file, "# a comment\nrisk: {max_positions: 3}\napi: {token: \"***\", port: 7}\n");
+    assert_string_equal(v.file,
+                        "# a comment\nrisk: {max_positions: 3}\napi: {token: \"***\", port: 7}\n");
 }
 
 static void a_file_that_cannot_be_used_changes_nothing(void **state)
