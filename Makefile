@@ -47,17 +47,17 @@ USES_main      := $(USES_cli) cli
 
 # ---------------------------------------------------------------- dependencies
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
-                libsystemd-dev libsodium-dev libmicrohttpd-dev libcairo2-dev zlib1g-dev libxgboost-dev \
+                libsystemd-dev libsodium-dev libssl-dev libcairo2-dev zlib1g-dev libxgboost-dev \
                 liboath-dev libqrencode-dev libedit-dev libarchive-dev \
                 libwslay-dev nettle-dev \
                 ca-certificates
-DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
+DEB_TEST_PACKAGES := libcmocka-dev libck-dev libmicrohttpd-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
 # Large ones: `make deps-test` installs them, and the npm packages of tests/node.
 DEB_HEAVY_PACKAGES := prometheus prometheus-alertmanager chromium
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit libmicrohttpd libarchive nettle
+PKGS_LATE := libcurl cairo zlib libedit libssl libarchive nettle
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))
@@ -139,6 +139,8 @@ $(B)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
+# OpenSSL's headers have parameters called rand, so they come before the banned functions are poisoned.
+$(B)/obj/io/web_tls.o: CPPFLAGS_ALL := -include openssl/err.h -include openssl/ssl.h $(CPPFLAGS_ALL)
 $(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

@@ -10,7 +10,6 @@
 
 /* Documented in api.h. A program usually needs one connection. */
 #define CONNECTIONS_MAX 64
-#define IDLE_TIMEOUT_S  30
 /* Time for the listeners to send the last answers: local clients, a few KiB each. */
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
 
@@ -30,10 +29,9 @@ static int listener_start(struct api *api, struct listener *listener, enum chann
     const struct web_options options = {
         .unix_path = unix_path,
         .port = port,
-        .max_body_bytes = API_BODY_MAX,
-        .max_connections = CONNECTIONS_MAX,
-        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .limits = {.max_body_bytes = API_BODY_MAX, .max_connections = CONNECTIONS_MAX},
         .handler = api_handle,
+        .problem = api_problem_document,
         .userdata = listener,
     };
     return web_start(&options, &listener->web, err);

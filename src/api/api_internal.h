@@ -142,6 +142,8 @@ void api_answer_err(struct web_request *request, const struct err *err);
 /* The same with more headers, "Name: value", the last one NULL; at most 6. */
 void api_answer_problem(struct web_request *request, const struct err *err,
                         const char *const *headers);
+/* The body of such an answer, for what never reaches a handler: a web_problem (io/web.h). */
+void api_problem_document(const struct err *err, struct buf *body);
 /* The members of a problem, into the object that is open. */
 void api_problem_write(struct json_out *out, const struct err *err);
 

@@ -28,15 +28,20 @@ void api_problem_write(struct json_out *out, const struct err *err)
     json_out_time(out, "timestamp", clock_wall_us(clock_real()));
 }
 
+void api_problem_document(const struct err *err, struct buf *body)
+{
+    struct json_out out = JSON_OUT(body);
+    json_out_document(&out, "nightdesk.problem/1");
+    api_problem_write(&out, err);
+    json_out_end(&out);
+    buf_add_char(body, '\n');
+}
+
 void api_answer_problem(struct web_request *request, const struct err *err,
                         const char *const *headers)
 {
     AUTO_BUF struct buf body = BUF_INIT(8192);
-    struct json_out out = JSON_OUT(&body);
-    json_out_document(&out, "nightdesk.problem/1");
-    api_problem_write(&out, err);
-    json_out_end(&out);
-    buf_add_char(&body, '\n');
+    api_problem_document(err, &body);
     const char *all[HEADERS_MAX + 1] = {NULL};
     size_t count = 0;
     for (; headers != NULL && headers[count] != NULL; count++) {

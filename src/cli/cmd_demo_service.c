@@ -49,7 +49,7 @@ static int serve(int64_t port, struct err *err)
     int rc = interrupt == NULL ? -err->id : 0;
     if (rc == 0) {
         const struct web_options options = {
-            .port = (uint16_t)port, .max_connections = 16, .handler = on_request};
+            .port = (uint16_t)port, .limits = {.max_connections = 16}, .handler = on_request};
         rc = web_start(&options, &web, err);
     }
     if (rc == 0) {

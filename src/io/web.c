@@ -1,736 +1,384 @@
 #include "io/web.h"
 
-#include "base/auto.h"
-#include "base/buf.h"
 #include "base/check.h"
-#include "library.h"
+#include "base/log.h"
 #include "web_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
-    PAIRS_MAX = 128,     /* headers, or query parameters, or form fields */
-    DISCARD_FACTOR = 32, /* we read and discard up to so many times max_body_bytes before a 413 */
-    BACKLOG = 64
+    BACKLOG = 128,
+    EVENTS_MAX = 64,
+    ACCEPT_MAX = 16,  /* new connections per iteration */
+    REFUSED_MAX = 16, /* connections over the limit that are told so at a time */
 };
+#define ACCEPT_PAUSE_US (100 * USEC_PER_MSEC) /* while there is no descriptor left */
 
-/* ------------------------------------------------------------------ the library */
+/* ---------------------------------------------------------------- shared with other threads */
 
-struct mhd_functions mhd;
-
-static const struct library_function functions[] = {
-#define X(name) {"MHD_" #name, &mhd.name},
-    MHD_FUNCTIONS(X)
-#undef X
-};
-
-static struct library library = {.names = {"libmicrohttpd.so.12"},
-                                 .package = "libmicrohttpd12",
-                                 .error = ERR_LIBRARY,
-                                 .functions = functions,
-                                 .function_count = COUNT_OF(functions)};
-
-/* ------------------------------------------------------------------ requests */
-
-struct pair {
-    char *name;
-    char *filename; /* of a file in a form; else NULL */
-    struct buf value;
-};
-
-struct pairs {
-    struct pair *all;
-    size_t count;
-};
-
-/*
- * Access: before the handler runs, only the server's thread uses a request; then only the handler
- * or the holder does. The members from `connection` to `previous` are used by both sides and are
- * protected by the server's mutex. The connection and the holder have a reference each to the
- * request, and a request has one to its struct web (not to the daemon).
- * Lock order: our mutex, then MHD's (suspend, resume). While it stops, MHD calls on_completed with
- * its lock held; that cannot deadlock, because then no request is suspended and so none is resumed.
- */
-struct web_request {
-    struct web *web;
-    struct MHD_Connection *connection; /* NULL once it has ended */
-    int references;
-    bool handled;    /* the handler has run */
-    bool unanswered; /* web_answer has not been called */
-    bool held;       /* web_hold was called; the holder has a reference */
-    bool suspended;  /* in web->suspended */
-    struct MHD_Response *response;
-    bool shared;       /* the response belongs to a struct web_content */
-    web_end_fn on_end; /* NULL: nobody asks */
-    void *on_end_userdata;
-    unsigned status;
-    struct web_request *next; /* in web->suspended */
-    struct web_request *previous;
-
-    /* Most requests are answered by the handler without a look at these, so they are copied from
-     * the connection when they are asked for; at the latest by web_hold. */
-    bool has_headers;
-    bool has_query;
-    bool has_peer;
-    struct pairs headers;
-    struct pairs query;
-    int64_t peer_uid;
-    char remote[64];
-
-    struct pairs form;
-    struct buf added; /* headers of the answer, in lines */
-    struct buf body;
-    uint64_t received_bytes;
-    bool too_large;
-    const char *path; /* in text, behind the method */
-    char text[];
-};
-
-/* An answer that is given many times. */
-struct web_content {
-    unsigned status;
-    struct MHD_Response *response;
-    /* For an answer with headers of its own. */
-    char *content_type;
-    struct buf body;
-};
-
-struct web {
-    pthread_mutex_t mutex;
-    int references; /* the owner's and one per request */
-    bool stopping;
-    struct web_request *suspended;
-
-    struct MHD_Daemon *daemon;
-    web_handler handler;
-    void *userdata;
-    size_t max_body_bytes;
-    uint16_t port;
-    char unix_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-};
-
-/* ------------------------------------------------------------------ lifetime */
-
-static void web_lock(struct web *web)
+void web_lock(struct web *web)
 {
     int rc = pthread_mutex_lock(&web->mutex);
     ASSERT(rc == 0);
 }
 
-static void web_unlock(struct web *web)
+void web_unlock(struct web *web)
 {
     int rc = pthread_mutex_unlock(&web->mutex);
     ASSERT(rc == 0);
 }
 
-static void web_unref(struct web *web)
+void web_ref(struct web *web)
+{
+    web_lock(web);
+    web->references++;
+    web_unlock(web);
+}
+
+void web_unref(struct web *web)
 {
     web_lock(web);
     bool last = --web->references == 0;
     web_unlock(web);
     if (last) {
         (void)pthread_mutex_destroy(&web->mutex);
+        (void)close(web->wake_fd);
         free(web);
     }
 }
 
-static void pairs_release(struct pairs *pairs)
+void web_wake(struct web *web)
 {
-    for (size_t i = 0; i < pairs->count; i++) {
-        free(pairs->all[i].name);
-        free(pairs->all[i].filename);
-        buf_release(&pairs->all[i].value);
-    }
-    free(pairs->all);
+    const uint64_t one = 1;
+    (void)!write(web->wake_fd, &one, sizeof(one)); /* it is full only if the thread is awake */
 }
 
-static void request_unref(struct web_request *request)
+void web_poke(struct web *web)
 {
-    struct web *web = request->web;
+    int64_t none = 0;
+    int64_t now_us = clock_mono_us(clock_real());
+    if (atomic_compare_exchange_strong(&web->poked_mono_us, &none, now_us)) {
+        web_wake(web);
+    }
+}
+
+int64_t web_silent_us(const struct web *web, int64_t now_mono_us)
+{
+    int64_t poked_us = atomic_load_explicit(&web->poked_mono_us, memory_order_relaxed);
+    return poked_us == 0 || poked_us > now_mono_us ? 0 : now_mono_us - poked_us;
+}
+
+int web_tls_set(struct web *web, const char *cert_path, const char *key_path, struct err *err)
+{
+    struct web_tls *tls = NULL;
+    int rc = web_tls_new(cert_path, key_path, &tls, err);
+    if (rc < 0) {
+        return rc;
+    }
     web_lock(web);
-    bool last = --request->references == 0;
+    ASSERT(web->tls != NULL);
+    struct web_tls *before = web->tls;
+    web->tls = tls;
     web_unlock(web);
-    if (!last) {
-        return;
-    }
-    if (request->response != NULL && !request->shared) {
-        mhd.destroy_response(request->response);
-    }
-    if (request->on_end != NULL) {
-        request->on_end(request->on_end_userdata);
-    }
-    pairs_release(&request->headers);
-    pairs_release(&request->query);
-    pairs_release(&request->form);
-    buf_release(&request->added);
-    buf_release(&request->body);
-    free(request);
-    web_unref(web);
+    web_tls_free(before);
+    return 0;
 }
 
-static struct pair *pairs_add(struct pairs *pairs, const char *name, size_t max_bytes)
+/* ---------------------------------------------------------------- for the connections */
+
+void web_deadline(struct web_conn *conn, int64_t after_us)
 {
-    if (pairs->count == PAIRS_MAX) {
-        return NULL;
-    }
-    if (pairs->all == NULL) {
-        pairs->all = calloc(PAIRS_MAX, sizeof(*pairs->all));
-        ASSERT(pairs->all != NULL);
-    }
-    struct pair *pair = &pairs->all[pairs->count++];
-    buf_init(&pair->value, max_bytes);
-    pair->name = strdup(name);
-    ASSERT(pair->name != NULL);
-    return pair;
+    struct web *web = conn->web;
+    conn->deadline_us = after_us == INT64_MAX ? INT64_MAX : web->now_us + after_us;
+    web->next_us = conn->deadline_us < web->next_us ? conn->deadline_us : web->next_us;
 }
 
-static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_len, const char *value, size_t value_len)
+void web_watch(struct web_conn *conn, uint32_t events)
 {
-    (void)kind;
-    (void)name_len;
-    /* MHD's memory limit per connection bounds the length. */
-    struct pair *pair = pairs_add(userdata, name, value_len);
-    if (pair != NULL && value != NULL) {
-        buf_add(&pair->value, value, value_len);
-        NEED_MEMORY(!buf_failed(&pair->value));
+    struct epoll_event event = {.events = events, .data.ptr = conn};
+    if (conn->watched && conn->events == events) {
+        return;
     }
-    return pair == NULL ? MHD_NO : MHD_YES;
+    int op = conn->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    NEED_MEMORY(epoll_ctl(conn->web->epoll_fd, op, conn->fd, &event) == 0);
+    conn->watched = true;
+    conn->events = events;
 }
 
-/* The functions that copy from the connection run on the server's thread, before the request can be
- * held: the connection exists. */
-static void need_peer(struct web_request *request)
+const char *web_date(struct web *web)
 {
-    if (request->has_peer) {
-        return;
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = (time_t)(clock_wall_us(clock_real()) / USEC_PER_SEC);
+    struct tm t;
+    if (now != web->date_s && gmtime_r(&now, &t) != NULL) {
+        web->date_s = now;
+        (void)snprintf(web->date, sizeof(web->date), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+                       days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900,
+                       t.tm_hour, t.tm_min, t.tm_sec);
     }
-    request->has_peer = true;
-    const union MHD_ConnectionInfo *info =
-        mhd.get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    request->peer_uid = -1;
-    (void)str_copy(str_c("unix"), request->remote, sizeof(request->remote));
-    if (info == NULL) {
-        return;
-    }
-    struct sockaddr_in address = {0};
-    socklen_t size = sizeof(address);
-    struct ucred peer;
-    socklen_t peer_size = sizeof(peer);
-    if (request->web->unix_path[0] != '\0') {
-        if (getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0) {
-            request->peer_uid = (int64_t)peer.uid;
+    return web->date;
+}
+
+/* ---------------------------------------------------------------- new connections */
+
+/* The connection whose end costs least; of one client, if peer is given. */
+static struct web_conn *find_spare(const struct web *web, const struct web_peer *peer)
+{
+    struct web_conn *best = NULL;
+    for (struct web_conn *c = web->conns; c != NULL; c = c->next) {
+        int spare = web_conn_spare(c), than = best == NULL ? 0 : web_conn_spare(best);
+        bool fits = peer == NULL || web_peer_same(&c->peer, peer);
+        if (fits &&
+            (spare > than || (spare == than && spare > 0 && c->since_us < best->since_us))) {
+            best = c;
         }
-    } else if (getpeername(info->connect_fd, (struct sockaddr *)&address, &size) == 0) {
-        char host[INET_ADDRSTRLEN] = "";
-        (void)inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));
-        (void)snprintf(request->remote, sizeof(request->remote), "%s:%u", host,
-                       (unsigned)ntohs(address.sin_port));
+    }
+    return best;
+}
+
+static unsigned count_of(const struct web *web, const struct web_peer *peer)
+{
+    unsigned count = 0;
+    for (const struct web_conn *c = web->conns; c != NULL; c = c->next) {
+        count += web_peer_same(&c->peer, peer);
+    }
+    return count;
+}
+
+/* Makes room for one more connection of this client; otherwise *err says why there is none. */
+static bool make_place(struct web *web, const struct web_peer *peer, struct err *err)
+{
+    bool proxy = !web->is_unix && web_trust_has(&web->trust, &peer->address);
+    bool all = web->conn_count >= web->limits.max_connections;
+    bool each = !proxy && web->limits.max_connections_each < web->limits.max_connections &&
+                count_of(web, peer) >= web->limits.max_connections_each;
+    struct web_conn *spare = all || each ? find_spare(web, each ? peer : NULL) : NULL;
+    if (spare != NULL) {
+        web_conn_close(spare);
+    } else if (all || each) {
+        (void)err_set(err, ERR_WEB_CONNECTIONS, "%u connections%s, all in use",
+                      each ? web->limits.max_connections_each : web->limits.max_connections,
+                      each ? " of this address" : "");
+    }
+    return spare != NULL || (!all && !each);
+}
+
+static void admit(struct web *web, int fd)
+{
+    struct web_peer peer;
+    struct err err = {0};
+    int on = 1;
+    web_peer_read(fd, web->is_unix, &peer);
+    if (!make_place(web, &peer, &err) &&
+        web->conn_count >= web->limits.max_connections + REFUSED_MAX) {
+        (void)close(fd);
+        return;
+    }
+    if (!web->is_unix) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (web->only_trusted && !web_address_is_local(&peer.address) &&
+            !web_trust_has(&web->trust, &peer.address)) {
+            (void)err_set(&err, ERR_WEB_UNTRUSTED, "it comes from another address");
+        }
+    }
+    struct web_conn *conn = web_conn_new(web, fd, &peer);
+    if (err.id != ERR_NONE) {
+        web_conn_refuse(conn, &err);
     }
 }
 
-static void need_headers(struct web_request *request)
+static void watch_listen(const struct web *web, bool on)
 {
-    if (!request->has_headers) {
-        request->has_headers = true;
-        (void)mhd.get_connection_values_n(request->connection, MHD_HEADER_KIND, copy_pair,
-                                          &request->headers);
+    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.ptr = NULL};
+    NEED_MEMORY(epoll_ctl(web->epoll_fd, EPOLL_CTL_MOD, web->listen_fd, &event) == 0);
+}
+
+static void accept_some(struct web *web)
+{
+    for (int i = 0; i < ACCEPT_MAX; i++) {
+        int fd = accept4(web->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            admit(web, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            web->accept_at_us = web->now_us + ACCEPT_PAUSE_US;
+            watch_listen(web, false);
+            return;
+        } else if (errno == EAGAIN) {
+            return;
+        }
     }
 }
 
-static void need_query(struct web_request *request)
+/* ---------------------------------------------------------------- the thread */
+
+static void answer_held(struct web *web)
 {
-    if (!request->has_query) {
-        request->has_query = true;
-        (void)mhd.get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, copy_pair,
-                                          &request->query);
+    for (;;) {
+        web_lock(web);
+        struct web_request *request = web->answered;
+        struct web_conn *conn = NULL;
+        if (request != NULL) {
+            web->answered = request->next_answered;
+            conn = request->conn;
+        }
+        web_unlock(web);
+        if (request == NULL) {
+            return;
+        }
+        if (conn != NULL) { /* this thread is the only one that ends it */
+            web_conn_answered(conn);
+        }
     }
 }
 
-static struct web_request *request_new(struct web *web, struct MHD_Connection *connection,
-                                       const char *path, const char *method)
+static void on_wake(struct web *web)
 {
-    size_t method_size = strlen(method) + 1, path_size = strlen(path) + 1;
-    struct web_request *request = calloc(1, sizeof(*request) + method_size + path_size);
-    ASSERT(request != NULL);
-    request->web = web;
-    request->connection = connection;
-    request->references = 1;
-    memcpy(request->text, method, method_size);
-    memcpy(request->text + method_size, path, path_size);
-    request->path = request->text + method_size;
-    buf_init(&request->added, 1024);
-    buf_init(&request->body, web->max_body_bytes);
+    uint64_t count;
+    (void)!read(web->wake_fd, &count, sizeof(count));
+    atomic_store_explicit(&web->poked_mono_us, 0, memory_order_relaxed);
+    answer_held(web);
+}
+
+static void end_late(struct web *web)
+{
+    if (web->accept_at_us != 0 && web->now_us >= web->accept_at_us) {
+        web->accept_at_us = 0;
+        watch_listen(web, true);
+    }
+    if (web->now_us < web->next_us) {
+        return;
+    }
+    struct web_conn *next;
+    web->next_us = INT64_MAX;
+    for (struct web_conn *c = web->conns; c != NULL; c = next) {
+        next = c->next;
+        if (c->deadline_us <= web->now_us) {
+            web_conn_late(c);
+        } else if (c->deadline_us < web->next_us) {
+            web->next_us = c->deadline_us;
+        }
+    }
+}
+
+static void free_closed(struct web *web)
+{
+    while (web->closed != NULL) {
+        struct web_conn *conn = web->closed;
+        web->closed = conn->next;
+        web_conn_free(conn);
+    }
+}
+
+/* Rounded up, so that the deadline has passed then; -1: none. */
+static int wait_ms(const struct web *web)
+{
+    int64_t next_us = web->next_us;
+    if (web->accept_at_us != 0 && web->accept_at_us < next_us) {
+        next_us = web->accept_at_us;
+    }
+    int64_t left_us = next_us - web->now_us;
+    return next_us == INT64_MAX ? -1
+           : left_us <= 0       ? 0
+                                : (int)(left_us / USEC_PER_MSEC % INT32_MAX) + 1;
+}
+
+static bool is_stopping(struct web *web)
+{
     web_lock(web);
-    web->references++;
+    bool stopping = web->stopping;
     web_unlock(web);
-    return request;
+    return stopping;
 }
 
-/* With the mutex held. */
-static void suspended_add(struct web_request *request)
+/* Held requests get 503; their holders answer to nobody. */
+static void end_all(struct web *web)
 {
-    struct web *web = request->web;
-    request->next = web->suspended;
-    if (web->suspended != NULL) {
-        web->suspended->previous = request;
-    }
-    web->suspended = request;
-    request->suspended = true;
-}
-
-/* With the mutex held. */
-static void suspended_remove(struct web_request *request)
-{
-    struct web *web = request->web;
-    *(request->previous == NULL ? &web->suspended : &request->previous->next) = request->next;
-    if (request->next != NULL) {
-        request->next->previous = request->previous;
-    }
-    request->next = NULL;
-    request->previous = NULL;
-    request->suspended = false;
-}
-
-/* ------------------------------------------------------------------ server side */
-
-static enum MHD_Result on_form_data(void *userdata, enum MHD_ValueKind kind, const char *key,
-                                    const char *filename, const char *content_type,
-                                    const char *transfer_encoding, const char *data, uint64_t off,
-                                    size_t size)
-{
-    (void)kind;
-    (void)content_type;
-    (void)transfer_encoding;
-    struct web_request *request = userdata;
-    struct pairs *form = &request->form;
-    struct pair *pair = NULL;
-    if (off > 0 && form->count > 0) {
-        pair = &form->all[form->count - 1];
-    } else {
-        pair = pairs_add(form, key == NULL ? "" : key, request->web->max_body_bytes);
-        if (pair != NULL && filename != NULL) {
-            pair->filename = strdup(filename);
-            ASSERT(pair->filename != NULL);
+    struct err err = {0};
+    (void)err_set(&err, ERR_WEB_STOPPING, "the request was not answered before");
+    while (web->conns != NULL) {
+        struct web_conn *conn = web->conns;
+        if (conn->phase == WEB_HELD) {
+            web_conn_refuse(conn, &err);
+        }
+        if (conn->phase != WEB_CLOSED) {
+            web_conn_close(conn);
         }
     }
-    if (pair != NULL) {
-        buf_add(&pair->value, data, size);
-        NEED_MEMORY(!buf_failed(&pair->value)); /* a field is not larger than the body */
-    }
-    return pair == NULL ? MHD_NO : MHD_YES;
+    free_closed(web);
 }
 
-static void parse_form(struct web_request *request)
+static void *run(void *userdata)
 {
-    if (request->body.len == 0) {
-        return;
-    }
-    /* NULL if the content type is not that of a form. A form without a field would be another
-     * request, so lack of memory must show. */
-    errno = 0;
-    struct MHD_PostProcessor *processor =
-        mhd.create_post_processor(request->connection, 4096, on_form_data, request);
-    if (processor != NULL) {
-        (void)mhd.post_process(processor, request->body.data, request->body.len);
-        (void)mhd.destroy_post_processor(processor);
-    }
-    NEED_MEMORY(errno != ENOMEM);
-}
-
-/* MHD refuses a header that is not valid, too. */
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-    errno = 0;
-    NEED_MEMORY(mhd.add_response_header(response, name, value) == MHD_YES || errno != ENOMEM);
-}
-
-/* "Name: value" */
-static void add_line(struct MHD_Response *response, struct str line)
-{
-    struct str name;
-    AUTO_BUF struct buf copy = BUF_INIT(1024);
-    AUTO_BUF struct buf value = BUF_INIT(1024);
-    if (str_split(&line, ':', &name)) {
-        buf_add_str(&copy, name);
-        buf_add_str(&value, str_trim(line));
-        ASSERT(!buf_failed(&copy) && !buf_failed(&value));
-        add_header(response, copy.data, value.data);
-    }
-}
-
-static void add_lines(struct MHD_Response *response, const char *const *headers)
-{
-    for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
-        add_line(response, str_c(headers[i]));
-    }
-}
-
-/* Those of web_add_header. */
-static void add_more(struct MHD_Response *response, const struct web_request *request)
-{
-    struct str rest = buf_str(&request->added), line;
-    while (str_split(&rest, '\n', &line)) {
-        add_line(response, line);
-    }
-}
-
-static struct MHD_Response *response_new(const struct web_answer *answer)
-{
-    /* MHD copies the bytes; its parameter is just not const. */
-    struct MHD_Response *response = mhd.create_response_from_buffer(
-        answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_MUST_COPY);
-    ASSERT(response != NULL);
-    const char *type =
-        answer->content_type == NULL ? "text/plain; charset=utf-8" : answer->content_type;
-    add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (answer->close) {
-        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-    add_lines(response, answer->headers);
-    return response;
-}
-
-/* The same with the headers of web_add_header. */
-static struct MHD_Response *response_for(const struct web_request *request,
-                                         const struct web_answer *answer)
-{
-    struct MHD_Response *response = response_new(answer);
-    add_more(response, request);
-    return response;
-}
-
-/* With the mutex held, or before the request is shared. */
-static void set_answer(struct web_request *request, int status, const char *text)
-{
-    request->status = (unsigned)status;
-    request->response = response_new(&(struct web_answer){.status = status, .body = str_c(text)});
-}
-
-/* Called when the whole request has arrived. */
-static void handle(struct web_request *request)
-{
-    request->handled = true;
-    if (request->too_large) {
-        set_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, "request body is too large\n");
-        return;
-    }
-    parse_form(request);
-    request->unanswered = true;
-    request->web->handler(request, request->web->userdata);
-}
-
-static enum MHD_Result receive(struct web_request *request, const char *data, size_t *size)
-{
-    request->received_bytes += *size;
-    if (!request->too_large) {
-        buf_add(&request->body, data, *size);
-        if (buf_failed(&request->body)) {
-            request->too_large = true;
-            buf_release(&request->body);
-        }
-    }
-    *size = 0;
-    /* If we closed the connection while the client still writes, it would not see our response. So
-     * a body that is too large is read to its end, up to a limit. */
-    bool within_limit =
-        request->received_bytes / DISCARD_FACTOR <= (uint64_t)request->web->max_body_bytes + 1024;
-    return within_limit ? MHD_YES : MHD_NO;
-}
-
-static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connection,
-                                 const char *path, const char *method, const char *version,
-                                 const char *upload, size_t *upload_size, void **slot)
-{
-    (void)version;
     struct web *web = userdata;
-    struct web_request *request = *slot;
-    if (request == NULL) {
-        *slot = request_new(web, connection, path, method);
-        return MHD_YES;
-    }
-    if (*upload_size > 0) {
-        return receive(request, upload, upload_size);
-    }
-    if (!request->handled) {
-        handle(request);
-    }
-    web_lock(web);
-    enum MHD_Result result = MHD_YES;
-    if (!request->suspended) { /* else MHD calls us again after the resume */
-        if (request->response == NULL && request->held) {
-            set_answer(request, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down\n");
-        } else if (request->response == NULL) {
-            request->unanswered = false;
-            set_answer(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "not handled\n");
+    struct epoll_event events[EVENTS_MAX];
+    while (!is_stopping(web)) {
+        int count = epoll_wait(web->epoll_fd, events, EVENTS_MAX, wait_ms(web));
+        web->now_us = clock_mono_us(clock_real());
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr == NULL) {
+                accept_some(web);
+            } else if (events[i].data.ptr == web) {
+                on_wake(web);
+            } else {
+                web_conn_ready(events[i].data.ptr);
+            }
         }
-        result = mhd.queue_response(connection, request->status, request->response);
+        end_late(web);
+        free_closed(web);
     }
-    web_unlock(web);
-    return result;
-}
-
-static void on_completed(void *userdata, struct MHD_Connection *connection, void **slot,
-                         enum MHD_RequestTerminationCode how)
-{
-    (void)connection;
-    (void)how;
-    struct web *web = userdata;
-    struct web_request *request = *slot;
-    if (request == NULL) {
-        return;
-    }
-    *slot = NULL;
-    web_lock(web);
-    request->connection = NULL;
-    if (request->suspended) {
-        suspended_remove(request);
-    }
-    web_unlock(web);
-    request_unref(request);
-}
-
-/* ------------------------------------------------------------------ holder side */
-
-void web_hold(struct web_request *request)
-{
-    struct web *web = request->web;
-    need_headers(request);
-    need_query(request);
-    need_peer(request);
-    web_lock(web);
-    ASSERT(request->unanswered && !request->held && request->connection != NULL);
-    request->held = true;
-    request->references++;
-    if (!web->stopping) {
-        mhd.suspend_connection(request->connection);
-        suspended_add(request);
-    }
-    web_unlock(web);
-}
-
-void web_answer(struct web_request *request, const struct web_answer *answer)
-{
-    struct MHD_Response *response = response_for(request, answer);
-    struct web *web = request->web;
-    web_lock(web);
-    ASSERT(request->unanswered); /* one answer per request */
-    request->unanswered = false;
-    bool held = request->held;
-    if (request->connection == NULL || request->response != NULL) {
-        mhd.destroy_response(response); /* the connection has ended, or web_stop has answered */
-    } else {
-        request->status = (unsigned)answer->status;
-        request->response = response;
-        if (request->suspended) {
-            suspended_remove(request);
-            mhd.resume_connection(request->connection);
-        }
-    }
-    web_unlock(web);
-    if (held) {
-        request_unref(request);
-    }
-}
-
-struct web_content *web_content_new(const struct web_answer *answer)
-{
-    struct web_content *content = calloc(1, sizeof(*content));
-    ASSERT(content != NULL);
-    content->status = (unsigned)answer->status;
-    content->response = response_new(answer);
-    content->content_type = strdup(answer->content_type == NULL ? "" : answer->content_type);
-    buf_init(&content->body, answer->body.len);
-    buf_add_str(&content->body, answer->body);
-    ASSERT(answer->headers == NULL && content->content_type != NULL && !buf_failed(&content->body));
-    return content;
-}
-
-void web_content_free(struct web_content *content)
-{
-    if (content != NULL) {
-        mhd.destroy_response(content->response); /* MHD counts the connections that send it */
-        free(content->content_type);
-        buf_release(&content->body);
-        free(content);
-    }
-}
-
-void web_answer_content(struct web_request *request, const struct web_content *content)
-{
-    ASSERT(request->unanswered && !request->held);
-    request->unanswered = false;
-    request->status = content->status;
-    request->shared = request->added.len == 0;
-    request->response = content->response;
-    if (!request->shared) {
-        request->response =
-            response_for(request, &(struct web_answer){.content_type = content->content_type,
-                                                       .body = buf_str(&content->body)});
-    }
-}
-
-void web_add_header(struct web_request *request, const char *header)
-{
-    ASSERT(request->unanswered && !request->held);
-    buf_addf(&request->added, "%s\n", header);
-    ASSERT(!buf_failed(&request->added));
-}
-
-struct MHD_Connection *web_connection(struct web_request *request)
-{
-    ASSERT(request->unanswered && !request->held);
-    return request->connection;
-}
-
-void web_answer_response(struct web_request *request, unsigned status,
-                         const struct web_response *with)
-{
-    ASSERT(request->unanswered && !request->held);
-    request->unanswered = false;
-    request->status = status;
-    request->response = with->response;
-    request->on_end = with->on_end;
-    request->on_end_userdata = with->userdata;
-    add_lines(with->response, with->headers);
-    add_more(with->response, request);
-}
-
-void web_answer_c(struct web_request *request, int status, const char *text)
-{
-    web_answer(request, &(struct web_answer){.status = status, .body = str_c(text)});
-}
-
-void web_answer_json(struct web_request *request, int status, struct str json)
-{
-    web_answer(request, &(struct web_answer){
-                            .status = status, .content_type = "application/json", .body = json});
-}
-
-/* ------------------------------------------------------------------ accessors */
-
-struct str web_method(const struct web_request *request)
-{
-    return str_c(request->text);
-}
-
-struct str web_path(const struct web_request *request)
-{
-    return str_c(request->path);
-}
-
-static const struct pair *pairs_find(const struct pairs *pairs, const char *name, bool nocase)
-{
-    for (size_t i = 0; i < pairs->count; i++) {
-        const char *have = pairs->all[i].name;
-        if (nocase ? strcasecmp(have, name) == 0 : strcmp(have, name) == 0) {
-            return &pairs->all[i];
-        }
-    }
+    end_all(web);
     return NULL;
 }
 
-static struct str pair_value(const struct pair *pair)
-{
-    return pair == NULL ? str_c("") : buf_str(&pair->value);
-}
-
-struct str web_query(struct web_request *request, const char *name)
-{
-    need_query(request);
-    return pair_value(pairs_find(&request->query, name, false));
-}
-
-bool web_has_query(struct web_request *request, const char *name)
-{
-    need_query(request);
-    return pairs_find(&request->query, name, false) != NULL;
-}
-
-size_t web_query_count(struct web_request *request)
-{
-    need_query(request);
-    return request->query.count;
-}
-
-struct str web_query_name(struct web_request *request, size_t index)
-{
-    ASSERT(index < web_query_count(request));
-    return str_c(request->query.all[index].name);
-}
-
-struct str web_header(const struct web_request *request, const char *name)
-{
-    if (!request->has_headers) {
-        const char *value = NULL;
-        size_t size = 0;
-        bool found = mhd.lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name,
-                                                   strlen(name), &value, &size) == MHD_YES;
-        return found && value != NULL ? str_n(value, size) : str_c("");
-    }
-    return pair_value(pairs_find(&request->headers, name, true));
-}
-
-struct str web_body(const struct web_request *request)
-{
-    return buf_str(&request->body);
-}
-
-struct str web_form(const struct web_request *request, const char *name)
-{
-    return pair_value(pairs_find(&request->form, name, false));
-}
-
-struct str web_form_filename(const struct web_request *request, const char *name)
-{
-    const struct pair *pair = pairs_find(&request->form, name, false);
-    return pair == NULL ? str_c("") : str_c(pair->filename);
-}
-
-int64_t web_peer_uid(struct web_request *request)
-{
-    need_peer(request);
-    return request->peer_uid;
-}
-
-struct str web_remote(struct web_request *request)
-{
-    need_peer(request);
-    return str_c(request->remote);
-}
-
-/* ------------------------------------------------------------------ start and stop */
+/* ---------------------------------------------------------------- start and stop */
 
 static int listen_error(struct err *err, const char *what)
 {
     return err_set(err, ERR_WEB_LISTEN, "%s: %s", what, strerror(errno));
 }
 
-static int listen_tcp(struct web *web, uint16_t port, int *ret_fd, struct err *err)
+static int listen_tcp(struct web *web, const char *text, uint16_t port, struct err *err)
 {
-    char what[32];
-    (void)snprintf(what, sizeof(what), "127.0.0.1:%u", (unsigned)port);
-    AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name = {0};
+    char what[64];
+    const char *host = text == NULL ? "127.0.0.1" : text;
+    (void)snprintf(what, sizeof(what), strchr(host, ':') == NULL ? "%.45s:%u" : "[%.45s]:%u", host,
+                   (unsigned)port);
+    socklen_t size = sizeof(name.v4);
+    if (inet_pton(AF_INET, host, &name.v4.sin_addr) == 1) {
+        name.v4.sin_family = AF_INET;
+        name.v4.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, host, &name.v6.sin6_addr) == 1) {
+        name.v6.sin6_family = AF_INET6;
+        name.v6.sin6_port = htons(port);
+        size = sizeof(name.v6);
+    } else {
+        return err_set(err, ERR_WEB_ADDRESS, "%.60s", host);
+    }
+    AUTO_FD int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+        bind(fd, &name.any, size) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, &name.any, &size) < 0) {
         return listen_error(err, what);
     }
-    web->port = ntohs(address.sin_port);
-    *ret_fd = TAKE_FD(fd);
+    web->port = ntohs(name.any.sa_family == AF_INET ? name.v4.sin_port : name.v6.sin6_port);
+    web->listen_fd = TAKE_FD(fd);
     return 0;
 }
 
@@ -746,7 +394,7 @@ static bool is_stale(const struct sockaddr_un *address)
            errno == ECONNREFUSED;
 }
 
-static int listen_unix(struct web *web, const char *path, int *ret_fd, struct err *err)
+static int listen_unix(struct web *web, const char *path, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!str_copy(str_c(path), address.sun_path, sizeof(address.sun_path))) {
@@ -764,59 +412,105 @@ static int listen_unix(struct web *web, const char *path, int *ret_fd, struct er
         return listen_error(err, path);
     }
     (void)str_copy(str_c(path), web->unix_path, sizeof(web->unix_path));
-    *ret_fd = TAKE_FD(fd);
+    web->listen_fd = TAKE_FD(fd);
     return 0;
 }
 
-static void remove_socket(const struct web *web)
+static void set_limits(struct web *web, const struct web_limits *given)
+{
+    struct web_limits *limits = &web->limits;
+    *limits = *given;
+    limits->max_body_bytes = given->max_body_bytes == 0 ? (size_t)1 << 20 : given->max_body_bytes;
+    limits->max_connections = given->max_connections == 0 ? 64 : given->max_connections;
+    limits->max_connections_each =
+        given->max_connections_each == 0 ? limits->max_connections : given->max_connections_each;
+    limits->head_timeout_us =
+        given->head_timeout_us == 0 ? 5 * USEC_PER_SEC : given->head_timeout_us;
+    limits->body_timeout_us =
+        given->body_timeout_us == 0 ? 30 * USEC_PER_SEC : given->body_timeout_us;
+    limits->idle_timeout_us =
+        given->idle_timeout_us == 0 ? 30 * USEC_PER_SEC : given->idle_timeout_us;
+}
+
+/* Everything but the thread. */
+static int open_all(struct web *web, const struct web_options *options, struct err *err)
+{
+    int rc = web_trust_read(options->trusted_proxies, &web->trust, err);
+    if (rc == 0 && options->tls_cert != NULL) {
+        rc = web_tls_new(options->tls_cert, options->tls_key, &web->tls, err);
+    }
+    if (rc == 0) {
+        rc = web->is_unix ? listen_unix(web, options->unix_path, err)
+                          : listen_tcp(web, options->address, options->port, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct epoll_event listening = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event waking = {.events = EPOLLIN, .data.ptr = web};
+    web->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    web->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (web->epoll_fd < 0 || web->wake_fd < 0 ||
+        epoll_ctl(web->epoll_fd, EPOLL_CTL_ADD, web->listen_fd, &listening) < 0 ||
+        epoll_ctl(web->epoll_fd, EPOLL_CTL_ADD, web->wake_fd, &waking) < 0) {
+        return listen_error(err, "epoll");
+    }
+    return 0;
+}
+
+static void release(struct web *web)
 {
     if (web->unix_path[0] != '\0') {
         (void)unlink(web->unix_path);
     }
+    const int fds[] = {web->listen_fd, web->epoll_fd};
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    web_tls_free(web->tls);
+    web_unref(web);
+}
+
+static int start_thread(struct web *web, struct err *err)
+{
+    /* The loop handles all signals, so the server's thread starts with all of them blocked. */
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&web->thread, NULL, run, web);
+    int rc = errno == 0 ? 0 : listen_error(err, "server thread");
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0) {
+        (void)pthread_setname_np(web->thread, web->is_unix ? "api socket" : "api tcp");
+    }
+    return rc;
 }
 
 int web_start(const struct web_options *options, struct web **ret, struct err *err)
 {
     ASSERT(options->handler != NULL);
-    int rc = library_load(&library, err);
-    if (rc < 0) {
-        return rc;
-    }
     struct web *web = calloc(1, sizeof(*web));
-    ASSERT(web != NULL);
-    rc = pthread_mutex_init(&web->mutex, NULL);
+    NEED_MEMORY(web != NULL);
+    int rc = pthread_mutex_init(&web->mutex, NULL);
     ASSERT(rc == 0);
     web->references = 1;
     web->handler = options->handler;
+    web->problem = options->problem;
     web->userdata = options->userdata;
-    web->max_body_bytes = options->max_body_bytes == 0 ? (size_t)1 << 20 : options->max_body_bytes;
-    unsigned connections = options->max_connections == 0 ? 64 : options->max_connections;
-    unsigned timeout_s = options->idle_timeout_s == 0 ? 30 : options->idle_timeout_s;
-    int fd = -1;
-    rc = options->unix_path != NULL ? listen_unix(web, options->unix_path, &fd, err)
-                                    : listen_tcp(web, options->port, &fd, err);
-    if (rc < 0) {
-        web_unref(web);
-        return rc;
+    web->only_trusted = options->only_trusted;
+    web->is_unix = options->unix_path != NULL;
+    web->listen_fd = web->epoll_fd = web->wake_fd = -1;
+    web->next_us = INT64_MAX;
+    web->now_us = clock_mono_us(clock_real());
+    set_limits(web, &options->limits);
+    rc = open_all(web, options, err);
+    if (rc == 0) {
+        rc = start_thread(web, err);
     }
-    /* The loop handles all signals, so the server's thread starts with all of them blocked. */
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    web->daemon = mhd.start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
-        on_access, web, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-    int start_errno = errno;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (web->daemon == NULL) {
-        /* MHD may have closed the socket. A leak is better than closing it twice. */
-        errno = start_errno;
-        rc = listen_error(err, "server thread");
-        remove_socket(web);
-        web_unref(web);
+    if (rc < 0) {
+        release(web);
         return rc;
     }
     *ret = web;
@@ -835,14 +529,8 @@ void web_stop(struct web *web)
     }
     web_lock(web);
     web->stopping = true;
-    /* MHD cannot stop with suspended connections. */
-    while (web->suspended != NULL) {
-        struct web_request *request = web->suspended;
-        suspended_remove(request);
-        mhd.resume_connection(request->connection);
-    }
     web_unlock(web);
-    mhd.stop_daemon(web->daemon);
-    remove_socket(web);
-    web_unref(web);
+    web_wake(web);
+    (void)pthread_join(web->thread, NULL);
+    release(web);
 }

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "fakes/bot_api.h"
 #include "fakes/fake_telegram_internal.h"
+#include "form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -288,7 +289,7 @@ static struct json_object *read_params(struct fake_telegram *fake, const char *m
     if (is_multipart(method)) {
         params = json_object_new_object();
         for (size_t i = 0; i < COUNT_OF(form); i++) {
-            struct str value = web_form(request, form[i]);
+            struct str value = form_value(request, form[i]);
             if (value.len > 0) {
                 fake_telegram_add(params, form[i],
                                   json_object_new_string_len(value.ptr, (int)value.len));
@@ -414,8 +415,8 @@ int fake_telegram_start(struct fake_telegram **ret)
     ASSERT(pthread_cond_init(&fake->wake, NULL) == 0);
     ASSERT(pthread_cond_init(&fake->sent_more, NULL) == 0);
     struct err err = {0};
-    int rc = web_start(&(struct web_options){.max_body_bytes = FAKE_TELEGRAM_BODY_MAX,
-                                             .idle_timeout_s = 120,
+    int rc = web_start(&(struct web_options){.limits = {.max_body_bytes = FAKE_TELEGRAM_BODY_MAX,
+                                                        .idle_timeout_us = 120 * USEC_PER_SEC},
                                              .handler = on_request,
                                              .userdata = fake},
                        &fake->web, &err);

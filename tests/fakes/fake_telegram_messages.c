@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "fakes/fake_telegram_internal.h"
+#include "form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +202,7 @@ struct fake_telegram_reply fake_telegram_accept_file(struct fake_telegram *fake,
     if (!str_to_i64(json_str(params, "chat_id"), &chat)) {
         fake_telegram_violate(fake, "%s: chat_id", method);
     }
-    if (web_form_filename(request, field).len == 0) {
+    if (form_filename(request, field).len == 0) {
         fake_telegram_violate(fake, "%s: no file name", method);
     }
     if (str_utf16_len(json_str(params, "caption")) > 1024) {

@@ -1,5 +1,6 @@
 /* What runs on the loop: timers, the pool, child processes, names, HTTP in both directions. */
 #include "base/clock.h"
+#include "fakes/form.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -215,8 +216,8 @@ static void serve(struct web_request *request, void *userdata)
     AUTO_BUF struct buf out = BUF_INIT(4096);
     buf_addf(&out, "%.*s q=%.*s h=%.*s body=%.*s chat=%.*s file=%zu", STR_ARG(web_method(request)),
              STR_ARG(web_query(request, "q")), STR_ARG(web_header(request, "x-test")),
-             STR_ARG(body.len < 100 ? body : str_c("")), STR_ARG(web_form(request, "chat")),
-             web_form(request, "file").len);
+             STR_ARG(body.len < 100 ? body : str_c("")), STR_ARG(form_value(request, "chat")),
+             form_value(request, "file").len);
     if (buf_failed(&out)) {
         web_answer_c(request, 500, "out of memory");
         return;
@@ -227,8 +228,9 @@ static void serve(struct web_request *request, void *userdata)
 
 static int open_server(struct desk *desk, struct err *err)
 {
-    int rc =
-        web_start(&(struct web_options){.handler = serve, .idle_timeout_s = 2}, &desk->web, err);
+    int rc = web_start(
+        &(struct web_options){.handler = serve, .limits = {.idle_timeout_us = 2 * USEC_PER_SEC}},
+        &desk->web, err);
     if (rc == 0) {
         (void)snprintf(desk->url, sizeof(desk->url), "http://127.0.0.1:%u/a?q=x%%20y",
                        web_port(desk->web));

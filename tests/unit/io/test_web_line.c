@@ -174,7 +174,7 @@ static void an_answer_goes_on(void **state)
     }
     assert_true(written > sizeof(block));
     static char have[65536];
-    while (got < written) { /* with the heads of chunks */
+    while (got < written) {
         ssize_t n = recv(fd, have, sizeof(have), 0);
         assert_true(n > 0);
         for (ssize_t i = 0; i < n; i++) {
@@ -184,7 +184,7 @@ static void an_answer_goes_on(void **state)
     assert_int_equal(got, written);
     web_line_free(line);
     atomic_store(&d->line, NULL);
-    expect(fd, "0\r\n\r\n");
+    expect(fd, NULL);
     (void)close(fd);
 }
 
