@@ -20,7 +20,7 @@ enum {
     BACKLOG = 128,
     EVENTS_MAX = 64,
     ACCEPT_MAX = 16,  /* new connections per iteration */
-    REFUSED_MAX = 16, /* connections over the limit that are told so at a time */
+    REFUSED_MAX = 16, /* connections over the limit that get an error at a time */
 };
 #define ACCEPT_PAUSE_US (100 * USEC_PER_MSEC) /* while there is no descriptor left */
 

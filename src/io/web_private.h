@@ -157,7 +157,7 @@ struct web {
     void *userdata;
     struct web_limits limits;
     struct web_trust trust;
-    bool only_trusted; /* whoever is no trusted proxy and not on this machine is refused */
+    bool only_trusted; /* others than trusted proxies and this machine are refused */
     bool is_unix;
 
     int listen_fd;

@@ -147,11 +147,10 @@ static void a_bad_query_is_refused(void **state)
 {
     struct api_rig *f = *state;
     static const char *const paths[] = {
-        "/api/v1/positions?limit=0",       "/api/v1/positions?limit=201",
-        "/api/v1/positions?limit=ten",     "/api/v1/positions?limit=",
-        "/api/v1/positions?offset=-1",     "/api/v1/positions?offset=99999999999999999999",
-        "/api/v1/trades?symbol=%00",       "/api/v1/trades?symbol=a%20b",
-        "/api/v1/decisions?limit=1000000",
+        "/api/v1/positions?limit=0",   "/api/v1/positions?limit=201",
+        "/api/v1/positions?limit=ten", "/api/v1/positions?limit=",
+        "/api/v1/positions?offset=-1", "/api/v1/positions?offset=99999999999999999999",
+        "/api/v1/trades?symbol=a%20b", "/api/v1/decisions?limit=1000000",
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         const char *body;
@@ -161,6 +160,8 @@ static void a_bad_query_is_refused(void **state)
         api_rig_code(body, "API_QUERY");
     }
     const char *body;
+    assert_int_equal(api_rig_get(f, false, "/api/v1/trades?symbol=%00", "", &body), 400);
+    api_rig_code(body, "WEB_TARGET");
     assert_int_equal(api_rig_get(f, false, "/api/v1/tradez", "", &body), 404);
     api_rig_code(body, "API_NOT_FOUND");
     assert_int_equal(
