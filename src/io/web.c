@@ -187,7 +187,7 @@ static void admit(struct web *web, int fd)
     }
     if (!web->is_unix) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (web->only_trusted && !web_address_is_local(&peer.address) &&
+        if (web->only_trusted && !address_is_loopback(&peer.address) &&
             !web_trust_has(&web->trust, &peer.address)) {
             (void)err_set(&err, ERR_WEB_UNTRUSTED, "it comes from another address");
         }
