@@ -2,6 +2,7 @@
 #include "assistant/tool_document.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "command/proposal.h"
 #include "command/runner.h"
 #include "command/tool.h"
 #include "io/http.h"
@@ -10,16 +11,19 @@
 
 #include <string.h>
 
+#define PROPOSE         "propose_command"
 #define DESCRIPTION_MAX 400
 #define ARGS_SHOWN      200 /* bytes of the arguments in the audit log */
 #define TEXT_MAX        (8 * TOOL_DOCUMENT_MAX)
 
 /* ---------------------------------------------------------------- the list */
 
-static void add_annotations(struct json_out *out)
+/* To propose changes nothing of the desk, but it sends people a message; the same line is not
+ * proposed twice. */
+static void add_annotations(struct json_out *out, bool reads)
 {
     json_out_object(out, "annotations");
-    json_out_bool(out, "readOnlyHint", true);
+    json_out_bool(out, "readOnlyHint", reads);
     json_out_bool(out, "destructiveHint", false);
     json_out_bool(out, "idempotentHint", true);
     json_out_bool(out, "openWorldHint", false); /* the desk's own data */
@@ -60,7 +64,48 @@ static void add_tool(struct json_out *out, const struct manifest *m)
     json_out_text(out, "description", text.data);
     tool_input_schema(m, out, "inputSchema");
     add_output_schema(out);
-    add_annotations(out);
+    add_annotations(out, true);
+    json_out_end(out);
+}
+
+/* Whether there is a command that changes something and that the caller may run. */
+static bool may_propose(const struct api *api, const struct principal *who)
+{
+    const struct manifest *m;
+    for (size_t i = 0; (m = manifest_at(api->manifests, i)) != NULL; i++) {
+        if (m->changes && manifest_is_visible(m, who->channel) &&
+            manifest_permit(m, who, NULL, NULL) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_proposing(struct json_out *out)
+{
+    json_out_object(out, NULL);
+    json_out_text(out, "name", PROPOSE);
+    json_out_text(out, "title", "Propose a command to the people of the desk");
+    json_out_text(out, "description",
+                  "Proposes one command that would change something. It is checked as if it had "
+                  "been typed, and people get a message in which one of them accepts or declines "
+                  "it. Nothing is run by this; the tool proposals shows what became of it. "
+                  "nightdesk://docs/commands lists the commands.");
+    json_out_object(out, "inputSchema");
+    json_out_text(out, "type", "object");
+    json_out_bool(out, "additionalProperties", false);
+    json_out_object(out, "properties");
+    add_typed(out, "command", "string", "the whole line, such as /restart prediction");
+    add_typed(out, "reason", "string",
+              "for the people who decide: why, in a sentence or two (at most 500 bytes)");
+    json_out_end(out);
+    json_out_array(out, "required");
+    json_out_text(out, NULL, "command");
+    json_out_text(out, NULL, "reason");
+    json_out_end(out);
+    json_out_end(out);
+    add_output_schema(out);
+    add_annotations(out, false);
     json_out_end(out);
 }
 
@@ -73,6 +118,9 @@ void mcp_tools_list(struct api *api, const struct principal *who, const struct m
     json_out_array(out, "tools");
     while ((m = tool_next(api->manifests, who, &at)) != NULL) {
         add_tool(out, m);
+    }
+    if (may_propose(api, who)) {
+        add_proposing(out);
     }
     json_out_end(out);
 }
@@ -177,16 +225,14 @@ static void answer_read(const struct api_job *job, struct json_object *document,
     answer_resource(job, buf_str(&text));
 }
 
-static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
+static void deliver(struct api *api, struct api_job *job, const struct reply *reply,
+                    const struct err *err)
 {
-    struct api_job *job = userdata;
-    struct api *api = job->listener->api;
     const struct tool_document_sources sources = {api->config, api->store};
     const struct err *failed = err != NULL && err->id != ERR_NONE ? err : NULL;
     AUTO_REPLY struct reply *none = reply_new();
     AUTO_JSON struct json_object *document =
         tool_document(&sources, reply != NULL ? reply : none, failed);
-    api_job_unlink(api, job);
     audit(api, &job->who, job->mcp, failed != NULL ? err_info(failed->id)->code : "ok");
     if (is_reading(job->mcp)) {
         answer_read(job, document, failed);
@@ -194,6 +240,37 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
         answer_tool(job, document, failed != NULL);
     }
     api_job_free(job);
+}
+
+static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
+{
+    struct api_job *job = userdata;
+    struct api *api = job->listener->api;
+    api_job_unlink(api, job);
+    deliver(api, job, reply, err);
+}
+
+/* Chats that are attached to the socket see the message, too. */
+static void propose(struct api *api, struct api_job *job, const struct json_object *args)
+{
+    struct err err = {0};
+    AUTO_REPLY struct reply *reply = NULL;
+    const struct proposal_request request = {
+        .who = &job->who, .line = json_text(args, "command"), .reason = json_text(args, "reason")};
+    json_object_object_foreach(args, key, value)
+    {
+        if ((strcmp(key, "command") != 0 && strcmp(key, "reason") != 0) || !json_is_text(value)) {
+            (void)err_set(&err, ERR_COMMAND_ARG_INVALID, "%.40s: command and reason, both texts",
+                          key);
+        }
+    }
+    if (err.id == ERR_NONE) {
+        (void)proposal_make(api->runner, &request, &reply, &err);
+    }
+    if (reply != NULL) {
+        api_publish(api, reply);
+    }
+    deliver(api, job, reply, &err);
 }
 
 static void run_command(struct api *api, struct api_job *job, const struct manifest *m,
@@ -222,6 +299,10 @@ static void call_tool(struct api *api, struct api_job *job)
     if (args != NULL && !json_is_object(args)) {
         (void)mcp_refuse(r, &fault, 400, MCP_INVALID_PARAMS, "arguments must be an object");
         fail(api, &job->who, job, &fault);
+        return;
+    }
+    if (strcmp(name_of(r), PROPOSE) == 0 && may_propose(api, &job->who)) {
+        propose(api, job, args);
         return;
     }
     if (m == NULL) {

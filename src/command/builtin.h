@@ -12,6 +12,7 @@
 extern const struct action action_help_rows[];
 extern const struct action action_access_rows[];
 extern const struct action action_runs_rows[];
+extern const struct action action_proposals_rows[];
 extern const struct action action_users_rows[];
 extern const struct action action_otp_rows[];
 extern const struct action approval_rows[];

@@ -286,6 +286,32 @@ static const struct manifest *question_command(const struct runner *runner,
 static int accept_question(struct runner *runner, const struct invocation *in,
                            const struct manifest *m, struct admission *a, struct err *err);
 
+int runner_admit(struct run **slot, const struct invocation *in, struct admission *a,
+                 struct err *err)
+{
+    struct run *run = *slot;
+    struct runner *runner = run->runner;
+    const struct manifest *m = run->m;
+    struct err why = {0};
+    if (manifest_permit(m, in->who, run->args, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
+    }
+    size_t active = count_runs(runner, in->who);
+    if (active >= RUNS_MAX && !m->emergency && !m->safe_side) {
+        (void)err_set(&why, ERR_COMMAND_BUSY, "%zu of %s", active, in->who->name);
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+    }
+    if (a->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
+        return runner_refuse(runner, in, "command.refused", &a->unrecorded, NULL, a, err);
+    }
+    if (run_lock_check(run, &why) < 0) {
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+    }
+    bool passed = false;
+    int rc = stage_walk(run, in, STAGE_STALE, NULL, a, &passed, err);
+    return rc < 0 || !passed ? rc : runner_begin(slot, in, a, err);
+}
+
 static int accept_command(struct runner *runner, const struct invocation *in,
                           const struct manifest *m, const struct line *line, struct admission *a,
                           struct err *err)
@@ -309,26 +335,7 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     if (bound < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), a, err);
     }
-    if (manifest_permit(m, in->who, run->args, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
-    }
-    size_t active = count_runs(runner, in->who);
-    if (active >= RUNS_MAX && !m->emergency && !m->safe_side) {
-        (void)err_set(&why, ERR_COMMAND_BUSY, "%zu of %s", active, in->who->name);
-        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
-    }
-    if (a->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
-        return runner_refuse(runner, in, "command.refused", &a->unrecorded, NULL, a, err);
-    }
-    if (run_lock_check(run, &why) < 0) {
-        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
-    }
-    bool passed = false;
-    int rc = stage_walk(run, in, STAGE_STALE, NULL, a, &passed, err);
-    if (rc < 0 || !passed) {
-        return rc;
-    }
-    return runner_begin(&run, in, a, err);
+    return runner_admit(&run, in, a, err);
 }
 
 /* --------------------------------------------------------------------------------- submit ---- */

@@ -4,6 +4,7 @@
 #include "base/trace.h"
 #include "config/config.h"
 #include "io/secret.h"
+#include "proposals.h"
 #include "run_reply.h"
 #include "runner_internal.h"
 #include "stage.h"
@@ -27,7 +28,12 @@ int runner_confirm_code(struct runner *runner, char ret_code[CODE_CHARS + 1], st
         if (approval_find(runner, ret_code) != NULL) {
             continue;
         }
-        int rc = confirmation_table_get(runner->o.store, ret_code, &other, err);
+        AUTO_PROPOSAL struct proposal proposed = {0};
+        int found = proposal_find(runner, ret_code, &proposed, err);
+        if (found > 0) {
+            continue;
+        }
+        int rc = found < 0 ? found : confirmation_table_get(runner->o.store, ret_code, &other, err);
         if (rc == -ERR_STORE_NOT_FOUND) {
             err_clear(err);
             return 0;
@@ -473,6 +479,11 @@ int runner_confirm_answer(struct runner *runner, const struct invocation *in, co
     if (step != NULL) {
         return approval_answer(step, in, yes, a, err);
     }
+    AUTO_PROPOSAL struct proposal proposed = {0};
+    int found = proposal_find(runner, code, &proposed, err);
+    if (found != 0) {
+        return found < 0 ? found : proposal_answer(runner, in, &proposed, yes, a, err);
+    }
     int rc = confirmation_table_get(runner->o.store, code, &c, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
@@ -646,12 +657,15 @@ void runner_confirm_schedule(struct runner *runner)
 {
     struct confirmation next;
     struct err err = {0};
+    int64_t proposal_us = 0;
     int n = confirmation_table_expired(runner->o.store, INT64_MAX, &next, 1, &err);
-    if (n < 0) {
+    if (n < 0 || proposal_next_expiry(runner, &proposal_us, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not read the confirmations");
         arm_expiry(runner, EXPIRY_RETRY_US);
-    } else if (n > 0) {
-        arm_expiry(runner, next.expires_us - clock_wall_us(runner->o.clock));
+    } else if (n > 0 || proposal_us != 0) {
+        int64_t first_us = n > 0 ? next.expires_us : proposal_us;
+        first_us = proposal_us != 0 && proposal_us < first_us ? proposal_us : first_us;
+        arm_expiry(runner, first_us - clock_wall_us(runner->o.clock));
     }
 }
 
@@ -669,7 +683,7 @@ int runner_confirm_expire_due(struct runner *runner, struct err *err)
             }
         }
     } while (n == BATCH);
-    return n < 0 ? n : 0;
+    return n < 0 ? n : proposal_expire_due(runner, err);
 }
 
 void runner_confirm_on_expiry(void *userdata)

@@ -62,6 +62,10 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err);
 /* The same for the run of an invocation, and tells `asked` about it. */
 int runner_store_asked(struct run *run, const struct invocation *in, enum run_state state,
                        struct err *err);
+/* What follows once the arguments are bound: limits and locks, then prompts (stage.h), or the run
+ * begins. */
+int runner_admit(struct run **slot, const struct invocation *in, struct admission *a,
+                 struct err *err);
 /* Calls the leading steps that only read, stores the run, and moves it from *slot to a->start. */
 int runner_begin(struct run **slot, const struct invocation *in, struct admission *a,
                  struct err *err);

@@ -336,6 +336,18 @@ static const char schema_proposals[] =
 static const char schema_config_files[] = "ALTER TABLE config_versions ADD COLUMN file TEXT"
                                           " NOT NULL DEFAULT '';";
 
+/* Command lines that a program has proposed. messages: outbox ids with their chats. */
+static const char schema_program_proposals[] =
+    "CREATE TABLE proposals(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL,"
+    " command TEXT NOT NULL, args TEXT NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL,"
+    " user_id INTEGER NOT NULL, user TEXT NOT NULL, channel TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, state TEXT NOT NULL,"
+    " decided_by TEXT NOT NULL DEFAULT '', decided_us INTEGER NOT NULL DEFAULT 0,"
+    " run_id INTEGER NOT NULL DEFAULT 0, messages TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX proposals_code ON proposals(code);"
+    "CREATE INDEX proposals_open ON proposals(expires_us) WHERE state = 'open';"
+    "CREATE INDEX proposals_created ON proposals(created_us);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -365,6 +377,7 @@ static const struct db_migration migrations[] = {
     {"ratings of answers", schema_ratings},
     {"proposals of the assistant", schema_proposals},
     {"files of the configuration", schema_config_files},
+    {"proposals of programs", schema_program_proposals},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -571,6 +584,8 @@ static const char *const prune_by_us[] = {
     " asked_us < ?1 ORDER BY asked_us LIMIT ?2)",
     "DELETE FROM llm_calls WHERE id IN (SELECT id FROM llm_calls WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
+    "DELETE FROM proposals WHERE id IN (SELECT id FROM proposals WHERE state <> 'open' AND"
+    " created_us < ?1 ORDER BY created_us LIMIT ?2)",
 };
 static const char prune_alerts[] =
     "DELETE FROM monitoring_alerts WHERE id IN (SELECT id FROM monitoring_alerts WHERE status IN"
@@ -605,6 +620,7 @@ int ops_store_clock_went_back(struct ops_store *store, int64_t back_us, struct e
     static const char *const shifts[] = {
         "UPDATE outbox SET not_before_us = max(not_before_us - ?1, 0) WHERE state = 'queued'",
         "UPDATE confirmations SET expires_us = max(expires_us - ?1, 0) WHERE used = 0",
+        "UPDATE proposals SET expires_us = max(expires_us - ?1, 0) WHERE state = 'open'",
     };
     AUTO_ROLLBACK struct db *own = NULL;
     int rc = row_begin(store->db, &own, err);

@@ -114,6 +114,11 @@ ask emergency_stop
 ask close BTC-USD
 ask runs
 ask runs 1
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"propose_command","arguments":{"command":"/pause","reason":"x"}}}' |
+    "$ND" mcp --config "$conf" --state "$state" > "$WORK/proposed"
+tap_check "a program proposes" grep -q '"state":"open"' "$WORK/proposed"
+ask proposals
+ask proposals 1
 ask audit 24
 ask findings
 ask findings all

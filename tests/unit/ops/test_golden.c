@@ -10,6 +10,7 @@
 #include "assistant/self_report.h"
 #include "auditor/auditor.h"
 #include "base/check.h"
+#include "command/proposal.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
 #include "health/health.h"
@@ -318,6 +319,22 @@ static void confirm(struct scene *s)
     send(s, line);
 }
 
+static void check_proposals(struct scene *s)
+{
+    static const struct principal program = {
+        .channel = CHANNEL_HTTP, .name = "api", .role = ROLE_OPERATOR};
+    AUTO_REPLY struct reply *made = NULL;
+    AUTO_PROPOSAL struct proposal p = {0};
+    struct err err = {0};
+    const struct proposal_request request = {
+        .who = &program, .line = "/pause", .reason = "The feed is 40 s late."};
+    assert_int_equal(proposal_make(s->rig.runner, &request, &made, &err), 0);
+    assert_int_equal(proposal_table_get(s->rig.store, 1, &p, &err), 0);
+    send(s, "/proposals 1");
+    golden_check_reply("proposal", s->full, (const char *const[]){p.code, NULL});
+    check(s, "/proposals", "proposals");
+}
+
 static void people_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -330,6 +347,7 @@ static void people_match_the_golden_files(void **state)
     check_prompt(s, "/revoke dora", "revoke");
     check(s, "/runs", "runs");
     check(s, "/run 4", "run");
+    check_proposals(s);
 
     const struct principal owner = {
         .id = (int64_t)getuid(), .name = "owner", .role = ROLE_ADMIN, .emergency = true};
