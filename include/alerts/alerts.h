@@ -132,6 +132,12 @@ void alerts_maintenance_line(struct buf *out, struct json_object *data, void *us
 void alerts_decorate(struct reply *reply, void *alerts);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
+/* Writes the members of an incident, whose first alert this is, into the object that is open. Any
+ * thread. */
+struct incident;
+struct json_out;
+void alerts_write_incident(struct json_out *out, const struct incident *incident,
+                           const struct alert *alert);
 /* Registers alert.list, alert.show, alert.state, alert.ack, alert.raise, alert.mute, alert.unmute,
  * alert.test, alert.findings, alert.fixed, alert.wontfix, alert.learnings.
  */

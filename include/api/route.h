@@ -49,6 +49,9 @@ struct route {
     enum route_gate gate;
     enum role least;
     const struct action_param *params; /* ROUTE_PARAMS; NULL: none */
+    /* The reading command that gives the answer: it runs as the caller, with the parameters as its
+     * arguments of the same names, and its data are the members of the answer. NULL: none. */
+    const char *command;
     void (*handle)(struct api_call *call);
 };
 

@@ -179,8 +179,9 @@ const char *reply_get_footer(const struct reply *r);
 int64_t reply_concealed_us(const struct reply *r); /* 0: it holds no secret */
 struct str reply_concealed_png(const struct reply *r);
 bool reply_is_protected(const struct reply *r);
-const struct err *reply_get_error(const struct reply *r); /* NULL if it has none */
-const char *button_style_name(enum button_style style);   /* "plain" "primary" "danger" */
+const struct err *reply_get_error(const struct reply *r);  /* NULL if it has none */
+struct json_object *reply_get_data(const struct reply *r); /* to be read; owned by the reply */
+const char *button_style_name(enum button_style style);    /* "plain" "primary" "danger" */
 size_t reply_block_count(const struct reply *r);
 struct reply_block reply_get_block(const struct reply *r, size_t index);
 struct reply_cells reply_block_line(const struct reply_block *block, size_t line);

@@ -35,11 +35,22 @@
 
 #define JSON_OUT_DEPTH 30 /* a reader accepts JSON_LIMITS_DEFAULT.max_depth levels */
 
+/* The members that the objects at one depth keep; what an object has inside stays whole. */
+#define JSON_ONLY_MAX 32
+struct json_only {
+    int depth; /* of the objects: 1 for the members of the root */
+    int count;
+    struct str names[JSON_ONLY_MAX];
+    uint32_t seen; /* bits: the names that were written at least once */
+};
+
 struct json_out {
     struct buf *text; /* NULL: a tree */
     int indent;       /* spaces per level; 0: one line */
     int depth;        /* open objects and arrays */
     bool has_root;
+    struct json_only *only; /* NULL: everything is written */
+    int left_out;           /* depth inside a value that is left out; 0: in none */
     struct {
         bool is_array;
         bool has_members;

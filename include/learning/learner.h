@@ -32,7 +32,9 @@ struct access;
 struct alerts;
 struct config;
 struct desk;
+struct json_out;
 struct learner;
+struct learning;
 struct ops_store;
 struct pool;
 struct trading_store;
@@ -61,3 +63,5 @@ void learner_event(struct learner *learner, const struct event *event);
 /* Events were missed: looks for closed trades. */
 void learner_resync(struct learner *learner);
 void learner_tick(struct learner *learner);
+/* Writes the members of a learning into the object that is open. Any thread. */
+void learner_write(struct json_out *out, const struct learning *learning);

@@ -60,6 +60,9 @@ struct alert_query {
     bool with_check_only;
     bool unnotified_only;
     int64_t since_us; /* last seen at or after */
+    /* Only what follows this alert in the list; after_id 0: all. */
+    enum severity after_severity;
+    int64_t after_id;
     size_t offset;
 };
 

@@ -66,6 +66,10 @@ struct audit_chain_result {
     int64_t kept;        /* kept seals that fit */
 };
 
+struct json_out;
+/* Writes the members of a row into the object that is open. Any thread. */
+void audit_row_write(struct json_out *out, const struct audit_row *row);
+
 int audit_chain_append(struct ops_store *store, const struct audit_entry *entry, int64_t *ret_id,
                        struct err *err);
 /* Checks the rows from from_id on (1: all, archives included; else only rows of the table). An

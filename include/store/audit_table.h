@@ -44,9 +44,10 @@ int audit_table_add(struct ops_store *store, const struct audit_record *record, 
                     struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int audit_table_last(struct ops_store *store, struct audit_record *ret, struct err *err);
-/* Newest first, without the reports (report_json is NULL); returns the number. */
-int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,
-                     struct err *err);
+/* Newest first, without the reports (report_json is NULL); returns the number. before_id: only
+ * those with a smaller id; 0: all. */
+int audit_table_list(struct ops_store *store, int64_t before_id, struct audit_record *ret,
+                     size_t max, struct err *err);
 
 /* How often the model was wrong. */
 #define AUDIT_ERRORS_USUAL 24 /* audits that such a figure is about */

@@ -27,6 +27,10 @@ int candle_table_add(struct trading_store *store, struct symbol symbol, const st
 /* The newest max candles, in ascending order; returns the number or a negative error id. */
 int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
                       size_t max, struct err *err);
+/* The newest max of those that open at or after since_us and before until_us, in ascending order.
+ */
+int candle_table_between(struct trading_store *store, struct symbol symbol, int64_t since_us,
+                         int64_t until_us, struct candle *ret, size_t max, struct err *err);
 /* The engine's candles that lie wholly within a time. */
 struct candle_range {
     int64_t count;

@@ -22,7 +22,10 @@
 struct decision_query {
     struct symbol symbol; /* empty: all */
     bool skip_holds;      /* only decisions to trade */
+    const char *outcome;  /* "hold", "vetoed", "order"; NULL: all */
     int64_t since_us;
+    int64_t until_us;  /* before; 0: all */
+    int64_t before_id; /* only those with a smaller id; 0: all */
     size_t offset;
 };
 

@@ -24,9 +24,10 @@ struct equity_point {
 
 int equity_table_add(struct trading_store *store, const struct equity_point *point,
                      struct err *err);
-/* The newest max points at or after since_us, in ascending order; returns the number. */
-int equity_table_list(struct trading_store *store, int64_t since_us, struct equity_point *ret,
-                      size_t max, struct err *err);
+/* The newest max points at or after since_us and before until_us (0: up to now), in ascending
+ * order; returns the number. */
+int equity_table_list(struct trading_store *store, int64_t since_us, int64_t until_us,
+                      struct equity_point *ret, size_t max, struct err *err);
 /* Calls fn with each point, oldest first. A negative result of fn ends it and is returned. */
 typedef int (*equity_row_fn)(const struct equity_point *point, void *userdata, struct err *err);
 int equity_table_each(struct trading_store *store, int64_t since_us, equity_row_fn fn,

@@ -68,8 +68,9 @@ int incident_table_set_escalated(struct ops_store *store, int64_t id, int64_t st
                                  struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int incident_table_get(struct ops_store *store, int64_t id, struct incident *ret, struct err *err);
-/* Newest first, without those that were merged; returns the number. */
-int incident_table_list(struct ops_store *store, bool open_only, size_t offset,
+/* Newest first, without those that were merged; returns the number. before_id: only those with a
+ * smaller id; 0: all. */
+int incident_table_list(struct ops_store *store, bool open_only, int64_t before_id,
                         struct incident *ret, size_t max, struct err *err);
 int incident_table_add(struct ops_store *store, const struct incident_event *event,
                        struct err *err);

@@ -22,12 +22,18 @@ int order_table_get(struct trading_store *store, const char *client_id, struct o
                     struct err *err);
 /* The orders that are not in a final state, oldest first. */
 int order_table_open(struct trading_store *store, struct order *ret, size_t max, struct err *err);
+/* A member that is zero does not filter. */
+struct order_query {
+    struct symbol symbol;
+    const char *state;  /* "filled" … */
+    int64_t since_us;   /* created at or after */
+    int64_t until_us;   /* created before */
+    int64_t run_id;     /* only those that a command's run caused */
+    const char *before; /* client id: only orders older than this one */
+};
 /* Newest first. */
-int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
-                     struct err *err);
-/* Those that a command's run caused, newest first. */
-int order_table_of_run(struct trading_store *store, int64_t run_id, struct order *ret, size_t max,
-                       struct err *err);
+int order_table_list(struct trading_store *store, const struct order_query *query,
+                     struct order *ret, size_t max, struct err *err);
 /* Calls fn for each order created since then, oldest first, until it fails. */
 typedef int (*order_row_fn)(const struct order *order, void *userdata, struct err *err);
 int order_table_each(struct trading_store *store, int64_t since_us, order_row_fn fn, void *userdata,

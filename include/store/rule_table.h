@@ -22,6 +22,7 @@ struct rule_query {
     int64_t id;            /* only this one; 0: all */
     bool retired;          /* include retired rules */
     const char *condition; /* only rules with it, in normal form; NULL: all */
+    int64_t before_id;     /* only rules with a smaller id; 0: all */
 };
 
 int rule_table_save(struct trading_store *store, const struct rule_book *book, struct err *err);

@@ -62,9 +62,17 @@ int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, cons
                         struct err *err);
 /* ERR_STORE_NOT_FOUND. The caller releases *ret. */
 int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, struct err *err);
-/* states: bits 1u << enum run_state, 0: all. Newest first; returns the number or a negative error
- * id. The caller releases each. */
-int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
+/* A member that is zero does not filter. */
+struct run_query {
+    uint32_t states;     /* bits 1u << enum run_state */
+    const char *command; /* its name */
+    const char *user;
+    int64_t since_us;  /* created at or after */
+    int64_t until_us;  /* created before */
+    int64_t before_id; /* only runs with a smaller id */
+};
+/* Newest first; returns the number or a negative error id. The caller releases each. */
+int run_table_list(struct ops_store *store, const struct run_query *query, struct run_row *ret,
                    size_t max, struct err *err);
 /* Ids of the running runs above after_id, oldest first, even if their rows are damaged otherwise;
  * returns the number. */

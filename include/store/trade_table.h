@@ -19,7 +19,8 @@
 #define TRADE_STATS_REASONS 16
 
 struct trade_query {
-    int64_t since_us;     /* 0: all */
+    int64_t since_us;     /* closed at or after; 0: all */
+    int64_t until_us;     /* closed before; 0: all */
     struct symbol symbol; /* empty: all */
     size_t offset;
     int64_t before_id; /* only trades with a smaller id; 0: all */

@@ -105,7 +105,7 @@ struct reply *incident_reply(struct alerts *alerts, const struct alert *alert)
 
 /* ---------------------------------------------------------------- /incidents, /incident */
 
-static void write_incident(struct json_out *out, const struct incident *incident,
+void alerts_write_incident(struct json_out *out, const struct incident *incident,
                            const struct alert *alert)
 {
     json_out_i64(out, "id", incident->id);
@@ -153,7 +153,7 @@ static int list_incidents(struct action_call *call, struct err *err)
             continue;
         }
         json_out_object(&data, NULL);
-        write_incident(&data, &rows[i], alert);
+        alerts_write_incident(&data, &rows[i], alert);
         json_out_end(&data);
         reply_cells(r, cell_count(rows[i].id), cell_text(severity_name(alert->severity)),
                     cell_text(alert->title), cell_time(rows[i].opened_us, now_us),
@@ -251,7 +251,7 @@ static int show_incident(struct action_call *call, struct err *err)
         reply_more(r, ", acknowledged by {}", cell_text(alert->acked_by));
     }
     json_out_object(&data, "incident");
-    write_incident(&data, &incident, alert);
+    alerts_write_incident(&data, &incident, alert);
     json_out_end(&data);
     if ((rc = add_time_line(alerts, &incident, r, &data, err)) < 0) {
         return rc;

@@ -44,7 +44,8 @@ static void listener_release(struct listener *listener)
     /* The server has stopped. */
     web_content_free(listener->state);
     api_metrics_release(listener);
-    api_read_release(listener);
+    free(listener->state_headers);
+    api_store_release(listener);
     mailbox_free(listener->readers);
 }
 

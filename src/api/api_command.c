@@ -309,6 +309,10 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
             (void)err_set(&unknown, ERR_INTERNAL, "a command ended without a reply");
         }
         api_answer_err(job->request, failed != NULL ? failed : &unknown);
+    } else if (job->reading != NULL && failed != NULL) {
+        api_answer_err(job->request, failed);
+    } else if (job->reading != NULL) {
+        api_reading_answer(job, reply);
     } else {
         AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
         struct json_out out = JSON_OUT(&body);

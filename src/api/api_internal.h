@@ -46,7 +46,8 @@ struct api_readers {
 /* All that an answer of /api/v1/state depends on. */
 struct api_state_key {
     uint64_t version;
-    int64_t age_ms; /* in steps of API_AGE_STEP_MS; -1: never published */
+    int64_t age_us; /* in steps of API_AGE_STEP_MS; -1: never published */
+    bool stale;
     int64_t away_us;
     const char *away_source;
     uint64_t absences;
@@ -54,8 +55,11 @@ struct api_state_key {
     int telegram;
 };
 
+struct api_headers;
 struct json_out;
 struct api_metrics;
+struct ops_store;
+struct route;
 
 struct listener {
     struct api *api;
@@ -69,7 +73,8 @@ struct listener {
     atomic_int watching;  /* the same, of those that wait for events */
     /* The last answer about the state, which is given again until something in it changes. */
     struct api_state_key state_key;
-    struct web_content *state;   /* NULL: none yet */
+    struct web_content *state; /* NULL: none yet */
+    struct api_headers *state_headers;
     struct api_metrics *metrics; /* NULL: nobody has asked yet */
     /* Read-only connections, opened by the first request that needs one. */
     struct trading_store *trading;
@@ -92,7 +97,9 @@ struct api_job {
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
-    char otp[16];   /* the code of the second factor; "": none */
+    const struct route *reading; /* the data of the reply are answered in its form; NULL: the reply
+                                    itself is */
+    char otp[16];                /* the code of the second factor; "": none */
     char *document; /* a text too long for an argument, which may hold secrets; NULL: none */
     enum heartbeat_call ping;
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
@@ -151,7 +158,23 @@ void api_problem_write(struct json_out *out, const struct err *err);
 struct api_call;
 void api_metrics_handle(struct api_call *call);
 void api_state_handle(struct api_call *call);
+void api_summary_handle(struct api_call *call);
 void api_health_handle(struct api_call *call);
+void api_live_handle(struct api_call *call);
+void api_ready_handle(struct api_call *call);
+/* Of every route with a command. */
+void api_reading_handle(struct api_call *call);
+void api_why_handle(struct api_call *call);
+void api_equity_handle(struct api_call *call);
+void api_candles_handle(struct api_call *call);
+void api_decision_handle(struct api_call *call);
+void api_findings_handle(struct api_call *call);
+void api_incidents_handle(struct api_call *call);
+void api_run_handle(struct api_call *call);
+void api_rules_handle(struct api_call *call);
+void api_learnings_handle(struct api_call *call);
+void api_audits_handle(struct api_call *call);
+void api_auditlog_handle(struct api_call *call);
 void api_positions_handle(struct api_call *call);
 void api_trades_handle(struct api_call *call);
 void api_orders_handle(struct api_call *call);
@@ -191,6 +214,8 @@ void api_job_link(struct api *api, struct api_job *job);
 void api_job_unlink(struct api *api, struct api_job *job);
 /* Ops: answers that the daemon stops. */
 void api_job_end(struct api_job *job);
+/* Ops: the data of a reply as the document of the job's route. */
+void api_reading_answer(struct api_job *job, const struct reply *reply);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
 void api_ping_run(struct api *api, struct api_job *job);
@@ -208,16 +233,12 @@ int api_command_end(struct api *api);
 
 /* Listener's thread: the document of GET /api/v1/state. */
 void api_state_json(struct listener *listener, struct buf *out);
-/* Listener's thread: the members age_ms and stale, which every answer with figures has. */
-void api_state_age(struct json_out *out, const struct snapshot *snapshot,
-                   const struct shared *shared);
-/* Listener's thread: opens a database on first use, and again after its file was restored
- * (model/shared.h). */
-int api_read_trading(struct listener *listener, struct err *err);
-int api_read_ops(struct listener *listener, struct err *err);
+/* The state of the channel ("up", "silent", "refused" …) and the start of an outage. */
+void api_telegram_write(struct json_out *out, int state, int64_t since_us);
+/* Listener's thread: open the read-only connections that a read needs. */
+int api_need_trading(struct listener *listener, struct err *err);
+int api_need_ops(struct listener *listener, struct err *err);
 /* After the listener's thread has ended. */
-void api_read_release(struct listener *listener);
-/* Listener's thread. Returns true if both threads are alive and the engine has published. If
- * Telegram is refused or silent the status is "degraded": the program itself works. */
-bool api_health_json(const struct snapshot *snapshot, const struct shared *shared,
-                     int64_t now_mono_us, struct buf *out);
+void api_store_release(struct listener *listener);
+/* The members run, steps and result of a run; of the connection's thread. */
+int api_run_write(struct ops_store *store, int64_t id, struct json_out *out, struct err *err);

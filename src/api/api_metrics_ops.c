@@ -160,7 +160,7 @@ void api_metrics_ops(struct api_scrape *s)
     write_loop(s);
     write_work(s);
     write_model(s);
-    bool readable = api_read_ops(s->listener, &err) >= 0;
+    bool readable = api_need_ops(s->listener, &err) >= 0;
     api_metrics_u64(
         s, "nightdesk_ops_database_readable", EXPOSITION_GAUGE,
         "0 if ops.db cannot be read: alerts, findings, outbox and services are missing.",

@@ -209,7 +209,7 @@ static void read_accuracy(struct api_scrape *s)
     struct err err = {0};
     uint64_t file = atomic_load(&s->shared->trading_file);
     if ((a->read && a->trades == s->snapshot->trades && a->file == file) ||
-        api_read_trading(s->listener, &err) < 0) {
+        api_need_trading(s->listener, &err) < 0) {
         return;
     }
     struct measure_result *result = measure_result_new();

@@ -110,3 +110,16 @@ int64_t api_number(const struct api_call *call, const char *name, int64_t fallba
     ASSERT(value == NULL || value->type == PARAM_INT);
     return value == NULL ? fallback : value->number;
 }
+
+struct symbol api_symbol(const struct api_call *call)
+{
+    const struct arg_value *value = api_value(call, "symbol");
+    return value == NULL ? (struct symbol){0} : value->symbol;
+}
+
+int64_t api_time_us(const struct api_call *call, const char *name)
+{
+    const struct arg_value *value = api_value(call, name);
+    ASSERT(value == NULL || value->type == PARAM_TIME);
+    return value == NULL ? 0 : value->time_us;
+}

@@ -32,6 +32,11 @@ const char *api_text(const struct api_call *call, const char *name);
 /* Of a whole number; the fallback if not given. */
 int64_t api_number(const struct api_call *call, const char *name, int64_t fallback);
 
+/* Of a symbol; the empty one if not given. */
+struct symbol api_symbol(const struct api_call *call);
+/* Of a time, wall clock; 0 if not given. */
+int64_t api_time_us(const struct api_call *call, const char *name);
+
 /* The router's. Reads all parameters. Error: API_QUERY. */
 int api_call_read(struct api_call *call, struct err *err);
 void api_call_release(struct api_call *call);

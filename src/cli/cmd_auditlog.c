@@ -152,13 +152,7 @@ static void add_channel(struct json_out *out, const char *name)
 
 static void add_row_members(const struct audit_row *row, struct json_out *out)
 {
-    json_out_i64(out, "id", row->id);
-    json_out_time(out, "at", row->at_us);
-    json_out_text(out, "user", row->user);
-    add_channel(out, row->channel);
-    json_out_text(out, "action", row->action);
-    json_out_text(out, "detail", row->detail);
-    json_out_text(out, "result", row->result);
+    audit_row_write(out, row);
     json_out_text(out, "hash", row->hash);
 }
 

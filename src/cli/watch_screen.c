@@ -52,7 +52,7 @@ static void add_title(const struct watch_data *data, struct reply *r)
 static void add_data_age(const struct watch_data *data, const struct watch_size *size,
                          struct reply *r)
 {
-    int64_t age_us = json_i64(data->state, "age_ms", -1) * USEC_PER_MSEC;
+    int64_t age_us = (int64_t)(json_double(data->state, "data_age_seconds", -1) * USEC_PER_SEC);
     struct json_object *markets = json_get(data->state, "markets");
     int64_t market_us = time_of(data->state, "market_time"), oldest_us = market_us;
     for (size_t i = 0; i < json_len(markets); i++) {

@@ -58,13 +58,7 @@ static int show_whoami(struct action_call *call, struct err *err)
 static void add_row(struct json_out *data, const struct audit_row *row)
 {
     json_out_object(data, NULL);
-    json_out_i64(data, "id", row->id);
-    json_out_time(data, "at", row->at_us);
-    json_out_text(data, "user", row->user);
-    add_channel(data, row->channel);
-    json_out_text(data, "action", row->action);
-    json_out_text(data, "detail", row->detail);
-    json_out_text(data, "result", row->result);
+    audit_row_write(data, row);
     json_out_end(data);
 }
 

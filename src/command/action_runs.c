@@ -88,12 +88,14 @@ static struct cell took_cell(const struct run_row *row, int64_t now_us)
 /* Running runs first, then the newest others. */
 static int list_runs(const struct builtin *builtin, struct reply *r, struct err *err)
 {
-    static const uint32_t live = 1U << RUN_RUNNING | 1U << RUN_CONFIRMING;
+    static const struct run_query live = {.states = 1U << RUN_RUNNING | 1U << RUN_CONFIRMING};
+    static const struct run_query over = {.states =
+                                              ~(1U << RUN_RUNNING | 1U << RUN_CONFIRMING) & 0xFF};
     struct run_row rows[2 * LISTED_MAX];
-    int running = run_table_list(builtin->store, live, 0, rows, LISTED_MAX, err);
-    int ended = running < 0 ? running
-                            : run_table_list(builtin->store, ~live & 0xFF, 0, rows + running,
-                                             LISTED_MAX, err);
+    int running = run_table_list(builtin->store, &live, rows, LISTED_MAX, err);
+    int ended = running < 0
+                    ? running
+                    : run_table_list(builtin->store, &over, rows + running, LISTED_MAX, err);
     if (running < 0) {
         return running;
     }

@@ -19,4 +19,3 @@ void reply_add_spans(struct reply *r, enum block_kind kind, const char *name,
 void reply_set_title(struct reply *r, enum tone tone, const char *title); /* "": only the tone */
 void reply_set_error(struct reply *r, const struct err *err);   /* leaves title and tone */
 void reply_set_data(struct reply *r, struct json_object *data); /* takes a new reference */
-struct json_object *reply_get_data(const struct reply *r);

@@ -236,7 +236,7 @@ static int load_fill_ids(struct trading_store *store, struct engine_memory *memo
 static int load_entries(struct trading_store *store, struct engine_memory *memory, struct err *err)
 {
     struct order newest[ORDERS_LIMIT];
-    int count = order_table_list(store, 0, newest, COUNT_OF(newest), err);
+    int count = order_table_list(store, &(struct order_query){0}, newest, COUNT_OF(newest), err);
     for (int i = count - 1; i >= 0; i--) {
         if (newest[i].kind == ORDER_ENTRY &&
             memory->state.market_us - newest[i].created_us < USEC_PER_MIN) {

@@ -60,14 +60,31 @@ static void add_quoted(struct buf *to, const char *before, struct str text, cons
     buf_add(to, piece, (size_t)(end - piece));
 }
 
-/* Checks that a value may stand here. A text gets everything that precedes the value. */
-static void begin(struct json_out *out, const char *key)
+static bool is_kept(struct json_only *only, struct str key)
+{
+    for (int i = 0; i < only->count; i++) {
+        if (str_equal(only->names[i], key)) {
+            only->seen |= UINT32_C(1) << i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Checks that a value may stand here. A text gets everything that precedes the value. False: the
+ * value is left out. */
+static bool begin(struct json_out *out, const char *key)
 {
     ASSERT(out->depth > 0 || !out->has_root);
-    ASSERT((key != NULL) == (out->depth > 0 && !out->levels[out->depth - 1].is_array));
+    ASSERT(out->left_out > 0 ||
+           (key != NULL) == (out->depth > 0 && !out->levels[out->depth - 1].is_array));
+    if (out->left_out > 0 || (out->only != NULL && key != NULL && out->depth == out->only->depth &&
+                              !is_kept(out->only, str_c(key)))) {
+        return false;
+    }
     out->has_root = true;
     if (out->text == NULL || out->depth == 0) {
-        return;
+        return true;
     }
     const char *comma = out->levels[out->depth - 1].has_members ? "," : "";
     out->levels[out->depth - 1].has_members = true;
@@ -81,6 +98,7 @@ static void begin(struct json_out *out, const char *key)
     } else {
         buf_add_c(out->text, comma);
     }
+    return true;
 }
 
 /* Adds a node to a tree, which owns it afterwards. */
@@ -101,7 +119,10 @@ static void attach(struct json_out *out, const char *key, struct json_object *no
 static void open(struct json_out *out, const char *key, bool is_array)
 {
     ASSERT(out->depth < JSON_OUT_DEPTH);
-    begin(out, key);
+    if (!begin(out, key)) {
+        out->left_out++;
+        return;
+    }
     struct json_object *node = NULL;
     if (out->text != NULL) {
         buf_add_char(out->text, is_array ? '[' : '{');
@@ -135,6 +156,10 @@ void json_out_array(struct json_out *out, const char *key)
 
 void json_out_end(struct json_out *out)
 {
+    if (out->left_out > 0) {
+        out->left_out--;
+        return;
+    }
     ASSERT(out->depth > (out->text == NULL ? 1 : 0));
     out->depth--;
     if (out->text != NULL) {
@@ -149,7 +174,9 @@ void json_out_end(struct json_out *out)
 
 void json_out_str(struct json_out *out, const char *key, struct str value)
 {
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text == NULL) {
         attach(out, key, new_string(value));
         return;
@@ -168,7 +195,9 @@ void json_out_text(struct json_out *out, const char *key, const char *value)
 
 void json_out_bool(struct json_out *out, const char *key, bool value)
 {
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text == NULL) {
         attach(out, key, json_object_new_boolean(value));
     } else {
@@ -178,7 +207,9 @@ void json_out_bool(struct json_out *out, const char *key, bool value)
 
 void json_out_null(struct json_out *out, const char *key)
 {
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text == NULL) {
         attach(out, key, NULL);
     } else {
@@ -189,7 +220,9 @@ void json_out_null(struct json_out *out, const char *key)
 void json_out_i64(struct json_out *out, const char *key, int64_t value)
 {
     char text[JSON_NUMBER_SIZE];
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text == NULL) {
         attach(out, key, json_object_new_int64(value));
     } else {
@@ -204,7 +237,9 @@ void json_out_u64(struct json_out *out, const char *key, uint64_t value)
         json_out_i64(out, key, (int64_t)value);
         return;
     }
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text == NULL) {
         attach(out, key, json_object_new_uint64(value));
     } else {
@@ -216,7 +251,9 @@ void json_out_u64(struct json_out *out, const char *key, uint64_t value)
  * digits, and holds the same value as if the text had been parsed. */
 static void number(struct json_out *out, const char *key, const char *text, size_t len)
 {
-    begin(out, key);
+    if (!begin(out, key)) {
+        return;
+    }
     if (out->text != NULL) {
         buf_add(out->text, text, len);
     } else if (strpbrk(text, ".eE") == NULL) {
@@ -277,7 +314,9 @@ void json_out_time(struct json_out *out, const char *key, int64_t wall_us)
         return;
     }
     if (out->text != NULL) {
-        begin(out, key);
+        if (!begin(out, key)) {
+            return;
+        }
         buf_add_char(out->text, '"');
         clock_add_iso(out->text, wall_us, true);
         buf_add_char(out->text, '"');

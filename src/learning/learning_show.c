@@ -52,9 +52,8 @@ static void add_part_json(struct json_out *out, const char *key, const struct le
     json_out_end(out);
 }
 
-static void add_learning_json(struct json_out *out, const char *key, const struct learning *l)
+void learner_write(struct json_out *out, const struct learning *l)
 {
-    json_out_object(out, key);
     json_out_i64(out, "id", l->id);
     json_out_text(out, "outcome", learning_outcome_name(l->outcome));
     json_out_text(out, "effect", rule_effect_name(l->effect));
@@ -78,6 +77,12 @@ static void add_learning_json(struct json_out *out, const char *key, const struc
     json_out_end(out);
     json_out_time(out, "created_at", l->created_us);
     json_out_time(out, "updated_at", l->updated_us);
+}
+
+static void add_learning_json(struct json_out *out, const char *key, const struct learning *l)
+{
+    json_out_object(out, key);
+    learner_write(out, l);
     json_out_end(out);
 }
 

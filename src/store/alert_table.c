@@ -247,6 +247,7 @@ _Static_assert(ALERT_OPEN == 0 && ALERT_ACKNOWLEDGED == 1 && ALERT_FIXED == 2 &&
 #define SOME_OF                                                                             \
     " AND (" SEVERITY_RANK ") >= ?2 AND (?3 = '' OR source = ?3) AND (?4 = 0 OR check_json" \
     " <> '') AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"                           \
+    " AND (?10 = 0 OR (" SEVERITY_RANK ") < ?9 OR ((" SEVERITY_RANK ") = ?9 AND id < ?10))" \
     " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8"
 
 /* Reads at most `max` rows from offset on; returns the number of readable ones. *ret_seen counts
@@ -265,7 +266,8 @@ static int list_page(struct ops_store *store, const struct alert_query *query, s
                       DB_VALUES(DB_I64(query->statuses), DB_I64(query->min_severity),
                                 DB_TEXT_C(query->source), DB_I64(query->with_check_only),
                                 DB_I64(query->unnotified_only), DB_TEXT_C(since.text),
-                                DB_I64((int64_t)max), DB_I64((int64_t)offset)),
+                                DB_I64((int64_t)max), DB_I64((int64_t)offset),
+                                DB_I64(query->after_severity), DB_I64(query->after_id)),
                       &rows, err);
     size_t n = 0;
     *ret_seen = 0;

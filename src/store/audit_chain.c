@@ -2,6 +2,7 @@
 
 #include "audit_row.h"
 #include "base/check.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -125,6 +126,18 @@ static int head_save(struct ops_store *store, const struct audit_head *head, str
     struct audit_hash mac = hash_head(store, head->count, str_c(head->last.hex));
     buf_addf(&text, "%lld %s %s", (long long)head->count, head->last.hex, mac.hex);
     return ops_store_write_text(store, AUDIT_HEAD_NAME, buf_str(&text), err);
+}
+
+void audit_row_write(struct json_out *out, const struct audit_row *row)
+{
+    json_out_i64(out, "id", row->id);
+    json_out_time(out, "at", row->at_us);
+    json_out_text(out, "user", row->user);
+    json_out_text(out, "channel", row->channel);
+    json_out_text(out, "door", row->channel); /* its name in 0.1.0, for programs that read it */
+    json_out_text(out, "action", row->action);
+    json_out_text(out, "detail", row->detail);
+    json_out_text(out, "result", row->result);
 }
 
 int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int64_t *ret_id,

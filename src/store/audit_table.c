@@ -140,12 +140,14 @@ int audit_table_answered_since(struct ops_store *store, int64_t since_us, int64_
     return row_check(&row, "audits", 0, err);
 }
 
-int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,
-                     struct err *err)
+int audit_table_list(struct ops_store *store, int64_t before_id, struct audit_record *ret,
+                     size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db, "SELECT " COLUMNS " FROM audits ORDER BY id DESC LIMIT ? OFFSET ?",
-                      DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
+    int rc = db_query(store->db,
+                      "SELECT " COLUMNS " FROM audits WHERE ?1 = 0 OR id < ?1"
+                      " ORDER BY id DESC LIMIT ?2",
+                      DB_VALUES(DB_I64(before_id), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};

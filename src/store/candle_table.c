@@ -39,15 +39,24 @@ static int read_candles(struct db_rows *rows, int rc, struct candle *ret, size_t
     return rc < 0 ? rc : (int)n;
 }
 
+int candle_table_between(struct trading_store *store, struct symbol symbol, int64_t since_us,
+                         int64_t until_us, struct candle *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db,
+        "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
+        " WHERE symbol = ? AND open_us >= ? AND open_us < ?"
+        " ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
+        DB_VALUES(DB_TEXT_C(symbol.name), DB_I64(since_us), DB_I64(until_us), DB_I64((int64_t)max)),
+        &rows, err);
+    return read_candles(rows, rc, ret, max, err);
+}
+
 int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
                       size_t max, struct err *err)
 {
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db,
-                      "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
-                      " WHERE symbol = ? ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
-                      DB_VALUES(DB_TEXT_C(symbol.name), DB_I64((int64_t)max)), &rows, err);
-    return read_candles(rows, rc, ret, max, err);
+    return candle_table_between(store, symbol, INT64_MIN, INT64_MAX, ret, max, err);
 }
 
 int candle_table_range(struct trading_store *store, struct symbol symbol, int64_t from_us,

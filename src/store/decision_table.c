@@ -184,10 +184,13 @@ int decision_table_list(struct trading_store *store, const struct decision_query
     int rc = db_query(store->db,
                       "SELECT " COLUMNS " FROM decisions WHERE at_us >= ?1"
                       " AND (?2 = '' OR symbol = ?2) AND (?3 = 0 OR outcome <> 'hold')"
+                      " AND (?6 = 0 OR at_us < ?6) AND (?7 = 0 OR id < ?7)"
+                      " AND (?8 IS NULL OR outcome = ?8)"
                       " ORDER BY id DESC LIMIT ?4 OFFSET ?5",
                       DB_VALUES(DB_I64(query->since_us), DB_TEXT_C(query->symbol.name),
                                 DB_I64(query->skip_holds), DB_I64((int64_t)max),
-                                DB_I64((int64_t)query->offset)),
+                                DB_I64((int64_t)query->offset), DB_I64(query->until_us),
+                                DB_I64(query->before_id), DB_TEXT_OR_NULL(query->outcome)),
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

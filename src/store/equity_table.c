@@ -12,14 +12,17 @@ int equity_table_add(struct trading_store *store, const struct equity_point *poi
                   err);
 }
 
-int equity_table_list(struct trading_store *store, int64_t since_us, struct equity_point *ret,
-                      size_t max, struct err *err)
+int equity_table_list(struct trading_store *store, int64_t since_us, int64_t until_us,
+                      struct equity_point *ret, size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
                       "SELECT * FROM (SELECT at_us, equity, cash, realised FROM equity"
-                      " WHERE at_us >= ? ORDER BY at_us DESC LIMIT ?) ORDER BY at_us",
-                      DB_VALUES(DB_I64(since_us), DB_I64((int64_t)max)), &rows, err);
+                      " WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us DESC LIMIT ?3)"
+                      " ORDER BY at_us",
+                      DB_VALUES(DB_I64(since_us), DB_I64(until_us == 0 ? INT64_MAX : until_us),
+                                DB_I64((int64_t)max)),
+                      &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         ret[n++] = (struct equity_point){.at_us = db_i64(rows, 0),

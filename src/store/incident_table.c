@@ -94,16 +94,16 @@ int incident_table_get(struct ops_store *store, int64_t id, struct incident *ret
     return rc < 0 ? rc : read_incident(&row, ret, err);
 }
 
-int incident_table_list(struct ops_store *store, bool open_only, size_t offset,
+int incident_table_list(struct ops_store *store, bool open_only, int64_t before_id,
                         struct incident *ret, size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
                       open_only ? "SELECT " COLUMNS " FROM incidents WHERE closed_us = 0"
-                                  " ORDER BY id DESC LIMIT ? OFFSET ?"
+                                  " AND (?1 = 0 OR id < ?1) ORDER BY id DESC LIMIT ?2"
                                 : "SELECT " COLUMNS " FROM incidents WHERE merged_into = 0"
-                                  " ORDER BY id DESC LIMIT ? OFFSET ?",
-                      DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
+                                  " AND (?1 = 0 OR id < ?1) ORDER BY id DESC LIMIT ?2",
+                      DB_VALUES(DB_I64(before_id), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};

@@ -19,22 +19,25 @@ int order_table_open(struct trading_store *store, struct order *ret, size_t max,
                            ret, max, err);
 }
 
-int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
-                     struct err *err)
-{
-    return order_rows_list(
-        store->db, "SELECT " ORDER_ROWS_COLUMNS " FROM orders ORDER BY rowid DESC LIMIT ? OFFSET ?",
-        DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), ret, max, err);
-}
+#define SELECT_ORDERS "SELECT " ORDER_ROWS_COLUMNS " FROM orders WHERE "
+#define SOME_OF                                                                    \
+    "(?1 = '' OR symbol = ?1) AND (?2 IS NULL OR state = ?2) AND created_us >= ?3" \
+    " AND (?4 = 0 OR created_us < ?4) AND (?5 IS NULL OR rowid <"                  \
+    " (SELECT other.rowid FROM orders AS other WHERE other.client_id = ?5))"       \
+    " ORDER BY rowid DESC LIMIT ?6"
 
-int order_table_of_run(struct trading_store *store, int64_t run_id, struct order *ret, size_t max,
-                       struct err *err)
+int order_table_list(struct trading_store *store, const struct order_query *query,
+                     struct order *ret, size_t max, struct err *err)
 {
     /* The comparison with 0 lets SQLite use the index, which has only orders with a run. */
-    return order_rows_list(store->db,
-                           "SELECT " ORDER_ROWS_COLUMNS " FROM orders"
-                           " WHERE run_id = ? AND run_id <> 0 ORDER BY rowid DESC LIMIT ?",
-                           DB_VALUES(DB_I64(run_id), DB_I64((int64_t)max)), ret, max, err);
+    return order_rows_list(
+        store->db,
+        query->run_id == 0 ? SELECT_ORDERS "?7 = 0 AND " SOME_OF
+                           : SELECT_ORDERS "run_id = ?7 AND run_id <> 0 AND " SOME_OF,
+        DB_VALUES(DB_TEXT_C(query->symbol.name), DB_TEXT_OR_NULL(query->state),
+                  DB_I64(query->since_us), DB_I64(query->until_us), DB_TEXT_OR_NULL(query->before),
+                  DB_I64((int64_t)max), DB_I64(query->run_id)),
+        ret, max, err);
 }
 
 int order_table_each(struct trading_store *store, int64_t since_us, order_row_fn fn, void *userdata,

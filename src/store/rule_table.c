@@ -148,9 +148,10 @@ int rule_table_list(struct trading_store *store, const struct rule_query *query,
     int rc = db_query(store->db,
                       "SELECT " RULE_COLUMNS " FROM trading_rules WHERE (?1 = 0 OR id = ?1)"
                       " AND (?2 <> 0 OR status <> 'retired') AND (?4 IS NULL OR condition = ?4)"
+                      " AND (?5 = 0 OR id < ?5)"
                       " ORDER BY id DESC LIMIT ?3",
                       DB_VALUES(DB_I64(query->id), DB_I64(query->retired), DB_I64((int64_t)max),
-                                DB_TEXT_OR_NULL(query->condition)),
+                                DB_TEXT_OR_NULL(query->condition), DB_I64(query->before_id)),
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

@@ -171,19 +171,25 @@ _Static_assert(RUN_CONFIRMING == 0 && RUN_RUNNING == 1 && RUN_DONE == 2 && RUN_F
 
 #define LIVE_STATES (1U << RUN_CONFIRMING | 1U << RUN_RUNNING)
 #define SELECT_RUNS "SELECT " COLUMNS " FROM command_runs WHERE "
-#define SOME_OF     " ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+#define SOME_OF                                                            \
+    " AND (?3 IS NULL OR command = ?3) AND (?4 IS NULL OR user_name = ?4)" \
+    " AND created_us >= ?5 AND (?6 = 0 OR created_us < ?6)"                \
+    " AND (?7 = 0 OR id < ?7) ORDER BY id DESC LIMIT ?2"
 
-int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
+int run_table_list(struct ops_store *store, const struct run_query *query, struct run_row *ret,
                    size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     /* Live runs are few. SQLite uses the index command_runs_live only for this condition. */
-    bool live = states != 0 && (states & ~LIVE_STATES) == 0;
+    bool live = query->states != 0 && (query->states & ~LIVE_STATES) == 0;
     int rc = db_query(store->db,
                       live ? SELECT_RUNS "state IN ('confirming', 'running') AND (" STATE_BIT
                                          ") & ?1 <> 0" SOME_OF
                            : SELECT_RUNS "(?1 = 0 OR (" STATE_BIT ") & ?1 <> 0)" SOME_OF,
-                      DB_VALUES(DB_I64(states), DB_I64((int64_t)max), DB_I64((int64_t)offset)),
+                      DB_VALUES(DB_I64(query->states), DB_I64((int64_t)max),
+                                DB_TEXT_OR_NULL(query->command), DB_TEXT_OR_NULL(query->user),
+                                DB_I64(query->since_us), DB_I64(query->until_us),
+                                DB_I64(query->before_id)),
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

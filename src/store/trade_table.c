@@ -60,10 +60,11 @@ int trade_table_list(struct trading_store *store, const struct trade_query *quer
     int rc = db_query(store->db,
                       "SELECT " COLUMNS " FROM trades WHERE closed_us >= ?1"
                       " AND (?2 = '' OR symbol = ?2) AND (?5 = 0 OR id < ?5)"
+                      " AND (?6 = 0 OR closed_us < ?6)"
                       " ORDER BY id DESC LIMIT ?3 OFFSET ?4",
                       DB_VALUES(DB_I64(query->since_us), DB_TEXT_C(query->symbol.name),
                                 DB_I64((int64_t)max), DB_I64((int64_t)query->offset),
-                                DB_I64(query->before_id)),
+                                DB_I64(query->before_id), DB_I64(query->until_us)),
                       &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

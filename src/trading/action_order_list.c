@@ -40,9 +40,10 @@ void desk_add_run_orders(int64_t run_id, struct reply *r, void *userdata)
     struct desk *desk = userdata;
     struct order orders[OF_RUN_MAX + 1];
     struct err err = {0};
-    int n = desk->o.trading == NULL
+    const struct order_query query = {.run_id = run_id};
+    int n = desk->o.trading == NULL || run_id == 0
                 ? 0
-                : order_table_of_run(desk->o.trading, run_id, orders, OF_RUN_MAX + 1, &err);
+                : order_table_list(desk->o.trading, &query, orders, OF_RUN_MAX + 1, &err);
     if (n < 0) {
         reply_line(r, "Its orders could not be read: %s.", err.context);
     }
@@ -68,8 +69,8 @@ static int show_orders(struct action_call *call, struct err *err)
     }
     AUTO_FREE struct order *orders = calloc(count, sizeof(*orders));
     ASSERT(orders != NULL);
-    int n = run_id == 0 ? order_table_list(desk->o.trading, 0, orders, count, err)
-                        : order_table_of_run(desk->o.trading, run_id, orders, count, err);
+    const struct order_query query = {.run_id = run_id};
+    int n = order_table_list(desk->o.trading, &query, orders, count, err);
     if (n < 0) {
         return n;
     }

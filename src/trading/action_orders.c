@@ -241,7 +241,9 @@ static int list_entries(struct desk *desk, const struct pending *p, struct reply
     int rc = desk->o.trading == NULL
                  ? err_set(err, ERR_ENGINE_SILENT, "trading.db does not exist yet")
                  : 0;
-    int n = rc < 0 ? rc : order_table_list(desk->o.trading, 0, orders, ORDERS_LOOK, err);
+    int n = rc < 0 ? rc
+                   : order_table_list(desk->o.trading, &(struct order_query){0}, orders,
+                                      ORDERS_LOOK, err);
     int open = 0;
     *ret_shown = 0;
     for (int i = 0; i < n; i++) {

@@ -1,8 +1,8 @@
 #include "base/check.h"
 #include "desk_internal.h"
-#include "gauge.h"
 #include "model/model_json.h"
 #include "model/risk_rule.h"
+#include "trading/gauge.h"
 
 #include <math.h>
 #include <stdlib.h>

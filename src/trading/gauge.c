@@ -1,4 +1,4 @@
-#include "gauge.h"
+#include "trading/gauge.h"
 
 #include "base/check.h"
 #include "base/str.h"

@@ -125,7 +125,7 @@ static int read_equity(struct work *w, struct equity_point **ret, struct err *er
 {
     *ret = calloc(PICTURE_POINTS_MAX, sizeof(**ret));
     ASSERT(*ret != NULL);
-    return equity_table_list(w->store, w->p->since_us, *ret, PICTURE_POINTS_MAX, err);
+    return equity_table_list(w->store, w->p->since_us, 0, *ret, PICTURE_POINTS_MAX, err);
 }
 
 static int draw_equity(struct work *w, struct buf *png, struct err *err)

@@ -64,7 +64,7 @@ fill
 tap_check "full: healthz is degraded" wait_for 20 sh -c \
     "curl -s --unix-socket '$STATE/nightdesk.sock' http://localhost/healthz | grep -q degraded"
 tap_check "full: and answers 503" test "$(curl -s -o /dev/null -w '%{http_code}' \
-    --unix-socket "$STATE/nightdesk.sock" http://localhost/healthz)" -eq 503
+    --unix-socket "$STATE/nightdesk.sock" http://localhost/readyz)" -eq 503
 tap_check "full: the API names the cause" wait_for 5 state \
     '"disk":{"state":"failed","error_code":"\(DB_FULL\|ENGINE_RECORD\)","closes":true'
 one=$(market_time)

@@ -40,10 +40,13 @@ wait_for 20 grep -q "ready in" "$WORK/log"
 tap_check "it trades" wait_for 60 has_traded
 wait_for 30 is_open
 
-for path in state positions trades orders decisions alerts runs; do
+for path in state summary positions trades orders decisions alerts runs equity rules learnings \
+    findings incidents audits auditlog risk services whoami version health "candles?symbol=BTC-USD" \
+    decisions/1 decisions/1/why; do
     get "/api/v1/$path"
 done
 get /healthz
+get /readyz
 get /api/v1/nothing
 
 ask status

@@ -5,9 +5,11 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     struct api_rig *f = *state;
     const char *body;
     api_rig_beat(f);
-    assert_int_equal(api_rig_get(f, true, "/healthz", "", &body), 503);
+    assert_int_equal(api_rig_get(f, true, "/healthz", "", &body), 200); /* it starts */
+    assert_non_null(strstr(body, "\"status\":\"unhealthy\""));
+    assert_int_equal(api_rig_get(f, true, "/readyz", "", &body), 503);
     assert_int_equal(api_rig_get(f, false, "/api/v1/state", "", &body), 200);
-    assert_non_null(strstr(body, "\"age_ms\":null,\"stale\":true"));
+    assert_non_null(strstr(body, "\"data_age_seconds\":null,\"ttl_seconds\":0,\"stale\":true"));
     api_rig_publish(f);
     assert_int_equal(api_rig_get(f, true, "/healthz", "", &body), 200);
     assert_non_null(strstr(body, "\"trading\":\"paused\""));
@@ -41,8 +43,12 @@ static void a_failed_or_slow_disk_is_unhealthy(void **state)
                                          .commit_us = slow ? 2500 * USEC_PER_MSEC : 0,
                                          .closes = !slow};
         shared_publish_snapshot(&f->shared, s);
-        assert_int_equal(api_rig_get(f, false, "/healthz", "", &body), 503);
+        assert_int_equal(api_rig_get(f, false, "/healthz", "", &body), 200);
         assert_non_null(strstr(body, "\"status\":\"degraded\",\"trading\":\"active\""));
+        assert_int_equal(api_rig_get(f, false, "/readyz", "", &body), 503);
+        assert_has(body, slow ? "{\"name\":\"disk\",\"ok\":false,\"detail\":\"slow\"}"
+                              : "{\"name\":\"disk\",\"ok\":false,\"detail\":\"failed\"}");
+        assert_int_equal(api_rig_get(f, false, "/healthz", "", &body), 200);
         assert_non_null(strstr(body, slow ? "\"disk\":\"slow\"" : "\"disk\":\"failed\""));
         assert_int_equal(api_rig_get(f, false, "/api/v1/state", "", &body), 200);
         assert_non_null(strstr(body, slow ? "\"disk\":{\"state\":\"slow\",\"commit_ms\":2500,"
@@ -63,7 +69,7 @@ static void state_has_exact_numbers_on_both_listeners(void **state)
         AUTO_JSON struct json_object *root = NULL;
         assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
         struct json_object *account = json_get(root, "account");
-        assert_string_equal(json_text(root, "schema"), "nightdesk.state/1");
+        assert_string_equal(json_text(root, "schema"), "nightdesk.state/2");
         assert_non_null(strstr(body, "\"equity\":10412,"));
         assert_non_null(strstr(body, "\"cash\":0.00000001,"));
         assert_true(json_double(account, "equity", 0) == 10412);
@@ -88,7 +94,7 @@ static void assert_in_state(struct api_rig *f, const char *part)
 static void state_shows_each_change_at_once(void **state)
 {
     struct api_rig *f = *state;
-    assert_in_state(f, "\"age_ms\":null,\"stale\":true");
+    assert_in_state(f, "\"data_age_seconds\":null,");
     api_rig_publish(f);
     assert_in_state(f, "\"equity\":10412,");
     atomic_store(&f->shared.telegram, CHAT_SILENT);

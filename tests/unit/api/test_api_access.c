@@ -18,7 +18,7 @@ static void a_uid_that_is_not_listed_reads_only_the_health(void **state)
     assert_int_equal(api_rig_get(f, false, "/api/v1/events", "", &body), 403);
     assert_int_equal(api_rig_get(f, false, "/api/v1/complete", "", &body), 403);
     (void)api_rig_get(f, false, "/healthz", "", &body);
-    assert_has(body, "nightdesk.health/1");
+    assert_has(body, "nightdesk.health/2");
 
     struct config *listed = NULL;
     struct err err = {0};

@@ -31,8 +31,9 @@ static void lists_are_read_from_the_databases(void **state)
     struct err err = {0};
     const char *body;
     assert_int_equal(api_rig_get(f, false, "/api/v1/trades", "", &body),
-                     500); /* no trading.db yet */
+                     503); /* no trading.db yet */
     api_rig_code(body, "DB_OPEN");
+    assert_has(api_rig_answer(), "Retry-After: ");
 
     AUTO_TRADING_STORE struct trading_store *store = NULL;
     assert_int_equal(trading_store_open(f->folder, TRADING_STORE_WRITE, &store, &err), 0);
@@ -40,14 +41,12 @@ static void lists_are_read_from_the_databases(void **state)
         add_trade(store, id, id % 2 == 0 ? "ETH-USD" : "BTC-USD");
     }
     AUTO_JSON struct json_object *first = get_list(f, "/api/v1/trades?limit=2");
-    assert_string_equal(json_text(first, "schema"), "nightdesk.trades/1");
+    assert_string_equal(json_text(first, "schema"), "nightdesk.trades/2");
     assert_true(json_truth(first, "stale", false)); /* no snapshot was published */
     assert_int_equal(json_len(json_get(first, "trades")), 2);
     assert_int_equal(json_i64(json_item(json_get(first, "trades"), 0), "id", 0), 5);
-    assert_int_equal(json_i64(first, "next_offset", 0), 2);
-    AUTO_JSON struct json_object *last = get_list(f, "/api/v1/trades?limit=2&offset=4");
-    assert_int_equal(json_len(json_get(last, "trades")), 1);
-    assert_null(json_get(last, "next_offset"));
+    assert_true(json_text(first, "next_cursor")[0] != '\0');
+    assert_null(json_get(first, "next_offset"));
     AUTO_JSON struct json_object *eth = get_list(f, "/api/v1/trades?symbol=eth-usd");
     assert_int_equal(json_len(json_get(eth, "trades")), 2);
 
@@ -62,7 +61,7 @@ static void lists_are_read_from_the_databases(void **state)
     api_rig_publish(f);
     AUTO_JSON struct json_object *positions = get_list(f, "/api/v1/positions");
     assert_int_equal(json_len(json_get(positions, "positions")), 1);
-    assert_true(json_i64(positions, "age_ms", -1) >= 0);
+    assert_true(json_double(positions, "data_age_seconds", -1) >= 0);
 }
 
 static void alerts_are_read_from_ops_db(void **state)
@@ -102,9 +101,9 @@ static void runs_are_read_from_ops_db(void **state)
         assert_int_equal(run_table_add(store, &run, USEC_PER_DAY, &id, &err), 0);
     }
     AUTO_JSON struct json_object *root = get_list(f, "/api/v1/runs?limit=2");
-    assert_string_equal(json_text(root, "schema"), "nightdesk.runs/1");
+    assert_string_equal(json_text(root, "schema"), "nightdesk.runs/2");
     assert_int_equal(json_len(json_get(root, "runs")), 2);
-    assert_int_equal(json_i64(root, "next_offset", 0), 2);
+    assert_true(json_text(root, "next_cursor")[0] != '\0');
     struct json_object *newest = json_item(json_get(root, "runs"), 0);
     assert_int_equal(json_i64(newest, "id", 0), 3);
     assert_string_equal(json_text(newest, "command"), "restart");
@@ -112,6 +111,88 @@ static void runs_are_read_from_ops_db(void **state)
     assert_string_equal(json_text(newest, "state"), "running");
     assert_null(json_get(newest, "error_code"));
     ops_store_free(store);
+}
+
+/* Pages neither repeat nor skip a row, although rows are added between them. */
+static void pages_stay_whole_while_rows_are_added(void **state)
+{
+    struct api_rig *f = *state;
+    struct err err = {0};
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    assert_int_equal(trading_store_open(f->folder, TRADING_STORE_WRITE, &store, &err), 0);
+    for (int64_t id = 1; id <= 7; id++) {
+        add_trade(store, id, "BTC-USD");
+    }
+    char path[256] = "/api/v1/trades?limit=3&fields=id";
+    int64_t wanted = 7, added = 8;
+    int pages = 0;
+    for (bool more = true; more; pages++) {
+        AUTO_JSON struct json_object *page = get_list(f, path);
+        struct json_object *trades = json_get(page, "trades");
+        for (size_t i = 0; i < json_len(trades); i++) {
+            assert_int_equal(json_object_object_length(json_item(trades, i)), 1);
+            assert_int_equal(json_i64(json_item(trades, i), "id", 0), wanted--);
+        }
+        more = json_get(page, "next_cursor") != NULL;
+        (void)snprintf(path, sizeof(path), "/api/v1/trades?limit=3&fields=id&cursor=%s",
+                       json_text(page, "next_cursor"));
+        add_trade(store, added++, "BTC-USD");
+    }
+    assert_int_equal(wanted, 0);
+    assert_int_equal(pages, 3);
+}
+
+static void alerts_are_paged_in_their_order(void **state)
+{
+    struct api_rig *f = *state;
+    struct err err = {0};
+    AUTO_OPS_STORE struct ops_store *store = NULL;
+    assert_int_equal(ops_store_open(f->folder, OPS_STORE_WRITE, &store, &err), 0);
+    static const enum severity severities[] = {SEVERITY_LOW, SEVERITY_CRITICAL, SEVERITY_LOW,
+                                               SEVERITY_HIGH, SEVERITY_CRITICAL};
+    for (int i = 0; i < 5; i++) {
+        char title[8];
+        (void)snprintf(title, sizeof(title), "a%d", i + 1);
+        struct alert_raised raised;
+        const struct alert_new alert = {.type = ALERT_SERVICE,
+                                        .severity = severities[i],
+                                        .title = title,
+                                        .source = i == 3 ? "auditor" : "health",
+                                        .fingerprint = title};
+        assert_int_equal(alert_table_raise(store, &alert, USEC_PER_DAY, &raised, &err), 0);
+    }
+    static const int64_t order[] = {5, 2, 4, 3, 1};
+    char path[256] = "/api/v1/alerts?limit=2";
+    size_t n = 0;
+    for (bool more = true; more;) {
+        AUTO_JSON struct json_object *page = get_list(f, path);
+        for (size_t i = 0; i < json_len(json_get(page, "alerts")); i++) {
+            assert_true(n < COUNT_OF(order));
+            assert_int_equal(json_i64(json_item(json_get(page, "alerts"), i), "id", 0), order[n++]);
+        }
+        more = json_get(page, "next_cursor") != NULL;
+        (void)snprintf(path, sizeof(path), "/api/v1/alerts?limit=2&cursor=%s",
+                       json_text(page, "next_cursor"));
+    }
+    assert_int_equal(n, COUNT_OF(order));
+    AUTO_JSON struct json_object *findings = get_list(f, "/api/v1/findings");
+    assert_int_equal(json_len(json_get(findings, "findings")), 1);
+    AUTO_JSON struct json_object *worst = get_list(f, "/api/v1/alerts?severity=critical");
+    assert_int_equal(json_len(json_get(worst, "alerts")), 2);
+    AUTO_JSON struct json_object *source = get_list(f, "/api/v1/alerts?source=health");
+    assert_int_equal(json_len(json_get(source, "alerts")), 4);
+}
+
+static void a_field_that_no_item_has_is_refused(void **state)
+{
+    struct api_rig *f = *state;
+    const char *body;
+    api_rig_publish(f);
+    assert_int_equal(api_rig_get(f, false, "/api/v1/positions?fields=symbol,quantity", "", &body),
+                     400);
+    assert_has(body, "fields: quantity is no member of these items");
+    assert_int_equal(api_rig_get(f, false, "/api/v1/positions?fields=symbol,qty", "", &body), 200);
+    assert_has(body, "\"positions\":[{\"symbol\":\"BTC-USD\",\"qty\":0.0031}]");
 }
 
 /* A database that was restored at its path is opened again. */
@@ -147,10 +228,24 @@ static void a_bad_query_is_refused(void **state)
 {
     struct api_rig *f = *state;
     static const char *const paths[] = {
-        "/api/v1/positions?limit=0",   "/api/v1/positions?limit=201",
-        "/api/v1/positions?limit=ten", "/api/v1/positions?limit=",
-        "/api/v1/positions?offset=-1", "/api/v1/positions?offset=99999999999999999999",
-        "/api/v1/trades?symbol=a%20b", "/api/v1/decisions?limit=1000000",
+        "/api/v1/positions?limit=0",
+        "/api/v1/positions?limit=201",
+        "/api/v1/positions?limit=ten",
+        "/api/v1/positions?limit=",
+        "/api/v1/positions?offset=1",
+        "/api/v1/positions?limit=99999999999999999999",
+        "/api/v1/trades?cursor=12",
+        "/api/v1/trades?cursor=7472616465733a",
+        "/api/v1/trades?cursor=006f72646572733a31",
+        "/api/v1/trades?cursor=6f72646572733a31",
+        "/api/v1/trades?since=yesterdey",
+        "/api/v1/orders?state=fillled",
+        "/api/v1/candles",
+        "/api/v1/decisions/0",
+        "/api/v1/decisions/99999999999999999999",
+        "/api/v1/runs/x",
+        "/api/v1/trades?symbol=a%20b",
+        "/api/v1/decisions?limit=1000000",
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         const char *body;
@@ -174,4 +269,6 @@ static void a_bad_query_is_refused(void **state)
 
 UNIT_GROUP(api_lists, API_TEST(lists_are_read_from_the_databases),
            API_TEST(alerts_are_read_from_ops_db), API_TEST(runs_are_read_from_ops_db),
+           API_TEST(pages_stay_whole_while_rows_are_added),
+           API_TEST(alerts_are_paged_in_their_order), API_TEST(a_field_that_no_item_has_is_refused),
            API_TEST(a_restored_database_is_read), API_TEST(a_bad_query_is_refused))

@@ -128,7 +128,7 @@ static void a_problem_has_the_members_of_its_kind(void **state)
     assert_string_equal(json_text(root, "type"), "/docs#API_QUERY");
     assert_int_equal(json_i64(root, "status", 0), 400);
     assert_string_equal(json_text(root, "error_type"), "input");
-    assert_string_equal(json_text(root, "detail"), "limit: 0 is not in 1 to 200");
+    assert_string_equal(json_text(root, "detail"), "limit: 0 is not in 1 to 100");
     assert_string_equal(json_text(root, "title"), json_text(root, "message"));
     assert_int_equal(strlen(json_text(root, "timestamp")), 27);
     assert_has(whole(f, "GET", "/api/v1/trades"), "DB_OPEN");

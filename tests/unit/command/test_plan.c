@@ -55,8 +55,9 @@ static void it_says_what_would_happen_and_does_nothing(void **state)
     assert_int_equal(rig->runs, 0);
     assert_string_equal(rig->notes, "");
     assert_int_equal(runner_rig_state(rig, 1), RUN_DONE); /* that of plan itself */
-    struct run_row row;
-    assert_int_equal(run_table_list(rig->store, 0, 1, &row, 1, NULL), 0);
+    struct run_row rows[2] = {0};
+    assert_int_equal(run_table_list(rig->store, &(struct run_query){0}, rows, 2, NULL), 1);
+    run_row_release(&rows[0]);
     assert_int_equal(runner_rig_messages(rig), 0);
 }
 

@@ -828,7 +828,10 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
         assert_int_equal(rig->runs, 1);
         assert_true(runner_rig_messages(rig) > before);
         struct run_row row;
-        assert_int_equal(run_table_list(rig->store, 1U << RUN_RUNNING, 0, &row, 1, NULL), 0);
+        assert_int_equal(run_table_list(rig->store,
+                                        &(struct run_query){.states = 1U << RUN_RUNNING}, &row, 1,
+                                        NULL),
+                         0);
     }
     assert_true(whole);
     struct audit_chain_result chain;

@@ -463,7 +463,9 @@ static void a_crash_at_any_write_of_an_approval_never_runs_twice(void **state)
         assert_true(rig->runs <= 1);
         struct run_row row;
         assert_int_equal(
-            run_table_list(rig->store, 1U << RUN_RUNNING | 1U << RUN_CONFIRMING, 0, &row, 1, NULL),
+            run_table_list(rig->store,
+                           &(struct run_query){.states = 1U << RUN_RUNNING | 1U << RUN_CONFIRMING},
+                           &row, 1, NULL),
             0);
     }
     assert_true(whole);

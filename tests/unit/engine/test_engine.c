@@ -175,7 +175,7 @@ static void pause_survives_a_restart(void **state)
     const struct snapshot *s = driver_rig_snapshot(&rig);
     struct order list[64];
     struct err err = {0};
-    int count = order_table_list(rig.store, 0, list, 64, &err);
+    int count = order_table_list(rig.store, &(struct order_query){0}, list, 64, &err);
     for (int i = 0; i < count - (int)orders; i++) {
         assert_int_equal(list[i].kind, ORDER_CLOSE); /* closing continues */
     }

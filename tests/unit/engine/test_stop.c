@@ -172,7 +172,7 @@ static void assert_never_sent(struct driver_rig *rig)
     assert_int_equal(driver_rig_snapshot(rig)->fills, 0);
     struct order order;
     struct err err = {0};
-    assert_int_equal(order_table_list(rig->store, 0, &order, 1, &err), 1);
+    assert_int_equal(order_table_list(rig->store, &(struct order_query){0}, &order, 1, &err), 1);
     assert_int_equal(order.state, ORDER_CANCELLED);
     assert_string_equal(order.reason, "never reached the venue");
     assert_int_equal(driver_rig_snapshot(rig)->unknown_orders, 0);

@@ -445,7 +445,8 @@ static void a_step_is_stored_as_running_before_it_ends(void **state)
 
     store = open_store(*state);
     struct run_row rows[4] = {{0}};
-    assert_int_equal(run_table_list(store, 1U << RUN_RUNNING, 0, rows, 4, NULL), 1);
+    assert_int_equal(
+        run_table_list(store, &(struct run_query){.states = 1U << RUN_RUNNING}, rows, 4, NULL), 1);
     assert_int_equal(rows[0].id, id);
     assert_string_equal(rows[0].command, "restart");
     assert_string_equal(rows[0].args_json, "{\"service\":\"demo\"}");
@@ -485,9 +486,10 @@ static void a_step_is_stored_as_running_before_it_ends(void **state)
     assert_int_equal(row.state, RUN_FAILED);
     assert_int_equal(row.err_id, ERR_STORE_CONFLICT);
     assert_string_equal(row.result_json, "{}");
-    assert_int_equal(run_table_list(store, 0, 0, rows, 4, NULL), 1);
+    assert_int_equal(run_table_list(store, &(struct run_query){0}, rows, 4, NULL), 1);
     run_row_release(&rows[0]);
-    assert_int_equal(run_table_list(store, 1U << RUN_RUNNING, 0, rows, 4, NULL), 0);
+    assert_int_equal(
+        run_table_list(store, &(struct run_query){.states = 1U << RUN_RUNNING}, rows, 4, NULL), 0);
     ops_store_free(store);
 }
 
@@ -553,7 +555,7 @@ static void an_update_and_its_run_are_stored_together(void **state)
 
     store = open_store(*state);
     struct run_row row;
-    assert_int_equal(run_table_list(store, 0, 0, &row, 1, NULL), 0);
+    assert_int_equal(run_table_list(store, &(struct run_query){0}, &row, 1, NULL), 0);
     assert_int_equal(update_table_add(store, "telegram", 100, T0, &fresh, NULL), 0);
     assert_true(fresh);
     assert_int_equal(update_table_add(store, "telegram", 100, T0, &fresh, NULL), 0);

@@ -194,9 +194,12 @@ static void orders_round_trip_and_update(void **state)
     struct order list[4];
     assert_int_equal(order_table_open(store, list, 4, NULL), 1);
     assert_string_equal(list[0].client_id, "nd-1-2");
-    assert_int_equal(order_table_list(store, 0, list, 4, NULL), 2);
+    assert_int_equal(order_table_list(store, &(struct order_query){0}, list, 4, NULL), 2);
     assert_string_equal(list[0].client_id, "nd-1-2"); /* newest first */
-    assert_int_equal(order_table_list(store, 1, list, 4, NULL), 1);
+    const struct order_query older = {.before = "nd-1-2"}, filled = {.state = "filled"};
+    assert_int_equal(order_table_list(store, &older, list, 4, NULL), 1);
+    assert_string_equal(list[0].client_id, "nd-1-1");
+    assert_int_equal(order_table_list(store, &filled, list, 4, NULL), 1);
     assert_string_equal(list[0].client_id, "nd-1-1");
     b.state = ORDER_UNKNOWN;
     assert_int_equal(order_table_write(store, &b, NULL), 0);
@@ -540,11 +543,11 @@ static void equity_points_and_candles_are_limited(void **state)
         assert_int_equal(equity_table_add(store, &p, NULL), 0); /* the same hour again */
     }
     struct equity_point points[8];
-    assert_int_equal(equity_table_list(store, 0, points, 3, NULL), 3);
+    assert_int_equal(equity_table_list(store, 0, 0, points, 3, NULL), 3);
     assert_int_equal(points[0].at_us, 300); /* the newest three, oldest first */
     assert_int_equal(points[2].at_us, 500);
     assert_int_equal(points[2].realised.e8, 7);
-    assert_int_equal(equity_table_list(store, 400, points, 8, NULL), 2);
+    assert_int_equal(equity_table_list(store, 400, 0, points, 8, NULL), 2);
 
     struct symbol btc = symbol_of("BTC-USD");
     struct symbol eth = symbol_of("ETH-USD");
@@ -756,7 +759,7 @@ static void old_holds_are_pruned_and_orders_kept(void **state)
     assert_int_equal(list[2].id, 6);
     assert_int_equal(list[3].id, 3);
     struct equity_point points[9];
-    assert_int_equal(equity_table_list(store, 0, points, 9, NULL), 2);
+    assert_int_equal(equity_table_list(store, 0, 0, points, 9, NULL), 2);
 }
 
 /* ------------------------------------------------------------------ a crash at each write */

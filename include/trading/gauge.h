@@ -1,6 +1,5 @@
 /*
- * gauge.h: the limits of the risk manager with their use now, for /risk and /limits. Private to
- * this module.
+ * gauge.h: the limits of the risk manager with their use now.
  *
  *     struct gauge gauges[GAUGES_MAX];
  *     int count = gauge_list(snapshot, gauges);
