@@ -51,7 +51,7 @@ check "every subcommand that a page names exists" "$(
 check "every operator command that a page names exists" "$(
     in_pages '(`|^nightdesk> )/[a-z_]+/?' | grep -v '/$' | sed 's,:.*/,:,' | sort -u |
         while IFS=: read -r page name; do
-            case $name in confirm | cancel | start | newbot | metrics | health | healthz | api) continue ;; esac
+            case $name in confirm | cancel | start | newbot | metrics | health | healthz | readyz | api) continue ;; esac
             [ -e "commands/$name.yaml" ] ||
                 grep -qE "^aliases: \[(.*, )?$name[],]" commands/*.yaml || echo "$page: /$name"
         done
