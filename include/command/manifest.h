@@ -135,8 +135,10 @@ struct manifest {
     char group[24];
     char summary[128];
     enum role role;
-    bool emergency;                     /* requires the emergency grant */
-    bool confirm;                       /* asks for a confirmation */
+    bool emergency;    /* requires the emergency grant */
+    bool confirm;      /* asks for a confirmation */
+    int confirm_after; /* steps, which only read, that run before it; the prompt shows what they
+                          replied. 0: none */
     enum manifest_factor second_factor; /* asks for a code of the person's authenticator app */
     bool four_eyes;                     /* asks another person with the role for approval */
     struct manifest_rule *rules; /* owned; at most MANIFEST_RULES_MAX. What they demand of everybody

@@ -45,6 +45,11 @@ int confirmation_table_set_basis(struct ops_store *store, const char *nonce, str
                                  struct err *err);
 int confirmation_table_get_basis(struct ops_store *store, const char *nonce, struct buf *ret,
                                  struct err *err);
+/* What the steps before the prompt replied, as JSON, for the prompts that follow and the result. */
+int confirmation_table_set_prepared(struct ops_store *store, const char *nonce, struct str reply,
+                                    struct err *err);
+int confirmation_table_get_prepared(struct ops_store *store, int64_t run_id, struct buf *ret,
+                                    struct err *err);
 /* The prompt was answered and the next one follows: another nonce, stage and expiry. Like use, true
  * exactly once for a nonce. */
 int confirmation_table_move(struct ops_store *store, const char *nonce,

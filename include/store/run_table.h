@@ -41,6 +41,8 @@ int run_table_add(struct ops_store *store, const struct run_new *run, int64_t no
                   int64_t *ret_id, struct err *err);
 /* Changes confirming to running. ERR_STORE_CONFLICT if the run is in another state. */
 int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
+/* The other way: the steps before its confirmation have run. */
+int run_table_ask(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 /* result_json may be NULL. */
 int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
                      const char *result_json, int64_t now_us, struct err *err);

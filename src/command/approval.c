@@ -117,6 +117,10 @@ static struct reply *make_prompt(const struct step *s)
     add_expiry(s, &expiry);
     reply_title(r, TONE_WARN, "Approve: %s", line.data);
     reply_line(r, "%s", action_text(&s->call, "text"));
+    if (run->prepared != NULL) {
+        reply_append(r, run->prepared);
+        reply_gap(r);
+    }
     reply_line(r, "Run %lld of %s waits at step %d of %d.", (long long)run->id, run->who.name,
                s->index + 1, run->m->step_count);
     if (s->index + 1 < run->m->step_count) {

@@ -325,13 +325,43 @@ static int read_undo(const struct manifest_reader *r, const struct yaml_node *ro
                : rc;
 }
 
+/* `confirm_after: <id>`: the step after which the confirmation is asked for. */
+static int read_confirm_after(const struct manifest_reader *r, const struct yaml_node *root)
+{
+    struct manifest *m = r->m;
+    const struct yaml_node *at = yaml_get(root, "confirm_after");
+    char id[MANIFEST_NAME_SIZE] = "";
+    int rc = manifest_read_text(r, root, "confirm_after", false, id, sizeof(id));
+    if (rc < 0 || at == NULL) {
+        return rc;
+    }
+    int last = manifest_find_step(m, str_c(id));
+    if (!m->confirm || m->emergency) {
+        return manifest_complain(r, at, "confirm_after needs confirm: true, and no emergency");
+    }
+    if (last < 0 || last >= m->step_count - 1) {
+        return manifest_complain(r, at, "confirm_after must be the id of a step before the last");
+    }
+    if (m->steps[last].group != 0 && m->steps[last].group == m->steps[last + 1].group) {
+        return manifest_complain(r, at, "confirm_after cannot part a parallel group");
+    }
+    for (int i = 0; i <= last; i++) {
+        if (m->steps[i].action->effect != ACTION_READS) {
+            return manifest_complain(r, at, "%s is before the confirmation, and does not only read",
+                                     m->steps[i].action->name);
+        }
+    }
+    m->confirm_after = last + 1;
+    return 0;
+}
+
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
-        "command", "group", "summary",  "role",       "confirm",       "emergency",
-        "args",    "steps", "examples", "on_failure", "aliases",       "channels",
-        "every",   "at",    "deliver",  "always",     "second_factor", "four_eyes",
-        "rules",   "rate",  "protect",  "trigger",    "undo",          NULL};
+        "command", "group",    "summary",       "role",      "confirm",  "emergency", "args",
+        "steps",   "examples", "on_failure",    "aliases",   "channels", "every",     "at",
+        "deliver", "always",   "second_factor", "four_eyes", "rules",    "rate",      "protect",
+        "trigger", "undo",     "confirm_after", NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
@@ -341,8 +371,9 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
             0 ||
         (rc = read_undo(r, root)) < 0 ||
         (rc = manifest_steps_read(r, root, "always", &m->always, &m->always_count)) < 0 ||
-        (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
-        (rc = manifest_trigger_read(r, root)) < 0 || (rc = read_examples(r, root)) < 0) {
+        (rc = read_confirm_after(r, root)) < 0 || (rc = manifest_args_check(r, root)) < 0 ||
+        (rc = read_schedule(r, root)) < 0 || (rc = manifest_trigger_read(r, root)) < 0 ||
+        (rc = read_examples(r, root)) < 0) {
         return rc;
     }
     if (m->step_count == 0) {

@@ -88,9 +88,14 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
         }
         buf_add_c(out, "\n### ");
         manifest_usage(m, out);
+        char asks[64] = "";
+        (void)snprintf(asks, sizeof(asks),
+                       m->confirm_after > 0 ? " Asks for a confirmation after step %d."
+                       : m->confirm         ? " Asks for a confirmation."
+                                            : "",
+                       m->confirm_after);
         buf_addf(out, "\n\n%s. Role: %s%s.%s%s%s%s%s\n", m->summary, role_name(m->role),
-                 m->emergency ? " with the emergency grant" : "",
-                 m->confirm ? " Asks for a confirmation." : "",
+                 m->emergency ? " with the emergency grant" : "", asks,
                  m->second_factor == MANIFEST_FACTOR_ALWAYS ? " Asks for a second factor."
                  : m->second_factor == MANIFEST_FACTOR_IF_SET
                      ? " Asks for a second factor, if you have one."

@@ -245,10 +245,14 @@ static void add_questions(const struct run *run, struct reply *r, struct json_ou
     for (int i = STAGE_CONFIRM; i < STAGE_COUNT; i++) {
         if (stage_applies(run, (enum stage_id)i)) {
             buf_addf(&line, "%s%s", line.len == 0 ? "" : ", then ", words[i]);
+            if (i == STAGE_CONFIRM && run->m->confirm_after > 0) {
+                buf_addf(&line, " after step %d", run->m->confirm_after);
+            }
             json_out_text(data, NULL, stage_name((enum stage_id)i));
         }
     }
     json_out_end(data);
+    json_out_i64(data, "asks_after", run->m->confirm_after);
     reply_field(r, "asks for", "{}", cell_text(line.len == 0 ? "nothing" : line.data));
 }
 

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "model/telemetry.h"
 #include "run_reply.h"
+#include "runner_internal.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "when.h"
@@ -94,6 +95,7 @@ void run_free(struct run *run)
     bind_free(run->m, run->args);
     free(run->steps);
     reply_free(run->result);
+    reply_free(run->prepared);
     manifest_unref(run->m);
     free(run);
 }
@@ -299,6 +301,9 @@ static int next_index(const struct run *run)
     bool cancelled = run->cancelled_by[0] != '\0';
     bool failed = run->failure.id != ERR_NONE;
     int next = run->cursor;
+    if (run->prepares && (failed || cancelled)) {
+        return run_step_total(run); /* nothing was done: there is nothing to undo */
+    }
     if (next < on_failure && (failed || cancelled)) {
         next = on_failure;
     }
@@ -317,6 +322,12 @@ static bool is_waiting(const struct run *run)
         }
     }
     return false;
+}
+
+bool run_is_prepared(const struct run *run)
+{
+    return run->prepares && run->cursor >= run->m->confirm_after && !is_waiting(run) &&
+           run->failure.id == ERR_NONE && run->cancelled_by[0] == '\0';
 }
 
 /* The steps after `first` that begin together with it, itself included. */
@@ -371,7 +382,7 @@ static bool may_run_unrecorded(const struct run *run)
 /* If no step is running, starts the next ones, or ends the run. */
 static void plan(struct run *run)
 {
-    while (!run->over && !is_waiting(run)) {
+    while (!run->over && !is_waiting(run) && !run_is_prepared(run)) {
         int first = next_index(run);
         if (first == run_step_total(run)) {
             run->over = true;
@@ -424,7 +435,7 @@ static void note(const struct run *run, bool begins)
     struct err space = {0};
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     struct runner_note note = {.run_id = run->id, .who = run->who.name, .begins = begins};
-    if (runner->o.noted == NULL || run->id == 0 || !run->m->changes) {
+    if (runner->o.noted == NULL || run->id == 0 || !run->m->changes || run->prepares) {
         return;
     }
     for (size_t i = 0; i < runner->locks.count && note.lock_count < NOTED_LOCKS_MAX; i++) {
@@ -570,6 +581,28 @@ static void on_store_timer(void *userdata)
     run_go_on(userdata);
 }
 
+/* The steps before the confirmation have run: asks for it. Returns whether the run goes on here,
+ * because what it would do is refused. */
+static bool ask(struct run *run)
+{
+    struct runner *runner = run->runner;
+    struct err refused = {0}, err = {0};
+    int rc = runner_prepare_ask(run, &refused, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store a prompt; will retry");
+        loop_timer_in(run->store_timer, STORE_RETRY_US);
+        return false;
+    }
+    if (refused.id != ERR_NONE) {
+        run->failure = refused;
+        return true;
+    }
+    unlink_run(run);
+    run_free(run);
+    wake_outbox(runner);
+    return false;
+}
+
 void run_go_on(struct run *run)
 {
     for (;;) {
@@ -583,6 +616,12 @@ void run_go_on(struct run *run)
         }
         if (run->over) {
             break;
+        }
+        if (run_is_prepared(run)) {
+            if (!ask(run)) {
+                return;
+            }
+            continue;
         }
         if (!has_ready(run)) {
             return;
@@ -600,7 +639,7 @@ void run_go_on(struct run *run)
 void run_read(struct run *run)
 {
     plan(run);
-    for (bool reads = true; reads && !run->over;) {
+    for (bool reads = true; reads && !run->over && !run_is_prepared(run);) {
         for (int i = 0; i < run->cursor; i++) {
             reads = reads && (run->steps[i].state != STEP_RUNNING ||
                               (step_is_reading(&run->steps[i]) && !run->steps[i].called));

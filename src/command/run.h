@@ -118,6 +118,8 @@ struct run {
     char changed[600];             /* lines of what is not as its prompt showed it; "": nothing */
     struct trace_work work;        /* what began it */
     int64_t started_mono_us;
+    bool prepares;          /* only the steps before its confirmation run (runner_prepare.c) */
+    struct reply *prepared; /* owned; what those steps replied; NULL: none has run */
 
     struct step *steps;    /* owned; run_step_total of them */
     int cursor;            /* the first step that is neither started nor passed over */
@@ -166,6 +168,9 @@ bool run_is_cut_off(const struct run *run);
 bool run_is_cancelled(const struct run *run);
 /* Why it did not do what the command says: the first failure, or that it was cancelled; NULL. */
 const struct err *run_error(const struct run *run, struct err *space);
+
+/* The steps before its confirmation have run: it can be asked for. */
+bool run_is_prepared(const struct run *run);
 
 /* Starts the first step, and calls the leading steps that only read, up to the first that has to
  * wait: reading twice does no harm, so they need no row, and a command that only reads costs one

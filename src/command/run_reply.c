@@ -138,7 +138,8 @@ static void explain_undated(struct reply *r, const struct stale_age *age)
 static int describe_steps(struct run *run, struct reply *r, struct basis *basis, struct err *err)
 {
     int rc = 0, number = 0;
-    for (int i = 0; rc == 0 && i < run->m->step_count; i++) {
+    int first = run->prepared == NULL ? 0 : run->m->confirm_after;
+    for (int i = first; rc == 0 && i < run->m->step_count; i++) {
         if (!plan_skips(run, run_step(run, i))) {
             rc = describe_step(run, i, &number, r, basis, err);
         }
@@ -186,6 +187,10 @@ struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char 
     clock_add_duration(&expiry, expires_in_us);
     reply_title(r, TONE_WARN, stage == STAGE_STALE ? "%s %s" : "%s: %s", titles[stage], line.data);
     add_reason(r, run, stage);
+    if (run->prepared != NULL) {
+        reply_append(r, run->prepared);
+        reply_gap(r);
+    }
     reply_line(r, "This will:");
     if (describe_steps(run, r, basis, err) < 0) {
         return NULL;
@@ -400,6 +405,9 @@ static const struct reply *reply_of(const struct run *run, int index)
 static void add_replies(struct reply *r, const struct run *run)
 {
     int parts = 0;
+    if (run->prepared != NULL) {
+        reply_append(r, run->prepared);
+    }
     for (int i = 0; i < run_step_total(run); i++) {
         const struct reply *part = reply_of(run, i);
         parts += part != NULL && reply_block_count(part) > 0 ? 1 : 0;
@@ -414,6 +422,18 @@ static void add_replies(struct reply *r, const struct run *run)
         }
         reply_append(r, part);
     }
+}
+
+struct reply *run_reply_prepared(const struct run *run)
+{
+    struct reply *r = reply_new();
+    for (int i = 0; i < run->m->confirm_after; i++) {
+        const struct reply *part = reply_of(run, i);
+        if (part != NULL) {
+            reply_append(r, part);
+        }
+    }
+    return r;
 }
 
 /* The only reply, if only one step has run. */

@@ -34,6 +34,8 @@ int run_reply_preview(struct run *run, int index, const struct arg_value *values
                       struct err *err);
 /* What the prompt would depend on now. Error: an action's preview refuses. */
 int run_reply_basis(struct run *run, struct basis *basis, struct err *err);
+/* What the steps before the confirmation replied. */
+struct reply *run_reply_prepared(const struct run *run);
 struct reply *run_reply_progress(const struct run *run);
 /* Whether that shows an answer that is being written. */
 bool run_reply_is_stream(const struct run *run);

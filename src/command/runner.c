@@ -248,8 +248,10 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
         (rc = run_write_received(run, err)) < 0) {
         return rc;
     }
-    run_lock_take(run, run->asked_wall_us);
-    if (run->demand.confirm &&
+    if (!run->prepares) {
+        run_lock_take(run, run->asked_wall_us);
+    }
+    if (run->demand.confirm && !run->prepares &&
         (rc = run_write_audit(run, "confirm.given", "together with the command", "ok", err)) < 0) {
         return rc;
     }
@@ -307,8 +309,10 @@ int runner_admit(struct run **slot, const struct invocation *in, struct admissio
     if (run_lock_check(run, &why) < 0) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
-    bool passed = false;
-    int rc = stage_walk(run, in, STAGE_STALE, NULL, a, &passed, err);
+    struct stale_age age;
+    bool passed = runner_prepares(run, in) && !runner_is_stale(runner, in, &age);
+    run->prepares = passed;
+    int rc = passed ? 0 : stage_walk(run, in, STAGE_STALE, NULL, a, &passed, err);
     return rc < 0 || !passed ? rc : runner_begin(slot, in, a, err);
 }
 

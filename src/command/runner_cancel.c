@@ -79,6 +79,10 @@ static struct reply *cancel_reply(const struct run *run)
             reply_line(r, "%s is not waited for any more; it may have taken effect.", summary);
         }
     }
+    if (run->prepares) {
+        reply_line(r, "Nothing was done.");
+        return r;
+    }
     if (run->m->undo) {
         reply_line(r, "What it has done is undone now.");
     }

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "command/reply_json.h"
 #include "config/config.h"
 #include "io/secret.h"
 #include "proposals.h"
@@ -53,8 +54,8 @@ static int store_prompt(const struct run *run, enum stage_id stage, const struct
     struct confirmation c = {.run_id = run->id,
                              .user_id = run->who.id,
                              .chat_id = run->chat_id,
-                             .expires_us = clock_wall_us(runner->o.clock) +
-                                           runner->o.config->commands_confirm_expiry_us};
+                             .expires_us =
+                                 clock_wall_us(runner->o.clock) + runner_prompt_us(runner, run->m)};
     int rc = runner_confirm_code(runner, ret_code, err);
     if (rc < 0) {
         return rc;
@@ -82,7 +83,7 @@ static int ask_unrecorded(struct run *run, const struct invocation *in, enum sta
                           struct admission *a, struct err *err)
 {
     struct runner *runner = run->runner;
-    int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
+    int64_t wait_us = runner_prompt_us(runner, run->m);
     struct err why = {0};
     char code[CODE_CHARS + 1];
     secret_nonce(code, CODE_CHARS);
@@ -119,8 +120,8 @@ static struct reply *prompt_with_basis(struct run *run, const struct invocation 
     struct runner *runner = run->runner;
     struct basis basis = BASIS_INIT;
     struct err why = {0};
-    struct reply *reply = run_reply_prompt(
-        run, stage, code, runner->o.config->commands_confirm_expiry_us, &basis, &why);
+    struct reply *reply =
+        run_reply_prompt(run, stage, code, runner_prompt_us(runner, run->m), &basis, &why);
     if (reply == NULL) {
         *ret_rc = refuse_prompt(run, in, code, &why, a, err);
     } else {
@@ -132,6 +133,27 @@ static struct reply *prompt_with_basis(struct run *run, const struct invocation 
     return reply;
 }
 
+/* A new run, or one whose steps before the confirmation have run. */
+static int store_confirming(struct run *run, const struct invocation *in, struct err *err)
+{
+    return run->id == 0 ? runner_store_asked(run, in, RUN_CONFIRMING, err)
+                        : run_table_ask(run->runner->o.store, run->id,
+                                        clock_wall_us(run->runner->o.clock), err);
+}
+
+/* For the prompts that follow, and the result. */
+static int store_prepared(const struct run *run, const char *code, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(RUN_JSON_MAX);
+    if (run->prepared == NULL) {
+        return 0;
+    }
+    reply_json_text(run->prepared, &text);
+    return buf_failed(&text)
+               ? err_set(err, ERR_BUF_FULL, "reply before a confirmation")
+               : confirmation_table_set_prepared(run->runner->o.store, code, buf_str(&text), err);
+}
+
 int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_id stage,
                        const struct confirmation *open, struct admission *a, struct err *err)
 {
@@ -141,12 +163,12 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
         return ask_unrecorded(run, in, stage, a, err);
     }
     int rc = runner_open(runner, in, a, err);
-    rc = rc < 0 || open != NULL ? rc : runner_store_asked(run, in, RUN_CONFIRMING, err);
+    rc = rc < 0 || open != NULL ? rc : store_confirming(run, in, err);
     if (rc < 0 || (rc = store_prompt(run, stage, open, code, err)) < 0) {
         return rc;
     }
     struct reply *reply = prompt_with_basis(run, in, stage, code, a, &rc, err);
-    if (reply == NULL || rc < 0) {
+    if (reply == NULL || rc < 0 || (rc = store_prepared(run, code, err)) < 0) {
         return rc;
     }
     run_reply_protect(run, reply);
@@ -156,7 +178,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, enum stage_
     }
     bool changed = run->changed[0] != '\0';
     (void)err_set(&a->err, changed ? ERR_CONFIRM_CHANGED : ERR_CONFIRM_NEEDED, "%s", code);
-    int64_t outbox_id = open == NULL ? 0 : open->outbox_id;
+    int64_t outbox_id = open == NULL ? run->outbox_id : open->outbox_id;
     rc = run_write_post(runner, in->who, in->chat_id, in->thread_id, reply, run->id,
                         run->m->emergency, &outbox_id, err);
     if (rc == 0 && open == NULL && outbox_id != 0) {
@@ -229,7 +251,8 @@ static int expire(struct runner *runner, const struct confirmation *c, const str
                   struct reply **ret_reply, struct err *ret_why, struct err *err)
 {
     AUTO_BUF struct buf after = BUF_INIT(64);
-    clock_add_duration(&after, runner->o.config->commands_confirm_expiry_us);
+    clock_add_duration(&after,
+                       runner_prompt_us(runner, manifest_find(runner->o.manifests, row->command)));
     (void)err_set(ret_why, ERR_CONFIRM_EXPIRED, "%s, after %s", c->nonce, after.data);
     return runner_confirm_close(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_reply,
                                 err);
@@ -321,7 +344,9 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         (rc = run_write_steps(run, err)) < 0) {
         return rc;
     }
-    run_lock_take(run, clock_wall_us(runner->o.clock));
+    if (!run->prepares) {
+        run_lock_take(run, clock_wall_us(runner->o.clock));
+    }
     run_reply_set_choice(run, stage_of(c), approved ? in->who->name : "");
     run->on_reply = approved ? NULL : in->on_reply;
     run->on_progress = approved ? NULL : in->on_progress;
@@ -412,7 +437,8 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
     if (current_person(runner, in, c, run, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
-    int rc = compare_basis(run, c, &why, err);
+    int rc = runner_prepare_restore(run, err);
+    rc = rc < 0 ? rc : compare_basis(run, c, &why, err);
     if (rc > 0) {
         return refuse_gone(runner, in, c, row, &why, a, err);
     }
@@ -421,6 +447,10 @@ static int accept_answer(struct runner *runner, const struct invocation *in,
     }
     if ((rc = stage_answer(run, in, c, a, &passed, err)) < 0 || !passed) {
         return rc;
+    }
+    run->prepares = stage == STAGE_STALE && runner_prepares(run, in);
+    if (run->prepares) { /* the confirmation follows */
+        return start_confirmed(runner, in, c, &run, a, err);
     }
     /* "Run now" confirms what it shows. */
     rc = stage_walk(run, in, stage == STAGE_STALE ? STAGE_CODE : stage + 1, c, a, &passed, err);

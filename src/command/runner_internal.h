@@ -115,6 +115,23 @@ void runner_confirm_schedule(struct runner *runner);
 int runner_confirm_expire_due(struct runner *runner, struct err *err);
 void runner_confirm_on_expiry(void *runner);
 
+/* runner_prepare.c: steps that run before the confirmation (confirm_after of the manifest). */
+/* Whether they run first. */
+bool runner_prepares(const struct run *run, const struct invocation *in);
+/* Whether a stored run has not asked for its confirmation yet. last_step: the last that was begun.
+ */
+bool runner_is_preparing(const struct run *run, int64_t last_step);
+/* Asks, and stores that and what the steps replied. *ret_refused: the prompt cannot be made, as an
+ * action's preview refuses. Negative: nothing was stored. */
+int runner_prepare_ask(struct run *run, struct err *ret_refused, struct err *err);
+/* Reads into a run that was loaded what these steps replied, if it has asked for its confirmation.
+ */
+int runner_prepare_read(struct run *run, struct err *err);
+/* The same, and restores the steps, for the answer to its prompt. */
+int runner_prepare_restore(struct run *run, struct err *err);
+/* How long a prompt of the command is open. */
+int64_t runner_prompt_us(const struct runner *runner, const struct manifest *m);
+
 /* runner_cancel.c: "/cancel <number of a run>". */
 bool runner_cancel_names_run(struct runner *runner, const struct line *line);
 int runner_cancel(struct runner *runner, const struct invocation *in, const struct line *line,

@@ -44,7 +44,8 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
     return ops_store_commit(runner->o.store, err);
 }
 
-/* Restores the steps from their rows. Returns false if the rows do not match the manifest. */
+/* Restores the steps from their rows. Returns false if the rows do not match the manifest. One step
+ * runs, or those before the confirmation have ended. */
 static bool restore_steps(struct run *run, const struct run_step *rows, int count)
 {
     bool runs = false;
@@ -57,7 +58,8 @@ static bool restore_steps(struct run *run, const struct run_step *rows, int coun
         run->cursor = (int)index + 1;
         runs = runs || rows[i].state == RUN_STEP_RUNNING;
     }
-    return runs;
+    run->prepares = runner_is_preparing(run, run->cursor - 1);
+    return runs || run_is_prepared(run);
 }
 
 static int recover_run(struct runner *runner, int64_t id, struct err *err)
@@ -90,7 +92,10 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
         stage_parse(prompt.stage, &stage)) {
         run_reply_set_choice(run, stage, "");
     }
-    run->locked = true; /* since lock_all */
+    run->locked = !run->prepares; /* since lock_all */
+    if (!run->prepares && (rc = runner_prepare_read(run, err)) < 0) {
+        return rc;
+    }
     run_recover(TAKE(run));
     return 0;
 }
@@ -171,7 +176,7 @@ static void lock_one(struct runner *runner, int64_t id)
         return;
     }
     AUTO_RUN struct run *run = run_load(runner, &row, false, &ignored);
-    if (run != NULL) {
+    if (run != NULL && !runner_is_preparing(run, row.step)) {
         run_lock_take(run, row.updated_us);
         run->locked = false; /* the locks outlive this object */
     }

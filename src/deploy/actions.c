@@ -425,7 +425,9 @@ static int preview_change(struct action_call *call, bool back, struct err *err)
     if (known->layout.live[0] != '\0') {
         reply_field(r, "live", "{}", cell_text(known->layout.live));
     }
-    action_depends(call, known->service, "%s %s instead of %s", release->version, release->hash,
+    AUTO_BUF struct buf what = BUF_INIT(128); /* a restart depends on "demo" itself */
+    buf_addf(&what, "release of %s", known->service);
+    action_depends(call, what.data, "%s %s instead of %s", release->version, release->hash,
                    current);
     return 0;
 }

@@ -6,6 +6,12 @@
 
 int confirmation_table_add(struct ops_store *store, const struct confirmation *c, struct err *err)
 {
+    /* The run may have had one before: whether to run it although it was old. */
+    int rc = db_run(store->db, "DELETE FROM confirmations WHERE run_id = ? AND used = 1",
+                    DB_VALUES(DB_I64(c->run_id)), err);
+    if (rc < 0) {
+        return rc;
+    }
     return db_run(
         store->db, "INSERT INTO confirmations(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         DB_VALUES(DB_TEXT_C(c->nonce), DB_I64(c->run_id), DB_I64(c->user_id), DB_TEXT_C(c->channel),
@@ -70,16 +76,37 @@ int confirmation_table_set_basis(struct ops_store *store, const char *nonce, str
                   DB_VALUES(DB_TEXT(basis), DB_TEXT_C(nonce)), err);
 }
 
-int confirmation_table_get_basis(struct ops_store *store, const char *nonce, struct buf *ret,
-                                 struct err *err)
+/* The text that a query gives; nothing without a row. */
+static int get_text(struct ops_store *store, const char *sql, struct db_value key, struct buf *ret,
+                    struct err *err)
 {
     AUTO_ROW struct row row = {0};
-    int rc = row_query_one(store->db, "SELECT basis FROM confirmations WHERE nonce = ?",
-                           DB_VALUES(DB_TEXT_C(nonce)), &row, err);
+    int rc = row_query_one(store->db, sql, &key, 1, &row, err);
     if (rc > 0) {
         buf_add_str(ret, row_str(&row));
     }
     return rc < 0 ? rc : 0;
+}
+
+int confirmation_table_get_basis(struct ops_store *store, const char *nonce, struct buf *ret,
+                                 struct err *err)
+{
+    return get_text(store, "SELECT basis FROM confirmations WHERE nonce = ?", DB_TEXT_C(nonce), ret,
+                    err);
+}
+
+int confirmation_table_set_prepared(struct ops_store *store, const char *nonce, struct str reply,
+                                    struct err *err)
+{
+    return db_run(store->db, "UPDATE confirmations SET prepared = ? WHERE nonce = ?",
+                  DB_VALUES(DB_TEXT(reply), DB_TEXT_C(nonce)), err);
+}
+
+int confirmation_table_get_prepared(struct ops_store *store, int64_t run_id, struct buf *ret,
+                                    struct err *err)
+{
+    return get_text(store, "SELECT prepared FROM confirmations WHERE run_id = ?", DB_I64(run_id),
+                    ret, err);
 }
 
 int confirmation_table_move(struct ops_store *store, const char *nonce,

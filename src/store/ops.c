@@ -348,6 +348,9 @@ static const char schema_program_proposals[] =
     "CREATE INDEX proposals_open ON proposals(expires_us) WHERE state = 'open';"
     "CREATE INDEX proposals_created ON proposals(created_us);";
 
+static const char schema_prepared[] =
+    "ALTER TABLE confirmations ADD COLUMN prepared TEXT NOT NULL DEFAULT '';";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -378,6 +381,7 @@ static const struct db_migration migrations[] = {
     {"proposals of the assistant", schema_proposals},
     {"files of the configuration", schema_config_files},
     {"proposals of programs", schema_program_proposals},
+    {"what was read before a confirmation", schema_prepared},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -36,6 +36,14 @@ int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct 
                       DB_VALUES(DB_I64(now_us), DB_I64(id)), ERR_STORE_CONFLICT, "run", id, err);
 }
 
+int run_table_ask(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE command_runs SET state = 'confirming', updated_us = ?"
+                      " WHERE id = ? AND state = 'running'",
+                      DB_VALUES(DB_I64(now_us), DB_I64(id)), ERR_STORE_CONFLICT, "run", id, err);
+}
+
 int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
                      const char *result_json, int64_t now_us, struct err *err)
 {

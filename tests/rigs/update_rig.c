@@ -26,6 +26,8 @@
 
 #include <stdlib.h>
 
+#define PROMPT_MAX_US (10 * USEC_PER_MIN) /* no prompt is open for longer */
+
 static void must(int rc, const struct err *err)
 {
     if (rc < 0) {
@@ -226,7 +228,7 @@ struct update_seen update_rig_look(struct update_rig *rig)
 
 void update_rig_settle(struct update_rig *rig)
 {
-    clock_fake_advance(&rig->clock, rig->config->commands_confirm_expiry_us + USEC_PER_SEC);
+    clock_fake_advance(&rig->clock, PROMPT_MAX_US + USEC_PER_SEC);
     runner_confirm_on_expiry(rig->runner);
     (void)loop_iterate(rig->loop, 0);
     (void)update_rig_look(rig);

@@ -147,6 +147,7 @@ static void open_health(struct scene *s)
     assert_int_equal(health_new(&options, &s->health, NULL), 0);
     (void)snprintf(s->root, sizeof(s->root), "%s/demo", s->rig.folder);
     config->services[0].release_root = s->root;
+    config->services[0].release_review = "show";
     config->services[0].release_unsigned = true;
     s->deploy = deploy_new(&(struct deploy_options){
         .loop = s->rig.loop, .config = config, .http = s->http, .helpers = s->helpers});
@@ -393,15 +394,27 @@ static void alerts_match_the_golden_files(void **state)
 }
 
 /* Of a command that a helper works for, in real time. */
-static void check_later(struct scene *s, const char *line, const char *name)
+static void send_and_wait(struct scene *s, const char *line)
 {
-    const char *ids[] = {s->rig.folder, NULL, NULL};
-    char id[64] = "";
     send(s, line);
     for (int i = 0; i < 10000 && s->full[0] == '\0'; i++) {
         (void)usleep(1000);
         loop_advance(s->rig.loop, 0);
     }
+}
+
+static void check_prompt_later(struct scene *s, const char *line, const char *name)
+{
+    send_and_wait(s, line);
+    golden_check_reply(name, s->full,
+                       (const char *const[]){runner_rig_code(&s->rig), s->rig.folder, NULL});
+}
+
+static void check_later(struct scene *s, const char *line, const char *name)
+{
+    const char *ids[] = {s->rig.folder, NULL, NULL};
+    char id[64] = "";
+    send_and_wait(s, line);
     const char *at = strstr(s->full, "\"id\":\"");
     if (at != NULL) {
         (void)snprintf(id, sizeof(id), "%.*s", (int)strcspn(at + 6, "\""), at + 6);
@@ -441,11 +454,13 @@ static void releases_match_the_golden_files(void **state)
         (void)snprintf(path, sizeof(path), "%s/releases/1.%d", s->root, i);
         assert_int_equal(mkdir(path, 0755), 0);
     }
+    write_in(s, "demo/releases/1.2/release.diff",
+             STR_LIT("--- a/main.c\n+++ b/main.c\n@@ -1 +1 @@\n-int x;\n+int y;\n"));
     write_in(s, "demo/history", STR_LIT("t go 1.1\nt go 1.0\n"));
     (void)snprintf(path, sizeof(path), "%s/current", s->root);
     assert_int_equal(symlink("releases/1.0", path), 0);
     check_later(s, "/releases demo", "releases");
-    check_prompt(s, "/deploy demo 1.2", "deploy");
+    check_prompt_later(s, "/deploy demo 1.2", "deploy");
     check_prompt(s, "/rollback demo", "rollback");
     check_later(s, "/drain demo", "drain"); /* its unit is no template */
     check_prompt(s, "/self_update demo 1.1", "self_update");

@@ -189,6 +189,7 @@ struct command {
     bool on_telegram;
     bool changes;
     int steps;
+    int before; /* of these, those in front of its prompt */
 };
 
 static enum rank rank_of(struct str name)
@@ -242,8 +243,13 @@ static void read_command(const struct update_rig *rig, const struct embedded_fil
         ret->changes = ret->changes || changes_something(rig, yaml_get(ret->root, lists[i]));
     }
     const struct yaml_node *steps = yaml_get(ret->root, "steps");
+    const struct yaml_node *after = yaml_get(ret->root, "confirm_after");
     for (size_t i = 0; i < yaml_len(steps); i++) { /* those that always run */
         ret->steps += yaml_get(yaml_at(steps, i), "when") == NULL ? 1 : 0;
+        struct str id = yaml_text(yaml_get(yaml_at(steps, i), "id"));
+        if (after != NULL && str_equal(yaml_text(after), id)) {
+            ret->before = ret->steps;
+        }
     }
 }
 
@@ -475,7 +481,8 @@ static bool is_as_wanted(const struct matrix_cell *cell, const struct wanted *wa
     case REFUSAL:
         return untouched && seen->runs == 0 && answered && strcmp(seen->error, wanted->error) == 0;
     case PROMPT:
-        return untouched && seen->waiting == 1 && answered;
+        return seen->calls == (cell->rule == RULE_UNDATED ? 0 : cell->command->before) &&
+               seen->runs == 1 && seen->waiting == 1 && answered;
     case RUN:
         return seen->calls >= cell->command->steps && seen->waiting == 0 && answered &&
                seen->error[0] == '\0';
