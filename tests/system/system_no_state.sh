@@ -25,6 +25,7 @@ do audit
 chat
 watch --once
 mcp
+ask what is our balance
 replay
 otp
 auditlog reads

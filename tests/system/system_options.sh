@@ -18,6 +18,7 @@ demo|--seed 3
 do|version --config quiet.yaml --state none
 chat|--config quiet.yaml --state none
 watch|--once --config quiet.yaml --state none
+ask|hello --config quiet.yaml --state none
 mcp|--config quiet.yaml --state none
 pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none

@@ -30,6 +30,7 @@ do||do version --json --config quiet.yaml --state live
 chat|/version|chat --config quiet.yaml --state live
 watch||watch --once --config quiet.yaml --state live
 mcp|{"jsonrpc":"2.0","id":1,"method":"ping"}|mcp --config quiet.yaml --state live
+ask||ask what is our balance --config quiet.yaml --state live
 otp||otp --config quiet.yaml --state live
 secret||secret list --config quiet.yaml --state old
 secret||secret list --json --config quiet.yaml --state old
