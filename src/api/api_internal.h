@@ -233,6 +233,8 @@ int api_command_end(struct api *api);
 
 /* Listener's thread: the document of GET /api/v1/state. */
 void api_state_json(struct listener *listener, struct buf *out);
+/* Listener's thread: the document of GET /api/v1/summary. */
+void api_summary_json(struct listener *listener, struct buf *out);
 /* The state of the channel ("up", "silent", "refused" …) and the start of an outage. */
 void api_telegram_write(struct json_out *out, int state, int64_t since_us);
 /* Listener's thread: open the read-only connections that a read needs. */

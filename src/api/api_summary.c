@@ -260,22 +260,36 @@ static void add_stored(struct json_out *out, struct listener *l)
 }
 
 /* Errors come first: a reader that stops early has seen what is urgent. */
+static void write_summary(struct api_answer *a, struct listener *l)
+{
+    const struct snapshot *s = shared_reader_snapshot(l->reader);
+    api_answer_begin(a, "nightdesk.summary/1", api_age_of_engine(l->api->shared, s));
+    json_out_time(&a->out, "published_at", s->published_wall_us);
+    add_trading(&a->out, s);
+    add_health(&a->out, s, l->api->shared);
+    add_stored(&a->out, l);
+    add_account(&a->out, s);
+    add_positions(&a->out, s);
+    add_limits(&a->out, s);
+    add_markets(&a->out, s);
+    json_out_text(&a->out, "more",
+                  "All of it: /api/v1/state, alerts, trades, decisions, risk; every path: "
+                  "/openapi.json");
+}
+
+void api_summary_json(struct listener *listener, struct buf *out)
+{
+    struct api_answer a;
+    struct api_headers unused;
+    write_summary(&a, listener);
+    api_answer_headers(&a, &unused);
+    buf_add_str(out, buf_str(&a.body));
+    api_answer_drop(&a);
+}
+
 void api_summary_handle(struct api_call *call)
 {
     struct api_answer a;
-    struct listener *l = call->listener;
-    const struct snapshot *s = shared_reader_snapshot(l->reader);
-    api_answer_begin(&a, call->route->answer, api_age_of_engine(l->api->shared, s));
-    json_out_time(&a.out, "published_at", s->published_wall_us);
-    add_trading(&a.out, s);
-    add_health(&a.out, s, l->api->shared);
-    add_stored(&a.out, l);
-    add_account(&a.out, s);
-    add_positions(&a.out, s);
-    add_limits(&a.out, s);
-    add_markets(&a.out, s);
-    json_out_text(&a.out, "more",
-                  "All of it: /api/v1/state, alerts, trades, decisions, risk; every path: "
-                  "/openapi.json");
+    write_summary(&a, call->listener);
     api_answer_send(&a, call->request);
 }

@@ -77,6 +77,9 @@ void mcp_resources_list(const struct mcp_request *request, struct json_out *out)
 {
     (void)request;
     json_out_array(out, "resources");
+    add_head(out, "uri", SCHEME "summary", "summary",
+             "The desk in short, the most urgent first; made for a model's context",
+             "application/json");
     add_head(out, "uri", SCHEME "state", "state",
              "All that the engine publishes: account, positions, prices, limits",
              "application/json");
@@ -132,6 +135,10 @@ bool mcp_resource_source(const char *uri, struct mcp_source *ret)
 int mcp_resource_here(struct listener *listener, const char *uri, struct buf *ret)
 {
     struct mcp_source ignored;
+    if (strcmp(uri, SCHEME "summary") == 0) {
+        api_summary_json(listener, ret);
+        return 1;
+    }
     if (strcmp(uri, SCHEME "state") == 0) {
         api_state_json(listener, ret);
         return 1;

@@ -81,7 +81,10 @@ for (const resource of resources) {
   if (content.mimeType === 'application/json') JSON.parse(content.text);
 }
 const state = await client.readResource({ uri: 'nightdesk://state' });
-assert.equal(JSON.parse(state.contents[0].text).schema, 'nightdesk.state/1');
+assert.match(JSON.parse(state.contents[0].text).schema, /^nightdesk\.state\//);
+const summary = await client.readResource({ uri: 'nightdesk://summary' });
+assert.ok(summary.contents[0].text.length < 10_000);
+assert.match(JSON.parse(summary.contents[0].text).schema, /^nightdesk\.summary\//);
 const { resourceTemplates } = await client.listResourceTemplates();
 assert.ok(resourceTemplates.some((t) => t.uriTemplate === 'nightdesk://runs/{id}'));
 for (const uri of ['nightdesk://nothing', 'nightdesk://docs/../README', 'file:///etc/passwd',

@@ -63,7 +63,7 @@ tap_check "a line that is too long has an error, and the next one its answer" \
     sh -c "[ \$(grep -c 'longer than' '$WORK/out') = 1 ] && grep -q '\"result\":{}' '$WORK/out'"
 echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' | stdio
 tap_check "a notification has no answer" sh -c "[ ! -s '$WORK/out' ] && [ ! -s '$WORK/err' ]"
-tap_check "the calls are in the audit log" sh -c "'$ND' auditlog show --config '$conf' \
+tap_check "the calls are in the audit log" sh -c "'$ND' auditlog show --last 400 --config '$conf' \
     --state '$state' | grep -q 'mcp.call.*tools/call trades'"
 tap_check "the token is nowhere in the log" lacks "$WORK/log" $token
 kill -TERM $daemon
