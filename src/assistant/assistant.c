@@ -244,12 +244,29 @@ static int run_analyze(struct action_call *call, struct err *err)
     return begin_call(call, ASK_ANALYSIS, text.data, action_int(call, "id"), err);
 }
 
+/* What was written until then is not checked, so it is not shown; what was read is. */
+static void say_stopped(const struct ask *q)
+{
+    struct reply *r = action_reply(q->call);
+    AUTO_BUF struct buf why = BUF_INIT(64);
+    reply_title(r, TONE_PLAIN, "Stopped");
+    if (q->reading_count == 0) {
+        return;
+    }
+    reply_para(r, "Read until then: {}", cell_code(q->readings[0].line));
+    for (int i = 1; i < q->reading_count; i++) {
+        reply_more(r, ", {}", cell_code(q->readings[i].line));
+    }
+    buf_addf(&why, "/why q%lld", (long long)q->id);
+    reply_button(r, "What was read", why.data, BUTTON_PLAIN);
+}
+
 static void cancel_ask(struct action_call *call)
 {
     struct ask *q = action_state(call);
     struct question end = {.state = QUESTION_STOPPED};
     if (!q->assistant->closing) {
-        reply_line(action_reply(call), "The answer was stopped. Nothing was changed.");
+        say_stopped(q);
         ask_store(q, &end);
     }
     ask_free(q);

@@ -494,6 +494,14 @@ static int only_step(const struct run *run)
     return run->m->always_count == 0 ? only : -1;
 }
 
+/* The action of a cancelled step has given its reply a title: it says itself how it ended. */
+static bool says_how_it_ended(const struct run *run, int index)
+{
+    const struct step *s = &run->steps[index];
+    return s->state == STEP_CANCELLED && s->call.reply != NULL &&
+           reply_get_title(s->call.reply)[0] != '\0';
+}
+
 static struct reply *make_result(struct run *run)
 {
     struct err space = {0};
@@ -503,6 +511,9 @@ static struct reply *make_result(struct run *run)
     int only = only_step(run);
     if (only >= 0 && !run_is_cancelled(run) && (why == NULL || run->m->on_failure_count == 0)) {
         return reply_of_one(run, only, line.data);
+    }
+    if (only >= 0 && says_how_it_ended(run, only)) {
+        return TAKE(run->steps[only].call.reply);
     }
     struct reply *r = reply_new();
     add_title(r, run, line.data);
