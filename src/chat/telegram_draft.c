@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/json_out.h"
+#include "telegram_delivery.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static void on_answer(const struct telegram_answer *answer, void *userdata)
         break;
     case TELEGRAM_WAIT:
         a->ready_mono_us = now_us(a->draft) + answer->retry_after_s * USEC_PER_SEC;
+        rate_limiter_block(&a->draft->t->send->rate_limiter, a->chat_id, a->ready_mono_us);
         break;
     case TELEGRAM_NO:
         a->refused = true;
