@@ -6,10 +6,9 @@
  *     if (!telegram_draft_show(t->draft, &stream)) edit_a_message();
  *
  * Always true: nothing waits for a draft, and none is repeated; one call at a time for each answer,
- * the newest text next; during a retry_after nothing is sent to the chat, and no message is edited instead. A
- * server that does not know the method is not asked again, and a chat that refuses drafts not for
- * this answer.
- * Thread: ops.
+ * the newest text next; during a retry_after nothing is sent to the chat, and no message is edited
+ * instead. A server that does not know the method is not asked again, and a chat that refuses
+ * drafts not for this answer. Thread: ops.
  */
 #pragma once
 
