@@ -486,6 +486,7 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 # -lmicrohttpd are what the bus and the API are compared with. The back-test has its own benchmark.
 USES_backtest := $(USES_engine) engine
 USES_audit    := $(USES_engine) engine report
+USES_stream   := $(USES_api) api
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \

@@ -50,6 +50,7 @@ struct api_options {
     struct shared *shared;
     struct shared_reader *socket_reader; /* of the socket's thread; NULL without a socket */
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
+    struct shared_reader *stream_reader; /* of the stream's thread: API_STREAM_TOPICS, asleep */
     struct runner *runner;
     struct access *access;
     struct health *health;                 /* gets the calls of jobs; NULL: no job is known */
@@ -67,6 +68,9 @@ struct api_options {
     void *userdata;
 };
 
+/* What the engine wakes the stream for. */
+#define API_STREAM_TOPICS (TOPIC_ORDER | TOPIC_FILL | TOPIC_TRADE | TOPIC_DECISION | TOPIC_STATE)
+
 /* Starts all configured listeners, or none: if one cannot listen, for example because its port is
  * in use, returns a negative id and sets *err. */
 int api_start(const struct api_options *options, struct api **ret, struct err *err);
@@ -75,6 +79,8 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
 void api_stop(struct api *api);
 /* Passes an alert or a notification to the readers of /api/v1/events. Takes a NULL api. */
 void api_publish(struct api *api, const struct reply *reply);
+/* Every second. Takes a NULL api. */
+void api_tick(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
 /* Applies api.token and api.local_users to all later requests. Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);

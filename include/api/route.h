@@ -33,9 +33,10 @@
 struct api_call;
 
 enum route_gate {
-    ROUTE_ROLE, /* the listener's thread knows the caller, whose role is at least `least` */
-    ROUTE_OPEN, /* for everyone, without a token; over TCP the Host must name this machine */
-    ROUTE_OPS   /* ops identifies the caller and decides; over TCP the token is checked before */
+    ROUTE_ROLE,   /* the listener's thread knows the caller, whose role is at least `least` */
+    ROUTE_TICKET, /* the same, or with a ticket in the query (src/api/stream.h) */
+    ROUTE_OPEN,   /* for everyone, without a token; over TCP the Host must name this machine */
+    ROUTE_OPS     /* ops identifies the caller and decides; over TCP the token is checked before */
 };
 
 struct route {

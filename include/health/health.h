@@ -85,6 +85,19 @@ void health_status(struct buf *out, struct json_object *data, void *health);
  * 41.0 %". */
 void health_context(const struct health *health, const char *fingerprint, struct buf *out);
 
+/* A service as others see it. */
+struct health_service {
+    char name[32];
+    const char *kind; /* static, as is state: "unknown" "up" "down" "flapping" */
+    const char *state;
+    char detail[128]; /* of the last round of checks: its failure, or "ok" */
+    int64_t since_us; /* wall, as is checked_us; 0: unknown */
+    int64_t checked_us;
+    int64_t latency_us;
+    int failures; /* in a row */
+};
+/* index: below health_count. */
+void health_service_at(const struct health *health, size_t index, struct health_service *ret);
 /* The number of configured services, and the number that are up. */
 size_t health_count(const struct health *health);
 size_t health_up(const struct health *health);

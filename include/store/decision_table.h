@@ -52,6 +52,9 @@ int decision_table_of_order(struct trading_store *store, const char *client_id,
 /* Newest first; returns the number or a negative error id. */
 int decision_table_list(struct trading_store *store, const struct decision_query *query,
                         struct decision *ret, size_t max, struct err *err);
+/* Those with a larger id, oldest first; returns the number. */
+int decision_table_after(struct trading_store *store, int64_t after_id, struct decision *ret,
+                         size_t max, struct err *err);
 /* Those vetoed after the decision with this id, oldest first; returns the number. */
 int decision_table_vetoed(struct trading_store *store, int64_t after_id, struct decision *ret,
                           size_t max, struct err *err);

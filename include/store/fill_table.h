@@ -22,6 +22,12 @@ int fill_table_add(struct trading_store *store, const struct fill *fill, bool *r
 /* The fills of one order, oldest first; returns the number or a negative error id. */
 int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
                         size_t max, struct err *err);
+/* The fills booked after the one with this number, oldest first, and the number of the last one, or
+ * after itself; returns how many there are. Numbers grow in the order of booking. */
+int fill_table_after(struct trading_store *store, int64_t after, struct fill *ret, size_t max,
+                     int64_t *ret_last, struct err *err);
+/* The number of the newest fill; 0: there is none. */
+int fill_table_last(struct trading_store *store, int64_t *ret, struct err *err);
 /* The ids of the newest fills of an order, at most max of them, oldest first; returns the number.
  */
 int fill_table_newest_ids(struct trading_store *store, const char *client_id,

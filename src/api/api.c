@@ -4,6 +4,7 @@
 #include "api_metrics.h"
 #include "base/check.h"
 #include "config/config.h"
+#include "stream.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -111,8 +112,16 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     publish_readers(api, api->socket.readers, options->config);
     publish_readers(api, api->tcp.readers, options->config);
 
-    int rc = 0;
-    if (options->socket_path != NULL) {
+    api->stream = stream_new(&(struct stream_options){.loop = api->loop,
+                                                      .shared = api->shared,
+                                                      .reader = options->stream_reader,
+                                                      .access = api->access,
+                                                      .store = api->store,
+                                                      .health = api->health,
+                                                      .state_dir = api->state_dir},
+                             err);
+    int rc = api->stream == NULL ? -ERR_LOOP_SETUP : 0;
+    if (rc == 0 && options->socket_path != NULL) {
         rc = listener_start(api, &api->socket, CHANNEL_SOCKET, options->socket_reader,
                             options->socket_path, 0, err);
     }
@@ -133,6 +142,7 @@ void api_stop(struct api *api)
     if (api == NULL) {
         return;
     }
+    stream_stop(api->stream);
     /* While the listeners still run, so that clients receive the reason; a stopped one only closes
      * the connection. */
     if (api_command_end(api) > 0) {
@@ -146,7 +156,15 @@ void api_stop(struct api *api)
     listener_release(&api->socket);
     listener_release(&api->tcp);
     api_events_release(api);
+    stream_free(api->stream);
     free(api);
+}
+
+void api_tick(struct api *api)
+{
+    if (api != NULL) {
+        stream_tick(api->stream);
+    }
 }
 
 uint16_t api_port(const struct api *api)

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "call.h"
 #include "io/secret.h"
+#include "stream.h"
 
 /* "127.0.0.1", "localhost" or "[::1]", with any port. With DNS rebinding the Host is the web page's
  * own name, which is none of them. */
@@ -89,7 +90,11 @@ static int admit(struct api_call *call, struct err *err)
     if (rc < 0 || gate == ROUTE_OPEN || (gate == ROUTE_OPS && socket)) {
         return rc;
     }
-    rc = socket ? admit_socket(call, err) : admit_tcp(call, err);
+    call->listener->caller = socket ? web_peer_uid(call->request) : 0;
+    rc = socket ? admit_socket(call, err)
+         : gate == ROUTE_TICKET && web_has_query(call->request, "ticket")
+             ? stream_ticket_admit(call, err)
+             : admit_tcp(call, err);
     if (rc == 0 && call->route != NULL && call->role < call->route->least) {
         rc = err_set(err, ERR_ACCESS_DENIED, "%s needs %s, and the caller is %s", call->route->path,
                      role_name(call->route->least), role_name(call->role));

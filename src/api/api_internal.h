@@ -67,6 +67,7 @@ struct listener {
     struct web *web;
     struct shared_reader *reader; /* used only by this listener's thread */
     struct mailbox *readers;      /* struct api_readers: ops -> this listener's thread */
+    int64_t caller;               /* of the request that it handles: a uid; 0 for the token */
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
@@ -132,6 +133,7 @@ struct api {
     int64_t before_until_us;
     struct listener socket;
     struct listener tcp;
+    struct stream *stream;
     struct api_job *active; /* ops; the members below, too */
     struct api_job *watches;
     struct loop_source *watch_timer;

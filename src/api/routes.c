@@ -2,6 +2,7 @@
 #include "api/route.h"
 #include "api_internal.h"
 #include "list.h"
+#include "stream.h"
 
 #define SYMBOL                                                             \
     {                                                                      \
@@ -339,6 +340,41 @@ const struct route routes[] = {
      .answer = "nightdesk.health/2",
      .least = ROLE_READ_ONLY,
      .handle = api_health_handle},
+    {.method = "GET",
+     .path = "/api/v1/stream",
+     .tag = "operations",
+     .summary = "Events as they happen, over WebSocket or Server-Sent Events: docs/stream.md",
+     .media = "text/event-stream",
+     .gate = ROUTE_TICKET,
+     .least = ROLE_READ_ONLY,
+     .params =
+         ROUTE_PARAMS({.name = "topics",
+                       .type = PARAM_TEXT,
+                       .help = "such as orders,fills; not given: all that the caller may read"},
+                      SYMBOL,
+                      {.name = "severity",
+                       .type = PARAM_CHOICE,
+                       .choices = "info|low|medium|high|critical",
+                       .help = "the least of alerts and findings"},
+                      {.name = "level",
+                       .type = PARAM_CHOICE,
+                       .choices = "error|warning|notice|info|debug",
+                       .help = "the least of logs"},
+                      {.name = "after",
+                       .type = PARAM_TEXT,
+                       .help = "`id` of the last event that was read, to resume"},
+                      {.name = "ticket",
+                       .type = PARAM_TEXT,
+                       .secret = true,
+                       .help = "in place of a token, which a browser cannot send"}),
+     .handle = stream_handle},
+    {.method = "POST",
+     .path = "/api/v1/stream/ticket",
+     .tag = "operations",
+     .summary = "A ticket that opens the stream once, within 30 seconds, from the same address",
+     .answer = "nightdesk.ticket/1",
+     .least = ROLE_READ_ONLY,
+     .handle = stream_ticket_handle},
     {.method = "GET",
      .path = "/healthz",
      .tag = "health",

@@ -301,6 +301,20 @@ size_t health_count(const struct health *health)
     return health->count;
 }
 
+void health_service_at(const struct health *health, size_t index, struct health_service *ret)
+{
+    ASSERT(index < health->count);
+    const struct service *s = health->services[index];
+    *ret = (struct health_service){.kind = service_kind(s),
+                                   .state = service_state_name(s->state),
+                                   .since_us = s->since_us,
+                                   .checked_us = s->checked_us,
+                                   .latency_us = s->latency_us,
+                                   .failures = s->failures};
+    (void)str_copy(str_c(s->config->name), ret->name, sizeof(ret->name));
+    str_cut(str_c(s->detail), ret->detail, sizeof(ret->detail));
+}
+
 size_t health_up(const struct health *health)
 {
     size_t up = 0;

@@ -624,6 +624,8 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
     ops->clock = clock_real();
     ops->reader = shared_reader_add(options->shared, "ops", TOPIC_ALL);
     ops->socket_reader = shared_reader_add(options->shared, "api socket", 0);
+    ops->stream_reader = shared_reader_add(options->shared, "api stream", API_STREAM_TOPICS);
+    shared_reader_sleep(ops->stream_reader);
     if (options->config->api_port != 0) {
         ops->tcp_reader = shared_reader_add(options->shared, "api tcp", 0);
     }

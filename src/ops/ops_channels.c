@@ -153,6 +153,7 @@ static void open_api(struct ops *ops)
         .shared = ops->options.shared,
         .socket_reader = ops->socket_reader,
         .tcp_reader = ops->tcp_reader,
+        .stream_reader = ops->stream_reader,
         .runner = ops->runner,
         .access = ops->access,
         .health = ops->health,

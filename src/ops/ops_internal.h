@@ -72,6 +72,7 @@ struct ops {
     struct shared_reader *reader;
     struct shared_reader *socket_reader; /* of the API's threads */
     struct shared_reader *tcp_reader;
+    struct shared_reader *stream_reader;
     struct ops_watch watch;
     struct notices notices;
     struct loop_source *leaving; /* waits for the message about the stop */

@@ -1,4 +1,5 @@
 #include "alerts/alerts.h"
+#include "api/api.h"
 #include "base/log.h"
 #include "chat/telegram.h"
 #include "command/runner.h"
@@ -214,6 +215,7 @@ void ops_tick(void *userdata)
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     publish_telegram(ops);
+    api_tick(ops->api);
     int64_t now_us = ops_mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
         ops->status_next_mono_us = now_us + STATUS_US;

@@ -67,7 +67,9 @@ bool ops_watch_alive(const struct ops_watch *watch)
 {
     const struct shared *shared = watch->options.shared;
     return beat_age_us(watch, &shared->engine_beat_mono_us) < SHARED_SILENT_US &&
-           beat_age_us(watch, &shared->ops_beat_mono_us) < SHARED_SILENT_US;
+           beat_age_us(watch, &shared->ops_beat_mono_us) < SHARED_SILENT_US &&
+           (atomic_load_explicit(&shared->stream_beat_mono_us, memory_order_relaxed) == 0 ||
+            beat_age_us(watch, &shared->stream_beat_mono_us) < SHARED_SILENT_US);
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)

@@ -87,5 +87,5 @@ void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot);
 /* False for a day after the clock jumped forward by a day or more. Nothing is deleted by age during
  * that time, so that the operator can correct the clock. */
 bool ops_watch_trusts_clock(const struct ops_watch *watch);
-/* Whether both heartbeats are fresh now. */
+/* Whether the heartbeats of all threads that run are fresh now. */
 bool ops_watch_alive(const struct ops_watch *watch);

@@ -199,19 +199,33 @@ int decision_table_list(struct trading_store *store, const struct decision_query
     return rc < 0 ? rc : (int)n;
 }
 
-int decision_table_vetoed(struct trading_store *store, int64_t after_id, struct decision *ret,
-                          size_t max, struct err *err)
+static int list_after(struct trading_store *store, const char *sql, int64_t after_id,
+                      struct decision *ret, size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db,
-                      "SELECT " COLUMNS " FROM decisions WHERE id > ? AND outcome = 'vetoed'"
-                      " ORDER BY id LIMIT ?",
-                      DB_VALUES(DB_I64(after_id), DB_I64((int64_t)max)), &rows, err);
+    int rc =
+        db_query(store->db, sql, DB_VALUES(DB_I64(after_id), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         rc = read_decision(rows, &ret[n++], err);
     }
     return rc < 0 ? rc : (int)n;
+}
+
+int decision_table_after(struct trading_store *store, int64_t after_id, struct decision *ret,
+                         size_t max, struct err *err)
+{
+    return list_after(store, "SELECT " COLUMNS " FROM decisions WHERE id > ? ORDER BY id LIMIT ?",
+                      after_id, ret, max, err);
+}
+
+int decision_table_vetoed(struct trading_store *store, int64_t after_id, struct decision *ret,
+                          size_t max, struct err *err)
+{
+    return list_after(store,
+                      "SELECT " COLUMNS " FROM decisions WHERE id > ? AND outcome = 'vetoed'"
+                      " ORDER BY id LIMIT ?",
+                      after_id, ret, max, err);
 }
 
 int decision_table_each(struct trading_store *store, int64_t since_us, decision_row_fn fn,

@@ -15,6 +15,27 @@ int fill_table_of_order(struct trading_store *store, const char *client_id, stru
                             DB_VALUES(DB_TEXT_C(client_id), DB_I64((int64_t)max)), ret, max, err);
 }
 
+int fill_table_after(struct trading_store *store, int64_t after, struct fill *ret, size_t max,
+                     int64_t *ret_last, struct err *err)
+{
+    *ret_last = after;
+    int rc = order_rows_fills(store->db, FILL_ROWS_AFTER("fills"),
+                              DB_VALUES(DB_I64(after), DB_I64((int64_t)max)), ret, max, err);
+    if (rc <= 0) {
+        return rc;
+    }
+    int last = db_get_i64(store->db,
+                          "SELECT max(id) FROM (SELECT id FROM fills WHERE id > ? ORDER BY id"
+                          " LIMIT ?)",
+                          DB_VALUES(DB_I64(after), DB_I64(rc)), after, ret_last, err);
+    return last < 0 ? last : rc;
+}
+
+int fill_table_last(struct trading_store *store, int64_t *ret, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT max(id) FROM fills", DB_NO_VALUES, 0, ret, err);
+}
+
 int fill_table_newest_ids(struct trading_store *store, const char *client_id,
                           char (*ret)[FILL_ID_SIZE], int max, struct err *err)
 {

@@ -47,6 +47,8 @@
 #define FILL_ROWS_OF(table) \
     "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE client_id = ? ORDER BY id LIMIT ?"
 
+#define FILL_ROWS_AFTER(table) \
+    "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE id > ? ORDER BY id LIMIT ?"
 #define FILL_ROWS_SINCE(table) \
     "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE at_us >= ? ORDER BY id"
 

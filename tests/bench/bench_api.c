@@ -212,6 +212,8 @@ int main(void)
     ASSERT(secret_init(&err) == 0);
     shared_init(&shared, 3);
     struct shared_reader *reader = shared_reader_add(&shared, "tcp", 0);
+    struct shared_reader *stream_reader = shared_reader_add(&shared, "stream", API_STREAM_TOPICS);
+    shared_reader_sleep(stream_reader);
     shared_seal(&shared);
     publish(&shared);
     struct config *config = NULL;
@@ -222,6 +224,7 @@ int main(void)
     const struct api_options options = {.loop = loop,
                                         .shared = &shared,
                                         .tcp_reader = reader,
+                                        .stream_reader = stream_reader,
                                         .tcp = true,
                                         .config = config,
                                         .state_dir = "/nonexistent"};

@@ -263,7 +263,7 @@ static const struct action ops_rows[] = {
     {0},
 };
 
-int api_rig_setup(void **state)
+static int set_up(void **state, bool on_disk)
 {
     struct api_rig *f = calloc(1, sizeof(*f));
     struct err err = {0};
@@ -273,6 +273,9 @@ int api_rig_setup(void **state)
     shared_init(&f->shared, CAPACITY_MIN);
     struct shared_reader *socket_reader = shared_reader_add(&f->shared, "socket", 0);
     struct shared_reader *tcp_reader = shared_reader_add(&f->shared, "tcp", 0);
+    struct shared_reader *stream_reader =
+        shared_reader_add(&f->shared, "stream", API_STREAM_TOPICS);
+    shared_reader_sleep(stream_reader);
     shared_seal(&f->shared);
     assert_int_equal(secret_init(&err), 0);
     f->loop = loop_new(&err);
@@ -283,7 +286,8 @@ int api_rig_setup(void **state)
                              "  backup: {checks: {nightly: {heartbeat: 1d}}}\n"),
                      "test", &f->config, NULL, &err),
         0);
-    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
+    assert_int_equal(
+        ops_store_open(on_disk ? f->folder : ":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
     assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
     f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
     f->actions = action_table_new();
@@ -325,6 +329,7 @@ int api_rig_setup(void **state)
                                         .shared = &f->shared,
                                         .socket_reader = socket_reader,
                                         .tcp_reader = tcp_reader,
+                                        .stream_reader = stream_reader,
                                         .runner = f->runner,
                                         .access = f->access,
                                         .health = f->health,
@@ -337,6 +342,16 @@ int api_rig_setup(void **state)
     assert_int_equal(api_start(&options, &f->api, &err), 0);
     *state = f;
     return 0;
+}
+
+int api_rig_setup(void **state)
+{
+    return set_up(state, false);
+}
+
+int api_rig_setup_on_disk(void **state)
+{
+    return set_up(state, true);
 }
 
 int api_rig_teardown(void **state)

@@ -66,6 +66,8 @@ struct api_client {
 extern struct action_call *api_rig_slow_call;
 
 int api_rig_setup(void **state);
+/* The same with an ops.db that others can read. */
+int api_rig_setup_on_disk(void **state);
 int api_rig_teardown(void **state);
 void *api_client_run(void *userdata);
 int api_rig_exchange(struct api_rig *f, bool tcp, const char *request, const char **ret_body);
