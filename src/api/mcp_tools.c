@@ -68,12 +68,13 @@ static void add_tool(struct json_out *out, const struct manifest *m)
     json_out_end(out);
 }
 
-/* Whether there is a command that changes something and that the caller may run. */
+/* Whether there is a command that changes the desk and that the caller may run. Those of everybody,
+ * such as the rating of an answer, are nothing to propose. */
 static bool may_propose(const struct api *api, const struct principal *who)
 {
     const struct manifest *m;
     for (size_t i = 0; (m = manifest_at(api->manifests, i)) != NULL; i++) {
-        if (m->changes && manifest_is_visible(m, who->channel) &&
+        if (m->changes && m->role >= ROLE_OPERATOR && manifest_is_visible(m, who->channel) &&
             manifest_permit(m, who, NULL, NULL) == 0) {
             return true;
         }

@@ -1,6 +1,8 @@
 /* The Model Context Protocol at POST /mcp: messages of both generations, and of neither. */
 #include "api_rig.h"
 
+#include <sys/stat.h>
+
 #define MODERN_HEADERS                     \
     "MCP-Protocol-Version: 2026-07-28\r\n" \
     "Mcp-Method: %s\r\n"
@@ -257,8 +259,57 @@ static void other_methods_and_types_are_refused(void **state)
                      403);
 }
 
+static bool has_tool(const char *name)
+{
+    struct json_object *tools = at("/result/tools");
+    for (size_t i = 0; i < json_len(tools); i++) {
+        if (strcmp(json_text(json_item(tools, i), "name"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_role_of_the_caller_decides_which_tools_there_are(void **state)
+{
+    struct api_rig *f = *state;
+    struct config *config = NULL;
+    struct err err = {0};
+    AUTO_BUF struct buf text = BUF_INIT(1000);
+    if (getuid() != 0) {
+        skip(); /* only root may call as another */
+    }
+    assert_int_equal(post_modern(f, "tools/list", ""), 200);
+    assert_true(has_tool("status") && has_tool("propose_command"));
+    assert_false(has_tool("restart") || has_tool("ask") || has_tool("users"));
+
+    buf_addf(&text, "api:\n  token: " API_RIG_TOKEN "\n  local_users:\n"
+                    "    - {uid: 65534, name: rita, role: read_only}\n");
+    assert_int_equal(config_parse(buf_str(&text), "test", &config, NULL, &err), 0);
+    api_apply(f->api, config);
+    access_apply(f->access, config);
+    f->caller_uid = 65534;
+    assert_int_equal(chmod(f->folder, 0755), 0);
+    assert_int_equal(chmod(f->socket_path, 0666), 0);
+    assert_int_equal(post_modern(f, "tools/list", ""), 200);
+    assert_true(has_tool("status"));
+    assert_false(has_tool("propose_command"));
+    /* Not listed, and not there either. */
+    assert_int_equal(post(f, LEGACY,
+                          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
+                          "\"params\":{\"name\":\"propose_command\",\"arguments\":{"
+                          "\"command\":\"/restart demo\",\"reason\":\"x\"}}}"),
+                     200);
+    assert_int_equal(code(), -32602);
+    f->caller_uid = 0;
+    api_apply(f->api, f->config);
+    access_apply(f->access, f->config);
+    config_free(config);
+}
+
 #define MCP_TEST(fn) cmocka_unit_test_setup_teardown(fn, api_rig_setup, release)
 UNIT_GROUP(mcp, MCP_TEST(both_generations_are_served_at_one_path),
            MCP_TEST(a_malformed_message_has_its_own_error),
            MCP_TEST(headers_repeat_the_body_or_are_refused),
-           MCP_TEST(other_methods_and_types_are_refused))
+           MCP_TEST(other_methods_and_types_are_refused),
+           MCP_TEST(the_role_of_the_caller_decides_which_tools_there_are))
