@@ -227,6 +227,7 @@ golden: $(foreach m,trading alerts health assistant ops chat cli,$(B)/unit/$(m))
 	GOLDEN_UPDATE=1 $(B)/unit/health forecasts
 	GOLDEN_UPDATE=1 $(B)/unit/assistant self_report
 	GOLDEN_UPDATE=1 $(B)/unit/assistant ask_golden
+	GOLDEN_UPDATE=1 $(B)/unit/assistant troubleshoot_golden
 	GOLDEN_UPDATE=1 $(B)/unit/ops ops_golden
 	GOLDEN_UPDATE=1 $(B)/unit/cli report_text
 	GOLDEN_UPDATE=1 $(B)/unit/chat chat_render

@@ -18,16 +18,21 @@
  * the results (proof/text_proof.h), what is not found there is marked, and an answer with more such
  * figures than others is withheld: the data is shown in its place. Every question is a row with
  * what was read for it (store/question_table.h). A question that a crash or a stop has cut off is
- * asked again at the next start, or said to be lost. Thread: ops.
+ * asked again at the next start, or said to be lost.
+ * Conversations: /troubleshoot opens a session; what its people write then goes on in it
+ * (assistant_converse), with what was said and read before; it closes itself when nobody says
+ * anything (assistant.session_idle), and hands its transcript over. Thread: ops.
  */
 #pragma once
 
 #include "base/err.h"
 #include "model/llm_request.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct access;
+struct buf;
 struct action_table;
 struct assistant;
 struct clock;
@@ -41,6 +46,7 @@ struct ops_store;
 struct principal;
 struct reply;
 struct runner;
+struct runner_note;
 
 struct assistant_options {
     struct loop *loop;
@@ -48,6 +54,7 @@ struct assistant_options {
     const struct config *config;
     struct ops_store *store;
     struct access *access;
+    const char *state_dir;               /* of transcripts and what they are written from */
     struct pool *helpers;                /* check answers off the loop; NULL: on it */
     struct desk *desk;                   /* market time, time zone; NULL: wall time, UTC */
     const struct llm_client *llm_client; /* NULL: there is no key */
@@ -69,3 +76,9 @@ void assistant_close(struct assistant *assistant);
  * were, and where each figure was found. ERR_ASK_UNKNOWN. */
 int assistant_explain(int64_t question_id, const struct principal *who, struct reply *reply,
                       void *assistant, struct err *err);
+/* `converse` of the runner: free text of somebody who is in an open session of this private chat or
+ * terminal, or that answers a message of a session, goes on in it. */
+bool assistant_converse(const struct invocation *in, const char **ret_command, struct buf *ret_text,
+                        void *assistant);
+/* What people in a session run is part of it; for `noted` of the runner. */
+void assistant_note_end(const struct runner_note *note, void *assistant);

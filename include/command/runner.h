@@ -125,6 +125,12 @@ struct runner_options {
     int (*scheduled)(const struct manifest *m, const struct reply *result,
                      const struct err *failure, void *userdata, struct err *err);
     void *scheduled_userdata;
+    /* Free text that goes on in a conversation: true, with the command that takes it in place of
+     * `ask` (a literal) and what its first argument is. False: it is a question of its own. May be
+     * NULL. */
+    bool (*converse)(const struct invocation *in, const char **ret_command, struct buf *ret_text,
+                     void *userdata);
+    void *converse_userdata;
     struct telemetry *telemetry; /* NULL: nothing is measured */
     bool has_console;            /* it shows when an owner was paired */
     /* The people who have a role have changed; may be NULL. */
@@ -135,11 +141,13 @@ struct runner_options {
     void *odd_row_userdata;
 };
 
-/* Whether a line may be a question in a person's own words, for the command `ask`. */
+/* Whether a line may be a question in a person's own words, for the command `ask`, or part of a
+ * conversation. */
 enum free_text {
     FREE_TEXT_NO,
-    FREE_TEXT_MAYBE, /* if it has several words, begins with no slash and is no command */
-    FREE_TEXT_YES    /* whatever it begins with */
+    /* If it begins with no slash and is no command; a question has several words. */
+    FREE_TEXT_MAYBE,
+    FREE_TEXT_YES /* whatever it begins with */
 };
 
 /* What a channel received from one user. The runner copies what it needs after runner_submit. */
@@ -152,6 +160,7 @@ struct invocation {
     int64_t chat_id;
     int64_t thread_id;  /* the topic of a forum, to which replies go; 0: none */
     int64_t message_id; /* with the pressed button, or of the command itself; 0: none */
+    int64_t reply_to;   /* the message that this one answers; 0: none */
     int64_t update_id;  /* the channel's, so that a repeated one has no effect; 0: none */
     int64_t sent_us;    /* when the user sent it (wall clock); 0: now */
     enum free_text free_text;
@@ -204,6 +213,16 @@ void runner_recheck(struct runner *runner, const char *by);
 /* Reports the late outcome of a run that has ended: replaces the message of the run, and adds a
  * line to the audit log. Fails if they cannot be stored. */
 int runner_late(struct runner *runner, int64_t run_id, struct reply *reply, struct err *err);
+
+/* Posts a message that belongs to no run, with its files. Does nothing for a channel without chats.
+ */
+struct runner_place {
+    enum channel channel;
+    int64_t chat_id;
+    int64_t thread_id; /* the topic of a forum; 0: none */
+};
+int runner_post(struct runner *runner, const struct runner_place *place, struct reply *reply,
+                struct err *err);
 
 /* The client disconnected: on_reply is not called for this userdata any more. */
 void runner_forget(struct runner *runner, const void *userdata);

@@ -11,7 +11,8 @@
  *
  * Always true: one question of a run; if a crash has cut the run off, it is asked again under the
  * same number, and the steps of the first attempt are deleted. At most QUESTIONS_KEPT are kept, for
- * as long as other history is (state.retention). Texts have been redacted by the caller. Ownership:
+ * as long as other history is (monitoring.log_retention); those of a session as long as it is
+ * (session_table.h). Texts have been redacted by the caller. Ownership:
  * question_release and question_step_release free the texts of rows that were read.
  * Thread: writes from ops; reads from the owner of the connection.
  */
@@ -48,8 +49,9 @@ bool question_state_parse(struct str text, enum question_state *ret);
 struct question {
     int64_t id;
     int64_t run_id;
-    char kind[24];    /* the command: "ask", "analyze" */
-    char subject[64]; /* "alert 12"; "": none */
+    char kind[24];      /* the command: "ask", "analyze", "troubleshoot" */
+    int64_t session_id; /* 0: it is not part of one */
+    char subject[64];   /* "alert 12"; "": none */
     char user[64];
     int64_t user_id;
     char channel[16];
@@ -90,6 +92,9 @@ int question_table_step(struct ops_store *store, int64_t id, const struct questi
 int question_table_end(struct ops_store *store, const struct question *question, struct err *err);
 /* STORE_NOT_FOUND. */
 int question_table_get(struct ops_store *store, int64_t id, struct question *ret, struct err *err);
+/* The ids of the questions of a session after one, oldest first; returns the number. */
+int question_table_of_session(struct ops_store *store, int64_t session_id, int64_t after_id,
+                              int64_t *ret_ids, size_t max, struct err *err);
 /* In order; returns the number. */
 int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,
                          struct err *err);

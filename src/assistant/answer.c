@@ -6,7 +6,9 @@
 #include "io/json.h"
 #include "io/json_out.h"
 #include "io/pool.h"
+#include "memory.h"
 #include "proof/text_proof.h"
+#include "session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +41,11 @@ static void clean(const char *text, struct buf *out)
 /* What a helper looks at: large documents take too long for the loop. */
 struct checking {
     char *question;
+    struct buf said; /* in the session before */
     int count;
-    struct {
-        char line[READING_LINE];
-        struct json_object *document; /* taken from its reading */
-    } documents[QUESTION_STEPS_MAX];
-    struct buf shown;  /* the answer */
-    struct buf marked; /* with its marks */
+    struct remembered *documents; /* taken from the readings and the memory */
+    struct buf shown;             /* the answer */
+    struct buf marked;            /* with its marks */
     struct buf figures;
     struct text_proof *proof;
     bool readable;
@@ -61,11 +61,19 @@ static struct checking *checking_new(struct ask *q, const char *text)
     c->question = strdup(q->text);
     NEED_MEMORY(c->question != NULL);
     clean(text, &c->shown);
+    c->documents = calloc((size_t)(q->reading_count + q->memory_count) + 1, sizeof(*c->documents));
+    NEED_MEMORY(c->documents != NULL);
     for (int i = 0; i < q->reading_count; i++) {
-        (void)str_copy(str_c(q->readings[i].line), c->documents[i].line, READING_LINE);
-        c->documents[i].document = TAKE(q->readings[i].document);
-        c->count++;
+        struct remembered *document = &c->documents[c->count++];
+        (void)str_copy(str_c(q->readings[i].line), document->label, sizeof(document->label));
+        document->document = TAKE(q->readings[i].document);
     }
+    for (int i = 0; i < q->memory_count; i++) {
+        c->documents[c->count++] = q->memory[i];
+        q->memory[i].document = NULL;
+    }
+    c->said = q->said;
+    buf_init(&q->said, 0);
     return c;
 }
 
@@ -79,6 +87,8 @@ static void checking_free(void *data)
     buf_release(&c->shown);
     buf_release(&c->marked);
     buf_release(&c->figures);
+    buf_release(&c->said);
+    free(c->documents);
     free(c->question);
     free(c);
 }
@@ -136,7 +146,12 @@ static void add_note(struct reply *r, const struct ask *q, const struct text_pro
     int checked = proof->found + proof->derived;
     buf_addf(&why, "/why q%lld", (long long)q->id);
     reply_gap(r);
-    reply_para(r, "q{} · {} read", cell_count(q->id), cell_count(q->reading_count));
+    if (q->session_id != 0) {
+        reply_para(r, "session {} · q{} · {} read", cell_count(q->session_id), cell_count(q->id),
+                   cell_count(q->reading_count));
+    } else {
+        reply_para(r, "q{} · {} read", cell_count(q->id), cell_count(q->reading_count));
+    }
     if (proof->count > 0) {
         reply_more(r, " · {} of {} figures verified", cell_count(checked),
                    cell_count(proof->count));
@@ -152,6 +167,7 @@ static void add_note(struct reply *r, const struct ask *q, const struct text_pro
     }
     reply_button(r, "How it was found", why.data, BUTTON_PLAIN);
     self_report_add_buttons(r, q->id);
+    session_add_buttons(r, q->session_id);
 }
 
 static void add_report(struct reply *r, const struct ask *q, const struct question *end,
@@ -160,6 +176,7 @@ static void add_report(struct reply *r, const struct ask *q, const struct questi
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_object(&data, "answer");
     json_out_i64(&data, "question_id", q->id);
+    json_out_i64(&data, "session_id", q->session_id);
     json_out_text(&data, "state", question_state_name(end->state));
     json_out_text(&data, "source", end->source);
     json_out_text(&data, "text", end->state == QUESTION_WITHHELD ? "" : text);
@@ -188,8 +205,11 @@ static void check(void *data)
     text_proof_add_text(c->proof, "the question", str_c(c->question));
     for (int i = 0; i < c->count; i++) {
         if (c->documents[i].document != NULL) {
-            text_proof_add(c->proof, c->documents[i].line, c->documents[i].document);
+            text_proof_add(c->proof, c->documents[i].label, c->documents[i].document);
         }
+    }
+    if (c->said.len > 0) {
+        text_proof_add_text(c->proof, "what was said", buf_str(&c->said));
     }
     c->readable = !buf_failed(&c->shown) && text_proof_check(c->proof, buf_str(&c->shown));
     text_proof_mark(c->proof, MARK, &c->marked);
@@ -222,11 +242,14 @@ static void answer_with(struct ask *q, const struct checking *c)
         }
         add_data(r, q);
     } else {
-        add_lines(r, c->marked.data);
+        AUTO_BUF struct buf named = BUF_INIT(4 * QUESTION_ANSWER_MAX);
+        memory_name_people(q, buf_str(&c->marked), &named);
+        add_lines(r, named.data);
     }
     add_report(r, q, &end, proof, c->marked.data);
     add_note(r, q, proof);
     ask_store(q, &end);
+    session_tell_others(q, r);
     struct action_call *call = q->call;
     ask_free(q);
     action_finish(call, NULL);

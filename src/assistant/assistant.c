@@ -8,16 +8,20 @@
 #include "base/log.h"
 #include "command/runner.h"
 #include "config/config.h"
+#include "handover.h"
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/pool.h"
+#include "memory.h"
+#include "session.h"
+#include "troubleshoot.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* The command and the prompt of each kind. */
 static const char *const ask_kinds[ASK_KINDS] = {
-    [ASK_QUESTION] = "ask", [ASK_ANALYSIS] = "analyze"};
+    [ASK_QUESTION] = "ask", [ASK_ANALYSIS] = "analyze", [ASK_SESSION] = "troubleshoot"};
 
 /* ------------------------------------------------------------------ one question */
 
@@ -40,9 +44,11 @@ void ask_free(struct ask *q)
     (void)json_object_put(q->messages);
     (void)json_object_put(q->content);
     (void)json_object_put(q->results);
+    memory_release(q);
     free(q->use_id);
     free(q->understood);
     free(q->text);
+    session_next(q);
     free(q);
 }
 
@@ -51,7 +57,7 @@ static int store_end(const struct ask *q, const struct question *end, struct err
 {
     struct ops_store *store = q->assistant->o.store;
     bool shown = end->state == QUESTION_ANSWERED || end->state == QUESTION_PROPOSED ||
-                 end->state == QUESTION_WITHHELD;
+                 end->state == QUESTION_WITHHELD || q->outage.id != ERR_NONE;
     int rc = 0;
     for (int i = 0; shown && rc == 0 && i < q->proposal_count; i++) {
         rc = question_table_propose(store, q->id, i, q->proposals[i], err);
@@ -69,6 +75,9 @@ void ask_store(struct ask *q, struct question *end)
     (void)str_copy(str_c(q->model), end->model, sizeof(end->model));
     if (q->id != 0 && store_end(q, end, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "assistant: could not store an answer");
+    }
+    if (q->session_id != 0 && q->id != 0) {
+        session_store(q);
     }
 }
 
@@ -90,6 +99,15 @@ void ask_fail(struct ask *q, const struct err *why)
     action_finish(call, &given);
 }
 
+void ask_model_failed(struct ask *q, const struct err *why)
+{
+    if (q->kind == ASK_SESSION && q->id != 0) {
+        session_without_model(q, why);
+    } else {
+        ask_fail(q, why);
+    }
+}
+
 static void on_deadline(void *userdata)
 {
     struct ask *q = userdata;
@@ -98,7 +116,11 @@ static void on_deadline(void *userdata)
                   (long long)(q->assistant->o.config->assistant_max_time_us / USEC_PER_SEC),
                   q->reading_count);
     talk_stop(q);
-    ask_fail(q, &err);
+    if (q->outage.id != ERR_NONE) { /* nothing more is gathered */
+        session_finish_by_code(q);
+    } else {
+        ask_model_failed(q, &err);
+    }
 }
 
 /* A new row, or that of the run if it is asked again after a crash. */
@@ -106,6 +128,7 @@ static int begin_row(struct ask *q, struct err *err)
 {
     struct question row = {.run_id = action_run_id(q->call),
                            .user_id = q->who.id,
+                           .session_id = q->session_id,
                            .asked_us = clock_wall_us(q->assistant->o.clock),
                            .question = q->text};
     bool again = false;
@@ -152,20 +175,32 @@ static void begin_question(struct ask *q)
 
 static void begin(struct ask *q)
 {
-    struct assistant *assistant = q->assistant;
+    const struct config *config = q->assistant->o.config;
     struct err err = {0};
+    q->calls_max = (int)config->assistant_max_calls;
+    q->cost_max = config->assistant_max_cost;
+    if (q->kind == ASK_SESSION && session_enter(q, &err) < 0) {
+        ask_fail(q, &err);
+        return;
+    }
+    if (q->waits) {
+        return; /* session_next goes on with it */
+    }
     q->begun = true;
     if (begin_row(q, &err) < 0) {
         ask_fail(q, &err);
         return;
     }
-    loop_timer_in(q->deadline, assistant->o.config->assistant_max_time_us);
+    loop_timer_in(q->deadline, config->assistant_max_time_us);
     switch (q->kind) {
     case ASK_QUESTION:
         begin_question(q);
         break;
     case ASK_ANALYSIS:
         analyze_begin(q);
+        break;
+    case ASK_SESSION:
+        session_begin(q);
         break;
     case ASK_KINDS:
         break;
@@ -181,6 +216,8 @@ static void on_deferred(void *userdata)
         analyze_go_on(q);
     } else if (q->understood != NULL) {
         plain_finish(q);
+    } else if (q->outage.id != ERR_NONE) {
+        session_gather_on(q);
     } else {
         talk_go_on(q);
     }
@@ -198,8 +235,8 @@ static size_t count_asks(const struct assistant *assistant)
 }
 
 /* What follows is done from the loop: the run is stored by then. */
-static int begin_call(struct action_call *call, enum ask_kind kind, const char *text,
-                      int64_t alert_id, struct err *err)
+int ask_begin_call(struct action_call *call, enum ask_kind kind, const char *text, int64_t alert_id,
+                   int64_t session_id, struct err *err)
 {
     struct assistant *assistant = action_userdata(call);
     struct llm_prompt **prompt = &assistant->prompts[kind];
@@ -217,6 +254,8 @@ static int begin_call(struct action_call *call, enum ask_kind kind, const char *
     q->who = *action_who(call);
     q->prompt = *prompt;
     q->alert_id = alert_id;
+    q->session_id = session_id;
+    memory_init(q);
     q->cost = DEC_ZERO;
     q->text = strdup(text);
     NEED_MEMORY(q->text != NULL);
@@ -234,14 +273,14 @@ static int begin_call(struct action_call *call, enum ask_kind kind, const char *
 
 static int run_ask(struct action_call *call, struct err *err)
 {
-    return begin_call(call, ASK_QUESTION, action_text(call, "question"), 0, err);
+    return ask_begin_call(call, ASK_QUESTION, action_text(call, "question"), 0, 0, err);
 }
 
 static int run_analyze(struct action_call *call, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(64);
     buf_addf(&text, "what is behind alert %lld?", (long long)action_int(call, "id"));
-    return begin_call(call, ASK_ANALYSIS, text.data, action_int(call, "id"), err);
+    return ask_begin_call(call, ASK_ANALYSIS, text.data, action_int(call, "id"), 0, err);
 }
 
 /* What was written until then is not checked, so it is not shown; what was read is. */
@@ -261,7 +300,7 @@ static void say_stopped(const struct ask *q)
     reply_button(r, "What was read", why.data, BUTTON_PLAIN);
 }
 
-static void cancel_ask(struct action_call *call)
+void ask_cancel(struct action_call *call)
 {
     struct ask *q = action_state(call);
     struct question end = {.state = QUESTION_STOPPED};
@@ -280,7 +319,7 @@ static const struct action actions[] = {
      .params = ACTION_PARAMS(
          {.name = "question", .type = PARAM_TEXT, .required = true, .help = "in your own words"}),
      .run = run_ask,
-     .cancel = cancel_ask},
+     .cancel = ask_cancel},
     {.name = "assistant.analyze",
      .summary = "Weigh what may be behind an alert",
      .effect = ACTION_READS,
@@ -291,7 +330,16 @@ static const struct action actions[] = {
                               .minimum = "1",
                               .help = "number of the alert"}),
      .run = run_analyze,
-     .cancel = cancel_ask},
+     .cancel = ask_cancel},
+    {.name = "assistant.troubleshoot",
+     .summary = "Find out together with the model what is wrong, in a session with memory",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "what",
+                              .type = PARAM_TEXT,
+                              .help = "what is wrong; or list, a number, open, join, end"}),
+     .run = troubleshoot_run,
+     .cancel = troubleshoot_cancel},
     {0}};
 
 /* ------------------------------------------------------------------ life cycle */
@@ -304,6 +352,7 @@ void assistant_apply(struct assistant *assistant, const struct config *config,
     if (llm_client != NULL) {
         assistant->client = *llm_client;
     }
+    session_schedule(assistant); /* assistant.session_idle may be another one */
 }
 
 int assistant_new(const struct assistant_options *options, struct assistant **ret, struct err *err)
@@ -325,6 +374,9 @@ void assistant_free(struct assistant *assistant)
     while (assistant->asks != NULL) {
         ask_free(assistant->asks);
     }
+    handover_stop_all(assistant);
+    loop_source_free(assistant->idle);
+    llm_prompt_free(assistant->summary_prompt);
     for (size_t i = 0; i < ASK_KINDS; i++) {
         llm_prompt_free(assistant->prompts[i]);
     }
@@ -341,6 +393,7 @@ void assistant_connect(struct assistant *assistant, struct runner *runner,
 {
     assistant->runner = runner;
     assistant->manifests = manifests;
+    session_schedule(assistant);
 }
 
 void assistant_note_run(const struct invocation *in, int64_t run_id, void *userdata)

@@ -1,9 +1,9 @@
 /*
  * assistant_internal.h: one question and what is known about it so far, shared by assistant.c (life
  * cycle, the action), plain.c (questions that need no model), talk.c (rounds with the model),
- * tool_run.c (one reading), analyze.c (what is behind an alert), proposal.c (command lines),
- * answer.c (the checked reply) and explain.c
- * ("/why q12"). Private to this module.
+ * tool_run.c (one reading), analyze.c (what is behind an alert), session.c (conversations),
+ * memory.c (what was said before), proposal.c (command lines), answer.c (the checked reply) and
+ * explain.c ("/why q12"). Private to this module.
  *
  *     talk_begin(q);                  // asks the model; each round ends in talk_go_on
  *     tool_run_start(q, m, input);     // runs a tool; q->reading ends with q->deferred
@@ -50,7 +50,13 @@ struct cause {
     char quote[200];
 };
 
-enum ask_kind { ASK_QUESTION, ASK_ANALYSIS, ASK_KINDS };
+enum ask_kind { ASK_QUESTION, ASK_ANALYSIS, ASK_SESSION, ASK_KINDS };
+
+/* What was read for an earlier question of the session, and is still in the memory of the model. */
+struct remembered {
+    char label[READING_LINE + 32]; /* "/status (q3)" */
+    struct json_object *document;
+};
 
 struct ask {
     enum ask_kind kind;
@@ -78,7 +84,21 @@ struct ask {
     struct dec cost;
     int64_t tokens;
 
-    /* of an analysis */
+    int calls_max; /* of this question */
+    struct dec cost_max;
+
+    /* of a session */
+    int64_t session_id; /* 0: none */
+    bool waits;         /* for the question before it in its session */
+    bool summarised;    /* or it cannot be: it is not tried again */
+    int64_t summary_to; /* the last question of the summary that is being made */
+    struct remembered *memory;
+    int memory_count;
+    struct buf said;     /* by people, in what the model is given: figures may come from it */
+    struct buf said_all; /* by people in the session: proposals may take their arguments from it */
+    struct err outage;   /* why no model answers; ERR_NONE: one does */
+
+    /* of an analysis, or without a model */
     int64_t alert_id;
     char service[64];                /* of the alert; "": none */
     int gathered;                    /* of what is gathered for it */
@@ -109,11 +129,21 @@ struct assistant {
     struct privacy
         *privacy; /* made when it is first needed; NULL again after a new configuration */
     struct llm_prompt *prompts[ASK_KINDS]; /* loaded when they are first needed */
+    struct llm_prompt *summary_prompt;
     struct ask *asks;
+    struct loop_source *idle;   /* closes sessions; made with the first of them */
+    struct handover *handovers; /* transcripts that are being written */
 };
 
 /* assistant.c */
+/* A question that begins from the loop. Returns ACTION_PENDING. alert_id, session_id: 0: none. */
+int ask_begin_call(struct action_call *call, enum ask_kind kind, const char *text, int64_t alert_id,
+                   int64_t session_id, struct err *err);
+void ask_cancel(struct action_call *call);
 void ask_free(struct ask *q); /* unlinks it */
+/* The model did not answer: data is shown in its place if the question is one of a session, else
+ * the question ends with the error. */
+void ask_model_failed(struct ask *q, const struct err *why);
 /* Ends the question with an error, which its person sees. */
 void ask_fail(struct ask *q, const struct err *why);
 /* Stores how it ended; a failure is logged. */
@@ -130,6 +160,9 @@ void plain_unknown(struct ask *q, const struct grammar_reading *reading, const s
 void plain_finish(struct ask *q); /* after its reading */
 
 /* talk.c */
+/* Adds a message of "user" or "assistant" and gives the list of its blocks. */
+struct json_object *talk_add_message(struct ask *q, const char *role);
+void talk_add_text(struct json_object *content, struct str text);
 void talk_begin(struct ask *q);
 void talk_go_on(struct ask *q); /* after a reading */
 /* Stops what is under way. */

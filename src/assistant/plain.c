@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "io/json.h"
 #include "io/json_out.h"
+#include "session.h"
 #include "trading/desk.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void finish(struct ask *q, enum question_state state, const char *answer)
     end.answer = (char *)(uintptr_t)answer;
     json_out_object(&data, "answer");
     json_out_i64(&data, "question_id", q->id);
+    json_out_i64(&data, "session_id", q->session_id);
     json_out_text(&data, "state", question_state_name(state));
     json_out_text(&data, "source", end.source);
     json_out_text(&data, "text", answer);
@@ -40,7 +42,9 @@ static void finish(struct ask *q, enum question_state state, const char *answer)
     }
     json_out_end(&data);
     json_out_end(&data);
+    session_add_outage(q, r);
     ask_store(q, &end);
+    session_tell_others(q, r);
     ask_free(q);
     action_finish(call, NULL);
 }
@@ -115,6 +119,9 @@ bool plain_begin(struct ask *q, struct grammar_reading **ret_unknown)
         }
         break;
     case GRAMMAR_CLARIFY:
+        if (q->outage.id != ERR_NONE) { /* what can be told is worth more than a question back */
+            break;
+        }
         reply_line(r, "%s", reading->message);
         add_choices(r, reading);
         finish(q, QUESTION_ANSWERED, reading->message);

@@ -92,7 +92,8 @@ static bool is_asked_for(const struct ask *q, const struct manifest *m, struct s
         return false;
     }
     while (str_word(&arguments, &word)) {
-        if (!says_argument(q->text, word) && !says_argument(q->subject, word)) {
+        if (!says_argument(q->text, word) && !says_argument(q->subject, word) &&
+            !says_argument(q->said_all.data, word)) {
             return false;
         }
     }

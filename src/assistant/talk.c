@@ -7,6 +7,7 @@
 #include "io/json.h"
 #include "io/json_out.h"
 #include "io/loop.h"
+#include "memory.h"
 #include "tools.h"
 
 #include <stdlib.h>
@@ -27,8 +28,7 @@ static struct json_object *new_list(void)
     return json_object_get(json_get(root, "list"));
 }
 
-/* Adds {"role", "content"} and gives the list of blocks that the content is. */
-static struct json_object *add_message(struct ask *q, const char *role)
+struct json_object *talk_add_message(struct ask *q, const char *role)
 {
     struct json_out out = JSON_OUT_ITEMS(q->messages);
     json_out_object(&out, NULL);
@@ -39,7 +39,7 @@ static struct json_object *add_message(struct ask *q, const char *role)
     return json_get(json_item(q->messages, json_len(q->messages) - 1), "content");
 }
 
-static void add_text(struct json_object *content, struct str text)
+void talk_add_text(struct json_object *content, struct str text)
 {
     struct json_out out = JSON_OUT_ITEMS(content);
     json_out_object(&out, NULL);
@@ -51,7 +51,7 @@ static void add_text(struct json_object *content, struct str text)
 /* The blocks of the model's answer, unchanged, but for empty texts, which the API does not take. */
 static void add_answer(struct ask *q)
 {
-    struct json_out out = JSON_OUT_ITEMS(add_message(q, "assistant"));
+    struct json_out out = JSON_OUT_ITEMS(talk_add_message(q, "assistant"));
     for (size_t i = 0; i < json_len(q->content); i++) {
         struct json_object *block = json_item(q->content, i);
         bool empty = strcmp(json_text(block, "type"), "text") == 0 &&
@@ -78,22 +78,29 @@ static void add_result(struct ask *q, const char *id, struct str text, bool is_e
 /* What the rules cannot know: the time, and who asks. */
 static void add_question(struct ask *q)
 {
-    const struct assistant *assistant = q->assistant;
-    struct json_object *content = add_message(q, "user");
     AUTO_BUF struct buf text = BUF_INIT(MESSAGE_MAX);
+    if (q->session_id != 0) {
+        memory_add(q, &text); /* messages come first, and the text begins with what is new */
+    }
+    struct json_object *content = talk_add_message(q, "user");
     buf_add_c(&text, "Now: ");
-    clock_add_iso(&text, clock_wall_us(assistant->o.clock), false);
-    buf_addf(&text, ". The role of the person who asks: %s.\nThe question:\n%s",
-             role_name(q->who.role), q->text);
-    add_text(content, buf_str(&text));
+    clock_add_iso(&text, clock_wall_us(q->assistant->o.clock), false);
+    if (q->session_id != 0) {
+        buf_add_c(&text, ". ");
+        memory_add_speaker(q, &text);
+        buf_addf(&text, " says:\n%s", q->text);
+    } else {
+        buf_addf(&text, ". The role of the person who asks: %s.\nThe question:\n%s",
+                 role_name(q->who.role), q->text);
+    }
+    talk_add_text(content, buf_str(&text));
 }
 
 /* ------------------------------------------------------------------ tools */
 
 static bool is_over_cost(const struct ask *q)
 {
-    const struct dec max = q->assistant->o.config->assistant_max_cost;
-    return dec_is_valid(q->cost) && q->cost.e8 >= max.e8;
+    return dec_is_valid(q->cost) && q->cost.e8 >= q->cost_max.e8;
 }
 
 static void show_reading(struct ask *q, const char *command)
@@ -105,19 +112,17 @@ static void show_reading(struct ask *q, const char *command)
 
 static void run_tool(struct ask *q, const struct json_object *use)
 {
-    const struct config *config = q->assistant->o.config;
     const char *name = json_text(use, "name");
     struct json_object *input = json_get(use, "input");
     AUTO_BUF struct buf why = BUF_INIT(1000);
     free(q->use_id);
     q->use_id = strdup(json_text(use, "id"));
     ASSERT(q->use_id != NULL);
-    if (q->last_round || q->calls >= config->assistant_max_calls ||
-        q->reading_count == QUESTION_STEPS_MAX) {
+    if (q->last_round || q->calls >= q->calls_max || q->reading_count == QUESTION_STEPS_MAX) {
         buf_addf(&why,
-                 "Not run: the limit of %lld calls for a question, or its cost, is reached. "
+                 "Not run: the limit of %d calls for a question, or its cost, is reached. "
                  "Answer now with what you have read.",
-                 (long long)config->assistant_max_calls);
+                 q->calls_max);
         add_result(q, q->use_id, buf_str(&why), true);
         return;
     }
@@ -154,22 +159,22 @@ static void run_tools(struct ask *q)
     if (q->is_reading) {
         return;
     }
-    const struct config *config = q->assistant->o.config;
     if (q->last_round) {
         struct err err = {0};
         (void)err_set(&err, ERR_ASK_LOOP, "after %d calls", q->calls);
-        ask_fail(q, &err);
+        ask_model_failed(q, &err);
         return;
     }
-    q->last_round = q->calls >= config->assistant_max_calls || is_over_cost(q);
-    struct json_object *content = add_message(q, "user");
+    q->last_round = q->calls >= q->calls_max || is_over_cost(q);
+    struct json_object *content = talk_add_message(q, "user");
     struct json_out out = JSON_OUT_ITEMS(content);
     for (size_t i = 0; i < json_len(q->results); i++) {
         json_out_value(&out, NULL, json_item(q->results, i));
     }
     if (q->last_round) {
-        add_text(content, str_c("No more tools: answer now with what you have read, and say what "
-                                "you could not look up."));
+        talk_add_text(content,
+                      str_c("No more tools: answer now with what you have read, and say what "
+                            "you could not look up."));
     }
     (void)json_object_put(q->results);
     q->results = new_list();
@@ -201,7 +206,7 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     q->cost = dec_add(q->cost, answer->cost_usd);
     (void)str_copy(str_c(answer->model), q->model, sizeof(q->model));
     if (answer->err.id != ERR_NONE) {
-        ask_fail(q, &answer->err);
+        ask_model_failed(q, &answer->err);
     } else if (strcmp(answer->stop_reason, "tool_use") == 0) {
         (void)json_object_put(q->content);
         q->content = json_object_get(answer->content);
@@ -224,7 +229,7 @@ static void ask_model(struct ask *q)
                                         .model = own[0] != '\0' ? own : q->prompt->model,
                                         .on_text = on_text};
     if (q->client.ask(q->client.self, &request, on_answer, q, &q->request, &err) < 0) {
-        ask_fail(q, &err);
+        ask_model_failed(q, &err);
     }
 }
 
@@ -233,7 +238,6 @@ void talk_begin(struct ask *q)
     q->tools = tools_json(q->assistant->manifests, &q->who, true);
     q->messages = new_list();
     q->results = new_list();
-    q->cost = DEC_ZERO;
     add_question(q);
     action_stream(q->call, str_c("⏳ thinking"));
     ask_model(q);

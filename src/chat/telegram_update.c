@@ -149,15 +149,17 @@ static int accept_text(struct telegram *t, const struct principal *who, struct i
     buf_add_str(&whole, text); /* a NUL-terminated copy of the trimmed view */
     int64_t age_us = fresh_message_age_us(date_us(message), &in->moment->now);
     return submit(t, who, buf_str(&whole),
-                  (struct invocation){.chat_id = chat_id,
-                                      .thread_id = topic_of(message),
-                                      .message_id = json_i64(message, "message_id", 0),
-                                      .update_id = in->update_id,
-                                      .not_run = reason,
-                                      .free_text = asks         ? FREE_TEXT_YES
-                                                   : is_private ? FREE_TEXT_MAYBE
-                                                                : FREE_TEXT_NO,
-                                      .sent_us = sent_us(&in->moment->now, age_us)},
+                  (struct invocation){
+                      .chat_id = chat_id,
+                      .thread_id = topic_of(message),
+                      .message_id = json_i64(message, "message_id", 0),
+                      .reply_to = json_i64(json_get(message, "reply_to_message"), "message_id", 0),
+                      .update_id = in->update_id,
+                      .not_run = reason,
+                      .free_text = asks         ? FREE_TEXT_YES
+                                   : is_private ? FREE_TEXT_MAYBE
+                                                : FREE_TEXT_NO,
+                      .sent_us = sent_us(&in->moment->now, age_us)},
                   err);
 }
 

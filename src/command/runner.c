@@ -283,10 +283,24 @@ static size_t count_runs(const struct runner *runner, const struct principal *wh
     return count;
 }
 
-static const struct manifest *question_command(const struct runner *runner,
-                                               const struct invocation *in);
-static int accept_question(struct runner *runner, const struct invocation *in,
-                           const struct manifest *m, struct admission *a, struct err *err);
+/* A line in a person's own words: the command that takes it, and its first argument. */
+struct free_line {
+    const struct manifest *m;
+    bool goes_on;    /* in a conversation */
+    struct buf text; /* cut to more than an argument may have, so that a longer one is refused */
+};
+
+static void free_line_release(struct free_line *line)
+{
+    buf_release(&line->text);
+}
+#define AUTO_FREE_LINE AUTO(free_line_release)
+
+static bool read_free_text(const struct runner *runner, const struct invocation *in,
+                           struct free_line *ret);
+static int accept_free_text(struct runner *runner, const struct invocation *in,
+                            const struct free_line *free_line, struct admission *a,
+                            struct err *err);
 
 int runner_admit(struct run **slot, const struct invocation *in, struct admission *a,
                  struct err *err)
@@ -321,8 +335,12 @@ static int accept_command(struct runner *runner, const struct invocation *in,
                           struct err *err)
 {
     struct err why = {0};
+    AUTO_FREE_LINE struct free_line said = {.text = BUF_INIT(VALUE_TEXT_MAX + 1)};
     if (manifest_permit(m, in->who, NULL, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
+        /* "restart it, please" of somebody who may not is something that is said. */
+        return line->count > 1 && read_free_text(runner, in, &said) && said.goes_on
+                   ? accept_free_text(runner, in, &said, a, err)
+                   : runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     int limited = 0;
     if (runner_over_command_limit(runner, m, in, a, &limited, err)) {
@@ -332,9 +350,8 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     run->thread_id = in->thread_id;
     int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
                                       : run_args_bind(run, line, &why);
-    const struct manifest *asks = bound < 0 ? question_command(runner, in) : NULL;
-    if (asks != NULL) {
-        return accept_question(runner, in, asks, a, err);
+    if (bound < 0 && read_free_text(runner, in, &said)) {
+        return accept_free_text(runner, in, &said, a, err);
     }
     if (bound < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), a, err);
@@ -366,39 +383,43 @@ static const struct manifest *if_visible(const struct manifest *m, const struct 
 
 #define QUESTION_COMMAND "ask"
 
-/* The command that answers a line in a person's own words; NULL if the line is none. A single word
- * is a mistyped command. */
-static const struct manifest *question_command(const struct runner *runner,
-                                               const struct invocation *in)
+/* False: it is none. A single word is a mistyped command, unless it is said in a conversation. */
+static bool read_free_text(const struct runner *runner, const struct invocation *in,
+                           struct free_line *ret)
 {
     struct str text = str_trim(str_c(in->line));
+    const char *command = QUESTION_COMMAND;
     bool several =
         memchr(text.ptr, ' ', text.len) != NULL || memchr(text.ptr, '\n', text.len) != NULL;
-    bool maybe = several && text.ptr[0] != '/';
-    if (in->free_text == FREE_TEXT_NO || in->args_json != NULL ||
-        (in->free_text == FREE_TEXT_MAYBE && !maybe)) {
-        return NULL;
+    if (in->free_text == FREE_TEXT_NO || in->args_json != NULL || text.len == 0 ||
+        (in->free_text == FREE_TEXT_MAYBE && text.ptr[0] == '/')) {
+        return false;
     }
-    return if_visible(manifest_find(runner->o.manifests, QUESTION_COMMAND), in);
+    ret->goes_on = runner->o.converse != NULL &&
+                   runner->o.converse(in, &command, &ret->text, runner->o.converse_userdata);
+    if (!ret->goes_on && !several && in->free_text == FREE_TEXT_MAYBE) {
+        return false;
+    }
+    for (const char *c = in->line; *c != '\0' && ret->text.len <= VALUE_TEXT_MAX; c++) {
+        buf_add_char(&ret->text, *c == '\n' || *c == '\t' || *c == '\r' ? ' ' : *c);
+    }
+    ret->m = if_visible(manifest_find(runner->o.manifests, command), in);
+    return ret->m != NULL;
 }
 
-static int accept_question(struct runner *runner, const struct invocation *in,
-                           const struct manifest *m, struct admission *a, struct err *err)
+static int accept_free_text(struct runner *runner, const struct invocation *in,
+                            const struct free_line *free_line, struct admission *a, struct err *err)
 {
     AUTO_BUF struct buf args = BUF_INIT(2 * LINE_BYTES_MAX);
     struct invocation asked = *in;
     struct line line = {.count = 0};
-    AUTO_BUF struct buf text = BUF_INIT(VALUE_TEXT_MAX + 1); /* a longer one is refused */
-    for (const char *c = in->line; *c != '\0' && text.len <= VALUE_TEXT_MAX; c++) {
-        buf_add_char(&text, *c == '\n' || *c == '\t' || *c == '\r' ? ' ' : *c);
-    }
     struct json_out out = JSON_OUT(&args);
     json_out_object(&out, NULL);
-    json_out_str(&out, m->args[0].rule.name, buf_str(&text));
+    json_out_str(&out, free_line->m->args[0].rule.name, buf_str(&free_line->text));
     json_out_end(&out);
     asked.args_json = args.data;
     asked.free_text = FREE_TEXT_NO;
-    return accept_command(runner, &asked, m, &line, a, err);
+    return accept_command(runner, &asked, free_line->m, &line, a, err);
 }
 
 /* A message that looks like a command, but is not to be run: its sender gets an answer. */
@@ -448,7 +469,6 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     }
     struct err why = {0};
     struct line line;
-    const struct manifest *asks = question_command(runner, in);
     bool readable = in->free_text != FREE_TEXT_YES && line_split(text, &line, &why) == 0;
     const struct manifest *m =
         readable ? if_visible(line_command(&line, runner->o.manifests), in) : NULL;
@@ -459,8 +479,9 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
         runner_over_limit(runner, &runner->rate, in, a, &rc, err)) {
         return rc;
     }
-    if (asks != NULL && (!readable || m == NULL) && !answer) {
-        return accept_question(runner, in, asks, a, err);
+    AUTO_FREE_LINE struct free_line said = {.text = BUF_INIT(VALUE_TEXT_MAX + 1)};
+    if ((!readable || m == NULL) && !answer && read_free_text(runner, in, &said)) {
+        return accept_free_text(runner, in, &said, a, err);
     }
     if (!readable) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
@@ -610,6 +631,29 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         runner_record_schedule(runner); /* does nothing unless a run without a row is active */
     }
     return 0;
+}
+
+int runner_post(struct runner *runner, const struct runner_place *place, struct reply *reply,
+                struct err *err)
+{
+    const struct principal who = {.channel = place->channel};
+    struct ops_store_change change;
+    int64_t outbox_id = 0;
+    int rc = ops_store_change_begin(runner->o.store, &change, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = run_write_post(runner, &who, place->chat_id, place->thread_id, reply, 0, false, &outbox_id,
+                        err);
+    if (rc < 0) {
+        ops_store_change_rollback(&change);
+        return rc;
+    }
+    rc = ops_store_change_commit(&change, err);
+    if (rc == 0 && runner->o.outbox_changed != NULL) {
+        runner->o.outbox_changed(runner->o.outbox_userdata);
+    }
+    return rc;
 }
 
 static int write_late(struct runner *runner, const struct run_row *row, struct reply *reply,

@@ -410,6 +410,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                     .config = o->config,
                                     .store = ops->store,
                                     .access = ops->access,
+                                    .state_dir = o->state_dir,
                                     .helpers = ops->helpers,
                                     .desk = ops->desk,
                                     .llm_client = ops->has_model ? &ops->llm_client : NULL},
@@ -436,6 +437,13 @@ static int build_modules(struct ops *ops, struct err *err)
 static const struct config *current_config(void *userdata)
 {
     return ops_config(userdata);
+}
+
+static void note_run(const struct runner_note *note, void *userdata)
+{
+    const struct ops *ops = userdata;
+    alerts_note_run(note, ops->alerts);
+    assistant_note_end(note, ops->assistant);
 }
 
 static int build_commands(struct ops *ops, struct err *err)
@@ -532,8 +540,10 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .deliver_userdata = ops,
                                              .ended = desk_run_ended,
                                              .ended_userdata = ops->desk,
-                                             .noted = alerts_note_run,
-                                             .noted_userdata = ops->alerts,
+                                             .noted = note_run,
+                                             .noted_userdata = ops,
+                                             .converse = assistant_converse,
+                                             .converse_userdata = ops->assistant,
                                              .asked = assistant_note_run,
                                              .asked_userdata = ops->assistant,
                                              .scheduled = ops_commands_scheduled,

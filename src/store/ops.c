@@ -351,6 +351,28 @@ static const char schema_program_proposals[] =
 static const char schema_prepared[] =
     "ALTER TABLE confirmations ADD COLUMN prepared TEXT NOT NULL DEFAULT '';";
 
+/* Conversations (session_table.h). A question of a session is kept as long as its session. */
+static const char schema_sessions[] =
+    "CREATE TABLE sessions(id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL,"
+    " opened_us INTEGER NOT NULL, active_us INTEGER NOT NULL,"
+    " closed_us INTEGER NOT NULL DEFAULT 0, closed_by TEXT NOT NULL DEFAULT '',"
+    " summary TEXT NOT NULL DEFAULT '', summary_to INTEGER NOT NULL DEFAULT 0,"
+    " commands TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX sessions_open ON sessions(active_us) WHERE closed_us = 0;"
+    "CREATE TABLE session_members(session_id INTEGER NOT NULL REFERENCES sessions(id)"
+    " ON DELETE CASCADE, idx INTEGER NOT NULL, channel TEXT NOT NULL, user_id INTEGER NOT NULL,"
+    " user TEXT NOT NULL, role TEXT NOT NULL, chat_id INTEGER NOT NULL,"
+    " thread_id INTEGER NOT NULL, PRIMARY KEY(session_id, idx)) WITHOUT ROWID;"
+    "CREATE TABLE session_events(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " at_us INTEGER NOT NULL, kind TEXT NOT NULL, user TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX session_events_of ON session_events(session_id, id);"
+    "ALTER TABLE questions ADD COLUMN session_id INTEGER REFERENCES sessions(id)"
+    " ON DELETE CASCADE;"
+    "CREATE INDEX questions_session ON questions(session_id) WHERE session_id IS NOT NULL;"
+    "CREATE INDEX outbox_message ON outbox(chat_id, message_id)"
+    " WHERE message_id <> 0 AND run_id <> 0;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -382,6 +404,7 @@ static const struct db_migration migrations[] = {
     {"files of the configuration", schema_config_files},
     {"proposals of programs", schema_program_proposals},
     {"what was read before a confirmation", schema_prepared},
+    {"troubleshooting sessions", schema_sessions},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -585,7 +608,9 @@ static const char *const prune_by_us[] = {
     "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
     "DELETE FROM questions WHERE id IN (SELECT id FROM questions WHERE state <> 'running' AND"
-    " asked_us < ?1 ORDER BY asked_us LIMIT ?2)",
+    " session_id IS NULL AND asked_us < ?1 ORDER BY asked_us LIMIT ?2)",
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE closed_us BETWEEN 1 AND ?1 - 1"
+    " ORDER BY id LIMIT ?2)",
     "DELETE FROM llm_calls WHERE id IN (SELECT id FROM llm_calls WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
     "DELETE FROM proposals WHERE id IN (SELECT id FROM proposals WHERE state <> 'open' AND"

@@ -45,19 +45,22 @@ void question_step_release(struct question_step *step)
 
 static int add(struct ops_store *store, const struct question *q, int64_t *ret_id, struct err *err)
 {
-    int rc =
-        db_run(store->db,
-               "INSERT INTO questions(run_id, kind, subject, user, user_id, channel, asked_us,"
-               " question, state, cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', 0)",
-               DB_VALUES(DB_I64(q->run_id), DB_TEXT_C(q->kind), DB_TEXT_C(q->subject),
-                         DB_TEXT_C(q->user), DB_I64(q->user_id), DB_TEXT_C(q->channel),
-                         DB_I64(q->asked_us), DB_TEXT(row_cut(q->question, QUESTION_TEXT_MAX + 1))),
-               err);
+    int rc = db_run(
+        store->db,
+        "INSERT INTO questions(run_id, kind, subject, user, user_id, channel, asked_us,"
+        " question, state, cost_usd, session_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', 0, nullif(?, 0))",
+        DB_VALUES(DB_I64(q->run_id), DB_TEXT_C(q->kind), DB_TEXT_C(q->subject), DB_TEXT_C(q->user),
+                  DB_I64(q->user_id), DB_TEXT_C(q->channel), DB_I64(q->asked_us),
+                  DB_TEXT(row_cut(q->question, QUESTION_TEXT_MAX + 1)), DB_I64(q->session_id)),
+        err);
     if (rc < 0) {
         return rc;
     }
     *ret_id = db_last_rowid(store->db);
-    return db_run(store->db, "DELETE FROM questions WHERE id <= ? AND state <> 'running'",
+    return db_run(store->db,
+                  "DELETE FROM questions WHERE id <= ? AND state <> 'running'"
+                  " AND session_id IS NULL",
                   DB_VALUES(DB_I64(*ret_id - QUESTIONS_KEPT)), err);
 }
 
@@ -127,7 +130,7 @@ int question_table_get(struct ops_store *store, int64_t id, struct question *ret
         store->db,
         "SELECT id, run_id, kind, subject, user, user_id, channel, asked_us, ended_us, question,"
         " state, source, answer, model, tokens, cost_usd, found, derived, unverified, figures,"
-        " error_code FROM questions WHERE id = ?",
+        " error_code, coalesce(session_id, 0) FROM questions WHERE id = ?",
         DB_VALUES(DB_I64(id)), &row, err);
     if (rc <= 0) {
         return rc < 0 ? rc : err_set(err, ERR_STORE_NOT_FOUND, "question %lld", (long long)id);
@@ -153,7 +156,25 @@ int question_table_get(struct ops_store *store, int64_t id, struct question *ret
     ret->unverified = row_i64(&row);
     ret->figures = row_heap(&row);
     row_text(&row, ret->error_code, sizeof(ret->error_code));
+    ret->session_id = row_i64(&row);
     return row_check(&row, "questions", id, err);
+}
+
+int question_table_of_session(struct ops_store *store, int64_t session_id, int64_t after_id,
+                              int64_t *ret_ids, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc =
+        db_query(store->db,
+                 "SELECT id FROM questions WHERE session_id = ? AND id > ? ORDER BY id"
+                 " LIMIT ?",
+                 DB_VALUES(DB_I64(session_id), DB_I64(after_id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        ret_ids[n++] = row_i64(&row);
+    }
+    return rc < 0 ? rc : (int)n;
 }
 
 int question_table_steps(struct ops_store *store, int64_t id, struct question_step *ret, size_t max,

@@ -42,7 +42,8 @@ struct fake_telegram_message {
     int64_t chat;   /* 0: the private chat with `from`; below 0: a group */
     int64_t thread; /* the topic of a forum, which exists from then on; 0: none */
     const char *text;
-    int64_t age_s; /* sent this long ago */
+    int64_t age_s;    /* sent this long ago */
+    int64_t reply_to; /* the message of the bot that it answers; 0: none */
 };
 /* Returns the message id. */
 int64_t fake_telegram_user_sends(struct fake_telegram *fake,

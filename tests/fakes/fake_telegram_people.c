@@ -42,6 +42,20 @@ void fake_telegram_end_topic(struct fake_telegram *fake, int64_t chat, int64_t t
     (void)pthread_mutex_unlock(&fake->lock);
 }
 
+static void add_answered(struct json_object *message, int64_t chat, int64_t message_id)
+{
+    struct json_object *answered =
+        fake_telegram_message_json(chat, message_id, "what the bot said");
+    struct json_object *bot = json_object_new_object();
+    fake_telegram_add(bot, "id", json_object_new_int64(123456789));
+    fake_telegram_add(bot, "is_bot", json_object_new_boolean(true));
+    fake_telegram_add(bot, "first_name", json_object_new_string("nightdesk"));
+    fake_telegram_add(bot, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
+    fake_telegram_add(answered, "from", bot);
+    fake_telegram_add(answered, "date", json_object_new_int64(1));
+    fake_telegram_add(message, "reply_to_message", answered);
+}
+
 int64_t fake_telegram_user_sends(struct fake_telegram *fake, const struct fake_telegram_message *m)
 {
     (void)pthread_mutex_lock(&fake->lock);
@@ -60,6 +74,9 @@ int64_t fake_telegram_user_sends(struct fake_telegram *fake, const struct fake_t
     fake_telegram_add(message, "from", user_json(m->from));
     fake_telegram_add(message, "date",
                       json_object_new_int64(clock_wall_us(clock_real()) / USEC_PER_SEC - m->age_s));
+    if (m->reply_to != 0) {
+        add_answered(message, m->chat == 0 ? m->from : m->chat, m->reply_to);
+    }
     fake_telegram_add(update, "message", message);
     (void)add_update(fake, update);
     (void)pthread_mutex_unlock(&fake->lock);

@@ -94,6 +94,20 @@ static void add_text(const struct scene *s, struct buf *out, struct str text)
     }
 }
 
+/* The newest message of the bot in a chat; 0: none. */
+static int64_t newest_in(struct scene *s, int64_t chat)
+{
+    for (size_t i = fake_telegram_sent_count(s->telegram); i-- > 0;) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        if (sent.chat == chat && sent.message_id != 0 && strcmp(sent.method, "sendMessage") == 0) {
+            return sent.message_id;
+        }
+    }
+    return 0;
+}
+
+/* {from, chat, thread, text, then_bytes, seconds_ago, answers: true (the newest of the bot)} */
 static bool do_send(struct scene *s, const struct yaml_node *step)
 {
     int64_t from = 0, chat = 0;
@@ -113,7 +127,10 @@ static bool do_send(struct scene *s, const struct yaml_node *step)
                                         .chat = chat,
                                         .thread = number(yaml_get(step, "thread"), 0),
                                         .text = text.data,
-                                        .age_s = number(yaml_get(step, "seconds_ago"), 0)});
+                                        .age_s = number(yaml_get(step, "seconds_ago"), 0),
+                                        .reply_to = yaml_get(step, "answers") == NULL
+                                                        ? 0
+                                                        : newest_in(s, chat == 0 ? from : chat)});
     return true;
 }
 
@@ -266,6 +283,22 @@ static bool do_claude(struct scene *s, const struct yaml_node *step)
         fake_claude_say(s->claude, &message);
     }
     return true;
+}
+
+static bool text_has(const char *text, const struct yaml_node *wanted);
+static bool text_has_any(const char *text, const struct yaml_node *unwanted);
+
+/* {has: […], has_not: […]}: the last request to the model, as JSON. */
+static bool do_asked(struct scene *s, const struct yaml_node *step)
+{
+    size_t count = fake_claude_requests(s->claude);
+    const char *request = count > 0 ? fake_claude_request(s->claude, count - 1) : NULL;
+    if (request == NULL) {
+        return scene_fail(s, "the model was not asked");
+    }
+    return (text_has(request, yaml_get(step, "has")) &&
+            !text_has_any(request, yaml_get(step, "has_not"))) ||
+           scene_fail(s, "the model was asked: %.20000s", request);
 }
 
 /* -------------------------------------------------------------------------- sent messages ---- */
@@ -696,7 +729,7 @@ static const struct {
     {"run", do_run},       {"locked", do_locked},     {"file", do_file},
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
     {"menu", do_menu},     {"later", do_later},       {"logged", do_logged},
-    {"revoke", do_revoke}, {"change", do_change},
+    {"revoke", do_revoke}, {"change", do_change},     {"asked", do_asked},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

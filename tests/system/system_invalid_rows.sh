@@ -65,5 +65,9 @@ odd metrics "INSERT INTO metric_series VALUES (901, 'host', 'cpu_pct', 'then'), 
      INSERT INTO metric_detail VALUES ('now', 901, 'much'), (9e18, 'x', x'ff'), (1, 4711, 9e999);
      INSERT INTO metric_hour VALUES (-1, 901, 5, 'x', 3, -7);
      UPDATE metric_levels SET rows = 'many' WHERE level = 0; DELETE FROM metric_levels WHERE level = 1"
+odd sessions "INSERT INTO sessions VALUES (901, printf('%.999c', 'x'), 'then', 5, 0, '', x'ff', 'y', '');
+     INSERT INTO sessions VALUES (902, '', 1, 'soon', 0, '', '', 4711, 'nothing');
+     INSERT INTO session_members VALUES (901, 'x', 'nowhere', 'y', '', '', 'z', 'w');
+     INSERT INTO session_events VALUES (901, 901, 'then', 'odd', '', printf('%.9999c', 'x'))"
 odd audit_log "INSERT INTO audit_log VALUES (99999, 'then', 'x', 'y', 'z', 'w', 'v', 'u', 't')"
 tap_end

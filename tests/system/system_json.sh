@@ -128,6 +128,12 @@ ask findings all
 ask ask "how many trades were closed today?"
 ask analyze 1
 ask recommend risk
+ask troubleshoot "the service checked is slow"
+ask troubleshoot list
+ask troubleshoot end
+for name in troubleshoot troubleshoot_by_code troubleshoot_list troubleshoot_open; do
+    described "the reply of tests/golden/$name.json" "$(dirname "$0")/../golden/$name.json"
+done
 ask fixed 1 "known"
 ask learnings
 ask learnings findings

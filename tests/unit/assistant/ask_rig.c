@@ -94,7 +94,8 @@ static void load_commands(struct ask_rig *rig)
     }
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         if (strcmp(f->path, "commands/ask.yaml") == 0 ||
-            strcmp(f->path, "commands/analyze.yaml") == 0) {
+            strcmp(f->path, "commands/analyze.yaml") == 0 ||
+            strcmp(f->path, "commands/troubleshoot.yaml") == 0) {
             files[n++] = *f;
         }
     }
@@ -203,6 +204,10 @@ static int model_ask(void *self, const struct llm_request *request, llm_answer_f
     (void)json_object_put(rig->last_messages);
     (void)json_object_put(rig->last_tools);
     rig->last_messages = json_object_get(request->messages);
+    if (request->user != NULL) {
+        free(rig->last_user);
+        rig->last_user = strdup(request->user);
+    }
     rig->last_tools = json_object_get(request->tools);
     rig->last_no_more = request->no_more_tools;
     (void)str_copy(str_c(request->model != NULL ? request->model : ""), rig->last_model,
@@ -240,7 +245,9 @@ static bool submit(struct ask_rig *rig, const char *line, const char *args)
     const struct invocation in = {.line = line,
                                   .args_json = args,
                                   .who = &rig->who,
-                                  .chat_id = 5,
+                                  .chat_id = rig->chat_id,
+                                  .free_text = rig->free_text,
+                                  .reply_to = rig->reply_to,
                                   .on_reply = on_reply,
                                   .userdata = rig};
     rig->replied = false;
@@ -292,7 +299,12 @@ void ask_rig_open(struct ask_rig *rig)
     rig->base.config.assistant_max_calls = 4;
     rig->base.config.assistant_max_time_us = 60 * USEC_PER_SEC;
     rig->base.config.assistant_max_cost = (struct dec){DEC_ONE};
+    rig->base.config.assistant_session_idle_us = 30 * USEC_PER_MIN;
+    rig->base.config.assistant_session_max_time_us = 12 * USEC_PER_HOUR;
+    rig->base.config.assistant_session_max_calls = 60;
+    rig->base.config.assistant_session_max_cost = (struct dec){2 * DEC_ONE};
     rig->cost = (struct dec){DEC_ONE / 100};
+    rig->chat_id = 5;
     rig->who = rig->base.rita;
     rig->who.channel = CHANNEL_HTTP; /* it waits for the reply */
     rig->client = (struct llm_client){.ask = model_ask, .cancel = model_cancel, .self = rig};
@@ -302,6 +314,7 @@ void ask_rig_open(struct ask_rig *rig)
                                                                .config = &rig->base.config,
                                                                .store = rig->base.store,
                                                                .access = rig->base.access,
+                                                               .state_dir = rig->base.folder,
                                                                .llm_client = &rig->client},
                                    &rig->assistant, &err),
                      0);
@@ -312,7 +325,11 @@ void ask_rig_open(struct ask_rig *rig)
                                            .store = rig->base.store,
                                            .access = rig->base.access,
                                            .actions = rig->actions,
-                                           .manifests = rig->manifests};
+                                           .manifests = rig->manifests,
+                                           .converse = assistant_converse,
+                                           .converse_userdata = rig->assistant,
+                                           .noted = assistant_note_end,
+                                           .noted_userdata = rig->assistant};
     assert_int_equal(runner_new(&options, &rig->runner, &err), 0);
     assistant_connect(rig->assistant, rig->runner, rig->manifests);
 }
@@ -343,6 +360,7 @@ void ask_rig_close(struct ask_rig *rig)
     drop_answers(rig);
     (void)json_object_put(rig->last_messages);
     (void)json_object_put(rig->last_tools);
+    free(rig->last_user);
     reply_free(rig->reply);
     runner_rig_close(&rig->base);
 }

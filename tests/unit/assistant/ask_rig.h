@@ -33,6 +33,9 @@ struct ask_rig {
     struct assistant *assistant;
     struct runner *runner;
     struct principal who; /* read_only */
+    int64_t chat_id;      /* where it writes */
+    enum free_text free_text;
+    int64_t reply_to;
     struct llm_client client;
 
     /* the model */
@@ -46,6 +49,7 @@ struct ask_rig {
     llm_answer_fn fn;
     void *userdata;
     struct json_object *last_messages; /* of the last request */
+    char *last_user;                   /* of the last request without messages; NULL: none */
     struct json_object *last_tools;
     bool last_no_more;
     char last_model[64];
