@@ -48,7 +48,7 @@ static const struct library_function nettle_functions[] = {
 #undef X
 };
 
-/* libmicrohttpd has loaded it already, for TLS. */
+/* The part of GnuTLS that computes: a machine with TLS has it. */
 static struct library nettle_library = {.names = {"libnettle.so.8"},
                                         .package = "libnettle8",
                                         .error = ERR_LIBRARY,
