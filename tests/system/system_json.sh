@@ -131,7 +131,7 @@ ask recommend risk
 ask troubleshoot "the service checked is slow"
 ask troubleshoot list
 ask troubleshoot end
-for name in troubleshoot troubleshoot_by_code troubleshoot_list troubleshoot_open; do
+for name in troubleshoot troubleshoot_list troubleshoot_open; do
     described "the reply of tests/golden/$name.json" "$(dirname "$0")/../golden/$name.json"
 done
 ask fixed 1 "known"
