@@ -18,8 +18,10 @@
  * that runs nightdesk, or one of api.local_users; only routes of ROUTE_OPEN (/healthz, /ping) are
  * for every uid. Over TCP each other route needs "Authorization: Bearer <api.token>" (401 if no
  * token is configured); the Host must name this machine, so that a web page cannot reach the API by
- * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 64
- * connections, 32 commands under way per listener (then 503). Thread: ops (the request handlers run
+ * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 1280
+ * connections, of which 1024 from one address (128 at the socket), 32 commands under way per
+ * listener (then 503). With api.tls_cert the port speaks HTTPS; new connections get the certificate
+ * of the files at most five seconds after they change. Thread: ops (the request handlers run
  * on the listeners' threads).
  */
 #pragma once
@@ -31,6 +33,7 @@
 #include <stdint.h>
 
 struct access;
+struct alerts;
 struct api;
 struct config;
 struct health;
@@ -54,8 +57,9 @@ struct api_options {
     struct runner *runner;
     struct access *access;
     struct health *health;                 /* gets the calls of jobs; NULL: no job is known */
+    struct alerts *alerts;                 /* NULL: failures are only logged */
     const char *socket_path;               /* NULL: no socket */
-    bool tcp;                              /* listen on 127.0.0.1 */
+    bool tcp;                              /* listen on api.listen */
     uint16_t port;                         /* 0: the kernel chooses one, see api_port */
     const struct config *config;           /* api.token, api.local_users; see api_apply */
     const char *state_dir;                 /* of the databases that the lists are read from */
@@ -71,18 +75,23 @@ struct api_options {
 /* What the engine wakes the stream for. */
 #define API_STREAM_TOPICS (TOPIC_ORDER | TOPIC_FILL | TOPIC_TRADE | TOPIC_DECISION | TOPIC_STATE)
 
-/* Starts all configured listeners, or none: if one cannot listen, for example because its port is
- * in use, returns a negative id and sets *err. */
+/* Starts all configured listeners. One that cannot listen, for example because its port is in use,
+ * raises an alert ("api:listen:port", "api:listen:socket") and is tried again every five seconds.
+ */
 int api_start(const struct api_options *options, struct api **ret, struct err *err);
 /* Commands under way are answered with 503, or not at all if their connection closes first. Takes
  * NULL. */
 void api_stop(struct api *api);
+/* False while a listener's thread hangs: it has been asked for a sign of life and has given none
+ * for five seconds ("api:silent:port", critical). Takes a NULL api. */
+bool api_alive(const struct api *api);
 /* Passes an alert or a notification to the readers of /api/v1/events. Takes a NULL api. */
 void api_publish(struct api *api, const struct reply *reply);
 /* Every second. Takes a NULL api. */
 void api_tick(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
-/* Applies api.token and api.local_users to all later requests. Takes a NULL api. */
+/* Applies api.token and api.local_users to all later requests, and loads the certificate again.
+ * Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);
 /* Until then (wall clock) the token in use now is accepted beside the one of later configurations.
  * It is forgotten at the end of the process. */

@@ -1,7 +1,6 @@
 #include "api/api.h"
 
 #include "api_internal.h"
-#include "api_metrics.h"
 #include "base/check.h"
 #include "config/config.h"
 #include "stream.h"
@@ -9,46 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Documented in api.h. A program usually needs one connection. */
-#define CONNECTIONS_MAX 64
 /* Time for the listeners to send the last answers: local clients, a few KiB each. */
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
-
-static int listener_start(struct api *api, struct listener *listener, enum channel channel,
-                          struct shared_reader *reader, const char *unix_path, uint16_t port,
-                          struct err *err)
-{
-    listener->api = api;
-    listener->channel = channel;
-    listener->reader = reader;
-    listener->jobs = ring_new(2 * API_JOBS_MAX, sizeof(struct api_job *));
-    listener->wake = loop_add_wake(api->loop, api_command_accept, listener, err);
-    if (listener->wake == NULL) {
-        return -ERR_LOOP_SETUP;
-    }
-    loop_source_name(listener->wake, "api command");
-    const struct web_options options = {
-        .unix_path = unix_path,
-        .port = port,
-        .limits = {.max_body_bytes = API_BODY_MAX, .max_connections = CONNECTIONS_MAX},
-        .handler = api_handle,
-        .problem = api_problem_document,
-        .userdata = listener,
-    };
-    return web_start(&options, &listener->web, err);
-}
-
-static void listener_release(struct listener *listener)
-{
-    loop_source_free(listener->wake);
-    ring_free(listener->jobs);
-    /* The server has stopped. */
-    web_content_free(listener->state);
-    api_metrics_release(listener);
-    free(listener->state_headers);
-    api_store_release(listener);
-    mailbox_free(listener->readers);
-}
 
 static void publish_readers(const struct api *api, struct mailbox *mailbox,
                             const struct config *config)
@@ -84,6 +45,7 @@ void api_apply(struct api *api, const struct config *config)
         (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
         publish_readers(api, api->socket.readers, config);
         publish_readers(api, api->tcp.readers, config);
+        api_listen_reload(api);
     }
 }
 
@@ -96,6 +58,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->runner = options->runner;
     api->access = options->access;
     api->health = options->health;
+    api->alerts = options->alerts;
     api->offer = options->offer;
     api->userdata = options->userdata;
     api->store = options->store;
@@ -120,15 +83,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
                                                       .health = api->health,
                                                       .state_dir = api->state_dir},
                              err);
-    int rc = api->stream == NULL ? -ERR_LOOP_SETUP : 0;
-    if (rc == 0 && options->socket_path != NULL) {
-        rc = listener_start(api, &api->socket, CHANNEL_SOCKET, options->socket_reader,
-                            options->socket_path, 0, err);
-    }
-    if (rc == 0 && options->tcp) {
-        rc = listener_start(api, &api->tcp, CHANNEL_HTTP, options->tcp_reader, NULL, options->port,
-                            err);
-    }
+    int rc = api->stream == NULL ? -ERR_LOOP_SETUP : api_listen_start(api, options, err);
     if (rc < 0) {
         api_stop(api);
         return rc;
@@ -153,8 +108,7 @@ void api_stop(struct api *api)
     web_stop(api->socket.web);
     web_stop(api->tcp.web);
     (void)api_command_end(api);
-    listener_release(&api->socket);
-    listener_release(&api->tcp);
+    api_listen_release(api);
     api_events_release(api);
     stream_free(api->stream);
     free(api);

@@ -70,6 +70,15 @@ struct listener {
     int64_t caller;               /* of the request that it handles: a uid; 0 for the token */
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
+    const char *what; /* "socket", "port"; NULL: there is no such listener */
+    char *path;       /* of the socket */
+    uint16_t port;
+    char *tls_cert; /* NULL: no TLS */
+    char *tls_key;
+    int64_t tls_version; /* changes with these files */
+    bool refused;        /* it could not be opened, and an alert says so */
+    bool poked;
+    bool silent;          /* its thread hangs, and an alert says so */
     atomic_int under_way; /* jobs without an answer */
     atomic_int watching;  /* the same, of those that wait for events */
     /* The last answer about the state, which is given again until something in it changes. */
@@ -121,6 +130,8 @@ struct api {
     struct runner *runner;
     struct access *access;
     struct health *health;
+    struct alerts *alerts;
+    struct loop_source *listen_timer;
     struct ops_store *store;
     const struct manifest_list *manifests;
     const struct config *config; /* in force */
@@ -141,6 +152,13 @@ struct api {
     uint64_t first_event;                    /* of this process: no id of another one is above */
     uint64_t last_event;
 };
+
+/* Ops. Tries every five seconds to open what cannot be opened at once. */
+int api_listen_start(struct api *api, const struct api_options *options, struct err *err);
+/* Ops: loads the certificate again. */
+void api_listen_reload(struct api *api);
+/* Ops, after the listeners' threads have ended. */
+void api_listen_release(struct api *api);
 
 /* Listener's thread: the request handler of both listeners. */
 void api_handle(struct web_request *request, void *listener);

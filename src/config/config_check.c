@@ -1,3 +1,4 @@
+#include "base/address.h"
 #include "base/check.h"
 #include "config_read.h"
 #include "io/sign.h"
@@ -323,6 +324,38 @@ static void check_releases(struct load *load, const struct yaml_node *root)
     }
 }
 
+/* ---------------------------------------------------------------- api */
+
+static void check_listen(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct config_texts *proxies = &config->api_trusted_proxies;
+    bool cert = config->api_tls_cert[0] != '\0', key = config->api_tls_key[0] != '\0';
+    struct address address;
+    struct network network;
+    if (!address_parse(str_c(config->api_listen), &address)) {
+        detail_problem(load, ERR_CONFIG_TYPE, node_of(root, "api", "listen"),
+                       "api.listen: expected an IP address, such as 127.0.0.1");
+    } else if (!address_is_loopback(&address) && !cert && proxies->count == 0) {
+        detail_problem(load, ERR_CONFIG_RANGE, node_of(root, "api", "listen"),
+                       "api.listen: %s can be reached from other machines: set api.tls_cert, or "
+                       "api.trusted_proxies",
+                       config->api_listen);
+    }
+    if (cert != key) {
+        detail_problem(load, ERR_CONFIG_RANGE, node_of(root, "api", cert ? "tls_cert" : "tls_key"),
+                       "api.%s: needs api.%s, too", cert ? "tls_cert" : "tls_key",
+                       cert ? "tls_key" : "tls_cert");
+    }
+    for (int i = 0; i < proxies->count; i++) {
+        if (!network_parse(str_c(proxies->items[i]), &network)) {
+            detail_problem(load, ERR_CONFIG_TYPE, node_of(root, "api", "trusted_proxies"),
+                           "api.trusted_proxies: %.60s is not an address or a network",
+                           proxies->items[i]);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- all checks */
 
 void config_check(struct load *load, const struct yaml_node *root)
@@ -336,6 +369,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_circles(load, root);
     check_releases(load, root);
     config_check_notify(load, root);
+    check_listen(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&
         strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {

@@ -309,20 +309,20 @@ static int read_origin(struct web_head *head, struct str value, struct err *err)
 static const struct {
     const char *name;
     int (*read)(struct web_head *head, struct str value, struct err *err); /* may be NULL */
-    bool repeats;
+    enum err_id twice; /* ERR_NONE: it may be repeated */
 } known[] = {
-    {"Host", read_host, false},
-    {"Content-Length", read_length, false},
-    {"Transfer-Encoding", read_coding, false},
-    {"Connection", read_connection, true},
-    {"Expect", read_expect, false},
-    {"Origin", read_origin, false},
-    {"Authorization", NULL, false},
-    {"Content-Type", NULL, false},
-    {"Idempotency-Key", NULL, false},
-    {"Upgrade", NULL, false},
+    {"Host", read_host, ERR_WEB_HOST},
+    {"Content-Length", read_length, ERR_WEB_FRAMING},
+    {"Transfer-Encoding", read_coding, ERR_WEB_FRAMING},
+    {"Connection", read_connection, ERR_NONE},
+    {"Expect", read_expect, ERR_WEB_REQUEST},
+    {"Origin", read_origin, ERR_WEB_HOST},
+    {"Authorization", NULL, ERR_WEB_REQUEST},
+    {"Content-Type", NULL, ERR_WEB_REQUEST},
+    {"Idempotency-Key", NULL, ERR_WEB_REQUEST},
+    {"Upgrade", NULL, ERR_WEB_REQUEST},
 };
-enum { HOST = 0, LENGTH = 1, CODING = 2 };
+enum { HOST = 0 }; /* in known */
 
 static int use_field(struct web_head *head, struct str name, struct str value, struct err *err)
 {
@@ -330,12 +330,8 @@ static int use_field(struct web_head *head, struct str name, struct str value, s
         if (name.len != strlen(known[i].name) || !str_equal_nocase(name, known[i].name)) {
             continue;
         }
-        if (!known[i].repeats && (head->seen & 1U << i) != 0) {
-            return err_set(err,
-                           i == HOST                    ? ERR_WEB_HOST
-                           : i == LENGTH || i == CODING ? ERR_WEB_FRAMING
-                                                        : ERR_WEB_REQUEST,
-                           "%s is given twice", known[i].name);
+        if (known[i].twice != ERR_NONE && (head->seen & 1U << i) != 0) {
+            return err_set(err, known[i].twice, "%s is given twice", known[i].name);
         }
         head->seen |= 1U << i;
         return known[i].read == NULL ? 0 : known[i].read(head, value, err);
@@ -561,7 +557,7 @@ static int read_data(struct web_chunks *chunks, const char *data, size_t len, st
                      size_t *ret_used, struct err *err)
 {
     size_t size = chunks->left < len ? (size_t)chunks->left : len;
-    if (size > body->max - body->len) {
+    if (chunks->left > body->max - body->len) {
         return err_set(err, ERR_WEB_BODY_LONG, "more than %zu bytes", body->max);
     }
     buf_add(body, data, size);

@@ -102,13 +102,13 @@ void ops_apply_make(struct ops *ops)
 
 /* ---------------------------------------------------------------- the heartbeat */
 
-/* Both threads are alive and the engine has finished starting. A pause or a tripped breaker counts
+/* All threads are alive and the engine has finished starting. A pause or a tripped breaker counts
  * as alive, since the operators know of it; a failing reconciliation does not. */
 static bool is_trading(void *userdata)
 {
     struct ops *ops = userdata;
     const struct snapshot *s = desk_snapshot(ops->desk);
-    return ops_watch_alive(&ops->watch) && s->version > 0 && s->state != TRADING_STARTING;
+    return ops_alive(ops) && s->version > 0 && s->state != TRADING_STARTING;
 }
 
 void ops_apply_heartbeat(struct ops *ops)

@@ -119,30 +119,12 @@ int ops_channels_build(struct ops *ops, void (*on_console_end)(void *ops), struc
     return rc;
 }
 
-static void raise_api_alert(struct ops *ops, const struct err *err)
-{
-    const struct err_info *info = err_info(err->id);
-    const struct alert_spec spec = {
-        .type = ALERT_SERVICE,
-        .severity = SEVERITY_LOW,
-        .source = "ops",
-        .fingerprint = "api:listen",
-        .title = "API does not listen as configured",
-        .description = err->context,
-        .recommendation = info->remediation,
-    };
-    int64_t id;
-    struct err ignored = {0};
-    (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
-}
-
 static int offer_text(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,
                       struct err *err)
 {
     return reload_offer(userdata, text, ret_hash, err);
 }
 
-/* If not both listeners can start, the socket is tried before the port: `nightdesk do` needs it. */
 static void open_api(struct ops *ops)
 {
     const struct config *config = ops_config(ops);
@@ -157,6 +139,7 @@ static void open_api(struct ops *ops)
         .runner = ops->runner,
         .access = ops->access,
         .health = ops->health,
+        .alerts = ops->alerts,
         .state_dir = ops->options.state_dir,
         .tcp = config->api_port != 0,
         .port = (uint16_t)config->api_port,
@@ -171,21 +154,7 @@ static void open_api(struct ops *ops)
     } else {
         log_err(LOG_LEVEL_WARNING, &err, "the API has no socket");
     }
-    if (api_start(&options, &ops->api, &err) == 0) {
-        (void)alerts_resolve(ops->alerts, "api:listen", "the API listens as configured", &err);
-        return;
-    }
-    log_err(LOG_LEVEL_WARNING, &err,
-            "the API does not listen as configured; trying each listener alone");
-    raise_api_alert(ops, &err);
-    struct api_options socket_alone = options;
-    struct api_options tcp_alone = options;
-    socket_alone.tcp = false;
-    tcp_alone.socket_path = NULL;
-    bool listens =
-        (options.socket_path != NULL && api_start(&socket_alone, &ops->api, &err) == 0) ||
-        (options.tcp && api_start(&tcp_alone, &ops->api, &err) == 0);
-    if (!listens) {
+    if (api_start(&options, &ops->api, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
     }
 }

@@ -124,6 +124,8 @@ void ops_tick(void *ops);
 void ops_tick_events(int fd, uint32_t events, void *ops);
 void ops_tick_notices(void *ops);
 void ops_tick_watchdog(void *ops);
+/* Whether engine, ops and the API's listeners all run. */
+bool ops_alive(const struct ops *ops);
 /* "active, equity 10,412.88, 1 of 3 positions, 4 of 4 services up" */
 void ops_tick_status(struct ops *ops, struct buf *out);
 

@@ -125,12 +125,17 @@ static void tidy_store(struct ops *ops)
     }
 }
 
+bool ops_alive(const struct ops *ops)
+{
+    return ops_watch_alive(&ops->watch) && api_alive(ops->api);
+}
+
 /* If a thread is stuck or systemd's queue is full, the notification is retried well before the
  * watchdog period ends. */
 void ops_tick_watchdog(void *userdata)
 {
     struct ops *ops = userdata;
-    bool sent = ops_watch_alive(&ops->watch) && notify_watchdog();
+    bool sent = ops_alive(ops) && notify_watchdog();
     loop_timer_in(ops->watchdog, sent ? ops->watchdog_us : ops->watchdog_us / 8);
 }
 
