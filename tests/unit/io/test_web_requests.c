@@ -403,7 +403,7 @@ static void a_client_that_ends_within_a_request_is_answered(void **state)
     web_stop(d.web);
 }
 
-/* Whoever holds connections without using them does not shut the door. */
+/* Clients that hold connections without using them keep nobody out. */
 static void connections_in_use_are_kept_and_others_make_room(void **state)
 {
     (void)state;
