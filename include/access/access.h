@@ -11,16 +11,19 @@
  *
  * People are those of the configuration and those who were granted a role by command (/grant,
  * pairing); the configuration wins.
- * Rules: deny by default. A person is identified by the numeric user id of a channel, never by the
- * chat. An empty user list admits nobody. An unauthorised user gets no reply, so that they cannot
- * tell whether the bot is running; their messages are logged, with a limit on the log lines. A role
- * includes the roles below it; `emergency` is a separate grant.
- * Thread: ops.
+ * A program at the API has a bearer token, which stands for a person of its own: with a name, a
+ * role and the commands that it may run. Rules: deny by default. A person is identified by the
+ * numeric user id of a channel, never by the chat. An empty user list admits nobody. An
+ * unauthorised user gets no reply, so that they cannot tell whether the bot is running; their
+ * messages are logged, with a limit on the log lines. A role includes the roles below it;
+ * `emergency` is a separate grant. Thread: ops.
  */
 #pragma once
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "io/secret.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,10 +51,13 @@ bool channel_parse(struct str s, enum channel *ret);
 
 struct principal {
     enum channel channel;
-    int64_t id; /* Telegram user id; uid for console and socket; 0 for a token or the schedule */
+    /* Telegram user id; uid for console and socket; of a token of access_token_create its number, 0
+     * for api.token; 0 for the schedule */
+    int64_t id;
     char name[32];
     enum role role;
     bool emergency;
+    char commands[128]; /* globs, separated by commas: the commands that a token may run; "": all */
 };
 
 /* Reads the users from the configuration: telegram.users and telegram.admin_users for Telegram,
@@ -83,6 +89,10 @@ void access_each_user(const struct access *access,
 /* 0, or -ERR_ACCESS_DENIED with a context such as "needs operator, alice is read_only". */
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
                   struct err *err);
+/* Whether one of the globs (* and ?, separated by commas) fits the command; "" fits all. */
+bool access_commands_have(const char *globs, const char *command);
+/* 0, or -ERR_ACCESS_DENIED if a token is limited to other commands. */
+int access_permit_command(const struct principal *who, const char *command, struct err *err);
 
 /* The second factor: a code of the person's authenticator app (io/otp.h), whose secret is `totp` of
  * telegram.users or api.local_users; over other channels, of the entry with the same name. */
@@ -148,6 +158,61 @@ int access_check_revoke(const struct access *access, const struct principal *by,
                         struct err *err);
 int access_revoke(struct access *access, const struct principal *by, int64_t id, struct err *err);
 
+/* Bearer tokens of the API: made by the owner of the machine, shown once, kept as a hash. */
+#define ACCESS_TOKEN_PREFIX       "nd_" /* for programs that look for secrets in files */
+#define ACCESS_TOKEN_CHARS        52    /* of 5 random bits */
+#define ACCESS_TOKEN_SIZE         (sizeof(ACCESS_TOKEN_PREFIX) + ACCESS_TOKEN_CHARS)
+#define ACCESS_TOKEN_NETWORKS_MAX 8
+struct access_token_times { /* wall clock */
+    int64_t created_us;
+    int64_t expires_us; /* 0: never */
+    int64_t revoked_us; /* 0: not */
+};
+struct access_token {
+    int64_t id; /* never used again for another token */
+    const char *name;
+    const char *hash; /* access_token_hash of the token */
+    enum role role;
+    const char *commands; /* as in struct principal */
+    struct network networks[ACCESS_TOKEN_NETWORKS_MAX];
+    int network_count; /* 0: from everywhere */
+    struct access_token_times times;
+    const char *created_by;
+    const char *revoked_by;
+    int64_t used_us; /* 0: never; at most a minute old */
+    const char *used_from;
+};
+struct access_token_wish {
+    const char *name; /* that nobody else has */
+    enum role role;
+    int64_t lifetime_us;  /* 0: never expires */
+    const char *networks; /* "10.0.0.0/8,::1"; "": from everywhere */
+    const char *commands; /* "status,get_*"; "": all that the role may run */
+};
+/* Those that have ended included, the oldest first; false past the end. Valid until the next change
+ * of a token. */
+bool access_token_at(const struct access *access, int index, struct access_token *ret);
+/* The one with this name that is not revoked. Error: TOKEN_UNKNOWN. */
+int access_token_find(const struct access *access, const char *name, struct access_token *ret,
+                      struct err *err);
+/* Durable and in the audit log when they return. ret_token is the only copy of the secret. Errors:
+ * USER_NAME, TOKEN_NETWORK, TOKEN_COMMANDS, TOKEN_MANY; TOKEN_UNKNOWN. */
+int access_token_create(struct access *access, const struct principal *by,
+                        const struct access_token_wish *wish, char ret_token[ACCESS_TOKEN_SIZE],
+                        struct err *err);
+int access_token_revoke(struct access *access, const struct principal *by, const char *name,
+                        struct err *err);
+/* Notes when and from which address a token was used. */
+int access_token_used(struct access *access, int64_t id, int64_t at_us, const char *from,
+                      struct err *err);
+/* Any thread: a plain hash, because 260 random bits cannot be guessed from it. */
+void access_token_hash(struct str token, char ret_hex[SECRET_HASH_HEX_SIZE]);
+/* Any thread: whether a text has the form of a token; one that was cut has not. */
+bool access_token_is_shaped(struct str token);
+/* Any thread: ERR_NONE, API_TOKEN_ENDED, or API_TOKEN_CLOCK: the clock is before the time at which
+ * the token was made, so that whether it has expired is unknown. */
+enum err_id access_token_check(const struct access_token_times *times, int64_t now_us);
+
 /* Pairing: a person who sends the one-time code that the terminal has shown becomes an owner: admin
  * with the emergency grant. Nobody becomes an owner by writing first. */
 #define PAIR_CODE_CHARS 10
@@ -174,9 +239,13 @@ int access_pair_done(struct access *access, struct err *err);
  * true if this message was logged. */
 bool access_unauthorised(struct access *access, enum channel channel, int64_t id, const char *what);
 
-/* Counts a read-only command by person and hour, instead of adding a line to the audit log. */
-int access_count_read(struct access *access, const struct principal *who, const char *command,
-                      bool failed, struct err *err);
+/* Counts read-only commands by person and hour, instead of adding a line each to the audit log.
+ * command: at most 32 bytes are kept. */
+int access_count_reads(struct access *access, const struct principal *who, const char *command,
+                       int64_t count, int64_t failed, struct err *err);
+/* Adds to the audit log what was counted for this channel in the hours that have passed: a line for
+ * each person and hour. Each hour is added once, also over a restart. */
+int access_audit_reads(struct access *access, enum channel channel, struct err *err);
 
 /* Appends one line to the hash-chained audit log. action: "command.denied", "command.received",
  * "confirm.asked", "step.done" …; detail: parameters without secrets; result: "ok" or an error

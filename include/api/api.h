@@ -16,13 +16,14 @@
  * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
  * ring; ops answers it. A caller on the socket is the uid of the connected process: root, the user
  * that runs nightdesk, or one of api.local_users; only routes of ROUTE_OPEN (/healthz, /ping) are
- * for every uid. Over TCP each other route needs "Authorization: Bearer <api.token>" (401 if no
- * token is configured); the Host must name this machine, so that a web page cannot reach the API by
- * DNS rebinding; a request with a foreign Origin is refused. Limits: a body of 64 KiB, 1280
+ * for every uid. Over TCP each other route needs "Authorization: Bearer <token>", one of
+ * access_token_create or api.token; the Host must name this machine or be one of api.hosts, so that
+ * a web page cannot reach the API by DNS rebinding; a request with a foreign Origin is refused.
+ * docs/tokens.md has the limits of tokens and addresses. Limits: a body of 64 KiB, 1280
  * connections, of which 1024 from one address (128 at the socket), 32 commands under way per
  * listener (then 503). With api.tls_cert the port speaks HTTPS; new connections get the certificate
- * of the files at most five seconds after they change. Thread: ops (the request handlers run
- * on the listeners' threads).
+ * of the files at most five seconds after they change. Thread: ops (the request handlers run on the
+ * listeners' threads).
  */
 #pragma once
 
@@ -61,7 +62,7 @@ struct api_options {
     const char *socket_path;               /* NULL: no socket */
     bool tcp;                              /* listen on api.listen */
     uint16_t port;                         /* 0: the kernel chooses one, see api_port */
-    const struct config *config;           /* api.token, api.local_users; see api_apply */
+    const struct config *config;           /* api.token and the others of api; see api_apply */
     const char *state_dir;                 /* of the databases that the lists are read from */
     struct ops_store *store;               /* the calls of /mcp are recorded there */
     const struct manifest_list *manifests; /* the tools of /mcp */
@@ -90,8 +91,8 @@ void api_publish(struct api *api, const struct reply *reply);
 /* Every second. Takes a NULL api. */
 void api_tick(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
-/* Applies api.token and api.local_users to all later requests, and loads the certificate again.
- * Takes a NULL api. */
+/* Applies the configuration and the tokens of access to all later requests, and loads the
+ * certificate again. Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);
 /* Until then (wall clock) the token in use now is accepted beside the one of later configurations.
  * It is forgotten at the end of the process. */

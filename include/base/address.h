@@ -32,11 +32,14 @@ bool address_parse(struct str s, struct address *ret);
 /* "10.1.2.3:8080", "[2001:db8::1]:8080", as web_remote gives it. */
 bool address_parse_peer(struct str s, struct address *ret);
 bool address_equal(const struct address *a, const struct address *b);
+bool address_is_four(const struct address *a); /* of IPv4 */
 /* 127.0.0.0/8 and ::1. */
 bool address_is_loopback(const struct address *a);
 void address_add(struct buf *out, const struct address *a);
 
 /* "10.0.0.0/8", "2001:db8::/32", or one address. Bits behind the prefix are set to zero. */
 bool network_parse(struct str s, struct network *ret);
+/* The network of this address with a prefix of so many of 128 bits. */
+struct network network_around(const struct address *a, unsigned bits);
 bool network_has(const struct network *n, const struct address *a);
 void network_add(struct buf *out, const struct network *n);

@@ -92,6 +92,7 @@ int access_new(const struct config *config, struct ops_store *store, const struc
     access->own_uid = (int64_t)getuid();
     int rc = access_people_load(access, err);
     rc = rc < 0 ? rc : access_factor_load(access, err);
+    rc = rc < 0 ? rc : access_tokens_load(access, err);
     if (rc < 0) {
         access_free(access);
         return rc;
@@ -109,6 +110,7 @@ void access_free(struct access *access)
         pool_cancel(access->lookups[i]);
     }
     secret_wipe(access->factors, sizeof(access->factors));
+    free(access->tokens);
     free(access);
 }
 
@@ -232,6 +234,14 @@ static bool identify_user(const struct access *access, int64_t id, struct princi
     return access_people_identify(access, id, ret);
 }
 
+/* api.token, configured by the owner of the machine. */
+static bool identify_api_token(struct principal *ret)
+{
+    ret->role = ROLE_OPERATOR;
+    (void)str_copy(str_c("api"), ret->name, sizeof(ret->name));
+    return true;
+}
+
 int access_identify(const struct access *access, enum channel channel, int64_t id,
                     struct principal *ret)
 {
@@ -245,10 +255,8 @@ int access_identify(const struct access *access, enum channel channel, int64_t i
     case CHANNEL_TELEGRAM:
         known = identify_user(access, id, &who);
         break;
-    case CHANNEL_HTTP: /* the bearer token, configured by the owner of the machine */
-        known = id == 0;
-        who.role = ROLE_OPERATOR;
-        (void)str_copy(str_c("api"), who.name, sizeof(who.name));
+    case CHANNEL_HTTP:
+        known = id != 0 ? access_token_identify(access, id, &who) : identify_api_token(&who);
         break;
     case CHANNEL_SCHEDULE: /* the program itself */
         known = id == 0;
@@ -388,14 +396,15 @@ static void name_of(const struct principal *who, char dst[64])
     }
 }
 
-int access_count_read(struct access *access, const struct principal *who, const char *command,
-                      bool failed, struct err *err)
+int access_count_reads(struct access *access, const struct principal *who, const char *command,
+                       int64_t count, int64_t failed, struct err *err)
 {
-    struct read_count count = {.at_us = clock_wall_us(access->clock)};
-    name_of(who, count.user);
-    (void)str_copy(str_c(channel_name(who->channel)), count.channel, sizeof(count.channel));
-    (void)str_copy(str_c(command), count.command, sizeof(count.command));
-    return read_table_add(access->store, &count, failed, err);
+    struct read_count reads = {
+        .at_us = clock_wall_us(access->clock), .count = count, .failed = failed};
+    name_of(who, reads.user);
+    (void)str_copy(str_c(channel_name(who->channel)), reads.channel, sizeof(reads.channel));
+    str_cut(str_c(command), reads.command, sizeof(reads.command));
+    return read_table_add(access->store, &reads, err);
 }
 
 int access_audit(struct access *access, const struct principal *who, const char *action,

@@ -1,7 +1,7 @@
 /*
  * access_internal.h: the state of access, shared by its files: access.c (who somebody is, what they
  * may do, the audit log), people.c (roles granted by command), pairing.c (the first owner),
- * factor.c (the second factor). Private to this module.
+ * factor.c (the second factor), token.c (bearer tokens). Private to this module.
  *
  *     rc = access_people_load(access, err);      // after each change of the table
  *
@@ -12,6 +12,7 @@
 #include "access/access.h"
 #include "store/factor_table.h"
 #include "store/person_table.h"
+#include "store/token_table.h"
 
 #define NAME_SIZE        32
 #define PAIR_SENDERS_MAX 16
@@ -41,6 +42,8 @@ struct access {
     int person_count;
     struct factor_secret factors[FACTOR_SECRETS_MAX]; /* set up by command */
     int factor_count;
+    struct token_row *tokens; /* those of the database; NULL: none */
+    int token_count;
     const struct clock *clock;
     int64_t own_uid;
     struct pair_sender {
@@ -58,14 +61,21 @@ const struct config_local *access_find_local(const struct access *access, int64_
 /* factor.c */
 int access_factor_load(struct access *access, struct err *err);
 
+/* token.c */
+int access_tokens_load(struct access *access, struct err *err);
+/* Fills in name, role and commands; false for a token that is unknown, has expired or was revoked.
+ */
+bool access_token_identify(const struct access *access, int64_t id, struct principal *ret);
+
 /* people.c */
 /* Reads the people of the database into memory. */
 int access_people_load(struct access *access, struct err *err);
 bool access_people_identify(const struct access *access, int64_t id, struct principal *ret);
 /* Whether the configuration lists this Telegram user. */
 bool access_is_configured(const struct access *access, int64_t id);
-/* Whether a person of the configuration, the database or this machine has this name; except: an id
- * of the database that does not count. */
+bool access_name_is_valid(const char *name);
+/* Whether a person of the configuration, the database or this machine, or a token, has this name;
+ * except: an id of a person of the database that does not count. */
 bool access_name_is_taken(const struct access *access, const char *name, int64_t except);
 /* Adds the row of a person, or replaces it, in the caller's transaction. */
 int access_add_person(struct access *access, const struct principal *by,

@@ -111,10 +111,11 @@ bool access_name_is_taken(const struct access *access, const char *name, int64_t
         taken =
             taken || (access->people[i].id != except && strcmp(access->people[i].name, name) == 0);
     }
-    return taken;
+    struct access_token token;
+    return taken || access_token_find(access, name, &token, NULL) == 0;
 }
 
-static bool name_is_valid(const char *name)
+bool access_name_is_valid(const char *name)
 {
     size_t len = strlen(name);
     return len > 0 && len < NAME_SIZE &&
@@ -167,7 +168,8 @@ int access_check_grant(const struct access *access, const struct principal *by,
     if (grant->id <= 0) {
         return err_set(err, ERR_USER_UNKNOWN, "%s", grant->name);
     }
-    if (!name_is_valid(grant->name) || access_name_is_taken(access, grant->name, grant->id)) {
+    if (!access_name_is_valid(grant->name) ||
+        access_name_is_taken(access, grant->name, grant->id)) {
         return err_set(err, ERR_USER_NAME, "%s", grant->name);
     }
     if (grant->role < ROLE_ADMIN && is_last_admin(access, grant->id)) {

@@ -1,6 +1,8 @@
 #include "api/api.h"
 
+#include "api_auth.h"
 #include "api_internal.h"
+#include "api_tally.h"
 #include "base/check.h"
 #include "config/config.h"
 #include "stream.h"
@@ -10,25 +12,6 @@
 
 /* Time for the listeners to send the last answers: local clients, a few KiB each. */
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
-
-static void publish_readers(const struct api *api, struct mailbox *mailbox,
-                            const struct config *config)
-{
-    struct api_readers *draft = mailbox_draft(mailbox);
-    (void)str_copy(str_c(api->before), draft->before, sizeof(draft->before));
-    draft->before_until_us = api->before_until_us;
-    ASSERT(str_copy(str_c(config->api_token), draft->token, sizeof(draft->token)));
-    draft->own_uid = (int64_t)geteuid();
-    draft->uid_count = 0;
-    for (int i = 0; i < config->local_count; i++) {
-        draft->uids[i].uid = config->locals[i].uid;
-        if (!role_parse(str_c(config->locals[i].role), &draft->uids[i].role)) {
-            draft->uids[i].role = ROLE_NONE;
-        }
-        draft->uid_count++;
-    }
-    mailbox_publish(mailbox);
-}
 
 void api_grace(struct api *api, int64_t until_us)
 {
@@ -43,8 +26,7 @@ void api_apply(struct api *api, const struct config *config)
     if (api != NULL) {
         api->config = config;
         (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
-        publish_readers(api, api->socket.readers, config);
-        publish_readers(api, api->tcp.readers, config);
+        api_auth_publish(api, config);
         api_listen_reload(api);
     }
 }
@@ -69,11 +51,11 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
         return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);
     }
     api_events_start(api);
+    api_tally_start(api);
     (void)str_copy(str_c(options->config->api_token), api->token, sizeof(api->token));
     api->socket.readers = mailbox_new(sizeof(struct api_readers));
     api->tcp.readers = mailbox_new(sizeof(struct api_readers));
-    publish_readers(api, api->socket.readers, options->config);
-    publish_readers(api, api->tcp.readers, options->config);
+    api_auth_publish(api, options->config);
 
     api->stream = stream_new(&(struct stream_options){.loop = api->loop,
                                                       .shared = api->shared,
@@ -108,6 +90,7 @@ void api_stop(struct api *api)
     web_stop(api->socket.web);
     web_stop(api->tcp.web);
     (void)api_command_end(api);
+    api_tally_end(api);
     api_listen_release(api);
     api_events_release(api);
     stream_free(api->stream);

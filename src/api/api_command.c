@@ -1,4 +1,5 @@
 #include "api_internal.h"
+#include "api_tally.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "call.h"
@@ -218,7 +219,7 @@ void api_job_submit(struct listener *listener, struct web_request *request,
     *copy = *job;
     copy->listener = listener;
     copy->request = request;
-    copy->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
+    copy->uid = listener->caller;
     int max = job->kind == API_JOB_EVENTS ? API_WATCHES_MAX : API_JOBS_MAX;
     if (atomic_fetch_add_explicit(count_of(copy), 1, memory_order_relaxed) >= max) {
         (void)err_set(&err, ERR_API_BUSY, "%d %s", max,
@@ -436,6 +437,7 @@ void api_command_accept(void *userdata)
     while (ring_pop(listener->jobs, &job)) {
         run(listener->api, job);
     }
+    api_tally_look(listener->api);
 }
 
 void api_job_end(struct api_job *job)

@@ -30,12 +30,9 @@
 #define API_LINE_MAX    ((size_t)16 * 1024)
 #define API_ANSWER_MAX  ((size_t)512 * 1024)
 
-/* Who may read; the ops thread publishes it to each listener. */
+/* Who may read at the socket; the ops thread publishes it. */
 struct api_readers {
-    char token[API_TOKEN_MAX + 1];  /* "": nobody over TCP */
-    char before[API_TOKEN_MAX + 1]; /* the token before it; "": none is accepted */
-    int64_t before_until_us;        /* wall clock */
-    int64_t own_uid;                /* as root, always admitted at the socket */
+    int64_t own_uid; /* as root, always admitted */
     int uid_count;
     struct {
         int64_t uid;
@@ -67,8 +64,18 @@ struct listener {
     struct web *web;
     struct shared_reader *reader; /* used only by this listener's thread */
     struct mailbox *readers;      /* struct api_readers: ops -> this listener's thread */
-    int64_t caller;               /* of the request that it handles: a uid; 0 for the token */
-    struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
+    /* struct api_admission, the same way; NULL: there are no tokens */
+    _Atomic(struct mailbox *) admission;
+    /* Used only by this listener's thread: what it knows of the request that it handles. */
+    int64_t caller; /* a uid, or the number of a token; -1: unknown */
+    bool from_read;
+    bool from_known;
+    struct address from;
+    struct api_limits *limits;         /* the same thread's; NULL until it is needed */
+    _Atomic(struct api_tally *) tally; /* see api_tally.h */
+    atomic_bool tally_waits;           /* something was counted */
+    atomic_bool tally_urgent;          /* it must not wait for the minute to end */
+    struct ring *jobs;                 /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     const char *what; /* "socket", "port"; NULL: there is no such listener */
     char *path;       /* of the socket */
@@ -105,7 +112,7 @@ struct api_job {
     struct api_job *next; /* in api->active or api->watches */
     char *line;           /* "restart demo", or "restart"; of a ping its key */
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
-    int64_t uid;          /* of the caller; 0 over TCP */
+    int64_t uid;          /* of the caller; over TCP the number of its token */
     bool confirmed;
     const struct route *reading; /* the data of the reply are answered in its form; NULL: the reply
                                     itself is */
@@ -145,7 +152,16 @@ struct api {
     struct listener socket;
     struct listener tcp;
     struct stream *stream;
-    struct api_job *active; /* ops; the members below, too */
+    /* Ops; the members below, too. */
+    struct loop_source *tally_timer;
+    bool tally_soon; /* it is armed for this minute */
+    int64_t refusals_hour_us;
+    int64_t refusals_rows; /* in the audit log, of this hour */
+    int64_t refusals_left; /* without a row */
+    int64_t audited_hour_us;
+    int64_t urgent_mono_us;  /* the last time that calls were written before their minute ended */
+    int64_t guessed_mono_us; /* the last wrong token that made an alert; or the start */
+    struct api_job *active;
     struct api_job *watches;
     struct loop_source *watch_timer;
     struct api_event events[API_EVENTS_MAX]; /* at id modulo API_EVENTS_MAX */

@@ -1,6 +1,7 @@
 /* The listeners: opened when the port is free, watched, and given a new certificate when its file
  * has changed. */
 #include "alerts/alerts.h"
+#include "api_auth.h"
 #include "api_internal.h"
 #include "api_metrics.h"
 #include "base/check.h"
@@ -248,7 +249,7 @@ void api_listen_release(struct api *api)
         api_metrics_release(listener);
         free(listener->state_headers);
         api_store_release(listener);
-        mailbox_free(listener->readers);
+        api_auth_release(listener);
         free(listener->path);
         free(listener->tls_cert);
         free(listener->tls_key);

@@ -7,7 +7,7 @@
 
 static const uint8_t mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-static bool is_four(const struct address *a)
+bool address_is_four(const struct address *a)
 {
     return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
 }
@@ -51,13 +51,14 @@ bool address_equal(const struct address *a, const struct address *b)
 bool address_is_loopback(const struct address *a)
 {
     static const uint8_t one[16] = {[15] = 1};
-    return is_four(a) ? a->bytes[sizeof(mapped)] == 127 : memcmp(a->bytes, one, sizeof(one)) == 0;
+    return address_is_four(a) ? a->bytes[sizeof(mapped)] == 127
+                              : memcmp(a->bytes, one, sizeof(one)) == 0;
 }
 
 void address_add(struct buf *out, const struct address *a)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    bool four = is_four(a);
+    bool four = address_is_four(a);
     (void)inet_ntop(four ? AF_INET : AF_INET6, a->bytes + (four ? sizeof(mapped) : 0), text,
                     sizeof(text));
     buf_add_c(out, text);
@@ -83,7 +84,7 @@ bool network_parse(struct str s, struct network *ret)
         return false;
     }
     if (has_prefix) {
-        bool four = is_four(&n.address);
+        bool four = address_is_four(&n.address);
         if (str_starts(rest, "+") || !str_to_i64(rest, &bits) || bits < 0 ||
             bits > (four ? 32 : 128)) {
             return false;
@@ -95,10 +96,16 @@ bool network_parse(struct str s, struct network *ret)
     return true;
 }
 
+struct network network_around(const struct address *a, unsigned bits)
+{
+    struct network n = {.address = *a, .bits = (uint8_t)(bits < 128 ? bits : 128)};
+    clear_rest(&n);
+    return n;
+}
+
 bool network_has(const struct network *n, const struct address *a)
 {
-    struct network of = {.address = *a, .bits = n->bits};
-    clear_rest(&of);
+    const struct network of = network_around(a, n->bits);
     return address_equal(&of.address, &n->address);
 }
 
@@ -106,6 +113,6 @@ void network_add(struct buf *out, const struct network *n)
 {
     address_add(out, &n->address);
     if (n->bits < 128) {
-        buf_addf(out, "/%d", n->bits - (is_four(&n->address) ? MAPPED_BITS : 0));
+        buf_addf(out, "/%d", n->bits - (address_is_four(&n->address) ? MAPPED_BITS : 0));
     }
 }

@@ -338,6 +338,10 @@ int manifest_permit(const struct manifest *m, const struct principal *who,
                     const struct arg_value *args, struct err *err)
 {
     const struct manifest_demand d = manifest_demand(m, who, args);
+    int rc = access_permit_command(who, m->name, err);
+    if (rc < 0) {
+        return rc;
+    }
     return d.denied_by != NULL ? err_set(err, ERR_ACCESS_DENIED, "a rule forbids it to %s: %s",
                                          who->name, d.denied_by)
                                : access_permit(who, d.role, d.emergency, err);

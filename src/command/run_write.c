@@ -118,7 +118,8 @@ static int write_ended(const struct run *run, enum run_state state, struct err *
 {
     bool failed = run->failure.id != ERR_NONE;
     if (is_counted(run)) {
-        return access_count_read(run->runner->o.access, &run->who, run->m->name, failed, err);
+        return access_count_reads(run->runner->o.access, &run->who, run->m->name, 1, failed ? 1 : 0,
+                                  err);
     }
     return run_write_audit(run, "command.finished", run_state_name(state),
                            failed ? err_info(run->failure.id)->code : "ok", err);

@@ -370,6 +370,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_releases(load, root);
     config_check_notify(load, root);
     check_listen(load, root);
+    config_check_api(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&
         strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {

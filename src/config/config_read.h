@@ -44,6 +44,8 @@ void config_read_finish(struct load *load, const struct yaml_node *root);
 /* config_check.c: checks across options. root gives their lines; NULL if there is no file. */
 void config_check(struct load *load, const struct yaml_node *root);
 
+/* config_check_api.c: the names by which the API may be called. */
+void config_check_api(struct load *load, const struct yaml_node *root);
 /* config_check_notify.c: the part about mail, webhook, alerts and notifications. */
 void config_check_notify(struct load *load, const struct yaml_node *root);
 

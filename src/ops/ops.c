@@ -91,6 +91,7 @@ static void on_people_changed(const char *by, void *userdata)
 {
     struct ops *ops = userdata;
     alerts_apply(ops->alerts, ops_config(ops));
+    api_apply(ops->api, ops_config(ops));
     runner_recheck(ops->runner, by);
     telegram_menus(ops->telegram);
 }

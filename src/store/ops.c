@@ -372,6 +372,15 @@ static const char schema_sessions[] =
     "CREATE INDEX questions_session ON questions(session_id) WHERE session_id IS NOT NULL;"
     "CREATE INDEX outbox_message ON outbox(chat_id, message_id)"
     " WHERE message_id <> 0 AND run_id <> 0;";
+/* The bearer tokens of the API (token_table.h). */
+static const char schema_tokens[] =
+    "CREATE TABLE api_tokens(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
+    " hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL, commands TEXT NOT NULL,"
+    " networks TEXT NOT NULL, created_us INTEGER NOT NULL, created_by TEXT NOT NULL,"
+    " expires_us INTEGER NOT NULL, revoked_us INTEGER NOT NULL DEFAULT 0,"
+    " revoked_by TEXT NOT NULL DEFAULT '', used_us INTEGER NOT NULL DEFAULT 0,"
+    " used_from TEXT NOT NULL DEFAULT '');"
+    "CREATE UNIQUE INDEX api_tokens_name ON api_tokens(name) WHERE revoked_us = 0;";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -405,6 +414,7 @@ static const struct db_migration migrations[] = {
     {"proposals of programs", schema_program_proposals},
     {"what was read before a confirmation", schema_prepared},
     {"troubleshooting sessions", schema_sessions},
+    {"tokens of the API", schema_tokens},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

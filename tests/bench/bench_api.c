@@ -230,7 +230,8 @@ int main(void)
     shared_seal(&shared);
     publish(&shared);
     struct config *config = NULL;
-    int rc = config_parse(STR_LIT("api:\n  token: " TOKEN "\n"), "bench", &config, NULL, &err);
+    int rc = config_parse(STR_LIT("api:\n  token: " TOKEN "\n  rate: 0\n"), "bench", &config, NULL,
+                          &err);
     ASSERT(rc == 0);
     struct loop *loop = loop_new(&err);
     ASSERT(loop != NULL);

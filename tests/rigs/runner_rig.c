@@ -451,9 +451,15 @@ void runner_rig_open_in(struct runner_rig *rig, const char *folder, bool happene
     rig->config.users[1] = (struct config_user){.id = 8, .name = "rita", .role = "read_only"};
     rig->config.market_symbols.count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &rig->config.market_symbols.items[0]);
-    rig->alice = (struct principal){CHANNEL_TELEGRAM, 7, "alice", ROLE_OPERATOR, false};
-    rig->rita = (struct principal){CHANNEL_TELEGRAM, 8, "rita", ROLE_READ_ONLY, false};
-    rig->adam = (struct principal){CHANNEL_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
+    rig->alice = (struct principal){
+        .channel = CHANNEL_TELEGRAM, .id = 7, .name = "alice", .role = ROLE_OPERATOR};
+    rig->rita = (struct principal){
+        .channel = CHANNEL_TELEGRAM, .id = 8, .name = "rita", .role = ROLE_READ_ONLY};
+    rig->adam = (struct principal){.channel = CHANNEL_TELEGRAM,
+                                   .id = 9,
+                                   .name = "adam",
+                                   .role = ROLE_ADMIN,
+                                   .emergency = true};
     clock_fake_init(&rig->clock, RIG_WALL_US);
     runner_rig_actions(rig);
     load_manifests(rig);

@@ -105,6 +105,9 @@ ask run 1
 ask alerts
 ask incidents all
 ask whoami
+subcommand token create --role read_only --name grafana --expires 90d --ip 10.1.2.3 \
+    --commands status --json --config "$conf" --state "$state"
+ask tokens
 ask auditlog
 ask help
 ask help why

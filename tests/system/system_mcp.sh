@@ -13,7 +13,7 @@ token=mcp-test-token-0123456789
 port=$("$NODE" -e 'const s = require("net").createServer().listen(0, "127.0.0.1",
     () => { console.log(s.address().port); s.close(); })')
 cat > "$conf" <<YAML
-api: {port: $port, token: $token}
+api: {port: $port, token: $token, rate: 0}
 commands: {rate: 1000}
 market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services:

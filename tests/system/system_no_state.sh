@@ -28,6 +28,7 @@ mcp
 ask what is our balance
 replay
 otp
+token list
 auditlog reads
 TABLE
 

@@ -22,6 +22,7 @@ ask|hello --config quiet.yaml --state none
 mcp|--config quiet.yaml --state none
 pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none
+token|create --role operator --name x --config quiet.yaml --state none
 secret|list --config quiet.yaml --state old
 release|pack folder --name a --version 1
 check-config|quiet.yaml

@@ -58,8 +58,8 @@ version||version
 version||version --json
 help||help
 TABLE
-# demo-service prints nothing on standard output; pair needs Telegram, and prints as do does.
-silent="demo-service pair"
+# demo-service prints nothing on standard output; pair and token print as do does.
+silent="demo-service pair token"
 
 "$ND" help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' > names
 for name in $(cat names); do

@@ -371,7 +371,7 @@ static void on_person_reply(const struct reply *reply, const struct err *err, vo
 
 static void person_restarts(struct world *w)
 {
-    static const struct principal alice = {CHANNEL_SOCKET, 7, "alice", ROLE_OPERATOR, false};
+    static const struct principal alice = {CHANNEL_SOCKET, 7, "alice", ROLE_OPERATOR, false, ""};
     char line[64];
     struct err err = {0};
     (void)snprintf(line, sizeof(line), "restart %s", w->target->name);

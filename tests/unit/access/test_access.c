@@ -357,10 +357,10 @@ static void reads_are_counted_by_person_and_command(void **state)
     struct read_count rows[4];
     struct principal alice = {.channel = CHANNEL_TELEGRAM, .id = 7, .name = "alice"};
     struct principal nobody = {.channel = CHANNEL_SOCKET, .id = 54321};
-    assert_int_equal(access_count_read(s->access, &alice, "status", false, NULL), 0);
-    assert_int_equal(access_count_read(s->access, &alice, "status", true, NULL), 0);
+    assert_int_equal(access_count_reads(s->access, &alice, "status", 1, 0, NULL), 0);
+    assert_int_equal(access_count_reads(s->access, &alice, "status", 1, 1, NULL), 0);
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
-    assert_int_equal(access_count_read(s->access, &nobody, "why", false, NULL), 0);
+    assert_int_equal(access_count_reads(s->access, &nobody, "why", 1, 0, NULL), 0);
     assert_int_equal(read_table_list(s->store, 0, 0, rows, 4, NULL), 2);
     assert_string_equal(rows[0].user, "socket:54321");
     assert_string_equal(rows[0].channel, "socket");

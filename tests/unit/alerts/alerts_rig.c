@@ -127,7 +127,7 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
 
 void alerts_rig_command(struct alerts_rig *rig, const char *line)
 {
-    struct principal who = {CHANNEL_SOCKET, 0, "alice", rig->role, false};
+    struct principal who = {CHANNEL_SOCKET, 0, "alice", rig->role, false, ""};
     const struct invocation in = {.line = line, .who = &who, .on_reply = on_reply, .userdata = rig};
     struct err err = {0};
     rig->answer[0] = '\0';

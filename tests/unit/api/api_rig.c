@@ -289,7 +289,7 @@ static int set_up(void **state, bool on_disk)
     assert_int_equal(
         ops_store_open(on_disk ? f->folder : ":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
     assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
-    f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
+    f->builtin = (struct builtin){.store = f->store, .clock = clock_real(), .access = f->access};
     f->actions = action_table_new();
     /* These actions are only described, not run: the tests run version and help. */
     builtin_actions(&f->builtin, f->actions);
@@ -332,6 +332,7 @@ static int set_up(void **state, bool on_disk)
                                         .stream_reader = stream_reader,
                                         .runner = f->runner,
                                         .access = f->access,
+                                        .alerts = f->alerts,
                                         .health = f->health,
                                         .socket_path = f->socket_path,
                                         .tcp = true,

@@ -73,9 +73,9 @@ static void another_person_lets_the_run_go_on(void **state)
 static void neither_the_one_who_asked_nor_a_lower_role_may(void **state)
 {
     struct runner_rig *rig = *state;
-    static const struct principal otto = {CHANNEL_TELEGRAM, 10, "otto", ROLE_OPERATOR, false};
-    static const struct principal api = {CHANNEL_HTTP, 0, "token", ROLE_ADMIN, false};
-    static const struct principal second = {CHANNEL_SOCKET, 1000, "alice", ROLE_ADMIN, false};
+    static const struct principal otto = {CHANNEL_TELEGRAM, 10, "otto", ROLE_OPERATOR, false, ""};
+    static const struct principal api = {CHANNEL_HTTP, 0, "token", ROLE_ADMIN, false, ""};
+    static const struct principal second = {CHANNEL_SOCKET, 1000, "alice", ROLE_ADMIN, false, ""};
     assert_int_equal(runner_rig_send(rig, "move"), 0);
     assert_int_equal(answer(rig, &rig->alice, rig->chat_id, true), 0);
     assert_has(runner_rig_last(rig), "FOUR_EYES_SELF");
@@ -171,7 +171,7 @@ static void its_time_goes_on_while_nightdesk_is_down(void **state)
 static void it_is_asked_for_in_telegram(void **state)
 {
     struct runner_rig *rig = *state;
-    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
+    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false, ""};
     rig->config.locals[rig->config.local_count++] =
         (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = ""};
     assert_int_equal(runner_rig_call(rig, &olga, "move", false), 0);

@@ -144,7 +144,7 @@ static int fail_writes(const char *what, void *userdata)
 static void digits_on_a_full_disk_are_told_apart_from_a_command(void **state)
 {
     struct runner_rig *rig = *state;
-    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
+    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false, ""};
     rig->config.locals[rig->config.local_count++] =
         (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = SECRET};
     assert_int_equal(runner_rig_call(rig, &olga, "coded", false), 0);
@@ -415,7 +415,7 @@ static void both_people_learn_of_an_approval(void **state)
 static void an_approval_is_asked_for_in_telegram(void **state)
 {
     struct runner_rig *rig = *state;
-    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false};
+    struct principal olga = {CHANNEL_SOCKET, 1000, "olga", ROLE_OPERATOR, false, ""};
     rig->config.locals[rig->config.local_count++] =
         (struct config_local){.uid = 1000, .name = "olga", .role = "operator", .totp = ""};
     int wakes = rig->outbox_wakes;

@@ -113,6 +113,34 @@ static void inconsistent_local_users_are_refused(void **state)
         "t.yaml:1:20: api.local_users: expected a list of users, found a single value");
 }
 
+static void names_of_the_api_are_checked(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"https://desk.example.com", "desk.example.com:80", "a b",
+                                        "*", "''"};
+    static const char *const origins[] = {
+        "'*'",        "'null'",  "desk.example.com", "https://desk.example.com/",
+        "https://",   "ftp://a", "https://a:",       "https://a:b",
+        "https://u@a"};
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        char text[96];
+        (void)snprintf(text, sizeof(text), "api: {hosts: [\"%s\"]}", hosts[i]);
+        config_rig_problem(text, ERR_CONFIG_TYPE,
+                           "t.yaml:1:15: api.hosts: expected a name such as desk.example.com, "
+                           "without a scheme or a port");
+    }
+    for (size_t i = 0; i < COUNT_OF(origins); i++) {
+        char text[96];
+        (void)snprintf(text, sizeof(text), "api: {cors_origins: [\"%s\"]}", origins[i]);
+        config_rig_problem(text, ERR_CONFIG_TYPE,
+                           "t.yaml:1:22: api.cors_origins: expected an origin such as "
+                           "https://desk.example.com, without a path");
+    }
+    AUTO_CONFIG struct config *c = config_rig_parse(
+        "api: {hosts: [desk.example.com], cors_origins: ['https://a.example', 'http://b:3000']}");
+    assert_int_equal(c->api_cors_origins.count, 2);
+}
+
 static void the_heartbeat_url_is_checked_and_kept_secret(void **state)
 {
     (void)state;
@@ -261,7 +289,7 @@ static void a_candle_file_may_have_a_unit(void **state)
 #define TEST(fn) cmocka_unit_test_setup(fn, config_rig_clean)
 UNIT_GROUP(checks, TEST(malformed_urls_and_urls_with_a_password_are_refused),
            TEST(inconsistent_users_and_services_are_refused), TEST(times_of_reports_are_checked),
-           TEST(inconsistent_local_users_are_refused),
+           TEST(inconsistent_local_users_are_refused), TEST(names_of_the_api_are_checked),
            TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
            TEST(the_number_of_symbols_is_limited), TEST(a_target_of_100_percent_is_refused),
            TEST(a_csv_market_needs_a_file_for_each_symbol), TEST(a_candle_file_may_have_a_unit))

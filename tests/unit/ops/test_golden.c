@@ -365,6 +365,30 @@ static void people_match_the_golden_files(void **state)
     golden_check_reply("pair", text, (const char *const[]){code, shown.data, NULL});
 }
 
+static void tokens_match_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    const struct principal owner = {.channel = CHANNEL_SOCKET,
+                                    .id = (int64_t)getuid(),
+                                    .name = "owner",
+                                    .role = ROLE_ADMIN,
+                                    .emergency = true};
+    assert_int_equal(runner_rig_call(&s->rig, &owner,
+                                     "/token_create read_only grafana expires=90d ip=10.1.2.3/8 "
+                                     "commands=status,risk*",
+                                     false),
+                     0);
+    AUTO_JSON struct json_object *json = NULL;
+    const char *text = s->rig.reply_text;
+    assert_int_equal(
+        json_parse(str_n(text, strcspn(text, "\n")), &JSON_LIMITS_DEFAULT, &json, NULL), 0);
+    const char *token = json_text(json_get(json, "data"), "token");
+    assert_int_equal(strlen(token), ACCESS_TOKEN_SIZE - 1);
+    golden_check_reply("token_create", text, (const char *const[]){token, NULL});
+    check(s, "/tokens", "tokens");
+    check_prompt(s, "/token_revoke grafana", "token_revoke");
+}
+
 static void alerts_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
@@ -795,8 +819,9 @@ static void the_weekly_digest_matches_its_golden_file(void **state)
 }
 
 UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_file),
-           SCENE_TEST(people_match_the_golden_files), SCENE_TEST(alerts_match_the_golden_files),
-           SCENE_TEST(services_match_the_golden_files), SCENE_TEST(releases_match_the_golden_files),
+           SCENE_TEST(people_match_the_golden_files), SCENE_TEST(tokens_match_the_golden_files),
+           SCENE_TEST(alerts_match_the_golden_files), SCENE_TEST(services_match_the_golden_files),
+           SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(learnings_match_the_golden_files),
            SCENE_TEST(measures_match_the_golden_files),
            SCENE_TEST(recommendations_match_the_golden_files),

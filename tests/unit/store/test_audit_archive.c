@@ -354,7 +354,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP INDEX alerts_due; ALTER TABLE monitoring_alerts DROP COLUMN due_us;"
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
-           " DROP TABLE proposals;"
+           " DROP TABLE api_tokens; DROP TABLE proposals;"
            " ALTER TABLE confirmations DROP COLUMN prepared; DROP TABLE question_proposals;"
            " DROP TABLE question_ratings; DROP TABLE "
            "question_steps; DROP TABLE questions;"
@@ -393,14 +393,16 @@ static void reads_are_counted_by_person_and_hour(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state, OPS_STORE_WRITE);
     struct read_count alice = {
-        .at_us = T0, .user = "alice", .channel = "telegram", .command = "status"};
-    struct read_count bob = {.at_us = T0, .user = "bob", .channel = "socket", .command = "status"};
+        .at_us = T0, .user = "alice", .channel = "telegram", .command = "status", .count = 1};
+    struct read_count bob = {
+        .at_us = T0, .user = "bob", .channel = "socket", .command = "status", .count = 1};
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(read_table_add(store, &alice, i == 0, NULL), 0);
+        alice.failed = i == 0;
+        assert_int_equal(read_table_add(store, &alice, NULL), 0);
     }
-    assert_int_equal(read_table_add(store, &bob, false, NULL), 0);
+    assert_int_equal(read_table_add(store, &bob, NULL), 0);
     alice.at_us += USEC_PER_HOUR;
-    assert_int_equal(read_table_add(store, &alice, false, NULL), 0);
+    assert_int_equal(read_table_add(store, &alice, NULL), 0);
     struct read_count rows[8];
     assert_int_equal(read_table_list(store, 0, 0, rows, 8, NULL), 3);
     assert_int_equal(rows[0].count, 1);
@@ -409,6 +411,14 @@ static void reads_are_counted_by_person_and_hour(void **state)
     assert_int_equal(rows[1].count, 100);
     assert_int_equal(rows[1].failed, 1);
     assert_string_equal(rows[2].channel, "socket");
+    int64_t hour_us = 0;
+    assert_int_equal(read_table_next_hour(store, "telegram", 0, INT64_MAX, &hour_us, NULL), 1);
+    assert_int_equal(hour_us, rows[1].at_us);
+    assert_int_equal(read_table_next_hour(store, "socket", hour_us + 1, INT64_MAX, &hour_us, NULL),
+                     0);
+    assert_int_equal(read_table_hour(store, "socket", rows[2].at_us, 0, rows, 8, NULL), 1);
+    assert_string_equal(rows[0].user, "bob");
+    assert_int_equal(read_table_list(store, 0, 0, rows, 8, NULL), 3);
     int64_t sum = 0, deleted = 0;
     assert_int_equal(read_table_sum(store, 0, &sum, NULL), 0);
     assert_int_equal(sum, 102);

@@ -1,0 +1,51 @@
+#include "config_read.h"
+
+#include <string.h>
+
+#define NAME_MAX_LEN 127
+
+static const char name_characters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+
+static bool is_name(const char *text)
+{
+    size_t len = strspn(text, name_characters);
+    return len > 0 && text[len] == '\0' && len <= NAME_MAX_LEN;
+}
+
+/* As a browser sends it: a scheme, a name and at most a port. "*" would open the API to all pages.
+ */
+static bool is_origin(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    const char *name = text + scheme;
+    size_t len = strspn(name, name_characters);
+    const char *port = name + len + (name[len] == ':' ? 1 : 0);
+    size_t digits = strspn(port, "0123456789");
+    return scheme > 0 && len > 0 && strlen(text) <= NAME_MAX_LEN && port[digits] == '\0' &&
+           (name[len] == '\0' || (name[len] == ':' && digits > 0 && digits <= 5));
+}
+
+void config_check_api(struct load *load, const struct yaml_node *root)
+{
+    const struct config *c = load->config;
+    const struct yaml_node *api = yaml_get(root, "api");
+    const struct yaml_node *hosts = yaml_get(api, "hosts");
+    const struct yaml_node *origins = yaml_get(api, "cors_origins");
+    for (int i = 0; i < c->api_hosts.count; i++) {
+        if (!is_name(c->api_hosts.items[i])) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(hosts, (size_t)i),
+                           "api.hosts: expected a name such as desk.example.com, without a scheme "
+                           "or a port");
+        }
+    }
+    for (int i = 0; i < c->api_cors_origins.count; i++) {
+        if (!is_origin(c->api_cors_origins.items[i])) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(origins, (size_t)i),
+                           "api.cors_origins: expected an origin such as "
+                           "https://desk.example.com, without a path");
+        }
+    }
+}
