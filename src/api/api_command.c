@@ -203,6 +203,7 @@ void api_job_free(struct api_job *job)
     free(job->line);
     free(job->args_json);
     forget_text(job->document);
+    free(job->alerts);
     if (job->mcp != NULL) {
         mcp_release(job->mcp);
         free(job->mcp);
@@ -427,6 +428,9 @@ static void run(struct api *api, struct api_job *job)
     case API_JOB_MCP:
         mcp_run(api, job);
         break;
+    case API_JOB_ALERTS:
+        api_alertmanager_run(api, job);
+        break;
     }
 }
 
@@ -451,7 +455,7 @@ void api_job_end(struct api_job *job)
 
 int api_command_end(struct api *api)
 {
-    int ended = api_events_end(api);
+    int ended = api_events_end(api) + api_alertmanager_end(api);
     struct listener *listeners[] = {&api->socket, &api->tcp};
     for (size_t i = 0; i < COUNT_OF(listeners); i++) {
         struct api_job *job;

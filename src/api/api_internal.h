@@ -100,8 +100,16 @@ struct listener {
     uint64_t ops_file;
 };
 
-enum api_job_kind { API_JOB_COMMAND, API_JOB_COMPLETE, API_JOB_EVENTS, API_JOB_PING, API_JOB_MCP };
+enum api_job_kind {
+    API_JOB_COMMAND,
+    API_JOB_COMPLETE,
+    API_JOB_EVENTS,
+    API_JOB_PING,
+    API_JOB_MCP,
+    API_JOB_ALERTS
+};
 
+struct foreign_alert;
 struct mcp_request;
 
 /* One request for ops, from suspended to answered. Owned by the ring, then by ops. */
@@ -122,7 +130,10 @@ struct api_job {
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
     int64_t until_mono_us;   /* events: when it is answered in any case */
     struct mcp_request *mcp; /* owned; then line is the text of a resource, NULL: ops reads it */
-    struct principal who;    /* of mcp, once ops has identified the caller */
+    struct foreign_alert *alerts; /* owned: what Alertmanager sent */
+    int alert_count;
+    int alert_next;
+    struct principal who; /* of mcp, once ops has identified the caller */
 };
 
 struct api_event {
@@ -164,6 +175,9 @@ struct api {
     struct api_job *active;
     struct api_job *watches;
     struct loop_source *watch_timer;
+    struct alerts *alerts;
+    struct api_job *foreign; /* whose alerts are being raised, in the order of their arrival */
+    struct loop_source *foreign_timer;
     struct api_event events[API_EVENTS_MAX]; /* at id modulo API_EVENTS_MAX */
     uint64_t first_event;                    /* of this process: no id of another one is above */
     uint64_t last_event;
@@ -222,6 +236,7 @@ void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
 void api_mcp_handle(struct api_call *call);
+void api_alertmanager_handle(struct api_call *call);
 
 /* The content of a command request. */
 struct api_command {
@@ -254,6 +269,8 @@ void api_job_end(struct api_job *job);
 void api_reading_answer(struct api_job *job, const struct reply *reply);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
+void api_alertmanager_run(struct api *api, struct api_job *job);
+int api_alertmanager_end(struct api *api); /* returns how many requests it has ended */
 void api_ping_run(struct api *api, struct api_job *job);
 void api_events_start(struct api *api);
 /* Passes the progress of a command to the callers at the socket with this uid who wait for events;
