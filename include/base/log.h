@@ -54,6 +54,10 @@ void log_set_sink(log_sink sink, void *userdata);
  * a socket or a terminal cannot accept now is lost, and the next line written reports how many were
  * lost. */
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
+/* The same as one JSON object a line, for programs that ship logs: time, level, thread, source,
+ * message, and the fields by their name in lower case ("error_code", "run", "trace_id"). A line
+ * that would be too long has a shorter message, or lacks its last fields. */
+void log_sink_json_fd(const struct log_line *line, void *fd_as_intptr);
 
 /* Registers a secret (4 bytes or longer; shorter ones are ignored), which then never appears in a
  * line. False if 256 different secrets are registered: this one is not hidden, and the caller must

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/dec.h"
+#include "base/trace.h"
 #include "model/symbol.h"
 
 #include <stdint.h>
@@ -53,5 +54,6 @@ struct request {
                  * pauses only until its RESUME with the same number; 0: until anybody resumes */
     int64_t deadline_mono_us;     /* 0: none */
     int64_t run_id;               /* of the command, in ops.db; 0: none, or not stored */
+    struct trace_work work;       /* what asked for it; neither stored nor recorded */
     char text[REQUEST_TEXT_SIZE]; /* RULE_ADD, RULE_STATUS */
 };

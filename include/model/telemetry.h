@@ -12,12 +12,18 @@
 
 #include "base/histogram.h"
 #include "io/http.h"
+#include "model/tracer.h"
 
 #include <stdatomic.h>
+
+struct clock;
 
 #define TELEMETRY_REPLIES_MAX 32
 
 struct telemetry {
+    struct tracer *tracer; /* NULL: nothing is traced. Set before the threads start; owned */
+    _Atomic uint64_t spans_sent, spans_lost; /* by the exporter; the ops thread */
+
     /* The engine's thread. */
     struct histogram step;     /* one step, without the disk */
     struct histogram decision; /* from a candle that is read to the orders decided on it, sent */
@@ -38,12 +44,15 @@ struct telemetry {
      * outbox. */
     struct telemetry_reply {
         int64_t outbox_id;
+        int64_t queued_wall_us;
         struct trace_work work;
     } replies[TELEMETRY_REPLIES_MAX];
     unsigned reply_next;
 };
 
 void telemetry_init(struct telemetry *telemetry);
+/* Before the threads start: traces this share (0 to 1), and keeps exemplars. */
+void telemetry_trace(struct telemetry *telemetry, double share, uint64_t seed);
 void telemetry_release(struct telemetry *telemetry);
 
 /* The thread that owns the count. */
@@ -55,6 +64,7 @@ static inline void telemetry_count(_Atomic uint64_t *count, uint64_t more)
 
 /* The reply to the message that this thread works for is a row of the outbox now; nothing happens
  * if it works for none. Of more than TELEMETRY_REPLIES_MAX at once, the oldest are not measured. */
-void telemetry_reply_queued(struct telemetry *telemetry, int64_t outbox_id);
+void telemetry_reply_queued(struct telemetry *telemetry, int64_t outbox_id, int64_t now_wall_us);
 /* It was delivered. The first reply to a message counts. */
-void telemetry_reply_delivered(struct telemetry *telemetry, int64_t outbox_id, int64_t now_mono_us);
+void telemetry_reply_delivered(struct telemetry *telemetry, int64_t outbox_id,
+                               const struct clock *clock);

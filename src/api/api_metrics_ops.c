@@ -87,6 +87,17 @@ static void write_model(struct api_scrape *s)
     exposition_dec(&s->out, (struct dec){(int64_t)count_of(&t->model_cost_e8)}, NULL);
 }
 
+static void write_traces(struct api_scrape *s)
+{
+    const struct telemetry *t = &s->shared->telemetry;
+    api_metrics_u64(s, "nightdesk_trace_spans", EXPOSITION_COUNTER,
+                    "Spans that the collector of traces has taken.", count_of(&t->spans_sent));
+    api_metrics_u64(
+        s, "nightdesk_trace_spans_lost", EXPOSITION_COUNTER,
+        "Spans that were dropped: a queue was full, or the collector did not take them.",
+        count_of(&t->spans_lost) + tracer_dropped(t->tracer));
+}
+
 /* ---------------------------------------------------------------- ops.db */
 
 static void write_alerts(struct api_scrape *s)
@@ -160,6 +171,7 @@ void api_metrics_ops(struct api_scrape *s)
     write_loop(s);
     write_work(s);
     write_model(s);
+    write_traces(s);
     bool readable = api_need_ops(s->listener, &err) >= 0;
     api_metrics_u64(
         s, "nightdesk_ops_database_readable", EXPOSITION_GAUGE,

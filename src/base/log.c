@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -271,7 +272,7 @@ write_line(enum log_level level, const char *file, int line, const struct log_fi
     }
     clean(raw, len >= (int)sizeof(raw), message, sizeof(message));
 
-    struct log_field clean_fields[FIELDS_MAX + 1];
+    struct log_field clean_fields[FIELDS_MAX + 2];
     char values[FIELDS_MAX][VALUE_SIZE];
     for (size_t i = 0; i < field_count; i++) {
         char raw_value[VALUE_SIZE];
@@ -284,6 +285,13 @@ write_line(enum log_level level, const char *file, int line, const struct log_fi
     if (run_now != 0) {
         (void)snprintf(run, sizeof(run), "%lld", (long long)run_now);
         clean_fields[field_count++] = (struct log_field){.key = "RUN", .value = run};
+    }
+    char trace[36];
+    if (work_now.trace.high != 0 || work_now.trace.low != 0) {
+        (void)snprintf(trace, sizeof(trace), "%016llx%016llx",
+                       (unsigned long long)work_now.trace.high,
+                       (unsigned long long)work_now.trace.low);
+        clean_fields[field_count++] = (struct log_field){.key = "TRACE_ID", .value = trace};
     }
 
     struct log_line out = {
@@ -403,5 +411,85 @@ void log_sink_fd(const struct log_line *line, void *fd_as_intptr)
     }
     text[out.len++] = '\n';
 
+    write_line_now((int)(intptr_t)fd_as_intptr, text, out.len);
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+#define MESSAGE_END (LINE_SIZE - 1024) /* what follows the message has room */
+
+/* A text without control characters: only quotes and backslashes need escaping. False, and nothing
+ * is added, if it does not fit before `end`. */
+static bool add_json_text(struct fixed *out, const char *text, size_t end, bool cut)
+{
+    size_t before = out->len;
+    bool fits = fixed_add(out, "\"", 1);
+    struct str rest = str_c(text);
+    while (fits && rest.len > 0) {
+        size_t size = str_utf8_size(rest);
+        size = size == 0 ? 1 : size;
+        bool escape = rest.ptr[0] == '"' || rest.ptr[0] == '\\';
+        if (out->len + size + 2 >= end) {
+            fits = cut; /* a shorter text, or none */
+            break;
+        }
+        fits = (!escape || fixed_add(out, "\\", 1)) && fixed_add(out, rest.ptr, size);
+        rest = str_n(rest.ptr + size, rest.len - size);
+    }
+    if (!fits || !fixed_add(out, "\"", 1)) {
+        out->len = before;
+        out->data[before] = '\0';
+        return false;
+    }
+    return true;
+}
+
+static void add_json_field(struct fixed *out, const char *key, const char *value)
+{
+    char name[40];
+    size_t before = out->len;
+    int len = snprintf(name, sizeof(name), ",\"%s\":", key);
+    for (char *p = name; *p != '\0'; p++) {
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+    }
+    /* One byte is reserved for the brace. */
+    if (len < 0 || len >= (int)sizeof(name) || !fixed_add(out, name, (size_t)len) ||
+        !add_json_text(out, value, out->size - 1, false)) {
+        out->len = before;
+        out->data[before] = '\0';
+    }
+}
+
+void log_sink_json_fd(const struct log_line *line, void *fd_as_intptr)
+{
+    char text[LINE_SIZE], head[256], stamp[64], thread[17] = "", level[16];
+    /* One byte is reserved for the newline. */
+    struct fixed out = {.data = text, .size = sizeof(text) - 1};
+    int64_t now_us = clock_wall_us(clock_real());
+    time_t now = (time_t)(now_us / USEC_PER_SEC);
+    struct tm utc;
+    text[0] = '\0';
+    if (gmtime_r(&now, &utc) == NULL ||
+        strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc) == 0) {
+        stamp[0] = '\0';
+    }
+    (void)prctl(PR_GET_NAME, thread);
+    (void)str_copy(str_c(level_names[line->level]), level, sizeof(level));
+    for (char *p = level; *p != '\0'; p++) {
+        *p = (char)(*p - 'A' + 'a');
+    }
+    (void)snprintf(head, sizeof(head), "{\"time\":\"%s.%06dZ\",\"level\":\"%s\"", stamp,
+                   (int)(now_us % USEC_PER_SEC), level);
+    (void)fixed_add(&out, head, strlen(head));
+    add_json_field(&out, "thread", thread);
+    (void)snprintf(head, sizeof(head), "%s:%d", line->file, line->line);
+    add_json_field(&out, "source", head);
+    (void)fixed_add(&out, ",\"message\":", 11);
+    (void)add_json_text(&out, line->message, MESSAGE_END, true);
+    for (size_t i = 0; i < line->field_count; i++) {
+        add_json_field(&out, line->fields[i].key, line->fields[i].value);
+    }
+    text[out.len++] = '}';
+    text[out.len++] = '\n';
     write_line_now((int)(intptr_t)fd_as_intptr, text, out.len);
 }

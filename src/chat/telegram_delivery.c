@@ -119,7 +119,7 @@ void telegram_delivery_done(struct delivery *d)
     if (d->row.id != 0) {
         telegram_log_store(
             outbox_table_delivered(send->t->options.store, d->row.id, d->message_id, &err), &err);
-        telemetry_reply_delivered(send->t->options.telemetry, d->row.id, telegram_send_mono(send));
+        telemetry_reply_delivered(send->t->options.telemetry, d->row.id, send->t->options.clock);
     }
     telegram_delivery_free(d);
     telegram_send_wake(send);

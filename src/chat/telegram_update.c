@@ -5,6 +5,7 @@
 #include "base/trace.h"
 #include "command/runner.h"
 #include "io/json_out.h"
+#include "model/telemetry.h"
 #include "store/live_table.h"
 #include "telegram_menu.h"
 
@@ -327,12 +328,38 @@ static int try_pairing(struct telegram *t, const char *kind, const struct incomi
         ret_paired, err);
 }
 
+/* The root of what an update causes: its own span ends when the update was accepted. */
+struct update_work {
+    const struct telegram *t;
+    int64_t start_us;
+    struct trace_work work;
+};
+
+static void end_work(const struct update_work *w)
+{
+    if (trace_is_sampled(w->work)) {
+        const struct span span = {.trace = w->work.trace,
+                                  .id = w->work.span,
+                                  .kind = SPAN_SERVER,
+                                  .name = "telegram update",
+                                  .start_ns = w->start_us * 1000,
+                                  .end_ns = clock_wall_us(w->t->options.clock) * 1000};
+        tracer_add(w->t->options.telemetry->tracer, TRACER_OPS, &span);
+    }
+}
+
 int telegram_update_accept(struct telegram *t, struct json_object *update,
                            const struct telegram_moment *moment, struct err *err)
 {
     struct access *access = t->options.access;
     const char *kind = "";
-    TRACE_WORK((struct trace_work){.update_mono_us = clock_mono_us(t->options.clock)});
+    struct telemetry *telemetry = t->options.telemetry;
+    AUTO(end_work)
+    struct update_work work = {.t = t,
+                               .start_us = clock_wall_us(t->options.clock),
+                               .work = tracer_begin(telemetry == NULL ? NULL : telemetry->tracer,
+                                                    TRACER_OPS, clock_mono_us(t->options.clock))};
+    TRACE_WORK(work.work);
     struct incoming in = {.content = update_content(update, &kind),
                           .update_id = json_i64(update, "update_id", 0),
                           .moment = moment};

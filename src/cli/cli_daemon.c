@@ -9,6 +9,7 @@
 #include "io/journal.h"
 #include "io/log_file.h"
 #include "io/seal.h"
+#include "io/secret.h"
 #include "model/shared.h"
 #include "ops/ops.h"
 #include "store/backup.h"
@@ -20,11 +21,15 @@
 #include <sys/stat.h>
 
 /* With a chat on standard input the log is written to a file in the state folder. */
-static int open_log(const char *state_dir, bool console, struct log_file **ret, struct err *err)
+static int open_log(const struct cli_daemon *daemon, struct log_file **ret, struct err *err)
 {
-    if (!console) {
+    const char *state_dir = daemon->state_dir;
+    bool json = strcmp(daemon->config->log_format, "json") == 0;
+    if (!daemon->console) {
         if (journal_is_stderr()) {
             log_set_sink(journal_log_sink, NULL);
+        } else if (json) {
+            log_set_sink(log_sink_json_fd, (void *)(intptr_t)STDERR_FILENO);
         }
         return 0;
     }
@@ -32,7 +37,7 @@ static int open_log(const char *state_dir, bool console, struct log_file **ret, 
     buf_addf(&path, "%s/" OPS_LOG_NAME, state_dir);
     int rc = log_file_open(path.data, &(struct log_file_limits){0}, ret, err);
     if (rc == 0) {
-        log_set_sink(log_sink_fd, log_file_userdata(*ret));
+        log_set_sink(json ? log_sink_json_fd : log_sink_fd, log_file_userdata(*ret));
     }
     return rc;
 }
@@ -150,6 +155,10 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
     config_settings(daemon->config, &options.settings);
     config_venue(daemon->config, &options.venue);
     shared_init(&shared, most_symbols(&options.settings));
+    if (daemon->config->traces_sample_pct > 0) {
+        telemetry_trace(&shared.telemetry, daemon->config->traces_sample_pct / 100,
+                        secret_random_u64());
+    }
     int rc = check(daemon, err);
     if (rc == 0) {
         rc = prepare_trading(state_dir, err);
@@ -225,7 +234,7 @@ int cli_daemon(const struct cli_daemon *daemon)
         log_set_level(level);
     }
     if (secret_init(&err) < 0 || lock_state(daemon->state_dir, &lock_fd, &err) < 0 ||
-        open_log(daemon->state_dir, daemon->console, &log, &err) < 0) {
+        open_log(daemon, &log, &err) < 0) {
         return cli_fail(daemon->args, &err, CLI_CRITICAL);
     }
     welcome(daemon);

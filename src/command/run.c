@@ -24,6 +24,22 @@ static void on_store_timer(void *userdata);
 static void on_progress_timer(void *userdata);
 static void on_typing_timer(void *userdata);
 
+/* A run of a message belongs to its trace; any other begins its own. */
+static void begin_work(struct run *run)
+{
+    struct telemetry *t = run->runner->o.telemetry;
+    run->work = trace_work();
+    if (t == NULL) {
+        return;
+    }
+    if (trace_is_sampled(run->work)) {
+        run->work_parent = run->work.span;
+        run->work.span = tracer_span(t->tracer, TRACER_OPS);
+    } else if (run->work.update_mono_us == 0) {
+        run->work = tracer_begin(t->tracer, TRACER_OPS, 0);
+    }
+}
+
 struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
                     int64_t chat_id)
 {
@@ -36,7 +52,7 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     run->args = bind_new(m);
     run->started_mono_us = clock_mono_us(runner->o.clock);
     run->asked_wall_us = clock_wall_us(runner->o.clock);
-    run->work = trace_work();
+    begin_work(run);
     run->steps = calloc((size_t)run_step_total(run), sizeof(*run->steps));
     ASSERT(run->steps != NULL);
     for (int i = 0; i < run_step_total(run); i++) {
@@ -451,14 +467,44 @@ static void note(const struct run *run, bool begins)
     runner->o.noted(&note, runner->o.noted_userdata);
 }
 
+static void trace_run_end(const struct run *run, const struct err *failure, int64_t now_us)
+{
+    if (!trace_is_sampled(run->work)) {
+        return;
+    }
+    int64_t took_us = clock_mono_us(run->runner->o.clock) - run->started_mono_us;
+    struct span span = {.trace = run->work.trace,
+                        .id = run->work.span,
+                        .parent = run->work_parent,
+                        .kind = SPAN_INTERNAL,
+                        .failed = failure != NULL,
+                        .name = "command",
+                        .start_ns = (now_us - took_us) * 1000,
+                        .end_ns = now_us * 1000};
+    span_tag(&span, "command", run->m->name);
+    span_tag(&span, "channel", channel_name(run->who.channel));
+    if (run->id != 0) {
+        char id[24];
+        (void)snprintf(id, sizeof(id), "%lld", (long long)run->id);
+        span_tag(&span, "run", id);
+    }
+    if (failure != NULL) {
+        span_tag(&span, "error_code", err_info(failure->id)->code);
+    }
+    tracer_add(run->runner->o.telemetry->tracer, TRACER_OPS, &span);
+}
+
 static void measure(const struct run *run)
 {
     struct telemetry *t = run->runner->o.telemetry;
     struct err space = {0};
     if (t != NULL) {
         int64_t took_us = clock_mono_us(run->runner->o.clock) - run->started_mono_us;
-        histogram_add(&t->command, took_us * 1000);
-        telemetry_count(run_error(run, &space) == NULL ? &t->runs_done : &t->runs_failed, 1);
+        int64_t now_us = clock_wall_us(run->runner->o.clock);
+        const struct err *failure = run_error(run, &space);
+        histogram_add_traced(&t->command, took_us * 1000, run->work.trace, now_us);
+        telemetry_count(failure == NULL ? &t->runs_done : &t->runs_failed, 1);
+        trace_run_end(run, failure, now_us);
     }
 }
 

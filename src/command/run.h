@@ -116,7 +116,8 @@ struct run {
     struct stale_age age;          /* of the message that asked for it, if that was too old */
     char choice[96];               /* how its prompt was answered: "✓ Confirmed"; "": no prompt */
     char changed[600];             /* lines of what is not as its prompt showed it; "": nothing */
-    struct trace_work work;        /* what began it */
+    struct trace_work work;        /* its own span, in the trace of what began it */
+    uint64_t work_parent;          /* the span that caused it; 0: none */
     int64_t started_mono_us;
     bool prepares;          /* only the steps before its confirmation run (runner_prepare.c) */
     struct reply *prepared; /* owned; what those steps replied; NULL: none has run */

@@ -96,7 +96,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
         *outbox_id = id;
     }
     if (rc == 0 && who->channel == CHANNEL_TELEGRAM) {
-        telemetry_reply_queued(runner->o.telemetry, id);
+        telemetry_reply_queued(runner->o.telemetry, id, clock_wall_us(runner->o.clock));
     }
     return rc < 0 ? rc : post_files(runner, &message, reply, err);
 }

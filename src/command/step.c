@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/trace.h"
 #include "io/json_out.h"
+#include "model/telemetry.h"
 #include "run.h"
 #include "when.h"
 
@@ -96,6 +97,24 @@ void step_start(struct step *s)
     s->began_mono_us = clock_mono_us(clock_of(s));
 }
 
+static void trace_end(const struct step *s)
+{
+    struct telemetry *t = s->run->runner->o.telemetry;
+    if (t == NULL || !trace_is_sampled(s->run->work) || s->state == STEP_SKIPPED) {
+        return;
+    }
+    struct span span = {.trace = s->run->work.trace,
+                        .id = tracer_span(t->tracer, TRACER_OPS),
+                        .parent = s->run->work.span,
+                        .kind = SPAN_INTERNAL,
+                        .failed = s->state == STEP_FAILED,
+                        .name = "step",
+                        .start_ns = (s->ended_us - s->took_us) * 1000,
+                        .end_ns = s->ended_us * 1000};
+    span_tag(&span, "action", manifest_step_of(s)->action->name);
+    tracer_add(t->tracer, TRACER_OPS, &span);
+}
+
 static void end(struct step *s, enum step_state state)
 {
     release_call(s);
@@ -104,6 +123,7 @@ static void end(struct step *s, enum step_state state)
     s->recovering = false;
     s->ended_us = clock_wall_us(clock_of(s));
     s->took_us = clock_mono_us(clock_of(s)) - s->began_mono_us;
+    trace_end(s);
 }
 
 void step_skip(struct step *s)

@@ -206,7 +206,7 @@ static int show_venue(struct driver *d, struct err *err)
 }
 
 /* Not the driver's clock: durations are only reported, no decision depends on them. */
-static int64_t nanoseconds(void)
+int64_t driver_nanoseconds(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -230,7 +230,8 @@ static bool load_minute(struct driver *d)
         if (now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
             anchor(d, due_us);
         }
-        d->minute_read_ns = nanoseconds();
+        d->minute_read_ns = driver_nanoseconds();
+        driver_trace_minute(d);
         d->minute_us = due_us - source_step_us(d->source);
         d->inputs.bar_count = source_next(d->source, d->inputs.bars);
         d->minute_pending = true;
@@ -292,7 +293,7 @@ static void ship(struct driver *d, bool written)
         const struct order *order = &out->orders[out->sends[i]];
         if (written ? !is_outdated(d, order) : d->reserved && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
-            venue_clock_sent(&d->venue_clock, order->client_id, nanoseconds());
+            venue_clock_sent(&d->venue_clock, order->client_id, driver_nanoseconds(), d->work);
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -310,6 +311,7 @@ static void ship(struct driver *d, bool written)
 static bool settle(struct driver *d)
 {
     bool written = false;
+    TRACE_WORK(d->work);
     d->uncommitted = true;
     if (d->behind || !backlog_is_empty(d->backlog)) {
         driver_defer(d);
@@ -325,9 +327,7 @@ static bool settle(struct driver *d)
     }
     d->uncommitted = false;
     ship(d, written);
-    if (d->outputs.decision_count > 0) {
-        histogram_add(&d->shared->telemetry.decision, nanoseconds() - d->minute_read_ns);
-    }
+    driver_trace_shipped(d);
     return true;
 }
 
@@ -480,11 +480,11 @@ static bool step(struct driver *d)
     d->inputs.halt_run_id = d->inputs.halt ? atomic_load(&d->shared->halt_run_id) : 0;
     d->inputs.disk = driver_disk(d);
     load_quotes(d);
-    int64_t before_ns = nanoseconds();
+    int64_t before_ns = driver_nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
-    int64_t took_ns = nanoseconds() - before_ns;
+    int64_t took_ns = driver_nanoseconds() - before_ns;
     percentile_push(&d->durations, took_ns);
-    histogram_add(&d->shared->telemetry.step, took_ns);
+    driver_trace_step(d, before_ns, before_ns + took_ns);
     d->minute_pending = false;
     d->deferred = false;
     driver_record(d);
@@ -552,8 +552,7 @@ int64_t driver_round(struct driver *d)
     d->inputs.report_count = 0;
     while (d->inputs.report_count < ENGINE_REPORTS_MAX &&
            venue_poll(d->venue, &d->inputs.reports[d->inputs.report_count])) {
-        venue_clock_reported(&d->venue_clock, d->inputs.reports[d->inputs.report_count].client_id,
-                             nanoseconds(), &d->shared->telemetry.venue);
+        driver_trace_reported(d, &d->inputs.reports[d->inputs.report_count]);
         d->inputs.report_count++;
     }
     if (!step(d)) {

@@ -93,7 +93,11 @@ struct driver {
     int64_t reminded_mono_us; /* of lasting faults that stop nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
-    int64_t minute_read_ns; /* monotonic: when inputs.bars were read */
+    int64_t minute_read_ns;        /* monotonic: when inputs.bars were read */
+    int64_t step_ns;               /* monotonic: when the step began */
+    struct trace_work minute_work; /* of those bars */
+    struct trace_work work;        /* of the step: that of its request, or of its bars */
+    bool work_is_request;
     struct venue_clock venue_clock;
     struct snapshot *snapshot; /* the newest one published, or being prepared */
 };
@@ -105,6 +109,14 @@ void driver_publish_snapshot(struct driver *d);
 /* Reports a lasting fault: an event when it begins and every minute, a log line when it begins. */
 void driver_fault(struct driver *d, enum err_id id, const struct err *cause);
 void driver_fault_over(struct driver *d);
+
+int64_t driver_nanoseconds(void); /* monotonic, real: for durations that are only reported */
+
+/* driver_trace.c */
+void driver_trace_minute(struct driver *d); /* bars were read */
+void driver_trace_step(struct driver *d, int64_t from_ns, int64_t to_ns);
+void driver_trace_shipped(struct driver *d); /* the outputs of the step */
+void driver_trace_reported(struct driver *d, const struct venue_report *report);
 
 /* driver_guard.c */
 /* Opens nothing until a person resumes; reported now and every minute until then. by: up to 20

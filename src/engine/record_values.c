@@ -74,7 +74,8 @@ void record_settings_pack(struct pack *p, struct settings *s)
     }
 }
 
-/* Without the deadline: an expired request reaches no step. */
+/* Without the deadline, since an expired request reaches no step, and without the trace, which no
+ * step reads. */
 void record_request_pack(struct pack *p, struct request *r)
 {
     pack_i64(p, &r->id);

@@ -35,6 +35,7 @@
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trading.h"
+#include "traces.h"
 #include "trading/desk.h"
 
 #include <errno.h>
@@ -599,6 +600,12 @@ static int build_sources(struct ops *ops, struct err *err)
     loop_on_absence(ops->loop, ops_watch_absence, &ops->watch);
     atomic_store_explicit(&shared->check_interval_us, ops_config(ops)->monitoring_check_interval_us,
                           memory_order_relaxed);
+    ops->traces =
+        traces_new(&(struct traces_options){.loop = ops->loop,
+                                            .http = ops->http,
+                                            .telemetry = &shared->telemetry,
+                                            .url = ops->options.config->traces_url,
+                                            .header = ops->options.config->traces_header});
     loop_measure(ops->loop, &shared->telemetry.loop);
     http_measure(ops->http, &shared->telemetry.http);
     loop_source_name(ops->tick, "ops tick");
@@ -731,6 +738,7 @@ void ops_free(struct ops *ops)
     access_free(ops->access);
     alerts_free(ops->alerts);
     units_free(ops->units);
+    traces_free(ops->traces);
     http_free(ops->http);
     pool_free(ops->helpers);
     trading_store_free(ops->trading);

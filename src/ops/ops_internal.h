@@ -45,6 +45,7 @@ struct ops {
     struct deploy *deploy;
     struct autofix *autofix;
     struct ledger ledger;
+    struct traces *traces; /* NULL: nothing is traced */
     struct claude *claude; /* NULL until there is a key */
     bool has_model;        /* there is a key now */
     struct llm_client llm_client;

@@ -579,6 +579,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     const struct snapshot *before = desk_read(desk, action_reply(call));
     uint64_t version = before->version;
     int64_t market_us = before->market_us;
+    request.work = trace_work();
     if (!ring_push(shared->requests, &request)) {
         return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(draft->kind));
     }

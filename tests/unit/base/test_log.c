@@ -287,7 +287,78 @@ static void a_secret_over_the_limit_is_refused(void **state)
     assert_true(log_hide("many-secrets-0"));
 }
 
-UNIT_GROUP(log, cmocka_unit_test(an_unread_log_blocks_no_writer),
+static size_t json_line(const struct log_line *line, char text[8192])
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    log_sink_json_fd(line, (void *)(intptr_t)fds[1]);
+    ssize_t n = read(fds[0], text, 8191);
+    assert_true(n > 0);
+    text[n] = '\0';
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return (size_t)n;
+}
+
+static void json_sink_writes_one_object(void **state)
+{
+    (void)state;
+    char text[8192];
+    const struct log_field fields[] = {{"ERROR_CODE", "DB_FULL"}, {"PATH", "a \"b\\ c"}};
+    (void)json_line(&(struct log_line){.level = LOG_LEVEL_WARNING,
+                                       .file = "x.c",
+                                       .line = 7,
+                                       .message = "say \"hi\" \\n",
+                                       .fields = fields,
+                                       .field_count = 2},
+                    text);
+    assert_has(text, "\",\"level\":\"warning\",\"thread\":\"");
+    assert_has(text, ",\"source\":\"x.c:7\",\"message\":\"say \\\"hi\\\" \\\\n\",\"error_code\":"
+                     "\"DB_FULL\",\"path\":\"a \\\"b\\\\ c\"}\n");
+    assert_int_equal(strncmp(text, "{\"time\":\"20", 11), 0);
+}
+
+/* The longest message and fields: still one whole object, of at most 4096 bytes. */
+static void a_long_json_line_stays_whole(void **state)
+{
+    (void)state;
+    char text[8192], message[2048], value[512];
+    memset(message, '"', sizeof(message) - 1);
+    memset(value, '\\', sizeof(value) - 1);
+    message[sizeof(message) - 1] = value[sizeof(value) - 1] = '\0';
+    const struct log_field fields[] = {{"FIRST", value}, {"SECOND", value}, {"LAST", "x"}};
+    size_t len = json_line(&(struct log_line){.level = LOG_LEVEL_INFO,
+                                              .file = "x.c",
+                                              .message = message,
+                                              .fields = fields,
+                                              .field_count = 3},
+                           text);
+    assert_true(len <= 4096);
+    assert_has(text, "\\\"\\\"\"");
+    assert_lacks(text, "second");
+    assert_string_equal(text + len - 13, ",\"last\":\"x\"}\n");
+}
+
+static void lines_name_the_trace(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    const struct trace_work work = {.trace = {1, 0xab}};
+    {
+        TRACE_WORK(work);
+        LOG(INFO, "traced");
+        assert_string_equal(c.key, "TRACE_ID");
+        assert_string_equal(c.value, "000000000000000100000000000000ab");
+    }
+    LOG(INFO, "not traced");
+    assert_int_equal(c.field_count, 0);
+    restore();
+}
+
+UNIT_GROUP(log, cmocka_unit_test(json_sink_writes_one_object),
+           cmocka_unit_test(a_long_json_line_stays_whole), cmocka_unit_test(lines_name_the_trace),
+           cmocka_unit_test(an_unread_log_blocks_no_writer),
            cmocka_unit_test(lines_below_the_level_are_dropped),
            cmocka_unit_test(errors_have_their_code_as_a_field),
            cmocka_unit_test(control_bytes_cannot_forge_a_line),

@@ -148,7 +148,7 @@ static void unknown_names_suggest_the_nearest_one(void **state)
     config_rig_problem("risk:\n  check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
                        "t.yaml:2:3: risk.check_interval: did you mean monitoring.check_interval?");
     config_rig_problem("log:\n  colour: red\n", ERR_CONFIG_UNKNOWN_KEY,
-                       "t.yaml:2:3: log.colour: expected one of level");
+                       "t.yaml:2:3: log.colour: expected one of level, format");
     config_rig_problem("telegram: {user: []}", ERR_CONFIG_UNKNOWN_KEY,
                        "t.yaml:1:12: telegram.user: did you mean telegram.users?");
     config_rig_problem("services:\n  a:\n    units: x.service\n    url: http://h\n",

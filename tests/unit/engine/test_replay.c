@@ -607,7 +607,7 @@ static void every_field_is_recorded(void **state)
 {
     (void)state;
     assert_int_equal(sizeof(struct settings), 29312);
-    assert_int_equal(sizeof(struct request), 616);
+    assert_int_equal(sizeof(struct request), 648);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
     assert_int_equal(sizeof(struct venue_report), 3568);
