@@ -57,7 +57,6 @@ struct api_options {
     struct shared_reader *stream_reader; /* of the stream's thread: API_STREAM_TOPICS, asleep */
     struct runner *runner;
     struct access *access;
-    struct alerts *alerts;                 /* gets what Alertmanager sends */
     struct health *health;                 /* gets the calls of jobs; NULL: no job is known */
     struct alerts *alerts;                 /* NULL: failures are only logged */
     const char *socket_path;               /* NULL: no socket */

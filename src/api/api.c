@@ -43,7 +43,6 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->alerts = options->alerts;
     api->offer = options->offer;
     api->userdata = options->userdata;
-    api->alerts = options->alerts;
     api->store = options->store;
     api->manifests = options->manifests;
     api->config = options->config;

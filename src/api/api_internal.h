@@ -175,7 +175,6 @@ struct api {
     struct api_job *active;
     struct api_job *watches;
     struct loop_source *watch_timer;
-    struct alerts *alerts;
     struct api_job *foreign; /* whose alerts are being raised, in the order of their arrival */
     struct loop_source *foreign_timer;
     struct api_event events[API_EVENTS_MAX]; /* at id modulo API_EVENTS_MAX */

@@ -140,7 +140,6 @@ static void open_api(struct ops *ops)
         .access = ops->access,
         .alerts = ops->alerts,
         .health = ops->health,
-        .alerts = ops->alerts,
         .state_dir = ops->options.state_dir,
         .tcp = config->api_port != 0,
         .port = (uint16_t)config->api_port,
