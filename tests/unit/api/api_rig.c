@@ -334,7 +334,6 @@ static int set_up(void **state, bool on_disk)
                                         .access = f->access,
                                         .alerts = f->alerts,
                                         .health = f->health,
-                                        .alerts = f->alerts,
                                         .socket_path = f->socket_path,
                                         .tcp = true,
                                         .config = f->config,
