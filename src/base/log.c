@@ -444,25 +444,31 @@ static bool add_json_text(struct fixed *out, const char *text, size_t end, bool 
     return true;
 }
 
-static void add_json_field(struct fixed *out, const char *key, const char *value)
+/* A member with a comma before it, unless it is the first one. */
+static void add_json_member(struct fixed *out, const char *key, const char *value, size_t end,
+                            bool cut)
 {
     char name[40];
     size_t before = out->len;
-    int len = snprintf(name, sizeof(name), ",\"%s\":", key);
+    int len = snprintf(name, sizeof(name), "%s\"%s\":", before > 1 ? "," : "", key);
     for (char *p = name; *p != '\0'; p++) {
         *p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
     }
-    /* One byte is reserved for the brace. */
     if (len < 0 || len >= (int)sizeof(name) || !fixed_add(out, name, (size_t)len) ||
-        !add_json_text(out, value, out->size - 1, false)) {
+        !add_json_text(out, value, end, cut)) {
         out->len = before;
         out->data[before] = '\0';
     }
 }
 
+static void add_json_field(struct fixed *out, const char *key, const char *value)
+{
+    add_json_member(out, key, value, out->size - 1, false); /* a byte is reserved for the brace */
+}
+
 void log_sink_json_fd(const struct log_line *line, void *fd_as_intptr)
 {
-    char text[LINE_SIZE], head[256], stamp[64], thread[17] = "", level[16];
+    char text[LINE_SIZE], head[256], stamp[64], thread[17] = "";
     /* One byte is reserved for the newline. */
     struct fixed out = {.data = text, .size = sizeof(text) - 1};
     int64_t now_us = clock_wall_us(clock_real());
@@ -474,18 +480,18 @@ void log_sink_json_fd(const struct log_line *line, void *fd_as_intptr)
         stamp[0] = '\0';
     }
     (void)prctl(PR_GET_NAME, thread);
-    (void)str_copy(str_c(level_names[line->level]), level, sizeof(level));
-    for (char *p = level; *p != '\0'; p++) {
+    (void)fixed_add(&out, "{", 1);
+    (void)snprintf(head, sizeof(head), "%s.%06dZ", stamp, (int)(now_us % USEC_PER_SEC));
+    add_json_field(&out, "time", head);
+    (void)str_copy(str_c(level_names[line->level]), head, sizeof(head));
+    for (char *p = head; *p != '\0'; p++) {
         *p = (char)(*p - 'A' + 'a');
     }
-    (void)snprintf(head, sizeof(head), "{\"time\":\"%s.%06dZ\",\"level\":\"%s\"", stamp,
-                   (int)(now_us % USEC_PER_SEC), level);
-    (void)fixed_add(&out, head, strlen(head));
+    add_json_field(&out, "level", head);
     add_json_field(&out, "thread", thread);
     (void)snprintf(head, sizeof(head), "%s:%d", line->file, line->line);
     add_json_field(&out, "source", head);
-    (void)fixed_add(&out, ",\"message\":", 11);
-    (void)add_json_text(&out, line->message, MESSAGE_END, true);
+    add_json_member(&out, "message", line->message, MESSAGE_END, true);
     for (size_t i = 0; i < line->field_count; i++) {
         add_json_field(&out, line->fields[i].key, line->fields[i].value);
     }
