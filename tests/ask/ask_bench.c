@@ -29,7 +29,7 @@ struct totals {
 
 /* ------------------------------------------------------------------ periods */
 
-enum span {
+enum when {
     TODAY,
     YESTERDAY,
     WEEK,
@@ -47,7 +47,7 @@ enum span {
 
 static const struct {
     const char *words;
-    enum span span;
+    enum when span;
 } periods[] = {{"today", TODAY},
                {"yesterday", YESTERDAY},
                {"this week", WEEK},
@@ -65,7 +65,7 @@ static const struct {
                {"ever", ALL},
                {"overnight", NIGHT}};
 
-static void span_of(const struct world *w, enum span span, int64_t *ret_from, int64_t *ret_to)
+static void span_of(const struct world *w, enum when span, int64_t *ret_from, int64_t *ret_to)
 {
     int64_t day = w->now_us / USEC_PER_DAY * USEC_PER_DAY;
     int64_t monday = day - (day / USEC_PER_DAY + 3) % 7 * USEC_PER_DAY;
