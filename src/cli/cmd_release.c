@@ -4,6 +4,7 @@
 #include "deploy/deploy.h"
 #include "deploy/guard.h"
 #include "deploy/signature.h"
+#include "deploy/sources.h"
 #include "io/archive.h"
 #include "io/file.h"
 #include "io/json_out.h"
@@ -115,21 +116,38 @@ static void name_of_folder(const char *folder, char ret[RELEASE_NAME_SIZE])
     (void)str_copy(str_c(slash + 1), ret, RELEASE_NAME_SIZE);
 }
 
-/* Puts the diff of --diff into the folder, where a deploy looks for it. */
-static int add_diff(const char *folder, const char *diff, struct err *err)
+static int read_diff(const char *file, struct buf *out, struct err *err)
 {
+    int rc = file_read(file, out, err);
+    if (rc == 0 && diff_measure(buf_str(out)).files == 0) {
+        rc = err_set(err, ERR_CLI_USAGE, "--diff takes a unified diff: %s has no file in it", file);
+    }
+    return rc;
+}
+
+/* Puts the diff of --diff, or of the two source trees, into the folder, where a deploy looks for
+ * it. */
+static int add_diff(const struct cli_args *args, struct err *err)
+{
+    const char *file = cli_value(args, "--diff");
+    const struct sources sources = {.before = cli_value(args, "--sources-before"),
+                                    .after = cli_value(args, "--sources-after"),
+                                    .within_us = SOURCES_US};
     AUTO_BUF struct buf text = BUF_INIT(DIFF_MAX);
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_addf(&path, "%s/" DEPLOY_DIFF_FILE, folder);
-    int rc = file_read(diff, &text, err);
-    if (rc < 0) {
-        return rc;
+    bool trees = sources.before != NULL;
+    if (trees != (sources.after != NULL)) {
+        return err_set(err, ERR_CLI_USAGE, "--sources-before and --sources-after go together");
     }
-    if (diff_measure(buf_str(&text)).files == 0) {
-        return err_set(err, ERR_CLI_USAGE, "--diff takes a unified diff: %s has no file in it",
-                       diff);
+    if (trees && file != NULL) {
+        return err_set(err, ERR_CLI_USAGE, "give --diff or the two source trees, not both");
     }
-    return file_write(path.data, buf_str(&text), 0644, err);
+    if (!trees && file == NULL) {
+        return 0;
+    }
+    buf_addf(&path, "%s/" DEPLOY_DIFF_FILE, args->word[1]);
+    int rc = trees ? sources_diff(&sources, &text, err) : read_diff(file, &text, err);
+    return rc < 0 ? rc : file_write(path.data, buf_str(&text), 0644, err);
 }
 
 static int pack(const struct cli_args *args, struct made *m, struct err *err)
@@ -159,8 +177,7 @@ static int pack(const struct cli_args *args, struct made *m, struct err *err)
                      "%s: a name has no part that begins with a digit, a version begins with one",
                      path);
     }
-    const char *diff = cli_value(args, "--diff");
-    rc = rc < 0 || diff == NULL ? rc : add_diff(args->word[1], diff, err);
+    rc = rc < 0 ? rc : add_diff(args, err);
     rc = rc < 0 ? rc : archive_pack(args->word[1], m->file, &size, err);
     rc = rc < 0 ? rc : sign_hash_file(m->file, m->s.hash, &m->s.bytes, err);
     m->entries = rc < 0 ? 0 : size.entries;
@@ -282,7 +299,8 @@ static int run(const struct cli_args *args)
         rc = err_set(&err, ERR_CLI_USAGE, "release takes pack, sign, verify, key or guard");
     }
     bool refused = rc == -ERR_RELEASE_UNSIGNED || rc == -ERR_RELEASE_SIGNATURE ||
-                   rc == -ERR_RELEASE_NAME || rc == -ERR_ARCHIVE_REFUSED;
+                   rc == -ERR_RELEASE_NAME || rc == -ERR_ARCHIVE_REFUSED ||
+                   rc == -ERR_RELEASE_SOURCES;
     return cli_fail(args, &err, refused ? CLI_REFUSED : CLI_CRITICAL);
 }
 
@@ -296,6 +314,8 @@ const struct cli_command cmd_release = {
                 {"--name", "N", "pack, sign: its name (pack: default the folder's)"},
                 {"--out", "FILE", "pack: the archive (default NAME-VERSION.tar.gz)"},
                 {"--diff", "FILE", "pack: what changes, for reviews: FOLDER/release.diff"},
+                {"--sources-before", "DIR", "pack: makes that diff from two source trees: the old"},
+                {"--sources-after", "DIR", "pack: and the new one, with the program diff"},
                 {"--key", "FILE|HEX", "sign: the private key; verify: the public one"},
                 CLI_OPTION_JSON},
     .more =
@@ -308,8 +328,8 @@ const struct cli_command cmd_release = {
         "guard is for ExecStartPre= of nightdesk's own unit, with its release_root: it puts the\n"
         "version before back if an update was not confirmed after three starts.",
     .exits = "  0  done, or the signature is valid\n"
-             "  1  refused: no signature or a wrong one, an entry that cannot be packed, a guard "
-             "that failed\n"
+             "  1  refused: no signature or a wrong one, an entry that cannot be packed, source "
+             "trees\n     that cannot be compared, a guard that failed\n"
              "  2  wrong usage, or a file cannot be read or written\n",
     .run = run,
 };
