@@ -23,6 +23,8 @@ bool match_key_has(struct str key, struct str word);
 bool match_names(const struct proof_value *value, struct str word);
 /* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */
 bool match_mentions(struct str sentence, struct str row);
+/* "5 percentage points", "5 points": a change or a distance, and no level. */
+bool match_is_in_points(const struct prose *p, int i);
 /* Whether the figure is a part of the one behind it: "4 of 7", "4 of at most 7". */
 bool match_is_part(const struct prose *p, int figure);
 /* Whether the one behind it is the most that it may be: "4 of at most 7". */

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "proof/compare.h"
+#include "proof/match.h"
 #include "report/rate.h"
 
 #include <math.h>
@@ -523,6 +524,7 @@ static unsigned relations_of(const struct prose *p, int i)
     static const char *const share[] = {"of", "share", "proportion", "part", NULL};
     static const char *const per[] = {"average", "mean", "per", "each", "hourly", "daily", NULL};
     const struct prose_figure *f = &p->figures[i];
+    bool points = match_is_in_points(p, i);
     unsigned found = 0;
     if (f->kind == PROSE_FRACTION) {
         return 1u << RELATION_FACTOR; /* "half of": a quotient that is below one */
@@ -530,14 +532,19 @@ static unsigned relations_of(const struct prose *p, int i)
     if (f->kind == PROSE_FACTOR || f->shown.unit.dimension == DIMENSION_TIMES) {
         return 1u << RELATION_FACTOR;
     }
-    if (f->shown.unit.dimension == DIMENSION_PCT) {
+    if (f->shown.unit.dimension == DIMENSION_PCT || points) {
         found |= prose_is_near(p, i, (struct prose_near){0, 1}, share) ? 1u << RELATION_SHARE : 0;
         found |= prose_is_near(p, i, (struct prose_near){3, 3}, rise) ? 1u << RELATION_RISE : 0;
         found |= prose_is_near(p, i, (struct prose_near){3, 3}, fall) ? 1u << RELATION_FALL : 0;
         found |= prose_is_near(p, i, (struct prose_near){3, 3}, difference)
                      ? 1u << RELATION_DIFFERENCE
                      : 0;
-        return found;
+        if (points) {
+            return found == 0 ? 0 : 1u << RELATION_DIFFERENCE;
+        }
+        /* 51 % is 7 points higher than 44 %, and 16 % higher. */
+        bool relative = (found & (1u << RELATION_RISE | 1u << RELATION_FALL)) != 0;
+        return relative ? found & ~(1u << RELATION_DIFFERENCE) : found;
     }
     found |= prose_is_near(p, i, (struct prose_near){4, 3}, sum) ? 1u << RELATION_SUM : 0;
     found |=

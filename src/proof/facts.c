@@ -60,15 +60,20 @@ static struct fact *add(struct facts *facts, const char *path, double value, str
     return fact;
 }
 
-/* The figures of a text, and the text itself if it is a time. */
-static void add_text(struct facts *facts, const char *path, struct str text)
+static bool add_time(struct facts *facts, struct str text)
 {
     int64_t us = 0;
     bool time = text.len >= 10 && clock_parse_iso(text, &us);
     if (time) {
         buf_addf(&facts->times, "%.*s\n", STR_ARG(text));
     }
-    if (time || text.len > TEXT_MAX || !prose_read(facts->prose, text)) {
+    return time;
+}
+
+/* The figures of a text, and the text itself if it is a time. */
+static void add_text(struct facts *facts, const char *path, struct str text)
+{
+    if (add_time(facts, text) || text.len > TEXT_MAX || !prose_read(facts->prose, text)) {
         return;
     }
     for (int i = 0; i < facts->prose->figure_count; i++) {
@@ -123,8 +128,8 @@ static void add_row(struct facts *facts, const char *table, struct str name)
 /* The name of a row; empty: it has none. */
 static struct str name_of(const struct json_object *object)
 {
-    static const char *const keys[] = {"symbol", "name",    "service", "agent",
-                                       "code",   "subject", "reason",  "label"};
+    static const char *const keys[] = {"symbol",  "name",   "service", "agent", "code",
+                                       "subject", "reason", "label",   "day",   "date"};
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         struct str name = json_str(object, keys[i]);
         if (name.len > 0 && name.len < FACTS_NAME_SIZE) {
@@ -271,6 +276,7 @@ static void collect_object(struct facts *facts, const char *path, struct json_ob
         if (extend(path, str_c(key), below)) {
             if (json_is_object(member) && proof_is_row(str_c(key))) {
                 add_row(facts, path, str_c(key));
+                (void)add_time(facts, str_c(key));
             }
             collect(facts, below, member, depth + 1);
         }

@@ -257,6 +257,20 @@ static bool is_said_part(const struct proof *proof, const struct prose *p, int i
            (i > 0 && match_is_part(p, i - 1));
 }
 
+bool match_is_in_points(const struct prose *p, int i)
+{
+    static const char *const words[] = {"points", "point", "pp"};
+    int last = p->figures[i].last;
+    for (int t = last; t <= last + 1 && t < p->token_count; t++) {
+        for (size_t k = 0; k < COUNT_OF(words); k++) {
+            if (str_equal_nocase(p->tokens[t].text, words[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ of which row */
 
 /* Whether the sentence has the row, by its whole name, or "trade 17" for "trade-17". */

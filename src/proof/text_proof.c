@@ -194,6 +194,25 @@ static bool counts(struct str noun, const struct fact *fact)
     return false;
 }
 
+/* Whether a value in percent is one of which people say "points". */
+static bool is_change(const struct fact *fact)
+{
+    static const char *const parts[] = {"change", "diff",  "difference", "delta",  "points",
+                                        "slope",  "trend", "gap",        "growth", "gain",
+                                        "drop",   "rise",  "spread",     "excess", "edge",
+                                        "lift",   "day",   "more",       "less",   "pp"};
+    const char *last = strrchr(fact->value.pointer, '/');
+    struct str rest = str_c(last == NULL ? "" : last + 1), part;
+    while (str_split(&rest, '_', &part)) {
+        for (size_t i = 0; i < COUNT_OF(parts); i++) {
+            if (str_equal_nocase(part, parts[i])) {
+                return true;
+            }
+        }
+    }
+    return fact->text.len > 0 || fact->value.unit.dimension != DIMENSION_PCT;
+}
+
 /* The index of the fact that the figure states; NOT_FOUND. */
 static int find(const struct facts *facts, const struct prose *p, int i)
 {
@@ -201,9 +220,11 @@ static int find(const struct facts *facts, const struct prose *p, int i)
     struct str sentence = prose_sentence(p, i);
     bool known = is_noun_known(facts, p, i);
     bool clear = digits_of(f) >= CLEAR_DIGITS;
+    bool points = match_is_in_points(p, i);
     for (int k = 0; k < facts->count; k++) {
         const struct fact *fact = &facts->items[k];
-        if (!match_signed(p, i, &fact->value) || is_of_other_row(facts, fact, sentence)) {
+        if (!match_signed(p, i, &fact->value) || is_of_other_row(facts, fact, sentence) ||
+            (points && !is_change(fact))) {
             continue;
         }
         bool fits = clear || in_context(p, i, fact);
