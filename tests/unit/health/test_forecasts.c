@@ -1,14 +1,19 @@
 /* Forecasts of the night watch: when they are made, stored, judged, shown, and what they raise. */
 #include "../../../src/health/forecast_show.h"
 #include "../../../src/health/forecasts.h"
+#include "base/rng.h"
 #include "health_rig.h"
+#include "io/db.h"
 #include "rigs/golden.h"
 #include "store/decision_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DAYS 30
@@ -281,6 +286,138 @@ static void a_crash_loses_and_doubles_nothing(void **state)
     assert_int_equal(stored(rig), 1);
 }
 
+/* ------------------------------------------------------------------ kill -9 */
+
+#define KILL_DUE     160
+#define KILL_ROUNDS  3
+#define KILL_WAIT_US (20 * USEC_PER_SEC)
+
+/* Each judgement is written down, and takes a while so that the kill comes in the middle. */
+static const char slow_and_noted[] =
+    "CREATE TABLE noted(id INTEGER NOT NULL);"
+    "CREATE TRIGGER note AFTER UPDATE OF state ON forecasts BEGIN"
+    " INSERT INTO noted(id) SELECT new.id WHERE (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+    " SELECT i + 1 FROM n WHERE i < 5000) SELECT count(*) FROM n) > 0; END;";
+
+static int64_t count_in(const char *folder, const char *sql)
+{
+    char path[160];
+    struct db *db = NULL;
+    int64_t value = -1;
+    (void)snprintf(path, sizeof(path), "%s/ops.db", folder);
+    const struct db_options options = {.path = path, .read_only = true, .busy_timeout_ms = 2000};
+    assert_int_equal(db_open(&options, &db, NULL), 0);
+    assert_int_equal(db_get_i64(db, sql, DB_NO_VALUES, -1, &value, NULL), 0);
+    db_free(db);
+    return value;
+}
+
+/* Thirty days of a disk, and forecasts that are due. */
+static void fill(const char *folder)
+{
+    char path[160];
+    struct db *db = NULL;
+    struct rig rig = {.loop = loop_new(NULL)};
+    assert_int_equal(ops_store_open(folder, OPS_STORE_WRITE, &rig.store, NULL), 0);
+    measure(&rig, "host", "disk_pct", 60, 0);
+    for (int i = 0; i < KILL_DUE; i++) {
+        char subject[32];
+        (void)snprintf(subject, sizeof(subject), "gone%d", i);
+        add(&rig, subject, today(&rig) - 7, 59, 61);
+    }
+    ops_store_free(rig.store);
+    loop_free(rig.loop);
+    (void)snprintf(path, sizeof(path), "%s/ops.db", folder);
+    assert_int_equal(
+        db_open(&(struct db_options){.path = path, .busy_timeout_ms = 2000}, &db, NULL), 0);
+    assert_int_equal(db_exec(db, slow_and_noted, NULL), 0);
+    db_free(db);
+}
+
+/* Another process judges and stores in the folder until it is killed. */
+static pid_t start_process(const char *folder)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0) {
+        return pid;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
+    void *state = NULL;
+    (void)set_up(&state);
+    struct rig *rig = state;
+    close_store(rig);
+    (void)file_remove_tree(rig->folder, NULL);
+    (void)str_copy(str_c(folder), rig->folder, sizeof(rig->folder));
+    open_store(rig);
+    health_rig_make(rig);
+    forecasts_look(rig->health->forecasts);
+    for (;;) {
+        (void)loop_iterate(rig->loop, 5000);
+    }
+}
+
+static void kill_process(pid_t pid)
+{
+    int status = 0;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Waits until so many are judged; false: in vain. */
+static bool wait_judged(const char *folder, int64_t least)
+{
+    int64_t until_us = clock_mono_us(clock_real()) + KILL_WAIT_US;
+    while (count_in(folder, "SELECT count(*) FROM noted") < least) {
+        if (clock_mono_us(clock_real()) >= until_us) {
+            return false;
+        }
+        (void)usleep(500);
+    }
+    return true;
+}
+
+static void kill_9_judges_nothing_twice_and_loses_nothing(void **state)
+{
+    (void)state;
+    char folder[] = "/var/tmp/nightdesk-forecasts-XXXXXX";
+    struct rng rng;
+    int between = 0;
+    int64_t judged = 0;
+    rng_init(&rng, 9);
+    assert_non_null(mkdtemp(folder));
+    fill(folder);
+    for (int i = 0; i < KILL_ROUNDS && judged < KILL_DUE; i++) {
+        pid_t pid = start_process(folder);
+        assert_true(wait_judged(folder, judged + 1));
+        (void)usleep((useconds_t)rng_below(&rng, 30000));
+        kill_process(pid);
+        int64_t now = count_in(folder, "SELECT count(*) FROM noted");
+        assert_true(now > judged);
+        assert_int_equal(now, count_in(folder, "SELECT count(DISTINCT id) FROM noted"));
+        assert_int_equal(now, count_in(folder, "SELECT count(*) FROM forecasts"
+                                               " WHERE state <> 'open'"));
+        between += now < KILL_DUE ? 1 : 0;
+        judged = now;
+    }
+    assert_true(between > 0);
+    for (int i = 0; i < 2; i++) { /* the second one finds nothing to do */
+        pid_t pid = start_process(folder);
+        int64_t until_us = clock_mono_us(clock_real()) + KILL_WAIT_US;
+        while (count_in(folder, "SELECT count(*) FROM forecasts WHERE subject = 'host'") < 1 &&
+               clock_mono_us(clock_real()) < until_us) {
+            (void)usleep(500);
+        }
+        (void)usleep(i == 0 ? 0 : 100000);
+        kill_process(pid);
+        assert_int_equal(count_in(folder, "SELECT count(*) FROM noted"), KILL_DUE);
+        assert_int_equal(count_in(folder, "SELECT count(DISTINCT id) FROM noted"), KILL_DUE);
+        assert_int_equal(count_in(folder, "SELECT count(*) FROM forecasts"), KILL_DUE + 1);
+    }
+    assert_int_equal(file_remove_tree(folder, NULL), 0);
+}
+
 /* ------------------------------------------------------------------ the command */
 
 static void the_command_reads_and_shows(void **state)
@@ -474,6 +611,7 @@ UNIT_GROUP(forecasts, FORECASTS(a_disk_that_fills_is_told_before),
            FORECASTS(a_kind_that_proved_bad_raises_nothing),
            FORECASTS(forecasts_are_judged_when_their_day_is_over),
            FORECASTS(a_judgement_is_final_and_a_forecast_the_first_of_its_day),
-           FORECASTS(a_crash_loses_and_doubles_nothing), FORECASTS(the_command_reads_and_shows),
-           cmocka_unit_test(replies_match_the_golden_files),
+           FORECASTS(a_crash_loses_and_doubles_nothing),
+           cmocka_unit_test(kill_9_judges_nothing_twice_and_loses_nothing),
+           FORECASTS(the_command_reads_and_shows), cmocka_unit_test(replies_match_the_golden_files),
            FORECASTS(quiet_hours_are_those_in_which_somebody_looked))
