@@ -172,6 +172,10 @@ struct invocation {
     const char *otp;     /* the code of the second factor, sent with the command; NULL: none */
     /* For channels that wait for the answer. The runner owns `reply`: copy it to keep it. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
+    /* The run is stored, as running or as waiting for its confirmation, or it begins because this
+     * confirms it; called in the transaction that stores that, which a negative result undoes: the
+     * command is then not run. May be NULL. */
+    int (*stored)(int64_t run_id, void *userdata, struct err *err);
     /* What a slow command is doing, as a chat edits it into one message. May be NULL. */
     void (*on_progress)(const struct reply *reply, void *userdata);
     void *userdata;

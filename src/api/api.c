@@ -52,6 +52,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     }
     api_events_start(api);
     api_tally_start(api);
+    api_acting_start(api);
     (void)str_copy(str_c(options->config->api_token), api->token, sizeof(api->token));
     api->socket.readers = mailbox_new(sizeof(struct api_readers));
     api->tcp.readers = mailbox_new(sizeof(struct api_readers));
@@ -94,6 +95,7 @@ void api_stop(struct api *api)
     api_listen_release(api);
     api_events_release(api);
     stream_free(api->stream);
+    loop_source_free(api->acting_timer);
     free(api);
 }
 

@@ -128,6 +128,52 @@ static int read_document(struct json_object *value, struct api_command *ret, str
     return 0;
 }
 
+static void add_value(struct buf *out, const char *name, struct json_object *value)
+{
+    AUTO_BUF struct buf text = BUF_INIT(API_LINE_MAX);
+    for (size_t i = 0; i < (json_is_array(value) ? json_len(value) : 1); i++) {
+        struct json_object *one = json_is_array(value) ? json_item(value, i) : value;
+        buf_addf(&text, "%s%s", i > 0 ? "," : "", one == NULL ? "" : json_object_get_string(one));
+    }
+    buf_add_char(out, ' ');
+    if (name != NULL) {
+        (void)quote_add_named(out, name, buf_str(&text));
+    } else {
+        (void)quote_add(out, buf_str(&text));
+    }
+}
+
+/* A dry run: the command /plan with the line that a person would have typed. */
+static int plan(const char *name, struct json_object *args, struct api_command *ret,
+                struct err *err)
+{
+    AUTO_BUF struct buf line = BUF_INIT(API_LINE_MAX);
+    int rc = check_values(args, err);
+    buf_add_c(&line, name);
+    if (rc == 0 && json_is_text(args)) {
+        rc = add_rest(json_value_str(args), &line, err);
+    }
+    for (size_t i = 0; json_is_array(args) && i < json_len(args); i++) {
+        add_value(&line, NULL, json_item(args, i));
+    }
+    if (json_is_object(args)) {
+        json_object_object_foreach(args, key, value)
+        {
+            add_value(&line, key, value);
+        }
+    }
+    struct json_out out = JSON_OUT(&ret->args);
+    json_out_object(&out, NULL);
+    json_out_str(&out, "line", buf_str(&line));
+    json_out_end(&out);
+    buf_clear(&ret->line);
+    buf_add_c(&ret->line, "plan");
+    ret->by_name = true;
+    return rc == 0 && buf_failed(&line)
+               ? err_set(err, ERR_API_BODY, "args are longer than %zu bytes", API_LINE_MAX)
+               : rc;
+}
+
 int api_command_read(const char *name, struct str body, struct api_command *ret, struct err *err)
 {
     *ret = (struct api_command){.line = BUF_INIT(API_LINE_MAX), .args = BUF_INIT(API_BODY_MAX * 2)};
@@ -147,11 +193,12 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
     json_object_object_foreach(root, key, value)
     {
         if (strcmp(key, "args") != 0 && strcmp(key, "confirm") != 0 && strcmp(key, "otp") != 0 &&
-            strcmp(key, "document") != 0) {
+            strcmp(key, "document") != 0 && strcmp(key, "dry_run") != 0) {
             return err_set(err, ERR_API_BODY, "unknown member %.40s", key);
         }
-        if (strcmp(key, "confirm") == 0 && !json_object_is_type(value, json_type_boolean)) {
-            return err_set(err, ERR_API_BODY, "confirm must be true or false");
+        if ((strcmp(key, "confirm") == 0 || strcmp(key, "dry_run") == 0) &&
+            !json_object_is_type(value, json_type_boolean)) {
+            return err_set(err, ERR_API_BODY, "%s must be true or false", key);
         }
         if (strcmp(key, "otp") == 0 &&
             (!json_is_text(value) ||
@@ -165,6 +212,13 @@ int api_command_read(const char *name, struct str body, struct api_command *ret,
         return rc;
     }
     struct json_object *args = json_get(root, "args");
+    if (json_truth(root, "dry_run", false)) {
+        if (ret->document != NULL) {
+            return err_set(err, ERR_API_BODY,
+                           "there is no dry run with a document; config_diff shows its changes");
+        }
+        return plan(name, args, ret, err);
+    }
     if (args == NULL) {
         return 0;
     }
@@ -202,6 +256,7 @@ void api_job_free(struct api_job *job)
     (void)atomic_fetch_sub_explicit(count_of(job), 1, memory_order_relaxed);
     free(job->line);
     free(job->args_json);
+    free(job->key);
     forget_text(job->document);
     free(job->alerts);
     if (job->mcp != NULL) {
@@ -236,9 +291,9 @@ void api_job_submit(struct listener *listener, struct web_request *request,
     loop_wake(listener->wake);
 }
 
-void api_command_submit(struct listener *listener, struct web_request *request,
-                        const struct api_command *command)
+void api_command_submit(struct api_call *call, const struct api_command *command)
 {
+    struct err err = {0};
     struct api_job job = {.kind = API_JOB_COMMAND,
                           .line = strdup(command->line.data),
                           .args_json = command->by_name ? strdup(command->args.data) : NULL,
@@ -246,7 +301,15 @@ void api_command_submit(struct listener *listener, struct web_request *request,
                           .document = command->document != NULL ? strdup(command->document) : NULL};
     ASSERT(job.line != NULL && (job.args_json != NULL || !command->by_name));
     memcpy(job.otp, command->otp, sizeof(job.otp));
-    api_job_submit(listener, request, &job);
+    if (api_acting_read(call, &job, &err) < 0) {
+        forget_text(job.document);
+        free(job.line);
+        free(job.args_json);
+        free(job.key);
+        api_answer_err(call->request, &err);
+        return;
+    }
+    api_job_submit(call->listener, call->request, &job);
 }
 
 static bool name_is_valid(const char *name)
@@ -269,7 +332,7 @@ void api_command_handle(struct api_call *call)
     if (api_command_read(name, web_body(call->request), &command, &err) < 0) {
         api_answer_err(call->request, &err);
     } else {
-        api_command_submit(call->listener, call->request, &command);
+        api_command_submit(call, &command);
     }
     api_command_release(&command);
 }
@@ -300,6 +363,20 @@ static void write_error(struct json_out *out, const struct err *err)
     json_out_end(out);
 }
 
+/* Where a program says yes or no. */
+static void add_confirmation(struct json_out *out, const struct err *failed)
+{
+    char href[96];
+    if (failed == NULL || (failed->id != ERR_CONFIRM_NEEDED && failed->id != ERR_CONFIRM_CHANGED)) {
+        return;
+    }
+    (void)snprintf(href, sizeof(href), "/api/v1/confirmations/%.40s", failed->context);
+    json_out_object(out, "confirmation");
+    json_out_text(out, "token", failed->context);
+    json_out_text(out, "href", href);
+    json_out_end(out);
+}
+
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct api_job *job = userdata;
@@ -323,10 +400,12 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
         if (failed != NULL && reply_get_error(reply) == NULL) {
             write_error(&out, failed);
         }
+        add_confirmation(&out, failed);
         json_out_end(&out);
         buf_add_char(&body, '\n');
-        web_answer_json(job->request, failed != NULL ? err_info(failed->id)->http_status : 200,
-                        buf_str(&body));
+        int status = failed != NULL ? err_info(failed->id)->http_status : 200;
+        api_acting_keep(job, status, buf_str(&body), reply_concealed_us(reply) != 0);
+        web_answer_json(job->request, status, buf_str(&body));
     }
     api_job_free(job);
 }
@@ -386,6 +465,9 @@ static void run_command(struct api *api, struct api_job *job)
         (void)access_unauthorised(api->access, channel, job->uid, job->line);
         (void)err_set(&err, ERR_ACCESS_UNAUTHORISED, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
+    } else if (api_acting_repeat(api, job, &who)) {
+        api_job_free(job);
+        return;
     } else if ((rc = offer_document(api, job, &who, &err)) == 0) {
         /* Added to the list first: runner_submit may call on_reply. */
         api_job_link(api, job);
@@ -396,11 +478,13 @@ static void run_command(struct api *api, struct api_job *job)
             .confirmed = job->confirmed,
             .otp = job->otp[0] == '\0' ? NULL : job->otp,
             .on_reply = on_reply,
+            .stored = api_acting_stored,
             .on_progress = channel == CHANNEL_SOCKET ? on_progress : NULL,
             .userdata = job,
         };
         rc = runner_submit(api->runner, &in, &err);
         if (rc == 0) {
+            api_acting_wait(api, job);
             return;
         }
         api_job_unlink(api, job);

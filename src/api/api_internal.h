@@ -122,6 +122,11 @@ struct api_job {
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; over TCP the number of its token */
     bool confirmed;
+    char *key;                   /* of Idempotency-Key; NULL: none */
+    char hash[65];               /* of what was asked, for the key */
+    char caller[128];            /* of the key, once ops has identified the caller */
+    int64_t run_id;              /* 0: not stored yet */
+    int64_t wait_us;             /* for the end of its run; -1: until it ends */
     const struct route *reading; /* the data of the reply are answered in its form; NULL: the reply
                                     itself is */
     char otp[16];                /* the code of the second factor; "": none */
@@ -177,6 +182,7 @@ struct api {
     struct loop_source *watch_timer;
     struct api_job *foreign; /* whose alerts are being raised, in the order of their arrival */
     struct loop_source *foreign_timer;
+    struct loop_source *acting_timer;        /* armed while a command waits with a limit */
     struct api_event events[API_EVENTS_MAX]; /* at id modulo API_EVENTS_MAX */
     uint64_t first_event;                    /* of this process: no id of another one is above */
     uint64_t last_event;
@@ -234,6 +240,9 @@ void api_command_handle(struct api_call *call);
 void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
+void api_openapi_handle(struct api_call *call);
+void api_confirmation_handle(struct api_call *call);
+void api_cancel_handle(struct api_call *call);
 void api_mcp_handle(struct api_call *call);
 void api_alertmanager_handle(struct api_call *call);
 
@@ -252,8 +261,7 @@ struct api_command {
 int api_command_read(const char *name, struct str body, struct api_command *ret, struct err *err);
 void api_command_release(struct api_command *command);
 /* Listener's thread: suspends the request and passes it to ops. */
-void api_command_submit(struct listener *listener, struct web_request *request,
-                        const struct api_command *command);
+void api_command_submit(struct api_call *call, const struct api_command *command);
 /* Listener's thread: suspends the request and passes the job to ops; refuses it if there are too
  * many. The job is copied. */
 void api_job_submit(struct listener *listener, struct web_request *request,
@@ -278,6 +286,17 @@ void api_publish_progress(struct api *api, const struct reply *reply, int64_t ui
 void api_events_run(struct api *api, struct api_job *job);
 int api_events_end(struct api *api); /* answers all readers; returns their number */
 void api_events_release(struct api *api);
+/* Listener's thread: the headers Idempotency-Key and Prefer. Error: API_HEADER. */
+int api_acting_read(struct api_call *call, struct api_job *job, struct err *err);
+/* Ops. True: the request was made before, and was answered as then. */
+bool api_acting_repeat(struct api *api, struct api_job *job, const struct principal *who);
+/* The `stored` of a command's invocation. */
+int api_acting_stored(int64_t run_id, void *job, struct err *err);
+/* Keeps the answer for a repeated request. concealed: it holds a secret. */
+void api_acting_keep(const struct api_job *job, int status, struct str body, bool concealed);
+/* After a command was submitted: from now on its client waits, with a limit if it has one. */
+void api_acting_wait(struct api *api, struct api_job *job);
+void api_acting_start(struct api *api);
 /* Ops: runs the commands in the listener's ring. */
 void api_command_accept(void *listener);
 /* Ops: answers every command under way with API_STOPPING. Returns their number. */

@@ -12,6 +12,7 @@ static void submit(struct api_call *call, const char *command, const char *args)
 {
     struct api_job job = {.kind = API_JOB_COMMAND,
                           .reading = call->route,
+                          .wait_us = -1, /* a reading has no run to look at */
                           .line = strdup(command),
                           .args_json = strdup(args)};
     NEED_MEMORY(job.line != NULL && job.args_json != NULL);

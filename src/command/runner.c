@@ -198,6 +198,9 @@ int runner_store_asked(struct run *run, const struct invocation *in, enum run_st
     if (rc == 0 && o->asked != NULL && run->m->changes) {
         o->asked(in, run->id, o->asked_userdata);
     }
+    if (rc == 0 && in->stored != NULL) {
+        rc = in->stored(run->id, in->userdata, err);
+    }
     return rc;
 }
 

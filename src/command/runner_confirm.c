@@ -341,7 +341,8 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         (rc = run_write_audit(run, "confirm.given",
                               strcmp(c->stage, stage_name(STAGE_CONFIRM)) == 0 ? "" : c->stage,
                               "ok", err)) < 0 ||
-        (rc = run_write_steps(run, err)) < 0) {
+        (rc = run_write_steps(run, err)) < 0 ||
+        (rc = in->stored == NULL ? 0 : in->stored(run->id, in->userdata, err)) < 0) {
         return rc;
     }
     if (!run->prepares) {

@@ -382,6 +382,13 @@ static const char schema_tokens[] =
     " used_from TEXT NOT NULL DEFAULT '');"
     "CREATE UNIQUE INDEX api_tokens_name ON api_tokens(name) WHERE revoked_us = 0;";
 
+/* The idempotency keys of API callers (idempotency_table.h). */
+static const char schema_idempotency[] =
+    "CREATE TABLE idempotency_keys(caller TEXT NOT NULL, key TEXT NOT NULL, hash TEXT NOT NULL,"
+    " run_id INTEGER NOT NULL, created_us INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0,"
+    " answer TEXT NOT NULL DEFAULT '', PRIMARY KEY (caller, key)) WITHOUT ROWID;"
+    "CREATE INDEX idempotency_keys_created ON idempotency_keys(created_us);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -415,6 +422,7 @@ static const struct db_migration migrations[] = {
     {"what was read before a confirmation", schema_prepared},
     {"troubleshooting sessions", schema_sessions},
     {"tokens of the API", schema_tokens},
+    {"idempotency keys of the API", schema_idempotency},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */
@@ -603,6 +611,8 @@ int ops_store_get_text(struct ops_store *store, const char *name, struct buf *re
 /* ?1: delete rows older than this; ?2: at most so many. Confirmations are deleted with their
  * runs. */
 static const char *const prune_by_us[] = {
+    "DELETE FROM idempotency_keys WHERE (caller, key) IN (SELECT caller, key FROM idempotency_keys"
+    " WHERE created_us < ?1 LIMIT ?2)",
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('delivered', 'dead',"
     " 'uncertain') AND created_at_us < ?1 AND id NOT IN (SELECT outbox_id FROM live_messages)"
     " ORDER BY created_at_us LIMIT ?2)",

@@ -85,7 +85,7 @@ static void a_command_that_changes_something_needs_a_confirmation(void **state)
     struct api_rig *f = *state;
     const char *body;
     assert_int_equal(
-        api_rig_post(f, false, "restart", "", "{\"args\":{\"service\":\"demo\"}}", &body), 409);
+        api_rig_post(f, false, "restart", "", "{\"args\":{\"service\":\"demo\"}}", &body), 202);
     assert_non_null(strstr(body, "CONFIRM_NEEDED"));
 }
 

@@ -1,0 +1,226 @@
+#include "openapi_schema.h"
+
+#include "base/check.h"
+#include "io/embed.h"
+#include "io/json_out.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE      "docs/json.md"
+#define NAME_SIZE 96
+
+static struct str page(void)
+{
+    for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
+        if (strcmp(f->path, PAGE) == 0) {
+            return str_n(f->data, f->size);
+        }
+    }
+    return str_c("");
+}
+
+/* The name of a component has no slash: "nightdesk.state.2". */
+static void component_name(struct str name, char ret[NAME_SIZE])
+{
+    (void)str_copy(name, ret, NAME_SIZE);
+    for (char *c = ret; *c != '\0'; c++) {
+        *c = *c == '/' || *c == ' ' ? '.' : *c;
+    }
+}
+
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+    struct json_out out = JSON_OUT_TREE(object);
+    json_out_text(&out, key, text);
+}
+
+void openapi_ref(struct json_object *schema, const char *name)
+{
+    char component[NAME_SIZE];
+    char ref[NAME_SIZE + 32];
+    component_name(str_c(name), component);
+    (void)snprintf(ref, sizeof(ref), "#/components/schemas/%s", component);
+    add_text(schema, "$ref", ref);
+}
+
+/* A member that is an object, which is added if there is none. */
+static struct json_object *need(struct json_object *object, const char *key)
+{
+    if (json_get(object, key) == NULL) {
+        struct json_out out = JSON_OUT_TREE(object);
+        json_out_object(&out, key);
+        json_out_end(&out);
+    }
+    return json_get(object, key);
+}
+
+/* A member that is an array, which is added if there is none. */
+static struct json_object *need_list(struct json_object *object, const char *key)
+{
+    if (json_get(object, key) == NULL) {
+        struct json_out out = JSON_OUT_TREE(object);
+        json_out_array(&out, key);
+        json_out_end(&out);
+    }
+    return json_get(object, key);
+}
+
+/* One more schema that a value must fit. */
+static void add_included(struct json_object *schema, const char *name)
+{
+    AUTO_JSON struct json_object *one = json_object_new_object();
+    struct json_out out = JSON_OUT_ITEMS(need_list(schema, "allOf"));
+    openapi_ref(one, name);
+    json_out_value(&out, NULL, one);
+}
+
+static bool is_any_key(struct str step)
+{
+    for (size_t i = 0; i < step.len; i++) {
+        if (!isupper((unsigned char)step.ptr[i])) {
+            return false;
+        }
+    }
+    return step.len > 0;
+}
+
+static void add_nullable(struct json_object *schema, const char *type)
+{
+    struct json_out out = JSON_OUT_TREE(schema);
+    json_out_array(&out, "type");
+    json_out_text(&out, NULL, type);
+    json_out_text(&out, NULL, "null");
+    json_out_end(&out);
+}
+
+/* The schema of a member, below that of its object. */
+static struct json_object *member(struct json_object *object, struct str step)
+{
+    char name[NAME_SIZE];
+    if (json_get(object, "type") == NULL) {
+        add_nullable(object, "object");
+    }
+    if (is_any_key(step)) {
+        return need(object, "additionalProperties");
+    }
+    (void)str_copy(step, name, sizeof(name));
+    return need(need(object, "properties"), name);
+}
+
+/* "votes[].reasons[].value" → its schema; the ones above it are added. */
+static struct json_object *find(struct json_object *schema, struct str path)
+{
+    struct str step;
+    while (str_split(&path, '.', &step)) {
+        bool list = step.len > 2 && memcmp(step.ptr + step.len - 2, "[]", 2) == 0;
+        schema = member(schema, str_n(step.ptr, step.len - (list ? 2 : 0)));
+        if (list) {
+            if (json_get(schema, "type") == NULL) {
+                add_nullable(schema, "array");
+            }
+            schema = need(schema, "items");
+        }
+    }
+    return schema;
+}
+
+/* The text between the first two asterisks. */
+static bool find_reference(struct str text, char *ret, size_t size)
+{
+    const char *from = memchr(text.ptr, '*', text.len);
+    const char *end = text.ptr + text.len;
+    const char *to = from == NULL ? NULL : memchr(from + 1, '*', (size_t)(end - from - 1));
+    return to != NULL && str_copy(str_n(from + 1, (size_t)(to - from - 1)), ret, size);
+}
+
+/* "integer or text", "list of replies"; false: any type. */
+static bool read_types(struct json_object *schema, struct str type)
+{
+    struct json_out out = JSON_OUT_ITEMS(need_list(schema, "type"));
+    struct str word;
+    while (str_word(&type, &word)) {
+        bool time = str_equal_c(word, "time");
+        if (str_equal_c(word, "any")) {
+            json_object_object_del(schema, "type");
+            return false;
+        }
+        if (time) {
+            add_text(schema, "format", "date-time");
+        }
+        if (str_equal_c(word, "array") || str_equal_c(word, "list")) {
+            json_out_text(&out, NULL, "array");
+            break;
+        }
+        if (time || str_equal_c(word, "text")) {
+            json_out_text(&out, NULL, "string");
+        } else if (!str_equal_c(word, "or") && !str_equal_c(word, "null")) {
+            json_out_str(&out, NULL, word);
+        }
+    }
+    json_out_text(&out, NULL, "null");
+    return true;
+}
+
+static void add_type(struct json_object *schema, struct str type, struct str meaning)
+{
+    char name[NAME_SIZE];
+    bool refers = find_reference(meaning, name, sizeof(name));
+    if (!read_types(schema, type)) {
+        return;
+    }
+    struct str first = json_value_str(json_item(json_get(schema, "type"), 0));
+    if (str_equal_c(first, "array")) {
+        struct json_object *items = need(schema, "items");
+        if (refers) {
+            openapi_ref(items, name);
+        }
+    } else if (refers && str_equal_c(first, "object")) {
+        add_included(schema, name);
+    }
+}
+
+static void add_row(struct json_object *schema, struct str line)
+{
+    struct str cells = line, skip, field, type, unit, meaning;
+    AUTO_BUF struct buf text = BUF_INIT(2048);
+    if (!str_split(&cells, '|', &skip) || !str_split(&cells, '|', &field) ||
+        !str_split(&cells, '|', &type) || !str_split(&cells, '|', &unit) ||
+        !str_split(&cells, '|', &meaning)) {
+        return;
+    }
+    struct json_object *at = find(schema, str_trim(field));
+    if (json_get(at, "type") == NULL) {
+        add_type(at, str_trim(type), meaning);
+    }
+    buf_add_str(&text, str_trim(meaning));
+    if (str_trim(unit).len > 0) {
+        buf_addf(&text, "%s(%.*s)", text.len > 0 ? " " : "", STR_ARG(str_trim(unit)));
+    }
+    if (text.len > 0) {
+        add_text(at, "description", text.data);
+    }
+}
+
+void openapi_schemas(struct json_object *components)
+{
+    struct json_object *schemas = need(components, "schemas"), *schema = NULL;
+    struct str rest = page(), line;
+    while (str_split(&rest, '\n', &line)) {
+        char name[NAME_SIZE];
+        if (str_starts(line, "### ")) {
+            component_name(str_trim(str_n(line.ptr + 4, line.len - 4)), name);
+            schema = need(schemas, name);
+        } else if (str_starts(line, "#")) {
+            schema = NULL;
+        } else if (schema != NULL && str_starts(line, "All fields of ")) {
+            if (find_reference(line, name, sizeof(name))) {
+                add_included(schema, name);
+            }
+        } else if (schema != NULL && str_starts(line, "| ") && !str_starts(line, "| field") &&
+                   !str_starts(line, "| name |")) {
+            add_row(schema, line);
+        }
+    }
+}
