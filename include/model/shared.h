@@ -102,7 +102,8 @@ void shared_release(struct shared *shared);
  * a static text for logs. Owned by shared. Never NULL; at most SHARED_READERS_MAX. */
 struct shared_reader *shared_reader_add(struct shared *shared, const char *name, uint32_t topics);
 /* Lets a reader sleep that is not needed from the start, before shared_seal: it costs the
- * engine nothing and gets nothing. */
+ * engine nothing and gets nothing. Once awake, it looks for events itself: it has no eventfd, so
+ * that the engine makes no system call for it. */
 void shared_reader_sleep(struct shared_reader *reader);
 /* Ends the registration: call it before the threads start. */
 void shared_seal(struct shared *shared);
@@ -119,7 +120,7 @@ const struct snapshot *shared_reader_snapshot(struct shared_reader *reader);
 size_t shared_reader_events(struct shared_reader *reader, struct event *ret_events, size_t max,
                             uint64_t *ret_missed);
 /* An eventfd that becomes readable when events of the reader's topics were published; -1 if it has
- * no topics. Owned by the reader. */
+ * no topics or has slept. Owned by the reader. */
 int shared_reader_fd(const struct shared_reader *reader);
 const char *shared_reader_name(const struct shared_reader *reader);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TICK_US       USEC_PER_SEC
+#define ENGINE_US     (10 * USEC_PER_MSEC)  /* for events, while there are clients */
 #define FIRST_LOOK_US (20 * USEC_PER_MSEC)  /* for the first snapshot and the services */
 #define LOGS_LOOK_US  (200 * USEC_PER_MSEC) /* for lines of the log */
 #define FIRST_WAIT_US (2 * USEC_PER_SEC)    /* then a client begins without them */
@@ -278,6 +279,9 @@ static void on_wake(void *userdata)
     while (arriving != NULL) {
         struct stream_client *client = arriving;
         arriving = client->next;
+        if (stream->clients == NULL) {
+            loop_timer_in(stream->engine, ENGINE_US);
+        }
         open_client(stream, client);
     }
     if (stopping) {
@@ -288,13 +292,15 @@ static void on_wake(void *userdata)
     }
 }
 
-static void on_engine(int fd, uint32_t events, void *userdata)
+/* The engine wakes nobody here: a system call would lengthen its step. Without clients on_tick is
+ * often enough for what is replayed later. */
+static void on_engine(void *userdata)
 {
-    (void)events;
     struct stream *stream = userdata;
-    uint64_t count;
-    (void)!read(fd, &count, sizeof(count)); /* resets it; the events are in the bus */
     stream_source_engine(stream->source);
+    if (stream->clients != NULL) {
+        loop_timer_in(stream->engine, ENGINE_US);
+    }
 }
 
 /* Ops looks every second what the callers may still do. */
@@ -326,8 +332,8 @@ static void *run(void *userdata)
 {
     struct stream *stream = userdata;
     stream->began_mono_us = now_us(stream);
+    on_tick(stream); /* its beat is due at once; a timer armed twice would tick only once */
     loop_timer_every(stream->tick, TICK_US);
-    loop_timer_in(stream->tick, 0);
     (void)loop_run(stream->loop);
     atomic_store(&stream->o.shared->stream_beat_mono_us, 0);
     return NULL;
@@ -336,11 +342,10 @@ static void *run(void *userdata)
 static int make_loop(struct stream *stream, struct err *err)
 {
     if ((stream->loop = loop_new(err)) == NULL ||
-        (stream->wake = loop_add_wake(stream->loop, on_wake, stream, err)) == NULL ||
-        (stream->engine = loop_add_io(stream->loop, shared_reader_fd(stream->o.reader), EPOLLIN,
-                                      on_engine, stream, err)) == NULL) {
+        (stream->wake = loop_add_wake(stream->loop, on_wake, stream, err)) == NULL) {
         return -ERR_LOOP_SETUP;
     }
+    stream->engine = loop_add_timer(stream->loop, on_engine, stream);
     stream->tick = loop_add_timer(stream->loop, on_tick, stream);
     stream->look = loop_add_timer(stream->loop, on_look, stream);
     stream->send = loop_add_deferred(stream->loop, send_all, stream);

@@ -1,4 +1,5 @@
 /* The requests of the stream, on a listener's thread. */
+#include "api_auth.h"
 #include "base/check.h"
 #include "call.h"
 #include "io/json_out.h"
@@ -96,6 +97,9 @@ int stream_ticket_admit(struct api_call *call, struct err *err)
     }
     if (ticket.caller.channel != call->listener->channel || strcmp(ticket.address, address) != 0) {
         return err_set(err, ERR_API_TICKET, "it was given to another address");
+    }
+    if (!api_auth_holds(call->listener, ticket.caller.id)) {
+        return err_set(err, ERR_API_TICKET, "the token that asked for it has ended");
     }
     call->role = ticket.role;
     call->listener->caller = ticket.caller.id;

@@ -80,7 +80,7 @@ struct stream {
     struct stream_client *clients;
     struct stream_replay replay;
     struct stream_source *source;
-    struct loop_source *engine;
+    struct loop_source *engine; /* timer: for events of the engine, while there are clients */
     struct loop_source *tick;
     struct loop_source *look; /* timer: for the first snapshot, and for lines of the log */
     struct loop_source *send; /* deferred */

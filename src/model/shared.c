@@ -14,7 +14,7 @@ struct shared_reader {
     const char *name;
     struct mailbox *snapshot;
     struct bus_reader events;
-    int fd; /* -1: reads no events */
+    int fd; /* -1: reads no events, or looks for them itself */
     atomic_bool asleep;
 };
 
@@ -70,6 +70,10 @@ struct shared_reader *shared_reader_add(struct shared *shared, const char *name,
 
 void shared_reader_sleep(struct shared_reader *reader)
 {
+    if (reader->fd >= 0) {
+        (void)close(reader->fd);
+        reader->fd = -1;
+    }
     atomic_init(&reader->asleep, true);
 }
 
@@ -135,9 +139,10 @@ void shared_publish_events(struct shared *shared, const struct event *events, in
     }
     const uint64_t one = 1;
     for (int i = 0; i < shared->reader_count; i++) {
-        if (is_awake(shared->readers[i]) && (shared->readers[i]->events.topics & topics) != 0) {
+        const struct shared_reader *reader = shared->readers[i];
+        if (reader->fd >= 0 && (reader->events.topics & topics) != 0) {
             /* A full counter wakes the reader too. */
-            (void)!write(shared->readers[i]->fd, &one, sizeof(one));
+            (void)!write(reader->fd, &one, sizeof(one));
         }
     }
 }

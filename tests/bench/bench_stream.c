@@ -183,7 +183,8 @@ int main(void)
     shared_reader_sleep(stream);
     shared_seal(&shared);
     struct snapshot *s = snapshot_new(3);
-    ASSERT(config_parse(STR_LIT("api:\n  token: " TOKEN "\n"), "bench", &config, NULL, &err) == 0);
+    ASSERT(config_parse(STR_LIT("api:\n  rate: 0\n  token: " TOKEN "\n"), "bench", &config, NULL,
+                        &err) == 0);
     ASSERT(ops_store_open(":memory:", OPS_STORE_WRITE, &store, &err) == 0);
     ASSERT(access_new(config, store, clock_real(), &access, &err) == 0);
     struct loop *loop = loop_new(&err);
@@ -206,13 +207,18 @@ int main(void)
     ASSERT(pid >= 0);
     if (pid == 0) {
         bench_die_with_parent(parent);
+        (void)close(ready[0]);
         struct result r = read_all(api_port(api), ready[1]);
         _exit(write(results[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
     }
     struct result result;
     char byte;
+    (void)close(ready[1]);
     (void)fcntl(ready[0], F_SETFL, O_NONBLOCK);
-    while (read(ready[0], &byte, 1) != 1) { /* a stream begins with a snapshot of the engine */
+    ssize_t n;
+    while ((n = read(ready[0], &byte, 1)) !=
+           1) {                           /* a stream begins with a snapshot of the engine */
+        ASSERT(n < 0 && errno == EAGAIN); /* the clients have not failed */
         (void)publish(&shared, s);
         (void)usleep(10000);
     }

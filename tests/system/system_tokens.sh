@@ -81,11 +81,22 @@ tap_check "tokens of every wrong shape are refused" test ! -s "$WORK/shapes"
 tap_check "all of them were tried" test $n -eq 9
 
 # ---- expired, and revoked while it is in use
+stream() { # NAME: reads until the daemon ends it
+    curl -sN -m 20 -K "$WORK/$1.curl" -H 'Accept: text/event-stream' "$url/api/v1/stream" \
+        > "$WORK/$1.stream" 2>&1 &
+    kill_at_exit $!
+    wait_for 5 grep -q '"type":"hello"' "$WORK/$1.stream"
+}
 tap_check "a token for two seconds" make brief --role read_only --expires 2s
 tap_check "is valid" gives 200 brief /api/v1/positions
+stream brief
+brief=$!
 wait_for 10 gives 401 brief /api/v1/positions
 tap_check "and then is not" contains "$WORK/answer" API_TOKEN_ENDED
+tap_check "its stream ends" wait_for 3 sh -c "! kill -0 $brief 2> /dev/null"
 make leaving --role read_only
+stream leaving
+leaving=$!
 while sleep 0.05; do call leaving /api/v1/positions; done > "$WORK/statuses" 2> /dev/null &
 user=$!
 kill_at_exit $user
@@ -93,6 +104,8 @@ wait_for 5 grep -q 200 "$WORK/statuses"
 token revoke leaving --yes > "$WORK/out"
 wait_for 5 grep -q 401 "$WORK/statuses"
 kill $user
+tap_check "a stream ends when its token is revoked" \
+    wait_for 3 sh -c "! kill -0 $leaving 2> /dev/null"
 tap_check "a token is revoked while it is used" sh -c \
     "uniq '$WORK/statuses' | tr '\n' ' ' | grep -q '^200 401 *\$'"
 

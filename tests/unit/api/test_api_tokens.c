@@ -134,6 +134,33 @@ static void a_revoked_token_ends_while_it_is_in_use(void **state)
     assert_int_equal(get(f, two, &body), 200);
 }
 
+/* The ticket is used up by the refusal, so that the second one is as good as the first. */
+static void a_ticket_ends_with_its_token(void **state)
+{
+    struct api_rig *f = *state;
+    const struct principal owner = {.channel = CHANNEL_CONSOLE, .name = "owner"};
+    const char *body, *one = make_reader(f, "one");
+    char request[512], path[128];
+    (void)snprintf(request, sizeof(request),
+                   "POST /api/v1/stream/ticket HTTP/1.1\r\nHost: localhost\r\n%s"
+                   "Connection: close\r\nContent-Length: 0\r\n\r\n",
+                   one);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(api_rig_exchange(f, true, request, &body), 200);
+        AUTO_JSON struct json_object *root = NULL;
+        assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+        (void)snprintf(path, sizeof(path), "/api/v1/stream?ticket=%s", json_text(root, "ticket"));
+        if (i == 0) { /* without an upgrade it is admitted, and goes no further */
+            assert_int_equal(api_rig_get(f, true, path, "", &body), 426);
+        }
+    }
+    assert_int_equal(access_token_revoke(f->access, &owner, "one", NULL), 0);
+    api_apply(f->api, f->config);
+    assert_int_equal(api_rig_get(f, true, path, "", &body), 401);
+    api_rig_code(body, "API_TICKET");
+    assert_has(body, "the token that asked for it has ended");
+}
+
 static void an_expired_token_is_refused(void **state)
 {
     struct api_rig *f = *state;
@@ -441,7 +468,7 @@ static void a_host_behind_a_proxy_has_to_be_configured(void **state)
 }
 
 UNIT_GROUP(api_tokens, API_TEST(a_token_has_the_name_and_the_role_it_was_made_with),
-           API_TEST(a_confirmation_is_bound_to_the_token),
+           API_TEST(a_ticket_ends_with_its_token), API_TEST(a_confirmation_is_bound_to_the_token),
            API_TEST(a_revoked_token_ends_while_it_is_in_use), API_TEST(an_expired_token_is_refused),
            API_TEST(a_token_is_bound_to_its_addresses),
            API_TEST(tokens_of_every_wrong_shape_are_refused),

@@ -272,13 +272,12 @@ static void a_reader_that_sleeps_gets_nothing_until_it_wakes(void **state)
     shared_publish_snapshot(&shared, s);
     shared_publish_events(&shared, &(struct event){.topic = TOPIC_TRADE, .id = 1}, 1);
     assert_int_equal(shared_reader_snapshot(reader)->version, 0);
-    assert_int_equal(read(shared_reader_fd(reader), &count, sizeof(count)), -1);
+    assert_int_equal(shared_reader_fd(reader), -1);
     shared_reader_wake(reader);
     s->version = 2;
     shared_publish_snapshot(&shared, s);
     shared_publish_events(&shared, &(struct event){.topic = TOPIC_TRADE, .id = 2}, 1);
     assert_int_equal(shared_reader_snapshot(reader)->version, 2);
-    assert_int_equal(read(shared_reader_fd(reader), &count, sizeof(count)), sizeof(count));
     assert_int_equal(shared_reader_events(reader, got, 4, &count), 1);
     assert_int_equal(got[0].id, 2);
     assert_int_equal(count, 0);
