@@ -511,6 +511,7 @@ docs: build ## print the reference pages again from the program's tables
 	$(BIN) docs errors > docs/errors.md
 	$(BIN) docs commands > docs/commands.md
 	$(BIN) docs actions > docs/actions.md
+	$(BIN) docs api > docs/api.md
 	$(BIN) docs config > docs/config.md
 	$(BIN) config --schema > config/schema.json
 	$(BIN) config --example > config/nightdesk.example.yaml

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "io/json.h"
 
 struct json_object *openapi_new(void); /* never NULL */
+void api_markdown(struct buf *out);        /* docs/api.md, from the same table */

@@ -50,8 +50,9 @@ struct route {
     enum route_gate gate;
     enum role least;
     const struct action_param *params; /* ROUTE_PARAMS; NULL: none */
-    /* The reading command that gives the answer: it runs as the caller, with the parameters as its
-     * arguments of the same names, and its data are the members of the answer. NULL: none. */
+    /* The command that gives the answer: it runs as the caller. Of a GET a reading one, with the
+     * parameters as its arguments of the same names, and its data are the members of the answer. Of
+     * a POST any, with the body of a command. NULL: none. */
     const char *command;
     void (*handle)(struct api_call *call);
 };

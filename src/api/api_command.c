@@ -320,7 +320,8 @@ static bool name_is_valid(const char *name)
 
 void api_command_handle(struct api_call *call)
 {
-    const char *name = api_text(call, "name");
+    const char *command_of_route = call->route->command;
+    const char *name = command_of_route != NULL ? command_of_route : api_text(call, "name");
     struct err err = {0};
     if (!name_is_valid(name)) {
         (void)err_set(&err, ERR_API_NOT_FOUND,

@@ -219,7 +219,7 @@ void openapi_schemas(struct json_object *components)
                 add_included(schema, name);
             }
         } else if (schema != NULL && str_starts(line, "| ") && !str_starts(line, "| field") &&
-                   !str_starts(line, "| name |")) {
+                   !str_starts(line, "| name | type |")) {
             add_row(schema, line);
         }
     }

@@ -1,3 +1,4 @@
+#include "api/openapi.h"
 #include "cli_actions.h"
 #include "cli_internal.h"
 #include "cli_man.h"
@@ -34,6 +35,8 @@ static int run(const struct cli_args *args)
         rc = add_commands(table, manifest_markdown, &out, &err);
     } else if (strcmp(what, "actions") == 0) {
         action_markdown(table, &out);
+    } else if (strcmp(what, "api") == 0) {
+        api_markdown(&out);
     } else if (strcmp(what, "config") == 0) {
         config_write_markdown(&out);
     } else if (strcmp(what, "man") == 0) {
@@ -58,12 +61,12 @@ static int run(const struct cli_args *args)
 const struct cli_command cmd_docs = {
     .name = "docs",
     .summary = "Print a reference page, manual page or completion, from the program's tables",
-    .words = "errors|commands|actions|config|man|man-config|bash|zsh",
+    .words = "errors|commands|actions|api|config|man|man-config|bash|zsh",
     .words_min = 1,
     .words_max = 1,
     .more =
-        "errors, commands, actions and config are Markdown; man is nightdesk(1) and man-config\n"
-        "nightdesk.yaml(5); bash and zsh are files for the completion of these shells.",
+        "errors, commands, actions, api and config are Markdown; man is nightdesk(1) and\n"
+        "man-config nightdesk.yaml(5); bash and zsh are files for the completion of these shells.",
     .exits = "  0  printed\n"
              "  2  wrong usage\n",
     .run = run,

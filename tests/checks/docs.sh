@@ -19,6 +19,7 @@ same() { # file, arguments
 same docs/errors.md docs errors
 same docs/commands.md docs commands
 same docs/actions.md docs actions
+same docs/api.md docs api
 same docs/config.md docs config
 same config/schema.json config --schema
 same config/nightdesk.example.yaml config --example

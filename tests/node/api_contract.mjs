@@ -1,0 +1,58 @@
+// The real answer of every GET route against its schema in /openapi.json. Prints TAP lines without a
+// plan, one for each path.
+//
+//     node api_contract.mjs MODULES SOCKET OPENAPI_FILE
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createRequire } from 'node:module';
+
+const [modules, socketPath, file] = process.argv.slice(2);
+const Ajv = createRequire(`${modules}/`)('ajv/dist/2020').default;
+const description = JSON.parse(readFileSync(file, 'utf8'));
+
+function get(path) {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path }, (response) => {
+      let body = '';
+      response.on('data', (part) => (body += part));
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+const ajv = new Ajv({ strict: false, allErrors: true });
+ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+ajv.addSchema({ ...description, $id: 'api' });
+
+// What a path or a required parameter may be asked for: the first row of a list, or what is configured.
+const known = { symbol: 'BTC-USD', service: 'kept' };
+async function value(path, name) {
+  if (known[name] !== undefined) return known[name];
+  if (name !== 'id') return undefined;
+  const list = path.slice(0, path.indexOf('/{id}'));
+  const rows = Object.values(JSON.parse((await get(`${list}?limit=1`)).body)).find(Array.isArray);
+  return rows?.[0]?.id;
+}
+
+for (const [path, operations] of Object.entries(description.paths)) {
+  const media = operations.get?.responses['200'].content['application/json'];
+  if (!media?.schema?.$ref) continue;
+  let url = path;
+  const query = new URLSearchParams();
+  for (const p of operations.get.parameters.filter((one) => one.required)) {
+    const text = await value(path, p.name);
+    if (p.in === 'path') url = url.replace(`{${p.name}}`, text);
+    else query.set(p.name, text);
+  }
+  if (query.size > 0) url += `?${query}`;
+  const { status, body } = await get(url);
+  const schema = { $ref: `api${media.schema.$ref}`, unevaluatedProperties: false };
+  const validate = ajv.compile(schema);
+  const fits = status === 200 && validate(JSON.parse(body));
+  const why = (validate.errors ?? []).slice(0, 5).map((e) => `${e.instancePath} ${e.message} ${
+    e.params.unevaluatedProperty ?? ''}`);
+  console.log(`${fits ? '' : 'not '}ok GET ${url}: ${status}${fits ? '' : ` ${why.join('; ')} ${
+    body.slice(0, 200)}`}`);
+}
