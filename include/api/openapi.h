@@ -13,4 +13,4 @@
 #include "io/json.h"
 
 struct json_object *openapi_new(void); /* never NULL */
-void api_markdown(struct buf *out);        /* docs/api.md, from the same table */
+void api_markdown(struct buf *out);    /* docs/api.md, from the same table */

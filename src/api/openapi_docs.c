@@ -1,5 +1,4 @@
 #include "api/openapi.h"
-
 #include "api/route.h"
 #include "base/buf.h"
 

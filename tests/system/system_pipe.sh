@@ -67,7 +67,7 @@ tap_check "with /dev/null it is a daemon and logs to standard error" contains "$
 ready=$(sed -n 's/.*ready in \([0-9]*\) ms.*/\1/p' "$WORK/out")
 tap_check "ready within 200 ms of exec (${ready:-never} ms)" test "${ready:-9999}" -le 200
 rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$daemon/status)
-tap_check "idle memory is under 20 MB ($rss kB)" test "$rss" -lt 20480
+tap_check "idle memory is under 22 MB ($rss kB)" test "$rss" -lt 22528
 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" < /dev/null > "$WORK/second" 2>&1
 tap_check "a second daemon on the same state does not start" test $? -eq 2
 tap_check "it names the pid of the first" contains "$WORK/second" "$daemon"
