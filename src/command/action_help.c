@@ -68,9 +68,7 @@ static void list_commands(const struct builtin *builtin, const struct principal 
             reply_gap(r);
             reply_heading(r, group);
         }
-        AUTO_BUF struct buf usage = BUF_INIT(512);
-        manifest_usage(m, &usage);
-        reply_line(r, "%s  %s", usage.data, m->summary);
+        reply_line(r, "/%s  %s", m->name, m->summary); /* its arguments: /help <command> */
         add_manifest(&data, NULL, m);
     }
     json_out_end(&data);

@@ -676,7 +676,7 @@ static void help_shows_only_permitted_commands(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/help");
-    assert_has(s->full, "/status [view] [switch]  Account");
+    assert_has(s->full, "/status  Account");
     assert_lacks(s->full, "/pause");
     assert_lacks(s->full, "/emergency_stop");
     steer_rig_send(s, &s->rig.adam, "/help");
