@@ -106,7 +106,9 @@ static void rows_follow_the_style(void **state)
         if (len == 0 || len > 100 || info->message[len - 1] == '.' ||
             strchr(info->message, '\n') != NULL) {
             wrong = "message";
-        } else if (info->http_status < 400 || info->http_status > 599) {
+        } else if (!(info->http_status >= 400 && info->http_status <= 599) &&
+                   !(info->http_status == 202 && info->severity == ERR_SEVERITY_INFO)) {
+            /* 202: nothing went wrong, a person is asked first */
             wrong = "http status";
         } else if (!is_sentence(info->cause)) {
             wrong = "cause";
