@@ -48,5 +48,7 @@ void model_json_run(struct json_out *out, const struct run_row *row);
 void model_json_step(struct json_out *out, const struct run_step *step);
 /* The row of the catalogue and the context. */
 void model_json_err(struct json_out *out, const struct err *err);
+/* The members after its code and type, for a form that names these otherwise. */
+void model_json_err_rest(struct json_out *out, const struct err *err);
 
 void model_json_pct(struct json_out *out, const char *key, double value);

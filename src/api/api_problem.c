@@ -18,13 +18,7 @@ void api_problem_write(struct json_out *out, const struct err *err)
     json_out_text(out, "detail", err->context[0] != '\0' ? err->context : info->cause);
     json_out_text(out, "error_code", info->code);
     json_out_text(out, "error_type", err_type_name(info->type));
-    json_out_text(out, "severity", err_severity_name(info->severity));
-    json_out_text(out, "retry", err_retry_name(info->retry));
-    json_out_text(out, "message", info->message);
-    json_out_text(out, "cause", info->cause);
-    json_out_text(out, "impact", info->impact);
-    json_out_text(out, "remediation", info->remediation);
-    json_out_text(out, "context", err->context);
+    model_json_err_rest(out, err);
     json_out_time(out, "timestamp", clock_wall_us(clock_real()));
 }
 

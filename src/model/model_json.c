@@ -12,6 +12,12 @@ void model_json_err(struct json_out *out, const struct err *err)
     const struct err_info *info = err_info(err->id);
     json_out_text(out, "error_code", info->code);
     json_out_text(out, "type", err_type_name(info->type));
+    model_json_err_rest(out, err);
+}
+
+void model_json_err_rest(struct json_out *out, const struct err *err)
+{
+    const struct err_info *info = err_info(err->id);
     json_out_text(out, "severity", err_severity_name(info->severity));
     json_out_text(out, "retry", err_retry_name(info->retry));
     json_out_text(out, "message", info->message);

@@ -1,3 +1,4 @@
+#include "access/access.h"
 #include "base/check.h"
 #include "config/limit.h"
 #include "config/mask.h"
@@ -10,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define VALUE_SHOWN ((size_t)400)
 
@@ -152,24 +152,19 @@ static int get(struct action_call *call, struct err *err)
 
 /* ------------------------------------------------------------------ what a change may do */
 
-/* Somebody who may write the file anyway: root and the user that runs nightdesk, on the machine. */
-static bool may_write(const struct principal *who)
-{
-    bool here = who->channel == CHANNEL_SOCKET || who->channel == CHANNEL_CONSOLE;
-    return here && (who->id == 0 || who->id == (int64_t)geteuid());
-}
-
+/* The owner of the machine may write the file anyway. */
 static int check_guard(const struct config_write *w, const struct config_diff *diff,
                        struct err *err)
 {
-    for (int i = 0; diff->file_only > 0 && !may_write(&w->who) && i < diff->count; i++) {
+    if (diff->file_only == 0 || access_is_local_owner(w->reload->o.access, &w->who)) {
+        return 0;
+    }
+    for (int i = 0; i < diff->count; i++) {
         if (diff->items[i].file_only) {
             return err_set(err, ERR_CONFIG_GUARDED, "%s", diff->items[i].path);
         }
     }
-    return diff->file_only > 0 && !may_write(&w->who)
-               ? err_set(err, ERR_CONFIG_GUARDED, "%d options", diff->file_only)
-               : 0;
+    return err_set(err, ERR_CONFIG_GUARDED, "%d options", diff->file_only); /* beyond the items */
 }
 
 /* What somebody has edited by hand and nobody has applied would be lost, or be applied unseen. A
