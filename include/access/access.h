@@ -171,8 +171,8 @@ struct access_token_times { /* wall clock */
 struct access_token {
     int64_t id; /* never used again for another token */
     const char *name;
-    const char *hash; /* access_token_hash of the token */
-    enum role role;
+    const char *hash;     /* access_token_hash of the token */
+    enum role role;       /* of a session: of its person now, ROLE_NONE if that has none */
     const char *commands; /* as in struct principal */
     struct network networks[ACCESS_TOKEN_NETWORKS_MAX];
     int network_count; /* 0: from everywhere */
@@ -181,6 +181,7 @@ struct access_token {
     const char *revoked_by;
     int64_t used_us; /* 0: never; at most a minute old */
     const char *used_from;
+    bool is_session; /* of a person at the page (access/login.h) */
 };
 struct access_token_wish {
     const char *name; /* that nobody else has */

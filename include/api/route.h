@@ -47,6 +47,7 @@ struct route {
     const char *answer; /* schema of the answer, "nightdesk.state/1"; NULL: see media */
     const char *body;   /* schema of the request's body; NULL: none */
     const char *media;  /* of the answer; NULL: application/json */
+    int status;         /* of the answer; 0: 200 */
     enum route_gate gate;
     enum role least;
     const struct action_param *params; /* ROUTE_PARAMS; NULL: none */

@@ -37,6 +37,8 @@ struct token_row {
     char revoked_by[64];
     int64_t used_us; /* 0: never; at most a minute old */
     char used_from[48];
+    char holder_channel[16]; /* of the person whose session it is; "": it is no session */
+    int64_t holder_id;
 };
 
 /* The oldest first; returns the number, at most max. */

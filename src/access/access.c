@@ -93,6 +93,7 @@ int access_new(const struct config *config, struct ops_store *store, const struc
     int rc = access_people_load(access, err);
     rc = rc < 0 ? rc : access_factor_load(access, err);
     rc = rc < 0 ? rc : access_tokens_load(access, err);
+    rc = rc < 0 ? rc : access_logins_load(access, err);
     if (rc < 0) {
         access_free(access);
         return rc;
@@ -111,6 +112,7 @@ void access_free(struct access *access)
     }
     secret_wipe(access->factors, sizeof(access->factors));
     free(access->tokens);
+    free(access->logins);
     free(access);
 }
 

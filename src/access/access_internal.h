@@ -1,7 +1,8 @@
 /*
  * access_internal.h: the state of access, shared by its files: access.c (who somebody is, what they
  * may do, the audit log), people.c (roles granted by command), pairing.c (the first owner),
- * factor.c (the second factor), token.c (bearer tokens). Private to this module.
+ * factor.c (the second factor), token.c (bearer tokens), login.c (sessions of people at the page).
+ * Private to this module.
  *
  *     rc = access_people_load(access, err);      // after each change of the table
  *
@@ -11,6 +12,7 @@
 
 #include "access/access.h"
 #include "store/factor_table.h"
+#include "store/login_table.h"
 #include "store/person_table.h"
 #include "store/token_table.h"
 
@@ -44,6 +46,8 @@ struct access {
     int factor_count;
     struct token_row *tokens; /* those of the database; NULL: none */
     int token_count;
+    struct login_row *logins; /* those of the database; NULL: none */
+    int login_count;
     const struct clock *clock;
     int64_t own_uid;
     struct pair_sender {
@@ -66,6 +70,16 @@ int access_tokens_load(struct access *access, struct err *err);
 /* Fills in name, role and commands; false for a token that is unknown, has expired or was revoked.
  */
 bool access_token_identify(const struct access *access, int64_t id, struct principal *ret);
+/* Fills in the secret, its hash and the time of a new token. */
+void access_token_fill(struct access *access, struct token_row *row,
+                       char ret_token[ACCESS_TOKEN_SIZE]);
+/* Adds a token, in the caller's transaction. */
+int access_token_add(struct access *access, struct token_row *row, struct err *err);
+/* Commits a change of tokens and reads them again, or rolls it back. */
+int access_tokens_end(struct access *access, int rc, struct err *err);
+
+/* login.c */
+int access_logins_load(struct access *access, struct err *err);
 
 /* people.c */
 /* Reads the people of the database into memory. */

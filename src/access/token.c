@@ -68,6 +68,22 @@ static struct access_token_times times_of(const struct token_row *t)
         .created_us = t->created_us, .expires_us = t->expires_us, .revoked_us = t->revoked_us};
 }
 
+/* A session has the name and the role that its person has now. */
+static bool identify_holder(const struct access *access, const struct token_row *t,
+                            struct principal *ret)
+{
+    struct principal person;
+    enum channel channel;
+    if (!channel_parse(str_c(t->holder_channel), &channel) || channel == CHANNEL_HTTP ||
+        access_identify(access, channel, t->holder_id, &person) < 0) {
+        return false;
+    }
+    memcpy(ret->name, person.name, sizeof(ret->name));
+    ret->role = person.role;
+    ret->emergency = person.emergency;
+    return true;
+}
+
 bool access_token_identify(const struct access *access, int64_t id, struct principal *ret)
 {
     for (int i = 0; i < access->token_count; i++) {
@@ -78,6 +94,10 @@ bool access_token_identify(const struct access *access, int64_t id, struct princ
         }
         (void)str_copy(str_c(t->name), ret->name, sizeof(ret->name));
         (void)str_copy(str_c(t->commands), ret->commands, sizeof(ret->commands));
+        if (t->holder_channel[0] != '\0') {
+            return access_token_check(&times, clock_wall_us(access->clock)) == ERR_NONE &&
+                   identify_holder(access, t, ret);
+        }
         return access_token_check(&times, clock_wall_us(access->clock)) == ERR_NONE &&
                role_parse(str_c(t->role), &ret->role) && ret->role != ROLE_NONE;
     }
@@ -121,8 +141,14 @@ bool access_token_at(const struct access *access, int index, struct access_token
                                  .created_by = t->created_by,
                                  .revoked_by = t->revoked_by,
                                  .used_us = t->used_us,
-                                 .used_from = t->used_from};
-    (void)role_parse(str_c(t->role), &ret->role);
+                                 .used_from = t->used_from,
+                                 .is_session = t->holder_channel[0] != '\0'};
+    struct principal person = {0};
+    if (!ret->is_session) {
+        (void)role_parse(str_c(t->role), &ret->role);
+    } else if (identify_holder(access, t, &person)) {
+        ret->role = person.role;
+    }
     while (ret->network_count < ACCESS_TOKEN_NETWORKS_MAX && str_split(&rest, ',', &network)) {
         ret->network_count += network_parse(network, &ret->networks[ret->network_count]) ? 1 : 0;
     }
@@ -218,7 +244,7 @@ static void describe(const struct token_row *t, struct buf *out)
              t->commands[0] == '\0' ? "all" : t->commands);
 }
 
-static int end_change(struct access *access, int rc, struct err *err)
+int access_tokens_end(struct access *access, int rc, struct err *err)
 {
     if (rc < 0) {
         ops_store_rollback(access->store);
@@ -228,12 +254,26 @@ static int end_change(struct access *access, int rc, struct err *err)
     return rc < 0 ? rc : access_tokens_load(access, err);
 }
 
+int access_token_add(struct access *access, struct token_row *t, struct err *err)
+{
+    int rc = make_room(access, err);
+    return rc < 0 ? rc : token_table_add(access->store, t, err);
+}
+
+void access_token_fill(struct access *access, struct token_row *t,
+                       char ret_token[ACCESS_TOKEN_SIZE])
+{
+    memcpy(ret_token, ACCESS_TOKEN_PREFIX, sizeof(ACCESS_TOKEN_PREFIX));
+    secret_nonce(ret_token + strlen(ACCESS_TOKEN_PREFIX), ACCESS_TOKEN_CHARS);
+    access_token_hash(str_c(ret_token), t->hash);
+    t->created_us = clock_wall_us(access->clock);
+}
+
 static int add_token(struct access *access, const struct principal *by, struct token_row *t,
                      struct err *err)
 {
     AUTO_BUF struct buf detail = BUF_INIT(1024);
-    int rc = make_room(access, err);
-    rc = rc < 0 ? rc : token_table_add(access->store, t, err);
+    int rc = access_token_add(access, t, err);
     if (rc < 0) {
         return rc;
     }
@@ -245,7 +285,7 @@ int access_token_create(struct access *access, const struct principal *by,
                         const struct access_token_wish *wish, char ret_token[ACCESS_TOKEN_SIZE],
                         struct err *err)
 {
-    struct token_row t = {.created_us = clock_wall_us(access->clock)};
+    struct token_row t = {0};
     if (!access_name_is_valid(wish->name) || access_name_is_taken(access, wish->name, 0)) {
         return err_set(err, ERR_USER_NAME, "%.60s", wish->name);
     }
@@ -257,13 +297,10 @@ int access_token_create(struct access *access, const struct principal *by,
     (void)str_copy(str_c(wish->name), t.name, sizeof(t.name));
     (void)str_copy(str_c(role_name(wish->role)), t.role, sizeof(t.role));
     (void)str_copy(str_c(by->name), t.created_by, sizeof(t.created_by));
+    access_token_fill(access, &t, ret_token);
     t.expires_us = wish->lifetime_us == 0 ? 0 : t.created_us + wish->lifetime_us;
-
-    memcpy(ret_token, ACCESS_TOKEN_PREFIX, sizeof(ACCESS_TOKEN_PREFIX));
-    secret_nonce(ret_token + strlen(ACCESS_TOKEN_PREFIX), ACCESS_TOKEN_CHARS);
-    access_token_hash(str_c(ret_token), t.hash);
     if ((rc = ops_store_begin(access->store, err)) == 0) {
-        rc = end_change(access, add_token(access, by, &t, err), err);
+        rc = access_tokens_end(access, add_token(access, by, &t, err), err);
     }
     if (rc < 0) {
         secret_wipe(ret_token, ACCESS_TOKEN_SIZE);
@@ -284,7 +321,7 @@ int access_token_revoke(struct access *access, const struct principal *by, const
     buf_addf(&detail, "%s (%lld)", token.name, (long long)token.id);
     rc = token_table_revoke(access->store, token.id, clock_wall_us(access->clock), by->name, err);
     rc = rc < 0 ? rc : access_audit(access, by, "token.revoked", detail.data, "ok", err);
-    return end_change(access, rc, err);
+    return access_tokens_end(access, rc, err);
 }
 
 int access_token_used(struct access *access, int64_t id, int64_t at_us, const char *from,

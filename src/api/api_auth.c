@@ -199,6 +199,24 @@ static struct api_limits *limits_of(struct listener *listener)
     return listener->limits;
 }
 
+/* Counts a wrong secret of the address. API_BLOCKED: there were too many. */
+static int count_guess(const struct api_call *call, enum err_id refused, struct err *err)
+{
+    const struct address *from = api_auth_from(call->listener, call->request);
+    int64_t now_us = clock_mono_us(clock_real()), waits_s = 0, blocked_s = 0;
+    if (from != NULL) {
+        struct api_limits *limits = limits_of(call->listener);
+        waits_s = api_limit_blocked_s(limits, from, now_us);
+        blocked_s = api_limit_fail(limits, from, now_us);
+    }
+    note(call, -1, refused, blocked_s);
+    if (waits_s > 0) { /* of this machine, where others may have the right one */
+        add_retry(call, blocked_s);
+        return err_set(err, ERR_API_BLOCKED, "for %lld s", (long long)blocked_s);
+    }
+    return 0;
+}
+
 /* A wrong token is a guess, unless it was only copied badly. */
 static int refuse_unknown(const struct api_call *call, const struct api_admission *a,
                           struct str token, struct err *err)
@@ -208,21 +226,12 @@ static int refuse_unknown(const struct api_call *call, const struct api_admissio
         return err_set(err, ERR_API_TOKEN_SHAPE, "%zu characters, not %zu", token.len,
                        ACCESS_TOKEN_SIZE - 1);
     }
-    const struct address *from = api_auth_from(call->listener, call->request);
-    int64_t now_us = clock_mono_us(clock_real()), waits_s = 0, blocked_s = 0;
-    if (from != NULL) {
-        struct api_limits *limits = limits_of(call->listener);
-        waits_s = api_limit_blocked_s(limits, from, now_us);
-        blocked_s = api_limit_fail(limits, from, now_us);
-    }
-    note(call, -1, ERR_API_UNAUTHORIZED, blocked_s);
-    if (waits_s > 0) { /* of this machine, where others may have the right one */
-        add_retry(call, blocked_s);
-        return err_set(err, ERR_API_BLOCKED, "for %lld s", (long long)blocked_s);
-    }
-    return err_set(err, ERR_API_UNAUTHORIZED, "%s",
-                   a->token_count == 0 ? "there is no token; nightdesk token create makes one"
-                                       : "nobody has this token");
+    int rc = count_guess(call, ERR_API_UNAUTHORIZED, err);
+    return rc < 0
+               ? rc
+               : err_set(err, ERR_API_UNAUTHORIZED, "%s",
+                         a->token_count == 0 ? "there is no token; nightdesk token create makes one"
+                                             : "nobody has this token");
 }
 
 static bool is_from(const struct api_token *t, const struct address *from)
@@ -300,6 +309,9 @@ static int check_token(const struct api_call *call, const struct api_admission *
 {
     const struct api_token *t = &a->tokens[slot];
     int rc = check_times(t, err);
+    if (rc == 0 && t->role == ROLE_NONE) { /* a session */
+        rc = err_set(err, ERR_API_TOKEN_ENDED, "its person has no role any more");
+    }
     const struct address *from =
         t->network_count == 0 ? NULL : api_auth_from(call->listener, call->request);
     if (rc == 0 && !is_from(t, from)) {
@@ -353,6 +365,49 @@ static int admit_tcp(struct api_call *call, const struct api_admission *a, struc
     rc = check_token(call, a, slot, err);
     if (rc < 0) {
         note(call, a->tokens[slot].id, err->id, 0);
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------------------- logging in ----
+ */
+
+int api_auth_may_try(const struct api_call *call, struct err *err)
+{
+    int rc = check_blocked(call, err);
+    if (rc < 0) {
+        note(call, -1, err->id, 0);
+    }
+    return rc;
+}
+
+int api_auth_link(const struct api_call *call, const char *hash, struct err *err)
+{
+    const struct api_admission *a = admission_of(call->listener);
+    bool known = false;
+    for (int i = 0; i < a->login_count; i++) {
+        known = secret_equal(str_c(a->logins[i]), str_c(hash)) || known;
+    }
+    int rc = known ? 0 : count_guess(call, ERR_LOGIN_LINK, err);
+    return rc < 0 || known
+               ? rc
+               : err_set(err, ERR_LOGIN_LINK, "it was used, has expired, was replaced or is wrong");
+}
+
+int api_auth_launch(const struct api_call *call, struct str data, struct access_launch *ret,
+                    struct err *err)
+{
+    const struct api_admission *a = admission_of(call->listener);
+    int rc = a->mini_app
+                 ? access_launch_check(&a->launch_key, data, clock_wall_us(clock_real()), ret, err)
+                 : err_set(err, ERR_LOGIN_OFF, "telegram.mini_app is false");
+    struct err blocked = {0};
+    if (rc == -ERR_LOGIN_DATA && count_guess(call, err->id, &blocked) < 0) {
+        *err = blocked;
+        return -ERR_API_BLOCKED;
+    }
+    if (rc < 0 && rc != -ERR_LOGIN_DATA) {
+        note(call, -1, err->id, 0);
     }
     return rc;
 }
@@ -468,7 +523,8 @@ bool api_auth_holds(struct listener *listener, int64_t caller)
     }
     const struct api_admission *a = admission_of(listener);
     for (int i = 0; i < a->token_count; i++) {
-        if (a->tokens[i].id == caller && check_times(&a->tokens[i], NULL) == 0) {
+        if (a->tokens[i].id == caller && a->tokens[i].role != ROLE_NONE &&
+            check_times(&a->tokens[i], NULL) == 0) {
             return true;
         }
     }
@@ -511,6 +567,16 @@ static void add_configured(struct api_admission *a, const char *token, int64_t u
     access_token_hash(str_c(token), t->hash);
 }
 
+static void add_public_host(const struct config *config, struct api_names *hosts)
+{
+    bool tls;
+    struct str host;
+    int port;
+    if (web_origin(str_c(config->api_public_url), &tls, &host, &port)) {
+        hosts->count += str_copy(host, hosts->items[hosts->count], API_NAME_SIZE) ? 1 : 0;
+    }
+}
+
 static void fill_admission(const struct api *api, const struct config *config,
                            struct api_admission *a)
 {
@@ -518,6 +584,13 @@ static void fill_admission(const struct api *api, const struct config *config,
     a->rate = config->api_rate;
     copy_names(&config->api_hosts, &a->hosts);
     copy_names(&config->api_cors_origins, &a->origins);
+    add_public_host(config, &a->hosts);
+    a->mini_app = access_launch_key(config, &a->launch_key);
+    a->login_count = 0;
+    const char *login;
+    while ((login = access_login_at(api->access, a->login_count)) != NULL) {
+        (void)str_copy(str_c(login), a->logins[a->login_count++], sizeof(a->logins[0]));
+    }
     a->token_count = 0;
     for (int i = 0; i < TOKENS_MAX && access_token_at(api->access, i, &token); i++) {
         struct api_token *t = &a->tokens[a->token_count++];
@@ -541,7 +614,9 @@ void api_auth_publish(struct api *api, const struct config *config)
     publish_uids(&api->tcp, config);
     struct mailbox *box = atomic_load_explicit(&api->tcp.admission, memory_order_relaxed);
     bool needed = config->api_token[0] != '\0' || config->api_hosts.count > 0 ||
-                  config->api_cors_origins.count > 0 || access_token_at(api->access, 0, &token);
+                  config->api_cors_origins.count > 0 || config->api_public_url[0] != '\0' ||
+                  config->telegram_mini_app || access_login_at(api->access, 0) != NULL ||
+                  access_token_at(api->access, 0, &token);
     if (box == NULL && !needed) {
         return; /* most desks have no token, and need not have room for any */
     }

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "access/access.h"
+#include "access/login.h"
 #include "api/api.h"
 #include "base/address.h"
 #include "store/token_table.h"
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define API_TOKENS_MAX (TOKENS_MAX + 2) /* api.token, and the one before it for a while */
-#define API_NAMES_MAX  8                /* api.hosts, api.cors_origins */
+#define API_NAMES_MAX  9                /* api.hosts and api.public_url; api.cors_origins */
 #define API_NAME_SIZE  128
 
 struct api;
@@ -48,6 +48,10 @@ struct api_admission {
     int64_t rate; /* requests a minute and token; 0: no limit */
     struct api_names hosts;
     struct api_names origins;
+    bool mini_app;
+    struct secret_key launch_key; /* of the Mini App */
+    int login_count;
+    char logins[LOGIN_OPEN_MAX][SECRET_HASH_HEX_SIZE]; /* links that nobody has used */
     int token_count;
     struct api_token tokens[API_TOKENS_MAX];
 };
@@ -56,6 +60,12 @@ struct api_admission {
 bool api_auth_preflight(struct api_call *call);
 /* Sets the caller and the role of the call; false: it was refused, and has been answered. */
 bool api_auth_admit(struct api_call *call);
+/* Logging in, without a token. A wrong link, or data that Telegram has not signed, count as a wrong
+ * token of the address. Errors: API_BLOCKED; LOGIN_LINK; LOGIN_OFF, LOGIN_DATA, LOGIN_OLD. */
+int api_auth_may_try(const struct api_call *call, struct err *err);
+int api_auth_link(const struct api_call *call, const char *hash, struct err *err);
+int api_auth_launch(const struct api_call *call, struct str data, struct access_launch *ret,
+                    struct err *err);
 /* Whether a caller who was admitted before may still read: for answers that go on for long. */
 bool api_auth_holds(struct listener *listener, int64_t caller);
 

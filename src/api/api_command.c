@@ -259,6 +259,7 @@ void api_job_free(struct api_job *job)
     free(job->key);
     forget_text(job->document);
     free(job->alerts);
+    free(job->login);
     if (job->mcp != NULL) {
         mcp_release(job->mcp);
         free(job->mcp);
@@ -515,6 +516,9 @@ static void run(struct api *api, struct api_job *job)
         break;
     case API_JOB_ALERTS:
         api_alertmanager_run(api, job);
+        break;
+    case API_JOB_LOGIN:
+        api_session_run(api, job);
         break;
     }
 }

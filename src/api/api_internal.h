@@ -106,9 +106,11 @@ enum api_job_kind {
     API_JOB_EVENTS,
     API_JOB_PING,
     API_JOB_MCP,
-    API_JOB_ALERTS
+    API_JOB_ALERTS,
+    API_JOB_LOGIN
 };
 
+struct api_login;
 struct foreign_alert;
 struct mcp_request;
 
@@ -138,7 +140,8 @@ struct api_job {
     struct foreign_alert *alerts; /* owned: what Alertmanager sent */
     int alert_count;
     int alert_next;
-    struct principal who; /* of mcp, once ops has identified the caller */
+    struct api_login *login; /* owned */
+    struct principal who;    /* of mcp, once ops has identified the caller */
 };
 
 struct api_event {
@@ -245,6 +248,7 @@ void api_confirmation_handle(struct api_call *call);
 void api_cancel_handle(struct api_call *call);
 void api_mcp_handle(struct api_call *call);
 void api_alertmanager_handle(struct api_call *call);
+void api_session_handle(struct api_call *call);
 
 /* The content of a command request. */
 struct api_command {
@@ -277,6 +281,7 @@ void api_reading_answer(struct api_job *job, const struct reply *reply);
 /* Ops. */
 void api_complete_run(struct api *api, struct api_job *job);
 void api_alertmanager_run(struct api *api, struct api_job *job);
+void api_session_run(struct api *api, struct api_job *job);
 int api_alertmanager_end(struct api *api); /* returns how many requests it has ended */
 void api_ping_run(struct api *api, struct api_job *job);
 void api_events_start(struct api *api);

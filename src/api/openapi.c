@@ -88,10 +88,14 @@ static void write_content(struct json_out *out, const char *media, const char *s
 
 static void write_answers(struct json_out *out, const struct route *route)
 {
+    char status[16];
+    (void)snprintf(status, sizeof(status), "%d", route->status == 0 ? 200 : route->status);
     json_out_object(out, "responses");
-    json_out_object(out, "200");
+    json_out_object(out, status);
     json_out_text(out, "description", route->summary);
-    write_content(out, route->media != NULL ? route->media : "application/json", route->answer);
+    if (route->status != 204) {
+        write_content(out, route->media != NULL ? route->media : "application/json", route->answer);
+    }
     json_out_end(out);
     json_out_object(out, "default");
     json_out_text(out, "$ref", "#/components/responses/problem");

@@ -51,6 +51,7 @@ static void add_json(struct json_out *data, const struct access_token *t, int64_
     json_out_text(data, "name", t->name);
     json_out_i64(data, "id", t->id);
     json_out_text(data, "role", role_name(t->role));
+    json_out_bool(data, "session", t->is_session);
     json_out_text(data, "state", state_of(t, now_us));
     json_out_text(data, "commands", t->commands);
     json_out_array(data, "networks");

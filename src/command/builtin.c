@@ -9,6 +9,7 @@ void builtin_actions(struct builtin *builtin, struct action_table *table)
     action_table_add(table, action_users_rows, builtin);
     action_table_add(table, action_otp_rows, builtin);
     action_table_add(table, action_tokens_rows, builtin);
+    action_table_add(table, action_web_rows, builtin);
     action_table_add(table, approval_rows, NULL);
     action_table_add(table, plan_rows, NULL);
     builtin->actions = table;

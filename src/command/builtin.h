@@ -16,6 +16,7 @@ extern const struct action action_proposals_rows[];
 extern const struct action action_users_rows[];
 extern const struct action action_otp_rows[];
 extern const struct action action_tokens_rows[];
+extern const struct action action_web_rows[];
 extern const struct action approval_rows[];
 extern const struct action plan_rows[];
 extern const struct value_domain action_access_users; /* userdata: struct builtin */

@@ -41,6 +41,15 @@ void config_check_api(struct load *load, const struct yaml_node *root)
                            "or a port");
         }
     }
+    if (c->api_public_url[0] != '\0' && !is_origin(c->api_public_url)) {
+        detail_problem(load, ERR_CONFIG_TYPE, yaml_get(api, "public_url"),
+                       "api.public_url: expected an address such as https://desk.example.com, "
+                       "without a path");
+    }
+    if (c->telegram_mini_app && strncmp(c->api_public_url, "https://", 8) != 0) {
+        detail_problem(load, ERR_CONFIG_RANGE, yaml_get(yaml_get(root, "telegram"), "mini_app"),
+                       "telegram.mini_app: needs api.public_url with https");
+    }
     for (int i = 0; i < c->api_cors_origins.count; i++) {
         if (!is_origin(c->api_cors_origins.items[i])) {
             detail_problem(load, ERR_CONFIG_TYPE, yaml_at(origins, (size_t)i),

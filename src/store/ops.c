@@ -389,6 +389,14 @@ static const char schema_idempotency[] =
     " answer TEXT NOT NULL DEFAULT '', PRIMARY KEY (caller, key)) WITHOUT ROWID;"
     "CREATE INDEX idempotency_keys_created ON idempotency_keys(created_us);";
 
+/* One-time logins (login_table.h), and whose session a token is. */
+static const char schema_logins[] =
+    "CREATE TABLE logins(hash TEXT PRIMARY KEY, channel TEXT NOT NULL, user_id INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 0)"
+    " WITHOUT ROWID;"
+    "ALTER TABLE api_tokens ADD COLUMN holder_channel TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE api_tokens ADD COLUMN holder_id INTEGER NOT NULL DEFAULT 0;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -423,6 +431,7 @@ static const struct db_migration migrations[] = {
     {"troubleshooting sessions", schema_sessions},
     {"tokens of the API", schema_tokens},
     {"idempotency keys of the API", schema_idempotency},
+    {"logins at the page", schema_logins},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

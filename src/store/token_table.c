@@ -7,7 +7,8 @@ int token_table_list(struct ops_store *store, struct token_row *ret, size_t max,
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
                       "SELECT id, name, hash, role, commands, networks, created_us, created_by,"
-                      " expires_us, revoked_us, revoked_by, used_us, used_from FROM api_tokens"
+                      " expires_us, revoked_us, revoked_by, used_us, used_from, holder_channel, "
+                      "holder_id FROM api_tokens"
                       " ORDER BY id",
                       DB_NO_VALUES, &rows, err);
     size_t n = 0;
@@ -27,6 +28,8 @@ int token_table_list(struct ops_store *store, struct token_row *ret, size_t max,
         row_text(&row, t->revoked_by, sizeof(t->revoked_by));
         t->used_us = row_i64(&row);
         row_text(&row, t->used_from, sizeof(t->used_from));
+        row_text(&row, t->holder_channel, sizeof(t->holder_channel));
+        t->holder_id = row_i64(&row);
         rc = row_check(&row, "api_tokens", t->id, err);
     }
     return rc < 0 ? rc : (int)n;
@@ -36,10 +39,12 @@ int token_table_add(struct ops_store *store, struct token_row *t, struct err *er
 {
     int rc = db_run(store->db,
                     "INSERT INTO api_tokens(name, hash, role, commands, networks, created_us,"
-                    " created_by, expires_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    " created_by, expires_us, holder_channel, holder_id)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     DB_VALUES(DB_TEXT_C(t->name), DB_TEXT_C(t->hash), DB_TEXT_C(t->role),
                               DB_TEXT_C(t->commands), DB_TEXT_C(t->networks), DB_I64(t->created_us),
-                              DB_TEXT_C(t->created_by), DB_I64(t->expires_us)),
+                              DB_TEXT_C(t->created_by), DB_I64(t->expires_us),
+                              DB_TEXT_C(t->holder_channel), DB_I64(t->holder_id)),
                     err);
     t->id = rc < 0 ? 0 : db_last_rowid(store->db);
     return rc;

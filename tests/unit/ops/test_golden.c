@@ -387,6 +387,15 @@ static void tokens_match_the_golden_files(void **state)
     golden_check_reply("token_create", text, (const char *const[]){token, NULL});
     check(s, "/tokens", "tokens");
     check_prompt(s, "/token_revoke grafana", "token_revoke");
+    s->rig.config.api_port = 8088;
+    s->rig.config.api_public_url = "https://desk.example.com";
+    assert_int_equal(runner_rig_call(&s->rig, &owner, "/web", false), 0);
+    AUTO_JSON struct json_object *link = NULL;
+    assert_int_equal(
+        json_parse(str_n(text, strcspn(text, "\n")), &JSON_LIMITS_DEFAULT, &link, NULL), 0);
+    const char *code = strstr(json_text(json_get(link, "data"), "url"), "#code=");
+    assert_non_null(code);
+    golden_check_reply("web", text, (const char *const[]){code + strlen("#code="), NULL});
 }
 
 static void alerts_match_the_golden_files(void **state)
