@@ -36,7 +36,8 @@ static int read_body(struct str body, struct json_object **ret, struct str *ret_
     return json_is_object(*ret) && json_object_object_length(*ret) == 1 &&
                    (ret_code->len > 0) != (ret_data->len > 0)
                ? 0
-               : err_set(err, ERR_API_BODY, "it must be {\"code\": text} or {\"init_data\": text}");
+               : err_set(err, ERR_API_BODY,
+                         "it needs either code or init_data, as text, and nothing else");
 }
 
 static int check_login(struct api_call *call, struct str code, struct str data,

@@ -108,6 +108,7 @@ ask whoami
 subcommand token create --role read_only --name grafana --expires 90d --ip 10.1.2.3 \
     --commands status --json --config "$conf" --state "$state"
 ask tokens
+ask web
 ask auditlog
 ask help
 ask help why
