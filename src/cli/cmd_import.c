@@ -3,6 +3,7 @@
 #include "cli_internal.h"
 #include "engine/state_file.h"
 #include "import_candles.h"
+#include "import_venue.h"
 #include "model/model_json.h"
 
 /* ---------------------------------------------------------------- a state file */
@@ -90,29 +91,51 @@ static int import_state(const struct cli_args *args)
     return CLI_FINE;
 }
 
+static const char *venue_option(const struct cli_args *args)
+{
+    static const char *const options[] = {"--since", "--until", "--timeframe", "--url", "--venue"};
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        if (cli_value(args, options[i]) != NULL) {
+            return options[i];
+        }
+    }
+    return NULL;
+}
+
 static int run(const struct cli_args *args)
 {
     struct err err = {0};
-    if (strcmp(args->word[0], "state") == 0) {
-        return import_state(args);
+    const char *option = venue_option(args);
+    bool candles = strcmp(args->word[0], "candles") == 0;
+    if (candles && cli_value(args, "--venue") != NULL) {
+        return import_venue(args);
     }
-    if (strcmp(args->word[0], "candles") != 0) {
-        (void)err_set(&err, ERR_CLI_USAGE, "import takes candles FILE… or state FILE");
-        return cli_fail(args, &err, CLI_CRITICAL);
+    if ((!candles && strcmp(args->word[0], "state") != 0) || args->word_count < 2) {
+        (void)err_set(&err, ERR_CLI_USAGE,
+                      "import takes candles FILE…, candles --venue NAME, or state FILE");
+    } else if (option != NULL) {
+        (void)err_set(&err, ERR_CLI_USAGE, "%s is for candles --venue NAME", option);
+    } else {
+        return candles ? import_candles(args) : import_state(args);
     }
-    return import_candles(args);
+    return cli_fail(args, &err, CLI_CRITICAL);
 }
 
 const struct cli_command cmd_import = {
     .name = "import",
-    .summary = "Import candles from files, or an account from a .trading_state.json",
-    .words = "candles|state FILE…",
-    .words_min = 2,
+    .summary = "Import candles from files or a venue, or an account from a .trading_state.json",
+    .words = "candles|state [FILE…]",
+    .words_min = 1,
     .words_max = CLI_WORDS_MAX,
     .options = {{"--symbol", "SYMBOL",
                  "symbol of the candles (default: by file name, else first of market.symbols)"},
                 CLI_OPTION_UNIT,
                 CLI_OPTION_MAX_DROPPED,
+                {"--venue", "NAME", "candles: from this venue, not from files (binance, kraken)"},
+                {"--since", "TIME", "--venue: the first candle, such as 2026-01-31"},
+                {"--until", "TIME", "--venue: end, not included (default: now)"},
+                {"--timeframe", "LENGTH", "--venue: 1m, 5m, 15m or 1h (default: 5m)"},
+                {"--url", "URL", "--venue: another server, such as the venue's testnet"},
                 {"--replace", NULL, "state: replace open positions and orders"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
@@ -125,6 +148,12 @@ const struct cli_command cmd_import = {
         "BTC_USDT-5m.json); a single file without one is for the first of market.symbols. Candles\n"
         "are stored in the smallest of 1m, 5m, 15m and 1h that the rows fill; a stored candle is\n"
         "replaced. Of each file either all is stored or nothing, and its outcome is listed.\n"
+        "\n"
+        "From a venue: closed candles of --symbol, without a key. Only those that are not stored "
+        "yet\n"
+        "are requested, within the venue's limits, so the same command continues an import that "
+        "was\n"
+        "interrupted. Candles that the venue does not have are counted as missing.\n"
         "\n"
         "A state file has positions, trades, profit and the circuit breaker. Entries, sizes and\n"
         "sides are required, everything else is optional. Its orders are unknown to the venue, so\n"

@@ -305,7 +305,7 @@ static void import_refuses_wrong_usage_and_a_running_daemon(void **state)
     char lock[RIG_PATH_LEN];
     write_minutes(3);
     assert_fails(WORDS("import", "trades", csv_path), "CLI_USAGE", "import takes candles FILE");
-    assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles|state FILE");
+    assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import takes candles FILE");
     assert_fails(WORDS("import", "candles", csv_path, "--symbol", "B/U"), "CLI_USAGE", "--symbol");
     rig_path(OPS_LOCK_NAME, lock);
     assert_int_equal(file_lock(lock, &fd, NULL), 0); /* as a daemon does */

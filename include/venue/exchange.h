@@ -1,0 +1,75 @@
+/*
+ * exchange.h: the public market data of a real venue, as tables: which requests give it, and how
+ * the answers are read.
+ *
+ *     const struct exchange *exchange = exchange_find("binance");
+ *     exchange->add_candles_path(&ask, &path);                     // then rest_get
+ *     rc = exchange->read_candles(root, &ask, candles, &count, err);
+ *
+ * Always true: a function that reads accepts the whole answer or refuses it (ERR_VENUE_DATA, see
+ * field.h); nothing here sends. Adding a venue is adding a file with such a table.
+ * Thread: any (constant tables, plain values).
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/json.h"
+#include "model/candle.h"
+#include "model/symbol.h"
+
+#include <stdint.h>
+
+#define EXCHANGE_NAME_SIZE   24
+#define EXCHANGE_CANDLES_MAX 1000
+
+/* What an answer that is a whole JSON text means for the request. */
+enum exchange_verdict {
+    EXCHANGE_FINE,
+    EXCHANGE_REFUSED, /* the same request is refused again; *err says why */
+    EXCHANGE_LATER,   /* not done: repeat it */
+    EXCHANGE_LIMITED, /* too many requests: repeat it after a pause */
+    EXCHANGE_BANNED   /* too many requests: send none */
+};
+
+struct exchange_market {
+    struct symbol symbol;
+    char name[EXCHANGE_NAME_SIZE]; /* the venue's: "BTCUSDT", "XXBTZUSD" */
+};
+
+struct exchange_ask { /* for candles that open in [from_us, until_us) */
+    const struct exchange_market *market;
+    enum timeframe tf;
+    int64_t from_us;
+    int64_t until_us;
+};
+
+struct exchange {
+    const char *name;
+    const char *url;            /* of the real venue */
+    int64_t limit, falls_per_s; /* of its budget (budget.h) */
+    const char *used_header;    /* in which it reports the used budget, lower case; NULL: none */
+    int candles_kept;           /* it gives only so many newest ones; 0: all */
+
+    enum exchange_verdict (*judge)(int status, const struct json_object *root, struct err *err);
+
+    const char *time_path;
+    int time_weight;
+    int (*read_time)(const struct json_object *root, int64_t *ret_wall_us, struct err *err);
+
+    int market_weight;
+    void (*add_market_path)(const struct symbol *symbol, struct buf *path);
+    /* ERR_VENUE_SYMBOL if the market is another one. */
+    int (*read_market)(const struct json_object *root, const struct symbol *symbol,
+                       struct exchange_market *ret, struct err *err);
+
+    int candles_weight;
+    void (*add_candles_path)(const struct exchange_ask *ask, struct buf *path);
+    /* In ascending order, without repetitions, each of them valid and within the ask; the last one
+     * may still be open. ret has room for EXCHANGE_CANDLES_MAX. */
+    int (*read_candles)(const struct json_object *root, const struct exchange_ask *ask,
+                        struct candle *ret, int *ret_count, struct err *err);
+};
+
+const struct exchange *exchange_find(const char *name); /* NULL: there is none */
+void exchange_add_names(struct buf *out);               /* "binance, kraken" */

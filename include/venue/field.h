@@ -1,0 +1,39 @@
+/*
+ * field.h: values in a venue's answer, read strictly.
+ *
+ *     const struct field_place place = {.venue = "binance", .endpoint = "/api/v3/klines", .row =
+ * i}; if ((rc = field_price(&place, json_item(row, 1), "open", &c.open, err)) < 0) return rc;
+ *
+ * Anything else than the expected form is ERR_VENUE_DATA, whose context names venue, end point, row
+ * and field: a value is never guessed, rounded or replaced by zero. Thread: any.
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "base/err.h"
+#include "io/json.h"
+
+#include <stdint.h>
+
+struct field_place {
+    const char *venue;
+    const char *endpoint;
+    int64_t row; /* -1: not in a list */
+};
+
+/* What is wrong with the answer or the field (name, or NULL), such as "is not an array". */
+int field_wrong(const struct field_place *place, const char *name, const char *what,
+                struct err *err);
+/* A plain decimal as text with at most eight places: no number, exponent, sign or space. Prices are
+ * above 0, amounts 0 or more. */
+int field_price(const struct field_place *place, const struct json_object *value, const char *name,
+                struct dec *ret, struct err *err);
+int field_amount(const struct field_place *place, const struct json_object *value, const char *name,
+                 struct dec *ret, struct err *err);
+/* A whole number of units of unit_us since 1970, from 2009 to 2100: a time in another unit is
+ * outside. */
+int field_time(const struct field_place *place, const struct json_object *value, const char *name,
+               int64_t unit_us, int64_t *ret_us, struct err *err);
+/* A text of printable ASCII, not empty; borrowed from the value. */
+int field_text(const struct field_place *place, const struct json_object *value, const char *name,
+               const char **ret, struct err *err);

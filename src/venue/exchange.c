@@ -1,0 +1,50 @@
+#include "venue/exchange.h"
+
+#include "base/check.h"
+#include "exchange_tables.h"
+
+#include <string.h>
+
+static const struct exchange *const exchanges[] = {&binance_exchange, &kraken_exchange};
+
+const struct exchange *exchange_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(exchanges); i++) {
+        if (strcmp(exchanges[i]->name, name) == 0) {
+            return exchanges[i];
+        }
+    }
+    return NULL;
+}
+
+void exchange_add_names(struct buf *out)
+{
+    for (size_t i = 0; i < COUNT_OF(exchanges); i++) {
+        buf_addf(out, "%s%s", i > 0 ? ", " : "", exchanges[i]->name);
+    }
+}
+
+int exchange_check_candle(const struct field_place *place, const struct exchange_ask *ask,
+                          int64_t previous_us, const struct candle *candle, struct err *err)
+{
+    if (candle->open_us % timeframe_us(ask->tf) != 0) {
+        return field_wrong(place, "time", "is no multiple of the timeframe", err);
+    }
+    if (candle->open_us <= previous_us) {
+        return field_wrong(place, "time", "is not after the row before", err);
+    }
+    if (!candle_is_valid(candle)) {
+        return field_wrong(place, NULL, "has a price outside its high and low", err);
+    }
+    return 0;
+}
+
+enum exchange_verdict exchange_refuse(const char *venue, enum err_id id, const char *reason,
+                                      struct err *err)
+{
+    char text[160];
+    str_cut(str_c(reason), text, sizeof(text));
+    str_make_safe(text);
+    (void)err_set(err, id, "%s: %s", venue, text[0] != '\0' ? text : "it gives no reason");
+    return EXCHANGE_REFUSED;
+}

@@ -1,0 +1,97 @@
+#include "venue/field.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define FOUND_SIZE   40
+#define YEAR_2009_US (INT64_C(1230768000) * USEC_PER_SEC)
+#define YEAR_2100_US (INT64_C(4102444800) * USEC_PER_SEC)
+
+int field_wrong(const struct field_place *place, const char *name, const char *what,
+                struct err *err)
+{
+    char row[32] = "";
+    if (place->row >= 0) {
+        (void)snprintf(row, sizeof(row), ", row %lld", (long long)place->row);
+    }
+    return err_set(err, ERR_VENUE_DATA, "%s %s%s%s%s %s", place->venue, place->endpoint, row,
+                   name != NULL ? ", " : "", name != NULL ? name : "", what);
+}
+
+static int wrong_value(const struct field_place *place, const char *name, const char *expected,
+                       const struct json_object *value, struct err *err)
+{
+    char found[FOUND_SIZE] = "nothing", what[128];
+    if (json_is_array(value) || json_is_object(value)) {
+        (void)str_copy(str_c(json_is_array(value) ? "an array" : "an object"), found,
+                       sizeof(found));
+    } else if (json_is_text(value)) {
+        str_cut(json_value_str(value), found, sizeof(found));
+    } else if (value != NULL) {
+        AUTO_BUF struct buf text = BUF_INIT(1024);
+        json_add_canonical(&text, value);
+        str_cut(buf_str(&text), found, sizeof(found));
+    }
+    str_make_safe(found);
+    (void)snprintf(what, sizeof(what), "is %s, not %s", found, expected);
+    return field_wrong(place, name, what, err);
+}
+
+static int read_dec(const struct field_place *place, const struct json_object *value,
+                    const char *name, bool zero, struct dec *ret, struct err *err)
+{
+    struct dec dec;
+    if (!json_is_text(value) || !dec_parse(json_value_str(value), &dec) || dec.e8 < 0 ||
+        (dec.e8 == 0 && !zero)) {
+        return wrong_value(place, name,
+                           zero ? "a decimal of 0 or more as text, with at most 8 places"
+                                : "a decimal above 0 as text, with at most 8 places",
+                           value, err);
+    }
+    *ret = dec;
+    return 0;
+}
+
+int field_price(const struct field_place *place, const struct json_object *value, const char *name,
+                struct dec *ret, struct err *err)
+{
+    return read_dec(place, value, name, false, ret, err);
+}
+
+int field_amount(const struct field_place *place, const struct json_object *value, const char *name,
+                 struct dec *ret, struct err *err)
+{
+    return read_dec(place, value, name, true, ret, err);
+}
+
+int field_time(const struct field_place *place, const struct json_object *value, const char *name,
+               int64_t unit_us, int64_t *ret_us, struct err *err)
+{
+    int64_t units = 0;
+    if (json_object_is_type(value, json_type_int)) {
+        units = json_object_get_int64(value);
+    }
+    if (units < YEAR_2009_US / unit_us || units > YEAR_2100_US / unit_us) {
+        return wrong_value(place, name,
+                           unit_us == USEC_PER_SEC ? "a time in seconds" : "a time in milliseconds",
+                           value, err);
+    }
+    *ret_us = units * unit_us;
+    return 0;
+}
+
+int field_text(const struct field_place *place, const struct json_object *value, const char *name,
+               const char **ret, struct err *err)
+{
+    struct str text = json_value_str(value);
+    bool printable = json_is_text(value) && text.len > 0;
+    for (size_t i = 0; i < text.len; i++) {
+        printable = printable && text.ptr[i] > ' ' && text.ptr[i] < '\177';
+    }
+    if (!printable) {
+        return wrong_value(place, name, "a text of printable characters", value, err);
+    }
+    *ret = text.ptr;
+    return 0;
+}

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Candles of Binance and Kraken through strict fakes of their public interfaces: pages, gaps, an import
+# that is continued, limits, bans, and answers that cannot be trusted.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+command -v python3 > /dev/null || skip_all "candles of venues" "no python3"
+cd "$WORK" || exit 1
+python3 "$here/fake_exchange.py" "$WORK" > port 2> fake.err &
+kill_at_exit $!
+wait_for 10 test -s port
+url=http://127.0.0.1:$(cat port)
+
+candles() { # VENUE SYMBOL OPTION...: code, out, err; log has the requests
+    venue=$1 symbol=$2
+    shift 2
+    : > log
+    timeout 60 "$ND" import candles --venue "$venue" --symbol "$symbol" --url "$url" \
+        --config quiet.yaml --state state "$@" > out 2> err
+    code=$?
+}
+requests() { test "$(grep -c "$1" log)" -eq "$2"; }
+day="--since 2026-01-01 --until 2026-01-08"
+
+# 2016 candles of 5 minutes, three of them missing at the venue.
+candles binance BTC-USDT $day
+tap_check "Binance: a week in three pages" contains out "BTC-USDT 5m of binance: 2013 candles stored, 0 were there"
+tap_check "with its gap" contains out "2026-01-01T00:00:00Z to 2026-01-07T23:55:00Z, missing 3, requests 5"
+tap_check "exit 0" test $code -eq 0
+tap_check "three requests for candles" requests klines 3
+candles binance BTC-USDT $day
+tap_check "again: only the gap is asked for" contains out "1000 candles stored, 1013 were there"
+tap_check "and counted again" contains out "missing 3"
+candles binance BTC-USDT --since 2026-01-02 --until 2026-01-09 --json
+tap_check "a longer range: only what is new" contains out '"stored":288,"present":1728,"missing":0'
+tap_check "as docs/json.md describes it" sh -c "'$BUILD_DIR/system/json_fields' '$here/../../docs/json.md' < out"
+candles binance BTC-USDT --since 2026-01-03 --until 2026-01-04
+tap_check "nothing new: no request for candles" requests klines 0
+candles binance BTC-USDT --since 2025-12-30 --until 2026-01-01 --timeframe 1h
+tap_check "what is before the first candle is not missing" contains out "24 candles stored, 0 were there"
+tap_check "missing 0" contains out "missing 0"
+
+printf '429\n500\nhtml\n' > faults
+candles binance BTC-USDT --since 2026-02-01 --until 2026-02-02
+tap_check "a limit, an error and HTML: repeated" contains out "288 candles stored"
+tap_check "four requests" requests klines 4
+printf 'drop\ncut\n' > faults
+candles binance BTC-USDT --since 2026-02-02 --until 2026-02-03
+tap_check "a lost and a truncated answer: repeated" contains out "288 candles stored"
+echo 418 > faults
+candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
+tap_check "a ban: no more requests" requests klines 1
+tap_check "with its length" contains err "VENUE_BANNED: venue refuses all requests for a time: binance: for 180 s"
+tap_check "exit 2" test $code -eq 2
+printf 'html\nhtml\nhtml\nhtml\nhtml\n' > faults
+candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
+tap_check "five times HTML" contains err "VENUE_UNREACHABLE"
+
+printf '%s\n' 'body [[1770076800000,"1e2","2","1","1","1",1770077099999]]' > faults
+candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
+tap_check "an exponent is refused with its place" contains err \
+    "binance /api/v3/klines, row 0, open is 1e2, not a decimal above 0 as text, with at most 8 places"
+tap_check "and nothing is stored" sh -c "! grep -q 'candles stored\|were stored before' out err"
+echo 'body [[99999999999999999999999]]' > faults
+candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
+tap_check "a number beyond 64 bits is refused with its end point" contains err \
+    "VENUE_DATA: venue's answer cannot be used: binance /api/v3/klines: status 200, "
+tap_check "at once" requests klines 1
+
+candles binance BTC-USD --since 2026-02-03
+tap_check "no such market" contains err "VENUE_SYMBOL"
+
+candles kraken BTC-USD --since "$(date -u -d '2 hours ago' +%FT%H:00)" --timeframe 1m
+tap_check "Kraken: the newest candles, without the open one" grep -Eq "BTC-USD 1m of kraken: 1[2-8][0-9] candles stored" out
+tap_check "one request" requests OHLC 1
+candles kraken BTC-USD --since 2026-01-01 --timeframe 1m
+tap_check "older ones are refused with the first that it has" contains err \
+    "VENUE_HISTORY: venue does not give candles that old: kraken: candles of 1m from "
+candles kraken XRP-USD --since "$(date -u -d '2 hours ago' +%FT%H:00)"
+tap_check "no such market at Kraken" contains err "EQuery:Unknown asset pair"
+
+for wrong in "--venue nowhere --symbol BTC-USD --since 2026-01-01" "--venue kraken --since 2026-01-01" \
+    "--venue kraken --symbol BTC --since 2026-01-01" "--venue kraken --symbol BTC-USD" \
+    "--venue kraken --symbol BTC-USD --since yesterday" "--venue kraken --symbol BTC-USD --since 2099-01-01" \
+    "--venue kraken --symbol BTC-USD --since 2026-01-01 --timeframe 2m" "x.csv --since 2026-01-01" \
+    "--venue kraken --symbol BTC-USD --since 2026-01-01 --url ftp://x" \
+    "x.csv --venue kraken --symbol BTC-USD --since 2026-01-01"; do
+    # shellcheck disable=SC2086 # the words hold no blanks
+    "$ND" import candles $wrong --config quiet.yaml --state state > out 2> err
+    code=$?
+    tap_check "refused: $wrong" contains err CLI_USAGE
+    tap_check "exit 2" test $code -eq 2
+done
+tap_check "the fake found no fault of its own" test ! -s fake.err
+tap_end
