@@ -227,11 +227,10 @@ static void on_market(const struct rest_answer *answer, void *userdata)
     }
 }
 
-/* The candle that the venue's clock is in is open: it is not imported. */
-static int keep_to_closed(struct fetch *f, int64_t venue_us, struct err *err)
+/* Of a venue that gives only its newest candles: those that are wanted and not stored are among
+ * them. */
+static int check_history(const struct fetch *f, int64_t closed_us, struct err *err)
 {
-    int64_t closed_us = venue_us - venue_us % step_us(f);
-    f->until_us = f->until_us > closed_us ? closed_us : f->until_us;
     int64_t oldest_us = closed_us - (f->exchange->candles_kept - 1) * step_us(f);
     if (f->exchange->candles_kept > 0 && f->next_us < f->until_us && f->next_us < oldest_us) {
         AUTO_BUF struct buf oldest = BUF_INIT(64);
@@ -242,6 +241,7 @@ static int keep_to_closed(struct fetch *f, int64_t venue_us, struct err *err)
     return 0;
 }
 
+/* The candle that the venue's clock is in is open: it is not imported. */
 static void on_time(const struct rest_answer *answer, void *userdata)
 {
     struct fetch *f = userdata;
@@ -257,7 +257,9 @@ static void on_time(const struct rest_answer *answer, void *userdata)
     }
     venue_us += answer->elapsed_us / 2; /* the way back */
     f->clock_offset_us = venue_us - clock_wall_us(clock_real());
-    if (keep_to_closed(f, venue_us, &f->err) < 0) {
+    int64_t closed_us = venue_us - venue_us % step_us(f);
+    f->until_us = f->until_us > closed_us ? closed_us : f->until_us;
+    if (skip_stored(f, &f->err) < 0 || check_history(f, closed_us, &f->err) < 0) {
         give_up(f, &f->err);
         return;
     }

@@ -75,6 +75,12 @@ tap_check "one request" requests OHLC 1
 candles kraken BTC-USD --since 2026-01-01 --timeframe 1m
 tap_check "older ones are refused with the first that it has" contains err \
     "VENUE_HISTORY: venue does not give candles that old: kraken: candles of 1m from "
+old=$(($(date +%s) / 60 * 60 - 1000 * 60))
+awk -v t=$old 'BEGIN { print "time,open,high,low,close,volume"; for (; i < 900; i++) print t + 60 * i ",1,2,1,2,5" }' > old.csv
+"$ND" import candles old.csv --symbol BTC-USD --config quiet.yaml --state longer > out 2> err
+timeout 60 "$ND" import candles --venue kraken --symbol BTC-USD --url "$url" --config quiet.yaml --state longer \
+    --since "$(date -u -d "@$old" +%FT%H:%M)" --timeframe 1m > out 2> err
+tap_check "unless they are stored: what follows them is added" grep -Eq "(99|100|101) candles stored, 900 were there" out
 candles kraken XRP-USD --since "$(date -u -d '2 hours ago' +%FT%H:00)"
 tap_check "no such market at Kraken" contains err "EQuery:Unknown asset pair"
 
