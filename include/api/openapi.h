@@ -14,3 +14,4 @@
 
 struct json_object *openapi_new(void); /* never NULL */
 void api_markdown(struct buf *out);    /* docs/api.md, from the same table */
+void api_docs_page(struct buf *out);   /* the page /docs: the same, and the catalogue of errors */

@@ -244,6 +244,7 @@ void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
 void api_openapi_handle(struct api_call *call);
+void api_docs_handle(struct api_call *call);
 void api_confirmation_handle(struct api_call *call);
 void api_cancel_handle(struct api_call *call);
 void api_mcp_handle(struct api_call *call);

@@ -61,6 +61,40 @@ static void the_description_is_served_to_everyone(void **state)
     assert_true(str_starts(str_c(body), "{\"openapi\":\"3.1.0\""));
 }
 
+static void the_page_has_every_route_and_every_error(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf page = BUF_INIT((size_t)4 << 20);
+    AUTO_BUF struct buf anchor = BUF_INIT(256);
+    api_docs_page(&page);
+    assert_false(buf_failed(&page));
+    for (const struct route *route = routes; route->path != NULL; route++) {
+        buf_clear(&anchor);
+        buf_addf(&anchor, "<h3 id=\"%s-%s\">", route->method == NULL ? "Any" : route->method,
+                 route->path);
+        assert_has(page.data, anchor.data);
+    }
+    for (int id = ERR_NONE + 1; id < ERR_COUNT; id++) {
+        buf_clear(&anchor);
+        buf_addf(&anchor, "<h3 id=\"%s\">", err_info(id)->code);
+        assert_has(page.data, anchor.data);
+    }
+}
+
+static void the_page_runs_no_script(void **state)
+{
+    struct api_rig *f = *state;
+    const char *body;
+    assert_int_equal(api_rig_get(f, true, "/docs.css", "", &body), 200);
+    assert_has(api_rig_answer(), "Content-Type: text/css");
+    assert_int_equal(api_rig_get(f, true, "/docs", "", &body), 200);
+    assert_has(api_rig_answer(), "Content-Security-Policy: default-src 'none'; style-src 'self'");
+    assert_has(body, "<!DOCTYPE html>");
+    assert_null(strstr(body, "<script"));
+}
+
 UNIT_GROUP(api_openapi, cmocka_unit_test(every_route_and_parameter_is_described),
            cmocka_unit_test(every_reference_leads_somewhere),
-           API_TEST(the_description_is_served_to_everyone))
+           API_TEST(the_description_is_served_to_everyone),
+           cmocka_unit_test(the_page_has_every_route_and_every_error),
+           API_TEST(the_page_runs_no_script))
