@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "stream.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +26,10 @@ void api_apply(struct api *api, const struct config *config)
 {
     if (api != NULL) {
         api->config = config;
-        (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
+        if (strcmp(config->api_token, api->token) != 0) {
+            (void)str_copy(str_c(config->api_token), api->token, sizeof(api->token));
+            stream_token_changed(api->stream);
+        }
         api_auth_publish(api, config);
         api_listen_reload(api);
     }
@@ -102,6 +106,13 @@ void api_stop(struct api *api)
 void api_tick(struct api *api)
 {
     if (api != NULL) {
+        if (api->before_until_us > 0 &&
+            clock_wall_us(loop_clock(api->loop)) >= api->before_until_us) {
+            api->before_until_us = 0; /* the grace of api_grace is over */
+            explicit_bzero(api->before, sizeof(api->before));
+            api_auth_publish(api, api->config);
+            stream_token_changed(api->stream);
+        }
         stream_tick(api->stream);
     }
 }

@@ -306,9 +306,11 @@ static void on_engine(void *userdata)
 /* Ops looks every second what the callers may still do. */
 static void recheck(struct stream *stream)
 {
+    bool changed = atomic_exchange_explicit(&stream->token_changed, false, memory_order_relaxed);
     for (struct stream_client *c = stream->clients; c != NULL; c = c->next) {
         int role = atomic_load_explicit(&stream->seats[c->seat].role, memory_order_relaxed);
-        if ((c->wish.filter.topics & ~stream_topics_of((enum role)role)) != 0) {
+        bool replaced = changed && c->wish.caller.channel == CHANNEL_HTTP && c->wish.caller.id == 0;
+        if (replaced || (c->wish.filter.topics & ~stream_topics_of((enum role)role)) != 0) {
             stream_client_close(c, WEBSOCKET_POLICY, "the caller may not read this any more");
         }
     }
@@ -583,6 +585,11 @@ void stream_tick(struct stream *stream)
         pass_services(stream);
     }
     pass_roles(stream);
+}
+
+void stream_token_changed(struct stream *stream)
+{
+    atomic_store_explicit(&stream->token_changed, true, memory_order_relaxed);
 }
 
 static void on_asked(void *userdata)

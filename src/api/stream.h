@@ -49,6 +49,8 @@ void stream_stop(struct stream *stream);
 void stream_free(struct stream *stream); /* takes NULL; after the listeners have stopped */
 /* Passes on the services that have changed, and who may still read. */
 void stream_tick(struct stream *stream);
+/* Ops: another api.token is accepted now than before; its clients have to open the stream again. */
+void stream_token_changed(struct stream *stream);
 
 /* Listener's thread: the handlers of the table of routes. */
 void stream_handle(struct api_call *call);

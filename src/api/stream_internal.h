@@ -61,12 +61,13 @@ struct stream {
     struct stream_ticket tickets[STREAM_TICKETS_MAX];
 
     /* Made before live is set, by the listener that starts the thread. */
-    atomic_bool live;         /* ops passes changes on */
-    struct ring *notes;       /* struct stream_note: ops -> stream */
-    atomic_uint lost;         /* changes that found the ring full */
-    struct mailbox *services; /* struct stream_services: ops -> stream */
-    struct loop *loop;        /* of the stream's thread */
-    struct loop_source *wake; /* the same */
+    atomic_bool live;          /* ops passes changes on */
+    atomic_bool token_changed; /* api.token: ops -> stream */
+    struct ring *notes;        /* struct stream_note: ops -> stream */
+    atomic_uint lost;          /* changes that found the ring full */
+    struct mailbox *services;  /* struct stream_services: ops -> stream */
+    struct loop *loop;         /* of the stream's thread */
+    struct loop_source *wake;  /* the same */
     pthread_t thread;
 
     /* Ops. */

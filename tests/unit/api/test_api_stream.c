@@ -350,6 +350,26 @@ static void streams_end_with_their_permission(void **state)
     hang_up(&one);
 }
 
+/* Also those of api.token, which has no row of its own. */
+static void streams_end_when_the_token_is_replaced(void **state)
+{
+    struct api_rig *f = *state;
+    struct config *other = NULL;
+    struct err err = {0};
+    assert_int_equal(
+        config_parse(str_c("api: {token: another-horse-battery}"), "test", &other, NULL, &err), 0);
+    dial(f, &one, "/api/v1/stream?topics=logs", TOKEN WS);
+    expect(&one, "\"type\":\"hello\"");
+    api_apply(f->api, f->config); /* the same token */
+    LOG(NOTICE, "said before");
+    expect(&one, "said before");
+    api_apply(f->api, other);
+    expect(&one, "may not read this any more");
+    hang_up(&one);
+    api_apply(f->api, f->config);
+    config_free(other);
+}
+
 #define STREAM_TEST(name) \
     cmocka_unit_test_setup_teardown(name, api_rig_setup_on_disk, api_rig_teardown)
 UNIT_GROUP(api_stream, STREAM_TEST(a_websocket_gets_what_is_there_and_what_happens),
@@ -359,4 +379,5 @@ UNIT_GROUP(api_stream, STREAM_TEST(a_websocket_gets_what_is_there_and_what_happe
            STREAM_TEST(a_ticket_opens_the_stream_once),
            STREAM_TEST(frames_that_lie_end_the_connection),
            STREAM_TEST(a_slow_reader_is_told_what_it_missed),
-           STREAM_TEST(streams_end_with_their_permission))
+           STREAM_TEST(streams_end_with_their_permission),
+           STREAM_TEST(streams_end_when_the_token_is_replaced))
