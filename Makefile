@@ -120,7 +120,8 @@ BIN  := $(B)/nightdesk
 module_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
 module_closure = $(USES_$(1)) $(1)
 
-EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md) $(wildcard docs/*.md))
+EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md) $(wildcard docs/*.md) \
+              $(wildcard web/*.html web/*.css web/*.js web/*.svg))
 
 .DEFAULT_GOAL := build
 .SECONDARY:
@@ -145,7 +146,7 @@ $(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-# The command manifests, prompts and pages are part of the binary.
+# The command manifests, prompts, pages and the files of the web page are part of the binary.
 $(B)/gen/embedded.c: $(EMBEDDED) tests/checks/embed.sh
 	@mkdir -p $(@D)
 	sh tests/checks/embed.sh $(EMBEDDED) > $@

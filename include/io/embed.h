@@ -1,6 +1,6 @@
 /*
  * embed.h: the files embedded in the binary: commands/<name>.yaml, prompts/<name>.md,
- * docs/<name>.md.
+ * docs/<name>.md, and the files of the page, web/<name>, each also as web/<name>.gz.
  *
  *     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) { ... }
  *

@@ -78,6 +78,15 @@ void api_answer_headers(struct api_answer *a, struct api_headers *ret)
     ret->list[3] = NULL;
 }
 
+void api_answer_tag(struct str bytes, struct api_headers *ret)
+{
+    uint64_t hash = add_hash(UINT64_C(14695981039346656037), bytes.ptr, bytes.len);
+    (void)snprintf(ret->etag, sizeof(ret->etag), "ETag: \"%016llx\"", (unsigned long long)hash);
+    ret->list[0] = ret->etag;
+    ret->list[1] = "Cache-Control: no-cache";
+    ret->list[2] = NULL;
+}
+
 /* RFC 9110: a list of tags, or "*". A weak tag matches a strong one of the same text. */
 static bool has_tag(struct str header, const char *etag)
 {

@@ -59,5 +59,7 @@ struct api_headers {
     const char *list[API_HEADERS_MAX];
 };
 void api_answer_headers(struct api_answer *a, struct api_headers *ret);
+/* The same for bytes that never change: with a strong ETag. */
+void api_answer_tag(struct str bytes, struct api_headers *ret);
 /* True if the client has the document already: it was answered with 304. */
 bool api_answer_unchanged(struct web_request *request, const struct api_headers *headers);

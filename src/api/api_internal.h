@@ -243,6 +243,8 @@ void api_command_handle(struct api_call *call);
 void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
+void api_page_handle(struct api_call *call);
+void api_page_file_handle(struct api_call *call);
 void api_openapi_handle(struct api_call *call);
 void api_docs_handle(struct api_call *call);
 void api_confirmation_handle(struct api_call *call);

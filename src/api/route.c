@@ -32,8 +32,7 @@ static bool matches(const char *template, struct str path)
 {
     struct str wanted = str_c(template), part, have;
     while (next_part(&wanted, &part)) {
-        if (!next_part(&path, &have) || have.len == 0 ||
-            (!is_name(part) && !str_equal(part, have))) {
+        if (!next_part(&path, &have) || (is_name(part) ? have.len == 0 : !str_equal(part, have))) {
             return false;
         }
     }

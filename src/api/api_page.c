@@ -1,0 +1,98 @@
+/* The page at /: the files of web/, which are built into the binary, each as it is and compressed.
+ * They are public: what the page shows, it reads with the token of its user. */
+#include "answer.h"
+#include "api_internal.h"
+#include "call.h"
+#include "io/embed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CSP                                                                              \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; " \
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "    \
+    "frame-ancestors 'none'"
+
+static const char *media_of(const char *name)
+{
+    static const struct {
+        const char *ending, *media;
+    } known[] = {{".html", "text/html; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".svg", "image/svg+xml"}};
+    const char *ending = strrchr(name, '.');
+    for (size_t i = 0; ending != NULL && i < COUNT_OF(known); i++) {
+        if (strcmp(ending, known[i].ending) == 0) {
+            return known[i].media;
+        }
+    }
+    return NULL;
+}
+
+/* RFC 9110: "gzip" or "*" in the list, without a weight of zero. */
+static bool takes_gzip(struct web_request *request)
+{
+    struct str rest = web_header(request, "Accept-Encoding"), one;
+    while (str_split(&rest, ',', &one)) {
+        struct str coding, weight = one;
+        (void)str_split(&weight, ';', &coding);
+        coding = str_trim(coding);
+        weight = str_trim(weight);
+        if (str_equal_c(coding, "gzip") || str_equal_c(coding, "*")) {
+            return !str_equal_c(weight, "q=0") && !str_equal_c(weight, "q=0.0");
+        }
+    }
+    return false;
+}
+
+static const struct embedded_file *find(const char *name, const char *ending)
+{
+    char path[80];
+    int len = snprintf(path, sizeof(path), "web/%s%s", name, ending);
+    for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
+        if (len < (int)sizeof(path) && strcmp(f->path, path) == 0) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void answer(struct api_call *call, const char *name)
+{
+    struct api_headers known;
+    struct err err = {0};
+    const char *media = media_of(name);
+    bool gzip = takes_gzip(call->request);
+    const struct embedded_file *file = media == NULL ? NULL : find(name, gzip ? ".gz" : "");
+    if (file == NULL) {
+        (void)err_set(&err, ERR_API_NOT_FOUND, "the page has no file %.40s", name);
+        api_answer_err(call->request, &err);
+        return;
+    }
+    api_answer_tag(str_n(file->data, file->size), &known);
+    const char *headers[] = {known.etag,
+                             "Cache-Control: no-cache", /* asks each time, and is told 304 */
+                             "Vary: Accept-Encoding",
+                             CSP,
+                             "X-Content-Type-Options: nosniff",
+                             "Referrer-Policy: no-referrer",
+                             gzip ? "Content-Encoding: gzip" : NULL,
+                             NULL};
+    if (!api_answer_unchanged(call->request, &known)) {
+        web_answer(call->request, &(struct web_answer){.status = 200,
+                                                       .content_type = media,
+                                                       .headers = headers,
+                                                       .body = str_n(file->data, file->size)});
+    }
+}
+
+void api_page_handle(struct api_call *call)
+{
+    answer(call, "index.html");
+}
+
+void api_page_file_handle(struct api_call *call)
+{
+    answer(call, api_text(call, "file"));
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# The page at / in a real Chromium: by keyboard, at the size of a phone and of a desktop, light and dark
+# (tests/node/page.mjs; make deps-test).
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+nodes=$(cd "$here/../node" && pwd)
+needs_node "the page" axe-core
+chromium=$(command -v chromium || command -v chromium-browser) ||
+    skip_all "the page" "no chromium: make deps-test installs it"
+conf=$WORK/page.yaml
+state=$WORK/state
+token=page-test-token-0123456789
+port=$("$NODE" -e 'const s = require("net").createServer().listen(0, "127.0.0.1",
+    () => { console.log(s.address().port); s.close(); })')
+cat > "$conf" <<YAML
+api: {port: $port, token: $token, rate: 0}
+commands: {rate: 1000}
+market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
+services: {kept: {command: ["/bin/sleep", "1000"]}}
+YAML
+"$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
+kill_at_exit $!
+wait_for 20 grep -q "ready in" "$WORK/log"
+
+# HEADER… : the headers of / are in $WORK/head, the body in $WORK/body
+page() { curl -s -D "$WORK/head" -o "$WORK/body" "$@" "http://127.0.0.1:$port/"; }
+page
+tap_check "it is served without a token" contains "$WORK/body" '<title>nightdesk</title>'
+tap_check "with a strict policy" contains "$WORK/head" "default-src 'none'; script-src 'self'; style-src 'self'"
+tap_check "and not compressed for one who cannot read that" lacks "$WORK/head" "Content-Encoding"
+page -H 'Accept-Encoding: br, gzip;q=0.8'
+tap_check "else compressed" sh -c "gzip -dc '$WORK/body' | grep -q '<title>nightdesk</title>'"
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/p' "$WORK/head")
+page -H 'Accept-Encoding: gzip' -H "If-None-Match: $tag"
+tap_check "304 to one who has it" contains "$WORK/head" "304"
+curl -s -o "$WORK/body" "http://127.0.0.1:$port/web/api.md"
+tap_check "nothing else is served" contains "$WORK/body" API_NOT_FOUND
+
+has_points() { curl -s -H "Authorization: Bearer $token" "http://127.0.0.1:$port/api/v1/equity?limit=2" |
+    grep -q '"at".*"at"'; }
+tap_check "it has a history" wait_for 30 has_points
+WORK=$WORK "$NODE" "$nodes/page.mjs" "$NODE_MODULES" "$chromium" "$port" $token ${SHOTS:-} \
+    > "$WORK/page" 2> "$WORK/page.err"
+tap_check "Chromium has seen it: $(grep -c ok "$WORK/page") checks" test "$(grep -c ok "$WORK/page")" -gt 45
+tap_show "$WORK/page.err"
+while read -r line; do
+    case $line in
+    '#'*) echo "$line" ;;
+    *) tap_check "${line#*ok }" test "${line%%ok*}" = "" ;;
+    esac
+done < "$WORK/page"
+tap_end

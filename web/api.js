@@ -1,0 +1,70 @@
+// The API: one bearer token in the tab's session storage, and errors that say what to do.
+const KEY = 'nightdesk.token';
+let onLost = () => {};
+
+export const token = () => sessionStorage.getItem(KEY) ?? '';
+export const setToken = (text) =>
+  text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY);
+export const whenLost = (fn) => { onLost = fn; };
+// One for each press of a button, so that a press that is sent twice runs once.
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)),
+  (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+export class Problem extends Error {
+  constructor(body, status) {
+    super(body.message ?? body.title ?? `status ${status}`);
+    Object.assign(this, { cause: '', remediation: '', context: '' }, body, { status });
+  }
+}
+
+async function send(method, path, body, key) {
+  const headers = {};
+  if (token()) headers.Authorization = `Bearer ${token()}`;
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (key) headers['Idempotency-Key'] = key;
+  let response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {
+      method, headers, cache: 'no-store', credentials: 'omit',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem({ message: 'nightdesk cannot be reached',
+      cause: 'The connection failed: the network, a proxy or nightdesk itself is down.',
+      remediation: 'Check the connection. If this goes on, look at the machine: nightdesk status.' }, 0);
+  }
+  const text = await response.text();
+  let data = {};
+  try {
+    data = text ? JSON.parse(text) : {};
+  } catch {
+    throw new Problem({ message: 'this is not the answer of nightdesk',
+      cause: 'Something between this page and nightdesk has answered in its place.',
+      remediation: 'Look at the proxy.' }, response.status);
+  }
+  return { response, data };
+}
+
+export async function get(path) {
+  const used = token();
+  const { response, data } = await send('GET', path);
+  if (!response.ok) {
+    const problem = new Problem(data, response.status);
+    if (response.status === 401 && used !== '' && used === token()) onLost(problem);
+    throw problem;
+  }
+  return data;
+}
+
+// For commands: the reply of any status that has one, with its status.
+export async function act(method, path, body, key) {
+  const used = token();
+  const { response, data } = await send(method, path, body, key);
+  if (data.schema?.startsWith('nightdesk.reply/')) return { ...data, status: response.status };
+  if (!response.ok) {
+    const problem = new Problem(data, response.status);
+    if (response.status === 401 && used !== '' && used === token()) onLost(problem);
+    throw problem;
+  }
+  return { ...data, status: response.status };
+}

@@ -1,0 +1,188 @@
+// Logging in, the parts of the page, and what is urgent.
+import { act, get, setToken, token, whenLost } from './api.js';
+import { age, byId, el, problem } from './dom.js';
+import { commandLine } from './command.js';
+import { live } from './live.js';
+import { tiles, views } from './views.js';
+
+let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, dirty = false;
+const now = { state: null, alerts: new Map(), cutSince: 0, stale: false, staleAge: 0 };
+
+/* ------------------------------------------------------------------ what is urgent */
+
+let urgentText = '';
+function urgent() {
+  const notices = [];
+  const add = (mild, ...words) => notices.push(el('div', { class: mild ? 'notice mild' : 'notice' }, ...words));
+  const state = now.state;
+  if (state && state.state !== 'active') add(state.state === 'paused', el('strong', {}, `Trading: ${state.state}. `), state.reason);
+  if (now.stale) add(false, el('strong', {}, 'The engine is silent. '), 'These are the last figures that are known.');
+  const open = [...now.alerts.values()].filter((a) => a.status === 'open');
+  for (const a of open.filter((one) => ['critical', 'high'].includes(one.severity)).slice(0, 3)) {
+    add(false, el('strong', {}, `${a.severity}: `), el('a', { href: '#alerts' }, a.title));
+  }
+  const rest = open.length - Math.min(3, open.filter((one) => ['critical', 'high'].includes(one.severity)).length);
+  if (rest > 0) add(true, el('a', { href: '#alerts' }, `${rest} more open ${rest === 1 ? 'alert' : 'alerts'}`));
+  const text = notices.map((n) => n.textContent).join('\n');
+  if (text !== urgentText) {
+    urgentText = text;
+    byId('urgent').replaceChildren(...notices);
+  }
+}
+
+function line(since) {
+  now.cutSince = since;
+  const text = since === 0 ? 'live' : `not live for ${age((Date.now() - since) / 1000)}`;
+  if (byId('live').textContent !== text) byId('live').textContent = text;
+  byId('live').className = since === 0 ? 'good' : 'warn';
+  const old = since !== 0 && loadedAt > 0 && Date.now() - loadedAt > 5000;
+  byId('main').classList.toggle('old', old);
+  byId('age').hidden = !old;
+  if (old) byId('age').textContent = `These figures are ${age((Date.now() - loadedAt) / 1000)} old.`;
+}
+
+/* ------------------------------------------------------------------ the parts */
+
+function navigation() {
+  byId('nav').replaceChildren(...Object.entries(views).map(([name, view]) =>
+    el('a', { href: `#${name}`, 'aria-current': name === current ? 'page' : null }, view.title)));
+}
+
+async function load(quiet) {
+  if (!token()) return;
+  const mine = ++loading, view = views[current];
+  const place = byId('content');
+  if (!quiet) place.replaceChildren(el('p', { class: 'dim' }, 'Loading…'));
+  try {
+    const nodes = await view.load();
+    if (mine !== loading) return;
+    if (quiet && place.contains(document.activeElement)) return; /* not under the reader's hands */
+    place.replaceChildren(...nodes);
+    loadedAt = Date.now();
+  } catch (err) {
+    if (mine === loading && session && !quiet) place.replaceChildren(problem(err));
+  }
+}
+
+function route() {
+  const name = location.hash.slice(1);
+  if (!session || (name && !views[name])) return;
+  current = name || 'desk';
+  document.title = `${views[current].title} – nightdesk`;
+  navigation();
+  load(false);
+}
+
+function onText(message) {
+  const { topic, data } = message;
+  if (topic === 'state') { now.state = data; urgent(); }
+  if (topic === 'alerts' || topic === 'findings') {
+    if (message.type === 'snapshot') {
+      for (const [id, a] of now.alerts) if ((a.source === 'auditor') === (topic === 'findings')) now.alerts.delete(id);
+    }
+    for (const a of Array.isArray(data) ? data : [data]) now.alerts.set(a.id, a);
+    urgent();
+  }
+  if (topic === 'equity' && current === 'desk' && byId('tiles')) {
+    const used = byId('tiles');
+    used.replaceWith(tiles(data));
+    loadedAt = Date.now();
+  }
+  if (message.type === 'event' && views[current].topics.includes(topic) && topic !== 'equity') dirty = true;
+  if (message.type === 'missed') dirty = true;
+}
+
+async function tick() {
+  if (!session || document.hidden) return;
+  if (dirty || Date.now() - loadedAt > 15000) {
+    dirty = false;
+    load(true);
+  }
+  try {
+    const health = await get('state');
+    now.stale = health.stale;
+    now.state = health.trading;
+    urgent();
+  } catch { /* the line says so */ }
+}
+
+/* ------------------------------------------------------------------ in and out */
+
+function leave(why) {
+  session = false;
+  loading++;
+  stream?.stop();
+  stream = null;
+  setToken('');
+  now.alerts.clear();
+  now.state = null;
+  urgentText = '';
+  byId('urgent').replaceChildren();
+  byId('dialog').close();
+  for (const id of ['nav', 'console', 'logout']) byId(id).hidden = true;
+  byId('live').textContent = 'not connected';
+  byId('live').className = '';
+  login(why);
+}
+
+function enter(who) {
+  session = true;
+  for (const id of ['nav', 'console', 'logout']) byId(id).hidden = false;
+  byId('logout').textContent = `Log out ${who.name}`;
+  byId('main').replaceChildren(el('p', { id: 'age', class: 'warn', role: 'status', hidden: true }), el('div', { id: 'content' }));
+  commandLine(byId('console'));
+  route();
+  stream = live({ onText, onLine: line });
+}
+
+async function tryToken(text) {
+  setToken(text);
+  try {
+    enter(await get('whoami'));
+  } catch (err) {
+    setToken('');
+    login(err);
+  }
+}
+
+function login(why) {
+  const input = el('input', { id: 'token', type: 'password', autocomplete: 'off', required: true, 'aria-describedby': 'how' });
+  byId('main').replaceChildren(el('form', { class: 'login card', onsubmit: (event) => {
+    event.preventDefault();
+    if (input.value.trim()) tryToken(input.value.trim());
+  } }, el('h2', {}, 'Log in'), why ? el('div', { role: 'alert' }, problem(why)) : null,
+  el('label', { for: 'token' }, 'Token'), input,
+  el('div', { class: 'buttons' }, el('button', { class: 'primary' }, 'Log in')),
+  el('p', { id: 'how', class: 'dim' }, 'A token is made on the machine: nightdesk token create. Or send /web in the chat for a link. It is forgotten when this tab is closed.')));
+  input.focus();
+}
+
+async function exchange(body) {
+  try {
+    const answer = await act('POST', 'session', body);
+    await tryToken(answer.token);
+  } catch (err) {
+    login(err);
+  }
+}
+
+byId('logout').addEventListener('click', async () => {
+  try { await act('DELETE', 'session'); } catch { /* a token that was typed has no session to end */ }
+  leave(null);
+});
+whenLost((err) => { if (session) leave(err); });
+addEventListener('hashchange', route);
+byId('main').addEventListener('reload', () => load(false));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => session && load(true));
+setInterval(tick, 5000);
+
+const hash = new URLSearchParams(location.hash.slice(1));
+const code = hash.get('code'), initData = hash.get('tgWebAppData');
+if (code || initData) {
+  history.replaceState(null, '', '/');
+  exchange(code ? { code } : { init_data: initData });
+} else if (token()) {
+  tryToken(token());
+} else {
+  login(null);
+}
