@@ -179,10 +179,10 @@ async function runs() {
 async function audit() {
   const { auditlog: rows } = await get('auditlog?limit=100');
   return [card(table('Audit log', [
-    { name: 'When', wide: true, of: (r) => time(r.at ?? r.time ?? r.created_at) },
-    { name: 'Who', of: (r) => small(r.user ?? '', r.channel ?? '') },
-    { name: 'What', of: (r) => small(r.command ?? r.event ?? '', r.detail ?? r.args ?? '') },
-    { name: 'Result', of: (r) => r.result ?? '' },
+    { name: 'When', wide: true, of: (r) => time(r.at) },
+    { name: 'Who', of: (r) => small(r.user, r.channel) },
+    { name: 'What', of: (r) => small(r.action, r.detail) },
+    { name: 'Result', of: (r) => r.result },
   ], rows, 'The audit log is empty.'))];
 }
 

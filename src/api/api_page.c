@@ -72,7 +72,7 @@ static void answer(struct api_call *call, const char *name)
     }
     api_answer_tag(str_n(file->data, file->size), &known);
     const char *headers[] = {known.etag,
-                             "Cache-Control: no-cache", /* asks each time, and is told 304 */
+                             "Cache-Control: no-cache", /* asked for each time, 304 mostly */
                              "Vary: Accept-Encoding",
                              CSP,
                              "X-Content-Type-Options: nosniff",

@@ -51,9 +51,17 @@ static void a_path_is_found_by_its_parts(void **state)
     const struct route *route = route_find(str_c("POST"), str_c("/api/v1/commands/status"), &here);
     assert_true(route != NULL && here);
     assert_string_equal(route->path, "/api/v1/commands/{name}");
-    static const char *const none[] = {
-        "/api/v1/commands/", "/api/v1/commands", "/api/v1/state/", "/api/v1/commands/a/b", "", "/",
-        "//healthz",         "healthz"};
+    static const char *const none[] = {"/api/v1/commands/",
+                                       "/api/v1/commands",
+                                       "/api/v1/state/",
+                                       "/api/v1/commands/a/b",
+                                       "",
+                                       "/web/",
+                                       "//healthz",
+                                       "healthz"};
+    route = route_find(str_c("GET"), str_c("/"), &here);
+    assert_true(route != NULL && here);
+    assert_string_equal(route->path, "/");
     for (size_t i = 0; i < COUNT_OF(none); i++) {
         if (route_find(str_c("POST"), str_c(none[i]), &here) != NULL || here) {
             fail_msg("found: %s", none[i]);
