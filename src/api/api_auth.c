@@ -394,6 +394,11 @@ int api_auth_link(const struct api_call *call, const char *hash, struct err *err
                : err_set(err, ERR_LOGIN_LINK, "it was used, has expired, was replaced or is wrong");
 }
 
+bool api_auth_mini_app(const struct api_call *call)
+{
+    return admission_of(call->listener)->mini_app;
+}
+
 int api_auth_launch(const struct api_call *call, struct str data, struct access_launch *ret,
                     struct err *err)
 {

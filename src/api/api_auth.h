@@ -66,6 +66,8 @@ int api_auth_may_try(const struct api_call *call, struct err *err);
 int api_auth_link(const struct api_call *call, const char *hash, struct err *err);
 int api_auth_launch(const struct api_call *call, struct str data, struct access_launch *ret,
                     struct err *err);
+/* Whether the page may be shown inside Telegram: telegram.mini_app is on, and there is a bot. */
+bool api_auth_mini_app(const struct api_call *call);
 /* Whether a caller who was admitted before may still read: for answers that go on for long. */
 bool api_auth_holds(struct listener *listener, int64_t caller);
 

@@ -1,6 +1,7 @@
 /* The page at /: the files of web/, which are built into the binary, each as it is and compressed.
  * They are public: what the page shows, it reads with the token of its user. */
 #include "answer.h"
+#include "api_auth.h"
 #include "api_internal.h"
 #include "call.h"
 #include "io/embed.h"
@@ -11,7 +12,10 @@
 #define CSP                                                                              \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; " \
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "    \
-    "frame-ancestors 'none'"
+    "frame-ancestors "
+
+/* Telegram's web client shows a Mini App in a frame, its other programs in a window. */
+#define TELEGRAM "https://web.telegram.org"
 
 static const char *media_of(const char *name)
 {
@@ -70,11 +74,14 @@ static void answer(struct api_call *call, const char *name)
         api_answer_err(call->request, &err);
         return;
     }
+    const char *policy = api_auth_mini_app(call) ? CSP TELEGRAM : CSP "'none'";
     api_answer_tag(str_n(file->data, file->size), &known);
+    known.list[2] = policy; /* a 304 replaces the one that the browser has stored */
+    known.list[3] = NULL;
     const char *headers[] = {known.etag,
                              "Cache-Control: no-cache", /* asked for each time, 304 mostly */
                              "Vary: Accept-Encoding",
-                             CSP,
+                             policy,
                              "X-Content-Type-Options: nosniff",
                              "Referrer-Policy: no-referrer",
                              gzip ? "Content-Encoding: gzip" : NULL,

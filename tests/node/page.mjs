@@ -77,7 +77,7 @@ async function press(key, text) {
 const type = (text) => call('Input.insertText', { text });
 const size = (width, height) =>
   call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 500 });
-const theme = (value) => call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }] });
+const theme = (value) => call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }, { name: 'prefers-reduced-motion', value: 'reduce' }] });
 async function shoot(name) {
   if (!shots) return;
   await sleep(300);
