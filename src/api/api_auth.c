@@ -28,44 +28,41 @@ static const struct api_admission *admission_of(const struct listener *listener)
 
 /* ------------------------------------------------------------------------- Host and Origin ---- */
 
-/* The name, with any port or none. */
-static bool host_is(struct str host, const char *name)
-{
-    size_t len = strlen(name);
-    struct str rest = str_n(host.ptr + len, host.len >= len ? host.len - len : 0);
-    int64_t port = 0;
-    return host.len >= len && str_equal_nocase(str_n(host.ptr, len), name) &&
-           (rest.len == 0 ||
-            (rest.ptr[0] == ':' && rest.len <= 6 && rest.ptr[1] != '+' &&
-             str_to_i64(str_n(rest.ptr + 1, rest.len - 1), &port) && port > 0 && port < 65536));
-}
-
 /* With DNS rebinding the Host is the web page's own name, which is none of these. */
-static bool host_is_ours(const struct api_admission *a, struct str host, bool *ret_local)
+static bool name_is_ours(const struct api_admission *a, struct str name, bool *ret_local)
 {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     *ret_local = true;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (host_is(host, names[i])) {
+        if (str_equal_nocase(name, names[i])) {
             return true;
         }
     }
     *ret_local = false;
     for (int i = 0; i < a->hosts.count; i++) {
-        if (host_is(host, a->hosts.items[i])) {
+        if (str_equal_nocase(name, a->hosts.items[i])) {
             return true;
         }
     }
     return false;
 }
 
+static bool host_is_ours(const struct api_admission *a, struct str host)
+{
+    struct str name;
+    int port;
+    bool local;
+    return web_authority(host, &name, &port) && name_is_ours(a, name, &local);
+}
+
 /* A page that nightdesk itself serves: on this machine, or through a proxy. */
 static bool origin_is_ours(const struct api_admission *a, struct str origin)
 {
-    bool local = false, tls = str_starts(origin, "https://");
-    size_t skip = tls ? 8 : 7;
-    return (tls || str_starts(origin, "http://")) &&
-           host_is_ours(a, str_n(origin.ptr + skip, origin.len - skip), &local) && (!tls || !local);
+    struct str name;
+    int port;
+    bool tls, local;
+    return web_origin(origin, &tls, &name, &port) && name_is_ours(a, name, &local) &&
+           (!tls || !local);
 }
 
 /* The text of api.cors_origins that is this origin; NULL: none. */
@@ -83,8 +80,7 @@ static int check_origin(const struct api_call *call, const struct api_admission 
 {
     struct str host = web_header(call->request, "Host");
     struct str origin = web_header(call->request, "Origin");
-    bool local = false;
-    if (!host_is_ours(a, host, &local)) {
+    if (!host_is_ours(a, host)) {
         return err_set(err, ERR_API_FOREIGN, "Host %.*s", host.len > 60 ? 60 : (int)host.len,
                        host.ptr);
     }
@@ -504,12 +500,11 @@ bool api_auth_preflight(struct api_call *call)
 {
     const struct api_admission *a = admission_of(call->listener);
     char methods[128], text[96] = "";
-    bool local = false;
     struct web_request *request = call->request;
     if (!str_equal_c(web_method(request), "OPTIONS") ||
         web_header(request, "Access-Control-Request-Method").len == 0 ||
         origin_allowed(a, web_header(request, "Origin")) == NULL ||
-        !host_is_ours(a, web_header(request, "Host"), &local)) {
+        !host_is_ours(a, web_header(request, "Host"))) {
         return false;
     }
     route_methods(web_path(request), text, sizeof(text));

@@ -1,31 +1,27 @@
 #include "config_read.h"
+#include "io/web.h"
 
 #include <string.h>
 
 #define NAME_MAX_LEN 127
 
-static const char name_characters[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-
+/* As a request names it, without a port and without the dot at the end. */
 static bool is_name(const char *text)
 {
-    size_t len = strspn(text, name_characters);
-    return len > 0 && text[len] == '\0' && len <= NAME_MAX_LEN;
+    struct str name;
+    int port;
+    return strlen(text) <= NAME_MAX_LEN && web_authority(str_c(text), &name, &port) &&
+           str_equal_c(name, text);
 }
 
 /* As a browser sends it: a scheme, a name and at most a port. "*" would open the API to all pages.
  */
 static bool is_origin(const char *text)
 {
-    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
-                    : strncmp(text, "http://", 7) == 0 ? 7
-                                                       : 0;
-    const char *name = text + scheme;
-    size_t len = strspn(name, name_characters);
-    const char *port = name + len + (name[len] == ':' ? 1 : 0);
-    size_t digits = strspn(port, "0123456789");
-    return scheme > 0 && len > 0 && strlen(text) <= NAME_MAX_LEN && port[digits] == '\0' &&
-           (name[len] == '\0' || (name[len] == ':' && digits > 0 && digits <= 5));
+    struct str name;
+    int port;
+    bool tls;
+    return strlen(text) <= NAME_MAX_LEN && web_origin(str_c(text), &tls, &name, &port);
 }
 
 void config_check_api(struct load *load, const struct yaml_node *root)

@@ -438,6 +438,8 @@ static void a_host_behind_a_proxy_has_to_be_configured(void **state)
         const char *host, *origin;
         int status;
     } rows[] = {{"desk.example.com", "", 200},
+                {"Desk.Example.com.:8443", "Origin: HTTPS://desk.example.com.:8443\r\n", 200},
+                {"localhost.", "", 200},
                 {"desk.example.com:8443", "", 200},
                 {"DESK.example.com", "Origin: https://desk.example.com\r\n", 200},
                 {"desk.example.com", "Origin: https://desk.example.com:8443\r\n", 200},

@@ -116,12 +116,12 @@ static void inconsistent_local_users_are_refused(void **state)
 static void names_of_the_api_are_checked(void **state)
 {
     (void)state;
-    static const char *const hosts[] = {"https://desk.example.com", "desk.example.com:80", "a b",
-                                        "*", "''"};
+    static const char *const hosts[] = {
+        "https://desk.example.com", "desk.example.com:80", "a b", "*", "''", "desk.example.com."};
     static const char *const origins[] = {
-        "'*'",        "'null'",  "desk.example.com", "https://desk.example.com/",
-        "https://",   "ftp://a", "https://a:",       "https://a:b",
-        "https://u@a"};
+        "'*'",         "'null'",     "desk.example.com", "https://desk.example.com/",
+        "https://",    "ftp://a",    "https://a:",       "https://a:b",
+        "https://u@a", "https://a:0"};
     for (size_t i = 0; i < COUNT_OF(hosts); i++) {
         char text[96];
         (void)snprintf(text, sizeof(text), "api: {hosts: [\"%s\"]}", hosts[i]);
