@@ -92,7 +92,7 @@ static void add_database(struct api_answer *a, bool *all, struct listener *l, bo
     const char *name = trading ? "trading.db" : "ops.db";
     AUTO_BUF struct buf detail = BUF_INIT(1024);
     (void)snprintf(path, sizeof(path), "%s/%s", l->api->state_dir, name);
-    int rc = trading ? api_need_trading(l, &err) : api_need_ops(l, &err);
+    int rc = trading ? api_need_trading(&l->stores, &err) : api_need_ops(&l->stores, &err);
     bool writes = access(path, W_OK) == 0;
     if (rc < 0) {
         err_line(&err, &detail);

@@ -9,6 +9,7 @@
 
 #include "access/access.h"
 #include "api/api.h"
+#include "api_store.h"
 #include "base/buf.h"
 #include "base/ring.h"
 #include "config/config.h"
@@ -93,11 +94,7 @@ struct listener {
     struct web_content *state; /* NULL: none yet */
     struct api_headers *state_headers;
     struct api_metrics *metrics; /* NULL: nobody has asked yet */
-    /* Read-only connections, opened by the first request that needs one. */
-    struct trading_store *trading;
-    struct ops_store *ops;
-    uint64_t trading_file; /* shared->trading_file when it was opened */
-    uint64_t ops_file;
+    struct api_stores stores;    /* of its thread */
 };
 
 enum api_job_kind {
@@ -316,10 +313,5 @@ void api_state_json(struct listener *listener, struct buf *out);
 void api_summary_json(struct listener *listener, struct buf *out);
 /* The state of the channel ("up", "silent", "refused" …) and the start of an outage. */
 void api_telegram_write(struct json_out *out, int state, int64_t since_us);
-/* Listener's thread: open the read-only connections that a read needs. */
-int api_need_trading(struct listener *listener, struct err *err);
-int api_need_ops(struct listener *listener, struct err *err);
-/* After the listener's thread has ended. */
-void api_store_release(struct listener *listener);
 /* The members run, steps and result of a run; of the connection's thread. */
 int api_run_write(struct ops_store *store, int64_t id, struct json_out *out, struct err *err);

@@ -221,6 +221,7 @@ int api_listen_start(struct api *api, const struct api_options *options, struct 
     for (size_t i = 0; i < COUNT_OF(listeners); i++) {
         struct listener *listener = listeners[i];
         listener->api = api;
+        listener->stores = (struct api_stores){.state_dir = api->state_dir, .shared = api->shared};
         if (listener->what == NULL) {
             continue;
         }
@@ -248,7 +249,7 @@ void api_listen_release(struct api *api)
         web_content_free(listener->state);
         api_metrics_release(listener);
         free(listener->state_headers);
-        api_store_release(listener);
+        api_stores_release(&listener->stores);
         api_auth_release(listener);
         free(listener->path);
         free(listener->tls_cert);

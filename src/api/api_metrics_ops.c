@@ -107,7 +107,7 @@ static void write_alerts(struct api_scrape *s)
     struct err err = {0};
     exposition_family(&s->out, "nightdesk_alerts_open", EXPOSITION_GAUGE,
                       "Alerts that are open or acknowledged, by severity.");
-    if (alert_table_counts(s->listener->ops, counts, &err) >= 0) {
+    if (alert_table_counts(s->listener->stores.ops, counts, &err) >= 0) {
         for (int i = SEVERITY_INFO; i <= SEVERITY_CRITICAL; i++) {
             exposition_i64(&s->out, counts[i],
                            EXPOSITION_LABELS({"severity", severity_name((enum severity)i)}));
@@ -115,7 +115,7 @@ static void write_alerts(struct api_scrape *s)
     }
     exposition_family(&s->out, "nightdesk_findings", EXPOSITION_GAUGE,
                       "Findings of the auditor that are stored, by what became of them.");
-    if (alert_table_findings(s->listener->ops, 0, &findings, &err) >= 0) {
+    if (alert_table_findings(s->listener->stores.ops, 0, &findings, &err) >= 0) {
         exposition_i64(&s->out, findings.open, EXPOSITION_LABELS({"status", "open"}));
         exposition_i64(&s->out, findings.fixed, EXPOSITION_LABELS({"status", "fixed"}));
         exposition_i64(&s->out, findings.wontfix, EXPOSITION_LABELS({"status", "wontfix"}));
@@ -127,7 +127,7 @@ static void write_outbox(struct api_scrape *s)
 {
     struct outbox_waiting waiting = {0};
     struct err err = {0};
-    if (outbox_table_waiting(s->listener->ops, &waiting, &err) < 0) {
+    if (outbox_table_waiting(s->listener->stores.ops, &waiting, &err) < 0) {
         return;
     }
     api_metrics_u64(s, "nightdesk_outbox_messages", EXPOSITION_GAUGE,
@@ -147,7 +147,7 @@ static void write_services(struct api_scrape *s)
     struct err err = {0};
     AUTO_FREE struct service_sample *samples = calloc(CONFIG_SERVICES_MAX, sizeof(*samples));
     ASSERT(samples != NULL);
-    int count = sample_table_newest(s->listener->ops, s->now_wall_us - fresh_us, samples,
+    int count = sample_table_newest(s->listener->stores.ops, s->now_wall_us - fresh_us, samples,
                                     CONFIG_SERVICES_MAX, &err);
     exposition_family(&s->out, "nightdesk_service_up", EXPOSITION_GAUGE,
                       "1 if the newest check of a service succeeded, 0 if it failed.");
@@ -172,7 +172,7 @@ void api_metrics_ops(struct api_scrape *s)
     write_work(s);
     write_model(s);
     write_traces(s);
-    bool readable = api_need_ops(s->listener, &err) >= 0;
+    bool readable = api_need_ops(&s->listener->stores, &err) >= 0;
     api_metrics_u64(
         s, "nightdesk_ops_database_readable", EXPOSITION_GAUGE,
         "0 if ops.db cannot be read: alerts, findings, outbox and services are missing.",

@@ -209,7 +209,7 @@ static void read_accuracy(struct api_scrape *s)
     struct err err = {0};
     uint64_t file = atomic_load(&s->shared->trading_file);
     if ((a->read && a->trades == s->snapshot->trades && a->file == file) ||
-        api_need_trading(s->listener, &err) < 0) {
+        api_need_trading(&s->listener->stores, &err) < 0) {
         return;
     }
     struct measure_result *result = measure_result_new();
@@ -217,7 +217,8 @@ static void read_accuracy(struct api_scrape *s)
                                         .by = MEASURE_BY_AGENT,
                                         .accuracy = true,
                                         .last = ACCURACY_TRADES};
-    const struct measure_sources sources = {.trading = trading_store_db(s->listener->trading)};
+    const struct measure_sources sources = {.trading =
+                                                trading_store_db(s->listener->stores.trading)};
     if (measure_read(&sources, &query, result, &err) >= 0) {
         *a = (struct api_accuracy){.read = true, .trades = s->snapshot->trades, .file = file};
         for (int i = 0; i < result->count && a->count < VOTES_MAX; i++) {

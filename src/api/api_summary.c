@@ -165,9 +165,9 @@ static int add_errors(struct json_out *out, struct listener *l, struct err *err)
     NEED_MEMORY(rows != NULL);
     const struct alert_query query = {.statuses = 1U << ALERT_OPEN | 1U << ALERT_ACKNOWLEDGED,
                                       .min_severity = SEVERITY_LOW};
-    int rc = api_need_ops(l, err);
-    rc = rc < 0 ? rc : alert_table_counts(l->ops, counts, err);
-    rc = rc < 0 ? rc : alert_table_list(l->ops, &query, rows, ERRORS_MAX, err);
+    int rc = api_need_ops(&l->stores, err);
+    rc = rc < 0 ? rc : alert_table_counts(l->stores.ops, counts, err);
+    rc = rc < 0 ? rc : alert_table_list(l->stores.ops, &query, rows, ERRORS_MAX, err);
     if (rc < 0) {
         return rc;
     }
@@ -196,9 +196,10 @@ static int add_errors(struct json_out *out, struct listener *l, struct err *err)
 static int add_trades(struct json_out *out, struct listener *l, struct err *err)
 {
     struct trade rows[TRADES_MAX];
-    int rc = api_need_trading(l, err);
-    rc =
-        rc < 0 ? rc : trade_table_list(l->trading, &(struct trade_query){0}, rows, TRADES_MAX, err);
+    int rc = api_need_trading(&l->stores, err);
+    rc = rc < 0
+             ? rc
+             : trade_table_list(l->stores.trading, &(struct trade_query){0}, rows, TRADES_MAX, err);
     if (rc < 0) {
         return rc;
     }
@@ -223,8 +224,8 @@ static int add_decisions(struct json_out *out, struct listener *l, struct err *e
     AUTO_FREE struct decision *rows = calloc(DECISIONS_MAX, sizeof(*rows));
     NEED_MEMORY(rows != NULL);
     const struct decision_query query = {.skip_holds = true};
-    int rc = api_need_trading(l, err);
-    rc = rc < 0 ? rc : decision_table_list(l->trading, &query, rows, DECISIONS_MAX, err);
+    int rc = api_need_trading(&l->stores, err);
+    rc = rc < 0 ? rc : decision_table_list(l->stores.trading, &query, rows, DECISIONS_MAX, err);
     if (rc < 0) {
         return rc;
     }

@@ -69,8 +69,9 @@ static void answer_alerts(struct api_call *call, const char *source)
                                 .source = source};
     read_key(&l, &query);
     AUTO_FREE struct alert *rows = rows_for(l.limit + 1, sizeof(*rows));
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0 ? rc : alert_table_list(call->listener->ops, &query, rows, l.limit + 1, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc =
+        rc < 0 ? rc : alert_table_list(call->listener->stores.ops, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_alert(&l.answer.out, &rows[i]);
@@ -103,13 +104,13 @@ void api_incidents_handle(struct api_call *call)
     AUTO_FREE struct incident *rows = rows_for(l.limit + 1, sizeof(*rows));
     AUTO_FREE struct alert *alert = rows_for(1, sizeof(*alert));
     bool open = strcmp(api_text(call, "status"), "open") == 0;
-    int rc = api_need_ops(call->listener, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
     rc = rc < 0 ? rc
-                : incident_table_list(call->listener->ops, open, api_list_after(&l), rows,
+                : incident_table_list(call->listener->stores.ops, open, api_list_after(&l), rows,
                                       l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_key(&l, rows[i].id);
-        if (alert_table_get(call->listener->ops, rows[i].id, alert, NULL) == 0) {
+        if (alert_table_get(call->listener->stores.ops, rows[i].id, alert, NULL) == 0) {
             api_list_item(&l);
             alerts_write_incident(&l.answer.out, &rows[i], alert);
             api_list_item_end(&l);
@@ -143,8 +144,8 @@ void api_runs_handle(struct api_call *call)
                                     .since_us = api_time_us(call, "since"),
                                     .until_us = api_time_us(call, "until"),
                                     .before_id = api_list_after(&l)};
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0 ? rc : run_table_list(call->listener->ops, &query, rows, l.limit + 1, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc = rc < 0 ? rc : run_table_list(call->listener->stores.ops, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_run(&l.answer.out, &rows[i]);
@@ -189,8 +190,10 @@ void api_run_handle(struct api_call *call)
     struct api_answer a;
     struct err err = {0};
     api_answer_begin(&a, call->route->answer, age_of(call));
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0 ? rc : api_run_write(call->listener->ops, api_number(call, "id", 0), &a.out, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc = rc < 0
+             ? rc
+             : api_run_write(call->listener->stores.ops, api_number(call, "id", 0), &a.out, &err);
     if (rc < 0) {
         api_answer_drop(&a);
         api_answer_err(call->request, &err);
@@ -213,8 +216,9 @@ void api_rules_handle(struct api_call *call)
     AUTO_FREE struct rule *rows = rows_for(l.limit + 1, sizeof(*rows));
     const struct rule_query query = {.retired = strcmp(api_text(call, "status"), "all") == 0,
                                      .before_id = api_list_after(&l)};
-    int rc = api_need_trading(call->listener, &err);
-    rc = rc < 0 ? rc : rule_table_list(call->listener->trading, &query, rows, l.limit + 1, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
+    rc = rc < 0 ? rc
+                : rule_table_list(call->listener->stores.trading, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_rule(&l.answer.out, &rows[i]);
@@ -237,8 +241,10 @@ void api_learnings_handle(struct api_call *call)
     }
     query.has_outcome = outcome != NULL && learning_outcome_parse(str_c(outcome), &query.outcome);
     AUTO_FREE struct learning *rows = rows_for(LEARNINGS_MAX, sizeof(*rows));
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0 ? rc : learning_table_list(call->listener->ops, &query, rows, LEARNINGS_MAX, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc = rc < 0
+             ? rc
+             : learning_table_list(call->listener->stores.ops, &query, rows, LEARNINGS_MAX, &err);
     int first = 0;
     for (int i = 0; i < rc; i++) {
         first = rows[i].id == api_list_after(&l) ? i + 1 : first;
@@ -286,10 +292,10 @@ void api_audits_handle(struct api_call *call)
         return;
     }
     AUTO_FREE struct audit_record *rows = rows_for(l.limit + 1, sizeof(*rows));
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0
-             ? rc
-             : audit_table_list(call->listener->ops, api_list_after(&l), rows, l.limit + 1, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc = rc < 0 ? rc
+                : audit_table_list(call->listener->stores.ops, api_list_after(&l), rows,
+                                   l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         write_audit(&l.answer.out, &rows[i]);
@@ -316,8 +322,8 @@ void api_auditlog_handle(struct api_call *call)
                                         .since_us = api_time_us(call, "since"),
                                         .run_id = api_number(call, "run", 0),
                                         .before_id = api_list_after(&l)};
-    int rc = api_need_ops(call->listener, &err);
-    rc = rc < 0 ? rc : audit_search(call->listener->ops, &filter, rows, l.limit + 1, &err);
+    int rc = api_need_ops(&call->listener->stores, &err);
+    rc = rc < 0 ? rc : audit_search(call->listener->stores.ops, &filter, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         audit_row_write(&l.answer.out, &rows[i]);

@@ -80,8 +80,9 @@ void api_trades_handle(struct api_call *call)
                                       .since_us = api_time_us(call, "since"),
                                       .until_us = api_time_us(call, "until"),
                                       .before_id = api_list_after(&l)};
-    int rc = api_need_trading(call->listener, &err);
-    rc = rc < 0 ? rc : trade_table_list(call->listener->trading, &query, rows, l.limit + 1, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
+    rc = rc < 0 ? rc
+                : trade_table_list(call->listener->stores.trading, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_trade(&l.answer.out, &rows[i]);
@@ -107,8 +108,9 @@ void api_orders_handle(struct api_call *call)
                                       .until_us = api_time_us(call, "until"),
                                       .run_id = api_number(call, "run", 0),
                                       .before = l.after[0] != '\0' ? l.after : NULL};
-    int rc = api_need_trading(call->listener, &err);
-    rc = rc < 0 ? rc : order_table_list(call->listener->trading, &query, rows, l.limit + 1, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
+    rc = rc < 0 ? rc
+                : order_table_list(call->listener->stores.trading, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_order(&l.answer.out, &rows[i]);
@@ -136,9 +138,9 @@ void api_equity_handle(struct api_call *call)
         return;
     }
     AUTO_FREE struct equity_point *rows = rows_for(&l, sizeof(*rows));
-    int rc = api_need_trading(call->listener, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
     rc = rc < 0 ? rc
-                : equity_table_list(call->listener->trading, api_time_us(call, "since"),
+                : equity_table_list(call->listener->stores.trading, api_time_us(call, "since"),
                                     until_of(&l), rows, l.limit + 1, &err);
     for (int i = rc - 1; i >= 0 && api_list_next(&l); i--) {
         api_list_item(&l);
@@ -160,9 +162,9 @@ void api_candles_handle(struct api_call *call)
         return;
     }
     AUTO_FREE struct candle *rows = rows_for(&l, sizeof(*rows));
-    int rc = api_need_trading(call->listener, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
     rc = rc < 0 ? rc
-                : candle_table_between(call->listener->trading, api_symbol(call),
+                : candle_table_between(call->listener->stores.trading, api_symbol(call),
                                        api_time_us(call, "since"), until_of(&l), rows, l.limit + 1,
                                        &err);
     for (int i = rc - 1; i >= 0 && api_list_next(&l); i--) {
@@ -196,9 +198,10 @@ void api_decisions_handle(struct api_call *call)
                                          .since_us = api_time_us(call, "since"),
                                          .until_us = api_time_us(call, "until"),
                                          .before_id = api_list_after(&l)};
-    int rc = api_need_trading(call->listener, &err);
-    rc =
-        rc < 0 ? rc : decision_table_list(call->listener->trading, &query, rows, l.limit + 1, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
+    rc = rc < 0
+             ? rc
+             : decision_table_list(call->listener->stores.trading, &query, rows, l.limit + 1, &err);
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_decision(&l.answer.out, &rows[i]);
@@ -217,9 +220,10 @@ void api_decision_handle(struct api_call *call)
     struct err err = {0};
     AUTO_FREE struct decision *d = calloc(1, sizeof(*d));
     NEED_MEMORY(d != NULL);
-    int rc = api_need_trading(call->listener, &err);
+    int rc = api_need_trading(&call->listener->stores, &err);
     rc = rc < 0 ? rc
-                : decision_table_get(call->listener->trading, api_number(call, "id", 0), d, &err);
+                : decision_table_get(call->listener->stores.trading, api_number(call, "id", 0), d,
+                                     &err);
     if (rc < 0) {
         api_answer_err(call->request, &err);
         return;

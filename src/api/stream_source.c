@@ -1,5 +1,6 @@
 #include "stream_source.h"
 
+#include "api_store.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -9,11 +10,9 @@
 #include "store/alert_table.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
-#include "store/ops.h"
 #include "store/order_table.h"
 #include "store/run_table.h"
 #include "store/trade_table.h"
-#include "store/trading.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,10 +46,7 @@ struct known_state {
 
 struct stream_source {
     struct stream_source_options o;
-    struct trading_store *trading;
-    struct ops_store *ops;
-    uint64_t trading_file; /* shared->trading_file when it was opened */
-    uint64_t ops_file;
+    struct api_stores stores;
     int64_t failed_mono_us; /* when a failure was logged last */
 
     bool begun;
@@ -73,31 +69,6 @@ static void report(struct stream_source *source, const struct err *err)
         source->failed_mono_us = now;
         log_err(LOG_LEVEL_WARNING, err, "the stream could not read a database");
     }
-}
-
-/* Opens a database on first use, and again after its file was restored (model/shared.h). */
-static int need_trading(struct stream_source *source, struct err *err)
-{
-    uint64_t file = atomic_load(&source->o.shared->trading_file);
-    if (source->trading != NULL && source->trading_file != file) {
-        trading_store_free(TAKE(source->trading));
-    }
-    source->trading_file = file;
-    return source->trading != NULL
-               ? 0
-               : trading_store_open(source->o.state_dir, TRADING_STORE_READ, &source->trading, err);
-}
-
-static int need_ops(struct stream_source *source, struct err *err)
-{
-    uint64_t file = atomic_load(&source->o.shared->ops_file);
-    if (source->ops != NULL && source->ops_file != file) {
-        ops_store_free(TAKE(source->ops));
-    }
-    source->ops_file = file;
-    return source->ops != NULL
-               ? 0
-               : ops_store_open(source->o.state_dir, OPS_STORE_READ, &source->ops, err);
 }
 
 /* ---------------------------------------------------------------- emitting */
@@ -160,7 +131,7 @@ static int look_at_known(struct stream_source *source, struct err *err)
     for (size_t i = 0; rc == 0 && i < kept; i++) {
         struct order order;
         if (!order_state_is_final(source->orders[i].state)) {
-            rc = order_table_get(source->trading, source->orders[i].client_id, &order, err);
+            rc = order_table_get(source->stores.trading, source->orders[i].client_id, &order, err);
             if (rc == 0) {
                 look_at_order(source, &order);
             }
@@ -174,14 +145,14 @@ static int look_at_orders(struct stream_source *source, struct err *err)
 {
     AUTO_FREE struct order *orders = calloc(ORDERS_LOOK, sizeof(*orders));
     ASSERT(orders != NULL);
-    int n = source->begun ? 0 : order_table_open(source->trading, orders, ORDERS_LOOK, err);
+    int n = source->begun ? 0 : order_table_open(source->stores.trading, orders, ORDERS_LOOK, err);
     for (int i = 0; i < n; i++) {
         look_at_order(source, &orders[i]);
     }
     int rc = n < 0 ? n : look_at_known(source, err);
-    n = rc < 0
-            ? rc
-            : order_table_list(source->trading, &(struct order_query){0}, orders, ORDERS_LOOK, err);
+    n = rc < 0 ? rc
+               : order_table_list(source->stores.trading, &(struct order_query){0}, orders,
+                                  ORDERS_LOOK, err);
     for (int i = n - 1; i >= 0; i--) { /* the oldest first */
         look_at_order(source, &orders[i]);
     }
@@ -193,7 +164,7 @@ static int look_at_fills(struct stream_source *source, struct err *err)
     struct fill fills[ROWS_BATCH];
     int n;
     do {
-        n = fill_table_after(source->trading, source->last_fill, fills, ROWS_BATCH,
+        n = fill_table_after(source->stores.trading, source->last_fill, fills, ROWS_BATCH,
                              &source->last_fill, err);
         for (int i = 0; i < n; i++) {
             model_json_fill(begin(source), &fills[i]);
@@ -208,7 +179,7 @@ static int look_at_trades(struct stream_source *source, struct err *err)
     struct trade trades[ROWS_BATCH];
     int n;
     do {
-        n = trade_table_after(source->trading, source->last_trade, trades, ROWS_BATCH, err);
+        n = trade_table_after(source->stores.trading, source->last_trade, trades, ROWS_BATCH, err);
         for (int i = 0; i < n; i++) {
             source->last_trade = trades[i].id;
             model_json_trade(begin(source), &trades[i]);
@@ -224,8 +195,8 @@ static int look_at_decisions(struct stream_source *source, struct err *err)
     ASSERT(decisions != NULL);
     int n;
     do {
-        n = decision_table_after(source->trading, source->last_decision, decisions, ROWS_BATCH,
-                                 err);
+        n = decision_table_after(source->stores.trading, source->last_decision, decisions,
+                                 ROWS_BATCH, err);
         for (int i = 0; i < n; i++) {
             source->last_decision = decisions[i].id;
             model_json_decision(begin(source), &decisions[i]);
@@ -309,7 +280,7 @@ void stream_source_engine(struct stream_source *source)
         return; /* stream_source_begin reads all of it */
     }
     uint32_t topics = take_events(source);
-    int rc = topics == 0 ? 0 : need_trading(source, &err);
+    int rc = topics == 0 ? 0 : api_need_trading(&source->stores, &err);
     if (rc == 0 && (topics & TOPIC_DECISION) != 0) {
         rc = look_at_decisions(source, &err);
     }
@@ -331,12 +302,15 @@ static int find_last(struct stream_source *source, struct err *err)
     struct decision *decision = calloc(1, sizeof(*decision));
     struct trade trade;
     ASSERT(decision != NULL);
-    int rc = decision_table_list(source->trading, &(struct decision_query){0}, decision, 1, err);
+    int rc =
+        decision_table_list(source->stores.trading, &(struct decision_query){0}, decision, 1, err);
     source->last_decision = rc == 1 ? decision->id : 0;
     free(decision);
-    rc = rc < 0 ? rc : trade_table_list(source->trading, &(struct trade_query){0}, &trade, 1, err);
+    rc = rc < 0
+             ? rc
+             : trade_table_list(source->stores.trading, &(struct trade_query){0}, &trade, 1, err);
     source->last_trade = rc == 1 ? trade.id : 0;
-    rc = rc < 0 ? rc : fill_table_last(source->trading, &source->last_fill, err);
+    rc = rc < 0 ? rc : fill_table_last(source->stores.trading, &source->last_fill, err);
     return rc < 0 ? rc : look_at_orders(source, err);
 }
 
@@ -347,7 +321,7 @@ bool stream_source_begin(struct stream_source *source)
         return source->begun;
     }
     (void)take_events(source);
-    if (need_trading(source, &err) < 0 || find_last(source, &err) < 0) {
+    if (api_need_trading(&source->stores, &err) < 0 || find_last(source, &err) < 0) {
         report(source, &err);
     }
     look_at_snapshot(source);
@@ -367,8 +341,8 @@ void stream_source_alert(struct stream_source *source, int64_t id)
     struct err err = {0};
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = need_ops(source, &err);
-    rc = rc < 0 ? rc : alert_table_get(source->ops, id, alert, &err);
+    int rc = api_need_ops(&source->stores, &err);
+    rc = rc < 0 ? rc : alert_table_get(source->stores.ops, id, alert, &err);
     if (rc == 0) {
         model_json_alert(begin(source), alert);
         end(source, &(struct stream_about){.topic = topic_of(alert), .severity = alert->severity});
@@ -382,7 +356,7 @@ static int write_run(struct stream_source *source, const struct run_row *run, st
 {
     AUTO_FREE struct run_step *steps = calloc(STEPS_MAX, sizeof(*steps));
     ASSERT(steps != NULL);
-    int n = run_table_steps(source->ops, run->id, steps, STEPS_MAX, err);
+    int n = run_table_steps(source->stores.ops, run->id, steps, STEPS_MAX, err);
     model_json_run(out, run);
     json_out_array(out, "steps");
     for (int i = 0; i < n; i++) {
@@ -398,8 +372,8 @@ void stream_source_run(struct stream_source *source, int64_t id)
 {
     struct err err = {0};
     AUTO_RUN_ROW struct run_row run = {0};
-    int rc = need_ops(source, &err);
-    rc = rc < 0 ? rc : run_table_get(source->ops, id, &run, &err);
+    int rc = api_need_ops(&source->stores, &err);
+    rc = rc < 0 ? rc : run_table_get(source->stores.ops, id, &run, &err);
     if (rc == 0) {
         rc = write_run(source, &run, begin(source), &err);
         end(source, &(struct stream_about){.topic = STREAM_RUNS});
@@ -512,7 +486,8 @@ static int list_decisions(struct stream_source *source, struct json_out *out, st
 {
     AUTO_FREE struct decision *rows = calloc(SHOWN, sizeof(*rows));
     ASSERT(rows != NULL);
-    int n = decision_table_list(source->trading, &(struct decision_query){0}, rows, SHOWN, err);
+    int n =
+        decision_table_list(source->stores.trading, &(struct decision_query){0}, rows, SHOWN, err);
     for (int i = 0; i < n; i++) {
         json_out_object(out, NULL);
         model_json_decision(out, &rows[i]);
@@ -525,7 +500,7 @@ static int list_orders(struct stream_source *source, struct json_out *out, struc
 {
     AUTO_FREE struct order *rows = calloc(ORDERS_LOOK, sizeof(*rows));
     ASSERT(rows != NULL);
-    int n = order_table_open(source->trading, rows, ORDERS_LOOK, err);
+    int n = order_table_open(source->stores.trading, rows, ORDERS_LOOK, err);
     write_orders(out, rows, n);
     return n;
 }
@@ -534,10 +509,10 @@ static int list_fills(struct stream_source *source, struct json_out *out, struct
 {
     struct fill rows[SHOWN];
     int64_t last = 0;
-    int rc = fill_table_last(source->trading, &last, err);
+    int rc = fill_table_last(source->stores.trading, &last, err);
     int n = rc < 0 ? rc
-                   : fill_table_after(source->trading, last > SHOWN ? last - SHOWN : 0, rows, SHOWN,
-                                      &last, err);
+                   : fill_table_after(source->stores.trading, last > SHOWN ? last - SHOWN : 0, rows,
+                                      SHOWN, &last, err);
     for (int i = n - 1; i >= 0; i--) { /* the newest first, as in the other lists */
         json_out_object(out, NULL);
         model_json_fill(out, &rows[i]);
@@ -549,7 +524,7 @@ static int list_fills(struct stream_source *source, struct json_out *out, struct
 static int list_trades(struct stream_source *source, struct json_out *out, struct err *err)
 {
     struct trade rows[SHOWN];
-    int n = trade_table_list(source->trading, &(struct trade_query){0}, rows, SHOWN, err);
+    int n = trade_table_list(source->stores.trading, &(struct trade_query){0}, rows, SHOWN, err);
     for (int i = 0; i < n; i++) {
         json_out_object(out, NULL);
         model_json_trade(out, &rows[i]);
@@ -565,7 +540,7 @@ static int list_alerts(struct stream_source *source, enum stream_topic topic, st
     ASSERT(rows != NULL);
     const struct alert_query query = {.statuses = 1U << ALERT_OPEN | 1U << ALERT_ACKNOWLEDGED,
                                       .source = topic == STREAM_FINDINGS ? "auditor" : NULL};
-    int n = alert_table_list(source->ops, &query, rows, ALERTS_SHOWN, err);
+    int n = alert_table_list(source->stores.ops, &query, rows, ALERTS_SHOWN, err);
     for (int i = 0; i < n; i++) {
         if (topic_of(&rows[i]) == topic) {
             json_out_object(out, NULL);
@@ -579,7 +554,7 @@ static int list_alerts(struct stream_source *source, enum stream_topic topic, st
 static int list_runs(struct stream_source *source, struct json_out *out, struct err *err)
 {
     struct run_row rows[SHOWN];
-    int n = run_table_list(source->ops,
+    int n = run_table_list(source->stores.ops,
                            &(struct run_query){.states = 1U << RUN_RUNNING | 1U << RUN_CONFIRMING},
                            rows, SHOWN, err);
     int rc = n;
@@ -607,7 +582,9 @@ static int write_list(struct stream_source *source, enum stream_topic topic, str
 {
     bool ops = topic == STREAM_ALERTS || topic == STREAM_FINDINGS || topic == STREAM_RUNS;
     bool trading = topic <= STREAM_TRADES;
-    int rc = ops ? need_ops(source, err) : trading ? need_trading(source, err) : 0;
+    int rc = ops       ? api_need_ops(&source->stores, err)
+             : trading ? api_need_trading(&source->stores, err)
+                       : 0;
     if (rc < 0) {
         return rc;
     }
@@ -665,14 +642,15 @@ struct stream_source *stream_source_new(const struct stream_source_options *opti
     struct stream_source *source = calloc(1, sizeof(*source));
     ASSERT(source != NULL);
     source->o = *options;
+    source->stores =
+        (struct api_stores){.state_dir = options->state_dir, .shared = options->shared};
     return source;
 }
 
 void stream_source_free(struct stream_source *source)
 {
     if (source != NULL) {
-        trading_store_free(source->trading);
-        ops_store_free(source->ops);
+        api_stores_release(&source->stores);
         free(source);
     }
 }
