@@ -48,5 +48,6 @@ struct completions {
 /* before_cursor: the line up to the cursor. keep is about the same text. */
 void complete_line(const struct runner *runner, const struct principal *who,
                    struct str before_cursor, struct completions *ret);
+/* The members, into the object that is open. */
 void completions_write(const struct completions *c, struct json_out *out);
 int completions_read(struct str json, struct completions *ret, struct err *err);

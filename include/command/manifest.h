@@ -201,6 +201,8 @@ const struct manifest *manifest_at(const struct manifest_list *list, size_t inde
 bool manifest_has_action(const struct manifest *m, const char *action);
 /* All steps, numbered over steps, then on_failure, then always. */
 int manifest_step_total(const struct manifest *m);
+/* Whether it has several of them: then a client is shown its steps. */
+bool manifest_is_workflow(const struct manifest *m);
 const struct manifest_step *manifest_step_at(const struct manifest *m, int index);
 int manifest_find_step(const struct manifest *m, struct str id);  /* its index; -1: none */
 int manifest_find_arg(const struct manifest *m, struct str name); /* its index; -1: none */

@@ -1,5 +1,6 @@
 /*
- * exposition.h: writes metrics in the text form of Prometheus (0.0.4) or of OpenMetrics (1.0.0).
+ * exposition.h: writes metrics in the text form of Prometheus (0.0.4) or of OpenMetrics (1.0.0), or
+ * as JSON.
  *
  *     struct exposition out = {.text = &body, .openmetrics = exposition_wanted(accept)};
  *     exposition_family(&out, "nightdesk_fills", EXPOSITION_COUNTER, "Fills of orders.");
@@ -7,6 +8,9 @@
  *     exposition_family(&out, "nightdesk_alerts_open", EXPOSITION_GAUGE, "Open alerts.");
  *     exposition_i64(&out, n, EXPOSITION_LABELS({"severity", "high"}));
  *     exposition_end(&out);
+ *
+ * With .json instead of .text, the open object gets an array `families`, an object for each with its
+ * name, type, help and samples.
  *
  * A family's name has no _total and no _info: they are added, where the form wants them. A name
  * that ends in a base unit (_seconds, _bytes, _ratio, _usd) has that unit. What is not known is not
@@ -19,6 +23,7 @@
 #include "base/buf.h"
 #include "base/dec.h"
 #include "base/histogram.h"
+#include "io/json_out.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +50,7 @@ struct exposition_label {
 
 struct exposition {
     struct buf *text;
+    struct json_out *json; /* used instead of text; NULL: text */
     bool openmetrics;
     enum exposition_type type; /* of the family */
     const char *name;

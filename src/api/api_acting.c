@@ -174,6 +174,8 @@ bool api_acting_repeat(struct api *api, struct api_job *job, const struct princi
     }
     if (rc < 0) {
         api_answer_err(job->request, &err);
+    } else if (row.status >= 400) {
+        api_problem_send(job->request, (int)row.status, str_c(row.answer), NULL);
     } else if (row.status != 0) {
         web_answer_json(job->request, (int)row.status, str_c(row.answer));
     } else {

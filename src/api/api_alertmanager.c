@@ -2,6 +2,7 @@
  * thread reads the body, ops raises one alert at a time: each is a transaction, and the loop serves
  * others in between. */
 #include "alerts/foreign.h"
+#include "answer.h"
 #include "api_internal.h"
 #include "base/check.h"
 #include "call.h"
@@ -24,18 +25,16 @@ void api_alertmanager_handle(struct api_call *call)
 
 static void answer(struct api_job *job)
 {
-    AUTO_BUF struct buf body = BUF_INIT(1024);
-    struct json_out out = JSON_OUT(&body);
+    struct api_answer a;
     int64_t resolved = 0;
     for (int i = 0; i < job->alert_count; i++) {
         resolved += job->alerts[i].resolved ? 1 : 0;
     }
-    json_out_document(&out, "nightdesk.alertmanager/1");
-    json_out_i64(&out, "firing", job->alert_count - resolved);
-    json_out_i64(&out, "resolved", resolved);
-    json_out_end(&out);
-    buf_add_char(&body, '\n');
-    web_answer_json(job->request, 200, buf_str(&body));
+    api_answer_begin(&a, "nightdesk.alertmanager/1",
+                     api_age_of_ops(job->listener->api->shared));
+    json_out_i64(&a.out, "firing", job->alert_count - resolved);
+    json_out_i64(&a.out, "resolved", resolved);
+    api_answer_send(&a, job->request);
     api_job_free(job);
 }
 

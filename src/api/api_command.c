@@ -1,3 +1,4 @@
+#include "answer.h"
 #include "api_internal.h"
 #include "api_tally.h"
 #include "base/check.h"
@@ -302,6 +303,9 @@ void api_command_submit(struct api_call *call, const struct api_command *command
                           .document = command->document != NULL ? strdup(command->document) : NULL};
     ASSERT(job.line != NULL && (job.args_json != NULL || !command->by_name));
     memcpy(job.otp, command->otp, sizeof(job.otp));
+    if (command->workflow != NULL) {
+        (void)str_copy(str_c(command->workflow), job.workflow, sizeof(job.workflow));
+    }
     if (api_acting_read(call, &job, &err) < 0) {
         forget_text(job.document);
         free(job.line);
@@ -319,7 +323,7 @@ static bool name_is_valid(const char *name)
     return name[len] == '\0' && len > 0 && len <= NAME_MAX_LEN;
 }
 
-void api_command_handle(struct api_call *call)
+static void handle_command(struct api_call *call, bool workflow)
 {
     const char *command_of_route = call->route->command;
     const char *name = command_of_route != NULL ? command_of_route : api_text(call, "name");
@@ -334,12 +338,33 @@ void api_command_handle(struct api_call *call)
     if (api_command_read(name, web_body(call->request), &command, &err) < 0) {
         api_answer_err(call->request, &err);
     } else {
+        command.workflow = workflow ? name : NULL;
         api_command_submit(call, &command);
     }
     api_command_release(&command);
 }
 
+void api_command_handle(struct api_call *call)
+{
+    handle_command(call, false);
+}
+
+void api_workflow_handle(struct api_call *call)
+{
+    handle_command(call, true);
+}
+
 /* ---------------------------------------------------------------- ops */
+
+static int check_workflow(const struct api *api, const struct api_job *job, struct err *err)
+{
+    const struct manifest *m =
+        job->workflow[0] == '\0' ? NULL : manifest_find(api->manifests, job->workflow);
+    return job->workflow[0] == '\0' || (m != NULL && manifest_is_workflow(m))
+               ? 0
+               : err_set(err, ERR_API_NOT_FOUND, "%s is no workflow; GET /api/v1/workflows lists them",
+                         job->workflow);
+}
 
 void api_job_link(struct api *api, struct api_job *job)
 {
@@ -379,6 +404,38 @@ static void add_confirmation(struct json_out *out, const struct err *failed)
     json_out_end(out);
 }
 
+/* The reply; of a failed command the problem, with the reply for those that show it. */
+static void answer_reply(struct api_job *job, const struct reply *reply, const struct err *failed)
+{
+    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
+    struct json_out out = JSON_OUT(&body);
+    int status = failed != NULL ? err_info(failed->id)->http_status : 200;
+    bool problem = status >= 400;
+    if (problem) {
+        json_out_document(&out, "nightdesk.problem/1");
+        api_problem_write(&out, failed);
+    }
+    json_out_object(&out, problem ? "reply" : NULL);
+    reply_json_write(reply, &out);
+    if (failed != NULL && reply_get_error(reply) == NULL) {
+        write_error(&out, failed);
+    }
+    add_confirmation(&out, failed);
+    if (problem) {
+        json_out_end(&out);
+    } else {
+        api_age_write(&out, api_age_of_ops(job->listener->api->shared));
+    }
+    json_out_end(&out);
+    buf_add_char(&body, '\n');
+    api_acting_keep(job, status, buf_str(&body), reply_concealed_us(reply) != 0);
+    if (problem) {
+        api_problem_send(job->request, status, buf_str(&body), NULL);
+    } else {
+        web_answer_json(job->request, status, buf_str(&body));
+    }
+}
+
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct api_job *job = userdata;
@@ -395,19 +452,7 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
     } else if (job->reading != NULL) {
         api_reading_answer(job, reply);
     } else {
-        AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-        struct json_out out = JSON_OUT(&body);
-        json_out_object(&out, NULL);
-        reply_json_write(reply, &out);
-        if (failed != NULL && reply_get_error(reply) == NULL) {
-            write_error(&out, failed);
-        }
-        add_confirmation(&out, failed);
-        json_out_end(&out);
-        buf_add_char(&body, '\n');
-        int status = failed != NULL ? err_info(failed->id)->http_status : 200;
-        api_acting_keep(job, status, buf_str(&body), reply_concealed_us(reply) != 0);
-        web_answer_json(job->request, status, buf_str(&body));
+        answer_reply(job, reply, failed);
     }
     api_job_free(job);
 }
@@ -467,6 +512,8 @@ static void run_command(struct api *api, struct api_job *job)
         (void)access_unauthorised(api->access, channel, job->uid, job->line);
         (void)err_set(&err, ERR_ACCESS_UNAUTHORISED, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
+    } else if ((rc = check_workflow(api, job, &err)) < 0) {
+        /* refused below */
     } else if (api_acting_repeat(api, job, &who)) {
         api_job_free(job);
         return;

@@ -1,5 +1,6 @@
 /* What a console at the other end of the socket needs besides commands: the alerts and
  * notifications as they happen, and what may follow in a line. */
+#include "answer.h"
 #include "api_internal.h"
 #include "base/check.h"
 #include "call.h"
@@ -23,47 +24,43 @@ static bool is_of(const struct api_job *job, int64_t uid)
 
 static void answer(struct api *api, struct api_job *job)
 {
-    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    struct json_out out = JSON_OUT(&body);
+    struct api_answer a;
+    struct api_age age = api_age_of_ops(api->shared);
     uint64_t last = job->after;
     bool ours = job->after >= api->first_event && job->after <= api->last_event;
     uint64_t oldest = api->last_event >= api->first_event + API_EVENTS_MAX
                           ? api->last_event - API_EVENTS_MAX
                           : api->first_event;
     last = !ours ? api->last_event : last < oldest ? oldest : last;
-    json_out_document(&out, "nightdesk.events/1");
-    json_out_u64(&out, "missed", ours ? last - job->after : 0);
-    json_out_array(&out, "events");
+    api_answer_begin(&a, "nightdesk.events/1", age);
+    json_out_u64(&a.out, "missed", ours ? last - job->after : 0);
+    json_out_array(&a.out, "events");
     for (int n = 0; last < api->last_event && n < ANSWER_EVENTS; n++) {
         const struct api_event *event = &api->events[++last % API_EVENTS_MAX];
         const char *json = event->json;
         if (event->uid >= 0 && !is_of(job, event->uid)) {
             continue;
         }
-        if (body.len + strlen(json) + 1024 > API_ANSWER_MAX && n > 0) {
+        if (a.body.len + strlen(json) + 1024 > API_ANSWER_MAX && n > 0) {
             last--;
             break;
         }
         AUTO_JSON struct json_object *reply = NULL;
         if (json_parse(str_c(json), &JSON_LIMITS_DEFAULT, &reply, NULL) == 0) {
-            json_out_value(&out, NULL, reply);
+            json_out_value(&a.out, NULL, reply);
         }
     }
-    json_out_end(&out);
-    json_out_u64(&out, "last", last);
-    json_out_end(&out);
-    buf_add_char(&body, '\n');
-    if (buf_failed(&body)) { /* one event that is longer than an answer */
-        buf_clear(&body);
-        struct json_out none = JSON_OUT(&body);
-        json_out_document(&none, "nightdesk.events/1");
-        json_out_u64(&none, "missed", 1);
-        json_out_array(&none, "events");
-        json_out_end(&none);
-        json_out_u64(&none, "last", last);
-        json_out_end(&none);
+    json_out_end(&a.out);
+    json_out_u64(&a.out, "last", last);
+    if (buf_failed(&a.body)) { /* one event that is longer than an answer */
+        api_answer_drop(&a);
+        api_answer_begin(&a, "nightdesk.events/1", age);
+        json_out_u64(&a.out, "missed", 1);
+        json_out_array(&a.out, "events");
+        json_out_end(&a.out);
+        json_out_u64(&a.out, "last", last);
     }
-    web_answer_json(job->request, 200, buf_str(&body));
+    api_answer_send(&a, job->request);
     api_job_free(job);
 }
 
@@ -205,12 +202,11 @@ void api_complete_run(struct api *api, struct api_job *job)
                       channel_name(job->listener->channel), (long long)job->uid);
         api_answer_err(job->request, &err);
     } else {
-        AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-        struct json_out out = JSON_OUT(&body);
+        struct api_answer a;
         complete_line(api->runner, &who, str_c(job->line), c);
-        completions_write(c, &out);
-        buf_add_char(&body, '\n');
-        web_answer_json(job->request, 200, buf_str(&body));
+        api_answer_begin(&a, "nightdesk.completions/1", api_age_of_ops(api->shared));
+        completions_write(c, &a.out);
+        api_answer_send(&a, job->request);
     }
     api_job_free(job);
 }

@@ -12,6 +12,7 @@
 #include "api_store.h"
 #include "base/buf.h"
 #include "base/ring.h"
+#include "command/manifest.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "io/json.h"
@@ -130,6 +131,7 @@ struct api_job {
                                     itself is */
     char otp[16];                /* the code of the second factor; "": none */
     char *document; /* a text too long for an argument, which may hold secrets; NULL: none */
+    char workflow[MANIFEST_NAME_SIZE]; /* what must be one to be run; "": any command is */
     enum heartbeat_call ping;
     uint64_t after; /* events: the last one that the reader has; 0: none, it only asks for it */
     int64_t until_mono_us;   /* events: when it is answered in any case */
@@ -204,6 +206,9 @@ void api_answer_err(struct web_request *request, const struct err *err);
 /* The same with more headers, "Name: value", the last one NULL; at most 6. */
 void api_answer_problem(struct web_request *request, const struct err *err,
                         const char *const *headers);
+/* Sends the body of such an answer. */
+void api_problem_send(struct web_request *request, int status, struct str body,
+                      const char *const *headers);
 /* The body of such an answer, for what never reaches a handler: a web_problem (io/web.h). */
 void api_problem_document(const struct err *err, struct buf *body);
 /* The members of a problem, into the object that is open. */
@@ -212,6 +217,7 @@ void api_problem_write(struct json_out *out, const struct err *err);
 /* Listener's thread: the handlers of the table of routes. */
 struct api_call;
 void api_metrics_handle(struct api_call *call);
+void api_metrics_json_handle(struct api_call *call);
 void api_state_handle(struct api_call *call);
 void api_summary_handle(struct api_call *call);
 void api_health_handle(struct api_call *call);
@@ -237,6 +243,7 @@ void api_decisions_handle(struct api_call *call);
 void api_alerts_handle(struct api_call *call);
 void api_runs_handle(struct api_call *call);
 void api_command_handle(struct api_call *call);
+void api_workflow_handle(struct api_call *call);
 void api_complete_handle(struct api_call *call);
 void api_events_handle(struct api_call *call);
 void api_ping_handle(struct api_call *call);
@@ -256,8 +263,9 @@ struct api_command {
     struct buf args; /* JSON object of strings by name, if args is an object or an array */
     bool by_name;    /* args is used */
     bool confirmed;
-    char otp[16];   /* the code of the second factor; "": none */
-    char *document; /* owned: a text too long for an argument; NULL: none */
+    const char *workflow; /* its name, if only a workflow may be run; of the request */
+    char otp[16];         /* the code of the second factor; "": none */
+    char *document;       /* owned: a text too long for an argument; NULL: none */
 };
 
 /* Listener's thread: parses the body of a command request. *ret must be released, also after a

@@ -1,5 +1,6 @@
 #include "api_metrics.h"
 
+#include "answer.h"
 #include "base/check.h"
 #include "call.h"
 #include "io/host.h"
@@ -119,26 +120,44 @@ static void write_databases(struct api_scrape *s)
 
 /* ---------------------------------------------------------------- the answer */
 
-static struct web_content *render(struct listener *listener, bool openmetrics)
+static void write_families(struct listener *listener, struct exposition form)
 {
-    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     struct api_scrape s = {.listener = listener,
-                           .out = {.text = &body, .openmetrics = openmetrics},
+                           .out = form,
                            .snapshot = shared_reader_snapshot(listener->reader),
                            .shared = listener->api->shared,
                            .now_wall_us = clock_wall_us(clock_real()),
                            .now_mono_us = clock_mono_us(clock_real())};
+    if (listener->metrics == NULL) {
+        listener->metrics = calloc(1, sizeof(*listener->metrics));
+        NEED_MEMORY(listener->metrics != NULL);
+    }
     write_build(&s);
     api_metrics_trading(&s);
     api_metrics_ops(&s);
     write_databases(&s);
     write_process(&s);
     exposition_end(&s.out);
+}
+
+static struct web_content *render(struct listener *listener, bool openmetrics)
+{
+    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
+    write_families(listener, (struct exposition){.text = &body, .openmetrics = openmetrics});
     ASSERT(!buf_failed(&body)); /* a fifth of it with POSITIONS_LIMIT and CONFIG_SERVICES_MAX */
     return web_content_new(&(struct web_answer){
         .status = 200,
         .content_type = openmetrics ? EXPOSITION_OPENMETRICS_TYPE : EXPOSITION_CLASSIC_TYPE,
         .body = buf_str(&body)});
+}
+
+void api_metrics_json_handle(struct api_call *call)
+{
+    struct api_answer a;
+    const struct snapshot *s = shared_reader_snapshot(call->listener->reader);
+    api_answer_begin(&a, call->route->answer, api_age_of_engine(call->listener->api->shared, s));
+    write_families(call->listener, (struct exposition){.json = &a.out});
+    api_answer_send(&a, call->request);
 }
 
 void api_metrics_handle(struct api_call *call)

@@ -31,18 +31,15 @@ void api_problem_document(const struct err *err, struct buf *body)
     buf_add_char(body, '\n');
 }
 
-void api_answer_problem(struct web_request *request, const struct err *err,
-                        const char *const *headers)
+void api_problem_send(struct web_request *request, int status, struct str body,
+                      const char *const *headers)
 {
-    AUTO_BUF struct buf body = BUF_INIT(8192);
-    api_problem_document(err, &body);
     const char *all[HEADERS_MAX + 1] = {NULL};
     size_t count = 0;
     for (; headers != NULL && headers[count] != NULL; count++) {
         ASSERT(count < HEADERS_MAX - 2);
         all[count] = headers[count];
     }
-    int status = err_info(err->id)->http_status;
     if (status == 401) {
         all[count++] = "WWW-Authenticate: Bearer";
     }
@@ -52,7 +49,15 @@ void api_answer_problem(struct web_request *request, const struct err *err,
     web_answer(request, &(struct web_answer){.status = status,
                                              .content_type = "application/problem+json",
                                              .headers = all,
-                                             .body = buf_str(&body)});
+                                             .body = body});
+}
+
+void api_answer_problem(struct web_request *request, const struct err *err,
+                        const char *const *headers)
+{
+    AUTO_BUF struct buf body = BUF_INIT(8192);
+    api_problem_document(err, &body);
+    api_problem_send(request, err_info(err->id)->http_status, buf_str(&body), headers);
 }
 
 void api_answer_err(struct web_request *request, const struct err *err)

@@ -1,4 +1,5 @@
 /* The requests of the stream, on a listener's thread. */
+#include "answer.h"
 #include "api_auth.h"
 #include "base/check.h"
 #include "call.h"
@@ -53,6 +54,7 @@ void stream_ticket_handle(struct api_call *call)
     *place_for_ticket(stream, now_us) = ticket;
     (void)pthread_mutex_unlock(&stream->mutex);
     json_out_document(&out, "nightdesk.ticket/1");
+    api_age_write(&out, (struct api_age){0}); /* made now */
     json_out_text(&out, "ticket", ticket.text);
     json_out_i64(&out, "expires_in_s", STREAM_TICKET_US / USEC_PER_SEC);
     json_out_end(&out);

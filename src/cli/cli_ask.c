@@ -191,7 +191,7 @@ int cli_ask(const struct config *config, const char *state_dir, const struct cli
     return rc;
 }
 
-int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
+int cli_read_answer(struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
                     struct err *err)
 {
     AUTO_JSON struct json_object *root = NULL;
@@ -199,6 +199,13 @@ int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err
         return err_set(err, ERR_CLI_ANSWER, "%zu bytes that are not a JSON object", body->len);
     }
     const char *code = json_text(root, "error_code");
+    struct json_object *failed = json_get(root, "reply"); /* of a command that has failed */
+    if (failed != NULL) {
+        buf_clear(body);
+        json_add_text(body, failed);
+        buf_add_char(body, '\n');
+        return reply_json_read(body->data, body->len, ret_reply, err);
+    }
     if (code[0] == '\0') {
         return reply_json_read(body->data, body->len, ret_reply, err);
     }

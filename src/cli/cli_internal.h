@@ -140,6 +140,7 @@ int cli_do_line(const struct cli_args *args, const char *line, const char *docum
 /* Adds a word of the command line as one value of the line of an operator command. */
 int cli_add_word(struct buf *line, const char *word, struct err *err);
 /* Parses the answer: *ret_reply (the caller frees it), or *ret_refusal if the command was refused.
- */
-int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
+ * The body is the reply afterwards, also of a command that has failed, which the API answers with a
+ * problem around it. */
+int cli_read_answer(struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
                     struct err *err);

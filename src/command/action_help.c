@@ -27,11 +27,10 @@ static void add_arg(struct json_out *data, const struct manifest_arg *arg)
     json_out_end(data);
 }
 
-static void add_manifest(struct json_out *data, const char *key, const struct manifest *m)
+static void write_manifest(struct json_out *data, const struct manifest *m)
 {
     AUTO_BUF struct buf usage = BUF_INIT(512);
     manifest_usage(m, &usage);
-    json_out_object(data, key);
     json_out_text(data, "name", m->name);
     json_out_text(data, "group", m->group);
     json_out_text(data, "summary", m->summary);
@@ -49,6 +48,12 @@ static void add_manifest(struct json_out *data, const char *key, const struct ma
         add_arg(data, &m->args[i]);
     }
     json_out_end(data);
+}
+
+static void add_manifest(struct json_out *data, const char *key, const struct manifest *m)
+{
+    json_out_object(data, key);
+    write_manifest(data, m);
     json_out_end(data);
 }
 
@@ -203,6 +208,113 @@ static int show_start(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+/* ---------------------------------------------------------------- workflows */
+
+static void add_step(struct json_out *data, const struct manifest_step *step)
+{
+    json_out_object(data, NULL);
+    json_out_text(data, "id", step->id);
+    json_out_text(data, "action", step->action->name);
+    json_out_text(data, "summary", step->action->summary);
+    json_out_text(data, "when", step->when);
+    json_out_text(data, "until", step->until.condition);
+    json_out_i64(data, "group", step->group);
+    json_out_i64(data, "timeout_us", step->timeout_us);
+    json_out_i64(data, "retries", step->retries);
+    json_out_end(data);
+}
+
+static void add_steps(struct json_out *data, const char *key, const struct manifest_step *steps,
+                      int count)
+{
+    json_out_array(data, key);
+    for (int i = 0; i < count; i++) {
+        add_step(data, &steps[i]);
+    }
+    json_out_end(data);
+}
+
+static void add_workflow(struct json_out *data, const char *key, const struct manifest *m)
+{
+    AUTO_BUF struct buf schedule = BUF_INIT(256);
+    manifest_add_schedule(m, &schedule);
+    json_out_object(data, key);
+    json_out_text(data, "version", m->digest);
+    json_out_bool(data, "changes", m->changes);
+    json_out_text(data, "schedule", schedule.data);
+    json_out_bool(data, "second_factor", m->second_factor != MANIFEST_FACTOR_NO);
+    json_out_bool(data, "four_eyes", m->four_eyes);
+    json_out_bool(data, "undo", m->undo);
+    write_manifest(data, m);
+    add_steps(data, "steps", m->steps, m->step_count);
+    add_steps(data, "on_failure", m->on_failure, m->on_failure_count);
+    add_steps(data, "always", m->always, m->always_count);
+    json_out_end(data);
+}
+
+static void show_steps(struct reply *r, const char *heading, const struct manifest_step *steps,
+                       int count)
+{
+    if (count > 0) {
+        reply_heading(r, heading);
+    }
+    for (int i = 0; i < count; i++) {
+        const struct manifest_step *step = &steps[i];
+        const char *what = step->action->summary;
+        if (step->when[0] != '\0') {
+            reply_item(r, "{}, if {}", cell_text(what), cell_code(step->when));
+        } else {
+            reply_item(r, "{}", cell_text(what));
+        }
+    }
+}
+
+static int show_workflow(const struct builtin *builtin, const char *name,
+                         const struct principal *who, struct reply *r, struct err *err)
+{
+    const struct manifest *m = manifest_find(builtin->manifests, name[0] == '/' ? name + 1 : name);
+    if (m == NULL || !may_run(who, m) || !manifest_is_workflow(m)) {
+        return err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; /workflows lists those of several steps",
+                       name);
+    }
+    AUTO_BUF struct buf usage = BUF_INIT(512);
+    manifest_usage(m, &usage);
+    reply_title(r, TONE_PLAIN, "%s", usage.data);
+    reply_line(r, "%s.", m->summary);
+    show_steps(r, "Steps", m->steps, m->step_count);
+    show_steps(r, "If it fails", m->on_failure, m->on_failure_count);
+    show_steps(r, "At the end", m->always, m->always_count);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    add_workflow(&data, "workflow", m);
+    return ACTION_DONE;
+}
+
+static int show_workflows(struct action_call *call, struct err *err)
+{
+    const struct builtin *builtin = action_userdata(call);
+    const struct principal *who = action_who(call);
+    struct reply *r = action_reply(call);
+    const char *name = action_text(call, "name");
+    const struct manifest *m;
+    if (name != NULL) {
+        return show_workflow(builtin, name, who, r, err);
+    }
+    reply_title(r, TONE_PLAIN, "Workflows");
+    reply_line(r, "Commands of several steps.");
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "workflows");
+    for (size_t i = 0; (m = manifest_at(builtin->manifests, i)) != NULL; i++) {
+        if (may_run(who, m) && manifest_is_workflow(m)) {
+            reply_line(r, "/%s  %s", m->name, m->summary);
+            add_workflow(&data, NULL, m);
+        }
+    }
+    json_out_end(&data);
+    reply_gap(r);
+    reply_para(r, "{} shows the steps of one.", cell_code("/workflows <name>"));
+    return ACTION_DONE;
+}
+
 static int show_version(struct action_call *call, struct err *err)
 {
     (void)err; /* cannot fail */
@@ -227,6 +339,12 @@ const struct action action_help_rows[] = {
      .params =
          ACTION_PARAMS({.name = "word", .type = PARAM_TEXT, .help = "added by a link; ignored"}),
      .run = show_start},
+    {.name = "workflows",
+     .summary = "Commands of several steps, or the steps of one",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "name", .type = PARAM_TEXT, .help = "of a workflow"}),
+     .run = show_workflows},
     {.name = "version",
      .summary = "Version of nightdesk",
      .effect = ACTION_READS,

@@ -252,7 +252,6 @@ static const char *const keeps[] = {
 
 void completions_write(const struct completions *c, struct json_out *out)
 {
-    json_out_document(out, "nightdesk.completions/1");
     json_out_u64(out, "from", c->from);
     json_out_bool(out, "more", c->more);
     json_out_text(out, "hint", c->hint);
@@ -264,7 +263,6 @@ void completions_write(const struct completions *c, struct json_out *out)
         json_out_text(out, "help", c->items[i].help);
         json_out_end(out);
     }
-    json_out_end(out);
     json_out_end(out);
 }
 

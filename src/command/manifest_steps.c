@@ -445,6 +445,11 @@ int manifest_step_total(const struct manifest *m)
     return m->step_count + m->on_failure_count + m->always_count;
 }
 
+bool manifest_is_workflow(const struct manifest *m)
+{
+    return manifest_step_total(m) > 1;
+}
+
 const struct manifest_step *manifest_step_at(const struct manifest *m, int index)
 {
     if (index < m->step_count) {

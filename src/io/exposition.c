@@ -88,13 +88,38 @@ static const char *sample_suffix(enum exposition_type type)
     return type == EXPOSITION_COUNTER ? "_total" : type == EXPOSITION_INFO ? "_info" : "";
 }
 
+/* Ends the family that is open. */
+static void end_json_family(struct exposition *out)
+{
+    json_out_end(out->json);
+    json_out_end(out->json);
+}
+
+static void begin_json_family(struct exposition *out, const char *help)
+{
+    json_out_object(out->json, NULL);
+    json_out_text(out->json, "name", out->name);
+    json_out_text(out->json, "type", type_name(out->type, true));
+    json_out_text(out->json, "help", help);
+    json_out_array(out->json, "samples");
+}
+
 void exposition_family(struct exposition *out, const char *name, enum exposition_type type,
                        const char *help)
 {
     static const char *const units[] = {"seconds", "bytes", "ratio", "usd"};
     ASSERT(!ends_with(name, "_total") && !ends_with(name, "_info"));
+    if (out->json != NULL && out->name != NULL) {
+        end_json_family(out);
+    } else if (out->json != NULL) {
+        json_out_array(out->json, "families");
+    }
     out->name = name;
     out->type = type;
+    if (out->json != NULL) {
+        begin_json_family(out, help);
+        return;
+    }
     /* The older form names what the samples are called. */
     const char *suffix = out->openmetrics ? "" : sample_suffix(type);
     buf_addf(out->text, "# HELP %s%s %s\n", name, suffix, help);
@@ -142,14 +167,38 @@ static void add_head(struct exposition *out, const struct exposition_label *labe
     buf_add_c(out->text, labels != NULL ? "} " : " ");
 }
 
+/* The sample, open: its value follows. */
+static void begin_json_sample(struct exposition *out, const struct exposition_label *labels)
+{
+    ASSERT(out->name != NULL);
+    json_out_object(out->json, NULL);
+    json_out_object(out->json, "labels");
+    for (size_t i = 0; labels != NULL && labels[i].name != NULL; i++) {
+        json_out_text(out->json, labels[i].name, labels[i].value);
+    }
+    json_out_end(out->json);
+}
+
 void exposition_u64(struct exposition *out, uint64_t value, const struct exposition_label *labels)
 {
+    if (out->json != NULL) {
+        begin_json_sample(out, labels);
+        json_out_u64(out->json, "value", value);
+        json_out_end(out->json);
+        return;
+    }
     add_head(out, labels);
     buf_addf(out->text, "%" PRIu64 "\n", value);
 }
 
 void exposition_i64(struct exposition *out, int64_t value, const struct exposition_label *labels)
 {
+    if (out->json != NULL) {
+        begin_json_sample(out, labels);
+        json_out_i64(out->json, "value", value);
+        json_out_end(out->json);
+        return;
+    }
     add_head(out, labels);
     buf_addf(out->text, "%" PRId64 "\n", value);
 }
@@ -157,6 +206,12 @@ void exposition_i64(struct exposition *out, int64_t value, const struct expositi
 void exposition_double(struct exposition *out, double value, const struct exposition_label *labels)
 {
     if (!isfinite(value)) {
+        return;
+    }
+    if (out->json != NULL) {
+        begin_json_sample(out, labels);
+        json_out_double(out->json, "value", value);
+        json_out_end(out->json);
         return;
     }
     char number[JSON_NUMBER_SIZE];
@@ -167,7 +222,11 @@ void exposition_double(struct exposition *out, double value, const struct exposi
 
 void exposition_dec(struct exposition *out, struct dec value, const struct exposition_label *labels)
 {
-    if (dec_is_valid(value)) {
+    if (dec_is_valid(value) && out->json != NULL) {
+        begin_json_sample(out, labels);
+        json_out_dec(out->json, "value", value);
+        json_out_end(out->json);
+    } else if (dec_is_valid(value)) {
         add_head(out, labels);
         dec_add_text(out->text, value);
         buf_add_char(out->text, '\n');
@@ -197,11 +256,39 @@ static void add_exemplar(struct buf *text, const struct histogram_exemplar *e)
              (int)(e->wall_us % USEC_PER_SEC));
 }
 
+static void add_json_histogram(struct exposition *out, const struct histogram *histogram,
+                               const struct histogram_view *view)
+{
+    uint64_t total = 0;
+    begin_json_sample(out, NULL);
+    json_out_array(out->json, "buckets");
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        int64_t bound_ns = histogram_bound_ns(histogram, i);
+        total += view->counts[i];
+        json_out_object(out->json, NULL);
+        if (bound_ns == INT64_MAX) {
+            json_out_null(out->json, "le");
+        } else {
+            json_out_double(out->json, "le", (double)bound_ns / (double)NS_PER_SEC);
+        }
+        json_out_u64(out->json, "count", total);
+        json_out_end(out->json);
+    }
+    json_out_end(out->json);
+    json_out_double(out->json, "sum", (double)view->sum_ns / (double)NS_PER_SEC);
+    json_out_u64(out->json, "count", total);
+    json_out_end(out->json);
+}
+
 void exposition_histogram(struct exposition *out, const struct histogram *histogram)
 {
     ASSERT(out->name != NULL && out->type == EXPOSITION_HISTOGRAM);
     struct histogram_view view;
     histogram_read(histogram, &view);
+    if (out->json != NULL) {
+        add_json_histogram(out, histogram, &view);
+        return;
+    }
     uint64_t total = 0;
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         int64_t bound_ns = histogram_bound_ns(histogram, i);
@@ -225,7 +312,10 @@ void exposition_histogram(struct exposition *out, const struct histogram *histog
 
 void exposition_end(struct exposition *out)
 {
-    if (out->openmetrics) {
+    if (out->json != NULL && out->name != NULL) {
+        end_json_family(out);
+        json_out_end(out->json);
+    } else if (out->openmetrics) {
         buf_add_c(out->text, "# EOF\n");
     }
 }

@@ -1,4 +1,5 @@
-// The real answer of every GET route against its schema in /openapi.json. Prints TAP lines without a
+// The real answer of every GET route against its schema in /openapi.json; each says how old its data is
+// and has an ETag. Prints TAP lines without a
 // plan, one for each path.
 //
 //     node api_contract.mjs MODULES SOCKET OPENAPI_FILE
@@ -15,7 +16,7 @@ function get(path) {
     request({ socketPath, path }, (response) => {
       let body = '';
       response.on('data', (part) => (body += part));
-      response.on('end', () => resolve({ status: response.statusCode, body }));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
     })
       .on('error', reject)
       .end();
@@ -27,7 +28,7 @@ ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 ajv.addSchema({ ...description, $id: 'api' });
 
 // What a path or a required parameter may be asked for: the first row of a list, or what is configured.
-const known = { symbol: 'BTC-USD', service: 'kept' };
+const known = { symbol: 'BTC-USD', service: 'kept', name: 'restart' };
 async function value(path, name) {
   if (known[name] !== undefined) return known[name];
   if (name !== 'id') return undefined;
@@ -47,12 +48,15 @@ for (const [path, operations] of Object.entries(description.paths)) {
     else query.set(p.name, text);
   }
   if (query.size > 0) url += `?${query}`;
-  const { status, body } = await get(url);
+  const { status, headers, body } = await get(url);
   const schema = { $ref: `api${media.schema.$ref}`, unevaluatedProperties: false };
   const validate = ajv.compile(schema);
-  const fits = status === 200 && validate(JSON.parse(body));
-  const why = (validate.errors ?? []).slice(0, 5).map((e) => `${e.instancePath} ${e.message} ${
-    e.params.unevaluatedProperty ?? ''}`);
+  const answer = JSON.parse(body);
+  const aged = typeof answer.data_age_seconds === 'number' && typeof answer.stale === 'boolean';
+  const tagged = /^W\/"[0-9a-f]{16}"$/.test(headers.etag ?? '');
+  const fits = status === 200 && validate(answer) && aged && tagged;
+  const why = [aged ? '' : 'no age', tagged ? '' : 'no ETag'].filter(Boolean).concat((validate.errors ?? []).slice(0, 5)
+    .map((e) => `${e.instancePath} ${e.message} ${e.params.unevaluatedProperty ?? ''}`));
   console.log(`${fits ? '' : 'not '}ok GET ${url}: ${status}${fits ? '' : ` ${why.join('; ')} ${
     body.slice(0, 200)}`}`);
 }

@@ -69,6 +69,85 @@ tap_check "and did not run again" test "$(rows pause)" -eq 1
 tap_check "the key with another body is refused" test \
     "$(post /api/v1/commands/pause '{"confirm": false}' -H 'Idempotency-Key: k-1')" = 422
 
+# Workflows: the same runner, keys, dry runs and confirmations as of any command.
+tap_check "a workflow has its steps" test "$(get /api/v1/workflows/restart)" = 200
+tap_check "with their actions" grep -q '"action":"service.wait_healthy"' "$WORK/body"
+tap_check "an unknown workflow is not found" test "$(get /api/v1/workflows/restrat)" = 404
+tap_check "a command of one step is no workflow" test "$(post /api/v1/workflows/status '{}')" = 404
+tap_check "which is a problem" grep -q '"error_code":"API_NOT_FOUND"' "$WORK/body"
+tap_check "a dry run of a workflow" test \
+    "$(post /api/v1/workflows/restart '{"args": {"service": "kept"}, "dry_run": true}')" = 200
+tap_check "does nothing" test "$(rows restart)" -eq 0
+tap_check "a workflow asks first" test \
+    "$(post /api/v1/workflows/restart '{"args": {"service": "kept"}}')" = 202
+href=$(sed -n 's/.*"href":"\([^"]*\)".*/\1/p' "$WORK/body")
+tap_check "confirmed, it is a run to follow" test \
+    "$(post "$href" '{}' -H 'Prefer: respond-async')" = 202
+place=$(header Location)
+tap_check "at its place ($place)" test "$(get "$place")" = 200
+executed() { post /api/v1/workflows/restart '{"args": {"service": "kept"}, "confirm": true}' \
+    -H 'Prefer: respond-async' -H 'Idempotency-Key: w-1'; }
+wait_for 30 sh -c "! curl -s --unix-socket '$state/nightdesk.sock' 'http://localhost$place' |
+    grep -q '\"state\":\"running\"'"
+before=$(rows restart)
+executed > "$WORK/status"
+executed > "$WORK/status"
+tap_check "with a key it is executed once" test "$(rows restart)" -eq $((before + 1))
+
+# A command that fails is a problem, with the reply for those that show it; a repeated key gives it again.
+failing() { post /api/v1/commands/runs '{"args": "99999999"}' "$@"; }
+failing > "$WORK/status"
+tap_check "a failed command has the status of its error ($(cat "$WORK/status"))" \
+    grep -q '^4[0-9][0-9]$' "$WORK/status"
+tap_check "as application/problem+json" test "$(header Content-Type)" = application/problem+json
+for member in error_code type message cause impact remediation severity context timestamp; do
+    tap_check "with $member" grep -q "\"$member\":\"" "$WORK/body"
+done
+tap_check "and with the reply" grep -q '"reply":{"schema":"nightdesk.reply/2"' "$WORK/body"
+
+# The configuration: a document is checked, compared, applied and rolled back.
+document() { # SPEED [ARGS]: a body with the file of this speed
+    python3 -c 'import json, re, sys
+text = re.sub("speed: [0-9]+", "speed: " + sys.argv[2], open(sys.argv[1]).read())
+body = {"document": text, "confirm": True}
+if len(sys.argv) > 3: body["args"] = {"why": sys.argv[3]}
+print(json.dumps(body))' "$conf" "$@"
+}
+tap_check "a document is valid" test "$(post /api/v1/config/validate "$(document 500)")" = 200
+tap_check "a wrong one has its mistakes" sh -c "[ $(post /api/v1/config/validate \
+    '{"document": "market: {speed: fast}"}') -lt 500 ] && grep -q 'market' '$WORK/body'"
+tap_check "a document is compared" test "$(post /api/v1/config/diff "$(document 500)")" = 200
+tap_check "by its options" grep -q 'market.speed' "$WORK/body"
+tap_check "the secret is not in the difference" lacks "$WORK/body" "$token"
+for body in '{' '[]' '{"document": 5}' '{"document": "a: 1", "unknown": 1}' '{"confirm": "yes"}'; do
+    for path in validate diff apply rollback; do
+        tap_check "POST config/$path $body is refused" test \
+            "$(post /api/v1/config/$path "$body")" = 400
+    done
+done
+tap_check "nothing was applied" grep -q 'speed: 600' "$conf"
+tap_check "without confirm it asks first" test "$(post /api/v1/config/apply \
+    "$(document 500 slower | sed 's/"confirm": true/"confirm": false/')")" = 202
+tap_check "and changes nothing" grep -q 'speed: 600' "$conf"
+tap_check "confirmed, with a reason, it is applied" test "$(post /api/v1/config/apply "$(document 500 slower)" \
+    -H 'Idempotency-Key: c-1')" = 200
+tap_check "the file has it" grep -q 'speed: 500' "$conf"
+tap_check "its secret stays" grep -q "$token" "$conf"
+applied=$(rows config_apply)
+tap_check "repeated with its key" test "$(post /api/v1/config/apply "$(document 500 slower)" \
+    -H 'Idempotency-Key: c-1')" = 200
+tap_check "it is not applied again" test "$(rows config_apply)" -eq "$applied"
+tap_check "the key with another document is refused" test "$(post /api/v1/config/apply \
+    "$(document 400 slower)" -H 'Idempotency-Key: c-1')" = 422
+get /api/v1/config/history > /dev/null
+tap_check "the history has the reason" grep -q 'slower' "$WORK/body"
+first=$(grep -o '"id":[0-9]*' "$WORK/body" | grep -o '[0-9]*' | sort -n | head -1)
+tap_check "it is rolled back to version $first" test "$(post /api/v1/config/rollback \
+    "{\"args\": {\"version\": \"$first\", \"why\": \"faster\"}, \"confirm\": true}")" = 200
+tap_check "the file is as before" grep -q 'speed: 600' "$conf"
+tap_check "a version beyond 64 bit is refused" test "$(post /api/v1/config/rollback \
+    '{"args": {"version": "99999999999999999999"}, "confirm": true}')" = 400
+
 # The process dies while clients send the same command again and again.
 for round in 1 2 3; do
     key="kill-$round"

@@ -112,6 +112,8 @@ ask web
 ask auditlog
 ask help
 ask help why
+ask workflows
+ask workflows restart
 ask version
 ask config_history
 ask config_history 1

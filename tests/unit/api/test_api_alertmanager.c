@@ -36,7 +36,8 @@ static void their_alerts_become_ours(void **state)
                           BODY(ALERT_OF("firing", "1", "page") "," ALERT_OF("firing", "2", "low")),
                           &body),
                      200);
-    assert_has(body, "{\"schema\":\"nightdesk.alertmanager/1\",\"firing\":2,\"resolved\":0}");
+    assert_has(body, "{\"schema\":\"nightdesk.alertmanager/1\",\"data_age_seconds\":");
+    assert_has(body, "\"firing\":2,\"resolved\":0}");
     struct alert first = find(f, "alertmanager:1");
     assert_int_equal(first.severity, SEVERITY_CRITICAL);
     assert_string_equal(first.title, "N1");

@@ -33,7 +33,9 @@ static const char *candidates(struct channels *d, int64_t user, const char *line
     complete_line(d->runner, &who, str_c(line), &c);
     AUTO_BUF struct buf json = BUF_INIT((size_t)1 << 20);
     struct json_out out = JSON_OUT(&json);
+    json_out_object(&out, NULL);
     completions_write(&c, &out);
+    json_out_end(&out);
     assert_int_equal(completions_read(buf_str(&json), &copy, NULL), 0);
     assert_memory_equal(&c, &copy, sizeof(c)); /* another process sees the same */
     all[0] = '\0';

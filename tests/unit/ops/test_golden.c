@@ -340,6 +340,8 @@ static void people_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
     check(s, "/help", "help");
+    check(s, "/workflows", "workflows");
+    check(s, "/workflows restart", "workflows_one");
     check(s, "/start", "start");
     check(s, "/otp", "otp");
     check_prompt(s, "/grant 123456789 operator name=dora", "grant");
