@@ -9,8 +9,8 @@
  *     exposition_i64(&out, n, EXPOSITION_LABELS({"severity", "high"}));
  *     exposition_end(&out);
  *
- * With .json instead of .text, the open object gets an array `families`, an object for each with its
- * name, type, help and samples.
+ * With .json instead of .text, the open object gets an array `families`, an object for each with
+ * its name, type, help and samples.
  *
  * A family's name has no _total and no _info: they are added, where the form wants them. A name
  * that ends in a base unit (_seconds, _bytes, _ratio, _usd) has that unit. What is not known is not

@@ -30,8 +30,7 @@ static void answer(struct api_job *job)
     for (int i = 0; i < job->alert_count; i++) {
         resolved += job->alerts[i].resolved ? 1 : 0;
     }
-    api_answer_begin(&a, "nightdesk.alertmanager/1",
-                     api_age_of_ops(job->listener->api->shared));
+    api_answer_begin(&a, "nightdesk.alertmanager/1", api_age_of_ops(job->listener->api->shared));
     json_out_i64(&a.out, "firing", job->alert_count - resolved);
     json_out_i64(&a.out, "resolved", resolved);
     api_answer_send(&a, job->request);

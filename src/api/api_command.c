@@ -362,8 +362,8 @@ static int check_workflow(const struct api *api, const struct api_job *job, stru
         job->workflow[0] == '\0' ? NULL : manifest_find(api->manifests, job->workflow);
     return job->workflow[0] == '\0' || (m != NULL && manifest_is_workflow(m))
                ? 0
-               : err_set(err, ERR_API_NOT_FOUND, "%s is no workflow; GET /api/v1/workflows lists them",
-                         job->workflow);
+               : err_set(err, ERR_API_NOT_FOUND,
+                         "%s is no workflow; GET /api/v1/workflows lists them", job->workflow);
 }
 
 void api_job_link(struct api *api, struct api_job *job)

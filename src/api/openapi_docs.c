@@ -88,13 +88,14 @@ static bool is_first_of_tag(const struct route *route)
 
 void api_markdown(struct buf *out)
 {
-    buf_add_c(out, "# REST\n\nEvery path of the API; [operations.md](operations.md#programs-rest) "
-                   "says how to use them, and `GET /openapi.json`\ndescribes them for programs. "
-                   "Printed by `nightdesk docs api`.\n\n"
-                   "Every JSON document of an answer below 400 says how old its data is: "
-                   "`data_age_seconds`, `ttl_seconds` and\n`stale`; that of a GET also has an "
-                   "`ETag`. An error is a [`nightdesk.problem/1`](json.md#nightdeskproblem1), which "
-                   "has a\n`timestamp`, as `application/problem+json`.\n");
+    buf_add_c(out,
+              "# REST\n\nEvery path of the API; [operations.md](operations.md#programs-rest) "
+              "says how to use them, and `GET /openapi.json`\ndescribes them for programs. "
+              "Printed by `nightdesk docs api`.\n\n"
+              "Every JSON document of an answer below 400 says how old its data is: "
+              "`data_age_seconds`, `ttl_seconds` and\n`stale`; that of a GET also has an "
+              "`ETag`. An error is a [`nightdesk.problem/1`](json.md#nightdeskproblem1), which "
+              "has a\n`timestamp`, as `application/problem+json`.\n");
     for (const struct route *first = routes; first->path != NULL; first++) {
         if (!is_first_of_tag(first)) {
             continue;
