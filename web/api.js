@@ -1,10 +1,17 @@
 // The API: one bearer token in the tab's session storage, and errors that say what to do.
 const KEY = 'nightdesk.token';
-let onLost = () => {};
+const READ_MS = 15000, ACT_MS = 120000;
+let onLost = () => {}, kept = '';
 
-export const token = () => sessionStorage.getItem(KEY) ?? '';
-export const setToken = (text) =>
-  text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY);
+try { kept = sessionStorage.getItem(KEY) ?? ''; } catch { /* a frame may have no storage */ }
+export const token = () => kept;
+export function setToken(text) {
+  kept = text;
+  try {
+    if (text) sessionStorage.setItem(KEY, text);
+    else sessionStorage.removeItem(KEY);
+  } catch { /* then it is forgotten at a reload */ }
+}
 export const whenLost = (fn) => { onLost = fn; };
 // One for each press of a button, so that a press that is sent twice runs once.
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)),
@@ -26,6 +33,7 @@ async function send(method, path, body, key) {
   try {
     response = await fetch(`/api/v1/${path}`, {
       method, headers, cache: 'no-store', credentials: 'omit',
+      signal: AbortSignal.timeout(method === 'GET' || path === 'stream/ticket' ? READ_MS : ACT_MS),
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
@@ -33,9 +41,9 @@ async function send(method, path, body, key) {
       cause: 'The connection failed: the network, a proxy or nightdesk itself is down.',
       remediation: 'Check the connection. If this goes on, look at the machine: nightdesk status.' }, 0);
   }
-  const text = await response.text();
   let data = {};
   try {
+    const text = await response.text();
     data = text ? JSON.parse(text) : {};
   } catch {
     throw new Problem({ message: 'this is not the answer of nightdesk',

@@ -3,9 +3,9 @@ import { act, get, setToken, token, whenLost } from './api.js';
 import { age, byId, el, problem } from './dom.js';
 import { commandLine } from './command.js';
 import { live } from './live.js';
-import { tiles, views } from './views.js';
+import { foldAll, tiles, views } from './views.js';
 
-let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, dirty = false;
+let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', soon = 0, asking = false;
 const now = { state: null, alerts: new Map(), cutSince: 0, stale: false, staleAge: 0 };
 
 /* ------------------------------------------------------------------ what is urgent */
@@ -31,6 +31,7 @@ function urgent() {
 }
 
 function line(since) {
+  if (since === 0 && now.cutSince !== 0) refresh(); /* what happened meanwhile */
   now.cutSince = since;
   const text = since === 0 ? 'live' : `not live for ${age((Date.now() - since) / 1000)}`;
   if (byId('live').textContent !== text) byId('live').textContent = text;
@@ -44,7 +45,7 @@ function line(since) {
 /* ------------------------------------------------------------------ the parts */
 
 function navigation() {
-  byId('nav').replaceChildren(...Object.entries(views).map(([name, view]) =>
+  byId('nav').replaceChildren(...Object.entries(views).filter(([, view]) => !view.role || view.role === role).map(([name, view]) =>
     el('a', { href: `#${name}`, 'aria-current': name === current ? 'page' : null }, view.title)));
 }
 
@@ -56,12 +57,22 @@ async function load(quiet) {
   try {
     const nodes = await view.load();
     if (mine !== loading) return;
-    if (quiet && place.contains(document.activeElement)) return; /* not under the reader's hands */
+    const held = place.contains(document.activeElement) ? document.activeElement : null;
+    /* not under the reader's hands */
+    if (quiet && (held?.id === '' || held?.matches('select') || getSelection().containsNode(place, true) && !getSelection().isCollapsed)) return;
     place.replaceChildren(...nodes);
+    if (held) byId(held.id)?.focus({ preventScroll: true });
     loadedAt = Date.now();
   } catch (err) {
     if (mine === loading && session && !quiet) place.replaceChildren(problem(err));
   }
+}
+
+function refresh() {
+  soon ||= setTimeout(() => {
+    soon = 0;
+    if (session && !document.hidden) load(true);
+  }, 1000);
 }
 
 function route() {
@@ -88,22 +99,24 @@ function onText(message) {
     used.replaceWith(tiles(data));
     loadedAt = Date.now();
   }
-  if (message.type === 'event' && views[current].topics.includes(topic) && topic !== 'equity') dirty = true;
-  if (message.type === 'missed') dirty = true;
+  if (message.type === 'event' && views[current].topics.includes(topic) && topic !== 'equity') refresh();
+  if (message.type === 'missed') refresh();
 }
 
 async function tick() {
-  if (!session || document.hidden) return;
-  if (dirty || Date.now() - loadedAt > 15000) {
-    dirty = false;
-    load(true);
-  }
+  if (!session || document.hidden || asking) return;
+  if (Date.now() - loadedAt > 15000) refresh();
+  asking = true;
   try {
     const health = await get('state');
     now.stale = health.stale;
     now.state = health.trading;
     urgent();
-  } catch { /* the line says so */ }
+  } catch (err) {
+    if (err.status === 0) stream?.doubt();
+  } finally {
+    asking = false;
+  }
 }
 
 /* ------------------------------------------------------------------ in and out */
@@ -114,6 +127,7 @@ function leave(why) {
   stream?.stop();
   stream = null;
   setToken('');
+  foldAll();
   now.alerts.clear();
   now.state = null;
   urgentText = '';
@@ -127,6 +141,7 @@ function leave(why) {
 
 function enter(who) {
   session = true;
+  role = who.role;
   for (const id of ['nav', 'console', 'logout']) byId(id).hidden = false;
   byId('logout').textContent = `Log out ${who.name}`;
   byId('main').replaceChildren(el('p', { id: 'age', class: 'warn', role: 'status', hidden: true }), el('div', { id: 'content' }));
@@ -157,32 +172,47 @@ function login(why) {
   input.focus();
 }
 
+// With what the address brought: the code of a link, or what Telegram has signed. It is not left there.
+function brought() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const code = hash.get('code'), data = hash.get('tgWebAppData');
+  if (code || data) history.replaceState(null, '', '/');
+  return code ? { code } : data ? { init_data: data } : null;
+}
+
 async function exchange(body) {
+  const before = token();
+  setToken('');
   try {
     const answer = await act('POST', 'session', body);
     await tryToken(answer.token);
   } catch (err) {
-    login(err);
+    if (err.error_code === 'LOGIN_OLD' && before) await tryToken(before); /* the frame was loaded again */
+    else login(err);
   }
 }
 
 byId('logout').addEventListener('click', async () => {
-  try { await act('DELETE', 'session'); } catch { /* a token that was typed has no session to end */ }
-  leave(null);
+  let why = null;
+  try {
+    await act('DELETE', 'session');
+  } catch (err) {
+    if (err.error_code !== 'LOGIN_NONE') why = err; /* a token that was typed has no session to end */
+  }
+  if (session) leave(why);
 });
 whenLost((err) => { if (session) leave(err); });
-addEventListener('hashchange', route);
+addEventListener('hashchange', () => {
+  const body = brought();
+  if (!body) { route(); return; }
+  if (session) leave(null);
+  exchange(body);
+});
 byId('main').addEventListener('reload', () => load(false));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => session && load(true));
 setInterval(tick, 5000);
 
-const hash = new URLSearchParams(location.hash.slice(1));
-const code = hash.get('code'), initData = hash.get('tgWebAppData');
-if (code || initData) {
-  history.replaceState(null, '', '/');
-  exchange(code ? { code } : { init_data: initData });
-} else if (token()) {
-  tryToken(token());
-} else {
-  login(null);
-}
+const body = brought();
+if (body) exchange(body);
+else if (token()) tryToken(token());
+else login(null);

@@ -49,30 +49,35 @@ function reply(answer) {
   show(answer.title || 'Done', nodes, [closer(), ...more]).querySelector('.buttons button').focus();
 }
 
-function ask(answer) {
+// The stage says what the prompt waits for: a yes, a code, or another person.
+function ask(answer, wrong = null) {
   const path = `confirmations/${encodeURIComponent(answer.confirmation.token)}`;
   const key = newKey();
-  const otp = el('input', { id: 'otp', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '6' });
-  const needsCode = answer.error?.error_code?.includes('OTP');
+  const stage = answer.data?.stage;
+  const otp = el('input', { id: 'otp', autocomplete: 'one-time-code', autocapitalize: 'characters', maxlength: '11', required: true });
   let sent = false;
   const decide = async (method) => {
-    if (sent) return;
+    if (sent || (method === 'POST' && stage === 'code' && !otp.reportValidity())) return;
     sent = true;
     for (const b of dialog.querySelectorAll('button')) b.disabled = true;
     try {
-      reply(await act(method, path, method === 'POST' ? (otp.value ? { otp: otp.value } : {}) : undefined,
-        method === 'POST' ? key : undefined));
+      const body = stage === 'code' ? { otp: otp.value.trim() } : {};
+      const next = method === 'POST' ? await act(method, path, body, key) : await act(method, path);
+      if (next.error?.error_code === 'ACCESS_FACTOR_WRONG') ask(answer, next.error);
+      else reply(next);
     } catch (err) {
       failed(err);
     }
   };
   const cancel = el('button', { type: 'button', id: 'cancel', onclick: () => decide('DELETE') }, 'Cancel');
   const confirm = el('button', { type: 'button', id: 'confirm', class: 'danger', onclick: () => decide('POST') }, 'Confirm');
-  const dialog = show(answer.title || 'Are you sure?', [...(answer.blocks ?? []).map(block),
-    needsCode ? el('label', { for: 'otp' }, 'Code of the second factor ') : null, needsCode ? otp : null].filter(Boolean),
-  [cancel, confirm]);
+  const code = el('form', { onsubmit: (event) => { event.preventDefault(); decide('POST'); } },
+    el('label', { for: 'otp' }, 'Six digits of your authenticator app, or a recovery code '), otp);
+  const dialog = show(answer.title || 'Are you sure?', [
+    wrong ? el('div', { role: 'alert' }, problem(wrong)) : null, ...(answer.blocks ?? []).map(block),
+    stage === 'code' ? code : null].filter(Boolean), stage === 'approve' ? [cancel] : [cancel, confirm]);
   dialog.oncancel = (event) => { event.preventDefault(); decide('DELETE'); };
-  cancel.focus();
+  (stage === 'code' ? otp : cancel).focus();
 }
 
 let running = false;

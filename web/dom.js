@@ -7,7 +7,7 @@ export function el(name, props = {}, ...children) {
     else if (key === 'class') node.className = value;
     else node.setAttribute(key, value === true ? '' : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -34,14 +34,17 @@ export function problem(err) {
     err.remediation ? el('p', {}, `What to do: ${err.remediation}`) : null);
 }
 
-// columns: { name, num, wide, of: row => text or node }
-export function table(caption, columns, rows, empty) {
+// columns: { name, num, wide, of: row => text or node }; more: row => a node below it, over all columns
+export function table(caption, columns, rows, empty, more = () => null) {
   if (rows.length === 0) return el('div', {}, el('h2', {}, caption), el('p', { class: 'dim' }, empty));
   const classes = (c) => [c.num ? 'num' : '', c.wide ? 'wide' : ''].join(' ').trim() || undefined;
   return el('table', {}, el('caption', {}, caption),
     el('thead', {}, el('tr', {}, columns.map((c) => el('th', { scope: 'col', class: classes(c) }, c.name)))),
-    el('tbody', {}, rows.map((row) =>
-      el('tr', {}, columns.map((c) => el('td', { class: classes(c) }, c.of(row)))))));
+    el('tbody', {}, rows.map((row) => {
+      const below = more(row);
+      return [el('tr', {}, columns.map((c) => el('td', { class: classes(c) }, c.of(row)))),
+        below ? el('tr', { hidden: below.hidden }, el('td', { colspan: String(columns.length) }, below)) : null];
+    })));
 }
 
 export const small = (first, second) => [document.createTextNode(first), el('small', {}, second)];

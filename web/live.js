@@ -20,6 +20,12 @@ export function live({ onText, onLine }) {
     clearTimeout(timer);
     timer = setTimeout(open, Math.min(1000 * 2 ** tries++, 15000));
   };
+  const cut = () => {
+    const old = socket;
+    socket = null; /* its end is no news any more */
+    old?.close();
+    again();
+  };
   async function open() {
     if (stopped || !token()) return;
     let ticket;
@@ -49,9 +55,10 @@ export function live({ onText, onLine }) {
     }
   }
   const watch = setInterval(() => {
-    if (since === 0 && Date.now() - heard > SILENT_MS) socket?.close();
+    if (since === 0 && Date.now() - heard > SILENT_MS) cut();
     if (since !== 0) onLine(since);
   }, 1000);
   open();
-  return { stop() { stopped = true; clearInterval(watch); clearTimeout(timer); socket?.close(); } };
+  // doubt: nightdesk did not answer a request; so the stream, which may be as dead, is opened again
+  return { doubt() { if (since === 0) cut(); }, stop() { stopped = true; clearInterval(watch); clearTimeout(timer); socket?.close(); } };
 }

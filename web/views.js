@@ -1,4 +1,4 @@
-// What the parts of the page show. Each part: { title, topics that change it, load() → nodes }.
+// What the parts of the page show. Each part: { title, topics that change it, load() → nodes, role that it needs }.
 import { get } from './api.js';
 import { card, el, exact, number, percent, problem, signed, small, table, time, tone } from './dom.js';
 import * as charts from './charts.js';
@@ -9,23 +9,50 @@ const coloured = (value, text) => el('span', { class: tone(value) }, text);
 const badge = (text) => el('span', {
   class: ['critical', 'high', 'failed', 'down', 'refused'].includes(text) ? 'bad'
     : ['medium', 'vetoed', 'degraded', 'confirming'].includes(text) ? 'warn' : '' }, text);
-const unfold = (text, label, load) => {
-  const place = el('div', { 'aria-live': 'polite' });
-  const button = el('button', { type: 'button', class: 'row', 'aria-expanded': 'false', 'aria-label': label,
-    onclick: async () => {
-      const open = button.getAttribute('aria-expanded') === 'true';
-      button.setAttribute('aria-expanded', String(!open));
-      place.replaceChildren();
-      if (!open) {
-        try {
-          place.replaceChildren(...await load());
-        } catch (err) {
-          place.replaceChildren(problem(err));
-        }
-      }
-    } }, text);
-  return [button, place];
-};
+
+// What is unfolded below a row. It stays so while the list is read again, and while it goes on it is read
+// each second.
+const opened = new Map();
+export const foldAll = () => opened.clear();
+
+async function fill(place, key, load) {
+  let goesOn = false;
+  try {
+    const found = await load();
+    const fresh = el('div', {}, found.nodes);
+    if (fresh.textContent !== place.textContent) place.replaceChildren(...fresh.childNodes);
+    goesOn = found.goesOn;
+  } catch (err) {
+    goesOn = place.hasChildNodes() && err.status === 0;
+    if (!goesOn) place.replaceChildren(problem(err));
+  }
+  if (goesOn) setTimeout(() => { if (place.isConnected && opened.has(key)) fill(place, key, load); }, 1000);
+}
+
+// rows: with those that are unfolded, but not in the list any more; button and below: for a row.
+async function unfolding(kind, listed, load) {
+  const keyOf = (row) => `${kind}-${row.id}`;
+  const gone = [...opened].filter(([key]) => key.startsWith(`${kind}-`) && !listed.some((row) => keyOf(row) === key));
+  const rows = [...listed, ...gone.map(([, row]) => row)];
+  const places = new Map(rows.map((row) => [keyOf(row),
+    el('div', { id: `${keyOf(row)}-more`, class: 'more', 'aria-live': 'polite', hidden: !opened.has(keyOf(row)) })]));
+  await Promise.all(rows.filter((row) => opened.has(keyOf(row))).map((row) =>
+    fill(places.get(keyOf(row)), keyOf(row), () => load(row.id))));
+  const toggle = (event, row) => {
+    const key = keyOf(row), place = places.get(key), open = !opened.has(key);
+    if (open) opened.set(key, row);
+    else opened.delete(key);
+    event.target.setAttribute('aria-expanded', String(open));
+    place.hidden = !open;
+    place.closest('tr').hidden = !open;
+    if (open) fill(place, key, () => load(row.id));
+  };
+  return { rows,
+    button: (row, text, label) => el('button', { id: keyOf(row), type: 'button', class: 'row', 'aria-label': label,
+      'aria-expanded': String(opened.has(keyOf(row))), 'aria-controls': `${keyOf(row)}-more`,
+      onclick: (event) => toggle(event, row) }, text),
+    below: (row) => places.get(keyOf(row)) };
+}
 
 /* ------------------------------------------------------------------ desk */
 
@@ -108,19 +135,19 @@ async function chart() {
 
 async function why(id) {
   const { decision } = await get(`decisions/${id}/why`);
-  return [el('h2', {}, `Decision ${id}`), el('p', {}, `Score ${number(decision.score)}, needed ${number(decision.threshold)}. ${decision.veto_text}`),
+  return { goesOn: false, nodes: [el('h2', {}, `Decision ${id}`), el('p', {}, `Score ${number(decision.score)}, needed ${number(decision.threshold)}. ${decision.veto_text}`),
     ...decision.votes.map((vote) => el('div', {}, el('h3', {}, `${vote.agent.replaceAll('_', ' ')}: ${vote.direction}, confidence ${percent(vote.confidence * 100)}`),
       vote.reasons.length === 0 ? el('p', { class: 'dim' }, 'gave no reasons')
-        : el('ul', {}, vote.reasons.map((r) => el('li', {}, `${r.indicator} ${exact(r.value)} against ${exact(r.threshold)}: ${number(r.points)} points`)))))];
+        : el('ul', {}, vote.reasons.map((r) => el('li', {}, `${r.indicator} ${exact(r.value)} against ${exact(r.threshold)}: ${number(r.points)} points`)))))] };
 }
 
 async function decisions() {
-  const { decisions: rows } = await get('decisions?limit=50');
+  const { rows, button, below } = await unfolding('decision', (await get('decisions?limit=50')).decisions, why);
   return [card(table('Decisions', [
     { name: 'When', wide: true, of: (d) => time(d.at) },
-    { name: 'Decision', of: (d) => unfold(`${d.symbol} ${d.direction}, ${time(d.at).slice(11)}`, `Why: ${d.symbol}, decision ${d.id}`, () => why(d.id)) },
+    { name: 'Decision', of: (d) => button(d, `${d.symbol} ${d.direction}, ${time(d.at).slice(11)}`, `Why: ${d.symbol}, decision ${d.id}`) },
     { name: 'Outcome', of: (d) => small('', d.veto_text).toSpliced(0, 1, badge(d.outcome)) },
-  ], rows, 'No decision was taken yet.'))];
+  ], rows, 'No decision was taken yet.', below))];
 }
 
 /* ------------------------------------------------------------------ alerts, findings, incidents */
@@ -161,19 +188,19 @@ async function services() {
 
 async function steps(id) {
   const { run, steps: rows } = await get(`runs/${id}`);
-  return [el('p', { class: 'dim' }, Object.entries(run.args ?? {}).map(([k, v]) => `${k} = ${v}`).join(', ')),
+  return { goesOn: ['running', 'confirming'].includes(run.state), nodes: [el('p', { class: 'dim' }, Object.entries(run.args ?? {}).map(([k, v]) => `${k} = ${v}`).join(', ')),
     rows.length ? el('ol', {}, rows.map((s) => el('li', {}, `${s.action}: ${s.state} ${s.result && s.result !== 'ok' ? s.result : ''}`)))
-      : el('p', { class: 'dim' }, 'No step was taken.')];
+      : el('p', { class: 'dim' }, 'No step was taken yet.')] };
 }
 
 async function runs() {
-  const { runs: rows } = await get('runs?limit=50');
+  const { rows, button, below } = await unfolding('run', (await get('runs?limit=50')).runs, steps);
   return [card(table('Commands that ran', [
-    { name: 'Command', of: (r) => unfold(`${r.command} (${r.id})`, `Steps of ${r.command}, run ${r.id}`, () => steps(r.id)) },
+    { name: 'Command', of: (r) => button(r, `${r.command} (${r.id})`, `Steps of ${r.command}, run ${r.id}`) },
     { name: 'By', of: (r) => small(r.user, r.channel) },
     { name: 'State', of: (r) => small('', r.error_code ?? '').toSpliced(0, 1, badge(r.state)) },
     { name: 'When', wide: true, of: (r) => time(r.created_at) },
-  ], rows, 'No command ran yet.'))];
+  ], rows, 'No command ran yet.', below))];
 }
 
 async function audit() {
@@ -193,6 +220,6 @@ export const views = {
   alerts: { title: 'Alerts', topics: ['alerts', 'findings'], load: alerts },
   services: { title: 'Services', topics: ['services'], load: services },
   runs: { title: 'Runs', topics: ['runs'], load: runs },
-  audit: { title: 'Audit log', topics: [], load: audit },
+  audit: { title: 'Audit log', topics: [], load: audit, role: 'admin' },
 };
 export { tiles };

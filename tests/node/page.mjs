@@ -1,17 +1,24 @@
 // Drives the page in Chromium over its DevTools protocol. Prints TAP lines without a plan.
 //
 //     node page.mjs MODULES CHROMIUM PORT TOKEN [FOLDER_FOR_SCREENSHOTS]
+//
+// In the environment: WORK, with the files of fake_chat; BOT and TOTP, two secrets of the configuration;
+// DAEMON, the process that serves the page, and RUN, the command line that starts it again.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
+import { appendFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
 const [modules, program, port, token, shots] = process.argv.slice(2);
+const { WORK, BOT, TOTP, DAEMON, RUN } = process.env;
 const base = `http://127.0.0.1:${port}`;
-const profile = mkdtempSync(`${process.env.WORK ?? tmpdir()}/page.`);
+const profile = mkdtempSync(`${WORK ?? tmpdir()}/page.`);
 const chromium = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
   '--no-first-run', '--disable-background-networking', '--remote-debugging-port=0', `--user-data-dir=${profile}`,
   'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
+let daemon = null;
 const leave = (code) => {
+  daemon?.kill('SIGKILL');
   chromium.once('exit', () => {
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     process.exit(code);
@@ -62,7 +69,7 @@ async function run(expression) {
   const answer = await call('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
   return answer.result?.value;
 }
-async function until(expression, ms = 8000) {
+async function until(expression, ms = 40000) {
   for (const end = Date.now() + ms; Date.now() < end; await sleep(40)) {
     if (await run(`Boolean(${expression})`)) return true;
   }
@@ -83,15 +90,17 @@ async function shoot(name) {
   await sleep(300);
   writeFileSync(`${shots}/${name}.png`, Buffer.from((await call('Page.captureScreenshot')).data, 'base64'));
 }
-const api = async (path) => (await fetch(`${base}/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` } })).json();
+const ask = (path, body, bearer = token) => fetch(`${base}/api/v1/${path}`, { method: body ? 'POST' : 'GET',
+  headers: { Authorization: `Bearer ${bearer}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+const api = async (path, body) => (await ask(path, body)).json();
 async function part(name) {
   await run(`location.hash = '#${name}'`);
   await until(`document.title.startsWith(${JSON.stringify(name[0].toUpperCase() + name.slice(1))}) && !/Loading/.test(document.getElementById('content').textContent)`);
 }
 const axe = readFileSync(`${modules}/axe-core/axe.min.js`, 'utf8');
-async function accessible() {
+async function accessible(rules) {
   await run(`if (!window.axe) { ${axe} }; 0`);
-  return run(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => v.id + ' ' + v.nodes[0].html.slice(0, 120)).join('; '))`);
+  return run(`axe.run(document, {resultTypes: ['violations']${rules ? `, runOnly: ${JSON.stringify(rules)}` : ''}}).then((r) => r.violations.map((v) => v.id + ' ' + v.nodes[0].html.slice(0, 120)).join('; '))`);
 }
 const wide = () => run('document.documentElement.scrollWidth > innerWidth');
 
@@ -135,7 +144,7 @@ check(await until("!document.getElementById('dialog').open"), 'Escape closes it'
 check(await until("/Trading: paused/.test(document.getElementById('urgent').textContent)"), 'that trading is paused stands at the top, by the stream');
 
 let alike = false;
-for (let i = 0; i < 10 && !alike; i++) {
+for (const end = Date.now() + 40000; Date.now() < end && !alike;) {
   await part('runs');
   await part('desk');
   alike = (await run("document.querySelectorAll('#positions tbody tr').length")) === (await api('state')).positions.length;
@@ -168,25 +177,38 @@ await run("document.getElementById('confirm').click(); document.getElementById('
 await until("!document.getElementById('confirm')");
 check(requests.filter((r) => r.startsWith('POST /api/v1/confirmations/')).length === 1, 'a double press confirms once');
 let restarted = [];
-for (let i = 0; i < 50 && !restarted.some((r) => r.state === 'done'); i++, await sleep(100)) restarted = (await api('runs?command=restart')).runs;
+for (const end = Date.now() + 40000; Date.now() < end && !restarted.some((r) => r.state === 'done'); await sleep(50)) restarted = (await api('runs?command=restart')).runs;
 check(restarted.filter((r) => r.state === 'done').length === 1, 'the service was restarted once', JSON.stringify(restarted));
 await run("document.getElementById('dialog').close()");
 
-for (const [name, width, height] of [['phone', 360, 740], ['desktop', 1280, 900]]) {
+/* The steps of a run go on below its row while it is watched, and the list is read again meanwhile. */
+check(!(await run("document.querySelector('#nav a[href=\"#audit\"]')")), 'who may not read the audit log is not led there');
+const { confirmation } = await api('commands/restart', { args: 'kept' });
+await part('runs');
+await run("window.first = document.querySelector('button.row'); first.focus(); first.click()");
+check(await until("/No step/.test(document.querySelector('.more:not([hidden])').textContent)"), 'a run that waits has no steps yet');
+await ask(confirmation.href.replace('/api/v1/', ''), {});
+check(await until("/restart: done.*wait_healthy: done/.test(document.querySelector('.more:not([hidden])')?.textContent)"), 'its steps go on live');
+check(await until("!first.isConnected && /done/.test(document.querySelector('button.row').closest('tr').textContent)"), 'the list is read again by the stream');
+check(await run("document.querySelector('button.row').getAttribute('aria-expanded') === 'true' && document.activeElement.id === first.id"), 'the run stays unfolded, and the focus where it was');
+check(await run("document.querySelector('.more:not([hidden])').offsetWidth > 0.9 * document.querySelector('table').offsetWidth"), 'its steps have the width of the table');
+await shoot('phone-run');
+await run("document.querySelector('button.row').click()");
+check(await until("document.querySelector('.more').closest('tr').hidden"), 'it is folded again');
+
+for (const [name, width, height, colours] of [['phone', 360, 740, 'light'], ['desktop', 1280, 900, 'dark']]) {
   await size(width, height);
-  for (const colours of ['light', 'dark']) {
-    await theme(colours);
-    for (const one of ['desk', 'chart', 'decisions', 'alerts', 'services', 'runs']) {
-      await part(one);
-      if (one === 'chart') await until("document.querySelector('.chart canvas')");
-      if (one === 'decisions' && colours === 'light') {
-        await run("document.querySelector('button.row').click()");
-        check(await until("document.querySelector('#content h3')"), `${name}: a decision is explained agent by agent`);
-      }
-      await shoot(`${name}-${colours}-${one}`);
-      const found = (width === 360 && colours === 'light') || one === 'desk' ? await accessible() : '';
-      check(found === '' && !(await wide()), `${name}, ${colours}, ${one}: axe finds nothing, and nothing is too wide`, `${found} ${await run('document.documentElement.scrollWidth')}`);
+  await theme(colours);
+  for (const one of ['desk', 'chart', 'decisions', 'alerts', 'services', 'runs']) {
+    await part(one);
+    if (one === 'chart') await until("document.querySelector('.chart canvas')");
+    if (one === 'decisions' && name === 'phone') {
+      await run("document.querySelector('button.row').click()");
+      check(await until("document.querySelector('#content h3')"), 'a decision is explained agent by agent');
     }
+    await shoot(`${name}-${one}`);
+    const found = await accessible(name === 'phone' ? null : ['color-contrast']);
+    check(found === '' && !(await wide()), `${name}, ${colours}, ${one}: axe finds nothing, and nothing is too wide`, `${found} ${await run('document.documentElement.scrollWidth')}`);
   }
 }
 await part('desk');
@@ -196,10 +218,108 @@ const equal = `(async () => {
   return document.getElementById('tiles').textContent.includes(shown);
 })()`;
 let same = false;
-for (let i = 0; i < 100 && !same; i++) same = await run(equal);
+for (const end = Date.now() + 40000; Date.now() < end && !same;) same = await run(equal);
 check(same, 'the figures are those of the API');
 check(complaints.length === 0, 'no error and no violation of the policy', complaints.join('; '));
+
+/* nightdesk stops, and starts again. */
+process.kill(Number(DAEMON), 'SIGKILL');
+check(await until("/^not live for \\d+ s$/.test(document.getElementById('live').textContent)"), 'the page says that it is not live, and for how long');
+daemon = spawn('sh', ['-c', `exec ${RUN}`], { stdio: ['ignore', openSync(`${WORK}/log`, 'a'), 'ignore'] });
+check(await until("document.getElementById('live').textContent === 'live'"), 'and that it is live again');
+
+/* In and out. */
+const shown = () => run("document.querySelector('[role=alert] .notice')?.textContent ?? ''");
+const loggedOut = "document.getElementById('token') && !document.getElementById('nav').checkVisibility()";
+async function open(hash) {
+  await call('Page.navigate', { url: 'about:blank' });
+  await call('Page.navigate', { url: `${base}/#${hash}` });
+}
+const stays = () => run("location.href === '/' || location.href === location.origin + '/'");
+await run("document.getElementById('logout').click()");
+check(await until(loggedOut) && (await shown()) === '' && (await ask('whoami')).status === 200, 'who typed a token logs out, and the token is still valid');
+
+async function link() {
+  const codes = () => [...readFileSync(`${WORK}/sent`, 'utf8').matchAll(/#code=(\w+)/g)].map((found) => found[1]);
+  const had = codes().length;
+  appendFileSync(`${WORK}/say`, 'send 1001 /web\n');
+  for (const end = Date.now() + 40000; Date.now() < end && codes().length === had;) await sleep(50);
+  return codes().at(-1);
+}
+const code = await link();
+await open(`code=${code}`);
+check(await until("document.getElementById('tiles') && document.getElementById('logout').textContent === 'Log out alice'"), 'the link of /web logs in as the person who asked for it');
+check(await stays(), 'its code is gone from the address');
+await part('audit');
+check(await run("/session.opened/.test(document.querySelector('table').textContent)"), 'an admin reads the audit log, with this login');
+await size(360, 740);
+await shoot('phone-audit');
+const audit = await accessible();
+check(audit === '' && !(await wide()), 'axe: the audit log', audit);
+
+function otp() {
+  const bits = [...TOTP].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000)));
+  const mac = createHmac('sha1', key).update(time).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+await run("document.getElementById('line').focus()");
+await type('token_revoke spare');
+await press('Enter');
+await until("document.getElementById('confirm')");
+await run("document.getElementById('confirm').click()");
+check(await until("document.activeElement.id === 'otp'"), 'the second factor is asked for');
+await press('Enter');
+check(await run("document.getElementById('otp').matches(':invalid') && !document.getElementById('confirm').disabled"), 'without a code nothing is sent');
+await type(String((Number(otp()) + 500000) % 1000000).padStart(6, '0'));
+await press('Enter');
+check(await until("/not accepted/.test(document.querySelector('#dialog [role=alert]')?.textContent)"), 'a wrong code is refused, and asked for again');
+await shoot('phone-code');
+check((await accessible()) === '', 'axe: the code', await accessible());
+await type(otp());
+await press('Enter');
+check(await until("/spare is revoked/.test(document.getElementById('dialog-title').textContent)"), 'the right one is accepted');
+await press('Escape');
+
+const bearer = await run("sessionStorage.getItem('nightdesk.token')");
+check((await ask('whoami', null, bearer)).status === 200, 'the session is valid');
+await run("document.getElementById('logout').click()");
+check(await until(loggedOut) && (await shown()) === '', 'logging out leads to the login');
+check((await ask('whoami', null, bearer)).status === 401, 'and ends the session at nightdesk');
+await open(`code=${code}`);
+check(await until("document.querySelector('[role=alert] .notice')") && /does not log in.*used.*\/web/.test(await shown()), 'the link works once: then the login says why', await shown());
+check(await stays(), 'also then the code is gone from the address');
+
+function launch(key) {
+  const fields = { auth_date: String(Math.floor(Date.now() / 1000)), query_id: 'AAE', user: JSON.stringify({ id: 1001, first_name: 'Alice' }) };
+  const secret = createHmac('sha256', 'WebAppData').update(key).digest();
+  const text = Object.entries(fields).map(([name, value]) => `${name}=${value}`).join('\n');
+  const data = new URLSearchParams({ ...fields, hash: createHmac('sha256', secret).update(text).digest('hex') });
+  return `tgWebAppData=${encodeURIComponent(data)}&tgWebAppVersion=8.0&tgWebAppPlatform=web`;
+}
+await open(launch('987654321:another-bot'));
+check(await until("document.querySelector('[role=alert] .notice')") && /data of the Mini App is refused.*What to do/.test(await shown()), 'forged data of the Mini App are refused, with what to do', await shown());
+check(await stays() && !(await run("sessionStorage.getItem('nightdesk.token')")), 'they are gone from the address');
+await shoot('phone-forged');
+const signed = launch(BOT);
+await run(`location.hash = ${JSON.stringify(`#${signed}`)}`);
+check(await until("document.getElementById('tiles') && document.getElementById('logout').textContent === 'Log out alice'"), 'what Telegram has signed logs in, also in a page that is open');
+check(await stays(), 'it is gone from the address');
+await open(signed);
+check(await until("document.getElementById('tiles')"), 'the session lasts when Telegram loads the frame again');
+await run("document.getElementById('logout').click()");
+await until(loggedOut);
+await open(signed);
+check(await until("document.querySelector('[role=alert] .notice')") && /cannot be used any more.*they were used/.test(await shown()), 'but the same data log in once', await shown());
+
+/* A token that is not valid any more. */
+await run("document.getElementById('token').focus()");
+await type(token);
+await press('Enter');
+await until("document.getElementById('tiles')");
 await run("sessionStorage.setItem('nightdesk.token', 'nd_GONE')");
-await run("location.hash = '#runs'");
+await call('Page.reload');
 check(await until("document.getElementById('token') && document.querySelector('[role=alert] .notice')"), 'a token that ends leads to the login, with the reason');
 leave(0);

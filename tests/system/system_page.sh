@@ -10,6 +10,7 @@ chromium=$(command -v chromium || command -v chromium-browser) ||
 conf=$WORK/page.yaml
 state=$WORK/state
 token=page-test-token-0123456789
+totp=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
 bot=123456789:FAKE-token_0123456789abcdefghijk
 mkfifo "$WORK/say"
 "$BUILD_DIR/system/fake_chat" "$WORK/chat" "$WORK/sent" < "$WORK/say" 2> "$WORK/wrong" &
@@ -33,7 +34,7 @@ telegram:
   api_url: http://127.0.0.1:$(cat "$WORK/chat")
   poll_timeout: 1s
   mini_app: $1
-  users: [{id: 1001, name: alice, role: operator}]
+  users: [{id: 1001, name: alice, role: admin, totp: $totp}]
 YAML
 }
 configure false
@@ -66,9 +67,12 @@ tap_check "nothing else is served" contains "$WORK/body" API_NOT_FOUND
 has_points() { curl -s -H "Authorization: Bearer $token" "http://127.0.0.1:$port/api/v1/equity?limit=2" |
     grep -q '"at".*"at"'; }
 tap_check "it has a history" wait_for 60 has_points
-WORK=$WORK "$NODE" "$nodes/page.mjs" "$NODE_MODULES" "$chromium" "$port" $token ${SHOTS:-} \
+"$ND" token create --role read_only --name spare --config "$conf" --state "$state" > "$WORK/spare" 2>&1
+tap_check "there is a token to revoke" contains "$WORK/spare" nd_
+WORK=$WORK BOT=$bot TOTP=$totp DAEMON=$daemon \
+    RUN="'$ND' run --no-console --config '$conf' --state '$state'" "$NODE" "$nodes/page.mjs" "$NODE_MODULES" "$chromium" "$port" $token ${SHOTS:-} \
     > "$WORK/page" 2> "$WORK/page.err"
-tap_check "Chromium has seen it: $(grep -c ok "$WORK/page") checks" test "$(grep -c ok "$WORK/page")" -gt 45
+tap_check "Chromium has seen it: $(grep -c ok "$WORK/page") checks" test "$(grep -c ok "$WORK/page")" -gt 60
 tap_show "$WORK/page.err"
 while read -r line; do
     case $line in
