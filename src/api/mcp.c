@@ -173,8 +173,7 @@ static void submit(struct listener *listener, struct web_request *web, struct mc
     if (strcmp(r->method, "resources/read") == 0) {
         int rc = mcp_resource_here(listener, json_text(r->params, "uri"), &text);
         if (rc < 0) {
-            (void)mcp_refuse_uri(r, &fault,
-                                 "resources/list and resources/templates/list name them");
+            (void)mcp_refuse_uri(r, &fault, text.data);
             mcp_answer_fault(web, r, &fault);
             return;
         }

@@ -104,7 +104,7 @@ bool mcp_prompts_get(const struct mcp_request *request, struct json_out *out,
 void mcp_resources_list(const struct mcp_request *request, struct json_out *out);
 void mcp_templates_list(const struct mcp_request *request, struct json_out *out);
 /* Listener's thread: the text of what it can read itself. 1: it is in *ret; 0: ops reads it;
- * negative: there is no such resource. */
+ * negative: there is no such resource, and *ret says why. */
 int mcp_resource_here(struct listener *listener, const char *uri, struct buf *ret);
 /* Any thread: the answer with a text. */
 void mcp_resource_answer(const struct mcp_request *request, const char *uri, struct str text,

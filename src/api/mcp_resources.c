@@ -1,6 +1,7 @@
 /* Resources of the Model Context Protocol: the state, one entity of each kind, and the docs. */
 #include "io/embed.h"
 #include "mcp.h"
+#include "store/audit_table.h"
 
 #include <string.h>
 
@@ -83,6 +84,9 @@ void mcp_resources_list(const struct mcp_request *request, struct json_out *out)
     add_head(out, "uri", SCHEME "state", "state",
              "All that the engine publishes: account, positions, prices, limits",
              "application/json");
+    add_head(out, "uri", SCHEME "report", "report",
+             "The report of the last audit: a day's figures and the invariants that were checked",
+             "application/json");
     for (size_t i = 0; i < COUNT_OF(sources); i++) {
         if (!is_template(i)) {
             add_head(out, "uri", sources[i].uri, sources[i].name, sources[i].title,
@@ -132,6 +136,20 @@ bool mcp_resource_source(const char *uri, struct mcp_source *ret)
     return false;
 }
 
+static int read_report(struct listener *listener, struct buf *ret)
+{
+    AUTO_AUDIT_RECORD struct audit_record last = {0};
+    struct err err = {0};
+    int rc = api_need_ops(&listener->stores, &err);
+    rc = rc < 0 ? rc : audit_table_last(listener->stores.ops, &last, &err);
+    if (rc < 0) {
+        buf_addf(ret, "%s: %s", err_info(err.id)->message, err.context);
+        return rc;
+    }
+    buf_add_c(ret, last.report_json);
+    return 1;
+}
+
 int mcp_resource_here(struct listener *listener, const char *uri, struct buf *ret)
 {
     struct mcp_source ignored;
@@ -143,13 +161,20 @@ int mcp_resource_here(struct listener *listener, const char *uri, struct buf *re
         api_state_json(listener, ret);
         return 1;
     }
+    if (strcmp(uri, SCHEME "report") == 0) {
+        return read_report(listener, ret);
+    }
     const struct embedded_file *page =
         str_starts(str_c(uri), DOCS) ? find_page(str_c(uri + strlen(DOCS))) : NULL;
     if (page != NULL) {
         buf_add(ret, page->data, page->size);
         return 1;
     }
-    return mcp_resource_source(uri, &ignored) ? 0 : -1;
+    if (mcp_resource_source(uri, &ignored)) {
+        return 0;
+    }
+    buf_add_c(ret, "resources/list and resources/templates/list name them");
+    return -1;
 }
 
 void mcp_resource_answer(const struct mcp_request *request, const char *uri, struct str text,

@@ -1,4 +1,5 @@
 /* Tools of the Model Context Protocol: commands that only read, and the one that proposes. Ops. */
+#include "answer.h"
 #include "assistant/tool_document.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -50,6 +51,9 @@ static void add_output_schema(struct json_out *out)
     add_typed(out, "blocks", "array", "in place of data: the reply as a person sees it");
     add_typed(out, "error", "object", "why it failed: code, message, context, remedy");
     add_typed(out, "note", "string", "what was left out");
+    add_typed(out, "data_age_seconds", "number", "how old the data is");
+    add_typed(out, "ttl_seconds", "integer", "for how long it may still be used");
+    add_typed(out, "stale", "boolean", "it is only the last that is known");
     json_out_end(out);
     json_out_end(out);
 }
@@ -179,12 +183,16 @@ static void fail(struct api *api, const struct principal *who, struct api_job *j
     api_job_free(job);
 }
 
-/* The document, as structure and as the same in a text for clients that know no structure. */
+/* The document, as structure and as the same in a text for clients that know no structure. As every
+ * answer below 400 it says how old it is, as do the answers of commands. */
 static void answer_tool(const struct api_job *job, struct json_object *document, bool failed)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX);
-    struct json_out out = JSON_OUT(&body);
+    struct json_out out = JSON_OUT(&body), more = JSON_OUT_TREE(document);
+    if (!failed) {
+        api_age_write(&more, api_age_of_ops(job->listener->api->shared));
+    }
     json_add_text(&text, document);
     mcp_begin(job->mcp, &out);
     json_out_array(&out, "content");

@@ -1,5 +1,5 @@
 // A client of the Model Context Protocol, of either generation, over either transport, uses all that
-// nightdesk serves. The library checks every result against the schema of the tool.
+// nightdesk serves. Every result is checked against the schema of its tool.
 //
 //     node mcp_client.mjs MODULES sdk|legacy|modern URL TOKEN
 //     node mcp_client.mjs MODULES sdk|legacy|modern stdio COMMAND [ARGUMENT]…
@@ -49,14 +49,25 @@ for (const tool of tools) {
   assert.equal(tool.annotations.destructiveHint, false);
   assert.ok(tool.title && tool.description && tool.outputSchema);
 }
+const Ajv = load('ajv/dist/2020').default;
+const ajv = new Ajv({ strict: false, allErrors: true });
+ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+const fits = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.outputSchema)]));
+function check(name, result) {
+  const validate = fits.get(name);
+  assert.ok(validate(result.structuredContent), `${name}: ${ajv.errorsText(validate.errors)}`);
+}
 assert.equal(named('restart'), undefined);
 assert.equal(named('ask'), undefined);
 
-// Each tool that needs no argument, checked by the library against its output schema.
+// Each tool that needs no argument.
 for (const tool of tools.filter((t) => t.inputSchema.required.length === 0)) {
   const result = await client.callTool({ name: tool.name, arguments: {} });
   assert.ok(!result.isError, `${tool.name}: ${result.content[0].text}`);
   assert.deepEqual(JSON.parse(result.content[0].text), result.structuredContent);
+  check(tool.name, result);
+  assert.ok(result.structuredContent.data_age_seconds >= 0, tool.name);
+  assert.equal(result.structuredContent.stale, false);
 }
 const trades = await client.callTool({ name: 'trades', arguments: { count: 3 } });
 assert.ok(trades.structuredContent.data.trades.length <= 3);
@@ -67,6 +78,7 @@ const wrong = await client.callTool({ name: 'trades', arguments: { count: 5000 }
 assert.ok(wrong.isError);
 assert.equal(wrong.structuredContent.error.code, 'COMMAND_ARG_INVALID');
 assert.match(wrong.structuredContent.error.context, /5000/);
+check('trades', wrong);
 const extra = await client.callTool({ name: 'trades', arguments: { nonsense: 1 } });
 assert.ok(extra.isError);
 for (const name of ['nonsense', 'restart', 'emergency_stop', 'ask', '../status', 'otp']) {
@@ -85,6 +97,8 @@ assert.match(JSON.parse(state.contents[0].text).schema, /^nightdesk\.state\//);
 const summary = await client.readResource({ uri: 'nightdesk://summary' });
 assert.ok(summary.contents[0].text.length < 10_000);
 assert.match(JSON.parse(summary.contents[0].text).schema, /^nightdesk\.summary\//);
+const report = await client.readResource({ uri: 'nightdesk://report' });
+assert.match(JSON.parse(report.contents[0].text).schema, /^nightdesk\.audit\//);
 const { resourceTemplates } = await client.listResourceTemplates();
 assert.ok(resourceTemplates.some((t) => t.uriTemplate === 'nightdesk://runs/{id}'));
 for (const uri of ['nightdesk://nothing', 'nightdesk://docs/../README', 'file:///etc/passwd',

@@ -5,7 +5,7 @@
 tap_start "$@"
 nodes=$(cd "$here/../node" && pwd)
 needs_node "the Model Context Protocol" @modelcontextprotocol/conformance @modelcontextprotocol/sdk \
-    @modelcontextprotocol/client
+    @modelcontextprotocol/client ajv
 NODE_MODULES=$(cd "$NODE_MODULES" && pwd)
 conf=$WORK/mcp.yaml
 state=$WORK/state
@@ -45,6 +45,7 @@ client() { # GENERATION URL TOKEN, or stdio COMMAND…
 }
 has_traded() { "$ND" do --config "$conf" --state "$state" trades | grep -q "^All [1-9]"; }
 wait_for 30 has_traded
+"$ND" do --config "$conf" --state "$state" audit > "$WORK/do" 2>&1
 for generation in sdk legacy modern; do
     tap_check "a client over HTTP: $generation" client $generation "http://127.0.0.1:$port/mcp" $token
     tap_check "a client over standard input: $generation" client $generation stdio "$ND" mcp \

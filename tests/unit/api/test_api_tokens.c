@@ -94,6 +94,38 @@ static void a_token_has_the_name_and_the_role_it_was_made_with(void **state)
     assert_has(body, "the token ci may only run who*");
 }
 
+static int propose(struct api_rig *f, const char *token, const char *line, const char **ret_body)
+{
+    AUTO_BUF struct buf body = BUF_INIT(1000);
+    AUTO_BUF struct buf request = BUF_INIT(2000);
+    buf_addf(&body,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+             "\"propose_command\",\"arguments\":{\"command\":\"%s\",\"reason\":\"a test\"}}}",
+             line);
+    buf_addf(&request,
+             "POST /mcp HTTP/1.1\r\nHost: localhost\r\n%sMCP-Protocol-Version: 2025-11-25\r\n"
+             "Connection: close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             token, body.len, body.data);
+    return api_rig_exchange(f, true, request.data, ret_body);
+}
+
+/* What it may not run it may not propose either: a person who accepts has another role. */
+static void a_token_proposes_only_what_it_may_run(void **state)
+{
+    struct api_rig *f = *state;
+    const char *body;
+    const char *limited = make(
+        f, &(struct access_token_wish){.name = "ci", .role = ROLE_OPERATOR, .commands = "pau*"},
+        NULL);
+    api_rig_publish(f);
+    assert_int_equal(propose(f, limited, "/restart demo", &body), 200);
+    assert_has(body, "\"isError\":true");
+    assert_has(body, "ACCESS_DENIED");
+    assert_has(body, "the token ci may only run pau*");
+    assert_int_equal(propose(f, limited, "/pause", &body), 200);
+    assert_has(body, "\"isError\":false");
+}
+
 /* A prompt belongs to the token that asked; another one that knows its code cannot answer it. */
 static void a_confirmation_is_bound_to_the_token(void **state)
 {
@@ -470,7 +502,8 @@ static void a_host_behind_a_proxy_has_to_be_configured(void **state)
 }
 
 UNIT_GROUP(api_tokens, API_TEST(a_token_has_the_name_and_the_role_it_was_made_with),
-           API_TEST(a_ticket_ends_with_its_token), API_TEST(a_confirmation_is_bound_to_the_token),
+           API_TEST(a_token_proposes_only_what_it_may_run), API_TEST(a_ticket_ends_with_its_token),
+           API_TEST(a_confirmation_is_bound_to_the_token),
            API_TEST(a_revoked_token_ends_while_it_is_in_use), API_TEST(an_expired_token_is_refused),
            API_TEST(a_token_is_bound_to_its_addresses),
            API_TEST(tokens_of_every_wrong_shape_are_refused),
