@@ -18,11 +18,14 @@
 #define MENU_GAP_US     (100 * USEC_PER_MSEC)
 #define CALL_TIMEOUT_MS INT64_C(10000)
 #define REFUSED_MAX     64
+#define BUTTON_KEY      "button"
+#define BUTTON_TEXT     "Desk"
 
 /* Who sees a menu, and where. */
 struct scope {
     int64_t chat_id; /* 0: everybody without a menu of their own, everywhere */
     int64_t user_id; /* in a group: this member; 0: it is a private chat */
+    bool button;     /* not the commands, but the button of the chat that opens the page */
     struct principal who;
 };
 
@@ -31,13 +34,11 @@ struct telegram_menu {
     struct loop_source *timer;
     struct telegram_call *call;
     int next;        /* scope to look at; those before are as they should be */
-    struct buf told; /* a line for each menu that Telegram has: "-77 1001 <hash of it>" */
+    struct buf told; /* a line for each menu that Telegram has: "-77 1001 <hash of it>"; for a
+                      * button "1001 button <hash>" */
     struct scope calling;
-    char hash[SECRET_HASH_HEX_SIZE]; /* of the menu that is being set; "": it is being deleted */
-    struct {
-        int64_t chat_id;
-        int64_t user_id;
-    } refused[REFUSED_MAX]; /* Telegram does not know these chats or members */
+    char hash[SECRET_HASH_HEX_SIZE];   /* of the menu that is being set; "": it is being deleted */
+    struct scope refused[REFUSED_MAX]; /* Telegram does not know these chats or members */
     size_t refused_count;
 };
 
@@ -45,7 +46,12 @@ struct telegram_menu {
 
 static void scope_key(const struct scope *scope, struct buf *out)
 {
-    buf_addf(out, "%lld %lld ", (long long)scope->chat_id, (long long)scope->user_id);
+    buf_addf(out, "%lld ", (long long)scope->chat_id);
+    if (scope->button) {
+        buf_add_c(out, BUTTON_KEY " ");
+    } else {
+        buf_addf(out, "%lld ", (long long)scope->user_id);
+    }
 }
 
 /* The hash of a menu that was set; "" if there is none. */
@@ -88,7 +94,8 @@ static void remember(struct telegram_menu *menu, const struct scope *scope, cons
 
 /* ----------------------------------------------------------------------------- the scopes ---- */
 
-/* Everybody, then each person: their private chat, and the group. False past the end. */
+/* Everybody, then each person: their private chat, the group, and the button of the private chat.
+ * False past the end. */
 static bool scope_at(const struct telegram_menu *menu, int index, struct scope *ret)
 {
     const struct telegram_options *o = &menu->t->options;
@@ -97,19 +104,21 @@ static bool scope_at(const struct telegram_menu *menu, int index, struct scope *
     if (index == 0) {
         return true;
     }
-    int person = has_group ? (index - 1) / 2 : index - 1;
-    if (!access_telegram_user(o->access, person, &ret->who)) {
+    int each = 1 + (has_group ? 1 : 0) + (o->config->telegram_mini_app ? 1 : 0);
+    int kind = (index - 1) % each;
+    if (!access_telegram_user(o->access, (index - 1) / each, &ret->who)) {
         return false;
     }
-    bool in_group = has_group && (index - 1) % 2 == 1;
+    bool in_group = has_group && kind == 1;
     ret->chat_id = in_group ? o->config->telegram_chat_id : ret->who.id;
     ret->user_id = in_group ? ret->who.id : 0;
+    ret->button = o->config->telegram_mini_app && kind == each - 1;
     return true;
 }
 
 static bool is_same(const struct scope *a, const struct scope *b)
 {
-    return a->chat_id == b->chat_id && a->user_id == b->user_id;
+    return a->chat_id == b->chat_id && a->user_id == b->user_id && a->button == b->button;
 }
 
 static bool is_wanted(const struct telegram_menu *menu, const struct scope *scope)
@@ -126,22 +135,24 @@ static bool is_wanted(const struct telegram_menu *menu, const struct scope *scop
 static bool was_refused(const struct telegram_menu *menu, const struct scope *scope)
 {
     for (size_t i = 0; i < menu->refused_count; i++) {
-        if (menu->refused[i].chat_id == scope->chat_id &&
-            menu->refused[i].user_id == scope->user_id) {
+        if (is_same(&menu->refused[i], scope)) {
             return true;
         }
     }
     return false;
 }
 
-/* A menu of somebody who has no role any more. */
+/* A menu of somebody who has no role any more, or a button after the Mini App was turned off. */
 static bool find_leftover(const struct telegram_menu *menu, struct scope *ret)
 {
     struct str rest = buf_str(&menu->told), line, chat, user;
     while (str_split(&rest, '\n', &line)) {
         *ret = (struct scope){0};
-        if (str_split(&line, ' ', &chat) && str_split(&line, ' ', &user) &&
-            str_to_i64(chat, &ret->chat_id) && str_to_i64(user, &ret->user_id) &&
+        if (!str_split(&line, ' ', &chat) || !str_split(&line, ' ', &user)) {
+            continue;
+        }
+        ret->button = str_equal_c(user, BUTTON_KEY);
+        if (str_to_i64(chat, &ret->chat_id) && (ret->button || str_to_i64(user, &ret->user_id)) &&
             !is_wanted(menu, ret)) {
             return true;
         }
@@ -171,6 +182,20 @@ static int add_commands(const struct telegram_menu *menu, const struct scope *sc
     }
     json_out_end(out);
     return count;
+}
+
+/* url NULL: what a chat has of itself, its commands. */
+static void add_button(struct json_out *out, const char *url)
+{
+    json_out_object(out, "menu_button");
+    json_out_text(out, "type", url == NULL ? "default" : "web_app");
+    if (url != NULL) {
+        json_out_text(out, "text", BUTTON_TEXT);
+        json_out_object(out, "web_app");
+        json_out_text(out, "url", url);
+        json_out_end(out);
+    }
+    json_out_end(out);
 }
 
 /* The same menu of another bot is another one. */
@@ -206,7 +231,11 @@ static void call(struct telegram_menu *menu, const struct scope *scope, const ch
                  struct json_object *params)
 {
     struct json_out out = JSON_OUT_TREE(params);
-    add_scope(&out, scope);
+    if (scope->button) {
+        json_out_i64(&out, "chat_id", scope->chat_id);
+    } else {
+        add_scope(&out, scope);
+    }
     menu->calling = *scope;
     menu->call =
         telegram_api_call(menu->t->api,
@@ -221,19 +250,38 @@ static bool set_menu(struct telegram_menu *menu, const struct scope *scope)
     char hash[SECRET_HASH_HEX_SIZE];
     struct json_object *params = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(params);
-    int count = add_commands(menu, scope, &out);
+    const char *method = "setMyCommands";
+    bool none = false;
+    if (scope->button) {
+        method = "setChatMenuButton";
+        add_button(&out, menu->t->options.config->api_public_url);
+    } else {
+        none = add_commands(menu, scope, &out) == 0;
+    }
     hash_menu(menu, params, hash);
     if (str_equal_c(told_hash(menu, scope), hash)) {
         (void)json_object_put(params);
         return false;
     }
     memcpy(menu->hash, hash, sizeof(hash));
-    if (count == 0) { /* an empty list is not allowed */
+    if (none) { /* an empty list is not allowed */
         (void)json_object_put(params);
         params = json_object_new_object();
+        method = "deleteMyCommands";
     }
-    call(menu, scope, count == 0 ? "deleteMyCommands" : "setMyCommands", params);
+    call(menu, scope, method, params);
     return true;
+}
+
+static void take_back(struct telegram_menu *menu, const struct scope *scope)
+{
+    struct json_object *params = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(params);
+    menu->hash[0] = '\0';
+    if (scope->button) {
+        add_button(&out, NULL);
+    }
+    call(menu, scope, scope->button ? "setChatMenuButton" : "deleteMyCommands", params);
 }
 
 static void step(void *userdata)
@@ -249,8 +297,7 @@ static void step(void *userdata)
         }
     }
     if (find_leftover(menu, &scope)) {
-        menu->hash[0] = '\0';
-        call(menu, &scope, "deleteMyCommands", json_object_new_object());
+        take_back(menu, &scope);
     }
 }
 
@@ -261,8 +308,7 @@ static void on_refused(struct telegram_menu *menu, const struct telegram_answer 
     if (menu->hash[0] == '\0') {
         remember(menu, &menu->calling, ""); /* the chat is gone, and its menu with it */
     } else if (menu->refused_count < REFUSED_MAX) {
-        menu->refused[menu->refused_count].chat_id = menu->calling.chat_id;
-        menu->refused[menu->refused_count++].user_id = menu->calling.user_id;
+        menu->refused[menu->refused_count++] = menu->calling;
     } else {
         menu->next++;
     }
@@ -294,7 +340,7 @@ static void on_done(const struct telegram_answer *answer, void *userdata)
     case TELEGRAM_WAIT:
         break;
     }
-    log_err(LOG_LEVEL_WARNING, &answer->err, "telegram: could not set a menu of commands");
+    log_err(LOG_LEVEL_WARNING, &answer->err, "telegram: could not set a menu");
     loop_timer_in(menu->timer, wait_us);
 }
 

@@ -1,6 +1,7 @@
 /*
  * telegram_menu.h: the menus of commands that Telegram shows: each person sees those that their
  * role may run, in the private chat and in the group of telegram.chat_id; everybody else sees none.
+ * With telegram.mini_app the button of each person's private chat opens the page (api.public_url).
  * Private to this module.
  *
  *     telegram_menu_check(menu);      // the token was accepted; commands or people have changed

@@ -86,6 +86,8 @@ static const struct object methods[] = {
      "message_effect_id:String suggested_post_parameters:SuggestedPostParameters "
      "reply_parameters:ReplyParameters "
      "reply_markup:InlineKeyboardMarkup|ReplyKeyboardMarkup|ReplyKeyboardRemove|ForceReply"},
+    {"setChatMenuButton", NULL,
+     "chat_id:Integer menu_button:MenuButton"},
     {"setMessageReaction", NULL,
      "chat_id!:Integer|String message_id!:Integer reaction:[ReactionType] is_big:Boolean"},
     {NULL, NULL, NULL},
@@ -163,6 +165,15 @@ static const struct object types[] = {
      "show_above_text:Boolean"},
     {"LoginUrl", NULL,
      "url!:String forward_text:String bot_username:String request_write_access:Boolean"},
+    {"MenuButton",
+     "MenuButtonCommands|MenuButtonWebApp|MenuButtonDefault",
+     ""},
+    {"MenuButtonCommands", NULL,
+     "type!:String"},
+    {"MenuButtonDefault", NULL,
+     "type!:String"},
+    {"MenuButtonWebApp", NULL,
+     "type!:String text!:String web_app!:WebAppInfo"},
     {"MessageEntity", NULL,
      "type!:String offset!:Integer length!:Integer url:String user:User language:String "
      "custom_emoji_id:String unix_time:Integer date_time_format:String"},

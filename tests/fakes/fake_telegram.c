@@ -244,7 +244,8 @@ struct fake_telegram_reply fake_telegram_accept(struct fake_telegram *fake, cons
         strcmp(method, "unpinChatMessage") == 0) {
         return fake_telegram_accept_about(fake, method, params);
     }
-    if (strcmp(method, "setMyCommands") == 0 || strcmp(method, "deleteMyCommands") == 0) {
+    if (strcmp(method, "setMyCommands") == 0 || strcmp(method, "deleteMyCommands") == 0 ||
+        strcmp(method, "setChatMenuButton") == 0) {
         fake_menu_take(&fake->menus, method, params);
     }
     if (strcmp(method, "answerCallbackQuery") == 0 &&

@@ -105,6 +105,25 @@ void fake_telegram_check_markup(const struct fake_telegram_check *check,
     }
 }
 
+/* The description does not say which type goes with which fields. Telegram opens only https. */
+static void check_button(const struct fake_telegram_check *check, const struct json_object *params)
+{
+    const struct json_object *button = json_get(params, "menu_button");
+    const struct json_object *app = json_get(button, "web_app");
+    struct str type = json_str(button, "type");
+    bool opens = str_equal_c(type, "web_app");
+    if (json_i64(params, "chat_id", 1) <= 0) {
+        complain(check, "setChatMenuButton: a group has no button");
+    }
+    if (!opens && !str_equal_c(type, "default") && !str_equal_c(type, "commands")) {
+        complain(check, "setChatMenuButton: unknown type %.*s", STR_ARG(type));
+    }
+    if (opens != (app != NULL) || (opens && (json_str(button, "text").len == 0 ||
+                                             !str_starts(json_str(app, "url"), "https://")))) {
+        complain(check, "setChatMenuButton: bad button %.*s", STR_ARG(json_str(app, "url")));
+    }
+}
+
 void fake_telegram_check_request(const struct fake_telegram_check *check, const char *method,
                                  const struct json_object *params)
 {
@@ -122,6 +141,9 @@ void fake_telegram_check_request(const struct fake_telegram_check *check, const 
     }
     if (strcmp(method, "setMyCommands") == 0) {
         check_commands(check, json_get(params, "commands"));
+    }
+    if (strcmp(method, "setChatMenuButton") == 0) {
+        check_button(check, params);
     }
     if (strcmp(method, "getUpdates") == 0) {
         check_updates(check, params);

@@ -1,5 +1,6 @@
 /*
- * fake_telegram_menu.h: the menus of commands that a bot has set, by scope. Private to the fake.
+ * fake_telegram_menu.h: the menus of commands that a bot has set, by scope, and the buttons of
+ * private chats. Private to the fake.
  *
  *     fake_menu_take(&menus, "setMyCommands", params);
  *     fake_menu_seen(&menus, chat_id, user_id, &names);
@@ -23,9 +24,14 @@ struct fake_menus {
         char names[2048];
     } menu[FAKE_MENUS_MAX];
     size_t count;
+    struct fake_button {
+        int64_t chat;
+        char label[160]; /* "Desk|https://desk.example.com" */
+    } button[FAKE_MENUS_MAX];
+    size_t button_count;
 };
 
 void fake_menu_take(struct fake_menus *menus, const char *method, const struct json_object *params);
 /* Appends the names of the commands that this user sees in this chat, separated by blanks: those of
- * the narrowest scope, as Telegram's clients do. */
-void fake_menu_seen(const struct fake_menus *menus, int64_t chat, int64_t user, struct buf *out);
+ * the narrowest scope, as Telegram's clients do. Then "[Desk|https://…]" for a button. */
+void fake_menu_seen(struct fake_menus *menus, int64_t chat, int64_t user, struct buf *out);

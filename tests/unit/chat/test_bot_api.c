@@ -53,6 +53,13 @@ static void requests_are_held_against_the_description(void **state)
          "{\"commands\":[{\"command\":\"status\",\"description\":\"d\"}],\"scope\":{\"kind\":"
          "\"chat\"}}",
          "has the wrong type", "scope"},
+        {"setChatMenuButton",
+         "{\"chat_id\":5,\"menu_button\":{\"type\":\"web_app\",\"text\":\"Desk\","
+         "\"web_app\":{\"url\":\"https://desk.example.com\"}}}",
+         NULL, ""},
+        {"setChatMenuButton",
+         "{\"chat_id\":5,\"menu_button\":{\"type\":\"web_app\",\"text\":\"Desk\",\"web_app\":{}}}",
+         "has the wrong type", "menu_button"},
         {"sendDocument",
          "{\"chat_id\":\"-5\",\"document\":\"bytes\",\"protect_content\":\"true\",\"caption\":"
          "\"17\"}",
