@@ -37,6 +37,7 @@ function show(title, nodes, buttons) {
 const closer = (text = 'Close') => el('button', { type: 'button', onclick: () => byId('dialog').close() }, text);
 
 function failed(err) {
+  if (err.reply) { reply({ ...err.reply, error: err }); return; } /* with what the command has done */
   show('It did not work', [problem(err)], [closer()]).querySelector('button').focus();
 }
 
@@ -62,19 +63,18 @@ function ask(answer, wrong = null) {
     for (const b of dialog.querySelectorAll('button')) b.disabled = true;
     try {
       const body = stage === 'code' ? { otp: otp.value.trim() } : {};
-      const next = method === 'POST' ? await act(method, path, body, key) : await act(method, path);
-      if (next.error?.error_code === 'ACCESS_FACTOR_WRONG') ask(answer, next.error);
-      else reply(next);
+      reply(method === 'POST' ? await act(method, path, body, key) : await act(method, path));
     } catch (err) {
-      failed(err);
+      if (err.error_code === 'ACCESS_FACTOR_WRONG') ask(answer, err);
+      else failed(err);
     }
   };
   const cancel = el('button', { type: 'button', id: 'cancel', onclick: () => decide('DELETE') }, 'Cancel');
   const confirm = el('button', { type: 'button', id: 'confirm', class: 'danger', onclick: () => decide('POST') }, 'Confirm');
   const code = el('form', { onsubmit: (event) => { event.preventDefault(); decide('POST'); } },
     el('label', { for: 'otp' }, 'Six digits of your authenticator app, or a recovery code '), otp);
-  const dialog = show(answer.title || 'Are you sure?', [
-    wrong ? el('div', { role: 'alert' }, problem(wrong)) : null, ...(answer.blocks ?? []).map(block),
+  const dialog = show(answer.title || 'Are you sure?', [...(answer.blocks ?? []).map(block),
+    wrong ? el('div', { role: 'alert' }, problem(wrong)) : null,
     stage === 'code' ? code : null].filter(Boolean), stage === 'approve' ? [cancel] : [cancel, confirm]);
   dialog.oncancel = (event) => { event.preventDefault(); decide('DELETE'); };
   (stage === 'code' ? otp : cancel).focus();
