@@ -1,4 +1,5 @@
 #include "io/exposition.h"
+#include "io/json.h"
 #include "unit/unit.h"
 
 #include <math.h>
@@ -93,5 +94,40 @@ static void openmetrics(void **state)
     assert_has(text.data, "a_step_seconds_count 2\n# EOF\n");
 }
 
+static struct json_object *sample(struct json_object *families, size_t family, size_t i)
+{
+    return json_item(json_get(json_item(families, family), "samples"), i);
+}
+
+static void json(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *root = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(root);
+    write_some(&(struct exposition){.json = &out});
+    struct json_object *families = json_get(root, "families"), *one;
+    assert_int_equal(json_len(families), 5);
+    assert_string_equal(json_text(json_item(families, 0), "name"), "a_fills"); /* no _total */
+    assert_string_equal(json_text(json_item(families, 0), "type"), "counter");
+    assert_string_equal(json_text(json_item(families, 0), "help"), "Fills.");
+    assert_string_equal(json_object_to_json_string_ext(sample(families, 0, 0), 0),
+                        "{\"labels\":{},\"value\":18446744073709551615}");
+    assert_string_equal(json_text(json_get(sample(families, 1, 0), "labels"), "odd"),
+                        "a\"b\\c\nd\xEF\xBF\xBD");
+    /* What is not finite is left out. */
+    assert_int_equal(json_len(json_get(json_item(families, 2), "samples")), 2);
+    assert_string_equal(json_object_to_json_string_ext(sample(families, 2, 1), 0),
+                        "{\"labels\":{\"x\":\"3\"},\"value\":-3}");
+    assert_string_equal(json_object_to_json_string_ext(sample(families, 3, 0), 0),
+                        "{\"labels\":{},\"value\":10.50000001}");
+    assert_int_equal(json_len(json_get(json_item(families, 3), "samples")), 1);
+    assert_string_equal(json_text(json_item(families, 4), "type"), "histogram");
+    one = sample(families, 4, 0);
+    assert_string_equal(json_object_to_json_string_ext(json_item(json_get(one, "buckets"), 2), 0),
+                        "{\"le\":1,\"count\":2}");
+    assert_int_equal(json_i64(one, "count", 0), 2);
+    assert_string_equal(json_object_get_string(json_get(one, "sum")), "0.9000001");
+}
+
 UNIT_GROUP(exposition, cmocka_unit_test(the_accept_header_chooses_the_form),
-           cmocka_unit_test(the_older_form), cmocka_unit_test(openmetrics))
+           cmocka_unit_test(the_older_form), cmocka_unit_test(openmetrics), cmocka_unit_test(json))
