@@ -79,11 +79,13 @@ static int load(SSL_CTX *context, const char *cert_path, const char *key_path, s
                                SSL_MODE_RELEASE_BUFFERS,
                            NULL);
     ssl.ERR_clear_error();
-    if (ssl.SSL_CTX_use_certificate_chain_file(context, cert_path) != 1) {
-        return refuse_file(cert_path, err);
-    }
+    /* The key first: after the certificate, one that does not belong to it would be refused as if
+     * its file were bad. */
     if (ssl.SSL_CTX_use_PrivateKey_file(context, key_path, SSL_FILETYPE_PEM) != 1) {
         return refuse_file(key_path, err);
+    }
+    if (ssl.SSL_CTX_use_certificate_chain_file(context, cert_path) != 1) {
+        return refuse_file(cert_path, err);
     }
     if (ssl.SSL_CTX_check_private_key(context) != 1) {
         return err_set(err, ERR_WEB_TLS, "%.100s does not belong to %.100s", key_path, cert_path);

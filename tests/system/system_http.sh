@@ -67,6 +67,14 @@ tap_check "a body of 10 MB is refused, and the client can read why" raw large "$
 wait $renewal
 tap_check "a renewed certificate is served, and no connection is dropped" test $? -eq 0
 tap_show "$WORK/renewed"
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$WORK/key.new" 2> "$WORK/openssl"
+cp "$WORK/key.pem" "$WORK/key.old"
+mv "$WORK/key.new" "$WORK/key.pem"
+tap_check "a key without its certificate is not taken, and the log says why" \
+    wait_for 15 contains "$WORK/tls.log" "key.pem does not belong to $WORK/cert.pem"
+tap_check "the pair before it is served" answers \
+    --cacert "$WORK/cert.pem" --resolve "localhost:$tls_port:127.0.0.1" "https://localhost:$tls_port/healthz"
+mv "$WORK/key.old" "$WORK/key.pem"
 
 # ---- a listener that hangs, while slow clients are waited for
 mkfifo "$WORK/stdin"
