@@ -41,6 +41,27 @@ static void the_same_key_runs_a_command_once(void **state)
     assert_int_equal(runs_of(f, "reload"), 2);
 }
 
+/* The document is no argument, but it is a part of what is asked. */
+static void the_same_key_with_another_document_is_refused(void **state)
+{
+    struct api_rig *f = *state;
+    const char *body;
+    char first[4096];
+    static const char key[] = "Idempotency-Key: 3f1c-78\r\n";
+    static const char wide[] = "{\"confirm\":true,\"document\":\"risk: {max_positions: 9}\"}";
+    static const char narrow[] = "{\"confirm\":true,\"document\":\"risk: {max_positions: 1}\"}";
+    int status = api_rig_post(f, false, "config_apply", key, wide, &body);
+    assert_true(str_copy(str_c(body), first, sizeof(first)));
+    assert_int_equal(runs_of(f, "config_apply"), 1);
+    assert_int_equal(api_rig_post(f, false, "config_apply", key, narrow, &body), 422);
+    api_rig_code(body, "API_KEY_REUSED");
+    assert_int_equal(api_rig_post(f, false, "config_apply", key, wide, &body), status);
+    assert_string_equal(body, first);
+    assert_int_equal(
+        api_rig_post(f, false, "config_apply", key, "{\"confirm\":true,\"args\":{}}", &body), 422);
+    assert_int_equal(runs_of(f, "config_apply"), 1);
+}
+
 static void a_bad_key_or_preference_is_refused(void **state)
 {
     struct api_rig *f = *state;
@@ -124,7 +145,7 @@ static void a_long_run_is_answered_before_its_end(void **state)
     }
 }
 
-UNIT_GROUP(api_acting, API_TEST(the_same_key_runs_a_command_once),
-           API_TEST(a_bad_key_or_preference_is_refused),
+UNIT_GROUP(api_acting, API_TEST(the_same_key_with_another_document_is_refused),
+           API_TEST(the_same_key_runs_a_command_once), API_TEST(a_bad_key_or_preference_is_refused),
            API_TEST(a_dry_run_shows_what_would_be_done), API_TEST(a_token_declines_once),
            API_TEST(a_long_run_is_answered_before_its_end))
