@@ -22,6 +22,7 @@ export function live({ onText, onLine }) {
   };
   const cut = () => {
     const old = socket;
+    if (since === 0) since = heard;
     socket = null; /* its end is no news any more */
     old?.close();
     again();

@@ -17,8 +17,11 @@ const chromium = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gp
   '--no-first-run', '--disable-background-networking', '--remote-debugging-port=0', `--user-data-dir=${profile}`,
   'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
 let daemon = null;
-const leave = (code) => {
+process.on('exit', () => {
   daemon?.kill('SIGKILL');
+  chromium.kill('SIGKILL');
+});
+const leave = (code) => {
   chromium.once('exit', () => {
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     process.exit(code);
@@ -322,4 +325,6 @@ await until("document.getElementById('tiles')");
 await run("sessionStorage.setItem('nightdesk.token', 'nd_GONE')");
 await call('Page.reload');
 check(await until("document.getElementById('token') && document.querySelector('[role=alert] .notice')"), 'a token that ends leads to the login, with the reason');
+const later = complaints.filter((text) => !/net::ERR_CONN|WebSocket connection to/.test(text)); /* while it was stopped */
+check(later.length === 0, 'no error until the end', later.join('; '));
 leave(0);

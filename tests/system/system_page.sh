@@ -27,7 +27,7 @@ api:
   rate: 0
   public_url: https://desk.example.com
 commands: {rate: 1000}
-market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
+market: {seed: 5, speed: 3600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services: {kept: {command: ["/bin/sleep", "1000"]}}
 telegram:
   bot_token: "$bot"
