@@ -95,8 +95,11 @@ executed > "$WORK/status"
 tap_check "with a key it is executed once" test "$(rows restart)" -eq $((before + 1))
 
 # A command that fails is a problem, with the reply for those that show it; a repeated key gives it again.
-failing() { post /api/v1/commands/runs '{"args": "99999999"}' "$@"; }
+failing() {
+    post /api/v1/commands/rule_test '{"args": {"rule": "99999999"}, "confirm": true}' -H 'Idempotency-Key: f-1'
+}
 failing > "$WORK/status"
+cp "$WORK/body" "$WORK/failed"
 tap_check "a failed command has the status of its error ($(cat "$WORK/status"))" \
     grep -q '^4[0-9][0-9]$' "$WORK/status"
 tap_check "as application/problem+json" test "$(header Content-Type)" = application/problem+json
@@ -104,6 +107,11 @@ for member in error_code type message cause impact remediation severity context 
     tap_check "with $member" grep -q "\"$member\":\"" "$WORK/body"
 done
 tap_check "and with the reply" grep -q '"reply":{"schema":"nightdesk.reply/2"' "$WORK/body"
+before=$(rows rule_test)
+tap_check "repeated with its key it has the same status" test "$(failing)" = "$(cat "$WORK/status")"
+tap_check "as application/problem+json again" test "$(header Content-Type)" = application/problem+json
+tap_check "and is the same problem" cmp "$WORK/failed" "$WORK/body"
+tap_check "and was not run again" test "$(rows rule_test)" -eq "$before"
 
 # The configuration: a document is checked, compared, applied and rolled back.
 document() { # SPEED [ARGS]: a body with the file of this speed
@@ -147,6 +155,16 @@ tap_check "it is rolled back to version $first" test "$(post /api/v1/config/roll
 tap_check "the file is as before" grep -q 'speed: 600' "$conf"
 tap_check "a version beyond 64 bit is refused" test "$(post /api/v1/config/rollback \
     '{"args": {"version": "99999999999999999999"}, "confirm": true}')" = 400
+
+long() { # a configuration that is valid, and longer than a request may be
+    { printf '{"document": "api: {rate: 0}\\n'
+      i=0
+      while [ $((i += 1)) -le 700 ]; do printf '# %0100d\\n' $i; done
+      printf '"}'; } > "$WORK/long"
+    post /api/v1/config/validate "@$WORK/long"
+}
+tap_check "a document that is too long is refused" test "$(long)" = 413
+tap_check "with what to do instead" grep -q '"remediation":".*/reload applies it' "$WORK/body"
 
 # The process dies while clients send the same command again and again.
 for round in 1 2 3; do

@@ -126,6 +126,28 @@ static void a_token_proposes_only_what_it_may_run(void **state)
     assert_has(body, "\"isError\":false");
 }
 
+/* Whoever may not change the configuration may not have one kept either. */
+static void a_low_role_cannot_apply_a_configuration(void **state)
+{
+    struct api_rig *f = *state;
+    const char *body;
+    struct audit_row row;
+    static const char document[] = "{\"document\":\"market: {speed: 5}\",\"confirm\":true}";
+    static const struct access_token_wish wishes[] = {{.name = "reader", .role = ROLE_READ_ONLY},
+                                                      {.name = "worker", .role = ROLE_OPERATOR}};
+    api_rig_publish(f);
+    for (size_t i = 0; i < COUNT_OF(wishes); i++) {
+        AUTO_BUF struct buf request = BUF_INIT(2000);
+        buf_addf(&request,
+                 "POST /api/v1/config/apply HTTP/1.1\r\nHost: localhost\r\n%sConnection: close\r\n"
+                 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                 make(f, &wishes[i], NULL), sizeof(document) - 1, document);
+        assert_int_equal(api_rig_exchange(f, true, request.data, &body), 403);
+        api_rig_code(body, "ACCESS_DENIED");
+        assert_int_equal(audited(f, "command.denied", &row), (int64_t)i + 1);
+    }
+}
+
 /* A prompt belongs to the token that asked; another one that knows its code cannot answer it. */
 static void a_confirmation_is_bound_to_the_token(void **state)
 {
@@ -502,8 +524,9 @@ static void a_host_behind_a_proxy_has_to_be_configured(void **state)
 }
 
 UNIT_GROUP(api_tokens, API_TEST(a_token_has_the_name_and_the_role_it_was_made_with),
-           API_TEST(a_token_proposes_only_what_it_may_run), API_TEST(a_ticket_ends_with_its_token),
-           API_TEST(a_confirmation_is_bound_to_the_token),
+           API_TEST(a_token_proposes_only_what_it_may_run),
+           API_TEST(a_low_role_cannot_apply_a_configuration),
+           API_TEST(a_ticket_ends_with_its_token), API_TEST(a_confirmation_is_bound_to_the_token),
            API_TEST(a_revoked_token_ends_while_it_is_in_use), API_TEST(an_expired_token_is_refused),
            API_TEST(a_token_is_bound_to_its_addresses),
            API_TEST(tokens_of_every_wrong_shape_are_refused),
