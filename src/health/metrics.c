@@ -519,7 +519,8 @@ static void fill_target(const struct metrics *m, size_t index, struct target *t)
 static void start_asking(struct metrics *m)
 {
     struct disk_work *w = m->disk_work;
-    w->kept = w->begun = false;
+    w->kept = false;
+    w->begun = false;
     m->asking = pool_start(
         m->o.helpers,
         &(struct pool_work){
