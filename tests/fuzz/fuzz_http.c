@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "io/web.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -97,7 +98,11 @@ static size_t exchange(const uint8_t *data, size_t size, int pieces, char *answe
     (void)shutdown(fd, SHUT_WR);
     for (;;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ASSERT(poll(&ready, 1, PATIENCE_MS) == 1); /* nothing hangs */
+        int rc = poll(&ready, 1, PATIENCE_MS);
+        if (rc < 0 && errno == EINTR) { /* by the clock of libFuzzer */
+            continue;
+        }
+        ASSERT(rc == 1); /* nothing hangs */
         ssize_t n = recv(fd, answer + len, ANSWER_MAX - len, 0);
         if (n <= 0) {
             break;
