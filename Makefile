@@ -121,7 +121,7 @@ module_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
 module_closure = $(USES_$(1)) $(1)
 
 EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md) $(wildcard docs/*.md) \
-              $(wildcard web/*.html web/*.css web/*.js web/*.svg))
+              $(wildcard web/*.html web/*.css web/*.js web/*.svg) src/api/examples.json)
 
 .DEFAULT_GOAL := build
 .SECONDARY:

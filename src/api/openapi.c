@@ -74,10 +74,16 @@ static void write_ref(struct json_out *out, const char *schema)
 
 static void write_content(struct json_out *out, const char *media, const char *schema)
 {
+    char ref[OPENAPI_REF_SIZE];
     json_out_object(out, "content");
     json_out_object(out, media);
     if (schema != NULL) {
         write_ref(out, schema);
+        json_out_object(out, "examples");
+        json_out_object(out, "example");
+        json_out_text(out, "$ref", openapi_example(schema, ref, sizeof(ref)));
+        json_out_end(out);
+        json_out_end(out);
     } else {
         json_out_object(out, "schema");
         json_out_end(out);
@@ -181,8 +187,10 @@ static void write_components(struct json_out *out)
 {
     AUTO_JSON struct json_object *components = json_object_new_object();
     openapi_schemas(components);
+    openapi_examples(components);
     json_out_object(out, "components");
     json_out_value(out, "schemas", json_get(components, "schemas"));
+    json_out_value(out, "examples", json_get(components, "examples"));
     json_out_object(out, "responses");
     json_out_object(out, "problem");
     json_out_text(out, "description", "An error, with its cause, impact and remediation");

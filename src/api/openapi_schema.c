@@ -9,12 +9,13 @@
 #include <string.h>
 
 #define PAGE      "docs/json.md"
+#define EXAMPLES  "src/api/examples.json"
 #define NAME_SIZE 96
 
-static struct str page(void)
+static struct str find_file(const char *path)
 {
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
-        if (strcmp(f->path, PAGE) == 0) {
+        if (strcmp(f->path, path) == 0) {
             return str_n(f->data, f->size);
         }
     }
@@ -206,7 +207,7 @@ static void add_row(struct json_object *schema, struct str line)
 void openapi_schemas(struct json_object *components)
 {
     struct json_object *schemas = need(components, "schemas"), *schema = NULL;
-    struct str rest = page(), line;
+    struct str rest = find_file(PAGE), line;
     while (str_split(&rest, '\n', &line)) {
         char name[NAME_SIZE];
         if (str_starts(line, "### ")) {
@@ -223,4 +224,29 @@ void openapi_schemas(struct json_object *components)
             add_row(schema, line);
         }
     }
+}
+
+void openapi_examples(struct json_object *components)
+{
+    struct str file = find_file(EXAMPLES);
+    const struct json_limits limits = {.max_bytes = file.len, .max_depth = 32};
+    AUTO_JSON struct json_object *all = NULL;
+    int rc = json_parse(file, &limits, &all, NULL);
+    ASSERT(rc == 0); /* built in */
+    struct json_object *examples = need(components, "examples");
+    json_object_object_foreach(all, key, value)
+    {
+        char name[NAME_SIZE];
+        component_name(str_c(key), name);
+        struct json_out out = JSON_OUT_TREE(need(examples, name));
+        json_out_value(&out, "value", value);
+    }
+}
+
+const char *openapi_example(const char *name, char *ret, size_t size)
+{
+    char component[NAME_SIZE];
+    component_name(str_c(name), component);
+    (void)snprintf(ret, size, "#/components/examples/%s", component);
+    return ret;
 }

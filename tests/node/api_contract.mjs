@@ -1,13 +1,15 @@
 // The real answer of every GET route against its schema in /openapi.json; each says how old its data is
-// and has an ETag. Prints TAP lines without a
-// plan, one for each path.
+// and has an ETag. Every example of the description against its schema; each schema of an answer or of a
+// body has one. Prints TAP lines without a plan, one for each path and each example.
 //
-//     node api_contract.mjs MODULES SOCKET OPENAPI_FILE
-import { readFileSync } from 'node:fs';
+//     node api_contract.mjs MODULES SOCKET OPENAPI_FILE [EXAMPLES]
+//
+// With EXAMPLES the answers become the examples of that file, each list cut to one item.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 
-const [modules, socketPath, file] = process.argv.slice(2);
+const [modules, socketPath, file, examplesFile] = process.argv.slice(2);
 const Ajv = createRequire(`${modules}/`)('ajv/dist/2020').default;
 const description = JSON.parse(readFileSync(file, 'utf8'));
 
@@ -37,6 +39,16 @@ async function value(path, name) {
   return rows?.[0]?.id;
 }
 
+// Without what is of the machine that ran the test.
+const neutral = (text) => text.replace(/^\/.*\/openapi\.yaml$/, '/etc/nightdesk/nightdesk.yaml').replace(/^root$/, 'alice');
+function cut(value) {
+  if (typeof value === 'string') return neutral(value);
+  if (Array.isArray(value)) return value.slice(0, 1).map(cut);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cut(one)]));
+}
+const examples = examplesFile ? JSON.parse(readFileSync(examplesFile, 'utf8')) : {};
+
 for (const [path, operations] of Object.entries(description.paths)) {
   const media = operations.get?.responses['200'].content['application/json'];
   if (!media?.schema?.$ref) continue;
@@ -59,4 +71,30 @@ for (const [path, operations] of Object.entries(description.paths)) {
     .map((e) => `${e.instancePath} ${e.message} ${e.params.unevaluatedProperty ?? ''}`));
   console.log(`${fits ? '' : 'not '}ok GET ${url}: ${status}${fits ? '' : ` ${why.join('; ')} ${
     body.slice(0, 200)}`}`);
+  if (status === 200) examples[answer.schema] = cut(answer);
+}
+if (examplesFile) {
+  const sorted = Object.fromEntries(Object.entries(examples).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(examplesFile, `${JSON.stringify(sorted, null, 1)}\n`);
+}
+
+const used = new Map();
+const collect = (content) => {
+  for (const { schema, examples: of } of Object.values(content ?? {})) {
+    if (schema.$ref) used.set(schema.$ref, of?.example?.$ref);
+  }
+};
+for (const operations of Object.values(description.paths)) {
+  for (const { requestBody, responses } of Object.values(operations)) {
+    collect(requestBody?.content);
+    Object.values(responses).forEach((response) => collect(response.content));
+  }
+}
+Object.values(description.components.responses).forEach((response) => collect(response.content));
+for (const [schema, ref] of used) {
+  const example = description.components.examples[ref?.split('/').pop()]?.value;
+  const validate = ajv.compile({ $ref: `api${schema}`, unevaluatedProperties: false });
+  const fits = example !== undefined && validate(example);
+  console.log(`${fits ? '' : 'not '}ok the example of ${schema}${fits ? '' : `: ${
+    example === undefined ? 'there is none' : ajv.errorsText(validate.errors)}`}`);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
-# /openapi.json: valid for the linter of others, and the real answer of every path that is read fits
-# its schema (tests/node; make deps-test).
+# /openapi.json: valid for the linter of others, and the real answer of every path that is read, and
+# every example, fits its schema (tests/node; make deps-test). With EXAMPLES=/…/src/api/examples.json
+# the answers are written there.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 nodes=$(cd "$here/../node" && pwd)
@@ -35,7 +36,7 @@ tap_check "the linter accepts it" lint
 has_traded() { get '/api/v1/trades?limit=1' && ! grep -q '"trades":\[\]' "$WORK/body"; }
 "$ND" do --config "$conf" --state "$state" audit > "$WORK/do" 2>&1
 tap_check "it trades" wait_for 60 has_traded
-"$NODE" "$nodes/api_contract.mjs" "$NODE_MODULES" "$state/nightdesk.sock" "$WORK/openapi.json" \
+"$NODE" "$nodes/api_contract.mjs" "$NODE_MODULES" "$state/nightdesk.sock" "$WORK/openapi.json" ${EXAMPLES:+"$EXAMPLES"} \
     > "$WORK/contract" 2>&1
 tap_check "paths were read: $(wc -l < "$WORK/contract")" test "$(wc -l < "$WORK/contract")" -gt 20
 while read -r line; do

@@ -126,7 +126,7 @@ static void a_token_proposes_only_what_it_may_run(void **state)
     assert_has(body, "\"isError\":false");
 }
 
-/* Whoever may not change the configuration may not have one kept either. */
+/* A caller who may not change the configuration may not have one kept either. */
 static void a_low_role_cannot_apply_a_configuration(void **state)
 {
     struct api_rig *f = *state;
