@@ -126,6 +126,9 @@ static void need_query(struct web_request *request)
     NEED_MEMORY(request->query_text != NULL && request->query != NULL);
     struct str rest = str_n(request->query_text, query.len), pair;
     while (str_split(&rest, '&', &pair)) {
+        if (pair.len == 0) { /* its view does not point into the text */
+            continue;
+        }
         struct web_span *span = &request->query[2 * request->query_count];
         size_t at = (size_t)(pair.ptr - request->query_text);
         char *text = request->query_text + at, *equals = memchr(text, '=', pair.len);
