@@ -1,0 +1,323 @@
+/*
+ * account.h: the private side of a real venue, as tables: which requests place, cancel and list
+ * orders, how they are signed, and how the answers are read.
+ *
+ *     const struct account_api *api = account_api_find("binance");
+ *     api->add_order(&ask, &request);                          // method, path, body
+ *     rc = api->sign(&key, &moment, &request, err);            // headers, time, signature
+ *     verdict = api->judge(ACCOUNT_PLACE, &response, err);     // what became of it
+ *     rc = api->read_order(root, &state, fills, &count, err);
+ *
+ * Always true: nothing here sends, waits or keeps state; a function that reads accepts the whole
+ * answer or refuses it (ERR_VENUE_DATA, see field.h); members that are not known are passed over,
+ * since venues add some. Adding a venue is adding a file with such a table. What a venue does not
+ * have is NULL.
+ * Amounts are as the venue means them; prices are in the quote currency of the market.
+ * Facts: the documents named in each venue's file. Thread: any (constant tables, plain values).
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/json.h"
+#include "model/order.h"
+#include "model/venue_status.h"
+#include "venue/exchange.h"
+#include "venue/venue.h"
+
+#include <stdint.h>
+
+/* An order's ids as the venue has them: of ours, and its own. */
+#define ACCOUNT_ID_SIZE 48
+/* Rows of one answer; longer ones are refused. */
+#define ACCOUNT_ROWS_MAX    1000
+#define ACCOUNT_CURSOR_SIZE 128
+
+/* ---------------------------------------------------------------- requests */
+
+enum account_method { ACCOUNT_GET, ACCOUNT_POST, ACCOUNT_PUT, ACCOUNT_PATCH, ACCOUNT_DELETE };
+
+struct account_request {
+    enum account_method method;
+    int weight;               /* of the budget of requests */
+    int order_weight;         /* of the budget of orders; 0: it counts there not at all */
+    struct buf path;          /* begins with a slash; with its query, encoded */
+    struct buf body;          /* empty: none */
+    const char *content_type; /* of the body; static */
+    struct buf headers;       /* of the signature: lines "Name: value\n" */
+};
+
+/* What a signature needs. Both are read from a struct secret for the time of the call. */
+struct account_key {
+    struct str id;     /* sent with each request */
+    struct str secret; /* never sent, printed or kept */
+};
+
+struct account_moment {
+    int64_t wall_us;  /* by the venue's clock */
+    uint64_t nonce;   /* above every one before, of all runs with this key */
+    const char *host; /* of the URL that the request goes to, such as "api.coinbase.com" */
+};
+
+/* ---------------------------------------------------------------- outcomes */
+
+enum account_call {
+    ACCOUNT_CHECK, /* what the key may do */
+    ACCOUNT_RULES, /* of the symbols */
+    ACCOUNT_COINS, /* balances */
+    ACCOUNT_POSITIONS,
+    ACCOUNT_PLACE,
+    ACCOUNT_QUERY,
+    ACCOUNT_CANCEL,
+    ACCOUNT_OPEN, /* open orders */
+    ACCOUNT_FILLS,
+    ACCOUNT_FUNDING,
+    ACCOUNT_SETTINGS, /* leverage, margin mode */
+    ACCOUNT_STREAM,   /* a key for the stream of the account */
+    ACCOUNT_GUARD     /* dead man's switch */
+};
+
+/* What became of a request. *err says why, in the venue's words, unless it is FINE. */
+enum account_verdict {
+    ACCOUNT_FINE,
+    ACCOUNT_REFUSED,   /* it was not done, and the same request is refused again */
+    ACCOUNT_NOT_FOUND, /* there is no such order, now */
+    ACCOUNT_DUPLICATE, /* an order with this client id exists: an earlier attempt arrived */
+    ACCOUNT_UNKNOWN,   /* it may have been done: ask */
+    ACCOUNT_LATER,     /* it was not done: the same request may be done later */
+    ACCOUNT_LIMITED,   /* too many requests: it was not done; pause */
+    ACCOUNT_BANNED,    /* too many requests: send none */
+    ACCOUNT_CLOCK,     /* not done: the time or nonce of the request is outside the window */
+    ACCOUNT_KEY,       /* not done: the key is unknown, wrong, or may not do this */
+    ACCOUNT_CLOSED     /* not done: the market or venue does not trade now */
+};
+
+struct account_response {
+    int status;
+    const struct json_object *root; /* NULL: the body is no JSON text */
+    struct str body;                /* as it came, for venues that say it in words */
+};
+
+/* ---------------------------------------------------------------- values */
+
+struct account_permissions {
+    bool reads;
+    bool trades;
+    bool withdraws;         /* or moves money between accounts */
+    bool withdraws_unknown; /* the venue does not tell */
+    bool bound;             /* to addresses of the network */
+};
+
+/* An order as the venue reports it. */
+struct account_order {
+    char client_id[ACCOUNT_ID_SIZE]; /* "" if it was placed without one */
+    char id[ACCOUNT_ID_SIZE];        /* the venue's */
+    char market[EXCHANGE_NAME_SIZE];
+    enum order_state state; /* ACKED, PARTIAL, FILLED, CANCELLED or REJECTED */
+    bool buys;
+    struct dec qty;
+    struct dec filled_qty;
+    struct dec price;      /* of a limit; zero: none */
+    struct dec stop_price; /* of a stop; zero: none */
+    char reason[48];       /* of a rejection, or of a cancellation that we did not ask for */
+    int64_t at_us;         /* of its newest change; 0: not reported */
+};
+
+struct account_fill {
+    char id[FILL_ID_SIZE]; /* the venue's, unique in its market */
+    char order_id[ACCOUNT_ID_SIZE];
+    char client_id[ACCOUNT_ID_SIZE]; /* "" if the answer does not have it */
+    char market[EXCHANGE_NAME_SIZE];
+    bool buys;
+    struct dec qty;
+    struct dec price;
+    struct dec fee; /* negative: a rebate */
+    char fee_currency[CURRENCY_SIZE];
+    int64_t at_us;
+};
+
+struct account_coin {
+    char currency[CURRENCY_SIZE]; /* our name: "BTC", never "XXBT" */
+    struct dec total;             /* never below zero, except where the venue lends */
+    struct dec available;
+};
+
+struct account_position {
+    char market[EXCHANGE_NAME_SIZE];
+    enum side side;
+    struct dec qty;
+    struct dec entry_price;
+    struct dec liquidation_price; /* zero: not reported */
+    double leverage;
+    bool hedged; /* one of two sides that the venue holds at once */
+};
+
+struct account_margin {
+    struct dec used;
+    struct dec maintenance;
+    struct dec unrealised;
+};
+
+struct account_payment { /* for holding a position */
+    char market[EXCHANGE_NAME_SIZE];
+    char id[FILL_ID_SIZE];
+    struct dec payment; /* above zero: paid by us */
+    int64_t at_us;
+};
+
+/* ---------------------------------------------------------------- asks */
+
+struct account_order_ask {
+    const struct exchange_market *market;
+    const struct instrument *rules; /* quantities and prices are multiples of its steps already */
+    const char *client_id;          /* the venue's form of it */
+    bool buys;
+    enum order_type type;
+    enum time_in_force time_in_force;
+    bool post_only;
+    bool reduce_only;
+    struct dec qty;
+    struct dec price; /* of a limit, or at which a stop triggers */
+    int64_t until_us; /* the venue refuses it after this time, where it can; 0: no limit */
+};
+
+struct account_find {
+    const struct exchange_market *market;
+    const char *client_id; /* one of both may be "" */
+    const char *id;
+};
+
+struct account_page {
+    const struct exchange_market *market; /* NULL: of all markets */
+    const char *order_id;                 /* fills of this order only; "": of all */
+    int64_t since_us;                     /* not older; 0: any */
+    const char *cursor;                   /* from the answer before; "": the first page */
+};
+
+/* ---------------------------------------------------------------- the stream of the account */
+
+enum account_event_kind {
+    ACCOUNT_EVENT_NONE,    /* an answer, a heartbeat, or nothing that concerns us */
+    ACCOUNT_EVENT_READY,   /* the stream is open: events come from now on */
+    ACCOUNT_EVENT_ORDER,   /* the order's state */
+    ACCOUNT_EVENT_FILL,    /* a fill, and the order's state after it */
+    ACCOUNT_EVENT_CHANGED, /* balances or positions: list them */
+    ACCOUNT_EVENT_MARGIN,  /* the margin is nearly used up */
+    ACCOUNT_EVENT_OVER,    /* the stream must be opened again, with a new key */
+    ACCOUNT_EVENT_REFUSED  /* the log-in was refused; err says why */
+};
+
+struct account_event {
+    enum account_event_kind kind;
+    bool has_order;
+    struct account_order order;
+    struct account_fill fill;
+    int64_t sequence; /* of the message, where the venue counts them; 0: it does not */
+};
+
+/* Events of one message; it is a fault of the venue if there are more. */
+#define ACCOUNT_EVENTS_MAX 256
+
+/* ---------------------------------------------------------------- the table */
+
+struct account_api {
+    const char *name; /* "binance", as in exchange.h and in the configuration */
+    struct venue_capabilities can;
+    const char *url;         /* of the real venue */
+    const char *sandbox_url; /* NULL: it has none */
+    const char *stream_url;  /* wss, of the account's stream */
+    const char *sandbox_stream_url;
+    int64_t limit, falls_per_s;             /* of the budget of requests (budget.h) */
+    int64_t order_limit, order_falls_per_s; /* of orders */
+    const char *used_header; /* in which it reports the used budget, lower case; NULL: none */
+    int64_t window_us;       /* in which a request must arrive; 0: it has none */
+    bool nonce;              /* its requests carry one, and must arrive in its order */
+    bool positions;          /* it has positions; if not, coins that are held (spot) */
+    int client_id_max;       /* characters */
+
+    /* Checks the form of a key: a PEM or base 64 text where the venue wants one. ERR_VENUE_KEY. */
+    int (*check_key)(const struct account_key *key, struct err *err);
+    int (*sign)(const struct account_key *key, const struct account_moment *moment,
+                struct account_request *request, struct err *err);
+    enum account_verdict (*judge)(enum account_call call, const struct account_response *response,
+                                  struct err *err);
+
+    void (*add_check)(struct account_request *request); /* NULL: there is none */
+    int (*read_check)(const struct json_object *root, struct account_permissions *ret,
+                      struct err *err);
+
+    /* The rules of these markets; public. The answer may have others too. */
+    void (*add_rules)(const struct symbol *symbols, int count, struct account_request *request);
+    /* Names and rules of one of them. ERR_VENUE_SYMBOL: the answer has no such market. */
+    int (*read_rules)(const struct json_object *root, const struct symbol *symbol,
+                      struct exchange_market *ret, struct instrument *ret_rules, struct err *err);
+
+    void (*add_coins)(const char *cursor, struct account_request *request);
+    /* Coins of which nothing is held may be left out. */
+    int (*read_coins)(const struct json_object *root, struct account_coin *ret, int *ret_count,
+                      char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+    void (*add_positions)(struct account_request *request); /* NULL with !positions */
+    int (*read_positions)(const struct json_object *root, struct account_position *ret,
+                          int *ret_count, struct account_margin *ret_margin, struct err *err);
+
+    void (*add_order)(const struct account_order_ask *ask, struct account_request *request);
+    /* Of an order that was placed, asked for or cancelled. The fills that the answer has: none if
+     * the venue gives them by ACCOUNT_FILLS only. client_id: of the ask, for venues whose answer to
+     * a cancellation has another. */
+    int (*read_order)(enum account_call call, const struct json_object *root,
+                      struct account_order *ret, struct account_fill *ret_fills,
+                      int *ret_fill_count, struct err *err);
+    void (*add_query)(const struct account_find *find, struct account_request *request);
+    void (*add_cancel)(const struct account_find *find, struct account_request *request);
+
+    void (*add_open)(const struct account_page *page, struct account_request *request);
+    int (*read_open)(const struct json_object *root, struct account_order *ret, int *ret_count,
+                     char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+    bool fills_by_market; /* add_fills needs a market */
+    void (*add_fills)(const struct account_page *page, struct account_request *request);
+    /* In any order. */
+    int (*read_fills)(const struct json_object *root, struct account_fill *ret, int *ret_count,
+                      char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+    void (*add_funding)(const struct account_page *page, struct account_request *request);
+    int (*read_funding)(const struct json_object *root, struct account_payment *ret, int *ret_count,
+                        char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+
+    /* The settings that must hold before the first order in a market: one-way mode, the margin mode
+     * and the leverage. step 0, 1, …: false when there is no such step. judge says FINE too if a
+     * setting is so already. NULL: nothing to set. */
+    bool (*add_setting)(int step, const struct exchange_market *market, int leverage,
+                        struct account_request *request);
+
+    /* Cancels our orders unless it is called again within timeout_ms (0: switches it off). market:
+     * NULL where one call guards the whole account. NULL: the venue has none. */
+    bool guard_by_market;
+    void (*add_guard)(const struct exchange_market *market, int64_t timeout_ms,
+                      struct account_request *request);
+
+    /* The key of a stream; NULL: it needs none. keep: the same, before it expires. */
+    void (*add_stream_key)(const char *keep, struct account_request *request);
+    int (*read_stream_key)(const struct json_object *root, struct buf *ret_key, struct err *err);
+    int64_t stream_key_us; /* for so long; 0: it is asked for before each connection only */
+    /* Path and query, after stream_url, of the connection; NULL: none. */
+    void (*add_stream_path)(const char *stream_key, struct buf *path);
+    /* The n-th message that logs in and subscribes, n = 0, 1, …; 0: there is no n-th, 1: it was
+     * added; < 0: an error. */
+    int (*add_stream_login)(int n, const struct account_key *key,
+                            const struct account_moment *moment, const char *stream_key,
+                            struct buf *message, struct err *err);
+    /* Sent so often to keep the stream open; NULL: only its own pings. */
+    const char *stream_ping;
+    int64_t stream_ping_us;
+    int64_t stream_silence_us; /* a stream that is silent for so long is dead */
+    int64_t stream_age_us;     /* the venue ends it at this age; 0: it does not say */
+    /* One message, whole. binary frames too where a venue sends JSON in them. */
+    int (*read_stream)(const struct json_object *root, struct account_event *ret, int *ret_count,
+                       struct err *err);
+};
+
+const struct account_api *account_api_find(const char *name); /* NULL: there is none */
+const struct account_api *account_api_at(int index);          /* NULL: there are no more */
+void account_request_init(struct account_request *request);
+void account_request_release(struct account_request *request);
+/* Empty again, for the next request. */
+void account_request_clear(struct account_request *request);
