@@ -114,6 +114,7 @@ struct account_order {
     char id[ACCOUNT_ID_SIZE];        /* the venue's */
     char market[EXCHANGE_NAME_SIZE];
     enum order_state state; /* ACKED, PARTIAL, FILLED, CANCELLED or REJECTED */
+    enum order_type type;   /* STOP also for a target: it rests outside of the book */
     bool buys;
     struct dec qty;
     struct dec filled_qty;
@@ -185,12 +186,14 @@ struct account_find {
     const struct exchange_market *market;
     const char *client_id; /* one of both may be "" */
     const char *id;
+    enum order_type type; /* with which it was placed, for venues that keep stops apart */
 };
 
 struct account_page {
     const struct exchange_market *market; /* NULL: of all markets */
     const char *order_id;                 /* fills of this order only; "": of all */
     int64_t since_us;                     /* not older; 0: any */
+    int64_t until_us;                     /* now, by the venue's clock: pages end there */
     const char *cursor;                   /* from the answer before; "": the first page */
 };
 
@@ -242,7 +245,10 @@ struct account_api {
     enum account_verdict (*judge)(enum account_call call, const struct account_response *response,
                                   struct err *err);
 
-    void (*add_check)(struct account_request *request); /* NULL: there is none */
+    /* NULL: there is none. A sandbox may have another one, which does not tell about withdrawals.
+     */
+    void (*add_check)(bool sandbox, struct account_request *request);
+    const char *check_url; /* of the real venue, where the check is not at `url`; NULL: it is */
     int (*read_check)(const struct json_object *root, struct account_permissions *ret,
                       struct err *err);
 
@@ -271,15 +277,19 @@ struct account_api {
     void (*add_cancel)(const struct account_find *find, struct account_request *request);
 
     void (*add_open)(const struct account_page *page, struct account_request *request);
-    int (*read_open)(const struct json_object *root, struct account_order *ret, int *ret_count,
-                     char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+    /* page: of the request, here and below. */
+    int (*read_open)(const struct account_page *page, const struct json_object *root,
+                     struct account_order *ret, int *ret_count, char ret_next[ACCOUNT_CURSOR_SIZE],
+                     struct err *err);
     bool fills_by_market; /* add_fills needs a market */
     void (*add_fills)(const struct account_page *page, struct account_request *request);
     /* In any order. */
-    int (*read_fills)(const struct json_object *root, struct account_fill *ret, int *ret_count,
-                      char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+    int (*read_fills)(const struct account_page *page, const struct json_object *root,
+                      struct account_fill *ret, int *ret_count, char ret_next[ACCOUNT_CURSOR_SIZE],
+                      struct err *err);
     void (*add_funding)(const struct account_page *page, struct account_request *request);
-    int (*read_funding)(const struct json_object *root, struct account_payment *ret, int *ret_count,
+    int (*read_funding)(const struct account_page *page, const struct json_object *root,
+                        struct account_payment *ret, int *ret_count,
                         char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
 
     /* The settings that must hold before the first order in a market: one-way mode, the margin mode

@@ -37,3 +37,19 @@ int field_time(const struct field_place *place, const struct json_object *value,
 /* A text of printable ASCII, not empty; borrowed from the value. */
 int field_text(const struct field_place *place, const struct json_object *value, const char *name,
                const char **ret, struct err *err);
+/* Of any sign: a fee, a payment. */
+int field_signed(const struct field_place *place, const struct json_object *value, const char *name,
+                 struct dec *ret, struct err *err);
+/* A whole number from 0 to 2^63 - 1, as JSON number; and its digits, as an id. */
+int field_number(const struct field_place *place, const struct json_object *value, const char *name,
+                 int64_t *ret, struct err *err);
+int field_id(const struct field_place *place, const struct json_object *value, const char *name,
+             char *ret, size_t size, struct err *err);
+int field_flag(const struct field_place *place, const struct json_object *value, const char *name,
+               bool *ret, struct err *err);
+/* A text as field_text, which fits. */
+int field_word(const struct field_place *place, const struct json_object *value, const char *name,
+               char *ret, size_t size, struct err *err);
+/* An array of at most max elements. */
+int field_list(const struct field_place *place, const struct json_object *value, const char *name,
+               size_t max, size_t *ret_count, struct err *err);

@@ -38,16 +38,14 @@ static int wrong_value(const struct field_place *place, const char *name, const 
     return field_wrong(place, name, what, err);
 }
 
+/* least: in units of dec. */
 static int read_dec(const struct field_place *place, const struct json_object *value,
-                    const char *name, bool zero, struct dec *ret, struct err *err)
+                    const char *name, int64_t least, const char *expected, struct dec *ret,
+                    struct err *err)
 {
     struct dec dec;
-    if (!json_is_text(value) || !dec_parse(json_value_str(value), &dec) || dec.e8 < 0 ||
-        (dec.e8 == 0 && !zero)) {
-        return wrong_value(place, name,
-                           zero ? "a decimal of 0 or more as text, with at most 8 places"
-                                : "a decimal above 0 as text, with at most 8 places",
-                           value, err);
+    if (!json_is_text(value) || !dec_parse(json_value_str(value), &dec) || dec.e8 < least) {
+        return wrong_value(place, name, expected, value, err);
     }
     *ret = dec;
     return 0;
@@ -56,13 +54,15 @@ static int read_dec(const struct field_place *place, const struct json_object *v
 int field_price(const struct field_place *place, const struct json_object *value, const char *name,
                 struct dec *ret, struct err *err)
 {
-    return read_dec(place, value, name, false, ret, err);
+    return read_dec(place, value, name, 1, "a decimal above 0 as text, with at most 8 places", ret,
+                    err);
 }
 
 int field_amount(const struct field_place *place, const struct json_object *value, const char *name,
                  struct dec *ret, struct err *err)
 {
-    return read_dec(place, value, name, true, ret, err);
+    return read_dec(place, value, name, 0, "a decimal of 0 or more as text, with at most 8 places",
+                    ret, err);
 }
 
 int field_time(const struct field_place *place, const struct json_object *value, const char *name,
@@ -93,5 +93,72 @@ int field_text(const struct field_place *place, const struct json_object *value,
         return wrong_value(place, name, "a text of printable characters", value, err);
     }
     *ret = text.ptr;
+    return 0;
+}
+
+int field_signed(const struct field_place *place, const struct json_object *value, const char *name,
+                 struct dec *ret, struct err *err)
+{
+    return read_dec(place, value, name, -INT64_MAX, "a decimal as text, with at most 8 places", ret,
+                    err);
+}
+
+int field_number(const struct field_place *place, const struct json_object *value, const char *name,
+                 int64_t *ret, struct err *err)
+{
+    int64_t number = -1;
+    /* A number above 2^63 - 1 is read as that one, so it is refused too. */
+    if (json_object_is_type(value, json_type_int)) {
+        number = json_object_get_int64(value);
+    }
+    if (number < 0 || number == INT64_MAX) {
+        return wrong_value(place, name, "a whole number of 0 or more, of 64 bits", value, err);
+    }
+    *ret = number;
+    return 0;
+}
+
+int field_id(const struct field_place *place, const struct json_object *value, const char *name,
+             char *ret, size_t size, struct err *err)
+{
+    int64_t number = 0;
+    int rc = field_number(place, value, name, &number, err);
+    if (rc >= 0) {
+        (void)snprintf(ret, size, "%lld", (long long)number);
+    }
+    return rc;
+}
+
+int field_flag(const struct field_place *place, const struct json_object *value, const char *name,
+               bool *ret, struct err *err)
+{
+    if (!json_object_is_type(value, json_type_boolean)) {
+        return wrong_value(place, name, "true or false", value, err);
+    }
+    *ret = json_object_get_boolean(value);
+    return 0;
+}
+
+int field_word(const struct field_place *place, const struct json_object *value, const char *name,
+               char *ret, size_t size, struct err *err)
+{
+    const char *text = NULL;
+    int rc = field_text(place, value, name, &text, err);
+    if (rc >= 0 && !str_copy(str_c(text), ret, size)) {
+        rc = field_wrong(place, name, "is too long", err);
+    }
+    return rc;
+}
+
+int field_list(const struct field_place *place, const struct json_object *value, const char *name,
+               size_t max, size_t *ret_count, struct err *err)
+{
+    if (!json_is_array(value)) {
+        return wrong_value(place, name, "an array", value, err);
+    }
+    if (json_len(value) > max) {
+        return field_wrong(place, name, "is longer than it can be", err);
+    }
+    *ret_count = json_len(value);
     return 0;
 }
