@@ -105,11 +105,6 @@ struct engine_amend {
     struct dec target;
 };
 
-struct engine_query {
-    char client_id[CLIENT_ID_SIZE];
-    char after_fill_id[FILL_ID_SIZE]; /* fills up to this one are booked; empty: none is */
-};
-
 /* Rows: engine_buffers.h. */
 struct engine_outputs {
     int symbols; /* of the engine that they are sized for */
@@ -150,7 +145,7 @@ struct engine_outputs {
     int amend_count;
     struct engine_amend *amends;
     int query_count;
-    struct engine_query *queries;
+    struct venue_question *queries;
     int event_count;
     struct event *events;
 };

@@ -187,6 +187,15 @@ struct venue_report {
     char open[VENUE_PAGE_OPEN][CLIENT_ID_SIZE]; /* client ids of orders that can still fill */
 };
 
+/* About an order of ours, of which the venue may have no memory after a restart of this program. */
+struct venue_question {
+    char client_id[CLIENT_ID_SIZE];
+    char after_fill_id[FILL_ID_SIZE]; /* fills up to this one are booked; empty: none is */
+    struct symbol symbol;
+    enum order_kind kind;
+    enum side side;
+};
+
 struct venue {
     const struct venue_ops *ops;
 };
@@ -214,7 +223,7 @@ struct venue_ops {
     const struct venue_capabilities *(*capabilities)(const struct venue *venue);
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
-    void (*query)(struct venue *venue, const char *client_id, const char *after_fill_id);
+    void (*query)(struct venue *venue, const struct venue_question *question);
     void (*list)(struct venue *venue, int64_t ask_id, int64_t after_funding_id);
     void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
     bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
@@ -252,10 +261,9 @@ static inline void venue_cancel(struct venue *venue, const char *client_id)
 
 /* Requests the state of an order and its oldest fills after the given one; empty: from the first.
  */
-static inline void venue_query(struct venue *venue, const char *client_id,
-                               const char *after_fill_id)
+static inline void venue_query(struct venue *venue, const struct venue_question *question)
 {
-    venue->ops->query(venue, client_id, after_fill_id);
+    venue->ops->query(venue, question);
 }
 
 /* Requests all positions and open orders of the account, including foreign ones, and the funding

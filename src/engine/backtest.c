@@ -182,7 +182,7 @@ static void ship(struct backtest *b)
         venue_send(venue, order);
     }
     for (int i = 0; i < out->query_count; i++) {
-        venue_query(venue, out->queries[i].client_id, out->queries[i].after_fill_id);
+        venue_query(venue, &out->queries[i]);
     }
     if (out->list) {
         venue_list(venue, out->list_id, out->list_after_funding_id);

@@ -297,7 +297,7 @@ static void ship(struct driver *d, bool written)
         }
     }
     for (int i = 0; i < out->query_count; i++) {
-        venue_query(d->venue, out->queries[i].client_id, out->queries[i].after_fill_id);
+        venue_query(d->venue, &out->queries[i]);
     }
     if (out->list) {
         venue_list(d->venue, out->list_id, out->list_after_funding_id);

@@ -454,8 +454,11 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
                    (slot->asked_mono_us == 0 || slot->page || silent_us >= ENGINE_ASK_EVERY_US);
     if (slot->ask && !slot->sending && allowed &&
         engine->out->query_count < engine->order_capacity) {
-        struct engine_query *query = &engine->out->queries[engine->out->query_count++];
+        struct venue_question *query = &engine->out->queries[engine->out->query_count++];
         memcpy(query->client_id, slot->order.client_id, sizeof(query->client_id));
+        query->symbol = slot->order.symbol;
+        query->kind = slot->order.kind;
+        query->side = slot->order.side;
         memcpy(query->after_fill_id, slot->last_fill_id, sizeof(query->after_fill_id));
         slot->asked_mono_us = engine->now->mono_us;
         slot->page = false;

@@ -420,9 +420,10 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
     }
 }
 
-static void paper_query(struct venue *venue, const char *client_id, const char *after_fill_id)
+static void paper_query(struct venue *venue, const struct venue_question *question)
 {
-    report_order(of(venue), client_id, VENUE_CALL_QUERY, fill_id_to_number(after_fill_id));
+    report_order(of(venue), question->client_id, VENUE_CALL_QUERY,
+                 fill_id_to_number(question->after_fill_id));
 }
 
 static void list_payments(struct paper *paper, int64_t after_id)

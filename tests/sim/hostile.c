@@ -541,9 +541,10 @@ static void hostile_cancel(struct venue *venue, const char *client_id)
     }
 }
 
-static void hostile_query(struct venue *venue, const char *client_id, const char *after_fill_id)
+static void hostile_query(struct venue *venue, const struct venue_question *question)
 {
     struct hostile *h = of(venue);
+    const char *client_id = question->client_id;
     if (is_lost(h, 0.15, VENUE_CALL_QUERY, client_id) ||
         is_hidden(h, VENUE_CALL_QUERY, client_id)) {
         return;
@@ -551,10 +552,9 @@ static void hostile_query(struct venue *venue, const char *client_id, const char
     if (closed_by(h, client_id) != NULL) {
         queue(h, closed_by(h, client_id), 0);
     } else {
-        char after[FILL_ID_SIZE];
-        (void)str_copy(str_c(after_fill_id), after, sizeof(after));
-        unscramble(after);
-        venue_query(h->inner, client_id, after);
+        struct venue_question inner = *question;
+        unscramble(inner.after_fill_id);
+        venue_query(h->inner, &inner);
     }
 }
 

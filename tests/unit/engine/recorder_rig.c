@@ -102,11 +102,11 @@ static void cancel(struct venue *venue, const char *client_id)
     }
 }
 
-static void query(struct venue *venue, const char *client_id, const char *after_fill_id)
+static void query(struct venue *venue, const struct venue_question *question)
 {
     struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
-        venue_query(f->inner_venue, client_id, after_fill_id);
+        venue_query(f->inner_venue, question);
     }
 }
 

@@ -88,9 +88,17 @@ void fixture_none(struct fixture *s)
     assert_false(next_answer(s, &r));
 }
 
+void fixture_query(struct venue *venue, const char *id, const char *after_fill_id)
+{
+    struct venue_question question = {.symbol = fixture_btc};
+    (void)str_copy(str_c(id), question.client_id, sizeof(question.client_id));
+    (void)str_copy(str_c(after_fill_id), question.after_fill_id, sizeof(question.after_fill_id));
+    venue_query(venue, &question);
+}
+
 struct venue_report fixture_ask(struct fixture *s, const char *id)
 {
-    venue_query(&s->paper.venue, id, "");
+    fixture_query(&s->paper.venue, id, "");
     return fixture_next(s);
 }
 

@@ -45,6 +45,8 @@ struct venue_report fixture_open_long(struct fixture *s);
 
 struct venue_report fixture_next(struct fixture *s); /* fails without a waiting report */
 void fixture_none(struct fixture *s);                /* fails if a report is waiting */
+/* Asks about an order, for its fills after the given one. */
+void fixture_query(struct venue *venue, const char *id, const char *after_fill_id);
 struct venue_report fixture_ask(struct fixture *s, const char *id);
 struct venue_report fixture_send(struct fixture *s, const struct order *order);
 

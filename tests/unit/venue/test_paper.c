@@ -242,7 +242,7 @@ static void trading_continues_on_a_full_disk(void **state)
         assert_int_equal(s.paper.book.position_count, 0);
         assert_true(s.paper.behind);
         assert_true(paper_flush(&s.paper, &err) < 0);
-        venue_query(&s.paper.venue, "nd-1-1", r.fills[0].venue_fill_id);
+        fixture_query(&s.paper.venue, "nd-1-1", r.fills[0].venue_fill_id);
         assert_int_equal(fixture_next(&s).fill_count, 1);
         struct paper_book after = s.paper.book; /* only its figures */
         full = false;

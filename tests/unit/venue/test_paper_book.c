@@ -104,7 +104,7 @@ static void many_fills_are_reported_in_pages(void **state)
         do {
             char cursor[FILL_ID_SIZE];
             fill_id_of_number(after, cursor);
-            venue_query(&s.paper.venue, "nd-1-1", cursor);
+            fixture_query(&s.paper.venue, "nd-1-1", cursor);
             r = fixture_next(&s);
             assert_string_equal(r.fills_after, cursor);
             for (int i = 0; i < r.fill_count; i++) {

@@ -80,7 +80,7 @@ static void memory_gives_the_same_answers_as_the_store(void **state)
             } else if (what == 4) {
                 char after[FILL_ID_SIZE];
                 fill_id_of_number(sent % 3, after);
-                venue_query(venues[v], other, after);
+                fixture_query(venues[v], other, after);
             } else if (what == 5) {
                 venue_list(venues[v], i, disk.paper.book.next_funding_id - 3);
             } else if (what == 6) {
@@ -221,10 +221,10 @@ static void unfetched_reports_are_lost(void **state)
     fixture_open(&s);
     (void)fixture_open_long(&s);
     for (int i = 0; i < s.paper.report_capacity; i++) {
-        venue_query(&s.paper.venue, "nd-1-1", "");
+        fixture_query(&s.paper.venue, "nd-1-1", "");
     }
-    venue_query(&s.paper.venue, "nd-1-1", "");
-    venue_query(&s.paper.venue, "nd-9-9", "");
+    fixture_query(&s.paper.venue, "nd-1-1", "");
+    fixture_query(&s.paper.venue, "nd-9-9", "");
     venue_list(&s.paper.venue, 1, 0);
     venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(2000), dec_from_int(2000));
     struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);

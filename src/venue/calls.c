@@ -1,0 +1,583 @@
+#include "calls.h"
+
+#include "base/check.h"
+#include "base/rng.h"
+#include "io/json.h"
+#include "venue/budget.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_US     (10 * USEC_PER_SEC)
+#define BODY_MAX       ((size_t)8 << 20)
+#define FIRST_PAUSE_US (200 * USEC_PER_MSEC)
+#define PAUSE_MAX_US   (5 * USEC_PER_SEC)
+#define CLOCK_PAUSE_US (2 * USEC_PER_SEC)
+#define HOST_MAX       256
+#define NO_LIMIT       INT32_MAX
+/* A nonce is a time in microseconds; after a refused one it goes on from so much later. */
+#define NONCE_JUMP_US (10 * USEC_PER_SEC)
+
+struct call {
+    struct call *next;
+    struct calls *owner;
+    enum account_call kind;
+    struct account_request request;
+    int64_t deadline_mono_us;
+    int64_t due_mono_us; /* not before it */
+    int attempt;
+    struct http_call *http; /* NULL: it waits */
+    calls_fn fn;
+    void *userdata;
+    struct err last;
+};
+
+struct calls {
+    struct calls_options options;
+    struct loop_source *timer;
+    struct buf url;
+    char host[HOST_MAX];
+    struct budget requests;
+    struct budget orders;
+    int64_t banned_mono_us;
+    struct call *first; /* in the order in which they were made */
+    int count;
+    int under_way;
+    struct call *draft;
+    /* The venue's clock. */
+    struct http_call *clock_call;
+    bool has_clock;
+    bool clock_wanted;
+    int64_t offset_us;
+    int64_t clock_mono_us; /* when it was read, or is to be asked for again after a failure */
+    int64_t clock_sent_wall_us;
+    uint64_t nonce;
+    int64_t nonce_ahead_us;
+};
+
+static void on_due(void *userdata);
+
+static int64_t now_mono(const struct calls *calls)
+{
+    return clock_mono_us(loop_clock(calls->options.loop));
+}
+
+/* ---------------------------------------------------------------- the venue's clock */
+
+int64_t calls_clock_offset_us(const struct calls *calls)
+{
+    return calls->offset_us;
+}
+
+bool calls_has_clock(const struct calls *calls)
+{
+    return calls->has_clock;
+}
+
+int64_t calls_wall_us(const struct calls *calls)
+{
+    return clock_wall_us(loop_clock(calls->options.loop)) + calls->offset_us;
+}
+
+static void on_clock(const struct http_response *response, void *userdata)
+{
+    struct calls *calls = userdata;
+    calls->clock_call = NULL;
+    AUTO_JSON struct json_object *root = NULL;
+    struct err err = {0};
+    int64_t theirs_us = 0;
+    const struct exchange *x = calls->options.exchange;
+    int64_t ours_us = clock_wall_us(loop_clock(calls->options.loop));
+    calls->clock_mono_us = now_mono(calls);
+    if (response->outcome == HTTP_OK &&
+        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0 &&
+        x->judge(response->status, root, &err) == EXCHANGE_FINE &&
+        x->read_time(root, &theirs_us, &err) >= 0) {
+        /* It was read half of the way between question and answer. */
+        calls->offset_us = theirs_us - (calls->clock_sent_wall_us + ours_us) / 2;
+        calls->has_clock = true;
+        calls->clock_wanted = false;
+    }
+    loop_timer_in(calls->timer, 0);
+}
+
+/* True: requests have to wait for it. */
+static bool ask_clock(struct calls *calls)
+{
+    int64_t since_us = now_mono(calls) - calls->clock_mono_us;
+    bool wanted = !calls->has_clock || calls->clock_wanted;
+    if (!wanted && since_us < CALLS_CLOCK_US) {
+        return false;
+    }
+    if (calls->clock_call != NULL || (calls->clock_mono_us != 0 && since_us < CLOCK_PAUSE_US)) {
+        return wanted;
+    }
+    struct err err = {0};
+    buf_clear(&calls->url);
+    buf_addf(&calls->url, "%s%s", calls->options.url, calls->options.exchange->time_path);
+    const struct http_request request = {.url = calls->url.data,
+                                         .ca_file = calls->options.ca_file,
+                                         .timeout_ms = TIMEOUT_US / USEC_PER_MSEC / 2};
+    calls->clock_sent_wall_us = clock_wall_us(loop_clock(calls->options.loop));
+    calls->clock_call = http_send(calls->options.http, &request, on_clock, calls, &err);
+    calls->clock_mono_us = now_mono(calls);
+    return wanted;
+}
+
+void calls_moment(struct calls *calls, struct account_moment *ret)
+{
+    uint64_t nonce = (uint64_t)(calls_wall_us(calls) + calls->nonce_ahead_us);
+    calls->nonce = nonce > calls->nonce ? nonce : calls->nonce + 1;
+    *ret = (struct account_moment){
+        .wall_us = calls_wall_us(calls), .nonce = calls->nonce, .host = calls->host};
+}
+
+/* ---------------------------------------------------------------- the end of a call */
+
+static void unlink_call(struct calls *calls, const struct call *call)
+{
+    struct call **link = &calls->first;
+    while (*link != call) {
+        link = &(*link)->next;
+    }
+    *link = call->next;
+    calls->count--;
+}
+
+static void free_call(struct call *call)
+{
+    account_request_release(&call->request);
+    free(call);
+}
+
+static void finish(struct call *call, enum account_verdict verdict, struct json_object *root)
+{
+    struct calls *calls = call->owner;
+    unlink_call(calls, call);
+    if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE) {
+        (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: it did not answer in time",
+                      calls->options.api->name);
+    }
+    call->fn(&(struct calls_answer){.verdict = verdict,
+                                    .root = root,
+                                    .err = verdict == ACCOUNT_FINE ? NULL : &call->last},
+             call->userdata);
+    free_call(call);
+}
+
+/* What a call that is over without an answer was. */
+static enum account_verdict late_verdict(const struct call *call)
+{
+    return call->last.id == ERR_VENUE_LIMITED ? ACCOUNT_LIMITED : ACCOUNT_LATER;
+}
+
+static int64_t growing_pause_us(const struct call *call)
+{
+    int64_t pause_us = FIRST_PAUSE_US << (call->attempt < 6 ? call->attempt - 1 : 5);
+    return pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
+}
+
+/* Repeats it after the pause, or ends it if the deadline comes first. */
+static void again(struct call *call, int64_t pause_us, enum account_verdict verdict)
+{
+    int64_t now_us = now_mono(call->owner);
+    if (now_us + pause_us >= call->deadline_mono_us) {
+        finish(call, verdict, NULL);
+        return;
+    }
+    call->due_mono_us = now_us + pause_us;
+}
+
+/* ---------------------------------------------------------------- the answer */
+
+static void limited(struct call *call, const struct http_response *response)
+{
+    struct calls *calls = call->owner;
+    int64_t after_s = http_retry_after_s(response);
+    int64_t pause_us = after_s >= 0 ? after_s * USEC_PER_SEC : growing_pause_us(call);
+    budget_close(&calls->requests, now_mono(calls) + pause_us);
+    again(call, pause_us, ACCOUNT_LIMITED);
+}
+
+static void banned(struct call *call, const struct http_response *response)
+{
+    struct calls *calls = call->owner;
+    int64_t after_s = http_retry_after_s(response);
+    int64_t until_us = now_mono(calls) + (after_s >= 0 ? after_s * USEC_PER_SEC : USEC_PER_MIN);
+    calls->banned_mono_us = until_us > calls->banned_mono_us ? until_us : calls->banned_mono_us;
+    budget_close(&calls->requests, until_us);
+    finish(call, ACCOUNT_BANNED, NULL);
+}
+
+static void judge(struct call *call, enum account_verdict verdict, struct json_object *root,
+                  const struct http_response *response)
+{
+    struct calls *calls = call->owner;
+    switch (verdict) {
+    case ACCOUNT_FINE:
+    case ACCOUNT_REFUSED:
+    case ACCOUNT_NOT_FOUND:
+    case ACCOUNT_DUPLICATE:
+    case ACCOUNT_KEY:
+    case ACCOUNT_CLOSED:
+        finish(call, verdict, root);
+        break;
+    case ACCOUNT_UNKNOWN:
+        if (call->kind == ACCOUNT_PLACE) {
+            finish(call, verdict, NULL);
+        } else {
+            again(call, growing_pause_us(call), verdict);
+        }
+        break;
+    case ACCOUNT_LATER:
+        again(call, growing_pause_us(call), verdict);
+        break;
+    case ACCOUNT_CLOCK:
+        calls->clock_wanted = true;
+        calls->nonce_ahead_us += calls->options.api->nonce ? NONCE_JUMP_US : 0;
+        again(call, growing_pause_us(call), verdict);
+        break;
+    case ACCOUNT_LIMITED:
+        limited(call, response);
+        break;
+    case ACCOUNT_BANNED:
+        banned(call, response);
+        break;
+    }
+}
+
+static void note_used(struct calls *calls, const struct http_response *response)
+{
+    const char *header = calls->options.api->used_header;
+    const char *value = header != NULL ? http_header(response, header) : NULL;
+    int64_t used = 0;
+    if (value != NULL && str_to_i64(str_c(value), &used) && used >= 0) {
+        budget_used(&calls->requests, used, now_mono(calls));
+    }
+}
+
+static void on_response(const struct http_response *response, void *userdata)
+{
+    struct call *call = userdata;
+    struct calls *calls = call->owner;
+    const struct account_api *api = calls->options.api;
+    call->http = NULL;
+    calls->under_way--;
+    err_clear(&call->last);
+    AUTO_JSON struct json_object *root = NULL;
+    if (response->outcome != HTTP_OK) {
+        (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: %s", api->name,
+                      response->err.context);
+        judge(call, response->outcome == HTTP_NOT_SENT ? ACCOUNT_LATER : ACCOUNT_UNKNOWN, NULL,
+              response);
+    } else {
+        note_used(calls, response);
+        struct err why = {0};
+        (void)json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &why);
+        const struct account_response answer = {
+            .status = response->status, .root = root, .body = response->body};
+        enum account_verdict verdict = api->judge(call->kind, &answer, &call->last);
+        /* A 2xx whose body was cut or replaced says nothing about what was done. */
+        if (verdict == ACCOUNT_FINE && root == NULL && response->body.len > 0) {
+            (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: status %d, %s", api->name,
+                          response->status, why.context);
+            verdict = ACCOUNT_UNKNOWN;
+        }
+        judge(call, verdict, root, response);
+    }
+    loop_timer_in(calls->timer, 0);
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static const char *method_name(enum account_method method)
+{
+    switch (method) {
+    case ACCOUNT_GET:
+        return "GET";
+    case ACCOUNT_POST:
+        return "POST";
+    case ACCOUNT_PUT:
+        return "PUT";
+    case ACCOUNT_PATCH:
+        return "PATCH";
+    case ACCOUNT_DELETE:
+        return "DELETE";
+    }
+    return "GET";
+}
+
+#define HEADERS_MAX 8
+
+/* Splits the lines in place; the last entry is NULL. */
+static void split_headers(struct buf *lines, const char *ret[HEADERS_MAX + 1])
+{
+    int count = 0;
+    char *at = lines->len > 0 ? lines->data : NULL;
+    while (at != NULL && *at != '\0' && count < HEADERS_MAX) {
+        ret[count++] = at;
+        char *end = strchr(at, '\n');
+        if (end != NULL) {
+            *end++ = '\0';
+        }
+        at = end;
+    }
+    ret[count] = NULL;
+}
+
+/* The signature is of a copy, since each attempt has another time. */
+static int sign(struct calls *calls, const struct call *call, struct account_request *copy,
+                struct err *err)
+{
+    copy->method = call->request.method;
+    copy->content_type = call->request.content_type;
+    buf_add_str(&copy->path, buf_str(&call->request.path));
+    buf_add_str(&copy->body, buf_str(&call->request.body));
+    buf_add_str(&copy->headers, buf_str(&call->request.headers));
+    if (call->kind == ACCOUNT_RULES) {
+        return 0; /* public */
+    }
+    struct account_moment moment;
+    calls_moment(calls, &moment);
+    const struct account_key key = {.id = str_c(secret_text(calls->options.key_id)),
+                                    .secret = str_c(secret_text(calls->options.key_secret))};
+    return calls->options.api->sign(&key, &moment, copy, err);
+}
+
+static void start(struct calls *calls, struct call *call)
+{
+    struct account_request copy;
+    account_request_init(&copy);
+    call->attempt++;
+    if (sign(calls, call, &copy, &call->last) < 0) {
+        account_request_release(&copy);
+        finish(call, ACCOUNT_KEY, NULL);
+        return;
+    }
+    int64_t left_us = call->deadline_mono_us - now_mono(calls);
+    left_us = left_us < TIMEOUT_US ? left_us : TIMEOUT_US;
+    buf_clear(&calls->url);
+    buf_addf(&calls->url, "%s%s", calls->options.url, copy.path.data);
+    const char *headers[HEADERS_MAX + 1];
+    split_headers(&copy.headers, headers);
+    const struct http_request request = {.method = method_name(copy.method),
+                                         .url = calls->url.data,
+                                         .headers = headers,
+                                         .body = buf_str(&copy.body),
+                                         .content_type = copy.content_type,
+                                         .timeout_ms = 1 + left_us / USEC_PER_MSEC,
+                                         .ca_file = calls->options.ca_file,
+                                         .max_body_bytes = BODY_MAX};
+    int64_t now_us = now_mono(calls);
+    budget_take(&calls->requests, call->request.weight, now_us);
+    budget_take(&calls->orders, call->request.order_weight, now_us);
+    call->http = http_send(calls->options.http, &request, on_response, call, &call->last);
+    account_request_release(&copy);
+    if (call->http == NULL) {
+        finish(call, ACCOUNT_REFUSED, NULL);
+        return;
+    }
+    calls->under_way++;
+}
+
+/* Orders go first: they close positions. */
+static int urgency(const struct call *call)
+{
+    switch (call->kind) {
+    case ACCOUNT_PLACE:
+    case ACCOUNT_CANCEL:
+    case ACCOUNT_GUARD:
+        return 0;
+    case ACCOUNT_QUERY:
+    case ACCOUNT_STREAM:
+        return 1;
+    case ACCOUNT_CHECK:
+    case ACCOUNT_RULES:
+    case ACCOUNT_COINS:
+    case ACCOUNT_POSITIONS:
+    case ACCOUNT_OPEN:
+    case ACCOUNT_FILLS:
+    case ACCOUNT_FUNDING:
+    case ACCOUNT_SETTINGS:
+        return 2;
+    }
+    return 2;
+}
+
+static struct call *most_urgent(const struct calls *calls, int64_t now_us, int64_t *ret_wait_us)
+{
+    struct call *best = NULL;
+    for (struct call *c = calls->first; c != NULL; c = c->next) {
+        if (c->http != NULL) {
+            continue;
+        }
+        if (c->due_mono_us > now_us) {
+            int64_t wait_us = c->due_mono_us - now_us;
+            *ret_wait_us = wait_us < *ret_wait_us ? wait_us : *ret_wait_us;
+        } else if (best == NULL || urgency(c) < urgency(best)) {
+            best = c;
+        }
+    }
+    return best;
+}
+
+/* Ends what is too late. A call that is under way ends by its own timeout. */
+static void end_late(struct calls *calls, int64_t now_us)
+{
+    struct call *next = NULL;
+    for (struct call *c = calls->first; c != NULL; c = next) {
+        next = c->next;
+        if (c->http == NULL && c->deadline_mono_us <= now_us) {
+            finish(c, late_verdict(c), NULL);
+            next = calls->first; /* its function may have made or ended others */
+        }
+    }
+}
+
+static void wake_at_deadlines(struct calls *calls, int64_t now_us, int64_t wait_us)
+{
+    for (const struct call *c = calls->first; c != NULL; c = c->next) {
+        int64_t left_us = c->deadline_mono_us - now_us;
+        wait_us = c->http == NULL && left_us < wait_us ? left_us : wait_us;
+    }
+    if (wait_us != INT64_MAX) {
+        loop_timer_in(calls->timer, wait_us);
+    }
+}
+
+static void on_due(void *userdata)
+{
+    struct calls *calls = userdata;
+    int64_t now_us = now_mono(calls);
+    int64_t wait_us = INT64_MAX;
+    int most = calls->options.api->nonce ? 1 : CALLS_AT_ONCE;
+    end_late(calls, now_us);
+    if (calls->first == NULL) {
+        return;
+    }
+    bool clock_first = ask_clock(calls);
+    if (clock_first && calls->clock_call == NULL) {
+        wait_us = CLOCK_PAUSE_US;
+    }
+    while (!clock_first && calls->under_way < most) {
+        struct call *call = most_urgent(calls, now_us, &wait_us);
+        if (call == NULL) {
+            break;
+        }
+        int64_t blocked_us = budget_wait_us(&calls->requests, call->request.weight, now_us);
+        int64_t orders_us = budget_wait_us(&calls->orders, call->request.order_weight, now_us);
+        blocked_us = orders_us > blocked_us ? orders_us : blocked_us;
+        if (blocked_us > 0) {
+            (void)err_set(&call->last, ERR_VENUE_LIMITED, "%s: its limit of requests is used up",
+                          calls->options.api->name);
+            wait_us = blocked_us < wait_us ? blocked_us : wait_us;
+            break;
+        }
+        start(calls, call);
+    }
+    wake_at_deadlines(calls, now_us, wait_us);
+}
+
+struct account_request *calls_begin(struct calls *calls)
+{
+    ASSERT(calls->draft == NULL);
+    calls->draft = calloc(1, sizeof(*calls->draft));
+    NEED_MEMORY(calls->draft != NULL);
+    account_request_init(&calls->draft->request);
+    return &calls->draft->request;
+}
+
+void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mono_us, calls_fn fn,
+                void *userdata)
+{
+    struct call *c = TAKE(calls->draft);
+    ASSERT(c != NULL);
+    c->owner = calls;
+    c->kind = call;
+    c->deadline_mono_us = deadline_mono_us;
+    c->fn = fn;
+    c->userdata = userdata;
+    struct call **end = &calls->first;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = c;
+    calls->count++;
+    if (calls->count > CALLS_MAX) {
+        (void)err_set(&c->last, ERR_VENUE_LIMITED, "%s: %d requests wait already",
+                      calls->options.api->name, CALLS_MAX);
+        c->deadline_mono_us = 0; /* it ends when the loop comes to it */
+    }
+    loop_timer_in(calls->timer, 0);
+}
+
+int calls_pending(const struct calls *calls)
+{
+    return calls->count;
+}
+
+void calls_limit(struct calls *calls, struct venue_limit *ret)
+{
+    int64_t now_us = now_mono(calls);
+    (void)budget_wait_us(&calls->requests, 0, now_us);
+    (void)budget_wait_us(&calls->orders, 0, now_us);
+    const struct budget *b = &calls->requests;
+    if (calls->orders.level * (double)b->limit > b->level * (double)calls->orders.limit) {
+        b = &calls->orders;
+    }
+    int64_t banned_us = calls->banned_mono_us - now_us;
+    *ret = (struct venue_limit){
+        .used = (int64_t)b->level,
+        .most = b->limit,
+        .reset_us = (int64_t)(b->level / (double)b->falls_per_s * (double)USEC_PER_SEC),
+        .banned_us = banned_us > 0 ? banned_us : 0};
+}
+
+/* "api.coinbase.com" of "https://api.coinbase.com/path". */
+static void copy_host(const char *url, char ret[HOST_MAX])
+{
+    const char *from = strstr(url, "://");
+    from = from != NULL ? from + strlen("://") : url;
+    str_cut((struct str){from, strcspn(from, "/")}, ret, HOST_MAX);
+}
+
+struct calls *calls_new(const struct calls_options *options)
+{
+    struct calls *calls = calloc(1, sizeof(*calls));
+    NEED_MEMORY(calls != NULL);
+    const struct account_api *api = options->api;
+    calls->options = *options;
+    calls->requests = (struct budget){.limit = api->limit, .falls_per_s = api->falls_per_s};
+    calls->orders = (struct budget){
+        .limit = api->order_limit > 0 ? api->order_limit : NO_LIMIT,
+        .falls_per_s = api->order_limit > 0 ? api->order_falls_per_s : NO_LIMIT};
+    buf_init(&calls->url, (size_t)64 << 10);
+    copy_host(options->url, calls->host);
+    calls->timer = loop_add_timer(options->loop, on_due, calls);
+    loop_source_name(calls->timer, "venue calls");
+    return calls;
+}
+
+void calls_free(struct calls *calls)
+{
+    if (calls == NULL) {
+        return;
+    }
+    if (calls->clock_call != NULL) {
+        http_cancel(calls->clock_call);
+    }
+    while (calls->first != NULL) {
+        struct call *call = calls->first;
+        calls->first = call->next;
+        if (call->http != NULL) {
+            http_cancel(call->http);
+        }
+        free_call(call);
+    }
+    if (calls->draft != NULL) {
+        free_call(calls->draft);
+    }
+    loop_source_free(calls->timer);
+    buf_release(&calls->url);
+    free(calls);
+}

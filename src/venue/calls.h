@@ -1,0 +1,70 @@
+/*
+ * calls.h: signed requests to a venue: in order of urgency, within its limits, repeated only where
+ * that is safe.
+ *
+ *     struct account_request *request = calls_begin(calls);
+ *     api->add_query(&find, request);
+ *     calls_send(calls, ACCOUNT_QUERY, deadline_mono_us, on_answer, self);
+ *
+ * Always true:
+ * - an order (ACCOUNT_PLACE) whose outcome is not known is never sent again: the answer is
+ *   ACCOUNT_UNKNOWN. One that was certainly not done is repeated until its deadline, with the same
+ *   client id. Everything else may be repeated, since doing it twice does no harm;
+ * - the deadline bounds the whole call; each function runs exactly once, from the loop, except
+ *   after calls_free;
+ * - requests with a nonce are sent one after another; others at most CALLS_AT_ONCE at a time;
+ * - secrets are read from their struct secret for the time of a signature, and appear in no error.
+ * The venue's clock is asked for before the first request, when it refuses a time, and every
+ * CALLS_CLOCK_US.
+ * Thread: the loop's.
+ */
+#pragma once
+
+#include "io/http.h"
+#include "io/secret.h"
+#include "model/venue_status.h"
+#include "venue/account.h"
+
+#define CALLS_AT_ONCE  8
+#define CALLS_MAX      512 /* waiting; more are answered ACCOUNT_LIMITED */
+#define CALLS_CLOCK_US (10 * USEC_PER_MIN)
+
+struct calls;
+
+struct calls_options {
+    struct loop *loop;
+    struct http *http;
+    const struct account_api *api;
+    const struct exchange *exchange; /* of the same venue: its clock */
+    const char *url;                 /* without a slash at the end; not copied */
+    const char *ca_file;             /* NULL: those of the system */
+    const struct secret *key_id;     /* all three are not copied */
+    const struct secret *key_secret;
+};
+
+struct calls_answer {
+    enum account_verdict verdict;
+    struct json_object *root; /* borrowed; NULL unless FINE */
+    const struct err *err;    /* NULL with FINE */
+};
+
+typedef void (*calls_fn)(const struct calls_answer *answer, void *userdata);
+
+struct calls *calls_new(const struct calls_options *options); /* never NULL */
+void calls_free(struct calls *calls); /* accepts NULL; ends all calls without their functions */
+
+/* An empty request to fill, valid until calls_send, which must follow. */
+struct account_request *calls_begin(struct calls *calls);
+void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mono_us, calls_fn fn,
+                void *userdata);
+int calls_pending(const struct calls *calls);
+
+/* The state of the budget that is nearest to its end. */
+void calls_limit(struct calls *calls, struct venue_limit *ret);
+/* The venue's clock now; our own before it was asked. */
+int64_t calls_wall_us(const struct calls *calls);
+bool calls_has_clock(const struct calls *calls);
+/* The venue's clock is ahead of ours by so much. */
+int64_t calls_clock_offset_us(const struct calls *calls);
+/* For what is signed outside of a request (streams). */
+void calls_moment(struct calls *calls, struct account_moment *ret);
