@@ -63,13 +63,20 @@ static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t 
     return shared_beat_age_us(beat, now_mono_us(watch));
 }
 
+/* True as well for a thread that does not run. */
+static bool is_beating(const struct ops_watch *watch, const _Atomic int64_t *beat)
+{
+    return atomic_load_explicit(beat, memory_order_relaxed) == 0 ||
+           beat_age_us(watch, beat) < SHARED_SILENT_US;
+}
+
 bool ops_watch_alive(const struct ops_watch *watch)
 {
     const struct shared *shared = watch->options.shared;
     return beat_age_us(watch, &shared->engine_beat_mono_us) < SHARED_SILENT_US &&
            beat_age_us(watch, &shared->ops_beat_mono_us) < SHARED_SILENT_US &&
-           (atomic_load_explicit(&shared->stream_beat_mono_us, memory_order_relaxed) == 0 ||
-            beat_age_us(watch, &shared->stream_beat_mono_us) < SHARED_SILENT_US);
+           is_beating(watch, &shared->stream_beat_mono_us) &&
+           is_beating(watch, &shared->feed_beat_mono_us);
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)
