@@ -45,6 +45,7 @@ struct account_request {
     struct buf body;          /* empty: none */
     const char *content_type; /* of the body; static */
     struct buf headers;       /* of the signature: lines "Name: value\n" */
+    bool is_public;           /* it is sent without a signature */
 };
 
 /* What a signature needs. Both are read from a struct secret for the time of the call. */
@@ -74,7 +75,8 @@ enum account_call {
     ACCOUNT_FUNDING,
     ACCOUNT_SETTINGS, /* leverage, margin mode */
     ACCOUNT_STREAM,   /* a key for the stream of the account */
-    ACCOUNT_GUARD     /* dead man's switch */
+    ACCOUNT_GUARD,    /* dead man's switch */
+    ACCOUNT_HOURS     /* whether markets with hours are open */
 };
 
 /* What became of a request. *err says why, in the venue's words, unless it is FINE. */
@@ -108,13 +110,14 @@ struct account_permissions {
     bool bound;             /* to addresses of the network */
 };
 
-/* An order as the venue reports it. */
+/* An order as the venue reports it. Some answers to placing or cancelling only acknowledge: then
+ * qty is zero, and the order must be asked for. */
 struct account_order {
     char client_id[ACCOUNT_ID_SIZE]; /* "" if it was placed without one */
     char id[ACCOUNT_ID_SIZE];        /* the venue's */
-    char market[EXCHANGE_NAME_SIZE];
-    enum order_state state; /* ACKED, PARTIAL, FILLED, CANCELLED or REJECTED */
-    enum order_type type;   /* STOP also for a target: it rests outside of the book */
+    char market[EXCHANGE_NAME_SIZE]; /* see is_market */
+    enum order_state state;          /* ACKED, PARTIAL, FILLED, CANCELLED or REJECTED */
+    enum order_type type;            /* STOP also for a target: it rests outside of the book */
     bool buys;
     struct dec qty;
     struct dec filled_qty;
@@ -157,6 +160,11 @@ struct account_margin {
     struct dec used;
     struct dec maintenance;
     struct dec unrealised;
+};
+
+struct account_hours {
+    bool open;
+    int64_t changes_us; /* when it opens or closes next */
 };
 
 struct account_payment { /* for holding a position */
@@ -252,11 +260,20 @@ struct account_api {
     int (*read_check)(const struct json_object *root, struct account_permissions *ret,
                       struct err *err);
 
-    /* The rules of these markets; public. The answer may have others too. */
+    /* Whether a market's name in an order, fill or position is this one, for venues that have
+     * several names of one market. NULL: it is market->name. */
+    bool (*is_market)(const struct exchange_market *market, const char *name);
+
+    /* The rules of these markets. The answer may have others too. */
     void (*add_rules)(const struct symbol *symbols, int count, struct account_request *request);
     /* Names and rules of one of them. ERR_VENUE_SYMBOL: the answer has no such market. */
     int (*read_rules)(const struct json_object *root, const struct symbol *symbol,
                       struct exchange_market *ret, struct instrument *ret_rules, struct err *err);
+
+    /* Whether the markets that have hours are open; NULL: all trade around the clock. */
+    bool (*has_hours)(const struct exchange_market *market);
+    void (*add_hours)(struct account_request *request);
+    int (*read_hours)(const struct json_object *root, struct account_hours *ret, struct err *err);
 
     void (*add_coins)(const char *cursor, struct account_request *request);
     /* Coins of which nothing is held may be left out. */
@@ -268,12 +285,16 @@ struct account_api {
 
     void (*add_order)(const struct account_order_ask *ask, struct account_request *request);
     /* Of an order that was placed, asked for or cancelled. The fills that the answer has: none if
-     * the venue gives them by ACCOUNT_FILLS only. client_id: of the ask, for venues whose answer to
-     * a cancellation has another. */
+     * the venue gives them by ACCOUNT_FILLS only. The client id is the order's, never that of the
+     * cancellation. */
     int (*read_order)(enum account_call call, const struct json_object *root,
                       struct account_order *ret, struct account_fill *ret_fills,
                       int *ret_fill_count, struct err *err);
-    void (*add_query)(const struct account_find *find, struct account_request *request);
+    /* The step-th request that may find the order, step 0, 1, …; false: there are no more. It is
+     * not found when the answers to all steps say NOT_FOUND. An order for which there is no step at
+     * all (its venue finds no client ids, and its own id is not known) is looked for in the pages
+     * of add_history. */
+    bool (*add_query)(const struct account_find *find, int step, struct account_request *request);
     void (*add_cancel)(const struct account_find *find, struct account_request *request);
 
     void (*add_open)(const struct account_page *page, struct account_request *request);
@@ -281,6 +302,9 @@ struct account_api {
     int (*read_open)(const struct account_page *page, const struct json_object *root,
                      struct account_order *ret, int *ret_count, char ret_next[ACCOUNT_CURSOR_SIZE],
                      struct err *err);
+    /* Orders of any state that were placed since page->since_us; read by read_open. NULL: add_query
+     * finds all. */
+    void (*add_history)(const struct account_page *page, struct account_request *request);
     bool fills_by_market; /* add_fills needs a market */
     void (*add_fills)(const struct account_page *page, struct account_request *request);
     /* In any order. */

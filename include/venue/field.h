@@ -25,7 +25,15 @@ struct field_place {
 int field_wrong(const struct field_place *place, const char *name, const char *what,
                 struct err *err);
 /* A plain decimal as text with at most eight places: no number, exponent, sign or space. Prices are
- * above 0, amounts 0 or more. */
+ * above 0, amounts 0 or more. field_decimal: the same with these exceptions. */
+#define FIELD_NEGATIVE 1U /* it may be below zero */
+#define FIELD_NUMBER   2U /* it may also be a JSON number, whose digits are read as they were sent \
+                           */
+/* It may have up to 24 places; those after the eighth are dropped. For amounts that a venue keeps
+ * in finer units than it trades: balances and fees, never prices and quantities of orders. */
+#define FIELD_FINE 4U
+int field_decimal(const struct field_place *place, const struct json_object *value,
+                  const char *name, unsigned exceptions, struct dec *ret, struct err *err);
 int field_price(const struct field_place *place, const struct json_object *value, const char *name,
                 struct dec *ret, struct err *err);
 int field_amount(const struct field_place *place, const struct json_object *value, const char *name,
@@ -34,6 +42,9 @@ int field_amount(const struct field_place *place, const struct json_object *valu
  * outside. */
 int field_time(const struct field_place *place, const struct json_object *value, const char *name,
                int64_t unit_us, int64_t *ret_us, struct err *err);
+/* A time with date as text (RFC 3339, UTC), in the same years. */
+int field_iso_time(const struct field_place *place, const struct json_object *value,
+                   const char *name, int64_t *ret_us, struct err *err);
 /* A text of printable ASCII, not empty; borrowed from the value. */
 int field_text(const struct field_place *place, const struct json_object *value, const char *name,
                const char **ret, struct err *err);
@@ -53,3 +64,11 @@ int field_word(const struct field_place *place, const struct json_object *value,
 /* An array of at most max elements. */
 int field_list(const struct field_place *place, const struct json_object *value, const char *name,
                size_t max, size_t *ret_count, struct err *err);
+
+/* A text of a list, which ends with a NULL word. */
+struct field_choice {
+    const char *word;
+    int value;
+};
+int field_choice(const struct field_place *place, const struct json_object *value, const char *name,
+                 const struct field_choice *choices, int *ret, struct err *err);

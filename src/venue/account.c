@@ -47,7 +47,49 @@ void account_request_clear(struct account_request *request)
     request->weight = 0;
     request->order_weight = 0;
     request->content_type = NULL;
+    request->is_public = false;
     buf_clear(&request->path);
     buf_clear(&request->body);
     buf_clear(&request->headers);
+}
+
+static enum err_id verdict_error(enum account_call call, enum account_verdict verdict)
+{
+    switch (verdict) {
+    case ACCOUNT_FINE:
+        return ERR_NONE;
+    case ACCOUNT_REFUSED:
+    case ACCOUNT_DUPLICATE:
+        return call == ACCOUNT_PLACE ? ERR_VENUE_REJECTED : ERR_VENUE_REQUEST;
+    case ACCOUNT_NOT_FOUND:
+        return ERR_VENUE_REQUEST;
+    case ACCOUNT_UNKNOWN:
+        return ERR_VENUE_NO_ANSWER;
+    case ACCOUNT_LATER:
+        return ERR_VENUE_UNREACHABLE;
+    case ACCOUNT_LIMITED:
+        return ERR_VENUE_LIMITED;
+    case ACCOUNT_BANNED:
+        return ERR_VENUE_BANNED;
+    case ACCOUNT_CLOCK:
+        return ERR_VENUE_CLOCK;
+    case ACCOUNT_KEY:
+        return ERR_VENUE_ACCESS;
+    case ACCOUNT_CLOSED:
+        return ERR_VENUE_HALTED;
+    }
+    return ERR_NONE;
+}
+
+enum account_verdict account_judged(const char *venue, enum account_call call,
+                                    enum account_verdict verdict, struct str words, struct err *err)
+{
+    char reason[160];
+    if (verdict != ACCOUNT_FINE) {
+        str_cut(words, reason, sizeof(reason));
+        str_make_safe(reason);
+        (void)err_set(err, verdict_error(call, verdict), "%s: %s", venue,
+                      reason[0] != '\0' ? reason : "it gives no reason");
+    }
+    return verdict;
 }

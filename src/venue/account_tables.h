@@ -1,6 +1,9 @@
 /*
  * account_tables.h: the private sides and the streams of the venues, one line each; their files are
- * named after them (binance_account.c, binance_stream.c). Private to this module.
+ * named after them (binance_account.c, binance_stream.c), and what they share. Private to this
+ * module.
+ *
+ *     return account_judged(NAME, call, ACCOUNT_LATER, json_str(root, "msg"), err);
  *
  * Thread: any (constant tables).
  */
@@ -8,3 +11,9 @@
 
 #include "venue/account.h"
 #include "venue/stream.h"
+
+/* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
+ * venue's words as its context. */
+enum account_verdict account_judged(const char *venue, enum account_call call,
+                                    enum account_verdict verdict, struct str words,
+                                    struct err *err);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define FOUND_SIZE   40
+#define FINE_PLACES  24
+#define FINE_MAX     48 /* characters */
 #define YEAR_2009_US (INT64_C(1230768000) * USEC_PER_SEC)
 #define YEAR_2100_US (INT64_C(4102444800) * USEC_PER_SEC)
 
@@ -39,6 +41,52 @@ static int wrong_value(const struct field_place *place, const char *name, const 
 }
 
 /* least: in units of dec. */
+/* The text of a number is as it was sent: io/json keeps that of fractions, and a whole number has
+ * only one. Its getter takes a pointer that is not const, but does not change the value. */
+static struct str digits_of(const struct json_object *value)
+{
+    return json_is_text(value)
+               ? json_value_str(value)
+               : str_c(json_object_to_json_string((struct json_object *)(uintptr_t)value));
+}
+
+/* Without the digits after the eighth place; they must be digits. */
+static bool parse_fine(struct str text, struct dec *ret)
+{
+    const char *point = memchr(text.ptr, '.', text.len);
+    size_t kept = point == NULL ? text.len : (size_t)(point - text.ptr) + 1 + 8;
+    if (text.len > FINE_MAX || text.len > kept + FINE_PLACES - 8) {
+        return false;
+    }
+    for (size_t i = kept; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return dec_parse(str_n(text.ptr, kept < text.len ? kept : text.len), ret);
+}
+
+int field_decimal(const struct field_place *place, const struct json_object *value,
+                  const char *name, unsigned exceptions, struct dec *ret, struct err *err)
+{
+    char expected[96];
+    bool negative = (exceptions & FIELD_NEGATIVE) != 0, fine = (exceptions & FIELD_FINE) != 0;
+    struct dec dec = DEC_ZERO;
+    bool read = json_is_text(value) || ((exceptions & FIELD_NUMBER) != 0 && json_is_number(value));
+    if (read) {
+        struct str text = digits_of(value);
+        read = fine ? parse_fine(text, &dec) : dec_parse(text, &dec);
+    }
+    if (!read || (dec.e8 < 0 && !negative)) {
+        (void)snprintf(expected, sizeof(expected), "a decimal%s%s, with at most %d places",
+                       negative ? "" : " of 0 or more",
+                       (exceptions & FIELD_NUMBER) != 0 ? "" : " as text", fine ? FINE_PLACES : 8);
+        return wrong_value(place, name, expected, value, err);
+    }
+    *ret = dec;
+    return 0;
+}
+
 static int read_dec(const struct field_place *place, const struct json_object *value,
                     const char *name, int64_t least, const char *expected, struct dec *ret,
                     struct err *err)
@@ -78,6 +126,20 @@ int field_time(const struct field_place *place, const struct json_object *value,
                            value, err);
     }
     *ret_us = units * unit_us;
+    return 0;
+}
+
+int field_iso_time(const struct field_place *place, const struct json_object *value,
+                   const char *name, int64_t *ret_us, struct err *err)
+{
+    struct str text = json_value_str(value);
+    int64_t wall_us = 0;
+    if (!json_is_text(value) || memchr(text.ptr, 'T', text.len) == NULL ||
+        text.ptr[text.len - 1] != 'Z' || !clock_parse_iso(text, &wall_us) ||
+        wall_us < YEAR_2009_US || wall_us > YEAR_2100_US) {
+        return wrong_value(place, name, "a time such as 2026-01-01T00:00:00Z", value, err);
+    }
+    *ret_us = wall_us;
     return 0;
 }
 
@@ -161,4 +223,17 @@ int field_list(const struct field_place *place, const struct json_object *value,
     }
     *ret_count = json_len(value);
     return 0;
+}
+
+int field_choice(const struct field_place *place, const struct json_object *value, const char *name,
+                 const struct field_choice *choices, int *ret, struct err *err)
+{
+    struct str text = json_value_str(value);
+    for (const struct field_choice *c = choices; c->word != NULL && json_is_text(value); c++) {
+        if (str_equal_c(text, c->word)) {
+            *ret = c->value;
+            return 0;
+        }
+    }
+    return wrong_value(place, name, "a word that nightdesk knows", value, err);
 }
