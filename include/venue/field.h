@@ -27,8 +27,8 @@ int field_wrong(const struct field_place *place, const char *name, const char *w
 /* A plain decimal as text with at most eight places: no number, exponent, sign or space. Prices are
  * above 0, amounts 0 or more. field_decimal: the same with these exceptions. */
 #define FIELD_NEGATIVE 1U /* it may be below zero */
-#define FIELD_NUMBER   2U /* it may also be a JSON number, whose digits are read as they were sent \
-                           */
+/* It may also be a JSON number, whose digits are read as they were sent. */
+#define FIELD_NUMBER 2U
 /* It may have up to 24 places; those after the eighth are dropped. For amounts that a venue keeps
  * in finer units than it trades: balances and fees, never prices and quantities of orders. */
 #define FIELD_FINE 4U

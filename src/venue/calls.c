@@ -334,8 +334,8 @@ static int sign(struct calls *calls, const struct call *call, struct account_req
     buf_add_str(&copy->path, buf_str(&call->request.path));
     buf_add_str(&copy->body, buf_str(&call->request.body));
     buf_add_str(&copy->headers, buf_str(&call->request.headers));
-    if (call->kind == ACCOUNT_RULES) {
-        return 0; /* public */
+    if (call->request.is_public) {
+        return 0;
     }
     struct account_moment moment;
     calls_moment(calls, &moment);
@@ -399,6 +399,7 @@ static int urgency(const struct call *call)
     case ACCOUNT_FILLS:
     case ACCOUNT_FUNDING:
     case ACCOUNT_SETTINGS:
+    case ACCOUNT_HOURS:
         return 2;
     }
     return 2;
@@ -548,9 +549,9 @@ struct calls *calls_new(const struct calls_options *options)
     const struct account_api *api = options->api;
     calls->options = *options;
     calls->requests = (struct budget){.limit = api->limit, .falls_per_s = api->falls_per_s};
-    calls->orders = (struct budget){
-        .limit = api->order_limit > 0 ? api->order_limit : NO_LIMIT,
-        .falls_per_s = api->order_limit > 0 ? api->order_falls_per_s : NO_LIMIT};
+    calls->orders =
+        (struct budget){.limit = api->order_limit > 0 ? api->order_limit : NO_LIMIT,
+                        .falls_per_s = api->order_limit > 0 ? api->order_falls_per_s : NO_LIMIT};
     buf_init(&calls->url, (size_t)64 << 10);
     copy_host(options->url, calls->host);
     calls->timer = loop_add_timer(options->loop, on_due, calls);
