@@ -1,0 +1,47 @@
+"""A strict trading venue on loopback. Prints its port.
+
+    python3 tests/fakes/venue binance [--port N] [--seed N] [--tls CERTIFICATE KEY] [--keys]
+
+See README.md beside this file.
+"""
+
+import argparse
+import asyncio
+import importlib
+
+NAMES = ("binance",)
+
+
+async def run(options):
+    venue = importlib.import_module(options.venue.replace("-", "_")).VENUE(options.seed)
+    from control import Control
+    from server import Server
+
+    server, context = Server(venue, Control(venue)), None
+    if options.tls:
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*options.tls)
+    print(await server.start(options.port, context), flush=True)
+    await server.pump()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="venue", description="a strict trading venue on loopback")
+    parser.add_argument("venue", choices=NAMES)
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    parser.add_argument("--seed", type=int, default=1, help="of prices, books and everything that is random")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
+    parser.add_argument("--keys", action="store_true", help="print the key that the venue knows, and its secret")
+    options = parser.parse_args()
+    if options.keys:
+        print(importlib.import_module(options.venue.replace("-", "_")).keys())
+        return
+    try:
+        asyncio.run(run(options))
+    except KeyboardInterrupt:
+        pass
+
+
+main()

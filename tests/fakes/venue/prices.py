@@ -1,0 +1,128 @@
+"""The price of a market through time, its candles, and its book: all from one path and one seed."""
+
+import math
+from decimal import Decimal
+
+LEVELS = 25
+
+
+def noise(seed, number):
+    """0 to 1, the same for the same two numbers."""
+    x = (number * 0x9E3779B97F4A7C15 ^ seed * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & (2**64 - 1)
+    return (x ^ x >> 31) / 2**64
+
+
+class Path:
+    """Prices in ticks. Minutes before the start are computed, those after it were set."""
+
+    def __init__(self, tick, price, seed, now):
+        self.tick, self.seed = tick, seed
+        self.first = int(now // 60)
+        self.start = int(price / tick)
+        self.now = self.start
+        self.live = {}
+        self.newest = self.first - 1
+        self.holes = []
+        self.born = 0
+        self.old = {}
+        self.wave_now = self.wave(self.first)
+        self.roll(now)
+
+    def wave(self, minute):
+        return (
+            0.008 * math.sin(minute / 173 + self.seed)
+            + 0.03 * math.sin(minute / 4021 + 2 * self.seed)
+            + 0.08 * math.sin(minute / 60013 + 3 * self.seed)
+            + 0.0012 * noise(self.seed, minute)
+        )
+
+    def opening(self, minute):
+        return max(10, round(self.start * math.exp(self.wave(minute) - self.wave_now)))
+
+    def roll(self, now):
+        """Adds the minutes that have begun since, flat."""
+        for minute in range(self.newest + 1, int(now // 60) + 1):
+            self.live[minute] = [self.now, self.now, self.now, self.now, 1 + int(noise(self.seed, -minute) * 1000)]
+            self.newest = minute
+
+    def set(self, price, now):
+        self.roll(now)
+        ticks = int(price / self.tick)
+        candle = self.live[self.newest]
+        candle[1], candle[2], candle[3] = max(candle[1], ticks), min(candle[2], ticks), ticks
+        candle[4] += 1 + int(noise(self.seed, candle[4]) * 100)
+        self.now = ticks
+
+    def minute(self, minute):
+        """(open, high, low, close, volume) in ticks and hundredths; None: there is none."""
+        if minute > self.newest or minute * 60 < self.born:
+            return None
+        if any(first <= minute * 60 < end for first, end in self.holes):
+            return None
+        if minute >= self.first:
+            return tuple(self.live[minute])
+        o, c = self.opening(minute), self.opening(minute + 1)
+        up, down = noise(self.seed + 1, minute), noise(self.seed + 2, minute)
+        spread = max(2.0, o * 0.0004)
+        return (
+            o, max(o, c) + int(spread * up), max(1, min(o, c) - int(spread * down)), c,
+            1 + int(noise(self.seed + 3, minute) * 100000),
+        )
+
+    def candle(self, at, minutes):
+        """Of this length, which opens at this second. The newest one may be open still."""
+        first = at // 60
+        whole = first + minutes <= self.first
+        if (at, minutes) in self.old and whole:
+            return self.old[at, minutes]
+        rows = [row for row in map(self.minute, range(first, min(first + minutes, self.newest + 1))) if row]
+        found = None
+        if rows:
+            found = (
+                rows[0][0], max(r[1] for r in rows), min(r[2] for r in rows), rows[-1][3], sum(r[4] for r in rows),
+            )
+        if whole and minutes > 5:
+            self.old[at, minutes] = found
+        return found
+
+    def price(self):
+        return self.now * self.tick
+
+
+class Book:
+    """Levels around the price, a tick apart. Changes are numbered without gaps."""
+
+    def __init__(self, tick, step, price, seed):
+        self.tick, self.step, self.seed = tick, step, seed
+        self.last = 1000
+        self.count = 0
+        self.bids, self.asks = self.levels(price)
+
+    def levels(self, price):
+        bids, asks = {}, {}
+        for n in range(1, LEVELS + 1):
+            for side, level in ((bids, price - n * self.tick), (asks, price + n * self.tick)):
+                if level > 0:
+                    size = 1 + int(noise(self.seed, int(level / self.tick) + self.count // 3) * 50000)
+                    side[level] = size * self.step
+        return bids, asks
+
+    def move(self, price):
+        """(first, last number, bids, asks) of the change; a quantity of zero removes a level."""
+        self.count += 1
+        bids, asks = self.levels(price)
+        changes = []
+        for old, new in ((self.bids, bids), (self.asks, asks)):
+            changed = {level: Decimal(0) for level in old if level not in new}
+            changed.update((level, qty) for level, qty in new.items() if old.get(level) != qty)
+            changes.append(changed)
+        first = self.last + 1
+        self.last += max(1, len(changes[0]) + len(changes[1]))
+        self.bids, self.asks = bids, asks
+        return first, self.last, changes[0], changes[1]
+
+    def best(self):
+        bid, ask = max(self.bids), min(self.asks)
+        return bid, self.bids[bid], ask, self.asks[ask]

@@ -1,0 +1,188 @@
+"""A plain client of the venues' fakes, for their own tests: HTTP, WebSocket and TAP, by the standard library."""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.parse
+
+FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fakes", "venue")
+
+
+class Tap:
+    def __init__(self):
+        self.count, self.failed = 0, 0
+
+    def check(self, what, good, *shown):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
+        for value in shown if not good else ():
+            print(f"# {value}")
+
+    def end(self):
+        print(f"1..{self.count}")
+        sys.exit(self.failed > 0)
+
+
+class Fake:
+    """A fake of this name, for the time of a with statement."""
+
+    def __init__(self, *arguments):
+        self.name = arguments[0]
+        self.process = subprocess.Popen([sys.executable, FAKE, *arguments], stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+        self.link = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, method, target, body=None, headers=None):
+        """(status, headers, body): JSON is read."""
+        if self.link is None:
+            self.link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            self.link.request(method, target, body, headers or {})
+            answer = self.link.getresponse()
+            raw = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.link.close()
+            self.link = None
+            raise
+        try:
+            found = json.loads(raw, parse_float=str) if raw else None
+        except ValueError:
+            found = raw.decode()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, found
+
+    def control(self, *lines):
+        status, _, text = self.send("POST", "/fake", "\n".join(lines))
+        if status != 200:
+            raise ValueError(text)
+
+    def keys(self):
+        """What the fake prints of its keys."""
+        return subprocess.run(
+            [sys.executable, FAKE, self.name, "--keys"], capture_output=True, text=True, check=True).stdout
+
+    def state(self):
+        return self.send("GET", "/fake/state")[2]
+
+
+class Stream:
+    """A WebSocket."""
+
+    def __init__(self, port, path):
+        self.link = socket.create_connection(("127.0.0.1", port), 5)
+        self.link.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: fake\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            .encode()
+        )
+        self.buffer = b""
+        self.kind = None
+        while b"\r\n\r\n" not in self.buffer:
+            self.more(5)
+        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        self.status = int(head.split()[1])
+
+    def more(self, seconds):
+        self.link.settimeout(seconds)
+        got = self.link.recv(65536)
+        if not got:
+            raise ConnectionError("the stream is over")
+        self.buffer += got
+
+    def frame(self):
+        """(opcode, payload) of a frame that is there; None: it is not there yet."""
+        have = self.buffer
+        if len(have) < 2:
+            return None
+        size, start = have[1] & 127, 2
+        if size > 125:
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(have[2:start], "big")
+        if len(have) < start + size:
+            return None
+        self.buffer = have[start + size :]
+        return have[0] & 15, have[start : start + size]
+
+    def write(self, opcode, payload, masked=True):
+        mask = os.urandom(4)
+        size = len(payload)
+        head = struct.pack("!BB", 128 | opcode, (128 if masked else 0) | min(size, 126))
+        head += struct.pack("!H", size) if size > 125 else b""
+        body = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload)) if masked else payload
+        self.link.sendall(head + (mask if masked else b"") + body)
+
+    def send(self, value):
+        self.write(1, json.dumps(value).encode())
+
+    def read(self, seconds=2.0, pongs=True):
+        """The next message; None: nothing came, or the stream is over. Pings are answered."""
+        end = time.monotonic() + seconds
+        while True:
+            found = self.frame()
+            while found is None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return None
+                try:
+                    self.more(left)
+                except OSError:
+                    self.kind = None
+                    return None
+                found = self.frame()
+            self.kind, payload = found
+            if self.kind == 9 and pongs:
+                self.write(10, payload)
+            elif self.kind == 8:
+                return None
+            elif self.kind in (1, 2):
+                return json.loads(payload, parse_float=str)
+            elif not pongs:
+                return self.kind
+
+    def until(self, test, seconds=3.0):
+        """The next message of which test is true; None: there is none."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            message = self.read(end - time.monotonic())
+            if message is None:
+                return None
+            if test(message):
+                return message
+        return None
+
+
+class BinanceClient:
+    """Signs as the documents say: the query and the body, one after the other."""
+
+    def __init__(self, fake, key, secret):
+        self.fake, self.key, self.secret = fake, key, secret
+
+    def payload(self, values, ahead=0):
+        values = dict(values)
+        values.setdefault("timestamp", int((time.time() + ahead) * 1000))
+        return urllib.parse.urlencode(values)
+
+    def signature(self, payload):
+        return hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+    def raw(self, method, path, payload, signature=None):
+        signature = signature or self.signature(payload)
+        return self.fake.send(method, f"{path}?{payload}&signature={signature}", headers={"X-MBX-APIKEY": self.key})
+
+    def call(self, method, path, **values):
+        return self.raw(method, path, self.payload(values))
