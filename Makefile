@@ -57,7 +57,7 @@ DEB_TEST_PACKAGES := libcmocka-dev libck-dev libmicrohttpd-dev clang clang-forma
 DEB_HEAVY_PACKAGES := prometheus prometheus-alertmanager chromium
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit libssl libarchive nettle
+PKGS_LATE := libcurl cairo zlib libedit libssl libcrypto libarchive nettle
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))
@@ -142,6 +142,7 @@ FORCE:
 
 # OpenSSL's headers have parameters called rand, so they come before the banned functions are poisoned.
 $(B)/obj/io/web_tls.o: CPPFLAGS_ALL := -include openssl/err.h -include openssl/ssl.h $(CPPFLAGS_ALL)
+$(B)/obj/io/p256.o: CPPFLAGS_ALL := -include openssl/evp.h $(CPPFLAGS_ALL)
 $(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

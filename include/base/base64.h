@@ -15,5 +15,7 @@
 #include <stdbool.h>
 
 void base64_add(struct buf *out, struct str bytes);
+/* The alphabet for URLs and file names, without padding (RFC 4648, section 5; RFC 7515). */
+void base64url_add(struct buf *out, struct str bytes);
 /* Appends the bytes; false, with a part of them in *out, if the text is not valid. */
 bool base64_decode(struct str text, struct buf *out);

@@ -22,8 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECRET_KEY_SIZE      32
-#define SECRET_HASH_HEX_SIZE 65 /* 32 bytes as lower-case hex and a NUL */
+#define SECRET_KEY_SIZE         32
+#define SECRET_HASH_HEX_SIZE    65 /* 32 bytes as lower-case hex and a NUL */
+
+#define SECRET_SHA256_SIZE      32
+#define SECRET_HMAC_SHA512_SIZE 64
 
 int secret_init(struct err *err);
 
@@ -42,6 +45,11 @@ void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SEC
 uint64_t secret_checksum(struct str data, uint64_t salt);
 /* HMAC-SHA256 (RFC 2104), for signatures that other programs check; the key may have any length. */
 void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
+void secret_hmac_sha256_bytes(struct str key, struct str data, uint8_t ret[SECRET_SHA256_SIZE]);
+/* The same with SHA-512, as bytes. */
+void secret_hmac_sha512(struct str key, struct str data, uint8_t ret[SECRET_HMAC_SHA512_SIZE]);
+/* SHA-256, as bytes. */
+void secret_sha256(struct str data, uint8_t ret[SECRET_SHA256_SIZE]);
 /* A key for one purpose: BLAKE2b of the label, keyed. */
 void secret_derive(const struct secret_key *key, const char *label, struct secret_key *ret);
 /* Encrypts and authenticates (XSalsa20-Poly1305, a random nonce), as hex; at most 256 bytes. */

@@ -4,18 +4,30 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void base64_add(struct buf *out, struct str bytes)
+static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static void add(struct buf *out, struct str bytes, const char *alphabet, bool padded)
 {
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t left = bytes.len - i;
         unsigned word = (unsigned)(unsigned char)bytes.ptr[i] << 16;
         word |= left > 1 ? (unsigned)(unsigned char)bytes.ptr[i + 1] << 8 : 0;
         word |= left > 2 ? (unsigned)(unsigned char)bytes.ptr[i + 2] : 0;
-        buf_add_char(out, digits[word >> 18 & 63]);
-        buf_add_char(out, digits[word >> 12 & 63]);
-        buf_add_char(out, left > 1 ? digits[word >> 6 & 63] : '=');
-        buf_add_char(out, left > 2 ? digits[word & 63] : '=');
+        char four[] = {alphabet[word >> 18 & 63], alphabet[word >> 12 & 63],
+                       left > 1 ? alphabet[word >> 6 & 63] : '=',
+                       left > 2 ? alphabet[word & 63] : '='};
+        buf_add(out, four, padded || left > 2 ? 4 : left + 1);
     }
+}
+
+void base64_add(struct buf *out, struct str bytes)
+{
+    add(out, bytes, digits, true);
+}
+
+void base64url_add(struct buf *out, struct str bytes)
+{
+    add(out, bytes, url_digits, false);
 }
 
 /* The bits of four characters, of which the last ones may be padding; -1: they are not valid. */

@@ -13,6 +13,7 @@
 #include <sodium/core.h>
 #include <sodium/crypto_aead_xchacha20poly1305.h>
 #include <sodium/crypto_auth_hmacsha256.h>
+#include <sodium/crypto_auth_hmacsha512.h>
 #include <sodium/crypto_generichash.h>
 #include <sodium/crypto_hash_sha256.h>
 #include <sodium/crypto_pwhash.h>
@@ -96,16 +97,39 @@ uint64_t secret_checksum(struct str data, uint64_t salt)
     return sum;
 }
 
-void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE])
+_Static_assert(crypto_auth_hmacsha256_BYTES == SECRET_SHA256_SIZE, "a tag");
+
+void secret_hmac_sha256_bytes(struct str key, struct str data, uint8_t ret[SECRET_SHA256_SIZE])
 {
     crypto_auth_hmacsha256_state state;
-    unsigned char tag[crypto_auth_hmacsha256_BYTES];
-    _Static_assert(sizeof(tag) * 2 + 1 == SECRET_HASH_HEX_SIZE, "a tag in hex");
     (void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.ptr, key.len);
     (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)data.ptr, data.len);
-    (void)crypto_auth_hmacsha256_final(&state, tag);
-    (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, tag, sizeof(tag));
+    (void)crypto_auth_hmacsha256_final(&state, ret);
     sodium_memzero(&state, sizeof(state));
+}
+
+void secret_hmac_sha256(struct str key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE])
+{
+    unsigned char tag[SECRET_SHA256_SIZE];
+    secret_hmac_sha256_bytes(key, data, tag);
+    (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, tag, sizeof(tag));
+}
+
+_Static_assert(crypto_auth_hmacsha512_BYTES == SECRET_HMAC_SHA512_SIZE, "a tag");
+_Static_assert(crypto_hash_sha256_BYTES == SECRET_SHA256_SIZE, "a hash");
+
+void secret_hmac_sha512(struct str key, struct str data, uint8_t ret[SECRET_HMAC_SHA512_SIZE])
+{
+    crypto_auth_hmacsha512_state state;
+    (void)crypto_auth_hmacsha512_init(&state, (const unsigned char *)key.ptr, key.len);
+    (void)crypto_auth_hmacsha512_update(&state, (const unsigned char *)data.ptr, data.len);
+    (void)crypto_auth_hmacsha512_final(&state, ret);
+    sodium_memzero(&state, sizeof(state));
+}
+
+void secret_sha256(struct str data, uint8_t ret[SECRET_SHA256_SIZE])
+{
+    (void)crypto_hash_sha256(ret, (const unsigned char *)data.ptr, data.len);
 }
 
 void secret_derive(const struct secret_key *key, const char *label, struct secret_key *ret)
@@ -378,25 +402,38 @@ static void make_pair(const struct secret_key *seed,
     ASSERT(rc == 0);
 }
 
+_Static_assert(crypto_sign_PUBLICKEYBYTES == SIGN_PUBLIC_BYTES, "a public key");
+_Static_assert(crypto_sign_BYTES == SIGN_BYTES, "a signature");
+
+void sign_public_bytes(const struct secret_key *seed, uint8_t ret[SIGN_PUBLIC_BYTES])
+{
+    unsigned char private_key[crypto_sign_SECRETKEYBYTES];
+    make_pair(seed, ret, private_key);
+    secret_wipe(private_key, sizeof(private_key));
+}
+
 void sign_public(const struct secret_key *seed, char ret_hex[SIGN_PUBLIC_SIZE])
 {
-    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+    unsigned char public_key[SIGN_PUBLIC_BYTES];
+    sign_public_bytes(seed, public_key);
+    (void)sodium_bin2hex(ret_hex, SIGN_PUBLIC_SIZE, public_key, sizeof(public_key));
+}
+
+void sign_bytes(const struct secret_key *seed, struct str message, uint8_t ret[SIGN_BYTES])
+{
+    unsigned char public_key[SIGN_PUBLIC_BYTES];
     unsigned char private_key[crypto_sign_SECRETKEYBYTES];
     make_pair(seed, public_key, private_key);
+    int rc = crypto_sign_detached(ret, NULL, (const unsigned char *)message.ptr, message.len,
+                                  private_key);
     secret_wipe(private_key, sizeof(private_key));
-    (void)sodium_bin2hex(ret_hex, SIGN_PUBLIC_SIZE, public_key, sizeof(public_key));
+    ASSERT(rc == 0);
 }
 
 void sign_make(const struct secret_key *seed, struct str message, char ret_hex[SIGN_SIZE])
 {
-    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
-    unsigned char private_key[crypto_sign_SECRETKEYBYTES];
-    unsigned char signature[crypto_sign_BYTES];
-    make_pair(seed, public_key, private_key);
-    int rc = crypto_sign_detached(signature, NULL, (const unsigned char *)message.ptr, message.len,
-                                  private_key);
-    secret_wipe(private_key, sizeof(private_key));
-    ASSERT(rc == 0);
+    unsigned char signature[SIGN_BYTES];
+    sign_bytes(seed, message, signature);
     (void)sodium_bin2hex(ret_hex, SIGN_SIZE, signature, sizeof(signature));
 }
 

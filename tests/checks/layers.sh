@@ -73,13 +73,14 @@ else
     echo "$bad" | sed 's/^/# /'
 fi
 
-# One file per third-party library. json-c is re-exported by io/json.h.
+# One file per third-party library. json-c is re-exported by io/json.h. libsystemd and OpenSSL (libssl and
+# libcrypto) have several parts, so there it is one file per header.
 third='curl/|sqlite3\.h|yaml\.h|systemd/|sodium|microhttpd\.h|openssl/|json-c/|wslay|oath|qrencode|archive|cairo|zlib|histedit|editline|nats'
 bad=$(grep -nE "^ *# *include *<($third)" -r include src 2> /dev/null |
     sed 's/:.*include *<\([a-z0-9_-]*[/.]*[a-z0-9_-]*\).*/ \1/' |
     awk '{
              lib = $2; sub(/\.h$/, "", lib)
-             if (lib !~ /^systemd\//) sub(/\/.*/, "", lib)
+             if (lib !~ /^(systemd|openssl)\//) sub(/\/.*/, "", lib)
              if ($1 !~ /^src\/io\// && $1 != "include/io/json.h") print $1 " includes <" $2 ">"
              else if (lib in home && home[lib] != $1) print lib " is included by two files: " home[lib] ", " $1
              else home[lib] = $1

@@ -32,6 +32,18 @@ static void the_examples_of_the_rfc(void **state)
     }
 }
 
+static void the_alphabet_for_urls_has_no_padding(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"\xFB\xFF\xBE", "-_--"}};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        base64url_add(&text, str_c(pairs[i][0]));
+        assert_string_equal(text.data, pairs[i][1]);
+    }
+}
+
 static void what_is_not_base64_is_refused(void **state)
 {
     (void)state;
@@ -47,4 +59,5 @@ static void what_is_not_base64_is_refused(void **state)
 }
 
 UNIT_GROUP(base64, cmocka_unit_test(bytes_come_back), cmocka_unit_test(the_examples_of_the_rfc),
+           cmocka_unit_test(the_alphabet_for_urls_has_no_padding),
            cmocka_unit_test(what_is_not_base64_is_refused))
