@@ -1,9 +1,10 @@
 """Runs the tests of all fakes of venues; prints TAP."""
 
 import venue_fake_binance
+import venue_fake_usdm
 from venue_client import Tap
 
 tap = Tap()
-for test in (venue_fake_binance,):
+for test in (venue_fake_binance, venue_fake_usdm):
     test.run(tap)
 tap.end()

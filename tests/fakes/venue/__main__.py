@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import importlib
 
-NAMES = ("binance",)
+NAMES = ("binance", "binance-usdm")
 
 
 async def run(options):
