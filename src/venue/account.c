@@ -9,7 +9,7 @@
 #define REQUEST_MAX ((size_t)64 << 10)
 
 /* Each venue is a line here, ended by NULL. */
-static const struct account_api *const accounts[] = {NULL};
+static const struct account_api *const accounts[] = {&binance_account, NULL};
 
 const struct account_api *account_api_at(int index)
 {

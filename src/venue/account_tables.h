@@ -12,6 +12,8 @@
 #include "venue/account.h"
 #include "venue/stream.h"
 
+extern const struct account_api binance_account;
+
 /* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
  * venue's words as its context. */
 enum account_verdict account_judged(const char *venue, enum account_call call,

@@ -1,0 +1,226 @@
+#include "base/clock.h"
+#include "binance_spot.h"
+
+#include <string.h>
+
+/* Binance spot: orders and fills. */
+
+#define NAME        BINANCE_SPOT
+#define ORDER       "/api/v3/order"
+#define OPEN_ORDERS "/api/v3/openOrders"
+#define MY_TRADES   "/api/v3/myTrades"
+#define TRADES_US   USEC_PER_DAY /* the longest range of time in one request */
+
+static const char *tif_word(enum time_in_force tif)
+{
+    switch (tif) {
+    case TIF_GTC:
+    case TIF_DAY: /* the venue has no trading day */
+        return "GTC";
+    case TIF_IOC:
+        return "IOC";
+    case TIF_FOK:
+        return "FOK";
+    }
+    return "";
+}
+
+void binance_spot_add_order(const struct account_order_ask *ask, struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_POST, ORDER, 1);
+    request->order_weight = 1;
+    binance_add(request, "symbol", ask->market->name);
+    binance_add(request, "side", ask->buys ? "BUY" : "SELL");
+    switch (ask->type) {
+    case ORDER_TYPE_MARKET:
+        binance_add(request, "type", "MARKET");
+        break;
+    case ORDER_TYPE_LIMIT:
+        binance_add(request, "type", ask->post_only ? "LIMIT_MAKER" : "LIMIT");
+        binance_add(request, "timeInForce", ask->post_only ? "" : tif_word(ask->time_in_force));
+        break;
+    case ORDER_TYPE_STOP:
+        binance_add(request, "type", "STOP_LOSS");
+        break;
+    }
+    binance_add_dec(request, "quantity", ask->qty);
+    if (ask->type == ORDER_TYPE_LIMIT) {
+        binance_add_dec(request, "price", ask->price);
+    } else if (ask->type == ORDER_TYPE_STOP) {
+        binance_add_dec(request, "stopPrice", ask->price);
+    }
+    binance_add(request, "newClientOrderId", ask->client_id);
+    binance_add(request, "newOrderRespType", "FULL");
+}
+
+static int read_optional_price(const struct field_place *place, const struct json_object *value,
+                               const char *name, struct dec *ret, struct err *err)
+{
+    *ret = DEC_ZERO;
+    return value == NULL ? 0 : field_amount(place, value, name, ret, err);
+}
+
+/* id_name: where the order's client id is; an answer to a cancellation has its own as well. */
+static int read_order(const struct field_place *place, const struct json_object *root,
+                      const char *id_name, struct account_order *ret, struct err *err)
+{
+    const char *type = NULL;
+    const char *time = json_get(root, "updateTime") != NULL ? "updateTime" : "transactTime";
+    *ret = (struct account_order){0};
+    int rc = field_word(place, json_get(root, "symbol"), "symbol", ret->market, sizeof(ret->market),
+                        err);
+    rc = rc < 0
+             ? rc
+             : field_id(place, json_get(root, "orderId"), "orderId", ret->id, sizeof(ret->id), err);
+    rc = rc < 0
+             ? rc
+             : binance_read_client_id(place, json_get(root, id_name), id_name, ret->client_id, err);
+    rc = rc < 0 ? rc
+                : field_time(place, json_get(root, time), time, USEC_PER_MSEC, &ret->at_us, err);
+    if (rc < 0 || json_get(root, "status") == NULL) { /* only acknowledged */
+        return rc;
+    }
+    rc = binance_read_state(place, json_get(root, "status"), "status", ret, err);
+    rc = rc < 0 ? rc : binance_read_side(place, json_get(root, "side"), "side", &ret->buys, err);
+    rc = rc < 0 ? rc : field_text(place, json_get(root, "type"), "type", &type, err);
+    rc = rc < 0 ? rc : field_amount(place, json_get(root, "origQty"), "origQty", &ret->qty, err);
+    rc = rc < 0 ? rc
+                : field_amount(place, json_get(root, "executedQty"), "executedQty",
+                               &ret->filled_qty, err);
+    rc = rc < 0 ? rc
+                : read_optional_price(place, json_get(root, "price"), "price", &ret->price, err);
+    rc = rc < 0 ? rc
+                : read_optional_price(place, json_get(root, "stopPrice"), "stopPrice",
+                                      &ret->stop_price, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->type = binance_order_type(type);
+    return binance_finish_order(place, ret, err);
+}
+
+/* A fill of the answer to placing: it has neither time nor market of its own. */
+static int read_part(const struct field_place *place, const struct json_object *row,
+                     const struct account_order *order, struct account_fill *ret, struct err *err)
+{
+    *ret = (struct account_fill){.buys = order->buys, .at_us = order->at_us};
+    (void)str_copy(str_c(order->id), ret->order_id, sizeof(ret->order_id));
+    (void)str_copy(str_c(order->client_id), ret->client_id, sizeof(ret->client_id));
+    (void)str_copy(str_c(order->market), ret->market, sizeof(ret->market));
+    int rc = field_id(place, json_get(row, "tradeId"), "tradeId", ret->id, sizeof(ret->id), err);
+    rc = rc < 0 ? rc : field_price(place, json_get(row, "price"), "price", &ret->price, err);
+    rc = rc < 0 ? rc : field_price(place, json_get(row, "qty"), "qty", &ret->qty, err);
+    return rc < 0 ? rc
+                  : binance_read_fee(place, json_get(row, "commission"),
+                                     json_get(row, "commissionAsset"), ret, err);
+}
+
+int binance_spot_read_order(enum account_call call, const struct json_object *root,
+                            struct account_order *ret, struct account_fill *ret_fills,
+                            int *ret_fill_count, struct err *err)
+{
+    struct field_place place = {.venue = NAME, .endpoint = ORDER, .row = -1};
+    const struct json_object *fills = json_get(root, "fills");
+    size_t count = 0;
+    int rc = read_order(&place, root,
+                        call == ACCOUNT_CANCEL ? "origClientOrderId" : "clientOrderId", ret, err);
+    if (rc >= 0 && fills != NULL) {
+        rc = field_list(&place, fills, "fills", ACCOUNT_ROWS_MAX, &count, err);
+    }
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        place.row = (int64_t)i;
+        rc = read_part(&place, json_item(fills, i), ret, &ret_fills[i], err);
+    }
+    *ret_fill_count = (int)count;
+    return rc;
+}
+
+bool binance_spot_add_query(const struct account_find *find, int step,
+                            struct account_request *request)
+{
+    if (step > 0) {
+        return false;
+    }
+    binance_begin(request, ACCOUNT_GET, ORDER, 4);
+    binance_add(request, "symbol", find->market->name);
+    binance_add_find(request, find, "orderId", "origClientOrderId");
+    return true;
+}
+
+void binance_spot_add_cancel(const struct account_find *find, struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_DELETE, ORDER, 1);
+    binance_add(request, "symbol", find->market->name);
+    binance_add_find(request, find, "orderId", "origClientOrderId");
+}
+
+void binance_spot_add_open(const struct account_page *page, struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_GET, OPEN_ORDERS, page->market != NULL ? 6 : 80);
+    binance_add(request, "symbol", page->market != NULL ? page->market->name : "");
+}
+
+int binance_spot_read_open(const struct account_page *page, const struct json_object *root,
+                           struct account_order *ret, int *ret_count,
+                           char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err)
+{
+    struct field_place place = {.venue = NAME, .endpoint = OPEN_ORDERS, .row = -1};
+    size_t count = 0;
+    (void)page;
+    int rc = field_list(&place, root, NULL, ACCOUNT_ROWS_MAX, &count, err);
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        place.row = (int64_t)i;
+        rc = read_order(&place, json_item(root, i), "clientOrderId", &ret[i], err);
+    }
+    *ret_count = (int)count;
+    ret_next[0] = '\0';
+    return rc;
+}
+
+void binance_spot_add_fills(const struct account_page *page, struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_GET, MY_TRADES, page->order_id[0] != '\0' ? 5 : 20);
+    binance_add(request, "symbol", page->market->name);
+    binance_add(request, "orderId", page->order_id);
+    binance_add_page(request, page, TRADES_US);
+}
+
+static int read_fill(const struct field_place *place, const struct json_object *row,
+                     struct account_fill *ret, int64_t *ret_id, struct err *err)
+{
+    *ret = (struct account_fill){0};
+    int rc =
+        field_word(place, json_get(row, "symbol"), "symbol", ret->market, sizeof(ret->market), err);
+    rc = rc < 0 ? rc : field_number(place, json_get(row, "id"), "id", ret_id, err);
+    rc = rc < 0 ? rc : field_id(place, json_get(row, "id"), "id", ret->id, sizeof(ret->id), err);
+    rc = rc < 0 ? rc
+                : field_id(place, json_get(row, "orderId"), "orderId", ret->order_id,
+                           sizeof(ret->order_id), err);
+    rc = rc < 0 ? rc : field_price(place, json_get(row, "price"), "price", &ret->price, err);
+    rc = rc < 0 ? rc : field_price(place, json_get(row, "qty"), "qty", &ret->qty, err);
+    rc = rc < 0 ? rc : field_flag(place, json_get(row, "isBuyer"), "isBuyer", &ret->buys, err);
+    rc = rc < 0 ? rc
+                : field_time(place, json_get(row, "time"), "time", USEC_PER_MSEC, &ret->at_us, err);
+    return rc < 0 ? rc
+                  : binance_read_fee(place, json_get(row, "commission"),
+                                     json_get(row, "commissionAsset"), ret, err);
+}
+
+int binance_spot_read_fills(const struct account_page *page, const struct json_object *root,
+                            struct account_fill *ret, int *ret_count,
+                            char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err)
+{
+    struct field_place place = {.venue = NAME, .endpoint = MY_TRADES, .row = -1};
+    size_t count = 0;
+    int64_t last_id = 0;
+    int rc = field_list(&place, root, NULL, BINANCE_ROWS, &count, err);
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        int64_t id = 0;
+        place.row = (int64_t)i;
+        rc = read_fill(&place, json_item(root, i), &ret[i], &id, err);
+        last_id = id > last_id ? id : last_id;
+    }
+    *ret_count = (int)count;
+    binance_next_page(page, TRADES_US, (int)count, last_id, ret_next);
+    return rc;
+}
