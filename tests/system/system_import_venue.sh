@@ -4,21 +4,39 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 command -v python3 > /dev/null || skip_all "candles of venues" "no python3"
+command -v curl > /dev/null || skip_all "candles of venues" "no curl"
 cd "$WORK" || exit 1
-python3 "$here/fake_exchange.py" "$WORK" > port 2> fake.err &
-kill_at_exit $!
-wait_for 10 test -s port
-url=http://127.0.0.1:$(cat port)
+for name in binance kraken; do
+    python3 "$here/../fakes/venue" $name > $name.port 2> $name.err &
+    kill_at_exit $!
+    wait_for 10 test -s $name.port
+done
+fake() { # VENUE LINE...: commands
+    port=$(cat "$1.port")
+    shift
+    printf '%s\n' "$@" | curl -s --fail-with-body --data-binary @- "http://127.0.0.1:$port/fake" > control || tap_show control
+}
+# 2026-01-01 01:00 and two candles of 5 minutes after it are missing; the first one is a day before the year.
+fake binance "hole BTC-USDT 1767229200 1767230100" "born BTC-USDT 1767139200"
 
 candles() { # VENUE SYMBOL OPTION...: code, out, err; log has the requests
     venue=$1 symbol=$2
     shift 2
-    : > log
+    fake "$venue" "forget log"
+    url=http://127.0.0.1:$(cat "$venue.port")
     timeout 60 "$ND" import candles --venue "$venue" --symbol "$symbol" --url "$url" \
         --config quiet.yaml --state state "$@" > out 2> err
     code=$?
+    curl -s "$url/fake/log" > log
 }
 requests() { test "$(grep -c "$1" log)" -eq "$2"; }
+faults() { # FAULT...: of the next requests for candles
+    count=0
+    for fault in "$@"; do
+        count=$((count + 1))
+        fake binance "fault klines $count $fault"
+    done
+}
 day="--since 2026-01-01 --until 2026-01-08"
 
 # 2016 candles of 5 minutes, three of them missing at the venue.
@@ -39,28 +57,29 @@ candles binance BTC-USDT --since 2025-12-30 --until 2026-01-01 --timeframe 1h
 tap_check "what is before the first candle is not missing" contains out "24 candles stored, 0 were there"
 tap_check "missing 0" contains out "missing 0"
 
-printf '429\n500\nhtml\n' > faults
+faults 'limited 1' 'status 500' html
 candles binance BTC-USDT --since 2026-02-01 --until 2026-02-02
 tap_check "a limit, an error and HTML: repeated" contains out "288 candles stored"
 tap_check "four requests" requests klines 4
-printf 'drop\ncut\n' > faults
+faults reset truncated
 candles binance BTC-USDT --since 2026-02-02 --until 2026-02-03
 tap_check "a lost and a truncated answer: repeated" contains out "288 candles stored"
-echo 418 > faults
+faults 'banned 180'
 candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
 tap_check "a ban: no more requests" requests klines 1
 tap_check "with its length" contains err "VENUE_BANNED: venue refuses all requests for a time: binance: for 180 s"
 tap_check "exit 2" test $code -eq 2
-printf 'html\nhtml\nhtml\nhtml\nhtml\n' > faults
+fake binance unlimited
+faults html html html html html
 candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
 tap_check "five times HTML" contains err "VENUE_UNREACHABLE"
 
-printf '%s\n' 'body [[1770076800000,"1e2","2","1","1","1",1770077099999]]' > faults
+faults 'body [[1770076800000,"1e2","2","1","1","1",1770077099999]]'
 candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
 tap_check "an exponent is refused with its place" contains err \
     "binance /api/v3/klines, row 0, open is 1e2, not a decimal above 0 as text, with at most 8 places"
 tap_check "and nothing is stored" sh -c "! grep -q 'candles stored\|were stored before' out err"
-echo 'body [[99999999999999999999999]]' > faults
+faults 'body [[99999999999999999999999]]'
 candles binance BTC-USDT --since 2026-02-03 --until 2026-02-04
 tap_check "a number beyond 64 bits is refused with its end point" contains err \
     "VENUE_DATA: venue's answer cannot be used: binance /api/v3/klines: status 200, "
@@ -96,5 +115,9 @@ for wrong in "--venue nowhere --symbol BTC-USD --since 2026-01-01" "--venue krak
     tap_check "refused: $wrong" contains err CLI_USAGE
     tap_check "exit 2" test $code -eq 2
 done
-tap_check "the fake found no fault of its own" test ! -s fake.err
+for name in binance kraken; do
+    curl -s "http://127.0.0.1:$(cat $name.port)/fake/state" > state.json
+    tap_check "$name: every request kept the rules" contains state.json '"violations": []'
+    tap_check "$name: the fake has no fault of its own" test ! -s $name.err
+done
 tap_end

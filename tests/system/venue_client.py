@@ -186,3 +186,21 @@ class BinanceClient:
 
     def call(self, method, path, **values):
         return self.raw(method, path, self.payload(values))
+
+
+class KrakenClient:
+    """A form with a nonce, signed with its path."""
+
+    def __init__(self, fake, key, secret):
+        self.fake, self.key, self.secret, self.nonce = fake, key, base64.b64decode(secret), int(time.time() * 1000)
+
+    def call(self, name, nonce=None, spoil="", again="", **values):
+        """spoil is added behind the signature's back, again before it."""
+        self.nonce += 1
+        nonce = str(nonce or self.nonce)
+        path, body = "/0/private/" + name, urllib.parse.urlencode({"nonce": nonce, **values}) + again
+        digest = hashlib.sha256((nonce + body).encode()).digest()
+        made = hmac.new(self.secret, path.encode() + digest, hashlib.sha512).digest()
+        headers = {"API-Key": self.key, "API-Sign": base64.b64encode(made).decode(),
+                   "Content-Type": "application/x-www-form-urlencoded"}
+        return self.fake.send("POST", path, body + spoil, headers)[2]

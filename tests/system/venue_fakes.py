@@ -1,10 +1,11 @@
 """Runs the tests of all fakes of venues; prints TAP."""
 
 import venue_fake_binance
+import venue_fake_kraken
 import venue_fake_usdm
 from venue_client import Tap
 
 tap = Tap()
-for test in (venue_fake_binance, venue_fake_usdm):
+for test in (venue_fake_binance, venue_fake_usdm, venue_fake_kraken):
     test.run(tap)
 tap.end()

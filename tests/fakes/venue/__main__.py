@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import importlib
 
-NAMES = ("binance", "binance-usdm")
+NAMES = ("binance", "binance-usdm", "kraken")
 
 
 async def run(options):

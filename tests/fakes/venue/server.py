@@ -109,6 +109,7 @@ class Server:
     async def answer(self, request, writer):
         """Answers as the venue does, or as the fault of this request says. False: the connection ends."""
         venue = self.venue
+        venue.note(request)
         route = venue.route(request)
         fault = venue.faults.take(route.kind if route else "unknown")
         if fault.name == "delay-before":

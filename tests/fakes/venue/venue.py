@@ -110,10 +110,12 @@ class Venue:
     def violation(self, kind, why):
         self.violations.append({"kind": kind, "why": why, "request": self.current})
 
-    def handle(self, request, route):
-        self.current = f"{request.method} {request.path}"
+    def note(self, request):
         self.log.append(f"{request.method} {request.target} {request.body.decode('latin-1')}".rstrip())
         del self.log[:-5000]
+
+    def handle(self, request, route):
+        self.current = f"{request.method} {request.path}"
         try:
             if request.repeated:
                 raise Refused(page(400, "400 Bad Request"), f"repeated headers {sorted(request.repeated)}")
