@@ -9,7 +9,7 @@
 #define REQUEST_MAX ((size_t)64 << 10)
 
 /* Each venue is a line here, ended by NULL. */
-static const struct account_api *const accounts[] = {&binance_account, NULL};
+static const struct account_api *const accounts[] = {&binance_account, &kraken_account, NULL};
 
 const struct account_api *account_api_at(int index)
 {
@@ -92,4 +92,15 @@ enum account_verdict account_judged(const char *venue, enum account_call call,
                       reason[0] != '\0' ? reason : "it gives no reason");
     }
     return verdict;
+}
+
+int account_check_id(const char *venue, struct str id, struct err *err)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.ptr[i] <= ' ' || id.ptr[i] >= '\177') {
+            return err_set(err, ERR_VENUE_KEY, "%s: its id has a space or a control character",
+                           venue);
+        }
+    }
+    return id.len > 0 ? 0 : err_set(err, ERR_VENUE_KEY, "%s: its id is empty", venue);
 }

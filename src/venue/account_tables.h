@@ -12,10 +12,12 @@
 #include "venue/account.h"
 #include "venue/stream.h"
 
-extern const struct account_api binance_account;
+extern const struct account_api binance_account, kraken_account;
 
 /* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
  * venue's words as its context. */
 enum account_verdict account_judged(const char *venue, enum account_call call,
                                     enum account_verdict verdict, struct str words,
                                     struct err *err);
+/* The id of a key goes into headers: printable characters without spaces. ERR_VENUE_KEY. */
+int account_check_id(const char *venue, struct str id, struct err *err);

@@ -1,13 +1,14 @@
 #include "exchange_tables.h"
 #include "io/http.h"
+#include "kraken_parts.h"
 
 #include <string.h>
 
 /* Kraken spot. https://docs.kraken.com/api/docs/rest-api */
 
-#define NAME         "kraken"
+#define NAME         KRAKEN
 #define TIME         "/0/public/Time"
-#define ASSET_PAIRS  "/0/public/AssetPairs"
+#define ASSET_PAIRS  KRAKEN_ASSET_PAIRS
 #define OHLC         "/0/public/OHLC"
 #define CANDLES_KEPT 720
 
@@ -40,23 +41,10 @@ static int read_time(const struct json_object *root, int64_t *ret_wall_us, struc
                       USEC_PER_SEC, ret_wall_us, err);
 }
 
-/* Kraken's own names of two coins. */
-static void add_asset(struct str asset, struct buf *out)
-{
-    if (str_equal_c(asset, "BTC")) {
-        buf_add_c(out, "XBT");
-    } else if (str_equal_c(asset, "DOGE")) {
-        buf_add_c(out, "XDG");
-    } else {
-        buf_add_str(out, asset);
-    }
-}
-
 static void add_market_path(const struct symbol *symbol, struct buf *path)
 {
     buf_add_c(path, ASSET_PAIRS "?pair=");
-    add_asset(symbol_base(symbol), path);
-    add_asset(symbol_quote(symbol), path);
+    kraken_add_pair(symbol, path);
 }
 
 /* The result has one member; its name is that of the market in later answers. */
@@ -77,9 +65,9 @@ static int read_market(const struct json_object *root, const struct symbol *symb
     if (rc < 0) {
         return rc;
     }
-    add_asset(symbol_base(symbol), &expected);
+    kraken_add_asset(symbol_base(symbol), &expected);
     buf_add_char(&expected, '/');
-    add_asset(symbol_quote(symbol), &expected);
+    kraken_add_asset(symbol_quote(symbol), &expected);
     if (strcmp(shown, expected.data) != 0) {
         return err_set(err, ERR_VENUE_SYMBOL, NAME ": %s is %.32s there", symbol->name, shown);
     }
