@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "binance_shared.h"
 #include "binance_spot.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -68,15 +69,17 @@ static int read_check(const struct json_object *root, struct account_permissions
 
 static void add_rules(const struct symbol *symbols, int count, struct account_request *request)
 {
-    AUTO_BUF struct buf list = BUF_INIT(8192);
+    AUTO_BUF struct buf list = BUF_INIT(8192), name = BUF_INIT(SYMBOL_SIZE);
+    struct json_out out = JSON_OUT(&list);
     binance_begin(request, ACCOUNT_GET, INFO, 20);
+    json_out_array(&out, NULL);
     for (int i = 0; i < count; i++) {
-        buf_add_c(&list, i == 0 ? "[\"" : ",\"");
-        buf_add_str(&list, symbol_base(&symbols[i]));
-        buf_add_str(&list, symbol_quote(&symbols[i]));
-        buf_add_char(&list, '"');
+        buf_clear(&name);
+        buf_add_str(&name, symbol_base(&symbols[i]));
+        buf_add_str(&name, symbol_quote(&symbols[i]));
+        json_out_str(&out, NULL, buf_str(&name));
     }
-    buf_add_char(&list, ']');
+    json_out_end(&out);
     binance_add(request, "symbols", list.data);
     request->is_public = true;
 }

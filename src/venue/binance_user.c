@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "binance_spot.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -16,21 +17,26 @@ int binance_spot_add_login(int n, const struct account_key *key,
 {
     AUTO_BUF struct buf payload = BUF_INIT(1024);
     AUTO_BUF struct buf signature = BUF_INIT(512);
-    long long at_ms = moment->wall_us / USEC_PER_MSEC;
+    int64_t at_ms = moment->wall_us / USEC_PER_MSEC;
     (void)stream_key;
     if (n > 0) {
         return 0;
     }
-    buf_addf(&payload, "apiKey=%.*s&timestamp=%lld", STR_ARG(key->id), at_ms);
+    buf_addf(&payload, "apiKey=%.*s&timestamp=%lld", STR_ARG(key->id), (long long)at_ms);
     int rc = binance_add_signature(key, buf_str(&payload), &signature, err);
     if (rc < 0) {
         return rc;
     }
-    buf_add_c(message, "{\"id\":\"1\",\"method\":\"" METHOD "\",\"params\":{\"apiKey\":\"");
-    buf_add_json(message, key->id);
-    buf_addf(message, "\",\"timestamp\":%lld,\"signature\":\"", at_ms);
-    buf_add_json(message, buf_str(&signature));
-    buf_add_c(message, "\"}}");
+    struct json_out out = JSON_OUT(message);
+    json_out_object(&out, NULL);
+    json_out_text(&out, "id", "1");
+    json_out_text(&out, "method", METHOD);
+    json_out_object(&out, "params");
+    json_out_str(&out, "apiKey", key->id);
+    json_out_i64(&out, "timestamp", at_ms);
+    json_out_str(&out, "signature", buf_str(&signature));
+    json_out_end(&out);
+    json_out_end(&out);
     return 1;
 }
 
