@@ -213,6 +213,8 @@ bool config_market_unit(const char *text, struct symbol *ret, int *ret_unit);
 void config_settings(const struct config *config, struct settings *ret);
 /* The venue's part. */
 void config_venue(const struct config *config, struct venue_settings *ret);
+/* Those of market.source live. */
+void config_live(const struct config *config, struct live_settings *ret);
 /* Whether the file or a default contains ${NAME} or ${NAME:-…}. */
 bool config_refers_to(const struct config *config, struct str name);
 /* NULL if there is no service of this name. */

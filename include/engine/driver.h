@@ -39,6 +39,7 @@
 #include "model/shared.h"
 #include "model/venue_settings.h"
 #include "store/trading.h"
+#include "venue/market_feed.h"
 #include "venue/venue.h"
 
 /* Longest time between two rounds. */
@@ -53,6 +54,8 @@ struct driver_options {
     struct settings settings;
     struct venue_settings venue;
     struct clock *clock;
+    /* Of MARKET_LIVE: its feed runs, and outlives the driver. */
+    struct market_feed *market;
     /* For the simulator; NULL: the driver makes its own. They must outlive the driver. */
     struct trading_store *store;
     struct reserve *reserve;

@@ -90,6 +90,8 @@ struct engine_inputs {
     enum engine_disk disk;
     const struct settings *settings; /* new settings; NULL: unchanged */
     const struct request *request;   /* not in trading.db yet; NULL: none */
+    bool late; /* the bars tell of the past, and newer ones exist: nothing is decided on them, and
+                * nothing is opened */
     int bar_count;
     struct source_bar *bars; /* one per symbol at most */
     int quote_count;         /* the newest of each symbol; given with every step that has bars */

@@ -42,6 +42,11 @@ struct source_ops {
     /* Closes what it reads from and opens it again, and continues after the last candles returned.
      * A failure changes nothing. NULL: it reads from nothing that can be lost. */
     int (*reconnect)(struct source *source, struct err *err);
+    /* The time of a market that goes on without us. NULL: candles come as fast as wanted, and the
+     * market's time is the caller's. */
+    int64_t (*now_us)(const struct source *source);
+    /* For how long the next step has been complete at the market, whether it is here or not. */
+    int64_t (*late_us)(const struct source *source); /* with now_us only */
     /* Both NULL: the state cannot be saved; the source always starts at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
@@ -68,6 +73,25 @@ static inline int source_next(struct source *source, struct source_bar *ret)
 static inline const struct err *source_fault(const struct source *source)
 {
     return source->ops->fault == NULL ? NULL : source->ops->fault(source);
+}
+
+/* Whether the market goes on without us. */
+static inline bool source_is_live(const struct source *source)
+{
+    return source->ops->now_us != NULL;
+}
+
+static inline int64_t source_now_us(const struct source *source)
+{
+    return source->ops->now_us(source); /* of a live one */
+}
+
+/* Candles that come so late tell of the past: nothing is decided on them. */
+#define SOURCE_LATE_US (90 * USEC_PER_SEC)
+
+static inline bool source_is_late(const struct source *source)
+{
+    return source->ops->late_us != NULL && source->ops->late_us(source) > SOURCE_LATE_US;
 }
 
 static inline bool source_can_reconnect(const struct source *source)

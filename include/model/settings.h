@@ -17,7 +17,7 @@
 enum { TIERS = 3 };
 
 /* The source of candles. */
-enum market_source { MARKET_SIMULATED, MARKET_CSV };
+enum market_source { MARKET_SIMULATED, MARKET_CSV, MARKET_LIVE };
 
 /* The order that an entry is sent as. */
 enum entry_order {

@@ -1,5 +1,6 @@
 /*
- * venue_settings.h: which venue executes the orders, and the settings of each.
+ * venue_settings.h: which venue executes the orders, whose prices are traded on, and the settings
+ * of each.
  *
  * Built by config/ from the options table. Only the venue reads its own part; the engine passes it
  * on. Thread: any (plain values).
@@ -24,6 +25,13 @@ struct paper_settings {
     struct dec min_notional; /* smaller entries are rejected */
     int64_t tick_digits;     /* significant digits of a price */
     double funding_bps;      /* paid by longs to shorts every eight hours; may be negative */
+};
+
+/* The live prices of a venue. */
+struct live_settings {
+    char venue[16];
+    char url[208];        /* empty: the venue's own */
+    char stream_url[208]; /* the same */
 };
 
 struct venue_settings {

@@ -11,6 +11,7 @@
 #include "ops/ops.h"
 #include "store/ops.h"
 #include "store/rule_table.h"
+#include "venue/market_feed.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -63,6 +64,22 @@ static void check_use_of_files(const struct config *config, const struct setting
             return; /* one warning is enough */
         }
     }
+}
+
+/* Live prices come at their own speed, from a venue that we know. */
+static int check_live(const struct config *config, const struct settings *settings, struct err *err)
+{
+    struct live_settings live;
+    if (settings->market_source != MARKET_LIVE) {
+        return 0;
+    }
+    if (settings->market_speed != 1) {
+        (void)err_set(err, ERR_CONFIG_RANGE, "expected 1 with market.source live, found %lld",
+                      (long long)settings->market_speed);
+        return at_option(config, "market.speed", err);
+    }
+    config_live(config, &live);
+    return market_feed_check(&live, err) < 0 ? at_option(config, "market.venue", err) : 0;
 }
 
 static void check_model(const struct config *config, const struct settings *settings,
@@ -214,7 +231,11 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     int64_t step_us = 0;
     *ret = (struct cli_check){.warning_count = 0};
     config_settings(config, &settings);
-    int rc = driver_check_market(&settings, &step_us, &ret->problem);
+    int rc = check_live(config, &settings, &ret->problem);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = driver_check_market(&settings, &step_us, &ret->problem);
     if (rc < 0) {
         return at_option(config, "market.files", &ret->problem);
     }

@@ -154,6 +154,7 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
     config_settings(daemon->config, &options.settings);
     config_venue(daemon->config, &options.venue);
+    config_live(daemon->config, &options.live);
     shared_init(&shared, most_symbols(&options.settings));
     if (daemon->config->traces_sample_pct > 0) {
         telemetry_trace(&shared.telemetry, daemon->config->traces_sample_pct / 100,

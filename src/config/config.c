@@ -232,7 +232,9 @@ static void set_unit(struct settings *settings, const char *text)
 
 static void set_market(const struct config *config, struct settings *ret)
 {
-    ret->market_source = strcmp(config->market_source, "csv") == 0 ? MARKET_CSV : MARKET_SIMULATED;
+    ret->market_source = strcmp(config->market_source, "csv") == 0    ? MARKET_CSV
+                         : strcmp(config->market_source, "live") == 0 ? MARKET_LIVE
+                                                                      : MARKET_SIMULATED;
     for (int i = 0; i < config->market_files.count; i++) {
         ASSERT(config_market_file(config->market_files.items[i],
                                   &ret->market_files[ret->market_file_count]));
@@ -277,6 +279,14 @@ void config_venue(const struct config *config, struct venue_settings *ret)
                   .tick_digits = config->paper_tick_digits,
                   .funding_bps = config->paper_funding},
     };
+}
+
+void config_live(const struct config *config, struct live_settings *ret)
+{
+    *ret = (struct live_settings){.venue = ""};
+    (void)str_copy(str_c(config->market_venue), ret->venue, sizeof(ret->venue));
+    (void)str_copy(str_c(config->market_url), ret->url, sizeof(ret->url));
+    (void)str_copy(str_c(config->market_stream_url), ret->stream_url, sizeof(ret->stream_url));
 }
 
 void config_settings(const struct config *config, struct settings *ret)

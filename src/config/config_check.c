@@ -96,6 +96,15 @@ static void check_files(struct load *load, const struct yaml_node *root)
     }
 }
 
+static void check_stream(struct load *load, const struct yaml_node *root)
+{
+    struct str url = str_c(load->config->market_stream_url);
+    if (url.len > 0 && !str_starts(url, "wss://") && !str_starts(url, "ws://")) {
+        detail_problem(load, ERR_CONFIG_TYPE, node_of(root, "market", "stream_url"),
+                       "market.stream_url: expected a URL that starts with wss:// or ws://");
+    }
+}
+
 /* ---------------------------------------------------------------- tiers */
 
 static bool holds(const struct config_symbols *list, struct symbol symbol)
@@ -362,6 +371,7 @@ void config_check(struct load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
     check_files(load, root);
+    check_stream(load, root);
     check_tiers(load, root);
     config_check_limits(load, root);
     check_units(load, root);

@@ -93,6 +93,9 @@ void driver_fault_over(struct driver *d)
 
 static int64_t market_now(const struct driver *d)
 {
+    if (source_is_live(d->own)) {
+        return source_now_us(d->own);
+    }
     int64_t passed_us = clock_mono_us(d->clock) - d->anchor_mono_us;
     return d->anchor_market_us + passed_us * d->settings.market_speed;
 }
@@ -122,6 +125,9 @@ static void accept_settings(struct driver *d)
     memcpy(next.market_files, d->settings.market_files, sizeof(next.market_files));
     memcpy(next.model, d->settings.model, sizeof(next.model));
     next.initial_cash = d->settings.initial_cash;
+    if (d->settings.market_source == MARKET_LIVE) {
+        next.market_speed = 1; /* the market's, which goes on without us */
+    }
     if (next.market_speed != d->settings.market_speed) {
         anchor(d, market_now(d));
     }
@@ -220,14 +226,15 @@ static bool load_minute(struct driver *d)
     int64_t due_us = source_next_us(d->source);
     if (!d->minute_pending) {
         d->inputs.bar_count = 0;
+        d->inputs.late = source_is_late(d->own);
         int64_t now_us = market_now(d);
         if (now_us < due_us) {
             /* Without candles nothing is known of the market; it goes on from where it was. */
-            bool lost = source_fault(d->own) != NULL;
+            bool lost = d->inputs.late || source_fault(d->own) != NULL;
             d->market_us = now_us > d->market_us && !lost ? now_us : d->market_us;
             return true;
         }
-        if (now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
+        if (!source_is_live(d->own) && now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
             anchor(d, due_us);
         }
         d->minute_read_ns = driver_nanoseconds();
@@ -531,6 +538,9 @@ int64_t driver_round(struct driver *d)
     driver_beat(d);
     if (d->engine == NULL && !driver_open_try(d)) {
         return DRIVER_ROUND_US;
+    }
+    if (d->options.market != NULL) {
+        (void)market_feed_status(d->options.market); /* takes what the feed has published */
     }
     driver_guard_check(d);
     driver_open_reserve(d);

@@ -89,7 +89,8 @@ int driver_open_files(const struct settings *settings, struct csv_source *ret, s
     return 0;
 }
 
-/* Opens a market of d->symbols. The simulated one begins at start_us. */
+/* Opens a market of d->symbols. The simulated one begins at start_us; a live one is there already.
+ */
 static int make_market(struct driver *d, int64_t start_us, struct err *err)
 {
     uint64_t seed = d->settings.seed;
@@ -105,6 +106,9 @@ static int make_market(struct driver *d, int64_t start_us, struct err *err)
     case MARKET_CSV:
         rc = driver_open_files(&d->settings, &d->files, err);
         d->own = rc < 0 ? NULL : &d->files.source;
+        break;
+    case MARKET_LIVE:
+        d->own = market_feed_source(d->options.market);
         break;
     }
     if (rc >= 0) {
@@ -144,6 +148,11 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
     if (rc < 0) {
         return rc;
     }
+    if (d->settings.market_source == MARKET_LIVE) {
+        rc = market_feed_warm(d->options.market, d->symbols, d->symbol_count, &d->history, err);
+        *ret_market_us = rc < 0 ? 0 : d->history->until_us;
+        return rc;
+    }
     /* A file is traded from its first candle on: there are no earlier ones to warm up on. */
     *ret_market_us =
         d->own == &d->market.source ? market_us : source_next_us(d->own) - source_step_us(d->own);
@@ -158,12 +167,32 @@ static void alive(void *userdata)
     driver_beat(userdata);
 }
 
+/* What the venue has of the time before the first candle. */
+static int warm_live(struct driver *d, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < d->history->count && rc >= 0; i++) {
+        const struct market_history_row *r = &d->history->rows[i];
+        engine_history(d->engine, r->symbol, r->candles, r->count);
+        for (int k = 0; k < r->count && rc >= 0; k++) {
+            rc =
+                journal_first_add(d->store, &(struct source_bar){r->symbol, r->candles[k]}, 1, err);
+        }
+        alive(d);
+    }
+    market_history_free(TAKE(d->history));
+    return rc;
+}
+
 /* Warms up, and writes history, market and books to the database in one transaction. */
 static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
 {
     bool simulated = d->own == &d->market.source;
     struct source_bar bars[SYMBOLS_LIMIT], closed[SYMBOLS_LIMIT];
     int rc = journal_first_begin(d->store, err);
+    if (rc >= 0 && d->history != NULL) {
+        rc = warm_live(d, err);
+    }
     for (int minute = 0; rc >= 0 && simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
         int count = source_next(d->own, bars);
         count = engine_warm(d->engine, bars, count, closed);
@@ -235,6 +264,10 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
     engine_restore(d->engine, memory);
     rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, alive, d,
                              err);
+    if (rc == -ERR_MARKET_SAVED && d->settings.market_source == MARKET_LIVE) {
+        return err_set(err, ERR_MARKET_OTHER, "live prices of %s do not continue it",
+                       d->symbols[0].name);
+    }
     if (rc == -ERR_MARKET_SAVED) {
         log_err(LOG_LEVEL_WARNING, err, "cannot use the saved market");
         rc = 0;
@@ -243,6 +276,8 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
         /* Skip the candles that were complete by then, even if the source's state was not restored.
          */
         csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
+    } else if (d->settings.market_source == MARKET_LIVE) {
+        market_feed_follow(d->options.market, d->symbols, d->symbol_count);
     }
     d->market_us = memory->state.market_us;
     return rc;
@@ -346,6 +381,7 @@ void driver_open_undo(struct driver *d)
     }
     d->store = NULL;
     csv_source_release(&d->files);
+    market_history_free(TAKE(d->history));
     venue_free(d->own_venue);
     d->own_venue = NULL;
     d->venue = NULL;
@@ -410,6 +446,17 @@ static int recover(struct driver *d, struct err *err)
     return 0;
 }
 
+/* Nothing is wrong: the market's history is on its way. */
+static void publish_starting(struct driver *d, const struct err *why)
+{
+    driver_fault_over(d);
+    d->snapshot->state = TRADING_STARTING;
+    (void)snprintf(d->snapshot->state_reason, sizeof(d->snapshot->state_reason), "%.90s",
+                   why->context[0] == '\0' ? "connecting to the market" : why->context);
+    d->snapshot->initial_cash = d->settings.initial_cash;
+    driver_publish_snapshot(d);
+}
+
 bool driver_open_try(struct driver *d)
 {
     int64_t mono_us = clock_mono_us(d->clock);
@@ -441,7 +488,11 @@ bool driver_open_try(struct driver *d)
         return true;
     }
     driver_open_undo(d);
-    bool no_market = err.id == ERR_MARKET_SOURCE;
+    if (err.id == ERR_MARKET_STARTING) {
+        publish_starting(d, &err);
+        return false;
+    }
+    bool no_market = err.id == ERR_MARKET_SOURCE || err.id == ERR_MARKET_OTHER;
     bool has_own_code =
         no_market || err.id == ERR_STATE_FILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
     driver_fault(d, has_own_code ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);

@@ -16,6 +16,7 @@
 #include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
+#include "venue/market_feed.h"
 #include "venue_clock.h"
 
 struct driver {
@@ -30,7 +31,8 @@ struct driver {
     struct engine *engine; /* NULL: not recovered yet */
     struct simulated market;
     struct csv_source files;
-    struct source *own; /* one of the two above; NULL: none could be made */
+    struct market_history *history; /* of a live market, for the warm-up; NULL: none */
+    struct source *own; /* one of the two above, or that of options.market; NULL: none yet */
     struct source *source;
     bool ended;                  /* the source has no more candles; reported */
     struct predictor *predictor; /* NULL: none, or it does not fit */

@@ -456,6 +456,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
             due[due_count++] = series;
         }
     }
+    engine->late = inputs->late;
     engine->behind = inputs->disk == ENGINE_DISK_BEHIND || inputs->disk == ENGINE_DISK_LOST;
     if (inputs->disk == ENGINE_DISK_LOST) {
         engine_control_lost(engine);
@@ -469,11 +470,13 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     engine_venue_tick(engine);
     engine_control_tick(engine);
     for (int i = 0; i < due_count; i++) {
-        if (due[i] - engine->series < engine->traded_count) {
+        if (due[i] - engine->series < engine->traded_count && !engine->late) {
             engine_decide(engine, due[i]);
         }
     }
-    engine_orders_guard(engine);
+    if (!engine->late) {
+        engine_orders_guard(engine);
+    }
     engine_orders_tick(engine);
     engine_reconcile_tick(engine);
     engine_reconcile_finish(engine, engine_orders_finish(engine));

@@ -189,7 +189,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
     collect(engine, symbol, &stakes);
     *ret = (struct risk_account){
         .settings = &engine->settings,
-        .halted = !engine->books_balance || stakes.full || engine->behind,
+        .halted = !engine->books_balance || stakes.full || engine->behind || engine->late,
         .foreign = is_foreign(engine, symbol),
         .venue = engine_venue_refusal(engine, symbol, side),
         .instrument = engine_venue_instrument(engine, symbol),

@@ -142,6 +142,7 @@ struct engine {
     bool flat_asked;    /* in an emergency stop: the listing that may verify this was requested */
     bool books_balance;
     bool behind;            /* trading.db cannot be written: nothing is opened */
+    bool late;              /* the bars of this step tell of the past: nothing is decided */
     int disagreements;      /* consecutive listings that differ from our books */
     int64_t agreed_list_id; /* newest listing that agreed with our books; 0: none yet */
     bool list_before_close; /* a close was refused: make no other until a listing has arrived */

@@ -13,6 +13,8 @@
 struct engine_thread {
     pthread_t thread;
     struct driver *driver;
+    struct feed *feed; /* of real venues; NULL: none is used */
+    struct market_feed *market;
     struct shared *shared;
     _Atomic bool stop; /* beside shared->stop, so that a test can end the engine alone */
 };
@@ -46,6 +48,33 @@ static void *run(void *userdata)
     return NULL;
 }
 
+static void free_thread(struct engine_thread *t)
+{
+    if (!feed_stop(t->feed)) {
+        return; /* it may still use all of it */
+    }
+    market_feed_free(t->market);
+    feed_free(t->feed);
+    driver_free(t->driver);
+    free(t);
+}
+
+static int start_feed(struct engine_thread *t, const struct engine_options *options,
+                      struct clock *clock, struct err *err)
+{
+    if (options->settings.market_source != MARKET_LIVE) {
+        return 0;
+    }
+    t->feed = feed_new(&(struct feed_options){.shared = t->shared}, err);
+    if (t->feed == NULL) {
+        return -ERR_LOOP_SETUP;
+    }
+    const struct market_feed_options market = {
+        .settings = &options->live, .feed = t->feed, .clock = clock, .symbols = t->shared->symbols};
+    t->market = market_feed_new(&market, err);
+    return t->market == NULL ? -err->id : feed_start(t->feed, err);
+}
+
 int engine_thread_start(const struct engine_options *options, struct shared *shared,
                         struct engine_thread **ret, struct err *err)
 {
@@ -53,15 +82,21 @@ int engine_thread_start(const struct engine_options *options, struct shared *sha
     struct engine_thread *t = calloc(1, sizeof(*t));
     ASSERT(t != NULL);
     t->shared = shared;
+    struct clock *clock = options->clock == NULL ? clock_real() : options->clock;
+    int rc = start_feed(t, options, clock, err);
+    if (rc < 0) {
+        free_thread(t);
+        return rc;
+    }
     t->driver = driver_new(&(struct driver_options){.state_dir = options->state_dir,
                                                     .settings = options->settings,
                                                     .venue = options->venue,
-                                                    .clock = options->clock},
+                                                    .market = t->market,
+                                                    .clock = clock},
                            shared);
-    int rc = pthread_create(&t->thread, NULL, run, t);
+    rc = pthread_create(&t->thread, NULL, run, t);
     if (rc != 0) {
-        driver_free(t->driver);
-        free(t);
+        free_thread(t);
         return err_set(err, ERR_ENGINE_THREAD, "%s", strerror(rc));
     }
     (void)pthread_setname_np(t->thread, "engine");
@@ -78,6 +113,5 @@ void engine_thread_stop(struct engine_thread *thread)
     uint64_t one = 1;
     (void)!write(thread->shared->requests_fd, &one, sizeof(one));
     (void)pthread_join(thread->thread, NULL);
-    driver_free(thread->driver);
-    free(thread);
+    free_thread(thread);
 }

@@ -186,14 +186,18 @@ static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market
     }
 }
 
+/* Bars of the past; earlier versions had none. */
+#define IS_LATE 16
+
 /* The kill switch in the lowest bit, as in earlier versions; the disk state above it. */
 static void pack_flags(struct pack *p, struct engine_inputs *in)
 {
-    int flags = (in->halt ? 1 : 0) | (int)in->disk << 1;
-    pack_count(p, &flags, 1 | ENGINE_DISK_LATE << 1);
+    int flags = (in->halt ? 1 : 0) | (int)in->disk << 1 | (in->late ? IS_LATE : 0);
+    pack_count(p, &flags, 1 | ENGINE_DISK_LATE << 1 | IS_LATE);
     if (p->reading) {
         in->halt = (flags & 1) != 0;
-        in->disk = (enum engine_disk)(flags >> 1);
+        in->late = (flags & IS_LATE) != 0;
+        in->disk = (enum engine_disk)((flags & ~IS_LATE) >> 1);
     }
     if (in->halt && p->version >= 5) {
         pack_i64(p, &in->halt_run_id);

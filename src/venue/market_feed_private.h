@@ -1,0 +1,119 @@
+/*
+ * market_feed_private.h: the inside of struct market_feed, shared by its files.
+ *
+ * market_feed.c is the feed's side: what is read next, and the steps; market_history.c reads the
+ * history; live_source.c is the engine's side. What both sides use is in struct market_link only.
+ * Thread: each part as said.
+ */
+#pragma once
+
+#include "base/mailbox.h"
+#include "base/ring.h"
+#include "minutes.h"
+#include "venue/exchange.h"
+#include "venue/market_feed.h"
+#include "venue/rest.h"
+#include "venue/stream.h"
+
+#include <stdatomic.h>
+
+/* What the engine wants. It moves to the feed's side, which frees it. */
+struct market_ask {
+    int64_t generation;
+    int64_t from_us; /* of the first step; 0: the history first, and then from its end */
+    bool reconnect;  /* only that: the stream is opened again */
+    int count;
+    struct symbol symbols[];
+};
+
+/* A value of link.steps; the bars behind it are those of market_feed_options.symbols. */
+struct market_step {
+    int64_t generation;
+    int64_t open_us;
+    int count;
+    struct source_bar bars[];
+};
+
+static inline size_t market_step_size(int symbols)
+{
+    return sizeof(struct market_step) + (size_t)symbols * sizeof(struct source_bar);
+}
+
+/* Both sides. */
+struct market_link {
+    struct ring *asks;        /* struct market_ask *; engine to feed */
+    struct loop_source *wake; /* of the feed's loop; the engine wakes it after a push */
+    struct ring *steps;       /* struct market_step; feed to engine */
+    struct mailbox *status;   /* struct market_feed_status; feed to engine */
+    struct mailbox **quotes;  /* struct quote, one a market in the order of the ask; the same */
+    _Atomic(struct market_history *) history; /* feed to engine, which takes it; NULL: none */
+    _Atomic int64_t history_generation;       /* of it; written before it */
+    _Atomic int64_t offset_us; /* the venue's time less clock_mono_us; 0: not known */
+};
+
+/* The engine's. */
+struct live_source {
+    struct source source;
+    const struct clock *clock;
+    struct market_link *link;
+    struct market_step *held; /* popped; its memory is always there */
+    bool holds;
+    int64_t generation; /* of the newest ask; 0: none */
+    int64_t next_us;    /* open of the next step; 0: not known */
+    bool warm;          /* the newest ask is for history, which was not taken yet */
+    int symbol_count;   /* of the newest ask */
+    struct symbol *symbols;
+    int quote_at; /* where the next quote is looked up first */
+    struct err fault;
+    const struct market_feed_status *status;
+};
+
+struct market_row { /* a market */
+    struct symbol symbol;
+    bool named;
+    struct exchange_market market;
+    struct candle *history; /* read so far; owned */
+    int history_count;
+    int64_t history_us; /* read up to here */
+};
+
+enum market_job { JOB_NONE, JOB_TIME, JOB_NAME, JOB_HISTORY, JOB_FILL };
+
+struct market_feed {
+    struct live_settings settings;
+    int symbols;
+    const struct clock *clock;
+    struct market_link link;
+    struct live_source engine;
+
+    /* The feed's thread. */
+    struct feed *feed;
+    const struct exchange *exchange;
+    struct rest *rest;
+    struct loop_source *tick;
+    struct loop_source *publish; /* deferred: the status changed */
+    struct market_ask *ask;      /* NULL: nothing is wanted yet */
+    int row_count;
+    struct market_row *rows;
+    struct minutes minutes;
+    bool follows; /* minutes has begun */
+    int64_t history_from_us, history_until_us;
+    int64_t timed_mono_us; /* when the venue's clock was last read; 0: never */
+    enum market_job job;   /* under way */
+    int job_row;
+    int64_t job_generation; /* of the ask that it is for */
+    struct exchange_ask asked;
+    int failures; /* of jobs, in a row */
+    int64_t retry_mono_us;
+    int64_t stopped_mono_us; /* since when prices have stopped; 0: they come */
+    struct market_step *draft;
+    struct market_feed_status status;
+    struct candle page[EXCHANGE_CANDLES_MAX];
+};
+
+/* live_source.c */
+void live_source_init(struct live_source *source, struct market_link *link,
+                        const struct clock *clock, int symbols);
+void live_source_release(struct live_source *source);
+/* The venue's clock. Thread: any. */
+int64_t market_link_now_us(const struct market_link *link, const struct clock *clock);
