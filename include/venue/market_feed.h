@@ -12,8 +12,8 @@
  * a ring, one a minute, with the candles of all markets that traded; best prices through a mailbox
  * a market. While the stream is down the history alone is read, which is late (source_is_late):
  * nothing is decided on it. Always true: no function of the engine's side waits or sends. Each
- * market_feed_warm or market_feed_follow with other values starts anew; what the earlier ones still
- * bring is dropped. Thread: as said at each part.
+ * market_feed_warm or market_feed_follow with other values begins again; what the earlier ones
+ * still bring is dropped. Thread: as said at each part.
  */
 #pragma once
 

@@ -18,7 +18,7 @@ struct saved {
 static const struct live_source *of_const(const struct source *source)
 {
     return (const struct live_source *)((const char *)source -
-                                          offsetof(struct live_source, source));
+                                        offsetof(struct live_source, source));
 }
 
 static struct live_source *of(struct source *source)
@@ -236,7 +236,7 @@ bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct 
 /* ---------------------------------------------------------------- life */
 
 void live_source_init(struct live_source *source, struct market_link *link,
-                        const struct clock *clock, int symbols)
+                      const struct clock *clock, int symbols)
 {
     *source = (struct live_source){
         .source = {.ops = &live_source_ops, .step_us = STEP_US}, .clock = clock, .link = link};

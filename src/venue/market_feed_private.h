@@ -113,7 +113,7 @@ struct market_feed {
 
 /* live_source.c */
 void live_source_init(struct live_source *source, struct market_link *link,
-                        const struct clock *clock, int symbols);
+                      const struct clock *clock, int symbols);
 void live_source_release(struct live_source *source);
 /* The venue's clock. Thread: any. */
 int64_t market_link_now_us(const struct market_link *link, const struct clock *clock);

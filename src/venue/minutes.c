@@ -199,7 +199,7 @@ void minutes_give_up(struct minutes *minutes, int row, int64_t until_us)
 
 /* ---------------------------------------------------------------- steps */
 
-/* By the clock: nothing more comes of this minute from the stream. */
+/* By the clock, the stream has said all of this minute. */
 static void settle(struct minutes *minutes, struct minutes_row *r, int64_t now_us)
 {
     int64_t end_us = minutes->next_us + minute_us;

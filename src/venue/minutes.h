@@ -65,7 +65,7 @@ struct minutes {
     uint64_t filled;          /* candles from the history */
 };
 
-/* Starts anew at a minute. */
+/* Begins at a minute; what was there is dropped. */
 void minutes_begin(struct minutes *minutes, const struct symbol *symbols, int count,
                    int64_t from_us);
 void minutes_release(struct minutes *minutes);
