@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -25,7 +26,7 @@ class Tap:
         self.failed += not good
         print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
         for value in shown if not good else ():
-            print(f"# {value}")
+            print(f"# {str(value)[:2000]}")
 
     def end(self):
         print(f"1..{self.count}")
@@ -74,7 +75,7 @@ class Fake:
     def keys(self):
         """What the fake prints of its keys."""
         return subprocess.run(
-            [sys.executable, FAKE, self.name, "--keys"], capture_output=True, text=True, check=True).stdout
+            [sys.executable, FAKE, self.name, "--keys"], capture_output=True, text=True, check=True).stdout.strip()
 
     def state(self):
         return self.send("GET", "/fake/state")[2]
@@ -204,3 +205,47 @@ class KrakenClient:
         headers = {"API-Key": self.key, "API-Sign": base64.b64encode(made).decode(),
                    "Content-Type": "application/x-www-form-urlencoded"}
         return self.fake.send("POST", path, body + spoil, headers)[2]
+
+
+def by_openssl(pem, text, *options):
+    """A signature that neither the fake nor nightdesk made."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("pem", pem.encode()), ("text", text)):
+            with open(f"{folder}/{name}", "wb") as file:
+                file.write(content)
+        return subprocess.run(
+            ["openssl", *options, f"{folder}/pem", *(["-rawin", "-in"] if options[0] == "pkeyutl" else []),
+             f"{folder}/text"], capture_output=True, check=True).stdout
+
+
+def raw_of_der(made):
+    """r and s of an ECDSA signature, 32 bytes each."""
+    size = made[3]
+    r, s = made[4 : 4 + size], made[6 + size :]
+    return r.lstrip(b"\0").rjust(32, b"\0") + s.lstrip(b"\0").rjust(32, b"\0")
+
+
+class CoinbaseClient:
+    """A JSON Web Token for each request; sign(text) -> bytes."""
+
+    def __init__(self, fake, key, algorithm, sign):
+        self.fake, self.key, self.algorithm, self.sign = fake, key, algorithm, sign
+
+    def token(self, uri, **claims):
+        def part(value):
+            raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+            return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+        now = int(time.time())
+        body = {"sub": self.key, "iss": "cdp", "nbf": now, "exp": now + 120, **({"uri": uri} if uri else {}), **claims}
+        head = {"alg": self.algorithm, "kid": self.key, "nonce": os.urandom(16).hex(), "typ": "JWT"}
+        text = part(head) + "." + part(body)
+        return f"{text}.{part(self.sign(text.encode()))}"
+
+    def call(self, method, name, body=None, uri=None, token=None, **claims):
+        path = "/api/v3/brokerage/" + name
+        uri = uri or f"{method} 127.0.0.1:{self.fake.port}{path.partition('?')[0]}"
+        headers = {"Authorization": f"Bearer {token or self.token(uri, **claims)}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self.fake.send(method, path, None if body is None else json.dumps(body), headers)

@@ -2,13 +2,11 @@
 
 import base64
 import http.client
-import subprocess
-import tempfile
 import time
 import urllib.parse
 from decimal import Decimal
 
-from venue_client import BinanceClient, Fake, Stream
+from venue_client import BinanceClient, Fake, Stream, by_openssl
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -69,13 +67,7 @@ def check_ed25519(fake, printed):
     key, pem = printed.split("\n\n")[1].split("\n", 1)
     client = BinanceClient(fake, key, "")
     payload = client.payload({})
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in (("pem", pem), ("text", payload)):
-            with open(f"{folder}/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-        made = subprocess.run(
-            ["openssl", "pkeyutl", "-sign", "-inkey", f"{folder}/pem", "-rawin", "-in", f"{folder}/text"],
-            capture_output=True, check=True).stdout
+    made = by_openssl(pem, payload.encode(), "pkeyutl", "-sign", "-inkey")
     for signature, expected in ((made, 200), (made[:-1] + bytes([made[-1] ^ 1]), 400)):
         text = urllib.parse.quote(base64.b64encode(signature).decode(), safe="")
         status = client.raw("GET", "/api/v3/account", payload, text)[0]

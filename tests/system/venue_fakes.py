@@ -1,11 +1,12 @@
 """Runs the tests of all fakes of venues; prints TAP."""
 
 import venue_fake_binance
+import venue_fake_coinbase
 import venue_fake_kraken
 import venue_fake_usdm
 from venue_client import Tap
 
 tap = Tap()
-for test in (venue_fake_binance, venue_fake_usdm, venue_fake_kraken):
+for test in (venue_fake_binance, venue_fake_usdm, venue_fake_kraken, venue_fake_coinbase):
     test.run(tap)
 tap.end()

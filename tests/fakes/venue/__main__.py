@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import importlib
 
-NAMES = ("binance", "binance-usdm", "kraken")
+NAMES = ("binance", "binance-usdm", "kraken", "coinbase")
 
 
 async def run(options):

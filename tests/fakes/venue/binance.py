@@ -348,6 +348,8 @@ class Spot(Binance):
         if not CLIENT_ID.match(given.get("newClientOrderId", "x")):
             raise self.refuse(-1100, "Illegal characters found in parameter 'newClientOrderId'")
         order = self.find(given)
+        if order is not None and order.open:
+            self.race(order)
         if order is None or not order.open:
             self.charge(1)
             raise self.refuse(-2011, "Unknown order sent.", violation=False)

@@ -491,6 +491,8 @@ class Futures(Binance):
 
     def delete_order(self, given):
         order = self.find(given)
+        if order is not None and order.open:
+            self.race(order)
         if order is None or not order.open:
             raise self.refuse(-2011, "Unknown order sent.", violation=False)
         self.book.cancel(order)

@@ -16,7 +16,7 @@ NAMES = {
     "lost-before": 0, "lost-after": 0, "reset": 0, "hang": 0, "truncated": 0, "delay-before": 1, "delay-after": 1,
     "status": 3, "html": 1, "body": 1, "json": 1, "unknown-after": 0, "unknown-before": 0, "limited": 1, "banned": 1,
     "maintenance": 0, "overloaded": 0, "event-before-ack": 1, "silent": 0, "no-event": 0, "dup-fill": 0,
-    "reorder": 0, "late-fill": 1, "partial-cancel": 1, "replay": 0,
+    "reorder": 0, "late-fill": 1, "partial-cancel": 1, "fill-first": 0,
 }
 
 
@@ -53,7 +53,7 @@ class Fault:
 
     def marks(self):
         """For the order that the request places."""
-        if self.name in ("silent", "no-event", "dup-fill", "reorder", "replay"):
+        if self.name in ("silent", "no-event", "dup-fill", "reorder", "fill-first"):
             return {self.name: True}
         if self.name == "late-fill":
             return {self.name: self.number(1.0)}

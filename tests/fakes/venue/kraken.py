@@ -473,6 +473,8 @@ class Kraken(Venue):
 
     def cancel_order(self, given):
         order = self.find(given)
+        if order is not None and order.open:
+            self.race(order)
         if order is None or not order.open or not self.book.visible(order):
             raise self.refuse("EOrder:Unknown order", False)
         age = self.clock.shown() - order.created

@@ -185,8 +185,10 @@ class Venue:
     def silence(self):
         self.silent = True
 
-    def shown(self, socket):
-        return not socket.closed
+    def race(self, order):
+        """The order fills before the cancellation of it arrives."""
+        if self.marks.pop("fill-first", None):
+            self.book.match(order, maker=True)
 
     def public_gap(self):
         """Whether this public message is lost."""
