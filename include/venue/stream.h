@@ -74,6 +74,7 @@ struct stream_ask {
     const struct exchange_market *markets;
     int count;
     int depth; /* levels of the book; 0: best prices only */
+    bool trades;
 };
 
 struct stream_api {

@@ -13,6 +13,7 @@
 #include "venue/stream.h"
 
 extern const struct account_api binance_account, kraken_account;
+extern const struct stream_api binance_stream;
 
 /* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
  * venue's words as its context. */

@@ -9,7 +9,6 @@
 #define NAME      "binance"
 #define FORM      "application/x-www-form-urlencoded"
 #define WINDOW_MS 5000
-#define KEY_MAX   256
 #define FROM_ID   "id:"
 #define FROM_TIME "ms:"
 #define MARKETS   20000
@@ -76,15 +75,12 @@ void binance_add_find(struct account_request *request, const struct account_find
 /* The secret is a text for HMAC, or a key of Ed25519 in PEM. The key's id becomes a header. */
 static int open_key(const struct account_key *key, struct signing_key **ret, struct err *err)
 {
-    bool printable = key->id.len > 0 && key->id.len <= KEY_MAX;
-    for (size_t i = 0; i < key->id.len; i++) {
-        printable = printable && key->id.ptr[i] > ' ' && key->id.ptr[i] < '\177';
+    int rc = account_check_id(NAME, key->id, err);
+    if (rc < 0) {
+        return rc;
     }
-    if (!printable) {
-        return err_set(err, ERR_VENUE_KEY, NAME ": the key is not a line of letters and digits");
-    }
-    int rc = signing_key_new(key->secret, SIGNING_KEY_TEXT | SIGNING_KEY_PEM, "secret key of " NAME,
-                             ret, err);
+    rc = signing_key_new(key->secret, SIGNING_KEY_TEXT | SIGNING_KEY_PEM, "secret key of " NAME,
+                         ret, err);
     if (rc >= 0 && signing_key_algorithm(*ret) == SIGNING_ES256) {
         signing_key_free(*ret);
         *ret = NULL;
