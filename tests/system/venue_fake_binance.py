@@ -212,7 +212,7 @@ def check_public(fake):
         if "b" in data and "e" not in data and data["b"].startswith("3099"):
             tap.check("the best bid follows the price", data["b"] == "3099.99000000", data)
     tap.check("candles, book and best prices", names == {"kline", "depthUpdate", "ticker"}, names)
-    fake.control("pings 1 1", "advance 4")
+    fake.control("pings 0.1 0.3")
     pinged = False
     while (found := stream.read(pongs=False)) is not None:
         pinged = pinged or found == 9

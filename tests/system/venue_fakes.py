@@ -1,5 +1,6 @@
 """Runs the tests of all fakes of venues; prints TAP."""
 
+import venue_fake_alpaca
 import venue_fake_binance
 import venue_fake_coinbase
 import venue_fake_kraken
@@ -7,6 +8,6 @@ import venue_fake_usdm
 from venue_client import Tap
 
 tap = Tap()
-for test in (venue_fake_binance, venue_fake_usdm, venue_fake_kraken, venue_fake_coinbase):
+for test in (venue_fake_binance, venue_fake_usdm, venue_fake_kraken, venue_fake_coinbase, venue_fake_alpaca):
     test.run(tap)
 tap.end()

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import importlib
 
-NAMES = ("binance", "binance-usdm", "kraken", "coinbase")
+NAMES = ("binance", "binance-usdm", "kraken", "coinbase", "alpaca")
 
 
 async def run(options):

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from matching import ZERO, Matching, Order, Refusal
 from server import Answer, page
-from venue import Refused, Route, Venue, decimal, pairs_of
+from venue import Refused, Route, Venue, decimal, number, pairs_of, plain
 
 KEY = "K7NightdeskTestKeyOfKrakenNightdeskTestKeyOfKraken00"
 # The published example: of this body the signature is known.
@@ -37,7 +37,6 @@ STATES = {
     "new": "open", "partial": "open", "filled": "closed", "cancelled": "canceled", "expired": "canceled",
     "rejected": "canceled",
 }
-MARK = "\ue000"
 
 
 def signature(secret, path, nonce, body):
@@ -51,15 +50,6 @@ def checksum(asks, bids):
     text = "".join(
         word.replace(".", "").lstrip("0") for level in (*asks[:10], *bids[:10]) for word in level)
     return zlib.crc32(text.encode())
-
-
-def number(text):
-    """A JSON number with just these digits."""
-    return f"{MARK}{text}{MARK}"
-
-
-def plain(value):
-    return re.sub(f'"{MARK}([^{MARK}]*){MARK}"', r"\1", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def iso(seconds, digits=6):

@@ -88,6 +88,7 @@ class Matching:
     fee_in = "received"  # or "quote"
     fee_step = Decimal("0.00000001")
     cost_step = Decimal("0.00000001")
+    sibling_ends = "expired"
 
     def __init__(self, clock, emit):
         self.clock, self.emit = clock, emit  # emit(what, order, fill)
@@ -253,7 +254,7 @@ class Matching:
         self.emit("fill", order, made)
         for sibling in order.siblings:
             if sibling.open:
-                self.finish(sibling, "expired")
+                self.finish(sibling, self.sibling_ends)
 
     def settle(self, order, made):
         sign = 1 if order.buys else -1

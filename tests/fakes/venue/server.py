@@ -83,6 +83,7 @@ class Server:
         clock = self.venue.clock
         while True:
             clock.run_due()
+            self.venue.keep_streams()
             self.venue.flush()
             await asyncio.sleep(min(0.02, max(0.001, clock.wait())))
 

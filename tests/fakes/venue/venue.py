@@ -1,7 +1,9 @@
 """What every personality has: requests that are counted and judged, streams, and events in their order."""
 
+import json
 import random
 import re
+import time
 from decimal import Decimal, InvalidOperation
 from urllib.parse import unquote
 
@@ -11,6 +13,7 @@ from matching import Market
 from server import Answer, page
 
 PERCENT = re.compile(r"%(?![0-9A-F]{2})")
+MARK = "\ue000"
 
 
 class Refused(Exception):
@@ -47,6 +50,20 @@ def decimal(text):
     if not number.is_finite():
         raise ValueError(f"no number: {text}")
     return number
+
+
+def number(text):
+    """A JSON number with just these digits, in what plain() writes."""
+    return f"{MARK}{text}{MARK}"
+
+
+def short(value):
+    """Without zeros at its end."""
+    return f"{value.normalize():f}" if value else "0"
+
+
+def plain(value):
+    return re.sub(f'"{MARK}([^{MARK}]*){MARK}"', r"\1", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 class Venue:
@@ -212,7 +229,6 @@ class Venue:
             if market.status != "delisted":
                 self.publish(market, "book", change=market.book.move(market.price))
                 self.publish(market, "candle", closed=False)
-        self.keep_streams()
 
     def minute(self):
         for market in self.book.markets.values():
@@ -221,16 +237,17 @@ class Venue:
                 self.publish(market, "candle", closed=True)
 
     def keep_streams(self):
-        now = self.clock.now()
+        """Pings in real time, also while a test lets the time of the venue jump; the age is in the venue's time."""
+        now = time.monotonic()
         for socket in list(self.sockets):
-            if socket.frozen:
+            if socket.frozen or socket.closed:
                 continue
-            if now - socket.opened > self.stream_age:
+            if self.clock.now() - socket.opened > self.stream_age:
                 socket.close(1000, "connection is too old")
             elif socket.pinged is not None and now - socket.pinged > self.pong_within:
                 self.violation("stream", "no pong came")
                 socket.cut()
-            elif int(now - socket.opened) % max(1, int(self.ping_every)) == int(self.ping_every) - 1:
+            elif now - socket.asked >= self.ping_every:
                 socket.ping(str(self.clock.ms()).encode())
 
     # ---------------------------------------------------------------- for tests

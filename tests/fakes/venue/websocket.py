@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import struct
+import time
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -60,7 +61,8 @@ class Socket:
         self.closed = False
         self.silent = False
         self.opened = clock.now()
-        self.pinged = None  # when the ping that waits for its pong was sent
+        self.asked = time.monotonic()  # when the last ping was sent
+        self.pinged = None  # when the first one that waits for its pong was
         self.payload = b""
         self.received = []  # when messages came
         self.binary = False
@@ -75,8 +77,9 @@ class Socket:
         self.write(BINARY if self.binary else TEXT, text.encode())
 
     def ping(self, payload):
+        self.asked = time.monotonic()
         if self.pinged is None:
-            self.pinged, self.payload = self.clock.now(), payload
+            self.pinged, self.payload = self.asked, payload
         self.write(PING, payload)
 
     def close(self, code=1000, why=""):
