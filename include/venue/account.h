@@ -335,7 +335,7 @@ struct account_api {
     /* Path and query, after stream_url, of the connection; NULL: none. */
     void (*add_stream_path)(const char *stream_key, struct buf *path);
     /* The n-th message that logs in and subscribes, n = 0, 1, …; 0: there is no n-th, 1: it was
-     * added; < 0: an error. */
+     * added; < 0: an error. NULL: there is none, and no event says READY: the connection does. */
     int (*add_stream_login)(int n, const struct account_key *key,
                             const struct account_moment *moment, const char *stream_key,
                             struct buf *message, struct err *err);

@@ -81,6 +81,9 @@ struct stream_api {
     const char *name; /* of the venue, as in exchange.h */
     const char *url;  /* wss, of the real venue, with its path */
     const char *sandbox_url;
+    /* What other connections bring: the rest of its streams, by a table like this one. NULL: there
+     * is no rest. */
+    const struct stream_api *also;
     int markets_max; /* of one connection */
     /* Another name of a market in the stream ("BTC/USD" for "XXBTZUSD"); NULL: the same. */
     void (*add_name)(const struct exchange_market *market, struct buf *out);

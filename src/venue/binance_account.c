@@ -89,7 +89,7 @@ static int read_rules(const struct json_object *root, const struct symbol *symbo
 {
     struct field_place place = {.venue = NAME, .endpoint = INFO, .row = -1};
     const struct json_object *market = NULL;
-    int rc = binance_find_market(&place, root, symbol, NULL, &market, err);
+    int rc = binance_find_market(&place, root, symbol, &market, err);
     *ret = (struct exchange_market){.symbol = *symbol};
     *ret_rules = (struct instrument){.symbol = *symbol, .status = INSTRUMENT_HALTED};
     const char *status = NULL;

@@ -11,20 +11,6 @@
 #define MY_TRADES   "/api/v3/myTrades"
 #define TRADES_US   USEC_PER_DAY /* the longest range of time in one request */
 
-static const char *tif_word(enum time_in_force tif)
-{
-    switch (tif) {
-    case TIF_GTC:
-    case TIF_DAY: /* the venue has no trading day */
-        return "GTC";
-    case TIF_IOC:
-        return "IOC";
-    case TIF_FOK:
-        return "FOK";
-    }
-    return "";
-}
-
 void binance_spot_add_order(const struct account_order_ask *ask, struct account_request *request)
 {
     binance_begin(request, ACCOUNT_POST, ORDER, 1);
@@ -37,7 +23,8 @@ void binance_spot_add_order(const struct account_order_ask *ask, struct account_
         break;
     case ORDER_TYPE_LIMIT:
         binance_add(request, "type", ask->post_only ? "LIMIT_MAKER" : "LIMIT");
-        binance_add(request, "timeInForce", ask->post_only ? "" : tif_word(ask->time_in_force));
+        binance_add(request, "timeInForce",
+                    ask->post_only ? "" : binance_time_in_force(ask->time_in_force));
         break;
     case ORDER_TYPE_STOP:
         binance_add(request, "type", "STOP_LOSS");
@@ -51,52 +38,6 @@ void binance_spot_add_order(const struct account_order_ask *ask, struct account_
     }
     binance_add(request, "newClientOrderId", ask->client_id);
     binance_add(request, "newOrderRespType", "FULL");
-}
-
-static int read_optional_price(const struct field_place *place, const struct json_object *value,
-                               const char *name, struct dec *ret, struct err *err)
-{
-    *ret = DEC_ZERO;
-    return value == NULL ? 0 : field_amount(place, value, name, ret, err);
-}
-
-/* id_name: where the order's client id is; an answer to a cancellation has its own as well. */
-static int read_order(const struct field_place *place, const struct json_object *root,
-                      const char *id_name, struct account_order *ret, struct err *err)
-{
-    const char *type = NULL;
-    const char *time = json_get(root, "updateTime") != NULL ? "updateTime" : "transactTime";
-    *ret = (struct account_order){0};
-    int rc = field_word(place, json_get(root, "symbol"), "symbol", ret->market, sizeof(ret->market),
-                        err);
-    rc = rc < 0
-             ? rc
-             : field_id(place, json_get(root, "orderId"), "orderId", ret->id, sizeof(ret->id), err);
-    rc = rc < 0
-             ? rc
-             : binance_read_client_id(place, json_get(root, id_name), id_name, ret->client_id, err);
-    rc = rc < 0 ? rc
-                : field_time(place, json_get(root, time), time, USEC_PER_MSEC, &ret->at_us, err);
-    if (rc < 0 || json_get(root, "status") == NULL) { /* only acknowledged */
-        return rc;
-    }
-    rc = binance_read_state(place, json_get(root, "status"), "status", ret, err);
-    rc = rc < 0 ? rc : binance_read_side(place, json_get(root, "side"), "side", &ret->buys, err);
-    rc = rc < 0 ? rc : field_text(place, json_get(root, "type"), "type", &type, err);
-    rc = rc < 0 ? rc : field_amount(place, json_get(root, "origQty"), "origQty", &ret->qty, err);
-    rc = rc < 0 ? rc
-                : field_amount(place, json_get(root, "executedQty"), "executedQty",
-                               &ret->filled_qty, err);
-    rc = rc < 0 ? rc
-                : read_optional_price(place, json_get(root, "price"), "price", &ret->price, err);
-    rc = rc < 0 ? rc
-                : read_optional_price(place, json_get(root, "stopPrice"), "stopPrice",
-                                      &ret->stop_price, err);
-    if (rc < 0) {
-        return rc;
-    }
-    ret->type = binance_order_type(type);
-    return binance_finish_order(place, ret, err);
 }
 
 /* A fill of the answer to placing: it has neither time nor market of its own. */
@@ -122,8 +63,8 @@ int binance_spot_read_order(enum account_call call, const struct json_object *ro
     struct field_place place = {.venue = NAME, .endpoint = ORDER, .row = -1};
     const struct json_object *fills = json_get(root, "fills");
     size_t count = 0;
-    int rc = read_order(&place, root,
-                        call == ACCOUNT_CANCEL ? "origClientOrderId" : "clientOrderId", ret, err);
+    int rc = binance_read_order(
+        &place, root, call == ACCOUNT_CANCEL ? "origClientOrderId" : "clientOrderId", ret, err);
     if (rc >= 0 && fills != NULL) {
         rc = field_list(&place, fills, "fills", ACCOUNT_ROWS_MAX, &count, err);
     }
@@ -170,7 +111,7 @@ int binance_spot_read_open(const struct account_page *page, const struct json_ob
     int rc = field_list(&place, root, NULL, ACCOUNT_ROWS_MAX, &count, err);
     for (size_t i = 0; i < count && rc >= 0; i++) {
         place.row = (int64_t)i;
-        rc = read_order(&place, json_item(root, i), "clientOrderId", &ret[i], err);
+        rc = binance_read_order(&place, json_item(root, i), "clientOrderId", &ret[i], err);
     }
     *ret_count = (int)count;
     ret_next[0] = '\0';

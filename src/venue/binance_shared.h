@@ -33,6 +33,9 @@ int binance_check_key(const struct account_key *key, struct err *err);
 /* Adds the key, the time and the signature. */
 int binance_sign(const struct account_key *key, const struct account_moment *moment,
                  struct account_request *request, struct err *err);
+/* Adds the key only, for what is not signed. */
+int binance_add_key(const struct account_key *key, struct account_request *request,
+                    struct err *err);
 /* The signature of a text, as it is sent before it is encoded. */
 int binance_add_signature(const struct account_key *key, struct str payload, struct buf *out,
                           struct err *err);
@@ -56,6 +59,11 @@ int binance_read_client_id(const struct field_place *place, const struct json_ob
 /* When all of an order is read: what was filled is a part of it, and its state says so. */
 int binance_finish_order(const struct field_place *place, struct account_order *order,
                          struct err *err);
+/* The answer about an order, of all calls. id_name: where its client id is; an answer to a
+ * cancellation may have one of its own as well. Without a status it only acknowledges. */
+int binance_read_order(const struct field_place *place, const struct json_object *root,
+                       const char *id_name, struct account_order *ret, struct err *err);
+const char *binance_time_in_force(enum time_in_force tif);
 /* A fee and its currency, which may be missing where the fee is zero. */
 int binance_read_fee(const struct field_place *place, const struct json_object *fee,
                      const struct json_object *currency, struct account_fill *ret, struct err *err);
@@ -64,11 +72,11 @@ int binance_read_fee(const struct field_place *place, const struct json_object *
  * notional value in the filter MIN_NOTIONAL. */
 int binance_read_filters(const struct field_place *place, const struct json_object *market,
                          const char *notional, struct instrument *ret, struct err *err);
-/* The market of this symbol among exchangeInfo's, and its place in *place. type: of its contract;
- * NULL: it has none. ERR_VENUE_SYMBOL: there is none. */
+/* The market of this symbol among exchangeInfo's, and its place in *place; of contracts the one
+ * without an end, whose name is that of the coins alone. ERR_VENUE_SYMBOL: there is none. */
 int binance_find_market(struct field_place *place, const struct json_object *root,
-                        const struct symbol *symbol, const char *type,
-                        const struct json_object **ret, struct err *err);
+                        const struct symbol *symbol, const struct json_object **ret,
+                        struct err *err);
 
 /*
  * Lists by time that limit the range of a request: windows of window_us from since_us on until the
