@@ -55,6 +55,8 @@ struct stream_event {
     int64_t previous;        /* BOOK: last of the message before it; 0: not reported */
     bool has_checksum;       /* BOOK */
     uint32_t checksum;       /* BOOK: of the book after it */
+    int price_digits;        /* BOOK with a checksum: after the point, as they were sent; */
+    int qty_digits;          /* < 0: it has no level to tell, so they are as before */
     int bid_from, bid_count; /* BOOK: in struct stream_message.levels */
     int ask_from, ask_count;
 
@@ -97,8 +99,8 @@ struct stream_api {
     int (*read)(const struct json_object *root, struct stream_message *ret, struct err *err);
     /* Whether the stream says that a candle is closed; if not, the next one says it. */
     bool says_closed;
-    /* The checksum of a book's best levels, best first; NULL: it has none. texts: as the venue sent
-     * them are not kept, so digits are those of the market's rules. */
+    /* The checksum of a book's best levels, best first; NULL: it has none. It is of the texts that
+     * the venue sends, which have the same digits for a whole market (see struct stream_event). */
     uint32_t (*checksum)(const struct stream_level *bids, int bid_count,
                          const struct stream_level *asks, int ask_count, int price_digits,
                          int qty_digits);

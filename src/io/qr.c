@@ -1,6 +1,7 @@
 #include "io/qr.h"
 
 #include "base/check.h"
+#include "base/crc32.h"
 #include "io/secret.h"
 
 #include <errno.h>
@@ -68,26 +69,13 @@ static void add_u32(struct buf *out, uint32_t value)
     buf_add(out, bytes, sizeof(bytes));
 }
 
-/* CRC-32 of ISO 3309, as PNG asks for. */
-static uint32_t crc32_of(const char *bytes, size_t size)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= (unsigned char)bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc & 1U) != 0 ? (crc >> 1) ^ 0xedb88320U : crc >> 1;
-        }
-    }
-    return ~crc;
-}
-
 static void add_chunk(struct buf *out, const char *type, struct str data)
 {
     add_u32(out, (uint32_t)data.len);
     size_t begin = out->len;
     buf_add(out, type, 4);
     buf_add_str(out, data);
-    add_u32(out, crc32_of(out->data + begin, out->len - begin));
+    add_u32(out, crc32_of(str_n(out->data + begin, out->len - begin)));
 }
 
 /* A zlib stream (RFC 1950) of stored blocks (RFC 1951): a code is small, so compressing it would

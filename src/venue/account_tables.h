@@ -14,6 +14,7 @@
 
 extern const struct account_api binance_account, kraken_account;
 extern const struct stream_api binance_stream;
+extern const struct stream_api kraken_stream;
 
 /* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
  * venue's words as its context. */
