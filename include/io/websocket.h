@@ -1,6 +1,6 @@
 /*
- * websocket.h: the server's end of a WebSocket connection (RFC 6455), without its socket: the
- * handshake, frames in, frames out (wslay).
+ * websocket.h: one end of a WebSocket connection (RFC 6455), without its socket: the server's
+ * handshake, frames in, frames out (wslay). websocket_client.h is a client with its socket.
  *
  *     websocket_accept(web_header(request, "Sec-WebSocket-Key"), accept);
  *     ws = websocket_new(&(struct websocket_options){.max_message = 4096, .fn = on_message, ...});
@@ -9,13 +9,14 @@
  *     if (websocket_is_over(ws) && nothing is left to send) close(fd);
  *
  * Always true: a frame that breaks the protocol closes the connection with the code that RFC 6455
- * names: 1002 if it is not masked, has a reserved bit or opcode, is a fragmented or long control
- * frame or comes in the wrong order, 1007 if a text is not UTF-8, 1009 if a message is longer than
- * max_message, and nothing of it is kept before that is known. After a close, of either end, no
- * message arrives any more. Messages of this end are not framed one by one for each client:
- * websocket_head makes the head of a frame that any number of them can be sent.
- * The output grows with what the client sends, by less than that: a caller that waits until it was
- * sent before it receives more bounds it.
+ * names: 1002 if it is masked as the other end's must not be, or not masked as it must be, has a
+ * reserved bit or opcode, is a fragmented or long control frame or comes in the wrong order, 1007
+ * if a text is not UTF-8, 1009 if a message is longer than max_message, and nothing of it is kept
+ * before that is known. After a close, of either end, no message arrives any more. A server does
+ * not frame its messages one by one for each client: websocket_head makes the head of a frame that
+ * any number of them can be sent. A client's are masked (websocket_send).
+ * The output grows with what the other end sends: by less than that, at a client by at most three
+ * times as much. A caller that waits until it was sent before it receives more bounds it.
  * Thread: one at a time.
  */
 #pragma once
@@ -42,11 +43,15 @@ enum websocket_code {
     WEBSOCKET_TRY_LATER = 1013
 };
 
-typedef void (*websocket_fn)(struct websocket *ws, struct str message, void *userdata);
+typedef void (*websocket_fn)(struct websocket *ws, struct str message, bool binary, void *userdata);
 
 struct websocket_options {
+    bool client; /* this end */
     size_t max_message;
-    websocket_fn fn; /* may close, not free */
+    size_t max_output; /* more is a bug; 0: 256 KiB */
+    websocket_fn fn;   /* may close, not free */
+    /* A pong with its payload; may close, not free. NULL: nobody wants to know. */
+    void (*on_pong)(struct websocket *ws, struct str payload, void *userdata);
     void *userdata;
 };
 
@@ -64,13 +69,18 @@ void websocket_free(struct websocket *ws); /* takes NULL */
 void websocket_receive(struct websocket *ws, struct str bytes);
 /* Frames to send, in their order, between two frames of others. The caller clears it. */
 struct buf *websocket_output(struct websocket *ws);
-void websocket_ping(struct websocket *ws);
+void websocket_ping(struct websocket *ws, struct str payload); /* at most 125 bytes */
+/* A text message of a client. */
+void websocket_send(struct websocket *ws, struct str text);
 /* Only the first close counts. reason: at most 120 bytes. */
 void websocket_close(struct websocket *ws, enum websocket_code code, const char *reason);
 /* Its last frame, a close, is in the output or was sent: nothing may follow. */
 bool websocket_is_over(const struct websocket *ws);
 /* The code of that close, 0 if it has none. */
 int websocket_code(const struct websocket *ws);
+/* The other end closed first: *ret_code is its code, 0 if it gave none, *ret_reason its text, valid
+ * until ws is freed; both are NULL or filled in. False: this end closed. */
+bool websocket_was_closed(const struct websocket *ws, int *ret_code, struct str *ret_reason);
 
 #define WEBSOCKET_HEAD_MAX 10
 /* Writes the head of an unfragmented text frame with so many bytes; returns its size. */

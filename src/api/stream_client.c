@@ -278,9 +278,10 @@ void stream_client_close(struct stream_client *client, enum websocket_code code,
 
 /* ---------------------------------------------------------------- what arrives */
 
-static void on_message(struct websocket *ws, struct str message, void *userdata)
+static void on_message(struct websocket *ws, struct str message, bool binary, void *userdata)
 {
     (void)message;
+    (void)binary;
     (void)userdata;
     websocket_close(ws, WEBSOCKET_UNSUPPORTED,
                     "this stream takes no messages; subscribe in the URL");
@@ -333,7 +334,7 @@ void stream_client_tick(struct stream_client *client)
     if (silent_us >= STREAM_PING_US && now - client->pinged_mono_us >= STREAM_PING_US) {
         client->pinged_mono_us = now;
         if (client->ws != NULL) {
-            websocket_ping(client->ws);
+            websocket_ping(client->ws, str_c(""));
         } else {
             buf_add_c(&client->own, ":\n\n"); /* a comment: the answer is that it is read */
         }

@@ -114,52 +114,6 @@ static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userd
 
 /* ------------------------------------------------------------------ results */
 
-static enum err_id error_of(CURLcode code)
-{
-    switch ((int)code) { /* cast, so that -Wswitch-enum does not ask for all of curl's codes */
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return ERR_HTTP_NAME;
-    case CURLE_COULDNT_CONNECT:
-        return ERR_HTTP_CONNECT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-        return ERR_HTTP_TLS;
-    case CURLE_OPERATION_TIMEDOUT:
-        return ERR_HTTP_TIMEOUT;
-    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9 not allowed": there was no status line */
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return ERR_HTTP_GARBLED;
-    default:
-        return ERR_HTTP_LOST;
-    }
-}
-
-/* Why nothing was sent; id is what curl's code says. */
-static enum err_id unsent_error(const struct http_call *call, enum err_id id)
-{
-    /* OpenSSL, OpenSSL 3.2, GnuTLS */
-    static const char *const plain[] = {"wrong version number", "packet length too long",
-                                        "unexpected TLS packet"};
-    for (size_t i = 0; id == ERR_HTTP_TLS && i < COUNT_OF(plain); i++) {
-        if (strcasestr(call->t.curl_why, plain[i]) != NULL) {
-            return ERR_HTTP_NOT_TLS;
-        }
-    }
-    if (id == ERR_HTTP_TLS || id == ERR_HTTP_NAME) {
-        return id;
-    }
-    return id == ERR_HTTP_TIMEOUT && call->tls && call->t.connected ? ERR_HTTP_HANDSHAKE
-                                                                    : ERR_HTTP_CONNECT;
-}
-
 /* Whether the headers of the answer were too much: for us, or one of them for curl, which then says
  * that memory ran out. */
 static bool headers_too_large(const struct http_call *call)
@@ -185,12 +139,12 @@ static void classify(const struct http_call *call, struct http_response *respons
     }
     long sent_bytes = 0;
     (void)curl.easy_getinfo(call->t.easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-    enum err_id id = error_of(call->t.code);
+    enum err_id id = transfer_error(call->t.code);
     /* curl rewinds a body only to resend it. */
     bool sent = sent_bytes > 0 || call->t.code == CURLE_SEND_FAIL_REWIND;
     response->outcome = sent ? HTTP_UNKNOWN : HTTP_NOT_SENT;
     if (!sent) {
-        id = unsent_error(call, id);
+        id = transfer_unsent_error(&call->t, call->tls);
     } else if (headers_too_large(call)) {
         (void)err_set(&response->err, ERR_HTTP_HEADERS, "%s", call->redacted);
         return;
@@ -472,49 +426,7 @@ bool http_join_url(const char *url, const char *location, struct buf *out)
     return good && !buf_failed(out);
 }
 
-/* ------------------------------------------------------------------ host names */
-
-/* The proxy that curl takes from the environment for this URL; NULL: none. */
-static const char *proxy_of(const char *url)
-{
-    static const char *const for_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
-    static const char *const for_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                                            NULL};
-    bool secure = strncasecmp(url, "https://", 8) == 0;
-    for (const char *const *name = secure ? for_https : for_http; *name != NULL; name++) {
-        const char *value = getenv(*name);
-        if (value != NULL && value[0] != '\0') {
-            return value;
-        }
-    }
-    return NULL;
-}
-
-/* Sets call->t.host if we resolve the host before curl starts, because curl's own look-up cannot be
- * cancelled without waiting for it. Left to curl: addresses, "localhost", names that are not plain
- * ASCII, and hosts that NO_PROXY exempts from a proxy. */
-static void find_host(struct http_call *call, const struct http_request *request)
-{
-    const char *proxy = request->connect_only ? NULL : proxy_of(request->url);
-    CURLU *parts = curl.url();
-    char *host = NULL, *port = NULL;
-    ASSERT(parts != NULL);
-    if (request->unix_path == NULL &&
-        curl.url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : request->url,
-                     proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
-        curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && transfer_needs_lookup(host)) {
-        (void)str_copy(str_c(host), call->t.host, sizeof(call->t.host));
-        bool secure = strncasecmp(proxy != NULL ? proxy : request->url, "https://", 8) == 0;
-        int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
-        if (curl.url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK) {
-            (void)str_to_i64(str_c(port), &number);
-        }
-        call->t.port = (unsigned)number;
-    }
-    curl.free(host);
-    curl.free(port);
-    curl.url_cleanup(parts);
-}
+/* ------------------------------------------------------------------ calls */
 
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
                             void *userdata, struct err *err)
@@ -547,7 +459,9 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     }
     set_options(call, request);
     set_body(call, request);
-    find_host(call, request);
+    if (request->unix_path == NULL) {
+        transfer_find_host(&call->t, request->url, !request->connect_only);
+    }
     transfer_begin(&call->t);
     return call;
 }

@@ -306,6 +306,46 @@ bool transfer_needs_lookup(const char *host)
            strcasecmp(host, "localhost") != 0;
 }
 
+/* ------------------------------------------------------------------ host names */
+
+/* The proxy that curl takes from the environment for this URL; NULL: none. */
+static const char *proxy_of(const char *url)
+{
+    static const char *const for_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const for_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                            NULL};
+    bool secure = strncasecmp(url, "https://", 8) == 0;
+    for (const char *const *name = secure ? for_https : for_http; *name != NULL; name++) {
+        const char *value = getenv(*name);
+        if (value != NULL && value[0] != '\0') {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+void transfer_find_host(struct transfer *t, const char *url, bool proxies)
+{
+    const char *proxy = proxies ? proxy_of(url) : NULL;
+    CURLU *parts = curl.url();
+    char *host = NULL, *port = NULL;
+    ASSERT(parts != NULL);
+    if (curl.url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : url,
+                     proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
+        curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && transfer_needs_lookup(host)) {
+        (void)str_copy(str_c(host), t->host, sizeof(t->host));
+        bool secure = strncasecmp(proxy != NULL ? proxy : url, "https://", 8) == 0;
+        int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
+        if (curl.url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK) {
+            (void)str_to_i64(str_c(port), &number);
+        }
+        t->port = (unsigned)number;
+    }
+    curl.free(host);
+    curl.free(port);
+    curl.url_cleanup(parts);
+}
+
 static void start(struct transfer *t)
 {
     int64_t ms = t->lookup_us / USEC_PER_MSEC;
@@ -385,4 +425,51 @@ void transfer_begin(struct transfer *t)
     t->lookup_timer = loop_add_timer(http->loop, on_lookup_timeout, t);
     loop_source_name(t->lookup_timer, "http look-up");
     loop_timer_in(t->lookup_timer, t->connect_ms * USEC_PER_MSEC);
+}
+
+/* ------------------------------------------------------------------ errors */
+
+enum err_id transfer_error(CURLcode code)
+{
+    switch ((int)code) { /* cast, so that -Wswitch-enum does not ask for all of curl's codes */
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return ERR_HTTP_NAME;
+    case CURLE_COULDNT_CONNECT:
+        return ERR_HTTP_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return ERR_HTTP_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return ERR_HTTP_TIMEOUT;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9 not allowed": there was no status line */
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return ERR_HTTP_GARBLED;
+    default:
+        return ERR_HTTP_LOST;
+    }
+}
+
+enum err_id transfer_unsent_error(const struct transfer *t, bool tls)
+{
+    /* OpenSSL, OpenSSL 3.2, GnuTLS */
+    static const char *const plain[] = {"wrong version number", "packet length too long",
+                                        "unexpected TLS packet"};
+    enum err_id id = transfer_error(t->code);
+    for (size_t i = 0; id == ERR_HTTP_TLS && i < COUNT_OF(plain); i++) {
+        if (strcasestr(t->curl_why, plain[i]) != NULL) {
+            return ERR_HTTP_NOT_TLS;
+        }
+    }
+    if (id == ERR_HTTP_TLS || id == ERR_HTTP_NAME) {
+        return id;
+    }
+    return id == ERR_HTTP_TIMEOUT && tls && t->connected ? ERR_HTTP_HANDSHAKE : ERR_HTTP_CONNECT;
 }

@@ -25,8 +25,8 @@
 
 /* clang-format off */
 #define TRANSFER_FUNCTIONS(X) \
-    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_setopt) \
-    X(easy_strerror) X(free) X(getdate) X(global_init) X(mime_addpart) \
+    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_recv) X(easy_send) \
+    X(easy_setopt) X(easy_strerror) X(free) X(getdate) X(global_init) X(mime_addpart) \
     X(mime_data) X(mime_filedata) X(mime_filename) X(mime_free) \
     X(mime_init) X(mime_name) X(mime_type) X(multi_add_handle) \
     X(multi_assign) X(multi_cleanup) X(multi_info_read) X(multi_init) \
@@ -107,6 +107,15 @@ void transfer_release(struct transfer *t);
 void transfer_set_times(struct transfer *t, int64_t timeout_ms, int64_t connect_ms);
 /* True if the name needs a look-up and can be used unchanged in CURLOPT_RESOLVE. */
 bool transfer_needs_lookup(const char *host);
+/* Sets host and port if we resolve the host before curl starts, because curl's own look-up cannot
+ * be cancelled without waiting for it. Left to curl: addresses, "localhost", names that are not
+ * plain ASCII, and hosts that NO_PROXY exempts from a proxy. proxies: those of the environment are
+ * used. */
+void transfer_find_host(struct transfer *t, const char *url, bool proxies);
 void transfer_begin(struct transfer *t);
+/* What a code of curl says of an HTTP request of which a part was sent. */
+enum err_id transfer_error(CURLcode code);
+/* Why nothing was sent of one: there is no connection. */
+enum err_id transfer_unsent_error(const struct transfer *t, bool tls);
 /* Without memory libcurl leaves an option out; the request would then be another one. */
 void transfer_need_memory(CURLcode code);

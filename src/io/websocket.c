@@ -1,6 +1,7 @@
 #include "io/websocket.h"
 
 #include "base/check.h"
+#include "io/secret.h"
 #include "library.h"
 
 #include <nettle/base64.h>
@@ -10,7 +11,8 @@
 
 /* clang-format off */
 #define WSLAY_FUNCTIONS(X) \
-    X(event_config_set_max_recv_msg_length) X(event_context_free) X(event_context_server_init) \
+    X(event_config_set_max_recv_msg_length) X(event_context_client_init) X(event_context_free) \
+    X(event_context_server_init) \
     X(event_get_close_sent) X(event_get_status_code_sent) \
     X(event_recv) X(event_send) X(event_set_error) X(event_shutdown_read)
 #define NETTLE_FUNCTIONS(X) \
@@ -55,17 +57,23 @@ static struct library nettle_library = {.names = {"libnettle.so.8"},
                                         .functions = nettle_functions,
                                         .function_count = COUNT_OF(nettle_functions)};
 
+enum { CONTROL_MAX = 125 };
+
 struct websocket {
     struct websocket_options options;
     wslay_event_context_ptr context;
     struct str input; /* what of the bytes wslay has not taken yet */
     struct buf output;
-    bool bad_reason; /* the client's close gives one that is not UTF-8 */
+    bool bad_reason; /* the close of the other end gives one that is not UTF-8 */
     bool over;
-    int code; /* of our close */
+    bool closed; /* by the other end, first */
+    int code;    /* of our close */
+    int peer_code;
+    char peer_reason[CONTROL_MAX + 1];
 };
 
-enum { OUTPUT_MAX = 256 * 1024, CLOSE_HEAD = 0x88, REASON_MAX = 120 };
+enum { OUTPUT_MAX = 256 * 1024, CLOSE_HEAD = 0x88, PING_HEAD = 0x89, TEXT_HEAD = 0x81 };
+enum { MASK_BIT = 0x80, MASK_SIZE = 4, REASON_MAX = 120 };
 
 int websocket_load(struct err *err)
 {
@@ -132,6 +140,26 @@ static ssize_t on_write(wslay_event_context_ptr context, const uint8_t *bytes, s
     return (ssize_t)size;
 }
 
+static int on_mask(wslay_event_context_ptr context, uint8_t *mask, size_t size, void *userdata)
+{
+    (void)context;
+    (void)userdata;
+    secret_random(mask, size);
+    return 0;
+}
+
+/* wslay has found a close valid, but for the end of its reason. */
+static void on_close(struct websocket *ws, struct str text, int code)
+{
+    struct str reason = text.len > 2 ? str_n(text.ptr + 2, text.len - 2) : str_c("");
+    ws->bad_reason = !str_is_utf8(reason);
+    if (!ws->over && !ws->bad_reason) {
+        ws->closed = true;
+        ws->peer_code = code == WSLAY_CODE_NO_STATUS_RCVD ? 0 : code;
+        (void)str_copy(reason, ws->peer_reason, sizeof(ws->peer_reason));
+    }
+}
+
 static void on_message(wslay_event_context_ptr context,
                        const struct wslay_event_on_msg_recv_arg *message, void *userdata)
 {
@@ -139,44 +167,76 @@ static void on_message(wslay_event_context_ptr context,
     struct websocket *ws = userdata;
     struct str text = str_n((const char *)message->msg, message->msg_length);
     if (message->opcode == WSLAY_CONNECTION_CLOSE) {
-        ws->bad_reason = text.len > 2 && !str_is_utf8(str_n(text.ptr + 2, text.len - 2));
-    } else if (!ws->over && (message->opcode & 8) == 0) {
-        ws->options.fn(ws, text, ws->options.userdata);
+        on_close(ws, text, message->status_code);
+    } else if (!ws->over && !wslay_is_ctrl_frame(message->opcode)) {
+        ws->options.fn(ws, text, message->opcode == WSLAY_BINARY_FRAME, ws->options.userdata);
+    } else if (!ws->over && message->opcode == WSLAY_PONG && ws->options.on_pong != NULL) {
+        ws->options.on_pong(ws, text, ws->options.userdata);
     }
 }
 
 /*
- * Takes what wslay has to send: control frames, of two bytes and as many as the second one says.
- * Its close, which is the last one, is left out: wslay answers a wrong head without a code, and
- * sends a reason back that it has not checked to the end.
+ * Takes what wslay has to send: control frames, of a head of two bytes, a mask if this is the
+ * client, and as many bytes as the head says. Its close, which is the last one, is left out: wslay
+ * answers a wrong head without a code, and sends a reason back that it has not checked to the end.
  */
 static void pump(struct websocket *ws)
 {
     size_t at = ws->output.len;
     NEED_MEMORY(wslay.event_send(ws->context) == 0);
     while (at < ws->output.len && (unsigned char)ws->output.data[at] != CLOSE_HEAD) {
-        at += 2 + (size_t)ws->output.data[at + 1];
+        unsigned char size = (unsigned char)ws->output.data[at + 1];
+        at += 2 + ((size & MASK_BIT) != 0 ? (size_t)MASK_SIZE : 0) + (size & ~(unsigned)MASK_BIT);
     }
     buf_truncate(&ws->output, at);
 }
 
-static void end(struct websocket *ws, int code, const char *reason)
+/* Adds a payload as a client must send it (RFC 6455, 5.3). */
+static void add_masked(struct buf *output, struct str payload)
 {
-    struct str text = str_c(reason);
-    ASSERT(text.len <= REASON_MAX);
-    ws->over = true;
-    ws->code = code;
-    buf_add_char(&ws->output, (char)CLOSE_HEAD);
-    buf_add_char(&ws->output, (char)(code == 0 ? 0 : 2 + text.len));
-    if (code != 0) {
-        buf_add_char(&ws->output, (char)(code >> 8));
-        buf_add_char(&ws->output, (char)(code & 0xFF));
-        buf_add_str(&ws->output, text);
+    char chunk[512];
+    uint8_t mask[MASK_SIZE];
+    secret_random(mask, sizeof(mask));
+    buf_add(output, mask, sizeof(mask));
+    for (size_t at = 0; at < payload.len;) {
+        size_t n = payload.len - at < sizeof(chunk) ? payload.len - at : sizeof(chunk);
+        for (size_t i = 0; i < n; i++) { /* a chunk begins at a multiple of the mask's size */
+            chunk[i] = (char)((uint8_t)payload.ptr[at + i] ^ mask[i % MASK_SIZE]);
+        }
+        buf_add(output, chunk, n);
+        at += n;
+    }
+}
+
+static void add_frame(struct websocket *ws, int first, struct str payload)
+{
+    char head[WEBSOCKET_HEAD_MAX];
+    size_t size = websocket_head(payload.len, head);
+    head[0] = (char)first;
+    head[1] = (char)(head[1] | (ws->options.client ? MASK_BIT : 0));
+    buf_add(&ws->output, head, size);
+    if (ws->options.client) {
+        add_masked(&ws->output, payload);
+    } else {
+        buf_add_str(&ws->output, payload);
     }
     NEED_MEMORY(!buf_failed(&ws->output));
 }
 
-/* What wslay has closed for: 0 if the client has closed without a code. */
+static void end(struct websocket *ws, int code, const char *reason)
+{
+    char payload[CONTROL_MAX];
+    struct str text = str_c(reason);
+    ASSERT(text.len <= REASON_MAX);
+    ws->over = true;
+    ws->code = code;
+    payload[0] = (char)(code >> 8);
+    payload[1] = (char)(code & 0xFF);
+    memcpy(payload + 2, text.ptr, text.len);
+    add_frame(ws, CLOSE_HEAD, str_n(payload, code == 0 ? 0 : 2 + text.len));
+}
+
+/* What wslay has closed for: 0 if the other end has closed without a code. */
 static int code_of(const struct websocket *ws)
 {
     int code = wslay.event_get_status_code_sent(ws->context);
@@ -209,12 +269,19 @@ struct buf *websocket_output(struct websocket *ws)
     return &ws->output;
 }
 
-void websocket_ping(struct websocket *ws)
+void websocket_ping(struct websocket *ws, struct str payload)
 {
-    static const char frame[] = {(char)0x89, 0};
+    ASSERT(payload.len <= CONTROL_MAX);
     if (!ws->over) {
-        buf_add(&ws->output, frame, sizeof(frame));
-        NEED_MEMORY(!buf_failed(&ws->output));
+        add_frame(ws, PING_HEAD, payload);
+    }
+}
+
+void websocket_send(struct websocket *ws, struct str text)
+{
+    ASSERT(ws->options.client);
+    if (!ws->over) {
+        add_frame(ws, TEXT_HEAD, text);
     }
 }
 
@@ -236,10 +303,19 @@ int websocket_code(const struct websocket *ws)
     return ws->code;
 }
 
+bool websocket_was_closed(const struct websocket *ws, int *ret_code, struct str *ret_reason)
+{
+    if (ws->closed && ret_code != NULL) {
+        *ret_code = ws->peer_code;
+        *ret_reason = str_c(ws->peer_reason);
+    }
+    return ws->closed;
+}
+
 size_t websocket_head(size_t payload, char ret[WEBSOCKET_HEAD_MAX])
 {
     size_t more = payload < 126 ? 0 : payload <= UINT16_MAX ? 2 : 8;
-    ret[0] = (char)0x81; /* FIN, text */
+    ret[0] = (char)TEXT_HEAD;
     ret[1] = (char)(more == 0 ? payload : more == 2 ? 126 : 127);
     for (size_t i = 0; i < more; i++) {
         ret[2 + i] = (char)(payload >> (8 * (more - 1 - i)));
@@ -251,13 +327,17 @@ size_t websocket_head(size_t payload, char ret[WEBSOCKET_HEAD_MAX])
 
 struct websocket *websocket_new(const struct websocket_options *options)
 {
-    static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = on_read, .send_callback = on_write, .on_msg_recv_callback = on_message};
+    static const struct wslay_event_callbacks callbacks = {.recv_callback = on_read,
+                                                           .send_callback = on_write,
+                                                           .genmask_callback = on_mask,
+                                                           .on_msg_recv_callback = on_message};
     struct websocket *ws = calloc(1, sizeof(*ws));
     ASSERT(ws != NULL);
     ws->options = *options;
-    buf_init(&ws->output, OUTPUT_MAX);
-    NEED_MEMORY(wslay.event_context_server_init(&ws->context, &callbacks, ws) == 0);
+    buf_init(&ws->output, options->max_output > 0 ? options->max_output : OUTPUT_MAX);
+    int rc = options->client ? wslay.event_context_client_init(&ws->context, &callbacks, ws)
+                             : wslay.event_context_server_init(&ws->context, &callbacks, ws);
+    NEED_MEMORY(rc == 0);
     wslay.event_config_set_max_recv_msg_length(ws->context, options->max_message);
     return ws;
 }

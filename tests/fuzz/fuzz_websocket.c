@@ -9,8 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MESSAGE_MAX = 512 };
 
-static void on_message(struct websocket *ws, struct str message, void *userdata)
+static void on_message(struct websocket *ws, struct str message, bool binary, void *userdata)
 {
+    (void)binary;
     struct buf *said = userdata;
     if (message.len > MESSAGE_MAX || websocket_is_over(ws)) {
         abort();

@@ -10,8 +10,9 @@ struct desk {
     struct buf said; /* the messages, each with a '|' behind it */
 };
 
-static void on_message(struct websocket *ws, struct str message, void *userdata)
+static void on_message(struct websocket *ws, struct str message, bool binary, void *userdata)
 {
+    (void)binary;
     struct desk *d = userdata;
     buf_add_str(&d->said, message);
     buf_add_char(&d->said, '|');
@@ -162,7 +163,7 @@ static void the_server_closes_once(void **state)
     SEND(d, "\x81\x83" MASK "bye"
             "\x81\x82" MASK "ab");
     websocket_close(d->ws, WEBSOCKET_GOING_AWAY, "again");
-    websocket_ping(d->ws);
+    websocket_ping(d->ws, str_c(""));
     assert_string_equal(d->said.data, "bye|");
     assert_true(websocket_is_over(d->ws));
     assert_int_equal(websocket_code(d->ws), 1003);
@@ -181,7 +182,7 @@ static void heads_say_the_length(void **state)
     assert_memory_equal(head, "\x81\x7E\x00\x7E", 4);
     assert_int_equal(websocket_head(65536, head), 10);
     assert_memory_equal(head, "\x81\x7F\0\0\0\0\0\x01\0\0", 10);
-    websocket_ping(d->ws);
+    websocket_ping(d->ws, str_c(""));
     assert_memory_equal(websocket_output(d->ws)->data, "\x89\x00", 2);
 }
 
