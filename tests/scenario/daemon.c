@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/str.h"
+#include "fakes/fake_venue.h"
 #include "io/file.h"
 #include "scenario.h"
 
@@ -135,12 +136,13 @@ bool daemon_stop(struct scene *s)
            scene_fail(s, "the daemon exited with status 0x%x after SIGTERM", (unsigned)status);
 }
 
-/* Replaces "@config" and "@state" by this scenario's paths. */
+/* Replaces "@config" and "@state" by this scenario's paths, and "@venue" by its venue's address. */
 static char *expand(struct scene *s, struct str word)
 {
-    return strdup(str_equal_c(word, "@config")  ? s->config
-                  : str_equal_c(word, "@state") ? s->dir
-                                                : word.ptr);
+    return strdup(str_equal_c(word, "@config")                      ? s->config
+                  : str_equal_c(word, "@state")                     ? s->dir
+                  : str_equal_c(word, "@venue") && s->venue != NULL ? fake_venue_url(s->venue)
+                                                                    : word.ptr);
 }
 
 static int input_file(struct str input)

@@ -6,7 +6,8 @@
  * A scenario is a YAML file: name, config (groups and options that differ from the defaults in
  * scene.c), before (steps before the daemon starts), steps. With `daemon: none` no daemon is
  * started; with `daemon: does_not_poll` the start does not wait for a poll. `violation` is a text
- * that every violation of the fakes must contain to be accepted. steps.c has the steps. Prints TAP.
+ * that every violation of the fakes must contain to be accepted. `venue` names a fake of a venue
+ * (tests/fakes/venue), which is then started too. steps.c has the steps. Prints TAP.
  * PARALLEL scenarios run at a time, each in its own process, because they mostly wait; those with
  * `long: true` begin first, so that no long one is left at the end. One that
  * fails only because the ops loop was away for too long runs once more at the end, alone: other
@@ -17,6 +18,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "fakes/fake_venue.h"
 #include "io/file.h"
 #include "io/secret.h"
 
@@ -118,6 +120,10 @@ static enum outcome run_case(FILE *out, const char *binary, const char *folder, 
         return BAD;
     }
     const struct yaml_node *root = yaml_root(doc);
+    if (yaml_get(root, "venue") != NULL && !fake_venue_available()) {
+        (void)fprintf(out, "ok %zu - %s # SKIP no python3\n", number, name);
+        return GOOD;
+    }
     struct str title = yaml_text(yaml_get(root, "name"));
     bool none = str_equal_c(yaml_text(yaml_get(root, "daemon")), "none");
     bool good = scene_open(&s, binary, root) && steps_run(&s, yaml_get(root, "before")) &&

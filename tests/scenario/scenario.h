@@ -31,12 +31,15 @@
  */
 #define ABSENCE_MAX_MS 50
 
+struct fake_venue;
+
 struct scene {
     const char *binary;
     const struct yaml_node *root;
     const struct yaml_node *own; /* what differs from the default configuration; may be NULL */
     struct fake_telegram *telegram;
     struct fake_claude *claude;
+    struct fake_venue *venue; /* NULL: the scenario has none */
     char dir[128];            /* state folder, configuration, log */
     char config[192];         /* path of the configuration */
     char log[192];            /* stdout and stderr of the daemon */
@@ -76,6 +79,13 @@ bool daemon_hang_up(struct scene *s); /* SIGHUP */
 /* Runs another process of the program with the scenario's configuration; false if it cannot run. */
 bool daemon_run(struct scene *s, const struct yaml_node *args, struct str input, struct buf *out,
                 int *ret_exit);
+
+/* ---- venue.c: with a venue only ---- */
+bool venue_do(struct scene *s, const struct yaml_node *lines);
+/* Whether its state is as the step wants it; what it is. */
+bool venue_has(struct scene *s, const struct yaml_node *step, struct buf *ret_got);
+/* Every request kept the rules, and no order was accepted twice. */
+bool venue_check(struct scene *s);
 
 /* ---- steps.c ---- */
 bool steps_run(struct scene *s, const struct yaml_node *steps);

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "fakes/fake_venue.h"
 #include "io/file.h"
 #include "scenario.h"
 #include "store/ops.h"
@@ -42,7 +43,8 @@ bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
 /* ------------------------------------------------------------------------- configuration ---- */
 
 /* The configuration, unless the scenario's `config` overrides it. In both, @telegram and @claude
- * are the fakes, @state its folder, @port its own port, because several scenarios run at a time. */
+ * are the fakes, @state its folder, @port its own port, because several scenarios run at a time.
+ * @venue, @venue_stream, @venue_key and @venue_secret are of the fake that `venue` names. */
 static const struct {
     const char *group;
     const char *key;
@@ -112,6 +114,25 @@ static void add_node(struct buf *out, const struct yaml_node *node)
     }
 }
 
+/* Returns the length of the word. */
+static size_t add_venue(const struct scene *s, struct buf *out, struct str text)
+{
+    const struct {
+        const char *word;
+        const char *value;
+    } words[] = {{"@venue_stream", fake_venue_stream_url(s->venue)},
+                 {"@venue_key", fake_venue_key(s->venue)},
+                 {"@venue_secret", fake_venue_secret(s->venue)},
+                 {"@venue", fake_venue_url(s->venue)}};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (str_starts(text, words[i].word)) {
+            buf_add_c(out, words[i].value);
+            return strlen(words[i].word);
+        }
+    }
+    return 1;
+}
+
 static void add_value(const struct scene *s, struct buf *out, struct str value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -128,6 +149,8 @@ static void add_value(const struct scene *s, struct buf *out, struct str value)
         } else if (str_starts(rest, "@port")) {
             buf_addf(out, "%u", s->port);
             i += strlen("@port") - 1;
+        } else if (s->venue != NULL && str_starts(rest, "@venue")) {
+            i += add_venue(s, out, rest) - 1;
         } else {
             buf_add_char(out, value.ptr[i]);
         }
@@ -238,6 +261,10 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
     }
     (void)snprintf(s->config, sizeof(s->config), "%s/nightdesk.yaml", s->dir);
     (void)snprintf(s->log, sizeof(s->log), "%s/stdout.log", s->dir);
+    struct str venue = yaml_text(yaml_get(root, "venue"));
+    if (venue.len > 0 && fake_venue_start(venue.ptr, &s->venue) < 0) {
+        return scene_fail(s, "no fake of the venue %s", venue.ptr);
+    }
     if (fake_telegram_start(&s->telegram) < 0 || fake_claude_start(&s->claude) < 0) {
         return scene_fail(s, "the fakes cannot listen");
     }
@@ -274,6 +301,7 @@ void scene_close(struct scene *s)
     ops_store_free(s->locker);
     fake_telegram_stop(s->telegram);
     fake_claude_stop(s->claude);
+    fake_venue_stop(s->venue);
     if (s->why.len == 0) {
         remove_folder(s->dir);
     }
@@ -373,6 +401,7 @@ bool scene_check(struct scene *s)
     }
     good = check_violations(s, fake_telegram_violations(s->telegram)) && good;
     good = check_violations(s, fake_claude_violations(s->claude)) && good;
+    good = (s->venue == NULL || venue_check(s)) && good;
     for (size_t i = 0; i < fake_telegram_sent_count(s->telegram); i++) {
         struct fake_telegram_sent sent;
         fake_telegram_get_sent(s->telegram, i, &sent);

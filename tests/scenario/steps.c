@@ -718,6 +718,31 @@ static bool do_run(struct scene *s, const struct yaml_node *step)
            scene_fail(s, "it printed: %s", out.data);
 }
 
+static bool try_venue(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf got = BUF_INIT((size_t)32 << 20);
+    return venue_has(s, step, &got);
+}
+
+/* {do: [price BTC-USD 61000, …]}: commands of the fake, and {state: /ids/x, is: 1} or {…, count:
+ * N}: a part of its state (RFC 6901). */
+static bool do_venue(struct scene *s, const struct yaml_node *step)
+{
+    const struct yaml_node *lines = yaml_get(step, "do");
+    if (s->venue == NULL) {
+        return scene_fail(s, "the scenario has no venue");
+    }
+    if (lines != NULL && !venue_do(s, lines)) {
+        return false;
+    }
+    if (yaml_get(step, "state") == NULL || until(s, step, try_venue)) {
+        return true;
+    }
+    AUTO_BUF struct buf got = BUF_INIT((size_t)32 << 20);
+    (void)venue_has(s, step, &got);
+    return scene_fail(s, "the venue has: %.4000s", got.data);
+}
+
 static const struct {
     const char *name;
     bool (*run)(struct scene *s, const struct yaml_node *step);
@@ -730,6 +755,7 @@ static const struct {
     {"config", do_config}, {"commands", do_commands}, {"end_topic", do_end_topic},
     {"menu", do_menu},     {"later", do_later},       {"logged", do_logged},
     {"revoke", do_revoke}, {"change", do_change},     {"asked", do_asked},
+    {"venue", do_venue},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

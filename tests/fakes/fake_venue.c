@@ -1,0 +1,212 @@
+#include "fakes/fake_venue.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_MS   20000
+#define ANSWER_MAX ((size_t)32 << 20)
+
+struct fake_venue {
+    pid_t pid;
+    uint16_t port;
+    char url[48], stream_url[48];
+    char key[256], secret[1024];
+    struct buf answer;
+};
+
+/* In the child. */
+_Noreturn static void exec_fake(const char *name, const char *option, int out_fd)
+{
+    static char python[] = "python3";
+    char folder[sizeof(__FILE__)] = __FILE__;
+    char *slash = strrchr(folder, '/');
+    char path[sizeof(folder) + 16];
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)dup2(out_fd, STDOUT_FILENO);
+    (void)snprintf(path, sizeof(path), "%.*s/venue", (int)(slash - folder), folder);
+    char *const argv[] = {python, path, (char *)(uintptr_t)name, (char *)(uintptr_t)option, NULL};
+    (void)execvp(python, argv);
+    _exit(127);
+}
+
+/* Reads until the end, or, with one_line, until a line has come. */
+static void read_output(int fd, bool one_line, struct buf *out)
+{
+    char bytes[512];
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    while (!(one_line && memchr(out->data, '\n', out->len) != NULL) &&
+           poll(&wait, 1, START_MS) > 0) {
+        ssize_t n = read(fd, bytes, sizeof(bytes));
+        if (n <= 0) {
+            return;
+        }
+        buf_add(out, bytes, (size_t)n);
+    }
+}
+
+static pid_t run(const char *name, const char *option, bool one_line, struct buf *out)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        exec_fake(name, option, fds[1]);
+    }
+    (void)close(fds[1]);
+    if (pid > 0) {
+        read_output(fds[0], one_line, out);
+    }
+    (void)close(fds[0]);
+    return pid;
+}
+
+/* The first key of the list: its name, then its secret, up to an empty line. */
+static bool read_keys(const char *name, struct fake_venue *ret)
+{
+    AUTO_BUF struct buf out = BUF_INIT(8192);
+    pid_t pid = run(name, "--keys", false, &out);
+    if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
+        return false;
+    }
+    const char *end = strstr(out.data, "\n\n");
+    struct str rest = str_n(out.data, end == NULL ? out.len : (size_t)(end - out.data)), line;
+    if (!str_split(&rest, '\n', &line) || !str_copy(line, ret->key, sizeof(ret->key))) {
+        return false;
+    }
+    while (rest.len > 0 && rest.ptr[rest.len - 1] == '\n') {
+        rest.len--;
+    }
+    return rest.len > 0 && str_copy(rest, ret->secret, sizeof(ret->secret));
+}
+
+bool fake_venue_available(void)
+{
+    return system("command -v python3 > /dev/null 2>&1") == 0;
+}
+
+int fake_venue_start(const char *name, struct fake_venue **ret)
+{
+    AUTO_BUF struct buf out = BUF_INIT(512);
+    struct str line = {0};
+    int64_t port = 0;
+    struct fake_venue *venue = calloc(1, sizeof(*venue));
+    ASSERT(venue != NULL);
+    buf_init(&venue->answer, ANSWER_MAX);
+    venue->pid = run(name, NULL, true, &out);
+    struct str rest = buf_str(&out);
+    if (venue->pid <= 0 || !str_split(&rest, '\n', &line) || !str_to_i64(line, &port) ||
+        port <= 0 || port > UINT16_MAX || !read_keys(name, venue)) {
+        fake_venue_stop(venue);
+        return -1;
+    }
+    venue->port = (uint16_t)port;
+    (void)snprintf(venue->url, sizeof(venue->url), "http://127.0.0.1:%u", venue->port);
+    (void)snprintf(venue->stream_url, sizeof(venue->stream_url), "ws://127.0.0.1:%u", venue->port);
+    *ret = venue;
+    return 0;
+}
+
+void fake_venue_stop(struct fake_venue *venue)
+{
+    if (venue == NULL) {
+        return;
+    }
+    if (venue->pid > 0) {
+        (void)kill(venue->pid, SIGKILL);
+        (void)waitpid(venue->pid, NULL, 0);
+    }
+    buf_release(&venue->answer);
+    free(venue);
+}
+
+const char *fake_venue_url(const struct fake_venue *venue)
+{
+    return venue->url;
+}
+
+const char *fake_venue_stream_url(const struct fake_venue *venue)
+{
+    return venue->stream_url;
+}
+
+const char *fake_venue_key(const struct fake_venue *venue)
+{
+    return venue->key;
+}
+
+const char *fake_venue_secret(const struct fake_venue *venue)
+{
+    return venue->secret;
+}
+
+static bool send_all(int fd, struct str text)
+{
+    while (text.len > 0) {
+        ssize_t n = send(fd, text.ptr, text.len, MSG_NOSIGNAL);
+        if (n <= 0) {
+            return false;
+        }
+        text = str_n(text.ptr + n, text.len - (size_t)n);
+    }
+    return true;
+}
+
+/* One request in a connection of its own. The body of the answer; NULL: there is none. */
+static const char *ask(struct fake_venue *venue, const char *line, struct str body, int *ret_status)
+{
+    AUTO_BUF struct buf request = BUF_INIT((size_t)1 << 20);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(venue->port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    buf_addf(&request,
+             "%s HTTP/1.1\r\nHost: fake\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", line,
+             body.len);
+    buf_add_str(&request, body);
+    buf_clear(&venue->answer);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        send_all(fd, buf_str(&request))) {
+        read_output(fd, false, &venue->answer);
+    }
+    (void)close(fd);
+    const char *end = strstr(venue->answer.data, "\r\n\r\n");
+    const char *status = strchr(venue->answer.data, ' ');
+    if (end == NULL || status == NULL) {
+        return NULL;
+    }
+    *ret_status = (int)strtol(status, NULL, 10);
+    return end + 4;
+}
+
+const char *fake_venue_do(struct fake_venue *venue, const char *lines)
+{
+    int status = 0;
+    const char *said = ask(venue, "POST /fake", str_c(lines), &status);
+    return said == NULL ? "the fake does not answer" : status == 200 ? NULL : said;
+}
+
+struct json_object *fake_venue_state(struct fake_venue *venue)
+{
+    const struct json_limits limits = {.max_bytes = ANSWER_MAX, .max_depth = 32};
+    int status = 0;
+    struct json_object *root = NULL;
+    const char *said = ask(venue, "GET /fake/state", STR_LIT(""), &status);
+    if (said == NULL || status != 200 || json_parse(str_c(said), &limits, &root, NULL) < 0) {
+        return NULL;
+    }
+    return root;
+}
