@@ -130,6 +130,18 @@ struct snapshot_foreign {
     struct dec entry_price;
 };
 
+/* The live prices of a venue. */
+struct snapshot_stream {
+    char venue[16];        /* empty: the market is not live */
+    bool up;               /* the connections of all markets are open */
+    bool late;             /* candles of the past are being read: nothing is decided on them */
+    uint64_t connections;  /* opened since the start */
+    uint64_t lost;         /* of them, while they were in use */
+    uint64_t filled;       /* candles from the venue's history */
+    uint64_t late_candles; /* that came after their minute was traded: left out */
+    uint64_t refused;      /* messages and candles that could not be trusted */
+};
+
 struct snapshot {
     uint64_t version;          /* increases by 1 with each publish */
     int64_t published_wall_us; /* the clock of this machine */
@@ -163,10 +175,11 @@ struct snapshot {
     double max_daily_loss_pct;
     struct snapshot_risk risk;
 
-    bool market_ended;          /* the source has no more candles */
-    int feed_err;               /* err id: why they have stopped although the market goes on; 0 */
-    bool feed_reconnects;       /* REQUEST_RECONNECT may mend that */
-    char feed_reason[256];      /* of feed_err, for people */
+    bool market_ended;     /* the source has no more candles */
+    int feed_err;          /* err id: why they have stopped although the market goes on; 0 */
+    bool feed_reconnects;  /* REQUEST_RECONNECT may mend that */
+    char feed_reason[256]; /* of feed_err, for people */
+    struct snapshot_stream stream;
     uint64_t source_refused;    /* refused rows of files */
     uint64_t source_duplicates; /* rows of files with the time of the previous row */
     int market_count;

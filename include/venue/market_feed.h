@@ -66,6 +66,7 @@ struct source *market_feed_source(struct market_feed *market);
 bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct quote *ret);
 
 struct market_feed_status {
+    char venue[16];
     bool up;              /* the stream of each market is open */
     int64_t alive_us;     /* venue's clock: when the stream was last heard; 0: never */
     int err;              /* id: why prices have stopped; 0: they come */

@@ -111,3 +111,4 @@ struct stream_api {
 };
 
 const struct stream_api *stream_api_find(const char *name); /* NULL: there is none */
+void stream_add_names(struct buf *out);                     /* "binance, kraken" */

@@ -198,6 +198,22 @@ static void write_market(struct api_scrape *s)
     api_metrics_u64(s, "nightdesk_feed_failing", EXPOSITION_GAUGE,
                     "1 if candles have stopped although the market goes on.",
                     snap->feed_err != 0 ? 1 : 0);
+    const struct snapshot_stream *live = &snap->stream;
+    if (live->venue[0] != '\0') {
+        api_metrics_u64(s, "nightdesk_stream_up", EXPOSITION_GAUGE,
+                        "1 if live prices of all symbols are connected.", live->up ? 1 : 0);
+        api_metrics_u64(s, "nightdesk_stream_connections", EXPOSITION_COUNTER,
+                        "Connections to live prices that were opened.", live->connections);
+        api_metrics_u64(s, "nightdesk_stream_lost", EXPOSITION_COUNTER,
+                        "Connections to live prices that were lost.", live->lost);
+        api_metrics_u64(s, "nightdesk_stream_refused", EXPOSITION_COUNTER,
+                        "Messages and candles of live prices that could not be trusted.",
+                        live->refused);
+        api_metrics_u64(s, "nightdesk_candles_filled", EXPOSITION_COUNTER,
+                        "Candles that were read from the venue's history.", live->filled);
+        api_metrics_u64(s, "nightdesk_candles_late", EXPOSITION_COUNTER,
+                        "Candles that came after their minute was traded.", live->late_candles);
+    }
 }
 
 /* ---------------------------------------------------------------- agents */

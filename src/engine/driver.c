@@ -390,6 +390,22 @@ static void report_feed(struct driver *d)
     }
 }
 
+static void report_stream(struct driver *d)
+{
+    if (d->options.market != NULL) {
+        const struct market_feed_status *m = market_feed_status(d->options.market);
+        d->snapshot->stream = (struct snapshot_stream){.up = m->up,
+                                                       .late = source_is_late(d->own),
+                                                       .connections = m->connections,
+                                                       .lost = m->gaps,
+                                                       .filled = m->filled,
+                                                       .late_candles = m->late,
+                                                       .refused = m->refused};
+        (void)str_copy(str_c(m->venue), d->snapshot->stream.venue,
+                       sizeof(d->snapshot->stream.venue));
+    }
+}
+
 /* Updates the source's counters in the snapshot, and logs once that the market has ended. */
 static void report_source(struct driver *d)
 {
@@ -402,6 +418,7 @@ static void report_source(struct driver *d)
     }
     d->snapshot->market_ended = source_next_us(d->source) == INT64_MAX;
     report_feed(d);
+    report_stream(d);
     bool over = d->snapshot->market_ended && d->snapshot->feed_err == 0;
     if (!over || d->ended) {
         d->ended = over;
@@ -466,13 +483,15 @@ static int64_t until_next(const struct driver *d)
     return left_us < 0 ? 0 : left_us < DRIVER_ROUND_US ? left_us : DRIVER_ROUND_US;
 }
 
-/* Quotes for a step that may decide. */
+/* Quotes for a step that may decide: of the market itself, if they are known. */
 static void load_quotes(struct driver *d)
 {
     d->inputs.quote_count = 0;
     for (int i = 0; i < d->symbol_count && d->inputs.bar_count > 0; i++) {
-        d->inputs.quote_count +=
-            venue_quote(d->venue, d->symbols[i], &d->inputs.quotes[d->inputs.quote_count]);
+        struct quote *quote = &d->inputs.quotes[d->inputs.quote_count];
+        d->inputs.quote_count += (d->options.market != NULL &&
+                                  market_feed_quote(d->options.market, d->symbols[i], quote)) ||
+                                 venue_quote(d->venue, d->symbols[i], quote);
     }
 }
 

@@ -426,6 +426,18 @@ static void add_trading(struct json_out *out, const struct snapshot *s)
     json_out_time(out, "since", s->state_since_us);
 }
 
+static void add_stream(struct json_out *out, const struct snapshot_stream *s)
+{
+    json_out_text(out, "venue", s->venue);
+    json_out_bool(out, "up", s->up);
+    json_out_bool(out, "late", s->late);
+    json_out_u64(out, "connections", s->connections);
+    json_out_u64(out, "lost", s->lost);
+    json_out_u64(out, "filled", s->filled);
+    json_out_u64(out, "late_candles", s->late_candles);
+    json_out_u64(out, "refused", s->refused);
+}
+
 void model_json_snapshot(struct json_out *out, const struct snapshot *s)
 {
     json_out_u64(out, "version", s->version);
@@ -434,6 +446,11 @@ void model_json_snapshot(struct json_out *out, const struct snapshot *s)
     json_out_time(out, "market_time", s->market_us);
     json_out_i64(out, "market_speed", s->market_speed);
     json_out_bool(out, "market_ended", s->market_ended);
+    if (s->stream.venue[0] != '\0') {
+        json_out_object(out, "stream");
+        add_stream(out, &s->stream);
+        json_out_end(out);
+    }
     json_out_object(out, "trading");
     add_trading(out, s);
     json_out_end(out);

@@ -164,6 +164,20 @@ static void status_feed(struct reply *r, const struct snapshot *s)
     } else if (s->market_ended) {
         reply_line(r, "⚠ The market has no more candles: no new positions are opened.");
     }
+    const struct snapshot_stream *live = &s->stream;
+    if (live->venue[0] != '\0' && !live->up) {
+        reply_para(r, "⚠ Prices of {} are not connected{}{}: no new positions.",
+                   cell_text(live->venue), cell_text(s->feed_reason[0] == '\0' ? "" : ": "),
+                   cell_text(s->feed_reason));
+    } else if (live->venue[0] != '\0' && live->late) {
+        reply_para(r, "⚠ Candles of {} that were missed are being read: no new positions yet.",
+                   cell_text(live->venue));
+    }
+    if (live->lost + live->filled + live->late_candles + live->refused > 0) {
+        reply_para(r, "Stream: lost {}, candles from history {}, late {}, refused {}",
+                   cell_count((int64_t)live->lost), cell_count((int64_t)live->filled),
+                   cell_count((int64_t)live->late_candles), cell_count((int64_t)live->refused));
+    }
     uint64_t gaps = 0;
     for (int i = 0; i < s->market_count; i++) {
         gaps += s->markets[i].gaps;

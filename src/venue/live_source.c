@@ -180,7 +180,7 @@ int market_feed_warm(struct market_feed *market, const struct symbol *symbols, i
     *ret = generation == s->generation ? atomic_exchange(&s->link->history, NULL) : NULL;
     if (*ret == NULL) {
         return err_set(err, ERR_MARKET_STARTING, "%s",
-                       status->err != 0 ? status->reason : status->doing);
+                       status->reason[0] != '\0' ? status->reason : status->doing);
     }
     s->next_us = (*ret)->until_us;
     s->warm = false; /* another start needs it again */

@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASKS_MAX   4
-#define STEPS_MAX  8
-#define TICK_US    USEC_PER_SEC
-#define FULL_US    (5 * USEC_PER_MSEC) /* the engine takes a step about so fast */
-#define CLOCK_US   (10 * USEC_PER_MIN)
-#define PAUSE_US   USEC_PER_SEC
-#define PAUSE_MAX  6 /* doublings */
-#define GIVE_UP    4 /* failures in a row, after which history is left out while the stream is up */
-#define STOPPED_US (30 * USEC_PER_SEC)
+#define ASKS_MAX       4
+#define STEPS_MAX      8
+#define TICK_US        USEC_PER_SEC
+#define FULL_US        (5 * USEC_PER_MSEC) /* the engine takes a step about so fast */
+#define CLOCK_US       (10 * USEC_PER_MIN)
+#define CLOCK_AGAIN_US (2 * USEC_PER_SEC)
+#define CLOCK_JUMP_US  USEC_PER_SEC
+#define PAUSE_US       USEC_PER_SEC
+#define PAUSE_MAX      6 /* doublings */
+#define GIVE_UP        4 /* failures in a row: then history is left out while the stream is up */
+#define STOPPED_US     (30 * USEC_PER_SEC)
 /* Candles that wait, of all markets. */
 #define HELD_MAX (80 * 1024)
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
@@ -44,39 +46,48 @@ static int64_t floor_to(int64_t us, enum timeframe tf)
 
 /* ---------------------------------------------------------------- status */
 
-static void changed(struct market_feed *m)
+void market_feed_changed(struct market_feed *m)
 {
     loop_defer(m->publish);
+}
+
+/* Why prices have stopped, or are about to: the connection that has been down the longest, or
+ * requests that fail. */
+static void judge(struct market_feed *m)
+{
+    int64_t since_us = m->failing_mono_us;
+    const char *why = m->failing;
+    int64_t heard_us = m->seat_count > 0 ? INT64_MAX : 0;
+    m->status.up = m->follows && m->seat_count > 0;
+    m->status.connections = 0;
+    for (int i = 0; i < m->seat_count; i++) {
+        int64_t down_us = market_lane_down_us(m->seats[i].lane);
+        int64_t lane_us = market_lane_heard_us(m->seats[i].lane);
+        if (down_us != 0 && (since_us == 0 || down_us < since_us)) {
+            since_us = down_us;
+            why = market_lane_reason(m->seats[i].lane);
+        }
+        m->status.up = m->status.up && down_us == 0;
+        m->status.connections += market_lane_opened(m->seats[i].lane);
+        heard_us = lane_us < heard_us ? lane_us : heard_us;
+    }
+    int64_t ago_us = mono_us(m) - heard_us;
+    m->status.alive_us = m->status.up ? venue_us(m) - ago_us : m->status.alive_us;
+    bool stopped = since_us != 0 && mono_us(m) - since_us >= STOPPED_US;
+    m->status.err = stopped ? ERR_MARKET_STREAM : ERR_NONE;
+    (void)snprintf(m->status.reason, sizeof(m->status.reason), "%s", since_us == 0 ? "" : why);
 }
 
 static void publish(void *userdata)
 {
     struct market_feed *m = userdata;
     struct market_feed_status *s = mailbox_draft(m->link.status);
+    judge(m);
+    (void)str_copy(str_c(m->exchange->name), m->status.venue, sizeof(m->status.venue));
     m->status.filled = m->minutes.filled;
     m->status.late = m->minutes.late;
     *s = m->status;
     mailbox_publish(m->link.status);
-}
-
-/* Why prices have stopped, for how long it has been so. */
-static void set_fault(struct market_feed *m, const char *why)
-{
-    int64_t now_us = mono_us(m);
-    m->stopped_mono_us = m->stopped_mono_us == 0 ? now_us : m->stopped_mono_us;
-    if (now_us - m->stopped_mono_us >= STOPPED_US || m->row_count == 0) {
-        m->status.err = ERR_MARKET_STREAM;
-    }
-    (void)snprintf(m->status.reason, sizeof(m->status.reason), "%s", why);
-    changed(m);
-}
-
-static void clear_fault(struct market_feed *m)
-{
-    m->stopped_mono_us = 0;
-    m->status.err = ERR_NONE;
-    m->status.reason[0] = '\0';
-    changed(m);
 }
 
 __attribute__((format(printf, 2, 3))) static void doing(struct market_feed *m, const char *format,
@@ -89,7 +100,7 @@ __attribute__((format(printf, 2, 3))) static void doing(struct market_feed *m, c
     va_end(args);
     if (strcmp(text, m->status.doing) != 0) {
         memcpy(m->status.doing, text, sizeof(text));
-        changed(m);
+        market_feed_changed(m);
     }
 }
 
@@ -118,7 +129,7 @@ static void deliver(struct market_feed *m)
     }
     if (any) {
         feed_wake_engine(m->feed);
-        changed(m);
+        market_feed_changed(m);
     }
     arm(m);
 }
@@ -131,7 +142,9 @@ static void free_rows(struct market_feed *m)
         free(m->rows[i].history);
     }
     free(m->rows);
+    free(m->markets);
     m->rows = NULL;
+    m->markets = NULL;
     m->row_count = 0;
 }
 
@@ -155,7 +168,12 @@ static void follow(struct market_feed *m, int64_t from_us)
     minutes_begin(&m->minutes, symbols, m->row_count, from_us);
     int window = HELD_MAX / m->row_count;
     m->minutes.window = window < EXCHANGE_CANDLES_MAX ? window : EXCHANGE_CANDLES_MAX;
+    m->minutes.says_closed = false;
+    for (const struct stream_api *api = m->stream; api != NULL; api = api->also) {
+        m->minutes.says_closed = m->minutes.says_closed || api->says_closed; /* of its candles */
+    }
     m->follows = true;
+    market_stream_follow(m);
 }
 
 static void begin(struct market_feed *m, struct market_ask *ask)
@@ -166,9 +184,11 @@ static void begin(struct market_feed *m, struct market_ask *ask)
     m->history_from_us = m->history_until_us = 0;
     m->failures = 0;
     m->retry_mono_us = 0;
+    market_stream_close(m);
     free_rows(m);
     m->rows = calloc((size_t)ask->count, sizeof(*m->rows));
-    NEED_MEMORY(m->rows != NULL);
+    m->markets = calloc((size_t)ask->count, sizeof(*m->markets));
+    NEED_MEMORY(m->rows != NULL && m->markets != NULL);
     m->row_count = ask->count;
     for (int i = 0; i < ask->count; i++) {
         m->rows[i].symbol = ask->symbols[i];
@@ -184,6 +204,7 @@ static void on_wake(void *userdata)
     while (ring_pop(m->link.asks, &ask)) {
         if (ask->reconnect) {
             m->retry_mono_us = 0;
+            market_stream_reopen(m);
             free(ask);
         } else {
             begin(m, ask);
@@ -252,35 +273,68 @@ static void fail(struct market_feed *m, const struct err *err)
     }
     AUTO_BUF struct buf line = BUF_INIT(512);
     err_line(err, &line);
-    if (m->failures == 1) {
+    if (m->failing_mono_us == 0) {
+        m->failing_mono_us = mono_us(m);
         LOG(WARNING, "%s: %s", m->exchange->name, line.data);
     }
-    set_fault(m, line.data);
+    (void)snprintf(m->failing, sizeof(m->failing), "%s", line.data);
+    market_feed_changed(m);
 }
 
 static void done(struct market_feed *m)
 {
     m->failures = 0;
     m->retry_mono_us = 0;
-    clear_fault(m);
+    m->failing_mono_us = 0;
+    market_feed_changed(m);
+}
+
+/* While the stream is up, what the history cannot tell for long is left out: a gap. */
+static void give_up_fill(struct market_feed *m)
+{
+    if (m->failures >= GIVE_UP && market_stream_is_up(m, m->job_row)) {
+        LOG(WARNING, "%s: candles of %s are left out: the history cannot be read",
+            m->exchange->name, m->rows[m->job_row].symbol.name);
+        minutes_give_up(&m->minutes, m->job_row, m->asked.until_us);
+    }
 }
 
 static int read_time(struct market_feed *m, const struct rest_answer *answer, struct err *err)
 {
-    int64_t wall_us = 0;
+    int64_t wall_us = 0, before_us = atomic_load(&m->link.offset_us);
     int rc = m->exchange->read_time(answer->root, &wall_us, err);
-    if (rc >= 0) {
-        wall_us += answer->elapsed_us / 2; /* the way back */
-        atomic_store(&m->link.offset_us, wall_us - mono_us(m));
-        m->timed_mono_us = mono_us(m);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    wall_us += answer->elapsed_us / 2; /* the way back */
+    int64_t offset_us = wall_us - mono_us(m);
+    atomic_store(&m->link.offset_us, offset_us);
+    m->timed_mono_us = mono_us(m);
+    if (before_us != 0 && llabs(offset_us - before_us) > CLOCK_JUMP_US) {
+        LOG(WARNING, "%s: its clock moved by %.1f s against ours", m->exchange->name,
+            (double)(offset_us - before_us) / USEC_PER_SEC);
+        market_stream_follow(m); /* what the stream said meanwhile was of another time */
+    }
+    return 0;
+}
+
+bool market_feed_doubt_clock(struct market_feed *m)
+{
+    if (m->job == JOB_TIME || m->timed_mono_us == 0) {
+        return true;
+    }
+    if (mono_us(m) - m->timed_mono_us < CLOCK_AGAIN_US) {
+        return false;
+    }
+    m->timed_mono_us = 0;
+    next_job(m);
+    return true;
 }
 
 static int read_name(struct market_feed *m, const struct rest_answer *answer, struct err *err)
 {
     struct market_row *r = &m->rows[m->job_row];
-    int rc = m->exchange->read_market(answer->root, &r->symbol, &r->market, err);
+    int rc = m->exchange->read_market(answer->root, &r->symbol, &m->markets[m->job_row], err);
     r->named = rc >= 0;
     return rc;
 }
@@ -325,6 +379,9 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
     }
     if (answer->err != NULL) {
         fail(m, answer->err);
+        if (job == JOB_FILL) {
+            give_up_fill(m);
+        }
         next_job(m);
         return;
     }
@@ -366,7 +423,7 @@ static void get_candles(struct market_feed *m, enum market_job job, int row, enu
 {
     AUTO_BUF struct buf path = BUF_INIT(1024);
     int64_t most_us = from_us + EXCHANGE_CANDLES_MAX * timeframe_us(tf);
-    m->asked = (struct exchange_ask){.market = &m->rows[row].market,
+    m->asked = (struct exchange_ask){.market = &m->markets[row],
                                      .tf = tf,
                                      .from_us = from_us,
                                      .until_us = until_us < most_us ? until_us : most_us};
@@ -420,6 +477,9 @@ static void prepare(struct market_feed *m, int unnamed)
         get(m, JOB_NAME, unnamed, path.data, m->exchange->market_weight);
         return;
     }
+    if (m->seat_count == 0) {
+        market_stream_open(m); /* beside the history */
+    }
     if (m->ask->from_us > 0) {
         follow(m, m->ask->from_us);
         return;
@@ -462,6 +522,12 @@ static void on_tick(void *userdata)
     struct market_feed *m = userdata;
     next_job(m);
     deliver(m);
+    market_feed_changed(m); /* the stream's age */
+}
+
+static void on_steps(void *userdata)
+{
+    deliver(userdata);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -478,15 +544,17 @@ static void stop(void *userdata)
 {
     struct market_feed *m = userdata;
     rest_free(TAKE(m->rest));
+    market_stream_close(m);
+    http_free(TAKE(m->http));
 }
 
 int market_feed_check(const struct live_settings *settings, struct err *err)
 {
-    if (exchange_find(settings->venue) != NULL) {
+    if (exchange_find(settings->venue) != NULL && stream_api_find(settings->venue) != NULL) {
         return 0;
     }
     AUTO_BUF struct buf names = BUF_INIT(256);
-    exchange_add_names(&names);
+    stream_add_names(&names);
     return err_set(err, ERR_MARKET_VENUE, "%s: expected one of %s", settings->venue, names.data);
 }
 
@@ -499,6 +567,7 @@ static struct market_feed *make(const struct market_feed_options *options, struc
     m->clock = options->clock;
     m->symbols = options->symbols;
     m->exchange = exchange_find(m->settings.venue);
+    m->stream = stream_api_find(m->settings.venue);
     struct market_link *link = &m->link;
     link->asks = ring_new(ASKS_MAX, sizeof(struct market_ask *));
     link->steps = ring_new(STEPS_MAX, market_step_size(m->symbols));
@@ -513,6 +582,9 @@ static struct market_feed *make(const struct market_feed_options *options, struc
     struct loop *loop = feed_loop(m->feed);
     m->tick = loop_add_timer(loop, on_tick, m);
     m->publish = loop_add_deferred(loop, publish, m);
+    m->steps = loop_add_deferred(loop, on_steps, m);
+    market_stream_init(m, loop);
+    m->http = http_new(loop, err);
     link->wake = loop_add_wake(loop, on_wake, m, err);
     m->rest = link->wake == NULL
                   ? NULL
@@ -549,6 +621,9 @@ void market_feed_free(struct market_feed *m)
     rest_free(m->rest);
     loop_source_free(link->wake);
     loop_source_free(m->publish);
+    loop_source_free(m->steps);
+    market_stream_release(m);
+    http_free(m->http);
     loop_source_free(m->tick);
     while (ring_pop(link->asks, &ask)) {
         free(ask);

@@ -1,14 +1,15 @@
 /*
  * market_feed_private.h: the inside of struct market_feed, shared by its files.
  *
- * market_feed.c is the feed's side: what is read next, and the steps; market_history.c reads the
- * history; live_source.c is the engine's side. What both sides use is in struct market_link only.
+ * market_feed.c is the feed's side: what is asked by REST, and the steps; market_stream.c its
+ * stream; live_source.c is the engine's side. What both sides use is in struct market_link only.
  * Thread: each part as said.
  */
 #pragma once
 
 #include "base/mailbox.h"
 #include "base/ring.h"
+#include "market_lane.h"
 #include "minutes.h"
 #include "venue/exchange.h"
 #include "venue/market_feed.h"
@@ -71,10 +72,20 @@ struct live_source {
 struct market_row { /* a market */
     struct symbol symbol;
     bool named;
-    struct exchange_market market;
+    char stream_name[EXCHANGE_NAME_SIZE];
+    struct quote quote;
+    bool dirty; /* the quote is to be published */
+    int64_t logged_mono_us;
     struct candle *history; /* read so far; owned */
     int history_count;
     int64_t history_us; /* read up to here */
+};
+
+struct market_seat { /* a connection, and the rows of its markets */
+    struct market_feed *feed;
+    struct market_lane *lane;
+    int first, end;
+    char url[256];
 };
 
 enum market_job { JOB_NONE, JOB_TIME, JOB_NAME, JOB_HISTORY, JOB_FILL };
@@ -95,6 +106,7 @@ struct market_feed {
     struct market_ask *ask;      /* NULL: nothing is wanted yet */
     int row_count;
     struct market_row *rows;
+    struct exchange_market *markets; /* of the rows */
     struct minutes minutes;
     bool follows; /* minutes has begun */
     int64_t history_from_us, history_until_us;
@@ -105,11 +117,40 @@ struct market_feed {
     struct exchange_ask asked;
     int failures; /* of jobs, in a row */
     int64_t retry_mono_us;
-    int64_t stopped_mono_us; /* since when prices have stopped; 0: they come */
+    int64_t failing_mono_us; /* since when requests fail; 0: they do not */
+    char failing[160];
     struct market_step *draft;
     struct market_feed_status status;
     struct candle page[EXCHANGE_CANDLES_MAX];
+
+    /* The stream. */
+    const struct stream_api *stream;
+    struct http *http;
+    struct loop_source *steps;  /* deferred: a candle was closed */
+    struct loop_source *quotes; /* deferred: publishes them */
+    int seat_count;
+    struct market_seat *seats;
+    unsigned place_mask; /* by name: rows from 1, 0: none */
+    uint16_t *places;
+    int dirty_count;
+    int *dirty;
+    struct stream_message message;
 };
+
+/* market_feed.c */
+void market_feed_changed(struct market_feed *m); /* the status is to be published */
+/* What the stream says is ahead of the venue's clock as we know it, which is read again. False: it
+ * was read just now. */
+bool market_feed_doubt_clock(struct market_feed *m);
+
+/* market_stream.c */
+void market_stream_init(struct market_feed *m, struct loop *loop);
+void market_stream_release(struct market_feed *m);
+void market_stream_open(struct market_feed *m); /* the names are known */
+void market_stream_close(struct market_feed *m);
+void market_stream_follow(struct market_feed *m); /* minutes has begun */
+void market_stream_reopen(struct market_feed *m);
+bool market_stream_is_up(const struct market_feed *m, int row);
 
 /* live_source.c */
 void live_source_init(struct live_source *source, struct market_link *link,

@@ -16,3 +16,10 @@ const struct stream_api *stream_api_find(const char *name)
     }
     return NULL;
 }
+
+void stream_add_names(struct buf *out)
+{
+    for (int i = 0; streams[i] != NULL; i++) {
+        buf_addf(out, "%s%s", i > 0 ? ", " : "", streams[i]->name);
+    }
+}

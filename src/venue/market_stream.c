@@ -1,0 +1,333 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "market_feed_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the stream brings, and its connections. */
+
+#define LOG_GAP_US USEC_PER_MIN
+
+/* ---------------------------------------------------------------- names */
+
+static unsigned hash_of(const char *name)
+{
+    unsigned hash = 2166136261U; /* FNV-1a */
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619U;
+    }
+    return hash;
+}
+
+static void make_places(struct market_feed *m)
+{
+    unsigned places = 16;
+    while (places < 2 * (unsigned)m->row_count) {
+        places *= 2;
+    }
+    free(m->places);
+    m->place_mask = places - 1;
+    m->places = calloc(places, sizeof(*m->places));
+    NEED_MEMORY(m->places != NULL);
+    for (int i = 0; i < m->row_count; i++) {
+        struct market_row *r = &m->rows[i];
+        AUTO_BUF struct buf name = BUF_INIT(sizeof(r->stream_name));
+        if (m->stream->add_name != NULL) {
+            m->stream->add_name(&m->markets[i], &name);
+        } else {
+            buf_add_c(&name, m->markets[i].name);
+        }
+        (void)str_copy(buf_str(&name), r->stream_name, sizeof(r->stream_name));
+        unsigned at = hash_of(r->stream_name);
+        while (m->places[at & m->place_mask] != 0) {
+            at++;
+        }
+        m->places[at & m->place_mask] = (uint16_t)(i + 1);
+    }
+}
+
+/* -1: it is none of ours. */
+static int row_of(const struct market_feed *m, const char *name)
+{
+    for (unsigned at = hash_of(name); m->places[at & m->place_mask] != 0; at++) {
+        int row = m->places[at & m->place_mask] - 1;
+        if (strcmp(m->rows[row].stream_name, name) == 0) {
+            return row;
+        }
+    }
+    return -1;
+}
+
+/* ---------------------------------------------------------------- quotes */
+
+static void publish_quotes(void *userdata)
+{
+    struct market_feed *m = userdata;
+    for (int i = 0; i < m->dirty_count; i++) {
+        struct market_row *r = &m->rows[m->dirty[i]];
+        struct quote *q = mailbox_draft(m->link.quotes[m->dirty[i]]);
+        *q = r->quote;
+        mailbox_publish(m->link.quotes[m->dirty[i]]);
+        r->dirty = false;
+    }
+    m->dirty_count = 0;
+}
+
+static void set_quote(struct market_feed *m, int row, const struct stream_event *e)
+{
+    struct market_row *r = &m->rows[row];
+    r->quote =
+        (struct quote){.symbol = r->symbol,
+                       .bid = e->bid.price,
+                       .ask = e->ask.price,
+                       .bid_qty = e->bid.qty,
+                       .ask_qty = e->ask.qty,
+                       .at_us = e->at_us != 0 ? e->at_us : market_link_now_us(&m->link, m->clock)};
+    if (!r->dirty) {
+        r->dirty = true;
+        m->dirty[m->dirty_count++] = row;
+        loop_defer(m->quotes);
+    }
+}
+
+/* ---------------------------------------------------------------- what cannot be trusted */
+
+static void distrust(struct market_feed *m, int row, const char *why)
+{
+    struct market_row *r = &m->rows[row];
+    int64_t now_us = clock_mono_us(m->clock);
+    m->status.refused++;
+    minutes_distrust(&m->minutes, row);
+    if (r->logged_mono_us == 0 || now_us - r->logged_mono_us >= LOG_GAP_US) {
+        r->logged_mono_us = now_us;
+        LOG(WARNING, "%s: nothing is opened in %s until its next good candle: %s",
+            m->exchange->name, r->symbol.name, why);
+    }
+}
+
+/* A message names a market, or it may be of any of its connection. */
+static void on_refused(struct market_lane *lane, const struct market_lane_message *message,
+                       const struct err *err, void *userdata)
+{
+    const struct market_seat *seat = userdata;
+    struct market_feed *m = seat->feed;
+    AUTO_BUF struct buf line = BUF_INIT(512);
+    int row = row_of(m, message->message->events[0].market);
+    (void)lane;
+    if (!message->in_use || !m->follows) {
+        return;
+    }
+    err_line(err, &line);
+    int first = row >= 0 ? row : seat->first;
+    int end = row >= 0 ? row + 1 : seat->end;
+    for (int i = first; i < end; i++) {
+        distrust(m, i, line.data);
+    }
+}
+
+/* ---------------------------------------------------------------- events */
+
+static void take_candle(struct market_feed *m, int row, const struct stream_event *e)
+{
+    struct market_row *r = &m->rows[row];
+    int64_t now_us = market_link_now_us(&m->link, m->clock);
+    if (!m->follows) {
+        return;
+    }
+    enum minutes_result result = e->closed ? minutes_close(&m->minutes, row, now_us, &e->candle)
+                                           : minutes_live(&m->minutes, row, now_us, &e->candle);
+    switch (result) {
+    case MINUTES_TAKEN:
+        if (e->closed || !m->minutes.says_closed) {
+            loop_defer(m->steps);
+        }
+        break;
+    case MINUTES_REPEATED:
+        break;
+    case MINUTES_LATE:
+        LOG(NOTICE, "%s: a candle of %s came after its minute was traded, and is left out",
+            m->exchange->name, r->symbol.name);
+        break;
+    case MINUTES_BACK:
+        distrust(m, row, "a candle is older than those before it");
+        break;
+    case MINUTES_AHEAD:
+        if (!market_feed_doubt_clock(m)) {
+            distrust(m, row, "a candle is of a minute that has not begun");
+        }
+        break;
+    }
+}
+
+static void on_message(struct market_lane *lane, const struct market_lane_message *passed,
+                       const struct err *err, void *userdata)
+{
+    struct market_feed *m = ((const struct market_seat *)userdata)->feed;
+    (void)lane;
+    for (int i = 0; i < passed->message->count; i++) {
+        const struct stream_event *e = &passed->message->events[i];
+        int row = -1;
+        switch (e->kind) {
+        case STREAM_CANDLE:
+            row = passed->in_use ? row_of(m, e->market) : -1;
+            if (row >= 0) {
+                take_candle(m, row, e);
+            }
+            break;
+        case STREAM_TOP:
+            row = passed->in_use ? row_of(m, e->market) : -1;
+            if (row >= 0) {
+                set_quote(m, row, e);
+            }
+            break;
+        case STREAM_REFUSED:
+            m->status.refused++;
+            log_err(LOG_LEVEL_WARNING, err, "the venue refuses a subscription of prices");
+            break;
+        case STREAM_BOOK:
+        case STREAM_NONE:
+        case STREAM_READY:
+        case STREAM_CLOSING:
+        case STREAM_TRADE:
+            break;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- connections */
+
+bool market_stream_is_up(const struct market_feed *m, int row)
+{
+    bool up = m->seat_count > 0;
+    for (int i = 0; i < m->seat_count; i++) {
+        const struct market_seat *seat = &m->seats[i];
+        up = up && (row < seat->first || row >= seat->end || market_lane_is_up(seat->lane));
+    }
+    return up;
+}
+
+static void on_up(struct market_lane *lane, void *userdata)
+{
+    const struct market_seat *seat = userdata;
+    struct market_feed *m = seat->feed;
+    (void)lane;
+    for (int i = seat->first; i < seat->end && m->follows; i++) {
+        if (market_stream_is_up(m, i)) {
+            minutes_up(&m->minutes, i, market_link_now_us(&m->link, m->clock));
+        }
+    }
+    LOG(NOTICE, "%s: a stream of %d markets is open", m->exchange->name, seat->end - seat->first);
+    market_feed_changed(m);
+}
+
+static void on_down(struct market_lane *lane, const char *why, void *userdata)
+{
+    const struct market_seat *seat = userdata;
+    struct market_feed *m = seat->feed;
+    (void)lane;
+    for (int i = seat->first; i < seat->end && m->follows; i++) {
+        minutes_down(&m->minutes, i);
+    }
+    m->status.gaps++;
+    LOG(WARNING, "the stream of prices is lost: %s", why);
+    market_feed_changed(m);
+}
+
+/* A URL of the configuration without a path gets that of the venue's. */
+static void choose_url(const struct market_feed *m, const struct stream_api *api,
+                       struct market_seat *seat)
+{
+    const char *wanted = m->settings.stream_url;
+    const char *host = strstr(wanted, "://");
+    bool bare = host != NULL && strchr(host + 3, '/') == NULL;
+    const char *path = strchr(strstr(api->url, "://") + 3, '/');
+    (void)snprintf(seat->url, sizeof(seat->url), "%s%s", wanted[0] == '\0' ? api->url : wanted,
+                   bare && path != NULL ? path : "");
+}
+
+static void open_seats(struct market_feed *m, const struct stream_api *api)
+{
+    for (int first = 0; first < m->row_count; first += api->markets_max) {
+        struct market_seat *seat = &m->seats[m->seat_count++];
+        int end = first + api->markets_max;
+        *seat = (struct market_seat){
+            .feed = m, .first = first, .end = end < m->row_count ? end : m->row_count};
+        choose_url(m, api, seat);
+        const struct market_lane_options options = {.loop = feed_loop(m->feed),
+                                                    .http = m->http,
+                                                    .api = api,
+                                                    .url = seat->url,
+                                                    .markets = &m->markets[first],
+                                                    .count = seat->end - first,
+                                                    .message = &m->message,
+                                                    .on_up = on_up,
+                                                    .on_down = on_down,
+                                                    .on_message = on_message,
+                                                    .on_refused = on_refused,
+                                                    .userdata = seat};
+        seat->lane = market_lane_new(&options);
+    }
+}
+
+void market_stream_open(struct market_feed *m)
+{
+    int seats = 0;
+    market_stream_close(m);
+    make_places(m);
+    for (const struct stream_api *api = m->stream; api != NULL; api = api->also) {
+        seats += (m->row_count + api->markets_max - 1) / api->markets_max;
+    }
+    m->seats = calloc((size_t)seats, sizeof(*m->seats));
+    NEED_MEMORY(m->seats != NULL);
+    for (const struct stream_api *api = m->stream; api != NULL; api = api->also) {
+        open_seats(m, api);
+    }
+}
+
+void market_stream_close(struct market_feed *m)
+{
+    for (int i = 0; i < m->seat_count; i++) {
+        market_lane_free(m->seats[i].lane);
+    }
+    free(m->seats);
+    m->seats = NULL;
+    m->seat_count = 0;
+    m->dirty_count = 0;
+}
+
+void market_stream_follow(struct market_feed *m)
+{
+    for (int i = 0; i < m->row_count && m->follows; i++) {
+        minutes_down(&m->minutes, i);
+        if (market_stream_is_up(m, i)) {
+            minutes_up(&m->minutes, i, market_link_now_us(&m->link, m->clock));
+        }
+    }
+}
+
+void market_stream_reopen(struct market_feed *m)
+{
+    for (int i = 0; i < m->seat_count; i++) {
+        market_lane_reopen(m->seats[i].lane, "a person asked for a new connection");
+    }
+}
+
+void market_stream_init(struct market_feed *m, struct loop *loop)
+{
+    m->quotes = loop_add_deferred(loop, publish_quotes, m);
+    m->message.levels = calloc(STREAM_LEVELS_MAX, sizeof(*m->message.levels));
+    m->dirty = calloc((size_t)m->symbols, sizeof(*m->dirty));
+    NEED_MEMORY(m->message.levels != NULL && m->dirty != NULL);
+    loop_source_name(m->quotes, "market quotes");
+}
+
+void market_stream_release(struct market_feed *m)
+{
+    market_stream_close(m);
+    loop_source_free(m->quotes);
+    free(m->message.levels);
+    free(m->places);
+    free(m->dirty);
+}
