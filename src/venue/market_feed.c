@@ -26,7 +26,7 @@
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
 #define WARM_BARS     2400
 #define WARM_HELD_MAX (160 * 1024)
-/* A longer gap keeps its beginning: it is counted, and not read. */
+/* Of a longer gap the beginning is not read: it stays missing. */
 #define GAP_MAX_US (12000 * USEC_PER_MIN)
 
 static int64_t mono_us(const struct market_feed *m)

@@ -166,6 +166,7 @@ static void the_page_describes_a_snapshot_and_a_market(void **state)
     AUTO_JSON struct json_object *slow = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(failed);
     s->disk = (struct snapshot_disk){.state = DISK_FAILED, .err = ERR_DB_FULL, .since_wall_us = 1};
+    s->stream = (struct snapshot_stream){.venue = "binance"};
     model_json_snapshot(&out, s);
     out = (struct json_out)JSON_OUT_TREE(slow);
     s->disk.state = DISK_SLOW;
