@@ -65,6 +65,11 @@ struct action {
     /* Optional: the outputs that later steps of a manifest may use as $step.name, as names
      * separated by spaces; at most 8. */
     const char *outputs;
+    /* Optional: the members of `data` that its reply and its preview may have, as names separated
+     * by spaces; docs/json.md describes them. From these come the schemas for programs. Of an
+     * object "snapshot.age_ms" names one member. "*": any, because it passes on what other
+     * commands reply. */
+    const char *data;
     const struct action_param *params; /* ACTION_PARAMS: ends at a NULL name; NULL: none */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */

@@ -36,6 +36,7 @@
 #define MANIFEST_FILES_MAX    400 /* of the user's folder; a reload reads them on the loop */
 #define MANIFEST_TIMES_MAX    8
 #define MANIFEST_DIGEST_SIZE  17
+#define MANIFEST_DATA_MAX     4096 /* bytes of manifest_data */
 
 struct manifest_arg {
     struct action_param rule; /* what the parameters that it is passed to accept, or less */
@@ -215,6 +216,11 @@ struct manifest_demand manifest_demand(const struct manifest *m, const struct pr
 /* 0, or -ERR_ACCESS_DENIED. */
 int manifest_permit(const struct manifest *m, const struct principal *who,
                     const struct arg_value *args, struct err *err);
+/* The members of `data` that its replies may have, from those of its actions, each once:
+ * "snapshot positions"; "*": any. */
+void manifest_data(const struct manifest *m, struct buf *out);
+/* Whether this is one of them, or has a member that is. */
+bool manifest_has_data(const struct manifest *m, struct str member);
 bool manifest_is_visible(const struct manifest *m, enum channel channel);
 /* The most similar command name of a channel, for "did you mean"; NULL if none is similar or if
  * that command changes something: a suggestion is pressed without a second thought. */

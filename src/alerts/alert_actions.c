@@ -193,6 +193,7 @@ static int show_state(struct action_call *call, struct err *err)
 static const struct action actions[] = {
     {.name = "alert.list",
      .summary = "Open and acknowledged alerts, worst first, or one alert in full",
+     .data = "alerts alert",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
@@ -201,6 +202,7 @@ static const struct action actions[] = {
      .run = list_alerts},
     {.name = "alert.show",
      .summary = "One alert in full, with its evidence",
+     .data = "alert",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

@@ -270,6 +270,7 @@ static int show_incident(struct action_call *call, struct err *err)
 static const struct action actions[] = {
     {.name = "incident.list",
      .summary = "Incidents, newest first",
+     .data = "incidents",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
@@ -281,6 +282,7 @@ static const struct action actions[] = {
      .run = list_incidents},
     {.name = "incident.show",
      .summary = "One incident with its time line",
+     .data = "incident events",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

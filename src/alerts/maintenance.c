@@ -486,6 +486,7 @@ static const struct action actions[] = {
     {.name = "alert.maintenance",
      .summary =
          "Hold alerts back and repair nothing automatically for a while, end that, or show it",
+     .data = "maintenance",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .params = ACTION_PARAMS(

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "call.h"
+#include "openapi_schema.h"
 #include "store/ops.h"
 
 #include <string.h>
@@ -178,6 +179,10 @@ static void submit(struct listener *listener, struct web_request *web, struct mc
             return;
         }
         job.line = rc > 0 ? buf_detach(&text) : NULL;
+    }
+    if (strcmp(r->method, "tools/list") == 0) { /* which takes longer than ops may */
+        r->schemas = json_object_new_object();
+        openapi_schemas(r->schemas);
     }
     job.mcp = malloc(sizeof(*job.mcp));
     NEED_MEMORY(job.mcp != NULL);

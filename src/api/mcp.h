@@ -47,7 +47,8 @@ struct mcp_request {
     struct json_object *root;
     struct json_object *id; /* of root; NULL: a notification */
     const char *method;
-    struct json_object *params; /* NULL: none */
+    struct json_object *params;  /* NULL: none */
+    struct json_object *schemas; /* of tools/list: what is made of docs/json.md; NULL: not made */
     bool modern;
 };
 

@@ -47,6 +47,7 @@ bool mcp_refuse_uri(const struct mcp_request *request, struct mcp_fault *ret, co
 void mcp_release(struct mcp_request *request)
 {
     (void)json_object_put(request->root);
+    (void)json_object_put(request->schemas);
     *request = (struct mcp_request){0};
 }
 

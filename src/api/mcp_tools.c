@@ -6,6 +6,7 @@
 #include "command/proposal.h"
 #include "command/runner.h"
 #include "command/tool.h"
+#include "data_schema.h"
 #include "io/http.h"
 #include "mcp.h"
 #include "store/ops.h"
@@ -39,15 +40,17 @@ static void add_typed(struct json_out *out, const char *key, const char *type, c
     json_out_end(out);
 }
 
-/* assistant/tool_document.h */
-static void add_output_schema(struct json_out *out)
+/* assistant/tool_document.h. members: as those of manifest_data */
+static void add_output_schema(const struct mcp_request *request, const char *members,
+                              struct json_out *out)
 {
+    struct data_schema data = DATA_SCHEMA(request->schemas, members);
     json_out_object(out, "outputSchema");
     json_out_text(out, "type", "object");
     json_out_bool(out, "additionalProperties", false);
     json_out_object(out, "properties");
     add_typed(out, "title", "string", "what a person sees first");
-    add_typed(out, "data", "object", "the figures: nightdesk://docs/json");
+    data_schema_write(&data, out, "data");
     add_typed(out, "blocks", "array", "in place of data: the reply as a person sees it");
     add_typed(out, "error", "object", "why it failed: code, message, context, remedy");
     add_typed(out, "note", "string", "what was left out");
@@ -55,19 +58,23 @@ static void add_output_schema(struct json_out *out)
     add_typed(out, "ttl_seconds", "integer", "for how long it may still be used");
     add_typed(out, "stale", "boolean", "it is only the last that is known");
     json_out_end(out);
+    data_schema_write_defs(&data, out, "$defs");
     json_out_end(out);
+    data_schema_release(&data);
 }
 
-static void add_tool(struct json_out *out, const struct manifest *m)
+static void add_tool(const struct mcp_request *request, const struct manifest *m,
+                     struct json_out *out)
 {
-    AUTO_BUF struct buf text = BUF_INIT(DESCRIPTION_MAX);
+    AUTO_BUF struct buf text = BUF_INIT(DESCRIPTION_MAX), members = BUF_INIT(MANIFEST_DATA_MAX);
+    manifest_data(m, &members);
     tool_describe(m, &text);
     json_out_object(out, NULL);
     json_out_text(out, "name", m->name);
     json_out_text(out, "title", m->summary);
     json_out_text(out, "description", text.data);
     tool_input_schema(m, out, "inputSchema");
-    add_output_schema(out);
+    add_output_schema(request, members.data, out);
     add_annotations(out, true);
     json_out_end(out);
 }
@@ -86,7 +93,7 @@ static bool may_propose(const struct api *api, const struct principal *who)
     return false;
 }
 
-static void add_proposing(struct json_out *out)
+static void add_proposing(const struct mcp_request *request, struct json_out *out)
 {
     json_out_object(out, NULL);
     json_out_text(out, "name", PROPOSE);
@@ -109,7 +116,7 @@ static void add_proposing(struct json_out *out)
     json_out_text(out, NULL, "reason");
     json_out_end(out);
     json_out_end(out);
-    add_output_schema(out);
+    add_output_schema(request, "proposal", out);
     add_annotations(out, false);
     json_out_end(out);
 }
@@ -119,13 +126,12 @@ void mcp_tools_list(struct api *api, const struct principal *who, const struct m
 {
     const struct manifest *m;
     size_t at = 0;
-    (void)request;
     json_out_array(out, "tools");
     while ((m = tool_next(api->manifests, who, &at)) != NULL) {
-        add_tool(out, m);
+        add_tool(request, m, out);
     }
     if (may_propose(api, who)) {
-        add_proposing(out);
+        add_proposing(request, out);
     }
     json_out_end(out);
 }

@@ -72,13 +72,38 @@ static void write_ref(struct json_out *out, const char *schema)
     json_out_value(out, "schema", ref);
 }
 
-static void write_content(struct json_out *out, const char *media, const char *schema)
+/* A reply whose data are those of one command. */
+static void write_reply_of(struct json_out *out, const char *reply, struct str command)
+{
+    AUTO_BUF struct buf data = BUF_INIT(OPENAPI_REF_SIZE);
+    AUTO_JSON struct json_object *ref = json_object_new_object();
+    AUTO_JSON struct json_object *typed = json_object_new_object();
+    openapi_ref(ref, reply);
+    buf_addf(&data, OPENAPI_DATA ".%.*s", STR_ARG(command));
+    openapi_ref(typed, data.data);
+    json_out_object(out, "schema");
+    json_out_array(out, "allOf");
+    json_out_value(out, NULL, ref);
+    json_out_end(out);
+    json_out_object(out, "properties");
+    json_out_value(out, "data", typed);
+    json_out_end(out);
+    json_out_end(out);
+}
+
+/* command NULL: no reply of one. */
+static void write_content(struct json_out *out, const char *media, const char *schema,
+                          const char *command)
 {
     char ref[OPENAPI_REF_SIZE];
     json_out_object(out, "content");
     json_out_object(out, media);
     if (schema != NULL) {
-        write_ref(out, schema);
+        if (command != NULL) {
+            write_reply_of(out, schema, str_c(command));
+        } else {
+            write_ref(out, schema);
+        }
         json_out_object(out, "examples");
         json_out_object(out, "example");
         json_out_text(out, "$ref", openapi_example(schema, ref, sizeof(ref)));
@@ -92,6 +117,13 @@ static void write_content(struct json_out *out, const char *media, const char *s
     json_out_end(out);
 }
 
+static void write_problem(struct json_out *out)
+{
+    json_out_object(out, "default");
+    json_out_text(out, "$ref", "#/components/responses/problem");
+    json_out_end(out);
+}
+
 static void write_answers(struct json_out *out, const struct route *route)
 {
     char status[16];
@@ -100,12 +132,12 @@ static void write_answers(struct json_out *out, const struct route *route)
     json_out_object(out, status);
     json_out_text(out, "description", route->summary);
     if (route->status != 204) {
-        write_content(out, route->media != NULL ? route->media : "application/json", route->answer);
+        bool replies = route->body != NULL && route->command != NULL;
+        write_content(out, route->media != NULL ? route->media : "application/json", route->answer,
+                      replies ? route->command : NULL);
     }
     json_out_end(out);
-    json_out_object(out, "default");
-    json_out_text(out, "$ref", "#/components/responses/problem");
-    json_out_end(out);
+    write_problem(out);
     json_out_end(out);
 }
 
@@ -143,7 +175,7 @@ static void write_operation(struct json_out *out, const struct route *route, con
     write_params(out, route);
     if (route->body != NULL) {
         json_out_object(out, "requestBody");
-        write_content(out, "application/json", route->body);
+        write_content(out, "application/json", route->body, NULL);
         json_out_end(out);
     }
     write_answers(out, route);
@@ -152,6 +184,106 @@ static void write_operation(struct json_out *out, const struct route *route, con
         json_out_end(out);
     }
     json_out_end(out);
+}
+
+/* ---------------------------------------------------------------- commands */
+
+/* As an object by name; an array in order and a typed line are read, too. */
+static void write_arguments(struct json_out *out, struct str section)
+{
+    struct str rest = section;
+    struct openapi_argument arg;
+    json_out_object(out, "args");
+    json_out_array(out, "type");
+    json_out_text(out, NULL, "object");
+    json_out_text(out, NULL, "array");
+    json_out_text(out, NULL, "string");
+    json_out_end(out);
+    json_out_bool(out, "additionalProperties", false);
+    json_out_object(out, "properties");
+    while (openapi_argument_next(&rest, &arg)) {
+        AUTO_BUF struct buf key = BUF_INIT(OPENAPI_REF_SIZE), text = BUF_INIT(1024);
+        buf_add_str(&key, arg.name);
+        buf_addf(&text, "%.*s (%.*s)", STR_ARG(arg.help), STR_ARG(arg.rule));
+        json_out_object(out, key.data);
+        json_out_text(out, "description", text.data);
+        json_out_end(out);
+    }
+    json_out_end(out);
+    json_out_array(out, "required");
+    for (rest = section; openapi_argument_next(&rest, &arg);) {
+        if (arg.required) {
+            json_out_str(out, NULL, arg.name);
+        }
+    }
+    json_out_end(out);
+    json_out_end(out);
+}
+
+static void write_command_body(struct json_out *out, const char *body,
+                               const struct openapi_command *command)
+{
+    AUTO_JSON struct json_object *ref = json_object_new_object();
+    openapi_ref(ref, body);
+    json_out_object(out, "requestBody");
+    json_out_object(out, "content");
+    json_out_object(out, "application/json");
+    json_out_object(out, "schema");
+    json_out_array(out, "allOf");
+    json_out_value(out, NULL, ref);
+    json_out_end(out);
+    json_out_object(out, "properties");
+    write_arguments(out, command->section);
+    json_out_end(out);
+    json_out_end(out);
+    json_out_object(out, "example");
+    json_out_str(out, "args", openapi_command_example(command));
+    json_out_end(out);
+    json_out_end(out);
+    json_out_end(out);
+    json_out_end(out);
+}
+
+static void write_command(struct json_out *out, const struct route *route, const char *path,
+                          const struct openapi_command *command)
+{
+    json_out_object(out, path);
+    json_out_object(out, "post");
+    json_out_array(out, "tags");
+    json_out_text(out, NULL, route->tag);
+    json_out_end(out);
+    json_out_str(out, "summary", command->summary);
+    write_id(out, route->method, path);
+    json_out_str(out, "x-least-role", command->role);
+    json_out_bool(out, "x-changes", command->changes);
+    write_command_body(out, route->body, command);
+    json_out_object(out, "responses");
+    json_out_object(out, "200");
+    json_out_text(out, "description", "The reply");
+    json_out_object(out, "content");
+    json_out_object(out, "application/json");
+    write_reply_of(out, route->answer, command->name);
+    json_out_end(out);
+    json_out_end(out);
+    json_out_end(out);
+    write_problem(out);
+    json_out_end(out);
+    json_out_end(out);
+    json_out_end(out);
+}
+
+/* The path of all commands has one of its own for each that is built in, which says what it takes
+ * and what its data are. */
+static void write_commands(struct json_out *out, const struct route *route)
+{
+    struct str rest = openapi_commands();
+    struct openapi_command command;
+    size_t prefix = strcspn(route->path, "{");
+    while (openapi_command_next(&rest, &command)) {
+        AUTO_BUF struct buf path = BUF_INIT(OPENAPI_REF_SIZE);
+        buf_addf(&path, "%.*s%.*s", (int)prefix, route->path, STR_ARG(command.name));
+        write_command(out, route, path.data, &command);
+    }
 }
 
 /* Whether this is the first row of its path. */
@@ -179,6 +311,9 @@ static void write_paths(struct json_out *out)
             }
         }
         json_out_end(out);
+        if (route->handle == api_command_handle && route_in_path(route, "name")) {
+            write_commands(out, route);
+        }
     }
     json_out_end(out);
 }
@@ -194,7 +329,7 @@ static void write_components(struct json_out *out)
     json_out_object(out, "responses");
     json_out_object(out, "problem");
     json_out_text(out, "description", "An error, with its cause, impact and remediation");
-    write_content(out, "application/problem+json", "nightdesk.problem/1");
+    write_content(out, "application/problem+json", "nightdesk.problem/1", NULL);
     json_out_end(out);
     json_out_end(out);
     json_out_object(out, "securitySchemes");

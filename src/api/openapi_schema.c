@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define PAGE      "docs/json.md"
+#define COMMANDS  "docs/commands.md"
 #define EXAMPLES  "src/api/examples.json"
 #define NAME_SIZE 96
 
@@ -20,6 +21,11 @@ static struct str find_file(const char *path)
         }
     }
     return str_c("");
+}
+
+struct str openapi_commands(void)
+{
+    return find_file(COMMANDS);
 }
 
 /* The name of a component has no slash: "nightdesk.state.2". */
@@ -42,7 +48,7 @@ void openapi_ref(struct json_object *schema, const char *name)
     char component[NAME_SIZE];
     char ref[NAME_SIZE + 32];
     component_name(str_c(name), component);
-    (void)snprintf(ref, sizeof(ref), "#/components/schemas/%s", component);
+    (void)snprintf(ref, sizeof(ref), OPENAPI_SCHEMAS "%s", component);
     add_text(schema, "$ref", ref);
 }
 
@@ -141,11 +147,15 @@ static bool read_types(struct json_object *schema, struct str type)
 {
     struct json_out out = JSON_OUT_ITEMS(need_list(schema, "type"));
     struct str word;
+    bool string = false;
     while (str_word(&type, &word)) {
         bool time = str_equal_c(word, "time");
         if (str_equal_c(word, "any")) {
             json_object_object_del(schema, "type");
             return false;
+        }
+        if (string && time) { /* a text of any form */
+            continue;
         }
         if (time) {
             add_text(schema, "format", "date-time");
@@ -156,6 +166,7 @@ static bool read_types(struct json_object *schema, struct str type)
         }
         if (time || str_equal_c(word, "text")) {
             json_out_text(&out, NULL, "string");
+            string = true;
         } else if (!str_equal_c(word, "or") && !str_equal_c(word, "null")) {
             json_out_str(&out, NULL, word);
         }
@@ -204,25 +215,84 @@ static void add_row(struct json_object *schema, struct str line)
     }
 }
 
-void openapi_schemas(struct json_object *components)
+void openapi_data(struct json_object *schema, struct str members)
 {
-    struct json_object *schemas = need(components, "schemas"), *schema = NULL;
+    AUTO_BUF struct buf ref = BUF_INIT(2 * NAME_SIZE);
+    struct str one;
+    if (str_equal_c(members, "*")) {
+        openapi_ref(schema, OPENAPI_DATA);
+        return;
+    }
+    add_nullable(schema, "object");
+    while (str_word(&members, &one)) {
+        struct json_object *at = schema;
+        buf_clear(&ref);
+        buf_add_c(&ref, OPENAPI_SCHEMAS OPENAPI_DATA);
+        for (struct str step; str_split(&one, '.', &step);) {
+            at = member(at, step);
+            buf_addf(&ref, "/properties/%.*s", STR_ARG(step));
+        }
+        add_text(at, "$ref", ref.data);
+    }
+}
+
+static void add_command(struct json_object *schemas, const struct openapi_command *command)
+{
+    AUTO_BUF struct buf name = BUF_INIT(NAME_SIZE);
+    buf_addf(&name, OPENAPI_DATA ".%.*s", STR_ARG(command->name));
+    openapi_data(need(schemas, name.data), command->data);
+}
+
+/* "The data of `/why`." names the command whose data a document has. */
+static bool find_command(struct str line, char *ret, size_t size)
+{
+    static const char phrase[] = "The data of `/";
+    struct str rest = line, word;
+    if (!str_starts(line, phrase)) {
+        return false;
+    }
+    rest.ptr += sizeof(phrase) - 1;
+    rest.len -= sizeof(phrase) - 1;
+    AUTO_BUF struct buf name = BUF_INIT(NAME_SIZE);
+    (void)str_split(&rest, '`', &word);
+    buf_addf(&name, OPENAPI_DATA ".%.*s", STR_ARG(word));
+    return str_copy(buf_str(&name), ret, size);
+}
+
+static void add_documents(struct json_object *schemas)
+{
+    struct json_object *schema = NULL;
     struct str rest = find_file(PAGE), line;
+    char data[NAME_SIZE] = "";
     while (str_split(&rest, '\n', &line)) {
         char name[NAME_SIZE];
         if (str_starts(line, "### ")) {
             component_name(str_trim(str_n(line.ptr + 4, line.len - 4)), name);
             schema = need(schemas, name);
+            (void)str_copy(str_c(OPENAPI_DATA), data, sizeof(data));
+        } else if (schema != NULL && find_command(line, data, sizeof(data))) {
+            continue;
         } else if (str_starts(line, "#")) {
             schema = NULL;
         } else if (schema != NULL && str_starts(line, "All fields of ")) {
             if (find_reference(line, name, sizeof(name))) {
-                add_included(schema, name);
+                add_included(schema, strcmp(name, OPENAPI_DATA) == 0 ? data : name);
             }
         } else if (schema != NULL && str_starts(line, "| ") && !str_starts(line, "| field") &&
                    !str_starts(line, "| name | type |")) {
             add_row(schema, line);
         }
+    }
+}
+
+void openapi_schemas(struct json_object *components)
+{
+    struct json_object *schemas = need(components, "schemas");
+    struct str rest = openapi_commands();
+    struct openapi_command command;
+    add_documents(schemas);
+    while (openapi_command_next(&rest, &command)) {
+        add_command(schemas, &command);
     }
 }
 

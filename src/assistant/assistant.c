@@ -314,6 +314,7 @@ void ask_cancel(struct action_call *call)
 static const struct action actions[] = {
     {.name = "assistant.ask",
      .summary = "Answer a question from what may be read",
+     .data = "*",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(
@@ -322,6 +323,7 @@ static const struct action actions[] = {
      .cancel = ask_cancel},
     {.name = "assistant.analyze",
      .summary = "Weigh what may be behind an alert",
+     .data = "analysis",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "id",
@@ -333,6 +335,7 @@ static const struct action actions[] = {
      .cancel = ask_cancel},
     {.name = "assistant.troubleshoot",
      .summary = "Find out together with the model what is wrong, in a session with memory",
+     .data = "*",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",

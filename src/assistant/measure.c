@@ -306,6 +306,7 @@ static void cancel(struct action_call *call)
 static const struct action rows[] = {
     {.name = "trading.measure",
      .summary = "One measure of trading, of a period: figures, how many trades, and a comparison",
+     .data = "measured",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .assistant = true,
@@ -354,6 +355,7 @@ static const struct action rows[] = {
      .cancel = cancel},
     {.name = "ops.measure",
      .summary = "Alerts, findings, audits, cost of the model, uptime, errors, commands of a period",
+     .data = "measured",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .assistant = true,

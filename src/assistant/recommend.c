@@ -107,6 +107,7 @@ static void cancel(struct action_call *call)
 static const struct action rows[] = {
     {.name = "assistant.recommend",
      .summary = "What could be done better, by expected effect, with the figures behind it",
+     .data = "recommendations",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .assistant = true,

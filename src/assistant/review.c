@@ -474,6 +474,7 @@ void review_free(struct review *review)
 static const struct action actions[] = {
     {.name = "assistant.review",
      .summary = "Have a model review the diff of a release; it decides nothing",
+     .data = "review",
      .effect = ACTION_READS,
      .lowest = ROLE_OPERATOR,
      .outputs = "made clean says",

@@ -185,6 +185,7 @@ static int recover_rate(struct action_call *call, bool *ret_happened, struct err
 static const struct action actions[] = {
     {.name = "assistant.report",
      .summary = "What the assistant said, how it was rated, and what it cost",
+     .data = "self_report",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .assistant = true,

@@ -166,6 +166,9 @@ static int recover_action(struct action_call *call, bool *ret_happened, struct e
 static const struct action actions[] = {
     {.name = "audit.run",
      .summary = "Collect figures, check the rules, ask Claude, verify the figures that it cites",
+     .data = "hours dry_run findings claimed rejected dropped cut wrapped model_errors "
+             "not_evaluated verdict model_took_part model_note tokens_in tokens_out "
+             "tokens_cache_read tokens_cache_write request_id report",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .params = ACTION_PARAMS({.name = "hours",

@@ -153,6 +153,9 @@ void action_markdown(const struct action_table *table, struct buf *out)
         if (a->outputs != NULL) {
             buf_addf(out, "Outputs: `%s`.\n", a->outputs);
         }
+        if (a->data != NULL) {
+            buf_addf(out, "Data: `%s`.\n", a->data);
+        }
         for (const struct action_param *p = a->params; p != NULL && p->name != NULL; p++) {
             if (p == a->params) {
                 buf_add_c(out, "\n| parameter | type | required | default | meaning |\n"

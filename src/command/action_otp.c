@@ -193,6 +193,7 @@ static int run_otp(struct action_call *call, struct err *err)
 const struct action action_otp_rows[] = {
     {.name = "access.otp",
      .summary = "Your second factor: set it up, recovery codes, remove it",
+     .data = "state configured recovery_codes uri secret",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS(

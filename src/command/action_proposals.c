@@ -86,6 +86,7 @@ static int show_proposals(struct action_call *call, struct err *err)
 const struct action action_proposals_rows[] = {
     {.name = "command.proposals",
      .summary = "Commands that programs have proposed, and what people made of them",
+     .data = "proposals proposal",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

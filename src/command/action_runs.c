@@ -223,6 +223,7 @@ static int show_runs(struct action_call *call, struct err *err)
 const struct action action_runs_rows[] = {
     {.name = "command.runs",
      .summary = "Running and recent commands, or the steps of one",
+     .data = "runs run steps orders",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

@@ -247,11 +247,13 @@ static int recover_revoke(struct action_call *call, bool *ret_happened, struct e
 const struct action action_tokens_rows[] = {
     {.name = "token.list",
      .summary = "API tokens: role, expiry, last use",
+     .data = "tokens",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
      .run = show_tokens},
     {.name = "token.create",
      .summary = "Make an API token and show it once",
+     .data = "token tokens",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .locks = "users",

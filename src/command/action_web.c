@@ -56,6 +56,7 @@ static int make_link(struct action_call *call, struct err *err)
 const struct action action_web_rows[] = {
     {.name = "web.link",
      .summary = "A link to the page, which logs its reader in once",
+     .data = "url local expires_at",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_READ_ONLY,
      .run = make_link},

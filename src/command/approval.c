@@ -320,6 +320,7 @@ static void cancel(struct action_call *call)
 const struct action approval_rows[] = {
     {.name = APPROVAL_ACTION,
      .summary = "Wait for the approval of another person",
+     .data = "approved_by",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .outputs = "by",

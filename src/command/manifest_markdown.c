@@ -119,6 +119,11 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
             manifest_arg_describe(&m->args[a], out);
             buf_addf(out, "): %s\n", m->args[a].rule.help);
         }
+        AUTO_BUF struct buf data = BUF_INIT(MANIFEST_DATA_MAX);
+        manifest_data(m, &data);
+        if (data.len > 0) {
+            buf_addf(out, "\nData: `%s`\n", data.data);
+        }
         buf_add_c(out, "\nSteps:\n\n");
         for (int s = 0; s < m->step_count; s++) {
             step_markdown(&m->steps[s], s + 1, out);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "builtin.h"
 #include "io/json_out.h"
+#include "reply_make.h"
 #include "run.h"
 #include "run_reply.h"
 #include "runner_internal.h"
@@ -169,12 +170,28 @@ static void add_limits(const struct manifest_step *step, const struct arg_value 
     }
 }
 
+/* What is previewed is data of the step. */
+static void add_preview(struct run *run, int index, const struct arg_value *values, struct reply *r,
+                        struct json_out *data)
+{
+    AUTO_REPLY struct reply *preview = reply_new();
+    AUTO_JSON struct json_object *none = json_object_new_object();
+    struct err why = {0};
+    if (run_reply_preview(run, index, values, preview, &why) < 0) {
+        reply_line(preview, "⚠ Refused now: %s: %s", err_info(why.id)->code, why.context);
+    }
+    if (json_object_object_length(reply_data(preview)) > 0) {
+        json_out_value(data, "data", reply_data(preview));
+        reply_set_data(preview, none);
+    }
+    reply_append(r, preview);
+}
+
 static void add_step(struct run *run, int index, struct reply *r, struct json_out *data)
 {
     const struct manifest_step *step = run_step(run, index);
     enum will will = decide(run, step);
     struct arg_value *values = NULL;
-    struct err why = {0};
     AUTO_BUF struct buf line = BUF_INIT(8 * VALUE_TEXT_MAX);
     AUTO_BUF struct buf limits = BUF_INIT(1024);
     (void)run_args_resolve(run, step, &values, NULL);
@@ -188,7 +205,6 @@ static void add_step(struct run *run, int index, struct reply *r, struct json_ou
     json_out_i64(data, "timeout_s", step_timeout_us(step, values) / USEC_PER_SEC);
     json_out_i64(data, "retries", step->retries);
     add_parameters(run, step, values, &line, data);
-    json_out_end(data);
     reply_line(r, "%s", line.data);
     add_limits(step, values, &limits);
     if (will == WILL_SKIP) {
@@ -199,9 +215,10 @@ static void add_step(struct run *run, int index, struct reply *r, struct json_ou
     if (will != WILL_SKIP) {
         reply_item(r, "{}", cell_text(limits.data));
     }
-    if (will != WILL_SKIP && values != NULL && run_reply_preview(run, index, values, r, &why) < 0) {
-        reply_line(r, "⚠ Refused now: %s: %s", err_info(why.id)->code, why.context);
+    if (will != WILL_SKIP && values != NULL) {
+        add_preview(run, index, values, r, data);
     }
+    json_out_end(data);
     run_args_free(step->action, values);
 }
 
@@ -332,6 +349,7 @@ static int plan(struct action_call *call, struct err *err)
 const struct action plan_rows[] = {
     {.name = "command.plan",
      .summary = "What a command would do now, without doing it",
+     .data = "plan",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "line",

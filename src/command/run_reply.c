@@ -1,11 +1,25 @@
 #include "run_reply.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/json_out.h"
 #include "plan.h"
 #include "stage.h"
 
 #include <string.h>
+
+/* A member that no action of the command declares is missing in the schemas that programs read.
+ * Tests look for this line. */
+static void check_data(const struct run *run, const struct reply *r)
+{
+    json_object_object_foreach(reply_get_data(r), key, value)
+    {
+        (void)value;
+        if (!manifest_has_data(run->m, str_c(key))) {
+            LOG(ERROR, "/%s wrote data.%s, which no action of it declares", run->m->name, key);
+        }
+    }
+}
 
 /* "1.2 s": with tenths below ten seconds, so that durations of steps can be compared. */
 static void add_took(struct buf *out, int64_t took_us)
@@ -209,6 +223,7 @@ struct reply *run_reply_prompt(struct run *run, enum stage_id stage, const char 
     if (run->changed[0] != '\0') {
         json_out_text(&data, "changed", run->changed);
     }
+    check_data(run, r);
     return TAKE(r);
 }
 
@@ -532,6 +547,7 @@ struct reply *run_reply_result(struct run *run)
     struct reply *r = make_result(run);
     add_choice(r, run);
     run_reply_protect(run, r);
+    check_data(run, r);
     return r;
 }
 

@@ -100,6 +100,7 @@ static int run_diff(struct action_call *call, struct err *err)
 const struct action diff_actions[] = {
     {.name = "deploy.diff",
      .summary = "Count what a release changes, by the diff that it carries",
+     .data = "diff",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .outputs = "path review approve",

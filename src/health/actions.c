@@ -122,6 +122,7 @@ static const struct action actions[] = {
     {.name = "service.list",
      .summary = "Services with their state and the result of the last check, or one with all its "
                 "checks",
+     .data = "services",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
@@ -129,6 +130,7 @@ static const struct action actions[] = {
      .run = service_list},
     {.name = "service.state",
      .summary = "State of one service, for steps that depend on it",
+     .data = "services",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .outputs = "state failures latency_ms pid",

@@ -164,6 +164,7 @@ static int recover_switch(struct action_call *call, bool *ret_happened, struct e
 static const struct action actions[] = {
     {.name = "autofix.switch",
      .summary = "What nightdesk fixes by itself; lets it, or not",
+     .data = "on now playbooks",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .params = ACTION_PARAMS({.name = "to",

@@ -198,6 +198,7 @@ static void cancel(struct action_call *call)
 const struct action check_all_actions[] = {
     {.name = "health.check",
      .summary = "Check every service now, and explain what fails, worst first",
+     .data = "checked",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .outputs = "up failed",

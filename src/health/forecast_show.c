@@ -390,6 +390,7 @@ const struct action forecast_actions[] = {
     {.name = "health.forecast",
      .summary = "What will fill or fail within a week, how often such forecasts held, and the "
                 "quietest hours",
+     .data = "forecast",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .assistant = true,

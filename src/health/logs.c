@@ -563,6 +563,7 @@ static const struct action_param kind_of_view = {.type = PARAM_CHOICE, .choices 
 const struct action logs_actions[] = {
     {.name = "service.logs",
      .summary = "Log lines of a service, or their patterns",
+     .data = "patterns new_is_known",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

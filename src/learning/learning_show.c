@@ -414,6 +414,7 @@ static int show_learning(struct action_call *call, struct err *err)
 static const struct action actions[] = {
     {.name = "learning.list",
      .summary = "What was learnt from closed trades, and the rules that were proposed",
+     .data = "learnings closed_trades next_study_at_trades study",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "page",
@@ -425,6 +426,7 @@ static const struct action actions[] = {
      .run = list_learnings},
     {.name = "learning.show",
      .summary = "One learning with its figures and the trades behind it",
+     .data = "learning",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "learning",

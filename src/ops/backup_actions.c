@@ -177,6 +177,7 @@ static void cancel(struct action_call *call)
 static const struct action actions[] = {
     {.name = "state.backup",
      .summary = "Copy both databases, and check the copies",
+     .data = "backup ops_bytes trading_bytes",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "backup",
@@ -192,6 +193,7 @@ static const struct action actions[] = {
      .recover = recover_make},
     {.name = "state.backups",
      .summary = "Backups of the databases, newest first",
+     .data = "backups",
      .effect = ACTION_READS,
      .lowest = ROLE_OPERATOR,
      .run = list},

@@ -308,6 +308,7 @@ static const struct action rows[] = {
     {.name = "state.free_space",
      .summary = "Delete nightdesk's own old logs, exports, backups and releases, and say how much "
                 "that freed",
+     .data = "freed_bytes freed",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "backup space",

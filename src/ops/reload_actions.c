@@ -262,6 +262,7 @@ static int show_history(struct action_call *call, struct err *err)
 static const struct action actions[] = {
     {.name = "config.reload",
      .summary = "Read the configuration again and apply what differs",
+     .data = "changes config_version_id",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .locks = "configuration",
@@ -272,6 +273,7 @@ static const struct action actions[] = {
      .preview = preview_reload},
     {.name = "config.history",
      .summary = "The configurations that took effect, newest first, or one in full",
+     .data = "config_versions config_version",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
      .params = ACTION_PARAMS(

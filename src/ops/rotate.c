@@ -215,6 +215,7 @@ static int recover(struct action_call *call, bool *ret_happened, struct err *err
 static const struct action actions[] = {
     {.name = "token.rotate",
      .summary = "Use the new secret that is stored, once it is known to work",
+     .data = "rotated bot old_valid_until config_version_id",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .locks = "configuration",

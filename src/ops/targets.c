@@ -356,6 +356,8 @@ static int recover_set(struct action_call *call, bool *ret_happened, struct err 
 static const struct action actions[] = {
     {.name = "risk.set",
      .summary = "Change limits of risk in the configuration and apply them",
+     .data = "limit_changes config_version_id undo snapshot.published_at snapshot.age_ms "
+             "snapshot.stale",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .locks = "configuration",

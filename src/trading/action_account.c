@@ -352,6 +352,8 @@ static int show_trades(struct action_call *call, struct err *err)
 static const struct action actions[] = {
     {.name = "trading.status",
      .summary = "Account, positions, services and alerts at a glance",
+     .data = "snapshot service_counts alert_counts mutes maintenance undelivered audit model "
+             "heartbeat config telegram",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
@@ -368,12 +370,14 @@ static const struct action actions[] = {
      .run = show_status},
     {.name = "trading.positions",
      .summary = "Open positions",
+     .data = DESK_AGE " positions foreign_positions",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .run = show_positions},
     {.name = "trading.trades",
      .summary = "Closed trades, newest first, and their total result",
+     .data = DESK_AGE " trades count wins pnl",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

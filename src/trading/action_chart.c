@@ -198,6 +198,7 @@ static const struct action_param of_symbol = {.type = PARAM_SYMBOL};
 const struct action action_chart_rows[] = {
     {.name = "trading.chart",
      .summary = "A picture: equity with drawdown, price with trades, profit by day, or exposure",
+     .data = DESK_AGE " chart",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "kind",

@@ -155,6 +155,7 @@ static const struct action_param any_symbol = {.type = PARAM_SYMBOL, .unlisted =
 const struct action action_decisions_rows[] = {
     {.name = "trading.decisions",
      .summary = "Newest decisions and their outcomes, for all symbols or one",
+     .data = DESK_AGE " decisions",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

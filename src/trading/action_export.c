@@ -103,6 +103,7 @@ static const struct action_param or_format = {.type = PARAM_CHOICE, .choices = "
 const struct action action_export_rows[] = {
     {.name = "trading.export",
      .summary = "Trades, orders, fills, decisions, equity or the audit log as a CSV or JSON file",
+     .data = DESK_AGE " export",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",

@@ -29,6 +29,7 @@ static int reconnect(struct action_call *call, struct err *err)
 const struct action action_feed_rows[] = {
     {.name = "trading.feed_reconnect",
      .summary = "Close the source of the candles and open it again; it goes on after the last ones",
+     .data = DESK_AGE,
      .effect = ACTION_CHANGES,
      .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,

@@ -91,6 +91,7 @@ static int show_orders(struct action_call *call, struct err *err)
 const struct action action_order_list_rows[] = {
     {.name = "trading.orders",
      .summary = "Newest orders, or those that the run of a command caused",
+     .data = DESK_AGE " orders",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

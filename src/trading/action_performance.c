@@ -232,6 +232,7 @@ const struct action action_performance_rows[] = {
     {.name = "trading.performance",
      .summary = "Closed trades by symbol, agent, regime, hour of entry, or exit reason; or the "
                 "machine and the services",
+     .data = DESK_AGE " by groups performance sum system timezone utc_offset_s",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

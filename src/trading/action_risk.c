@@ -262,12 +262,15 @@ void desk_show_limit_use(struct desk *desk, const char *option, double limit, st
 const struct action action_risk_rows[] = {
     {.name = "trading.limits",
      .summary = "Each risk limit with its use, the closest first",
+     .data = DESK_AGE " limits",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,
      .run = show_limits},
     {.name = "trading.risk",
      .summary = "Risk limits with their current use, cooldowns, and what is still allowed",
+     .data = DESK_AGE " state reason risk_state limits risk_rules cooldowns "
+                      "liquidation_distances_pct foreign_positions",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

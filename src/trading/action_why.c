@@ -245,6 +245,7 @@ static const struct action_param what_decision = {
 const struct action action_why_rows[] = {
     {.name = "trading.why",
      .summary = "The newest decision, or the one behind a trade: votes, reasons, veto, order",
+     .data = DESK_AGE " trade decision order reflection question",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

@@ -145,6 +145,8 @@ void desk_zone_line(struct desk *desk, struct reply *r);
 /* For actions that read trading.db: ERR_ENGINE_SILENT if it cannot be read yet. Also adds the age
  * of the snapshot to the reply (desk_read). */
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err);
+/* What desk_read adds to the data of a reply, for .data of actions. */
+#define DESK_AGE "snapshot.published_at snapshot.age_ms snapshot.stale"
 
 /* late.c */
 /* Detaches p from its failed call and watches for its outcome. */

@@ -13,24 +13,26 @@ const [modules, socketPath, file, examplesFile] = process.argv.slice(2);
 const Ajv = createRequire(`${modules}/`)('ajv/dist/2020').default;
 const description = JSON.parse(readFileSync(file, 'utf8'));
 
-function get(path) {
+function send(method, path, json) {
   return new Promise((resolve, reject) => {
-    request({ socketPath, path }, (response) => {
+    const headers = json === undefined ? {} : { 'Content-Type': 'application/json' };
+    request({ socketPath, method, path, headers }, (response) => {
       let body = '';
       response.on('data', (part) => (body += part));
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
     })
       .on('error', reject)
-      .end();
+      .end(json === undefined ? undefined : JSON.stringify(json));
   });
 }
+const get = (path) => send('GET', path);
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 ajv.addSchema({ ...description, $id: 'api' });
 
 // What a path or a required parameter may be asked for: the first row of a list, or what is configured.
-const known = { symbol: 'BTC-USD', service: 'kept', name: 'restart' };
+const known = { symbol: 'BTC-USD', service: 'demo', name: 'restart' };
 async function value(path, name) {
   if (known[name] !== undefined) return known[name];
   if (name !== 'id') return undefined;
@@ -76,6 +78,32 @@ for (const [path, operations] of Object.entries(description.paths)) {
 if (examplesFile) {
   const sorted = Object.fromEntries(Object.entries(examples).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(examplesFile, `${JSON.stringify(sorted, null, 1)}\n`);
+}
+
+// Each command that reads, as its example says: its data are what its schema says, and nothing more.
+for (const [path, { post }] of Object.entries(description.paths)) {
+  if (post?.['x-changes'] !== false) continue;
+  const content = post.requestBody.content['application/json'];
+  const { status, body } = await send('POST', path, content.example);
+  const name = path.split('/').pop();
+  const reply = status === 200 ? JSON.parse(body) : {};
+  const checks = [
+    [ajv.compile({ $ref: `api#/paths/${path.replaceAll('/', '~1')}/post/requestBody/content/application~1json/schema`,
+      unevaluatedProperties: false }), content.example],
+    ...(status === 200 ? [
+      [ajv.compile({ allOf: [post.responses['200'].content['application/json'].schema].map((one) =>
+        JSON.parse(JSON.stringify(one).replaceAll('"#/', '"api#/'))), unevaluatedProperties: false }), reply],
+      [ajv.compile({ $ref: `api#/components/schemas/data.${name}`, unevaluatedProperties: false }), reply.data],
+    ] : []),
+  ];
+  const why = checks.filter(([validate, value]) => !validate(value))
+    .map(([validate]) => ajv.errorsText(validate.errors) +
+      validate.errors.map((e) => ` ${e.params.unevaluatedProperty ?? ''}`).join(''));
+  // What an example asks for may not be there, but the command is.
+  const absent = status === 404 && !JSON.parse(body).error_code.startsWith('API_');
+  const fits = why.length === 0 && (status === 200 || absent || name === 'ask');
+  console.log(`${fits ? '' : 'not '}ok POST ${path} ${JSON.stringify(content.example)}: ${status}${
+    fits ? '' : ` ${why.join('; ')} ${body.slice(0, 300)}`}`);
 }
 
 const used = new Map();

@@ -364,16 +364,21 @@ static void note_absence(struct scene *s, double ms, struct str where)
 }
 
 /* Reads the absences of the ops loops from the log: at the end of a daemon, and, if it was killed,
- * of the first absence over the limit. */
-static void read_absence(struct scene *s, const char *path)
+ * of the first absence over the limit. False: a reply held what no action declares. */
+static bool read_log(struct scene *s, const char *path)
 {
+    bool good = true;
     static const char at_end[] = "longest absence of the ops loop was ", at_once[] = " AWAY_MS=";
+    static const char undeclared[] = "which no action of it declares";
     AUTO_BUF struct buf text = BUF_INIT(LOG_MAX);
     if (file_read(path, &text, NULL) < 0) {
-        return;
+        return true;
     }
     struct str rest = buf_str(&text), line;
     while (str_split(&rest, '\n', &line)) {
+        if (memmem(line.ptr, line.len, undeclared, sizeof(undeclared) - 1) != NULL) {
+            good = scene_fail(s, "%.*s", STR_ARG(line));
+        }
         const char *end = memmem(line.ptr, line.len, at_end, sizeof(at_end) - 1);
         const char *once = memmem(line.ptr, line.len, at_once, sizeof(at_once) - 1);
         const char *from = end != NULL    ? end + sizeof(at_end) - 1
@@ -384,6 +389,7 @@ static void read_absence(struct scene *s, const char *path)
             note_absence(s, strtod(from, NULL), where);
         }
     }
+    return good;
 }
 
 bool scene_check(struct scene *s)
@@ -394,7 +400,7 @@ bool scene_check(struct scene *s)
     for (size_t i = 0; i < COUNT_OF(logs); i++) {
         char path[256];
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, logs[i]);
-        read_absence(s, path);
+        good = read_log(s, path) && good;
     }
     if (s->ended && s->absence_in[0] == '\0') {
         good = scene_fail(s, "the daemon did not log the longest absence of its ops loop");

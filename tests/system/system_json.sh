@@ -171,6 +171,13 @@ ask rotate_token api --yes
 ask status
 ask amend BTC-USD stop=1%
 
+ask users
+ask pair
+ask otp
+ask otp new
+ask fix_disk --yes
+ask plan update_targets 'risk.max_drawdown 11 %'
+tap_check "every member of the data is declared" lacks "$WORK/log" "which no action of it declares"
 described ".trading_state.json" "$state/.trading_state.json"
 kill -TERM $daemon
 wait $daemon

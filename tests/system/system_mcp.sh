@@ -18,6 +18,7 @@ commands: {rate: 1000}
 market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services:
   kept: {command: ["/bin/sleep", "1000"]}
+  gone: {command: ["/bin/sleep", "1000"], url: "http://127.0.0.1:9", interval: 1s, alert_after: 1, release_root: "$WORK/root", release_unsigned: true}
 YAML
 "$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
 daemon=$!
@@ -44,8 +45,15 @@ client() { # GENERATION URL TOKEN, or stdio COMMAND…
     "$NODE" "$nodes/mcp_client.mjs" "$NODE_MODULES" "$@"
 }
 has_traded() { "$ND" do --config "$conf" --state "$state" trades | grep -q "^All [1-9]"; }
+has_incident() { "$ND" do --config "$conf" --state "$state" --json incidents all | grep -q '"incidents":\[{'; }
 wait_for 30 has_traded
+wait_for 30 has_incident
 "$ND" do --config "$conf" --state "$state" audit > "$WORK/do" 2>&1
+EVERY_TOOL=1
+export EVERY_TOOL
+tap_check "every tool answers as its schema says" client modern \
+    "http://127.0.0.1:$port/mcp" $token
+unset EVERY_TOOL
 for generation in sdk legacy modern; do
     tap_check "a client over HTTP: $generation" client $generation "http://127.0.0.1:$port/mcp" $token
     tap_check "a client over standard input: $generation" client $generation stdio "$ND" mcp \
@@ -66,6 +74,7 @@ echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' | stdio
 tap_check "a notification has no answer" sh -c "[ ! -s '$WORK/out' ] && [ ! -s '$WORK/err' ]"
 tap_check "the calls are in the audit log" sh -c "'$ND' auditlog show --last 400 --config '$conf' \
     --state '$state' | grep -q 'mcp.call.*tools/call trades'"
+tap_check "every member of the data is declared" lacks "$WORK/log" "which no action of it declares"
 tap_check "the token is nowhere in the log" lacks "$WORK/log" $token
 kill -TERM $daemon
 wait $daemon

@@ -13,7 +13,7 @@ cat > "$conf" <<YAML
 api: {rate: 0}
 commands: {rate: 1000}
 market: {seed: 5, speed: 600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
-services: {kept: {command: ["/bin/sleep", "1000"]}}
+services: {demo: {command: ["/bin/sleep", "1000"], release_root: "$WORK/root", release_unsigned: true}}
 YAML
 "$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
 kill_at_exit $!

@@ -58,7 +58,7 @@ struct api_client {
     const char *request;
     bool hang_up; /* closes the connection without reading */
     _Atomic bool done;
-    char answer[65536];
+    char answer[262144];
     size_t len;
 };
 

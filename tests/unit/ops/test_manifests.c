@@ -203,6 +203,39 @@ static void a_timeout_is_longer_than_the_action_waits(void **state)
     action_table_free(table);
 }
 
+static void check_data(const struct manifest_list *list, const char *name, const char *wanted)
+{
+    AUTO_BUF struct buf data = BUF_INIT(MANIFEST_DATA_MAX);
+    manifest_data(manifest_find(list, name), &data);
+    assert_string_equal(data.data, wanted);
+}
+
+/* Of all steps, each once, with what is asked and recorded around them. */
+static void the_data_of_a_command_are_those_of_its_actions(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct builtin builtin = {0};
+    struct action_table *table = all_actions(&builtin);
+    struct manifest_list *list = NULL;
+    assert_int_equal(manifest_list_load(table, &list, &err), 0);
+    check_data(list, "alerts", "alerts alert");
+    check_data(list, "limits", "snapshot.published_at snapshot.age_ms snapshot.stale limits");
+    check_data(list, "ask", "*");
+    check_data(list, "rule_add",
+               "snapshot.published_at snapshot.age_ms snapshot.stale rule confirm stage "
+               "expires_in_s run_id changed recorded record_error_code");
+    const struct manifest *limits = manifest_find(list, "limits");
+    assert_true(manifest_has_data(limits, str_c("snapshot")));
+    assert_true(manifest_has_data(limits, str_c("limits")));
+    assert_false(manifest_has_data(limits, str_c("limit")));
+    assert_false(manifest_has_data(limits, str_c("trades")));
+    assert_true(manifest_has_data(manifest_find(list, "ask"), str_c("trades")));
+    manifest_list_free(list);
+    action_table_free(table);
+}
+
 UNIT_GROUP(manifests, cmocka_unit_test(a_timeout_is_longer_than_the_action_waits),
            cmocka_unit_test(the_embedded_commands_load),
-           cmocka_unit_test(the_manifests_of_older_builds_load))
+           cmocka_unit_test(the_manifests_of_older_builds_load),
+           cmocka_unit_test(the_data_of_a_command_are_those_of_its_actions))
