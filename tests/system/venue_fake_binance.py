@@ -189,7 +189,12 @@ def check_faults(fake, client, stream):
     tap.check("a delisted market is closed", answer[2]["msg"] == "Market is closed.", answer)
     info = fake.send("GET", "/api/v3/exchangeInfo?symbol=BTCUSDT")[2]
     tap.check("and says so", info["symbols"][0]["status"] == "BREAK", info)
-    fake.control("market BTC-USDT trading")
+    fake.control("market BTC-USDT trading", "fault coins 1 replace free 1e5", "fault coins 2 missing asset",
+                 "fault coins 3 extra")
+    one, two, three = (client.call("GET", "/api/v3/account")[2] for _ in range(3))
+    tap.check("answers with other values, fewer members, more members", one["balances"][0]["free"] == "1e5"
+              and "asset" not in two["balances"][0] and "locked" in two["balances"][0]
+              and three["balances"][1]["asset"] == "BTC" and "addedByTheVenue" in three, one, two, three)
 
 
 def check_public(fake):
@@ -212,6 +217,8 @@ def check_public(fake):
         if "b" in data and "e" not in data and data["b"].startswith("3099"):
             tap.check("the best bid follows the price", data["b"] == "3099.99000000", data)
     tap.check("candles, book and best prices", names == {"kline", "depthUpdate", "ticker"}, names)
+    fake.control("spoil public replace A null", "price ETH-USDT 3101")
+    tap.check("a spoilt message", stream.until(lambda m: m.get("data", {}).get("A", 0) is None) is not None)
     fake.control("pings 0.1 0.3")
     pinged = False
     while (found := stream.read(pongs=False)) is not None:

@@ -8,7 +8,7 @@ from server import Answer, page
 from venue import number, plain, short
 
 EVENTS = {"new": "new", "cancelled": "canceled", "expired": "expired", "rejected": "rejected", "replaced": "replaced"}
-FRAMES = {"1Min": 1, "5Min": 5, "15Min": 15, "30Min": 30, "1Hour": 60, "4Hour": 240, "1Day": 1440}
+FRAMES = {"1min": 1, "5min": 5, "15min": 15, "30min": 30, "1hour": 60, "4hour": 240, "1day": 1440}
 DATA = ("bars", "updatedBars", "dailyBars", "quotes", "trades", "orderbooks", "statuses", "lulds", "corrections",
         "cancelErrors")
 
@@ -34,9 +34,9 @@ class Streams:
 
     def get_bars(self, given):
         markets = [self.market(name) for name in given["symbols"].split(",")]
-        if given["timeframe"] not in FRAMES:
+        minutes = FRAMES.get(given["timeframe"].lower())
+        if minutes is None:
             raise self.wrong("timeframe")
-        minutes = FRAMES[given["timeframe"]]
         step, now = minutes * 60, int(self.clock.now())
         limit = self.integer(given, "limit", 1000, 1, 10000)
         first = int(self.time(given, "start", now // 86400 * 86400))

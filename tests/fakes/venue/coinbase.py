@@ -258,8 +258,8 @@ class Coinbase(Venue):
         good = {ES_KEY: ("ES256", curves.p256_good), ED_KEY: ("EdDSA", curves.ed25519_good)}.get(name)
         if good is None or head.get("alg") != good[0] or not good[1](self.public[name], text, signature):
             raise self.unauthorized("a wrong signature")
-        if set(head) != {"alg", "kid", "nonce", "typ"} or head["typ"] != "JWT" or not re.fullmatch(
-            "[0-9a-fA-F]{16,64}", str(head["nonce"])
+        if set(head) - {"typ"} != {"alg", "kid", "nonce"} or head.get("typ", "JWT") != "JWT" or not re.fullmatch(
+            "[0-9A-Za-z_-]{8,64}", str(head["nonce"])
         ):
             raise self.unauthorized(f"a wrong header: {head}")
         if claims.get("sub") != name or claims.get("iss") != "cdp":

@@ -3,6 +3,8 @@
 import json
 from decimal import Decimal
 
+import websocket
+from faults import spoil
 from matching import Order
 from server import Answer
 
@@ -145,6 +147,25 @@ class Control:
 
     def do_checksum(self, count):
         self.venue.wrong_checksums += int(count)
+
+    def do_spoil(self, which, name, *words):
+        """The next message that has this member is changed: replace NAME VALUE, missing NAME, extra NAME."""
+        if name not in ("replace", "missing", "extra"):
+            raise ValueError("no such change")
+        for socket in self.chosen(which):
+            socket.spoils.append((words[0], lambda text: spoil(text, name, words)))
+
+    def do_bytes(self, which, text):
+        """A message of just these bytes (hexadecimal), whether they are UTF-8 and JSON or not."""
+        for socket in self.chosen(which):
+            socket.write(websocket.TEXT, bytes.fromhex(text))
+
+    def do_half(self, which):
+        """Half of a frame, then the end of the connection."""
+        for socket in self.chosen(which):
+            socket.writer.write(websocket.frame(websocket.TEXT, b"{" + b" " * 400)[:200])
+            socket.closed = True
+            socket.writer.close()
 
     def do_freeze(self, which):
         for socket in self.chosen(which):

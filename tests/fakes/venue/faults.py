@@ -5,6 +5,7 @@
     fault any * delay-before 0.5        every request, until `forget faults`
 """
 
+import re
 from decimal import Decimal
 
 KINDS = (
@@ -17,7 +18,23 @@ NAMES = {
     "status": 3, "html": 1, "body": 1, "json": 1, "unknown-after": 0, "unknown-before": 0, "limited": 1, "banned": 1,
     "maintenance": 0, "overloaded": 0, "event-before-ack": 1, "silent": 0, "no-event": 0, "dup-fill": 0,
     "reorder": 0, "late-fill": 1, "partial-cancel": 1, "fill-first": 0,
+    "replace": 99, "missing": 1, "extra": 0,
 }
+
+
+def member(name):
+    """A member of this name in JSON text, with a value that is no object or array."""
+    return rf'"{re.escape(name)}":("(?:[^"\\]|\\.)*"|[^,\[{{}}\]]+)'
+
+
+def spoil(text, name, words):
+    """JSON text with members replaced, removed, or added: what a parser must bear, or refuse whole."""
+    if name == "replace":
+        value = " ".join(words[1:])
+        return re.sub(member(words[0]), lambda _: f'"{words[0]}":{value}', text)
+    if name == "missing":
+        return re.sub(f",{member(words[0])}", "", re.sub(f"{member(words[0])},", "", text))
+    return re.sub(r'\{(?=")', '{"addedByTheVenue":{"a":[1,null,"\u00fc"]},', text)
 
 
 class Fault:
@@ -49,6 +66,8 @@ class Fault:
         return None
 
     def afterwards(self, venue, answer):
+        if self.name in ("replace", "missing", "extra"):
+            answer.body = spoil(answer.body.decode(), self.name, self.words).encode()
         return venue.unclear() if self.name == "unknown-after" else answer
 
     def marks(self):

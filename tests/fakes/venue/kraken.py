@@ -96,6 +96,7 @@ class Kraken(Streams, Venue):
         span = ("start", "end", "ofs")
         get["Time"] = Route("time", self.get_time)
         get["SystemStatus"] = Route("time", self.get_status)
+        get["Assets"] = Route("rules", self.get_assets, 1, (), ("asset", "aclass"))
         get["AssetPairs"] = Route("rules", self.get_pairs, 1, (), ("pair", "info"))
         get["OHLC"] = Route("klines", self.get_ohlc, 1, ("pair",), ("interval", "since"))
         get["Ticker"] = Route("ticker", self.get_ticker, 1, (), ("pair",))
@@ -253,6 +254,13 @@ class Kraken(Streams, Venue):
 
     def get_status(self, _):
         return self.result({"status": "online", "timestamp": iso(self.clock.shown())[:19] + "Z"})
+
+    def get_assets(self, _):
+        return self.result({
+            full: {"aclass": "currency", "altname": "XBT" if name == "BTC" else name, "decimals": 4 if name == "USD" else 10,
+                   "display_decimals": 2 if name == "USD" else 5, "collateral_value": 1, "status": "enabled"}
+            for name, full in ASSETS.items()
+        })
 
     def get_pairs(self, given):
         wanted = [m for m in self.book.markets.values() if m.status != "delisted"]
