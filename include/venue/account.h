@@ -245,6 +245,7 @@ struct account_api {
     bool nonce;              /* its requests carry one, and must arrive in its order */
     bool positions;          /* it has positions; if not, coins that are held (spot) */
     int client_id_max;       /* characters */
+    bool needs_id;           /* it asks for and cancels an order by its own id only */
 
     /* Checks the form of a key: a PEM or base 64 text where the venue wants one. ERR_VENUE_KEY. */
     int (*check_key)(const struct account_key *key, struct err *err);

@@ -50,6 +50,7 @@ struct exchange {
     int64_t limit, falls_per_s; /* of its budget (budget.h) */
     const char *used_header;    /* in which it reports the used budget, lower case; NULL: none */
     int candles_kept;           /* it gives only so many newest ones; 0: all */
+    int candles_max; /* an ask may be for at most so many; 0: the answer is cut where it is full */
 
     enum exchange_verdict (*judge)(int status, const struct json_object *root, struct err *err);
 
@@ -71,5 +72,8 @@ struct exchange {
                         struct candle *ret, int *ret_count, struct err *err);
 };
 
+/* Where an ask from from_us on has to end. */
+int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf, int64_t from_us,
+                              int64_t until_us);
 const struct exchange *exchange_find(const char *name); /* NULL: there is none */
 void exchange_add_names(struct buf *out);               /* "binance, kraken" */

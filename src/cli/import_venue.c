@@ -181,7 +181,10 @@ static void next_page(struct fetch *f)
         return;
     }
     f->ask = (struct exchange_ask){
-        .market = &f->market, .tf = f->tf, .from_us = f->next_us, .until_us = f->until_us};
+        .market = &f->market,
+        .tf = f->tf,
+        .from_us = f->next_us,
+        .until_us = exchange_ask_until_us(f->exchange, f->tf, f->next_us, f->until_us)};
     f->exchange->add_candles_path(&f->ask, &path);
     rest_get(f->rest, path.data, f->exchange->candles_weight, on_candles, f);
 }
@@ -208,9 +211,9 @@ static void on_candles(const struct rest_answer *answer, void *userdata)
         f->next_us = f->page[i].open_us + step_us(f);
     }
     f->stored += count;
-    if (count == 0) { /* the venue has no more */
-        f->missing += f->first_us > 0 ? (f->until_us - f->next_us) / step_us(f) : 0;
-        f->next_us = f->until_us;
+    if (count == 0) { /* the venue has no more in this range */
+        f->missing += f->first_us > 0 ? (f->ask.until_us - f->next_us) / step_us(f) : 0;
+        f->next_us = f->ask.until_us;
     }
     next_page(f);
 }

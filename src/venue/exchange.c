@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const struct exchange *const exchanges[] = {&binance_exchange, &kraken_exchange};
+static const struct exchange *const exchanges[] = {&binance_exchange, &kraken_exchange,
+                                                   &coinbase_exchange};
 
 const struct exchange *exchange_find(const char *name)
 {
@@ -15,6 +16,13 @@ const struct exchange *exchange_find(const char *name)
         }
     }
     return NULL;
+}
+
+int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf, int64_t from_us,
+                              int64_t until_us)
+{
+    int64_t most_us = from_us + exchange->candles_max * timeframe_us(tf);
+    return exchange->candles_max > 0 && most_us < until_us ? most_us : until_us;
 }
 
 void exchange_add_names(struct buf *out)

@@ -29,15 +29,22 @@ static int depth_of(int levels)
 
 static int add_subscribe(const struct stream_ask *ask, int n, struct buf *message)
 {
-    static const char *const channels[] = {OHLC, TICKER, BOOK};
+    const char *wanted[4] = {OHLC, TICKER};
+    int count = 2;
     struct json_out out = JSON_OUT(message);
-    if (n >= (ask->depth > 0 ? 3 : 2)) {
+    if (ask->depth > 0) {
+        wanted[count++] = BOOK;
+    }
+    if (ask->trades) {
+        wanted[count++] = TRADE;
+    }
+    if (n >= count) {
         return 0;
     }
     json_out_object(&out, NULL);
     json_out_text(&out, "method", "subscribe");
     json_out_object(&out, "params");
-    json_out_text(&out, "channel", channels[n]);
+    json_out_text(&out, "channel", wanted[n]);
     json_out_array(&out, "symbol");
     for (int i = 0; i < ask->count; i++) {
         AUTO_BUF struct buf name = BUF_INIT(64);
@@ -49,7 +56,7 @@ static int add_subscribe(const struct stream_ask *ask, int n, struct buf *messag
         json_out_i64(&out, "interval", 1);
     } else if (n == 1) {
         json_out_text(&out, "event_trigger", "bbo");
-    } else {
+    } else if (strcmp(wanted[n], BOOK) == 0) {
         json_out_i64(&out, "depth", depth_of(ask->depth));
     }
     json_out_end(&out);

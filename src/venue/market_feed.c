@@ -350,7 +350,7 @@ static int read_history(struct market_feed *m, const struct rest_answer *answer,
     memcpy(&r->history[r->history_count], m->page, (size_t)count * sizeof(m->page[0]));
     r->history_count += count;
     r->history_us =
-        count > 0 ? m->page[count - 1].open_us + timeframe_us(TF_5M) : m->history_until_us;
+        count > 0 ? m->page[count - 1].open_us + timeframe_us(TF_5M) : m->asked.until_us;
     return 0;
 }
 
@@ -423,6 +423,7 @@ static void get_candles(struct market_feed *m, enum market_job job, int row, enu
 {
     AUTO_BUF struct buf path = BUF_INIT(1024);
     int64_t most_us = from_us + EXCHANGE_CANDLES_MAX * timeframe_us(tf);
+    most_us = exchange_ask_until_us(m->exchange, tf, from_us, most_us);
     m->asked = (struct exchange_ask){.market = &m->markets[row],
                                      .tf = tf,
                                      .from_us = from_us,

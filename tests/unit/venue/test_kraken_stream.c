@@ -74,6 +74,11 @@ static void markets_are_subscribed(void **state)
     assert_int_equal(api()->add_subscribe(&ask, 3, &text), 0);
     ask.depth = 0;
     assert_int_equal(api()->add_subscribe(&ask, 2, &text), 0);
+    ask.trades = true;
+    buf_clear(&text);
+    assert_int_equal(api()->add_subscribe(&ask, 2, &text), 1);
+    assert_has(text.data, "\"channel\":\"trade\",\"symbol\":[\"BTC/USD\",\"DOGE/USD\"]},");
+    ask.trades = false;
     ask.depth = 5000;
     buf_clear(&text);
     assert_int_equal(api()->add_subscribe(&ask, 2, &text), 1);
