@@ -679,6 +679,64 @@ static void urls_and_ports_that_cannot_be_used(void **state)
     rig_teardown(&r);
 }
 
+static void a_port_without_an_answer_is_left_in_time(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_setup(&r);
+    r.then = FREE_IN_CLOSE;
+    /* It accepts, and speaks no TLS, or not in time. */
+    client_open(
+        &r, (struct websocket_client_options){.url = "wss://127.0.0.1", .open_timeout_us = 30000});
+    SPIN_UNTIL(&r, r.closes == 1);
+    assert_int_equal(r.err.id, ERR_HTTP_HANDSHAKE);
+    assert_true(accepted(&r));
+    hang_up(&r);
+    client_open(&r, (struct websocket_client_options){.url = "wss://127.0.0.1"});
+    SPIN_UNTIL(&r, accepted(&r));
+    SEND(&r, "HTTP/1.1 400 Bad Request\r\n\r\n");
+    SPIN_UNTIL(&r, r.closes == 2);
+    assert_int_equal(r.err.id, ERR_HTTP_NOT_TLS);
+    hang_up(&r);
+    /* It does not even accept: its queue is full. */
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)r.port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fds[4];
+    assert_int_equal(listen(r.listen_fd, 0), 0);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(fds[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    client_open(&r, (struct websocket_client_options){.open_timeout_us = 30000});
+    SPIN_UNTIL(&r, r.closes == 3);
+    assert_int_equal(r.err.id, ERR_HTTP_CONNECT);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        (void)close(fds[i]);
+    }
+    rig_teardown(&r);
+}
+
+static void a_proxy_is_asked_for_a_tunnel(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_setup(&r);
+    AUTO_BUF struct buf proxy = BUF_INIT(64);
+    buf_addf(&proxy, "http://127.0.0.1:%d", r.port);
+    (void)setenv("http_proxy", proxy.data, 1);
+    client_open(&r, (struct websocket_client_options){.url = "ws://venue.example"});
+    SPIN_UNTIL(&r, request_is_whole(&r));
+    (void)unsetenv("http_proxy");
+    assert_int_equal(strncmp(r.request.data, "CONNECT venue.example:", 22), 0);
+    buf_clear(&r.request);
+    SEND(&r, "HTTP/1.1 200 OK\r\n\r\n");
+    upgrade(&r);
+    assert_int_equal(strncmp(r.request.data, "GET " PATH " ", 4 + sizeof(PATH)), 0);
+    SEND(&r, "\x81\x02hi");
+    SPIN_UNTIL(&r, r.said.len == 3);
+    rig_teardown(&r);
+}
+
 static void a_large_message_arrives_if_it_may(void **state)
 {
     (void)state;
@@ -762,5 +820,7 @@ UNIT_GROUP(websocket_client, cmocka_unit_test(messages_go_both_ways),
            cmocka_unit_test(what_the_kernel_does_not_take_is_sent_later),
            cmocka_unit_test(callbacks_may_close_and_free),
            cmocka_unit_test(urls_and_ports_that_cannot_be_used),
+           cmocka_unit_test(a_port_without_an_answer_is_left_in_time),
+           cmocka_unit_test(a_proxy_is_asked_for_a_tunnel),
            cmocka_unit_test(a_large_message_arrives_if_it_may),
            cmocka_unit_test(tls_is_checked_and_carries_messages))
