@@ -97,10 +97,10 @@ def check_futures(tap, venue, seed):
 def run(tap):
     import alpaca
     import binance
-    import binance_usdm
+    import binance_futures
     import coinbase
     import kraken
 
     for module in (binance, kraken, coinbase, alpaca):
         check_spot(tap, module.VENUE(5), 11)
-    check_futures(tap, binance_usdm.VENUE(5), 12)
+    check_futures(tap, binance_futures.VENUE(5), 12)

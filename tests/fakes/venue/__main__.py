@@ -9,11 +9,11 @@ import argparse
 import asyncio
 import importlib
 
-NAMES = ("binance", "binance-usdm", "kraken", "coinbase", "alpaca")
+NAMES = ("binance", "binance_futures", "kraken", "coinbase", "alpaca")
 
 
 async def run(options):
-    venue = importlib.import_module(options.venue.replace("-", "_")).VENUE(options.seed)
+    venue = importlib.import_module(options.venue).VENUE(options.seed)
     from control import Control
     from server import Server
 
@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--keys", action="store_true", help="print the key that the venue knows, and its secret")
     options = parser.parse_args()
     if options.keys:
-        print(importlib.import_module(options.venue.replace("-", "_")).keys())
+        print(importlib.import_module(options.venue).keys())
         return
     try:
         asyncio.run(run(options))

@@ -14,7 +14,7 @@ def event(stream, kind):
 
 
 def run(tap):
-    with Fake("binance-usdm") as fake:
+    with Fake("binance_futures") as fake:
         client = BinanceClient(fake, KEY, SECRET)
 
         def order(**values):

@@ -32,7 +32,7 @@ LISTEN_KEY_SECONDS = 60 * 60
 
 
 class Futures(Conditional, Binance):
-    name = "binance-usdm"
+    name = "binance_futures"
     matching = Margined
     markets = (
         ("BTC-USDT", "60000", "0.1", "0.001", "0.001", "50"),
