@@ -82,7 +82,8 @@ struct shared {
     _Atomic int64_t engine_beat_mono_us; /* engine writes in each iteration */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes in each iteration */
     _Atomic int64_t stream_beat_mono_us; /* the stream's thread, every second; 0: it does not run */
-    _Atomic int64_t feed_beat_mono_us;   /* the thread of real venues, the same */
+    _Atomic int64_t feed_beat_mono_us;   /* the thread of live prices, the same */
+    _Atomic int64_t account_beat_mono_us; /* the thread of the account at a real venue, the same */
 
     /* The longest delay of the ops loop since the start, the callback that caused it (a static
      * text; NULL: none yet), and how often a callback took too long; ops writes, api reads. */

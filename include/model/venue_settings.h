@@ -9,6 +9,7 @@
 
 #include "base/dec.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The paper venue's costs and limits. */
@@ -34,7 +35,27 @@ struct live_settings {
     char stream_url[208]; /* the same */
 };
 
+/* How a real venue is used. */
+enum venue_mode {
+    VENUE_DRY_RUN, /* the account is read, nothing is sent */
+    VENUE_SANDBOX, /* the venue's own test system */
+    VENUE_LIVE
+};
+
+/* The texts belong to the configuration, and must outlive venue_new, which copies them. */
+struct real_venue_settings {
+    enum venue_mode mode;
+    const char *key_id;
+    const char *key_secret;
+    const char *url;        /* "": the venue's own, by the mode */
+    const char *stream_url; /* the same, of the account's stream */
+    const char *ca_file;    /* "": the authorities of the system */
+    bool accept_withdrawal;
+    bool accept_unknown_withdrawal;
+};
+
 struct venue_settings {
-    char name[16]; /* "paper" */
+    char name[16]; /* "paper", "binance", … */
     struct paper_settings paper;
+    struct real_venue_settings real;
 };

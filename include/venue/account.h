@@ -110,6 +110,16 @@ struct account_permissions {
     bool bound;             /* to addresses of the network */
 };
 
+struct account_policy { /* what the operator accepts */
+    bool accept_withdrawal;
+    bool accept_unknown_withdrawal;
+};
+
+/* ERR_VENUE_PERMISSION: this key is not used. */
+int account_judge_permissions(const struct account_permissions *permissions,
+                              const struct account_policy *policy, const char *venue,
+                              struct err *err);
+
 /* An order as the venue reports it. Some answers to placing or cancelling only acknowledge: then
  * qty is zero, and the order must be asked for. */
 struct account_order {

@@ -26,6 +26,8 @@ struct feed;
 
 struct feed_options {
     struct shared *shared; /* for the heartbeat, and to wake the engine; outlives the feed */
+    bool account; /* the thread of the account: beside that of market data, so that frames of prices
+                   * delay no order */
 };
 
 /* What lives on the thread. Both functions run on it. */

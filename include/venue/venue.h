@@ -18,6 +18,8 @@
  *   the state of the first;
  * - an order is executed as its type, time in force, post_only and reduce_only say, or rejected;
  * the engine sends only what the capabilities contain. With reduce_only a close only reduces;
+ * - the quantity of a fill is what the account got: where a fee is taken from the bought coins, it
+ *   is smaller by the fee. It is zero where nothing remains of a fill but its cost, which is its fee
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
  *   venue acknowledges a cancellation before its matching engine has decided, its implementation
  *   asks again until it has;
@@ -113,6 +115,8 @@ struct venue_capabilities {
     bool prices_in_ticks; /* stops, targets and limits must be multiples of the symbol's tick */
     bool connection;      /* its connection is reported: nothing is opened before READY */
     bool instruments; /* the rules of each symbol are reported: nothing is opened without them */
+    bool dust; /* a holding may be larger than our position, by less than the smallest order: what
+                * fees in coins and rounding have left */
     enum venue_balances balances; /* of account reports */
     int64_t not_found_us; /* an order that it has may be answered NOT_FOUND for this long; 0: its
                            * answer is final, because it decides as it answers */
@@ -316,13 +320,22 @@ static inline void venue_set_leverage(struct venue *venue, double leverage)
 
 /* ---- for the driver ---- */
 
+struct feed;
+
 struct venue_setup {
+    struct feed *feed; /* of a real venue: its thread, not started yet; outlives the venue */
     const struct venue_settings *settings;
     struct dec cash; /* of the account, if the venue makes a new one */
     double leverage;
     int64_t step_us; /* length of the bars that venue_bars gets */
     int symbols;     /* that are traded or held */
 };
+
+/* Whether the settings of a real venue fit together: its key has the right form, and it has a test
+ * system. ERR_VENUE_KEY, ERR_VENUE_MODE. */
+int venue_check_settings(const struct venue_settings *settings, struct err *err);
+/* The venue has connections of its own, and needs a feed. */
+bool venue_is_real(const struct venue_settings *settings);
 
 /* The venue that the settings name; NULL: there is none of that name. It must be opened. */
 struct venue *venue_new(const struct venue_setup *setup);

@@ -12,6 +12,7 @@
 #include "store/ops.h"
 #include "store/rule_table.h"
 #include "venue/market_feed.h"
+#include "venue/venue.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -238,6 +239,11 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     rc = driver_check_market(&settings, &step_us, &ret->problem);
     if (rc < 0) {
         return at_option(config, "market.files", &ret->problem);
+    }
+    struct venue_settings venue;
+    config_venue(config, &venue);
+    if ((rc = venue_check_settings(&venue, &ret->problem)) < 0) {
+        return at_option(config, "venue.name", &ret->problem);
     }
     check_use_of_files(config, &settings, ret);
     check_model(config, &settings, step_us, ret);

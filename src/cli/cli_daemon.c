@@ -102,9 +102,11 @@ static void welcome(const struct cli_daemon *daemon)
 {
     const struct config *config = daemon->config;
     bool terminal = daemon->console && isatty(STDOUT_FILENO);
+    bool real = strcmp(config->venue_name, "paper") != 0;
     AUTO_BUF struct buf line = BUF_INIT(1024);
-    buf_addf(&line, "nightdesk %s · paper venue · %s market at %lldx · state in %s",
-             NIGHTDESK_VERSION, config->market_source, (long long)config->market_speed,
+    buf_addf(&line, "nightdesk %s · %s venue%s%s · %s market at %lldx · state in %s",
+             NIGHTDESK_VERSION, config->venue_name, real ? ", " : "",
+             real ? config->venue_mode : "", config->market_source, (long long)config->market_speed,
              daemon->state_dir);
     print_start(terminal, daemon->headline != NULL ? daemon->headline : line.data);
     if (daemon->headline == NULL) {

@@ -265,7 +265,6 @@ static void set_tier(struct tier *tier, const struct config_symbols *symbols,
 void config_venue(const struct config *config, struct venue_settings *ret)
 {
     *ret = (struct venue_settings){
-        .name = "paper",
         .paper = {.initial_cash = config->paper_initial_cash,
                   .max_leverage = config->risk_max_leverage,
                   .spread_bps = config->paper_spread,
@@ -278,7 +277,18 @@ void config_venue(const struct config *config, struct venue_settings *ret)
                   .min_notional = config->paper_min_notional,
                   .tick_digits = config->paper_tick_digits,
                   .funding_bps = config->paper_funding},
+        .real = {.mode = strcmp(config->venue_mode, "live") == 0      ? VENUE_LIVE
+                         : strcmp(config->venue_mode, "sandbox") == 0 ? VENUE_SANDBOX
+                                                                      : VENUE_DRY_RUN,
+                 .key_id = config->venue_key,
+                 .key_secret = config->venue_secret,
+                 .url = config->venue_url,
+                 .stream_url = config->venue_stream_url,
+                 .ca_file = config->venue_ca_file,
+                 .accept_withdrawal = config->venue_accept_withdrawal,
+                 .accept_unknown_withdrawal = config->venue_accept_unknown_withdrawal},
     };
+    (void)str_copy(str_c(config->venue_name), ret->name, sizeof(ret->name));
 }
 
 void config_live(const struct config *config, struct live_settings *ret)
@@ -306,7 +316,8 @@ void config_settings(const struct config *config, struct settings *ret)
         .max_drawdown_pct = config->risk_max_drawdown_pct,
         .max_consecutive_losses = config->risk_max_consecutive_losses,
         .cooldown_us = config->risk_cooldown_us,
-        .initial_cash = config->paper_initial_cash,
+        .initial_cash = strcmp(config->venue_name, "paper") == 0 ? config->paper_initial_cash
+                                                                 : config->venue_capital,
         .max_exposure_pct = config->risk_max_exposure_pct,
         .max_leverage = config->risk_max_leverage,
         .max_correlation = config->risk_max_correlation,

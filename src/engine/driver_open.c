@@ -127,7 +127,8 @@ static void make_engine(struct driver *d)
     engine_outputs_init(&d->outputs, d->symbol_count);
     d->notes = calloc((size_t)capacity_orders(d->symbol_count) + NOTES_MORE, sizeof(*d->notes));
     ASSERT(d->notes != NULL);
-    d->own_venue = venue_new(&(struct venue_setup){.settings = &d->options.venue,
+    d->own_venue = venue_new(&(struct venue_setup){.feed = d->feed,
+                                                   .settings = &d->options.venue,
                                                    .cash = d->settings.initial_cash,
                                                    .leverage = d->settings.max_leverage,
                                                    .step_us = source_step_us(d->own),
@@ -382,7 +383,11 @@ void driver_open_undo(struct driver *d)
     d->store = NULL;
     csv_source_release(&d->files);
     market_history_free(TAKE(d->history));
-    venue_free(d->own_venue);
+    if (feed_stop(d->feed)) {
+        venue_free(d->own_venue);
+        feed_free(d->feed);
+    }
+    d->feed = NULL;
     d->own_venue = NULL;
     d->venue = NULL;
     d->own = NULL;
@@ -399,6 +404,11 @@ static int recover(struct driver *d, struct err *err)
     d->symbol_count = d->settings.symbol_count = d->options.settings.symbol_count;
     memcpy(d->symbols, d->options.settings.symbols, sizeof(d->symbols));
     memcpy(d->settings.symbols, d->symbols, sizeof(d->symbols));
+    if (venue_is_real(&d->options.venue) && d->feed == NULL &&
+        (d->feed = feed_new(&(struct feed_options){.shared = d->shared, .account = true}, err)) ==
+            NULL) {
+        return -err->id;
+    }
     int rc = journal_load(d->store, memory, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
@@ -436,6 +446,9 @@ static int recover(struct driver *d, struct err *err)
     }
     for (int i = 0; i < d->symbol_count; i++) {
         venue_watch(d->own_venue, d->symbols[i], engine_price(d->engine, d->symbols[i]));
+    }
+    if (d->feed != NULL && (rc = feed_start(d->feed, err)) < 0) {
+        return rc;
     }
     d->anchor_market_us = d->market_us;
     d->anchor_mono_us = clock_mono_us(d->clock);
@@ -493,8 +506,8 @@ bool driver_open_try(struct driver *d)
         return false;
     }
     bool no_market = err.id == ERR_MARKET_SOURCE || err.id == ERR_MARKET_OTHER;
-    bool has_own_code =
-        no_market || err.id == ERR_STATE_FILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
+    bool has_own_code = no_market || err.id == ERR_STATE_FILE_DAMAGED ||
+                        err.id == ERR_ENGINE_RECORD || err.id == ERR_VENUE_BOOKS;
     driver_fault(d, has_own_code ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
     if (!has_own_code || err.id == ERR_ENGINE_RECORD) {
         driver_disk_failing(d, err.id);

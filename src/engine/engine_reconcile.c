@@ -163,13 +163,28 @@ static void describe_difference(struct engine *engine, struct symbol symbol, str
     engine_orders_ask(engine, symbol);
 }
 
+/* Where fees are taken from the coins, what is left of them adds up: it belongs to no position
+ * while it is too small to be sold. Twice as much is accepted, since the last fill of a position
+ * adds some before it can be shown as foreign. */
+static bool same_quantity(const struct engine *engine, const struct position *p, struct dec held)
+{
+    struct dec more = dec_sub(held, p->qty);
+    const struct instrument *rules = engine_venue_instrument(engine, p->symbol);
+    if (more.e8 == 0 || !engine->venue.can.dust || rules == NULL || more.e8 < 0) {
+        return more.e8 == 0;
+    }
+    struct dec value = dec_mul(more, p->mark_price);
+    return more.e8 < 2 * dec_max(rules->min_qty, rules->step).e8 ||
+           (dec_is_valid(value) && value.e8 < 2 * rules->min_notional.e8);
+}
+
 static bool agrees(struct engine *engine, const struct engine_listing *listing)
 {
     bool same = true;
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];
         const struct venue_holding *h = holding_of(listing, p->symbol);
-        if (h == NULL || h->side != p->side || dec_cmp(h->qty, p->qty) != 0) {
+        if (h == NULL || h->side != p->side || !same_quantity(engine, p, h->qty)) {
             describe_difference(engine, p->symbol, p->qty, h == NULL ? DEC_ZERO : h->qty);
             same = false;
         }

@@ -76,7 +76,8 @@ bool ops_watch_alive(const struct ops_watch *watch)
     return beat_age_us(watch, &shared->engine_beat_mono_us) < SHARED_SILENT_US &&
            beat_age_us(watch, &shared->ops_beat_mono_us) < SHARED_SILENT_US &&
            is_beating(watch, &shared->stream_beat_mono_us) &&
-           is_beating(watch, &shared->feed_beat_mono_us);
+           is_beating(watch, &shared->feed_beat_mono_us) &&
+           is_beating(watch, &shared->account_beat_mono_us);
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)

@@ -157,11 +157,16 @@ static const char schema_runs[] =
     "ALTER TABLE trades ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE engine_requests ADD COLUMN run_id INTEGER NOT NULL DEFAULT 0;";
 
+/* Of a real venue, see venue_table.h. */
+static const char schema_venue[] =
+    "CREATE TABLE venue_state(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+
 static const struct db_migration migrations[] = {
     {"the engine's tables", schema_engine},     {"the paper venue's tables", schema_paper},
     {"imported candles", schema_import},        {"funding, rules and models", schema_desk},
     {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids},
-    {"how orders are executed", schema_terms},  {"runs of orders", schema_runs}};
+    {"how orders are executed", schema_terms},  {"runs of orders", schema_runs},
+    {"the state of a real venue", schema_venue}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

@@ -105,3 +105,25 @@ int account_check_id(const char *venue, struct str id, struct err *err)
     }
     return id.len > 0 ? 0 : err_set(err, ERR_VENUE_KEY, "%s: its id is empty", venue);
 }
+
+int account_judge_permissions(const struct account_permissions *p,
+                              const struct account_policy *policy, const char *venue,
+                              struct err *err)
+{
+    if (!p->reads || !p->trades) {
+        return err_set(err, ERR_VENUE_PERMISSION, "%s: the key may not %s", venue,
+                       p->reads ? "trade" : "read the account");
+    }
+    if (p->withdraws && !policy->accept_withdrawal) {
+        return err_set(err, ERR_VENUE_PERMISSION,
+                       "%s: the key may withdraw or transfer money; venue.accept_withdrawal is off",
+                       venue);
+    }
+    if (p->withdraws_unknown && !policy->accept_unknown_withdrawal) {
+        return err_set(err, ERR_VENUE_PERMISSION,
+                       "%s: it does not tell whether the key may withdraw money; "
+                       "venue.accept_unknown_withdrawal is off",
+                       venue);
+    }
+    return 0;
+}

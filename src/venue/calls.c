@@ -488,13 +488,19 @@ struct account_request *calls_begin(struct calls *calls)
     return &calls->draft->request;
 }
 
-void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mono_us, calls_fn fn,
-                void *userdata)
+void calls_drop(struct calls *calls)
+{
+    free_call(TAKE(calls->draft));
+}
+
+void calls_send_later(struct calls *calls, enum account_call call, int64_t delay_us,
+                      int64_t deadline_mono_us, calls_fn fn, void *userdata)
 {
     struct call *c = TAKE(calls->draft);
     ASSERT(c != NULL);
     c->owner = calls;
     c->kind = call;
+    c->due_mono_us = now_mono(calls) + delay_us;
     c->deadline_mono_us = deadline_mono_us;
     c->fn = fn;
     c->userdata = userdata;
@@ -512,9 +518,10 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
     loop_timer_in(calls->timer, 0);
 }
 
-int calls_pending(const struct calls *calls)
+void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mono_us, calls_fn fn,
+                void *userdata)
 {
-    return calls->count;
+    calls_send_later(calls, call, 0, deadline_mono_us, fn, userdata);
 }
 
 void calls_limit(struct calls *calls, struct venue_limit *ret)

@@ -53,11 +53,14 @@ typedef void (*calls_fn)(const struct calls_answer *answer, void *userdata);
 struct calls *calls_new(const struct calls_options *options); /* never NULL */
 void calls_free(struct calls *calls); /* accepts NULL; ends all calls without their functions */
 
-/* An empty request to fill, valid until calls_send, which must follow. */
+/* An empty request to fill, valid until calls_send or calls_drop, one of which must follow. */
 struct account_request *calls_begin(struct calls *calls);
+void calls_drop(struct calls *calls);
 void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mono_us, calls_fn fn,
                 void *userdata);
-int calls_pending(const struct calls *calls);
+/* Not before the delay is over. */
+void calls_send_later(struct calls *calls, enum account_call call, int64_t delay_us,
+                      int64_t deadline_mono_us, calls_fn fn, void *userdata);
 
 /* The state of the budget that is nearest to its end. */
 void calls_limit(struct calls *calls, struct venue_limit *ret);

@@ -29,10 +29,16 @@ static void on_stop(void *userdata)
     loop_exit(((struct feed *)userdata)->loop, 0);
 }
 
+static _Atomic int64_t *beat_of(const struct feed *feed)
+{
+    return feed->o.account ? &feed->o.shared->account_beat_mono_us
+                           : &feed->o.shared->feed_beat_mono_us;
+}
+
 static void on_beat(void *userdata)
 {
     struct feed *feed = userdata;
-    atomic_store_explicit(&feed->o.shared->feed_beat_mono_us, clock_mono_us(loop_clock(feed->loop)),
+    atomic_store_explicit(beat_of(feed), clock_mono_us(loop_clock(feed->loop)),
                           memory_order_relaxed);
 }
 
@@ -48,7 +54,7 @@ static void *run(void *userdata)
     for (int i = feed->member_count - 1; i >= 0; i--) {
         feed->members[i].stop(feed->members[i].userdata);
     }
-    atomic_store(&feed->o.shared->feed_beat_mono_us, 0);
+    atomic_store(beat_of(feed), 0);
     return NULL;
 }
 
@@ -89,7 +95,7 @@ int feed_start(struct feed *feed, struct err *err)
     if (rc != 0) {
         return err_set(err, ERR_LOOP_SETUP, "feed thread: %s", strerror(rc));
     }
-    (void)pthread_setname_np(feed->thread, "feed");
+    (void)pthread_setname_np(feed->thread, feed->o.account ? "account" : "feed");
     feed->started = true;
     return 0;
 }

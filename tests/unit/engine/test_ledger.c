@@ -97,13 +97,30 @@ static void a_misfit_changes_nothing(void **state)
     (void)book(&b, fill(ORDER_STOP, SIDE_LONG, 2.5, 100, 0), LEDGER_MISFIT);
     (void)book(&b, fill(ORDER_STOP, SIDE_SHORT, 1, 100, 0), LEDGER_MISFIT);
     (void)book(&b, fill(ORDER_ENTRY, SIDE_SHORT, 1, 100, 0), LEDGER_MISFIT);
-    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_CLOSE, SIDE_LONG, 0, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_SHORT, 0, 100, 0), LEDGER_MISFIT);
     (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 1, -100, 0), LEDGER_MISFIT);
     struct fill huge = fill(ORDER_ENTRY, SIDE_LONG, 1, 100, 0);
     huge.qty.e8 = INT64_MAX;
     (void)book(&b, huge, LEDGER_OVERFLOW);
     assert_memory_equal(&b.state, &before.state, sizeof(b.state));
     assert_memory_equal(b.positions, before.positions, sizeof(b.positions));
+}
+
+/* A part of an entry of which the venue took all the coins as fee. */
+static void a_fill_may_be_only_a_cost(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 100, 3), LEDGER_MISFIT); /* of no position */
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 120, 3), LEDGER_BOOKED);
+    assert_int_equal(b.state.cash.e8, dec_from_int(10000 - 200 - 1 - 3).e8);
+    assert_int_equal(b.positions[0].qty.e8, dec_from_int(2).e8);
+    assert_int_equal(b.positions[0].entry_price.e8, dec_from_int(100).e8);
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_LONG, 2, 110, 1), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_int(20 - 5).e8);
 }
 
 /* Prices and sizes that do not divide evenly: not one unit is missing after thousands of fills. */
@@ -488,6 +505,7 @@ static void a_missing_unit_is_detected(void **state)
 
 UNIT_GROUP(ledger, cmocka_unit_test(a_long_is_opened_and_closed),
            cmocka_unit_test(a_short_in_two_parts), cmocka_unit_test(a_misfit_changes_nothing),
+           cmocka_unit_test(a_fill_may_be_only_a_cost),
            cmocka_unit_test(balances_to_the_last_unit),
            cmocka_unit_test(an_adopted_position_balances_too),
            cmocka_unit_test(a_disowned_position_leaves_no_trace),

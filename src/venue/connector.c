@@ -1,0 +1,477 @@
+#include "connector.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/ring.h"
+#include "gateway.h"
+#include "io/secret.h"
+#include "store/order_table.h"
+#include "store/venue_table.h"
+#include "venue/feed.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS_KEPT   1024
+#define REPORTS_KEPT 256
+#define URL_SIZE     512
+#define TAG          "tag"     /* of client ids */
+#define NAME         "venue"   /* to which the books belong */
+#define OUTSIDE      "outside" /* cash of the account that is not ours, in units of 1e-8 */
+
+struct connector {
+    struct venue venue;
+    const struct account_api *api;
+    struct feed *feed;
+    struct trading_store *store; /* NULL: nothing is kept (every start is the first) */
+    struct dec cash;             /* of the books, if they are new */
+    bool is_open;
+    bool has_outside;
+    struct dec outside;
+    bool lacks_funds;
+    struct venue_report held; /* CONNECTION: waits until the funds are known */
+    bool has_held;
+
+    /* What the gateway gets when the feed starts. */
+    char url[URL_SIZE];
+    char stream_url[URL_SIZE];
+    char ca_file[URL_SIZE];
+    struct secret *key_id;
+    struct secret *key_secret;
+    struct gateway_options options;
+    int symbol_count;
+    struct symbol symbols[SYMBOLS_LIMIT];
+    struct dec prices[SYMBOLS_LIMIT];
+
+    /* Between the threads. */
+    struct ring *calls;
+    struct ring *reports;
+    _Atomic(struct loop_source *) wake; /* NULL: the feed does not run */
+    _Atomic uint64_t lost_reports;
+
+    /* The feed's. */
+    struct http *http;
+    struct gateway *gateway;
+};
+
+static struct connector *of(struct venue *venue)
+{
+    return (struct connector *)venue;
+}
+
+/* ---------------------------------------------------------------- on the feed's thread */
+
+static void on_report(const struct venue_report *report, void *userdata)
+{
+    struct connector *c = userdata;
+    if (!ring_push(c->reports, report)) {
+        (void)atomic_fetch_add(&c->lost_reports, 1);
+    }
+    feed_wake_engine(c->feed);
+}
+
+static void on_calls(void *userdata)
+{
+    struct connector *c = userdata;
+    struct gateway_call call;
+    while (ring_pop(c->calls, &call)) {
+        gateway_do(c->gateway, &call);
+    }
+}
+
+static void start(struct feed *feed, void *userdata)
+{
+    struct connector *c = userdata;
+    struct err err = {0};
+    struct loop *loop = feed_loop(feed);
+    struct loop_source *wake = loop_add_wake(loop, on_calls, c, &err);
+    c->http = wake != NULL ? http_new(loop, &err) : NULL;
+    if (c->http == NULL) {
+        log_err(LOG_LEVEL_ERROR, &err, "cannot connect to the venue");
+        loop_source_free(wake);
+        return;
+    }
+    loop_source_name(wake, "venue calls of the engine");
+    c->options.loop = loop;
+    c->options.http = c->http;
+    c->options.symbols = c->symbols;
+    c->options.symbol_count = c->symbol_count;
+    c->gateway = gateway_new(&c->options);
+    for (int i = 0; i < c->symbol_count; i++) {
+        struct gateway_call call = {.kind = GATEWAY_PRICE, .price = c->prices[i]};
+        call.question.symbol = c->symbols[i];
+        gateway_do(c->gateway, &call);
+    }
+    gateway_start(c->gateway);
+    atomic_store(&c->wake, wake);
+    on_calls(c);
+}
+
+static void stop(void *userdata)
+{
+    struct connector *c = userdata;
+    loop_source_free(atomic_exchange(&c->wake, NULL));
+    gateway_free(TAKE(c->gateway));
+    http_free(TAKE(c->http));
+}
+
+/* ---------------------------------------------------------------- calls of the engine */
+
+static void call(struct connector *c, const struct gateway_call *what)
+{
+    if (!ring_push(c->calls, what)) {
+        LOG(WARNING, "%s: a call of the engine was dropped, %d wait", c->api->name, CALLS_KEPT);
+    }
+    struct loop_source *wake = atomic_load(&c->wake);
+    if (wake != NULL) {
+        loop_wake(wake);
+    }
+}
+
+static void connector_send(struct venue *venue, const struct order *order)
+{
+    const struct gateway_call what = {.kind = GATEWAY_SEND, .order = *order};
+    call(of(venue), &what);
+}
+
+static void connector_cancel(struct venue *venue, const char *client_id)
+{
+    struct gateway_call what = {.kind = GATEWAY_CANCEL};
+    (void)str_copy(str_c(client_id), what.question.client_id, sizeof(what.question.client_id));
+    call(of(venue), &what);
+}
+
+static void connector_query(struct venue *venue, const struct venue_question *question)
+{
+    const struct gateway_call what = {.kind = GATEWAY_QUERY, .question = *question};
+    call(of(venue), &what);
+}
+
+static void connector_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
+{
+    const struct gateway_call what = {
+        .kind = GATEWAY_LIST, .ask_id = ask_id, .after_funding_id = after_funding_id};
+    call(of(venue), &what);
+}
+
+/* No bracket is at the venue: the engine keeps stop and target, see the capabilities. */
+static void connector_amend(struct venue *venue, const char *client_id, struct dec stop,
+                            struct dec target)
+{
+    (void)venue;
+    (void)client_id;
+    (void)stop;
+    (void)target;
+}
+
+static void connector_set_leverage(struct venue *venue, double leverage)
+{
+    const struct gateway_call what = {.kind = GATEWAY_LEVERAGE, .leverage = leverage};
+    call(of(venue), &what);
+}
+
+static bool connector_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    (void)venue;
+    (void)symbol;
+    (void)ret;
+    return false;
+}
+
+/* ---------------------------------------------------------------- reports */
+
+static void report_funds(struct venue_report *r)
+{
+    *r = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_DOWN};
+    (void)snprintf(r->reason, sizeof(r->reason), "%s", err_info(ERR_VENUE_FUNDS)->message);
+}
+
+/* The cash that is not ours is what the account has beyond the capital when the books begin. It is
+ * on disk before anything can be traded. */
+static bool set_outside(struct connector *c, struct dec total)
+{
+    struct err err = {0};
+    struct dec outside = dec_sub(total, c->cash);
+    char text[24];
+    if (!dec_is_valid(outside) || outside.e8 < 0) {
+        char has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];
+        if (!c->lacks_funds) {
+            (void)err_set(&err, ERR_VENUE_FUNDS, "%s: %s of %s", c->api->name, dec_text(total, has),
+                          dec_text(c->cash, needs));
+            log_err(LOG_LEVEL_ERROR, &err, "cannot begin to trade");
+        }
+        c->lacks_funds = true;
+        return false;
+    }
+    (void)snprintf(text, sizeof(text), "%lld", (long long)outside.e8);
+    if (c->store != NULL && venue_table_set(c->store, OUTSIDE, text, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "cannot begin to trade");
+        return false;
+    }
+    c->outside = outside;
+    c->has_outside = true;
+    c->lacks_funds = false;
+    return true;
+}
+
+static struct venue_balance *quote_of(struct connector *c, struct venue_account *account)
+{
+    for (int i = 0; i < account->balance_count && c->symbol_count > 0; i++) {
+        if (str_equal_c(symbol_quote(&c->symbols[0]), account->balances[i].currency)) {
+            return &account->balances[i];
+        }
+    }
+    return NULL;
+}
+
+/* Without a balance in quote currency the account has none. */
+static void leave_out_foreign_cash(struct connector *c, struct venue_account *account)
+{
+    struct venue_balance *b = quote_of(c, account);
+    if (b == NULL && account->balance_count < VENUE_BALANCES_MAX && c->symbol_count > 0) {
+        b = &account->balances[account->balance_count++];
+        *b = (struct venue_balance){0};
+        (void)str_copy(symbol_quote(&c->symbols[0]), b->currency, sizeof(b->currency));
+    }
+    if (b == NULL || (!c->has_outside && !set_outside(c, b->total))) {
+        return;
+    }
+    b->total = dec_sub(b->total, c->outside);
+    b->available = dec_sub(b->available, c->outside);
+}
+
+/* READY reaches the engine when the books and the account have the same cash to begin with. */
+static bool poll_report(struct connector *c, struct venue_report *ret)
+{
+    if (c->has_held && c->has_outside) {
+        *ret = c->held;
+        c->has_held = false;
+        return true;
+    }
+    if (!ring_pop(c->reports, ret)) {
+        return false;
+    }
+    if (ret->kind == VENUE_CONNECTION) {
+        c->has_held = false;
+    }
+    if (ret->kind == VENUE_CONNECTION && ret->venue_state == VENUE_READY && !c->has_outside) {
+        c->held = *ret;
+        c->has_held = true;
+        ret->venue_state = VENUE_CONNECTING;
+        (void)snprintf(ret->reason, sizeof(ret->reason), "reading the account");
+    } else if (ret->kind == VENUE_ACCOUNT) {
+        leave_out_foreign_cash(c, &ret->account);
+        if (c->lacks_funds) {
+            report_funds(ret);
+        }
+    }
+    return true;
+}
+
+static bool connector_poll(struct venue *venue, struct venue_report *ret)
+{
+    struct connector *c = of(venue);
+    return c->is_open && poll_report(c, ret);
+}
+
+static int connector_fd(const struct venue *venue)
+{
+    (void)venue;
+    return -1; /* the feed wakes the engine */
+}
+
+static int64_t connector_due_us(const struct venue *venue)
+{
+    const struct connector *c = (const struct connector *)venue;
+    return ring_len(c->reports) > 0 || (c->has_held && c->has_outside) ? 0 : INT64_MAX;
+}
+
+static const struct venue_capabilities *connector_capabilities(const struct venue *venue)
+{
+    return &((const struct connector *)venue)->api->can;
+}
+
+/* ---------------------------------------------------------------- for the driver */
+
+/* Books that began with another venue hold positions that this one does not have. */
+static int claim_books(struct connector *c, struct err *err)
+{
+    char name[24];
+    int64_t orders = 0, open = 0, filled = 0;
+    int rc = venue_table_get(c->store, NAME, name, sizeof(name), err);
+    if (rc < 0 || strcmp(name, c->api->name) == 0) {
+        return rc;
+    }
+    if (name[0] != '\0') {
+        return err_set(err, ERR_VENUE_BOOKS, "it is %s, not %s", name, c->api->name);
+    }
+    rc = order_table_count(c->store, &orders, &open, &filled, err);
+    if (rc >= 0 && orders > 0) {
+        return err_set(err, ERR_VENUE_BOOKS, "it has %lld orders of the paper venue",
+                       (long long)orders);
+    }
+    return rc < 0 ? rc : venue_table_set(c->store, NAME, c->api->name, err);
+}
+
+static int load_tag(struct connector *c, struct err *err)
+{
+    int rc = venue_table_get(c->store, TAG, c->options.tag, sizeof(c->options.tag), err);
+    if (rc < 0 || c->options.tag[0] != '\0') {
+        return rc;
+    }
+    secret_nonce(c->options.tag, sizeof(c->options.tag) - 1);
+    return venue_table_set(c->store, TAG, c->options.tag, err);
+}
+
+static int load_outside(struct connector *c, struct err *err)
+{
+    char text[24];
+    int rc = venue_table_get(c->store, OUTSIDE, text, sizeof(text), err);
+    if (rc >= 0 && text[0] != '\0') {
+        c->has_outside = str_to_i64(str_c(text), &c->outside.e8);
+        if (!c->has_outside) {
+            return err_set(err, ERR_STORE_DAMAGED, "venue_state " OUTSIDE);
+        }
+    }
+    return rc;
+}
+
+static int connector_open(struct venue *venue, struct trading_store *store, struct err *err)
+{
+    struct connector *c = of(venue);
+    struct venue_report dropped;
+    while (ring_pop(c->reports, &dropped)) {}
+    c->store = store;
+    c->has_outside = false;
+    c->has_held = false;
+    int rc = 0;
+    if (store == NULL) {
+        secret_nonce(c->options.tag, sizeof(c->options.tag) - 1);
+    } else {
+        rc = claim_books(c, err);
+        rc = rc < 0 ? rc : load_tag(c, err);
+        rc = rc < 0 ? rc : load_outside(c, err);
+    }
+    c->is_open = rc >= 0;
+    return rc;
+}
+
+static void connector_watch(struct venue *venue, struct symbol symbol, struct dec price)
+{
+    struct connector *c = of(venue);
+    ASSERT(atomic_load(&c->wake) == NULL && c->symbol_count < SYMBOLS_LIMIT);
+    c->symbols[c->symbol_count] = symbol;
+    c->prices[c->symbol_count++] = price;
+}
+
+static int connector_bars(struct venue *venue, const struct source_bar *bars, int count,
+                          struct err *err)
+{
+    (void)err;
+    for (int i = 0; i < count; i++) {
+        struct gateway_call what = {.kind = GATEWAY_PRICE, .price = bars[i].candle.close};
+        what.question.symbol = bars[i].symbol;
+        call(of(venue), &what);
+    }
+    return 0;
+}
+
+static int connector_flush(struct venue *venue, struct err *err)
+{
+    (void)venue;
+    (void)err;
+    return 0;
+}
+
+static bool connector_is_behind(const struct venue *venue)
+{
+    (void)venue;
+    return false;
+}
+
+static void connector_free(struct venue *venue)
+{
+    struct connector *c = of(venue);
+    ASSERT(c->gateway == NULL); /* the feed has ended */
+    ring_free(c->calls);
+    ring_free(c->reports);
+    secret_free(c->key_id);
+    secret_free(c->key_secret);
+    free(c);
+}
+
+static const struct venue_ops connector_ops = {
+    .name = "connector",
+    .import = NULL,
+    .capabilities = connector_capabilities,
+    .send = connector_send,
+    .cancel = connector_cancel,
+    .query = connector_query,
+    .list = connector_list,
+    .amend = connector_amend,
+    .quote = connector_quote,
+    .poll = connector_poll,
+    .fd = connector_fd,
+    .due_us = connector_due_us,
+    .set_leverage = connector_set_leverage,
+    .open = connector_open,
+    .watch = connector_watch,
+    .bars = connector_bars,
+    .flush = connector_flush,
+    .is_behind = connector_is_behind,
+    .free = connector_free,
+};
+
+static void copy_url(const char *configured, const char *own, char ret[URL_SIZE])
+{
+    const char *url = configured[0] != '\0' ? configured : own != NULL ? own : "";
+    (void)str_copy(str_c(url), ret, URL_SIZE);
+    size_t len = strlen(ret);
+    if (len > 0 && ret[len - 1] == '/') {
+        ret[len - 1] = '\0';
+    }
+}
+
+struct venue *connector_new(const struct venue_setup *setup)
+{
+    const struct real_venue_settings *real = &setup->settings->real;
+    const struct account_api *api = account_api_find(setup->settings->name);
+    if (api == NULL) {
+        return NULL;
+    }
+    ASSERT(setup->feed != NULL);
+    struct connector *c = calloc(1, sizeof(*c));
+    NEED_MEMORY(c != NULL);
+    bool sandbox = real->mode == VENUE_SANDBOX;
+    c->venue.ops = &connector_ops;
+    c->api = api;
+    c->feed = setup->feed;
+    c->cash = setup->cash;
+    c->calls = ring_new(CALLS_KEPT, sizeof(struct gateway_call));
+    c->reports = ring_new(REPORTS_KEPT, sizeof(struct venue_report));
+    copy_url(real->url, sandbox ? api->sandbox_url : api->url, c->url);
+    copy_url(real->stream_url, sandbox ? api->sandbox_stream_url : api->stream_url, c->stream_url);
+    (void)str_copy(str_c(real->ca_file), c->ca_file, sizeof(c->ca_file));
+    c->key_id = secret_new(str_c(real->key_id));
+    c->key_secret = secret_new(str_c(real->key_secret));
+    c->options = (struct gateway_options){
+        .api = api,
+        .exchange = exchange_find(api->name),
+        .url = c->url,
+        .stream_url = c->stream_url,
+        .ca_file = c->ca_file[0] != '\0' ? c->ca_file : NULL,
+        .key_id = c->key_id,
+        .key_secret = c->key_secret,
+        .sandbox = sandbox,
+        .dry_run = real->mode == VENUE_DRY_RUN,
+        .policy = {.accept_withdrawal = real->accept_withdrawal,
+                   .accept_unknown_withdrawal = real->accept_unknown_withdrawal},
+        .leverage = setup->leverage,
+        .report = on_report,
+        .userdata = c};
+    feed_add(setup->feed,
+             &(struct feed_member){.name = "venue", .start = start, .stop = stop, .userdata = c});
+    return &c->venue;
+}

@@ -1,0 +1,19 @@
+/*
+ * connector.h: a real venue as the engine sees it: struct venue on the engine's thread, and the
+ * gateway (gateway.h) on the feed's.
+ *
+ *     struct venue *venue = connector_new(setup);      // venue.h says how to use it
+ *
+ * Always true: calls and reports cross between the threads in rings; neither side waits. A call or
+ * report that does not fit is lost, as on a network: the engine asks again. Until the engine has
+ * opened the venue, and named its symbols, nothing connects.
+ * trading.db has the tag of our client ids and the cash that is not ours: the balance at the first
+ * listing less the capital of the books. Reports of the account are without it.
+ * Thread: the engine's.
+ */
+#pragma once
+
+#include "venue/venue.h"
+
+/* NULL: there is no such venue. setup->feed must not be started yet. */
+struct venue *connector_new(const struct venue_setup *setup);

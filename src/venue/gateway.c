@@ -1,0 +1,698 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "gateway_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Between two questions for fills that the venue has counted and does not list yet. */
+#define FILLS_PAUSE_US (500 * USEC_PER_MSEC)
+#define FETCHES_MAX    8
+#define LIMIT_EVERY_US USEC_PER_SEC
+/* How far back an order is looked for: the engine asks about younger ones only. */
+#define HISTORY_US (7 * USEC_PER_DAY)
+
+/* The answer to this call is awaited. All of them are in a list, since calls that are ended do not
+ * run their function. */
+struct ask {
+    struct gateway *g;
+    struct ask *next;
+    char client_id[CLIENT_ID_SIZE];
+    char after_fill_id[FILL_ID_SIZE];
+    enum venue_call asked;
+    bool newest;
+    int step;                         /* of a query */
+    char cursor[ACCOUNT_CURSOR_SIZE]; /* of the pages of fills, or of the history */
+};
+
+int64_t gateway_now(const struct gateway *g)
+{
+    return clock_mono_us(loop_clock(g->options.loop));
+}
+
+int gateway_find_symbol(const struct gateway *g, struct symbol symbol)
+{
+    for (int i = 0; i < g->market_count; i++) {
+        if (symbol_equal(g->markets[i].market.symbol, symbol)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int gateway_find_market(const struct gateway *g, const char *name)
+{
+    for (int i = 0; i < g->market_count; i++) {
+        const struct exchange_market *m = &g->markets[i].market;
+        bool same = g->options.api->is_market != NULL ? g->options.api->is_market(m, name)
+                                                      : strcmp(m->name, name) == 0;
+        if (g->markets[i].known && same) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void gateway_report(struct gateway *g, const struct venue_report *report)
+{
+    g->options.report(report, g->options.userdata);
+}
+
+void gateway_note_limit(struct gateway *g)
+{
+    struct venue_report r = {.kind = VENUE_LIMIT};
+    calls_limit(g->calls, &r.limit);
+    int64_t now_us = gateway_now(g);
+    bool moved = llabs(r.limit.used - g->limit_used) * 20 > r.limit.most;
+    if (r.limit.banned_us > 0 || (moved && now_us - g->limit_mono_us >= LIMIT_EVERY_US)) {
+        g->limit_mono_us = now_us;
+        g->limit_used = r.limit.used;
+        gateway_report(g, &r);
+    }
+}
+
+/* ---------------------------------------------------------------- names of orders */
+
+#define OURS "nd-" /* the engine's ids */
+
+static void name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE])
+{
+    (void)snprintf(ret, ACCOUNT_ID_SIZE, "nd%s%s", g->options.tag, client_id + strlen("nd"));
+}
+
+void gateway_name_order(const struct gateway *g, const struct account_order *order,
+                        char ret[CLIENT_ID_SIZE])
+{
+    const struct known_order *o = order_memory_find_theirs(g->orders, order->client_id);
+    char prefix[16];
+    (void)snprintf(prefix, sizeof(prefix), "nd%s-", g->options.tag);
+    if (o != NULL) {
+        memcpy(ret, o->client_id, CLIENT_ID_SIZE);
+    } else if (strncmp(order->client_id, prefix, strlen(prefix)) == 0) {
+        (void)snprintf(ret, CLIENT_ID_SIZE, OURS "%.24s", order->client_id + strlen(prefix));
+    } else {
+        (void)snprintf(ret, CLIENT_ID_SIZE, "#%.30s", order->id);
+    }
+}
+
+static void terms_of(const struct gateway *g, const struct known_order *o, struct order_terms *ret)
+{
+    const struct gateway_market *m = &g->markets[o->market];
+    *ret = (struct order_terms){.symbol = m->market.symbol,
+                                .step = m->rules.step,
+                                .takes_coins = !g->options.api->positions};
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void no_answer(struct gateway *g, enum venue_call asked, const char *client_id)
+{
+    struct venue_report r = {.kind = VENUE_NO_ANSWER, .asked = asked};
+    (void)str_copy(str_c(client_id), r.client_id, sizeof(r.client_id));
+    gateway_report(g, &r);
+}
+
+static void report_order(struct gateway *g, const struct known_order *o, const char *after_fill_id,
+                         bool newest)
+{
+    struct order_terms terms;
+    struct venue_report r;
+    terms_of(g, o, &terms);
+    known_order_report(o, &terms, after_fill_id, newest, &r);
+    gateway_report(g, &r);
+}
+
+static void refuse(struct gateway *g, const char *client_id, const char *reason)
+{
+    struct venue_report r = {.kind = VENUE_ORDER, .state = ORDER_REJECTED};
+    (void)str_copy(str_c(client_id), r.client_id, sizeof(r.client_id));
+    str_cut(str_c(reason), r.reason, sizeof(r.reason));
+    gateway_report(g, &r);
+}
+
+static struct ask *new_ask(struct gateway *g, const char *client_id, enum venue_call asked)
+{
+    struct ask *ask = calloc(1, sizeof(*ask));
+    NEED_MEMORY(ask != NULL);
+    ask->g = g;
+    ask->asked = asked;
+    (void)str_copy(str_c(client_id), ask->client_id, sizeof(ask->client_id));
+    ask->next = g->asks;
+    g->asks = ask;
+    return ask;
+}
+
+/* Accepts NULL. */
+static void end_ask(struct ask *ask)
+{
+    if (ask == NULL) {
+        return;
+    }
+    struct ask **link = &ask->g->asks;
+    while (*link != ask) {
+        link = &(*link)->next;
+    }
+    *link = ask->next;
+    free(ask);
+}
+
+static void fetch_fills(struct gateway *g, struct known_order *o, struct ask *ask);
+
+/* Reports the order, once its fills are whole. Takes the ask; NULL: nobody asked. */
+static void settle(struct gateway *g, struct known_order *o, struct ask *ask)
+{
+    if (known_order_is_whole(o) || o->fetches >= FETCHES_MAX) {
+        o->fetches = known_order_is_whole(o) ? 0 : FETCHES_MAX / 2;
+        report_order(g, o, ask != NULL ? ask->after_fill_id : "", ask == NULL || ask->newest);
+        end_ask(ask);
+        return;
+    }
+    if (o->fetching) {
+        end_ask(ask); /* reported when they have come */
+        return;
+    }
+    if (ask == NULL) {
+        ask = new_ask(g, o->client_id, VENUE_CALL_QUERY);
+        ask->newest = true;
+    }
+    fetch_fills(g, o, ask);
+}
+
+/* ---------------------------------------------------------------- fills by REST */
+
+static int read_fills(struct gateway *g, struct known_order *o, const struct json_object *root,
+                      const struct account_page *page, char next[ACCOUNT_CURSOR_SIZE],
+                      struct err *err)
+{
+    struct account_fill *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = g->options.api->read_fills(page, root, rows, &count, next, err);
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        if (strcmp(rows[i].order_id, o->id) == 0) {
+            (void)known_order_fill(o, &rows[i]);
+        }
+    }
+    free(rows);
+    return rc;
+}
+
+static void page_of(const struct gateway *g, const struct known_order *o, const char *cursor,
+                    struct account_page *ret)
+{
+    *ret = (struct account_page){.market = &g->markets[o->market].market,
+                                 .order_id = o->id,
+                                 .until_us = calls_wall_us(g->calls),
+                                 .cursor = cursor};
+}
+
+static void on_fills(const struct calls_answer *answer, void *userdata)
+{
+    struct ask *ask = userdata;
+    struct gateway *g = ask->g;
+    struct known_order *o = order_memory_find(g->orders, ask->client_id);
+    struct err err = {0};
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    if (o == NULL) {
+        end_ask(ask);
+        return;
+    }
+    o->fetching = false;
+    struct account_page page;
+    page_of(g, o, ask->cursor, &page);
+    int rc = answer->verdict == ACCOUNT_FINE ? read_fills(g, o, answer->root, &page, next, &err)
+                                             : -answer->err->id;
+    if (rc >= 0 && next[0] != '\0') {
+        memcpy(ask->cursor, next, sizeof(ask->cursor));
+        fetch_fills(g, o, ask);
+        return;
+    }
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, answer->err != NULL ? answer->err : &err,
+                "cannot read the fills of an order");
+        no_answer(g, ask->asked, ask->client_id);
+        end_ask(ask);
+        return;
+    }
+    ask->cursor[0] = '\0';
+    o->fetches++;
+    settle(g, o, ask);
+}
+
+static void fetch_fills(struct gateway *g, struct known_order *o, struct ask *ask)
+{
+    struct account_page page;
+    page_of(g, o, ask->cursor, &page);
+    o->fetching = true;
+    g->options.api->add_fills(&page, calls_begin(g->calls));
+    /* A venue lists a fill a little later than it counts it. */
+    int64_t deadline_us = gateway_now(g) + GATEWAY_ANSWER_US;
+    if (o->fetches > 0 && ask->cursor[0] == '\0') {
+        calls_send_later(g->calls, ACCOUNT_FILLS, FILLS_PAUSE_US * o->fetches, deadline_us,
+                         on_fills, ask);
+        return;
+    }
+    calls_send(g->calls, ACCOUNT_FILLS, deadline_us, on_fills, ask);
+}
+
+/* ---------------------------------------------------------------- placing, asking, cancelling */
+
+/* Takes what an answer says about an order into the memory. 0: it only acknowledges. */
+static int take_order(struct gateway *g, enum account_call call, struct known_order *o,
+                      const struct json_object *root, struct err *err)
+{
+    struct account_order state = {0};
+    struct account_fill *fills = calloc(ACCOUNT_ROWS_MAX, sizeof(*fills));
+    NEED_MEMORY(fills != NULL);
+    int count = 0;
+    int rc = g->options.api->read_order(call, root, &state, fills, &count, err);
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        (void)known_order_fill(o, &fills[i]);
+    }
+    free(fills);
+    if (rc < 0) {
+        return rc;
+    }
+    if (state.qty.e8 == 0) {
+        if (o->id[0] == '\0') {
+            memcpy(o->id, state.id, sizeof(o->id));
+        }
+        return 0;
+    }
+    (void)known_order_update(o, &state);
+    return 1;
+}
+
+static void add_find(const struct gateway *g, const struct known_order *o, struct account_find *ret)
+{
+    *ret = (struct account_find){.market = &g->markets[o->market].market,
+                                 .client_id = o->theirs,
+                                 .id = o->id,
+                                 .type = o->type};
+}
+
+static void no_such_order(struct gateway *g, const struct known_order *o, struct ask *ask)
+{
+    struct venue_report r = {.kind = VENUE_NOT_FOUND};
+    memcpy(r.client_id, o->client_id, sizeof(r.client_id));
+    if (o->has_state) { /* it was there before: an answer from an older copy of the venue's data */
+        no_answer(g, ask->asked, ask->client_id);
+    } else {
+        gateway_report(g, &r);
+    }
+    end_ask(ask);
+}
+
+static void not_read(struct gateway *g, struct ask *ask, const struct err *why)
+{
+    log_err(LOG_LEVEL_WARNING, why, "cannot read the state of an order");
+    no_answer(g, ask->asked, ask->client_id);
+    end_ask(ask);
+}
+
+static void query(struct gateway *g, struct known_order *o, struct ask *ask);
+
+static void on_query(const struct calls_answer *answer, void *userdata)
+{
+    struct ask *ask = userdata;
+    struct gateway *g = ask->g;
+    struct known_order *o = order_memory_find(g->orders, ask->client_id);
+    struct err err = {0};
+    gateway_note_limit(g);
+    if (o == NULL) {
+        end_ask(ask);
+    } else if (answer->verdict == ACCOUNT_NOT_FOUND) {
+        ask->step++;
+        query(g, o, ask);
+    } else if (answer->verdict != ACCOUNT_FINE) {
+        not_read(g, ask, answer->err);
+    } else if (take_order(g, ACCOUNT_QUERY, o, answer->root, &err) < 0) {
+        not_read(g, ask, &err);
+    } else {
+        settle(g, o, ask);
+    }
+}
+
+/* ---- a venue that finds no client ids: its newest orders are looked through */
+
+static void history(struct gateway *g, struct ask *ask);
+
+static void history_page(const struct gateway *g, const struct ask *ask, struct account_page *ret)
+{
+    *ret = (struct account_page){.since_us = calls_wall_us(g->calls) - HISTORY_US,
+                                 .until_us = calls_wall_us(g->calls),
+                                 .cursor = ask->cursor,
+                                 .order_id = ""};
+}
+
+static int look_through(struct gateway *g, struct known_order *o, const struct ask *ask,
+                        const struct json_object *root, char next[ACCOUNT_CURSOR_SIZE],
+                        struct err *err)
+{
+    struct account_order *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    struct account_page page;
+    history_page(g, ask, &page);
+    int count = 0;
+    int rc = g->options.api->read_open(&page, root, rows, &count, next, err);
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        if (strcmp(rows[i].client_id, o->theirs) == 0) {
+            (void)known_order_update(o, &rows[i]);
+            next[0] = '\0';
+        }
+    }
+    free(rows);
+    return rc;
+}
+
+static void on_history(const struct calls_answer *answer, void *userdata)
+{
+    struct ask *ask = userdata;
+    struct gateway *g = ask->g;
+    struct known_order *o = order_memory_find(g->orders, ask->client_id);
+    struct err err = {0};
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    if (o == NULL) {
+        end_ask(ask);
+    } else if (answer->verdict != ACCOUNT_FINE) {
+        not_read(g, ask, answer->err);
+    } else if (look_through(g, o, ask, answer->root, next, &err) < 0) {
+        not_read(g, ask, &err);
+    } else if (next[0] != '\0') {
+        memcpy(ask->cursor, next, sizeof(ask->cursor));
+        history(g, ask);
+    } else if (o->has_state) {
+        ask->cursor[0] = '\0';
+        settle(g, o, ask);
+    } else {
+        no_such_order(g, o, ask);
+    }
+}
+
+static void history(struct gateway *g, struct ask *ask)
+{
+    struct account_page page;
+    history_page(g, ask, &page);
+    g->options.api->add_history(&page, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_OPEN, gateway_now(g) + GATEWAY_ANSWER_US, on_history, ask);
+}
+
+static void query(struct gateway *g, struct known_order *o, struct ask *ask)
+{
+    struct account_find find;
+    add_find(g, o, &find);
+    if (g->options.api->add_query(&find, ask->step, calls_begin(g->calls))) {
+        calls_send(g->calls, ACCOUNT_QUERY, gateway_now(g) + GATEWAY_ANSWER_US, on_query, ask);
+        return;
+    }
+    calls_drop(g->calls);
+    if (ask->step == 0 && g->options.api->add_history != NULL) {
+        history(g, ask);
+        return;
+    }
+    no_such_order(g, o, ask);
+}
+
+static void on_placed(const struct calls_answer *answer, void *userdata)
+{
+    struct ask *ask = userdata;
+    struct gateway *g = ask->g;
+    struct known_order *o = order_memory_find(g->orders, ask->client_id);
+    struct err err = {0};
+    int rc = 0;
+    gateway_note_limit(g);
+    if (o == NULL) {
+        end_ask(ask);
+        return;
+    }
+    switch (answer->verdict) {
+    case ACCOUNT_FINE:
+        rc = take_order(g, ACCOUNT_PLACE, o, answer->root, &err);
+        if (rc > 0) {
+            settle(g, o, ask);
+            return;
+        }
+        if (rc == 0) { /* only acknowledged */
+            query(g, o, ask);
+            return;
+        }
+        log_err(LOG_LEVEL_ERROR, &err, "cannot read the answer to an order: asking for it");
+        query(g, o, ask);
+        return;
+    case ACCOUNT_DUPLICATE: /* an attempt before this one has arrived */
+        query(g, o, ask);
+        return;
+    case ACCOUNT_UNKNOWN:
+    case ACCOUNT_NOT_FOUND:
+        log_err(LOG_LEVEL_WARNING, answer->err, "it is not known whether an order has arrived");
+        no_answer(g, VENUE_CALL_SEND, ask->client_id);
+        break;
+    case ACCOUNT_REFUSED:
+        gateway_refresh_rules(g); /* it may be about a rule that has changed */
+        o->has_state = true;
+        o->state = ORDER_REJECTED;
+        str_cut(str_c(answer->err->context), o->reason, sizeof(o->reason));
+        report_order(g, o, "", true);
+        break;
+    case ACCOUNT_LATER:
+    case ACCOUNT_LIMITED:
+    case ACCOUNT_BANNED:
+    case ACCOUNT_CLOCK:
+    case ACCOUNT_KEY:
+    case ACCOUNT_CLOSED:
+        log_err(LOG_LEVEL_WARNING, answer->err, "an order was not done");
+        o->has_state = true;
+        o->state = ORDER_REJECTED;
+        str_cut(str_c(answer->err->context), o->reason, sizeof(o->reason));
+        report_order(g, o, "", true);
+        break;
+    }
+    end_ask(ask);
+}
+
+/* What is sent, for the log: the request without its signature. */
+static void log_request(const struct gateway *g, const char *what,
+                        const struct account_request *request, bool sent)
+{
+    LOG(NOTICE, "%s: %s %s%s %s", g->options.api->name, sent ? "sending" : "dry run, not sent",
+        what, request->path.data, request->body.len > 0 ? request->body.data : "");
+}
+
+static void place(struct gateway *g, const struct order *order)
+{
+    int market = gateway_find_symbol(g, order->symbol);
+    struct known_order *o = order_memory_find(g->orders, order->client_id);
+    if (o != NULL && o->has_state) {
+        report_order(g, o, "", true); /* the same id again: the state of the first */
+        return;
+    }
+    if (o != NULL) {
+        query(g, o, new_ask(g, order->client_id, VENUE_CALL_SEND));
+        return;
+    }
+    if (market < 0 || !g->markets[market].known) {
+        refuse(g, order->client_id, "the rules of the symbol are not known");
+        return;
+    }
+    char theirs[ACCOUNT_ID_SIZE];
+    name_theirs(g, order->client_id, theirs);
+    const struct gateway_market *m = &g->markets[market];
+    bool buys = (order->kind == ORDER_ENTRY) == (order->side == SIDE_LONG);
+    const struct account_order_ask what = {.market = &m->market,
+                                           .rules = &m->rules,
+                                           .client_id = theirs,
+                                           .buys = buys,
+                                           .type = order->type,
+                                           .time_in_force = order->time_in_force,
+                                           .post_only = order->post_only,
+                                           .reduce_only = order->reduce_only,
+                                           .qty = order->qty,
+                                           .price = order->price,
+                                           .until_us = calls_wall_us(g->calls) + GATEWAY_ORDER_US};
+    struct account_request *request = calls_begin(g->calls);
+    g->options.api->add_order(&what, request);
+    log_request(g, "order", request, !g->options.dry_run);
+    if (g->options.dry_run) {
+        calls_drop(g->calls);
+        refuse(g, order->client_id, "dry run: nothing is sent");
+        return;
+    }
+    o = order_memory_add(g->orders, order->client_id, theirs, market, gateway_now(g));
+    o->type = order->type;
+    o->kind = order->kind;
+    o->side = order->side;
+    struct ask *ask = new_ask(g, order->client_id, VENUE_CALL_SEND);
+    ask->newest = true;
+    calls_send(g->calls, ACCOUNT_PLACE, gateway_now(g) + GATEWAY_ORDER_US, on_placed, ask);
+}
+
+static void ask_about(struct gateway *g, const struct venue_question *question)
+{
+    struct known_order *o = order_memory_find(g->orders, question->client_id);
+    if (o == NULL) {
+        int market = gateway_find_symbol(g, question->symbol);
+        if (market < 0 || !g->markets[market].known) {
+            no_answer(g, VENUE_CALL_QUERY, question->client_id);
+            return;
+        }
+        char theirs[ACCOUNT_ID_SIZE];
+        name_theirs(g, question->client_id, theirs);
+        o = order_memory_add(g->orders, question->client_id, theirs, market, gateway_now(g));
+        o->kind = question->kind;
+        o->side = question->side;
+    }
+    o->used_mono_us = gateway_now(g);
+    struct ask *ask = new_ask(g, question->client_id, VENUE_CALL_QUERY);
+    memcpy(ask->after_fill_id, question->after_fill_id, sizeof(ask->after_fill_id));
+    query(g, o, ask);
+}
+
+/* A venue acknowledges a cancellation before its matching engine has decided: the order is asked
+ * for afterwards, also if it was not found, since it may be filled. */
+static void on_cancelled(const struct calls_answer *answer, void *userdata)
+{
+    struct ask *ask = userdata;
+    struct gateway *g = ask->g;
+    struct known_order *o = order_memory_find(g->orders, ask->client_id);
+    gateway_note_limit(g);
+    if (o == NULL) {
+        end_ask(ask);
+    } else if (answer->verdict == ACCOUNT_FINE || answer->verdict == ACCOUNT_NOT_FOUND ||
+               answer->verdict == ACCOUNT_REFUSED) {
+        query(g, o, ask);
+    } else {
+        no_answer(g, VENUE_CALL_CANCEL, ask->client_id);
+        end_ask(ask);
+    }
+}
+
+static void cancel(struct gateway *g, const char *client_id)
+{
+    const struct known_order *o = order_memory_find(g->orders, client_id);
+    if (o == NULL) {
+        no_answer(g, VENUE_CALL_CANCEL, client_id); /* the next listing or answer names it */
+        return;
+    }
+    struct account_find find;
+    add_find(g, o, &find);
+    struct account_request *request = calls_begin(g->calls);
+    g->options.api->add_cancel(&find, request);
+    log_request(g, "cancellation", request, !g->options.dry_run);
+    if (g->options.dry_run) {
+        calls_drop(g->calls);
+        no_answer(g, VENUE_CALL_CANCEL, client_id);
+        return;
+    }
+    struct ask *ask = new_ask(g, client_id, VENUE_CALL_CANCEL);
+    ask->newest = true;
+    calls_send(g->calls, ACCOUNT_CANCEL, gateway_now(g) + GATEWAY_ANSWER_US, on_cancelled, ask);
+}
+
+/* ---------------------------------------------------------------- the stream */
+
+void gateway_take_event(struct gateway *g, const struct account_event *event)
+{
+    const char *id = event->has_order ? event->order.id : event->fill.order_id;
+    const char *theirs = event->has_order ? event->order.client_id : event->fill.client_id;
+    struct known_order *o = order_memory_find_theirs(g->orders, theirs);
+    o = o != NULL ? o : order_memory_find_id(g->orders, id);
+    if (o == NULL || o->client_id[0] == '#') {
+        return; /* somebody else's: the listings show it */
+    }
+    bool fresh = event->kind == ACCOUNT_EVENT_FILL && known_order_fill(o, &event->fill);
+    if (event->has_order) {
+        fresh = known_order_update(o, &event->order) || fresh;
+    }
+    if (fresh && o->has_state) {
+        settle(g, o, NULL);
+    }
+}
+
+void gateway_ask_all(struct gateway *g)
+{
+    for (int i = 0; i < order_memory_count(g->orders); i++) {
+        struct known_order *o = order_memory_at(g->orders, i);
+        if (o->client_id[0] != '#' && !(o->has_state && order_state_is_final(o->state))) {
+            struct ask *ask = new_ask(g, o->client_id, VENUE_CALL_QUERY);
+            ask->newest = true;
+            query(g, o, ask);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- life */
+
+void gateway_do(struct gateway *g, const struct gateway_call *call)
+{
+    int place_of = 0;
+    switch (call->kind) {
+    case GATEWAY_SEND:
+        place(g, &call->order);
+        break;
+    case GATEWAY_CANCEL:
+        cancel(g, call->question.client_id);
+        break;
+    case GATEWAY_QUERY:
+        ask_about(g, &call->question);
+        break;
+    case GATEWAY_LIST:
+        gateway_list(g, call->ask_id, call->after_funding_id);
+        break;
+    case GATEWAY_LEVERAGE:
+        g->options.leverage = call->leverage;
+        break;
+    case GATEWAY_PRICE:
+        place_of = gateway_find_symbol(g, call->question.symbol);
+        if (place_of >= 0) {
+            g->markets[place_of].price = call->price;
+        }
+        break;
+    }
+}
+
+struct gateway *gateway_new(const struct gateway_options *options)
+{
+    struct gateway *g = calloc(1, sizeof(*g));
+    NEED_MEMORY(g != NULL);
+    g->options = *options;
+    g->orders = order_memory_new();
+    g->market_count = options->symbol_count;
+    g->markets = calloc((size_t)options->symbol_count, sizeof(*g->markets));
+    NEED_MEMORY(g->markets != NULL);
+    for (int i = 0; i < g->market_count; i++) {
+        g->markets[i].market.symbol = options->symbols[i];
+    }
+    g->options.symbols = NULL;
+    g->state = VENUE_CONNECTING;
+    g->calls = calls_new(&(struct calls_options){.loop = options->loop,
+                                                 .http = options->http,
+                                                 .api = options->api,
+                                                 .exchange = options->exchange,
+                                                 .url = options->url,
+                                                 .ca_file = options->ca_file,
+                                                 .key_id = options->key_id,
+                                                 .key_secret = options->key_secret});
+    return g;
+}
+
+void gateway_start(struct gateway *g)
+{
+    gateway_session_start(g);
+}
+
+void gateway_free(struct gateway *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    gateway_session_free(g);
+    gateway_list_free(g);
+    calls_free(g->calls);
+    while (g->asks != NULL) {
+        end_ask(g->asks);
+    }
+    order_memory_free(g->orders);
+    free(g->markets);
+    free(g);
+}

@@ -1,0 +1,374 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "gateway_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is listed: holdings, open orders and payments of the account, read one after another. */
+#define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
+#define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
+#define PAYMENTS_MAX 200
+
+struct gateway_listing {
+    int64_t ask_id;
+    int64_t after_funding_id;
+    char cursor[ACCOUNT_CURSOR_SIZE];
+    int coin_count;
+    struct account_coin coins[ACCOUNT_ROWS_MAX];
+    int holding_count;
+    struct venue_holding holdings[HOLDINGS_MAX];
+    struct account_margin margin;
+    int open_count;
+    char (*open)[CLIENT_ID_SIZE];
+    int payment_count;
+    struct account_payment payments[PAYMENTS_MAX];
+};
+
+void gateway_list_free(struct gateway *g)
+{
+    struct gateway_listing *l = TAKE(g->listing);
+    if (l != NULL) {
+        free(l->open);
+        free(l);
+    }
+}
+
+/* A part of a listing is no listing. */
+static void give_up(struct gateway *g, const struct err *why)
+{
+    struct venue_report r = {.kind = VENUE_NO_ANSWER, .asked = VENUE_CALL_LIST};
+    log_err(LOG_LEVEL_WARNING, why, "cannot list orders and positions");
+    gateway_list_free(g);
+    gateway_report(g, &r);
+}
+
+/* ---------------------------------------------------------------- the reports */
+
+/* Payments are numbered by their time, in microseconds, and further by one where two have the same:
+ * so the numbers increase, and are the same in every listing. */
+static int by_time(const void *a, const void *b)
+{
+    const struct account_payment *x = a, *y = b;
+    return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1) : strcmp(x->id, y->id);
+}
+
+static int64_t report_payments(struct gateway *g, struct gateway_listing *l)
+{
+    int64_t previous = l->after_funding_id;
+    int64_t number = 0;
+    qsort(l->payments, (size_t)l->payment_count, sizeof(l->payments[0]), by_time);
+    for (int i = 0; i < l->payment_count; i++) {
+        const struct account_payment *p = &l->payments[i];
+        number = p->at_us > number ? p->at_us : number + 1;
+        int market = gateway_find_market(g, p->market);
+        if (number <= l->after_funding_id || market < 0) {
+            continue;
+        }
+        struct venue_report r = {.kind = VENUE_FUNDING,
+                                 .funding_id = number,
+                                 .prev_funding_id = previous,
+                                 .event = VENUE_EVENT_FUNDING,
+                                 .symbol = g->markets[market].market.symbol,
+                                 .payment = p->payment,
+                                 .at_us = p->at_us};
+        previous = number;
+        gateway_report(g, &r);
+    }
+    return previous;
+}
+
+static void report_pages(struct gateway *g, const struct gateway_listing *l, int64_t funding_id)
+{
+    int holdings = 0, open = 0, page = 0;
+    do {
+        struct venue_report r = {
+            .kind = VENUE_LISTING, .ask_id = l->ask_id, .funding_id = funding_id, .page = page++};
+        while (holdings < l->holding_count && r.holding_count < VENUE_PAGE_HOLDINGS) {
+            r.holdings[r.holding_count++] = l->holdings[holdings++];
+        }
+        while (open < l->open_count && r.open_count < VENUE_PAGE_OPEN) {
+            memcpy(r.open[r.open_count++], l->open[open++], CLIENT_ID_SIZE);
+        }
+        r.last = holdings == l->holding_count && open == l->open_count;
+        gateway_report(g, &r);
+    } while (holdings < l->holding_count || open < l->open_count);
+}
+
+static bool is_quote(const struct gateway *g, const char *currency)
+{
+    for (int i = 0; i < g->market_count; i++) {
+        if (str_equal_c(symbol_quote(&g->markets[i].market.symbol), currency)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_account(struct gateway *g, const struct gateway_listing *l, int64_t funding_id)
+{
+    struct venue_report r = {.kind = VENUE_ACCOUNT, .ask_id = l->ask_id, .funding_id = funding_id};
+    for (int i = 0; i < l->coin_count && r.account.balance_count < VENUE_BALANCES_MAX; i++) {
+        if (is_quote(g, l->coins[i].currency)) {
+            struct venue_balance *b = &r.account.balances[r.account.balance_count++];
+            memcpy(b->currency, l->coins[i].currency, sizeof(b->currency));
+            b->total = l->coins[i].total;
+            b->available = l->coins[i].available;
+        }
+    }
+    r.account.margin_used = l->margin.used;
+    r.account.margin_maintenance = l->margin.maintenance;
+    r.account.leverage = g->options.api->can.leverage ? g->options.leverage : 0;
+    gateway_report(g, &r);
+}
+
+static void finish(struct gateway *g)
+{
+    struct gateway_listing *l = g->listing;
+    int64_t funding_id = report_payments(g, l);
+    report_pages(g, l, funding_id);
+    report_account(g, l, funding_id);
+    gateway_list_free(g);
+}
+
+/* ---------------------------------------------------------------- payments */
+
+static void on_funding(const struct calls_answer *answer, void *userdata);
+
+static void page_of(const struct gateway *g, const struct gateway_listing *l, bool payments,
+                    struct account_page *ret)
+{
+    *ret = (struct account_page){.order_id = "",
+                                 .since_us = payments ? l->after_funding_id : 0,
+                                 .until_us = calls_wall_us(g->calls),
+                                 .cursor = l->cursor};
+}
+
+static void ask_funding(struct gateway *g)
+{
+    struct account_page page;
+    if (g->options.api->add_funding == NULL) {
+        finish(g);
+        return;
+    }
+    page_of(g, g->listing, true, &page);
+    g->options.api->add_funding(&page, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_FUNDING, gateway_now(g) + GATEWAY_ANSWER_US, on_funding, g);
+}
+
+static void on_funding(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    struct account_page page;
+    page_of(g, l, true, &page);
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    struct account_payment *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_funding(&page, answer->root, rows, &count, next, &err)
+                 : -answer->err->id;
+    for (int i = 0; rc >= 0 && i < count && l->payment_count < PAYMENTS_MAX; i++) {
+        l->payments[l->payment_count++] = rows[i];
+    }
+    free(rows);
+    if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+    } else if (next[0] != '\0' && l->payment_count < PAYMENTS_MAX) {
+        memcpy(l->cursor, next, sizeof(l->cursor));
+        ask_funding(g);
+    } else {
+        finish(g);
+    }
+}
+
+/* ---------------------------------------------------------------- open orders */
+
+static void on_open(const struct calls_answer *answer, void *userdata);
+
+static void ask_open(struct gateway *g)
+{
+    struct account_page page;
+    page_of(g, g->listing, false, &page);
+    g->options.api->add_open(&page, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_OPEN, gateway_now(g) + GATEWAY_ANSWER_US, on_open, g);
+}
+
+/* An order that we did not place can be cancelled by the name that the listing gives it. */
+static void remember_foreign(struct gateway *g, const struct account_order *row, const char *name)
+{
+    int market = gateway_find_market(g, row->market);
+    if (name[0] == '#' && market >= 0 && order_memory_find(g->orders, name) == NULL) {
+        struct known_order *o =
+            order_memory_add(g->orders, name, row->client_id, market, gateway_now(g));
+        o->type = row->type;
+        memcpy(o->id, row->id, sizeof(o->id));
+    }
+}
+
+static void on_open(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    struct account_page page;
+    page_of(g, l, false, &page);
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    struct account_order *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_open(&page, answer->root, rows, &count, next, &err)
+                 : -answer->err->id;
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        if (l->open_count == OPEN_MAX) {
+            rc = err_set(&err, ERR_VENUE_DATA, "%s: more than %d open orders", g->options.api->name,
+                         OPEN_MAX);
+            break;
+        }
+        gateway_name_order(g, &rows[i], l->open[l->open_count]);
+        remember_foreign(g, &rows[i], l->open[l->open_count++]);
+    }
+    free(rows);
+    if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+    } else if (next[0] != '\0') {
+        memcpy(l->cursor, next, sizeof(l->cursor));
+        ask_open(g);
+    } else {
+        l->cursor[0] = '\0';
+        ask_funding(g);
+    }
+}
+
+/* ---------------------------------------------------------------- holdings */
+
+/* What cannot be sold is no position. Without a price its value is not known. */
+static bool is_dust(const struct gateway_market *m, struct dec qty)
+{
+    struct dec value = m->price.e8 > 0 ? dec_mul(qty, m->price) : m->rules.min_notional;
+    return qty.e8 <= 0 || qty.e8 < m->rules.min_qty.e8 ||
+           (dec_is_valid(value) && value.e8 < m->rules.min_notional.e8);
+}
+
+/* Spot: a coin of a watched symbol is a long position in it. */
+static void hold_coins(struct gateway *g, struct gateway_listing *l)
+{
+    for (int i = 0; i < l->coin_count; i++) {
+        for (int k = 0; k < g->market_count; k++) {
+            const struct gateway_market *m = &g->markets[k];
+            if (!m->known || !str_equal_c(symbol_base(&m->market.symbol), l->coins[i].currency)) {
+                continue;
+            }
+            struct dec qty = m->rules.step.e8 > 0 ? dec_floor_to(l->coins[i].total, m->rules.step)
+                                                  : l->coins[i].total;
+            if (!is_dust(m, qty) && l->holding_count < HOLDINGS_MAX) {
+                l->holdings[l->holding_count++] =
+                    (struct venue_holding){m->market.symbol, SIDE_LONG, qty, m->price};
+            }
+        }
+    }
+}
+
+static void on_positions(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    struct account_position *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_positions(answer->root, rows, &count, &l->margin, &err)
+                 : -answer->err->id;
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        int market = gateway_find_market(g, rows[i].market);
+        if (rows[i].hedged) {
+            rc = err_set(&err, ERR_VENUE_HEDGED, "%s: %s", g->options.api->name, rows[i].market);
+        } else if (market >= 0 && rows[i].qty.e8 > 0 && l->holding_count < HOLDINGS_MAX) {
+            l->holdings[l->holding_count++] = (struct venue_holding){
+                g->markets[market].market.symbol, rows[i].side, rows[i].qty, rows[i].entry_price};
+        }
+    }
+    free(rows);
+    if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+        return;
+    }
+    ask_open(g);
+}
+
+static void on_coins(const struct calls_answer *answer, void *userdata);
+
+static void ask_coins(struct gateway *g)
+{
+    g->options.api->add_coins(g->listing->cursor, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_COINS, gateway_now(g) + GATEWAY_ANSWER_US, on_coins, g);
+}
+
+static void on_coins(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    struct account_coin *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    gateway_note_limit(g);
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_coins(answer->root, rows, &count, next, &err)
+                 : -answer->err->id;
+    if (rc >= 0 && l->coin_count + count > ACCOUNT_ROWS_MAX) {
+        rc = err_set(&err, ERR_VENUE_DATA, "%s: more than %d coins", g->options.api->name,
+                     ACCOUNT_ROWS_MAX);
+    }
+    if (rc >= 0) {
+        memcpy(&l->coins[l->coin_count], rows, (size_t)count * sizeof(rows[0]));
+        l->coin_count += count;
+    }
+    free(rows);
+    if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+    } else if (next[0] != '\0') {
+        memcpy(l->cursor, next, sizeof(l->cursor));
+        ask_coins(g);
+    } else if (g->options.api->positions) {
+        l->cursor[0] = '\0';
+        g->options.api->add_positions(calls_begin(g->calls));
+        calls_send(g->calls, ACCOUNT_POSITIONS, gateway_now(g) + GATEWAY_ANSWER_US, on_positions,
+                   g);
+    } else {
+        l->cursor[0] = '\0';
+        hold_coins(g, l);
+        ask_open(g);
+    }
+}
+
+/* One at a time: the engine repeats an ask that is not answered. */
+void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id)
+{
+    if (g->listing != NULL) {
+        return;
+    }
+    struct gateway_listing *l = calloc(1, sizeof(*l));
+    NEED_MEMORY(l != NULL);
+    l->ask_id = ask_id;
+    l->after_funding_id = after_funding_id;
+    l->open = calloc(OPEN_MAX, sizeof(*l->open));
+    NEED_MEMORY(l->open != NULL);
+    g->listing = l;
+    for (int i = 0; i < g->market_count; i++) {
+        if (!g->markets[i].known) {
+            struct err err = {0};
+            (void)err_set(&err, ERR_VENUE_NOT_READY, "%s: the rules of %s are not known",
+                          g->options.api->name, g->markets[i].market.symbol.name);
+            give_up(g, &err);
+            return;
+        }
+    }
+    ask_coins(g);
+}

@@ -1,0 +1,316 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "gateway_private.h"
+#include "gateway_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Attempts to connect are so far apart: the first, and the longest, with a random part. */
+#define RETRY_US       USEC_PER_SEC
+#define RETRY_MAX_US   USEC_PER_MIN
+#define RULES_EVERY_US USEC_PER_DAY
+/* After an order was refused the rules are read again, but not more often than this. */
+#define RULES_AGAIN_US USEC_PER_MIN
+
+static void go_on(struct gateway *g);
+
+/* ---------------------------------------------------------------- the state that the engine sees
+ */
+
+void gateway_set_state(struct gateway *g, enum venue_state state, const char *reason)
+{
+    struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = state};
+    str_cut(str_c(reason), r.reason, sizeof(r.reason));
+    if (g->state == state && strcmp(g->reason, r.reason) == 0) {
+        return;
+    }
+    if (g->state != state) {
+        LOG(NOTICE, "%s is %s%s%s", g->options.api->name, venue_state_name(state),
+            reason[0] != '\0' ? ": " : "", reason);
+    }
+    g->state = state;
+    memcpy(g->reason, r.reason, sizeof(g->reason));
+    gateway_report(g, &r);
+}
+
+/* The phase is repeated after a pause. */
+static void failed(struct gateway *g, const struct err *why)
+{
+    char reason[48];
+    (void)snprintf(reason, sizeof(reason), "%s", err_info(why->id)->message);
+    if (g->failures == 0) {
+        log_err(LOG_LEVEL_ERROR, why, "cannot trade at the venue");
+    }
+    gateway_set_state(g, why->id == ERR_VENUE_MAINTENANCE ? VENUE_MAINTENANCE : VENUE_DOWN, reason);
+    int64_t pause_us = RETRY_US << (g->failures < 6 ? g->failures : 6);
+    pause_us = pause_us < RETRY_MAX_US ? pause_us : RETRY_MAX_US;
+    g->failures++;
+    loop_timer_in(g->retry, pause_us / 2 + (int64_t)(secret_random_u64() % (uint64_t)pause_us) / 2);
+}
+
+/* ---------------------------------------------------------------- rules */
+
+static void report_rules(struct gateway *g, const struct gateway_market *m)
+{
+    struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = m->rules};
+    r.instrument.symbol = m->market.symbol;
+    gateway_report(g, &r);
+}
+
+/* A symbol that the venue does not have (any more) is halted; the others go on. */
+static int read_rules(struct gateway *g, const struct json_object *root, struct err *err)
+{
+    for (int i = 0; i < g->market_count; i++) {
+        struct gateway_market *m = &g->markets[i];
+        struct instrument rules = {0};
+        struct exchange_market market = m->market;
+        int rc = g->options.api->read_rules(root, &m->market.symbol, &market, &rules, err);
+        if (rc < 0 && err->id != ERR_VENUE_SYMBOL) {
+            return rc;
+        }
+        if (rc < 0) {
+            log_err(LOG_LEVEL_ERROR, err, "a symbol cannot be traded");
+            err_clear(err);
+            rules = m->rules;
+            rules.status = INSTRUMENT_HALTED;
+        } else {
+            m->known = true;
+            market.symbol = m->market.symbol;
+            m->market = market;
+        }
+        rules.symbol = m->market.symbol;
+        bool moved = memcmp(&rules, &m->rules, sizeof(rules)) != 0;
+        m->rules = rules;
+        if (moved || !m->reported) {
+            m->reported = true;
+            report_rules(g, m);
+        }
+    }
+    return 0;
+}
+
+static void on_rules(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct err err = {0};
+    int rc = answer->verdict == ACCOUNT_FINE ? read_rules(g, answer->root, &err) : -answer->err->id;
+    g->rules_wanted = false;
+    g->rules_mono_us = gateway_now(g);
+    if (g->phase != GATEWAY_RULES) { /* a refresh: the old rules stay in use if it failed */
+        if (rc < 0) {
+            log_err(LOG_LEVEL_WARNING, answer->err != NULL ? answer->err : &err,
+                    "cannot read the rules of the symbols again");
+        }
+        return;
+    }
+    if (rc < 0) {
+        failed(g, answer->err != NULL ? answer->err : &err);
+        return;
+    }
+    g->phase = GATEWAY_CHECK;
+    go_on(g);
+}
+
+static void ask_rules(struct gateway *g)
+{
+    struct symbol *symbols = calloc((size_t)g->market_count, sizeof(*symbols));
+    NEED_MEMORY(symbols != NULL);
+    for (int i = 0; i < g->market_count; i++) {
+        symbols[i] = g->markets[i].market.symbol;
+    }
+    g->options.api->add_rules(symbols, g->market_count, calls_begin(g->calls));
+    free(symbols);
+    g->rules_wanted = true;
+    calls_send(g->calls, ACCOUNT_RULES, gateway_now(g) + GATEWAY_START_US, on_rules, g);
+}
+
+void gateway_refresh_rules(struct gateway *g)
+{
+    if (!g->rules_wanted && g->phase == GATEWAY_CONNECTED &&
+        gateway_now(g) - g->rules_mono_us >= RULES_AGAIN_US) {
+        ask_rules(g);
+    }
+}
+
+static void on_daily(void *userdata)
+{
+    gateway_refresh_rules(userdata);
+}
+
+/* ---------------------------------------------------------------- the key */
+
+static void next_phase(struct gateway *g)
+{
+    g->step = 0;
+    g->phase++;
+    go_on(g);
+}
+
+static void on_check(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct account_permissions p = {0};
+    struct err err = {0};
+    int rc = answer->verdict == ACCOUNT_FINE ? g->options.api->read_check(answer->root, &p, &err)
+                                             : -answer->err->id;
+    rc =
+        rc < 0 ? rc : account_judge_permissions(&p, &g->options.policy, g->options.api->name, &err);
+    if (rc < 0) {
+        failed(g, answer->err != NULL ? answer->err : &err);
+        return;
+    }
+    next_phase(g);
+}
+
+static void ask_check(struct gateway *g)
+{
+    if (g->options.api->add_check == NULL) {
+        const struct account_permissions p = {
+            .reads = true, .trades = true, .withdraws_unknown = true};
+        struct err err = {0};
+        if (account_judge_permissions(&p, &g->options.policy, g->options.api->name, &err) < 0) {
+            failed(g, &err);
+            return;
+        }
+        next_phase(g);
+        return;
+    }
+    g->options.api->add_check(g->options.sandbox, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_CHECK, gateway_now(g) + GATEWAY_START_US, on_check, g);
+}
+
+/* ---------------------------------------------------------------- settings */
+
+static void ask_setting(struct gateway *g);
+
+static void on_setting(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    if (answer->verdict != ACCOUNT_FINE) {
+        failed(g, answer->err);
+        return;
+    }
+    g->step++;
+    ask_setting(g);
+}
+
+/* Steps of all markets, one after another: step n is the n-th of the first market that has it. */
+static void ask_setting(struct gateway *g)
+{
+    int step = g->step;
+    int leverage = g->options.leverage > 1 ? (int)g->options.leverage : 1;
+    for (int i = 0; g->options.api->add_setting != NULL && i < g->market_count; i++) {
+        if (!g->markets[i].known) {
+            continue;
+        }
+        for (int n = 0; true; n++) {
+            struct account_request *request = calls_begin(g->calls);
+            if (!g->options.api->add_setting(n, &g->markets[i].market, leverage, request)) {
+                calls_drop(g->calls);
+                break;
+            }
+            if (step-- == 0 && !g->options.dry_run) {
+                calls_send(g->calls, ACCOUNT_SETTINGS, gateway_now(g) + GATEWAY_START_US,
+                           on_setting, g);
+                return;
+            }
+            calls_drop(g->calls);
+        }
+    }
+    next_phase(g);
+}
+
+/* ---------------------------------------------------------------- the stream */
+
+/* From the stream: it is open, or it is lost. */
+static void on_stream(bool open, const struct err *why, void *userdata)
+{
+    struct gateway *g = userdata;
+    if (!open) {
+        g->phase = GATEWAY_STREAM;
+        failed(g, why);
+        return;
+    }
+    g->phase = GATEWAY_CONNECTED;
+    g->failures = 0;
+    gateway_ask_all(g); /* before READY, by which the engine asks for everything too */
+    gateway_set_state(g, VENUE_READY, "");
+}
+
+static void on_event(const struct account_event *event, void *userdata)
+{
+    gateway_take_event(userdata, event);
+}
+
+static void open_stream(struct gateway *g)
+{
+    if (!gateway_stream_exists(g->options.api)) {
+        on_stream(true, NULL, g);
+        return;
+    }
+    if (g->stream == NULL) {
+        g->stream =
+            gateway_stream_new(&(struct gateway_stream_options){.loop = g->options.loop,
+                                                                .http = g->options.http,
+                                                                .calls = g->calls,
+                                                                .api = g->options.api,
+                                                                .url = g->options.stream_url,
+                                                                .ca_file = g->options.ca_file,
+                                                                .key_id = g->options.key_id,
+                                                                .key_secret = g->options.key_secret,
+                                                                .on_state = on_stream,
+                                                                .on_event = on_event,
+                                                                .userdata = g});
+    }
+    gateway_stream_open(g->stream);
+}
+
+/* ---------------------------------------------------------------- phases */
+
+static void go_on(struct gateway *g)
+{
+    switch (g->phase) {
+    case GATEWAY_RULES:
+        ask_rules(g);
+        break;
+    case GATEWAY_CHECK:
+        ask_check(g);
+        break;
+    case GATEWAY_SETTINGS:
+        g->step = 0;
+        ask_setting(g);
+        break;
+    case GATEWAY_STREAM:
+        open_stream(g);
+        break;
+    case GATEWAY_CONNECTED:
+        break;
+    }
+}
+
+static void on_retry(void *userdata)
+{
+    go_on(userdata);
+}
+
+void gateway_session_start(struct gateway *g)
+{
+    g->retry = loop_add_timer(g->options.loop, on_retry, g);
+    g->daily = loop_add_timer(g->options.loop, on_daily, g);
+    loop_source_name(g->retry, "venue connection");
+    loop_source_name(g->daily, "venue rules");
+    loop_timer_every(g->daily, RULES_EVERY_US);
+    struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_CONNECTING};
+    gateway_report(g, &r);
+    go_on(g);
+}
+
+void gateway_session_free(struct gateway *g)
+{
+    gateway_stream_free(g->stream);
+    loop_source_free(g->retry);
+    loop_source_free(g->daily);
+}
