@@ -351,8 +351,8 @@ static void on_coins(const struct calls_answer *answer, void *userdata)
 /* One at a time: the engine repeats an ask that is not answered. */
 void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id)
 {
-    if (g->listing != NULL) {
-        return;
+    if (g->listing != NULL || g->phase == GATEWAY_RULES) {
+        return; /* without the rules it is not known which coin belongs to which symbol */
     }
     struct gateway_listing *l = calloc(1, sizeof(*l));
     NEED_MEMORY(l != NULL);
@@ -361,14 +361,5 @@ void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id)
     l->open = calloc(OPEN_MAX, sizeof(*l->open));
     NEED_MEMORY(l->open != NULL);
     g->listing = l;
-    for (int i = 0; i < g->market_count; i++) {
-        if (!g->markets[i].known) {
-            struct err err = {0};
-            (void)err_set(&err, ERR_VENUE_NOT_READY, "%s: the rules of %s are not known",
-                          g->options.api->name, g->markets[i].market.symbol.name);
-            give_up(g, &err);
-            return;
-        }
-    }
     ask_coins(g);
 }
