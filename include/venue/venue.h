@@ -19,7 +19,8 @@
  * - an order is executed as its type, time in force, post_only and reduce_only say, or rejected;
  * the engine sends only what the capabilities contain. With reduce_only a close only reduces;
  * - the quantity of a fill is what the account got: where a fee is taken from the bought coins, it
- *   is smaller by the fee. It is zero where nothing remains of a fill but its cost, which is its fee
+ *   is smaller by the fee. It is zero where nothing remains of a fill but its cost, which is its
+ * fee
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
  *   venue acknowledges a cancellation before its matching engine has decided, its implementation
  *   asks again until it has;
@@ -321,9 +322,11 @@ static inline void venue_set_leverage(struct venue *venue, double leverage)
 /* ---- for the driver ---- */
 
 struct feed;
+struct market_feed;
 
 struct venue_setup {
     struct feed *feed; /* of a real venue: its thread, not started yet; outlives the venue */
+    struct market_feed *market; /* the same: its prices */
     const struct venue_settings *settings;
     struct dec cash; /* of the account, if the venue makes a new one */
     double leverage;

@@ -245,6 +245,13 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     if ((rc = venue_check_settings(&venue, &ret->problem)) < 0) {
         return at_option(config, "venue.name", &ret->problem);
     }
+    if (venue_is_real(&venue) && (strcmp(config->market_source, "live") != 0 ||
+                                  strcmp(config->market_venue, venue.name) != 0)) {
+        (void)err_set(&ret->problem, ERR_VENUE_MODE,
+                      "%s trades at its own prices: market.source must be live, market.venue %s",
+                      venue.name, venue.name);
+        return at_option(config, "venue.name", &ret->problem);
+    }
     check_use_of_files(config, &settings, ret);
     check_model(config, &settings, step_us, ret);
     if ((rc = check_state(state_dir, &ret->problem)) < 0) {

@@ -128,6 +128,7 @@ static void make_engine(struct driver *d)
     d->notes = calloc((size_t)capacity_orders(d->symbol_count) + NOTES_MORE, sizeof(*d->notes));
     ASSERT(d->notes != NULL);
     d->own_venue = venue_new(&(struct venue_setup){.feed = d->feed,
+                                                   .market = d->options.market,
                                                    .settings = &d->options.venue,
                                                    .cash = d->settings.initial_cash,
                                                    .leverage = d->settings.max_leverage,

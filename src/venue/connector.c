@@ -8,6 +8,7 @@
 #include "store/order_table.h"
 #include "store/venue_table.h"
 #include "venue/feed.h"
+#include "venue/market_feed.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct connector {
     struct venue venue;
     const struct account_api *api;
     struct feed *feed;
+    struct market_feed *market;  /* NULL: there are no live prices, so nothing is opened */
     struct trading_store *store; /* NULL: nothing is kept (every start is the first) */
     struct dec cash;             /* of the books, if they are new */
     bool is_open;
@@ -174,10 +176,8 @@ static void connector_set_leverage(struct venue *venue, double leverage)
 
 static bool connector_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
 {
-    (void)venue;
-    (void)symbol;
-    (void)ret;
-    return false;
+    const struct connector *c = (const struct connector *)venue;
+    return c->market != NULL && market_feed_quote(c->market, symbol, ret);
 }
 
 /* ---------------------------------------------------------------- reports */
@@ -448,6 +448,7 @@ struct venue *connector_new(const struct venue_setup *setup)
     c->venue.ops = &connector_ops;
     c->api = api;
     c->feed = setup->feed;
+    c->market = setup->market;
     c->cash = setup->cash;
     c->calls = ring_new(CALLS_KEPT, sizeof(struct gateway_call));
     c->reports = ring_new(REPORTS_KEPT, sizeof(struct venue_report));
