@@ -25,6 +25,7 @@
 struct connector {
     struct venue venue;
     const struct account_api *api;
+    struct venue_capabilities can;
     struct feed *feed;
     struct market_feed *market;  /* NULL: there are no live prices, so nothing is opened */
     struct trading_store *store; /* NULL: nothing is kept (every start is the first) */
@@ -290,7 +291,7 @@ static int64_t connector_due_us(const struct venue *venue)
 
 static const struct venue_capabilities *connector_capabilities(const struct venue *venue)
 {
-    return &((const struct connector *)venue)->api->can;
+    return &((const struct connector *)venue)->can;
 }
 
 /* ---------------------------------------------------------------- for the driver */
@@ -447,6 +448,8 @@ struct venue *connector_new(const struct venue_setup *setup)
     bool sandbox = real->mode == VENUE_SANDBOX;
     c->venue.ops = &connector_ops;
     c->api = api;
+    c->can = api->can;
+    c->can.dust = !api->positions;
     c->feed = setup->feed;
     c->market = setup->market;
     c->cash = setup->cash;

@@ -53,10 +53,18 @@ static void failed(struct gateway *g, const struct err *why)
 
 /* ---------------------------------------------------------------- rules */
 
+/* Spot: what was bought must be large enough to be sold after a fall and without its fee. */
+#define SELLABLE(least) dec_mul_div(least, dec_from_int(3), dec_from_int(2))
+
 static void report_rules(struct gateway *g, const struct gateway_market *m)
 {
     struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = m->rules};
-    r.instrument.symbol = m->market.symbol;
+    struct instrument *rules = &r.instrument;
+    rules->symbol = m->market.symbol;
+    if (!g->options.api->positions) {
+        rules->min_notional = SELLABLE(rules->min_notional);
+        rules->min_qty = SELLABLE(rules->min_qty);
+    }
     gateway_report(g, &r);
 }
 
