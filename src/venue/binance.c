@@ -1,13 +1,20 @@
+#include "binance_shared.h"
 #include "exchange_tables.h"
 
 #include <string.h>
 
-/* Binance spot. https://developers.binance.com/docs/binance-spot-api-docs/rest-api */
+/* Binance spot and USD-M futures, which answer alike.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api */
 
 #define NAME            "binance"
 #define TIME            "/api/v3/time"
 #define EXCHANGE_INFO   "/api/v3/exchangeInfo"
 #define KLINES          "/api/v3/klines"
+#define FUTURES         "binance_futures"
+#define FUTURES_TIME    "/fapi/v1/time"
+#define FUTURES_INFO    "/fapi/v1/exchangeInfo"
+#define FUTURES_KLINES  "/fapi/v1/klines"
 #define CODE_BAD_SYMBOL (-1121)
 #define CODE_TOO_MANY   (-1003)
 #define CODE_UNKNOWN    (-1000)
@@ -18,7 +25,8 @@
 #define STATUS_TOO_MANY 429
 #define STATUS_FIREWALL 403
 
-static enum exchange_verdict judge(int status, const struct json_object *root, struct err *err)
+static enum exchange_verdict judge_as(const char *name, int status, const struct json_object *root,
+                                      struct err *err)
 {
     int64_t code = json_i64(root, "code", 0);
     if (status == STATUS_BANNED) {
@@ -34,17 +42,40 @@ static enum exchange_verdict judge(int status, const struct json_object *root, s
     if (status == 200) {
         return EXCHANGE_FINE;
     }
-    return exchange_refuse(NAME, code == CODE_BAD_SYMBOL ? ERR_VENUE_SYMBOL : ERR_VENUE_REQUEST,
+    return exchange_refuse(name, code == CODE_BAD_SYMBOL ? ERR_VENUE_SYMBOL : ERR_VENUE_REQUEST,
                            status == STATUS_FIREWALL ? "its firewall refuses this address"
                                                      : json_text(root, "msg"),
                            err);
 }
 
+static enum exchange_verdict judge(int status, const struct json_object *root, struct err *err)
+{
+    return judge_as(NAME, status, root, err);
+}
+
+static enum exchange_verdict judge_futures(int status, const struct json_object *root,
+                                           struct err *err)
+{
+    return judge_as(FUTURES, status, root, err);
+}
+
+static int read_time_of(const struct field_place *place, const struct json_object *root,
+                        int64_t *ret_wall_us, struct err *err)
+{
+    return field_time(place, json_get(root, "serverTime"), "serverTime", USEC_PER_MSEC, ret_wall_us,
+                      err);
+}
+
 static int read_time(const struct json_object *root, int64_t *ret_wall_us, struct err *err)
 {
     const struct field_place place = {.venue = NAME, .endpoint = TIME, .row = -1};
-    return field_time(&place, json_get(root, "serverTime"), "serverTime", USEC_PER_MSEC,
-                      ret_wall_us, err);
+    return read_time_of(&place, root, ret_wall_us, err);
+}
+
+static int read_futures_time(const struct json_object *root, int64_t *ret_wall_us, struct err *err)
+{
+    const struct field_place place = {.venue = FUTURES, .endpoint = FUTURES_TIME, .row = -1};
+    return read_time_of(&place, root, ret_wall_us, err);
 }
 
 static void add_name(const struct symbol *symbol, struct buf *out)
@@ -81,11 +112,41 @@ static int read_market(const struct json_object *root, const struct symbol *symb
     return 0;
 }
 
-static void add_candles_path(const struct exchange_ask *ask, struct buf *path)
+/* All of them: it does not give the markets one by one. */
+static void add_futures_market_path(const struct symbol *symbol, struct buf *path)
 {
-    buf_addf(path, KLINES "?symbol=%s&interval=%s&startTime=%lld&endTime=%lld&limit=%d",
+    (void)symbol;
+    buf_add_c(path, FUTURES_INFO);
+}
+
+static int read_futures_market(const struct json_object *root, const struct symbol *symbol,
+                               struct exchange_market *ret, struct err *err)
+{
+    struct field_place place = {.venue = FUTURES, .endpoint = FUTURES_INFO, .row = -1};
+    const struct json_object *market = NULL;
+    int rc = binance_find_market(&place, root, symbol, &market, err);
+    rc = rc < 0 ? rc
+                : field_word(&place, json_get(market, "symbol"), "symbol", ret->name,
+                             sizeof(ret->name), err);
+    ret->symbol = *symbol;
+    return rc;
+}
+
+static void add_path(const char *endpoint, const struct exchange_ask *ask, struct buf *path)
+{
+    buf_addf(path, "%s?symbol=%s&interval=%s&startTime=%lld&endTime=%lld&limit=%d", endpoint,
              ask->market->name, timeframe_name(ask->tf), (long long)(ask->from_us / USEC_PER_MSEC),
              (long long)(ask->until_us / USEC_PER_MSEC - 1), EXCHANGE_CANDLES_MAX);
+}
+
+static void add_candles_path(const struct exchange_ask *ask, struct buf *path)
+{
+    add_path(KLINES, ask, path);
+}
+
+static void add_futures_candles_path(const struct exchange_ask *ask, struct buf *path)
+{
+    add_path(FUTURES_KLINES, ask, path);
 }
 
 static int read_row(const struct field_place *place, const struct json_object *row,
@@ -107,10 +168,10 @@ static int read_row(const struct field_place *place, const struct json_object *r
     return rc;
 }
 
-static int read_candles(const struct json_object *root, const struct exchange_ask *ask,
-                        struct candle *ret, int *ret_count, struct err *err)
+static int read_rows(struct field_place place, const struct json_object *root,
+                     const struct exchange_ask *ask, struct candle *ret, int *ret_count,
+                     struct err *err)
 {
-    struct field_place place = {.venue = NAME, .endpoint = KLINES, .row = -1};
     size_t count = json_len(root);
     if (!json_is_array(root) || count > EXCHANGE_CANDLES_MAX) {
         return field_wrong(&place, NULL, "has no array of at most 1000 candles", err);
@@ -129,6 +190,20 @@ static int read_candles(const struct json_object *root, const struct exchange_as
     return 0;
 }
 
+static int read_candles(const struct json_object *root, const struct exchange_ask *ask,
+                        struct candle *ret, int *ret_count, struct err *err)
+{
+    return read_rows((struct field_place){.venue = NAME, .endpoint = KLINES, .row = -1}, root, ask,
+                     ret, ret_count, err);
+}
+
+static int read_futures_candles(const struct json_object *root, const struct exchange_ask *ask,
+                                struct candle *ret, int *ret_count, struct err *err)
+{
+    return read_rows((struct field_place){.venue = FUTURES, .endpoint = FUTURES_KLINES, .row = -1},
+                     root, ask, ret, ret_count, err);
+}
+
 const struct exchange binance_exchange = {
     .name = NAME,
     .url = "https://api.binance.com",
@@ -145,4 +220,22 @@ const struct exchange binance_exchange = {
     .candles_weight = 2,
     .add_candles_path = add_candles_path,
     .read_candles = read_candles,
+};
+
+const struct exchange binance_futures_exchange = {
+    .name = FUTURES,
+    .url = "https://fapi.binance.com",
+    .limit = 1200, /* half of 2400 a minute */
+    .falls_per_s = 20,
+    .used_header = "x-mbx-used-weight-1m",
+    .judge = judge_futures,
+    .time_path = FUTURES_TIME,
+    .time_weight = 1,
+    .read_time = read_futures_time,
+    .market_weight = 1,
+    .add_market_path = add_futures_market_path,
+    .read_market = read_futures_market,
+    .candles_weight = 5,
+    .add_candles_path = add_futures_candles_path,
+    .read_candles = read_futures_candles,
 };

@@ -12,6 +12,11 @@
 #define ACCOUNT      "/api/v3/account"
 #define INFO         "/api/v3/exchangeInfo"
 
+void binance_add_restrictions(struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_GET, RESTRICTIONS, 1);
+}
+
 /* The sandbox has no call about the key; of the account, canWithdraw is not the key's. */
 static void add_check(bool sandbox, struct account_request *request)
 {
@@ -19,7 +24,7 @@ static void add_check(bool sandbox, struct account_request *request)
         binance_begin(request, ACCOUNT_GET, ACCOUNT, 20);
         binance_add(request, "omitZeroBalances", "true");
     } else {
-        binance_begin(request, ACCOUNT_GET, RESTRICTIONS, 1);
+        binance_add_restrictions(request);
     }
 }
 

@@ -113,7 +113,7 @@ static enum account_verdict judge(const char *venue, const struct judgement *jud
         message = response->body;
     }
     enum account_verdict by_words = by_code(judgements, code, message);
-    bool has_code = code < 0 || (plain && by_words != ACCOUNT_REFUSED);
+    bool has_code = code < 0 || by_words != ACCOUNT_REFUSED;
     if (message.len == 0) {
         (void)snprintf(words, sizeof(words), "status %d%s", status,
                        status == 403            ? ", its firewall refuses this address"

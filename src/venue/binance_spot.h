@@ -14,7 +14,9 @@
 
 #define BINANCE_SPOT "binance"
 
-/* What the key may do; trading: the name of the flag that allows orders. */
+/* What the key may do, at spot's URL for both sides; trading: the name of the flag that allows
+ * orders. */
+void binance_add_restrictions(struct account_request *request);
 int binance_read_restrictions(const struct json_object *root, const char *venue,
                               const char *trading, struct account_permissions *ret,
                               struct err *err);

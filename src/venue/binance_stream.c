@@ -8,8 +8,10 @@
 /* Public streams, combined: {"stream":"btcusdt@depth@100ms","data":{…}}.
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams */
 
-#define NAME  "binance"
-#define DEPTH "/api/v3/depth"
+#define NAME          "binance"
+#define DEPTH         "/api/v3/depth"
+#define FUTURES       "binance_futures"
+#define FUTURES_DEPTH "/fapi/v1/depth"
 /* Markets of one subscription: its message stays far below the limit of a frame. */
 #define MARKETS_AT_ONCE 50
 
@@ -48,8 +50,11 @@ int binance_add_subscribe(const struct stream_ask *ask, int n, unsigned streams,
         if ((streams & BINANCE_BOOKS) != 0 && ask->depth > 0) {
             add_stream(&out, market, "@depth@100ms");
         }
-        if ((streams & BINANCE_CANDLES) != 0 && ask->trades) {
+        if ((streams & BINANCE_TRADES) != 0 && ask->trades) {
             add_stream(&out, market, "@trade");
+        }
+        if ((streams & BINANCE_SUMMED_TRADES) != 0 && ask->trades) {
+            add_stream(&out, market, "@aggTrade");
         }
     }
     json_out_end(&out);
@@ -190,8 +195,9 @@ static int read_data(struct field_place *place, const char *stream, const struct
     return strcmp(kind, "kline_1m") == 0      ? read_candle(place, data, ret, err)
            : strcmp(kind, "bookTicker") == 0  ? read_top(place, data, ret, err)
            : str_starts(str_c(kind), "depth") ? read_change(place, data, message, ret, err)
-           : strcmp(kind, "trade") == 0       ? read_trade(place, data, ret, err)
-                                              : 0;
+           : strcmp(kind, "trade") == 0 || strcmp(kind, "aggTrade") == 0
+               ? read_trade(place, data, ret, err)
+               : 0;
 }
 
 int binance_read_message(const char *venue, const struct json_object *root,
@@ -251,7 +257,8 @@ int binance_read_book(const char *venue, const char *endpoint, const struct json
 
 static int add_subscribe(const struct stream_ask *ask, int n, struct buf *message)
 {
-    return binance_add_subscribe(ask, n, BINANCE_CANDLES | BINANCE_TOPS | BINANCE_BOOKS, message);
+    return binance_add_subscribe(
+        ask, n, BINANCE_CANDLES | BINANCE_TOPS | BINANCE_BOOKS | BINANCE_TRADES, message);
 }
 
 static int read_message(const struct json_object *root, struct stream_message *ret, struct err *err)
@@ -283,4 +290,63 @@ const struct stream_api binance_stream = {
     .book_weight = 50,
     .add_book_path = add_book_path,
     .read_book = read_book,
+};
+
+/* ---------------------------------------------------------------- futures */
+
+/* Each path has its own streams; at another one they are accepted, and say nothing. */
+static int add_market_subscribe(const struct stream_ask *ask, int n, struct buf *message)
+{
+    return binance_add_subscribe(ask, n, BINANCE_CANDLES | BINANCE_SUMMED_TRADES, message);
+}
+
+static int add_public_subscribe(const struct stream_ask *ask, int n, struct buf *message)
+{
+    return binance_add_subscribe(ask, n, BINANCE_TOPS | BINANCE_BOOKS, message);
+}
+
+static int read_futures_message(const struct json_object *root, struct stream_message *ret,
+                                struct err *err)
+{
+    return binance_read_message(FUTURES, root, ret, err);
+}
+
+static void add_futures_book_path(const struct exchange_market *market, int depth, struct buf *path)
+{
+    binance_add_book_path(FUTURES_DEPTH, market, depth, path);
+}
+
+static int read_futures_book(const struct json_object *root, struct stream_message *ret,
+                             struct err *err)
+{
+    return binance_read_book(FUTURES, FUTURES_DEPTH, root, ret, err);
+}
+
+static const struct stream_api futures_books = {
+    .name = FUTURES,
+    .url = "wss://fstream.binance.com/public/stream",
+    .sandbox_url = "wss://fstream.binancefuture.com/public/stream",
+    .markets_max = 256,
+    .add_subscribe = add_public_subscribe,
+    .message_gap_us = USEC_PER_SEC / 4,
+    .silence_us = 4 * USEC_PER_MIN, /* it pings every 3 min */
+    .age_us = USEC_PER_DAY,
+    .read = read_futures_message,
+    .book_weight = 20,
+    .add_book_path = add_futures_book_path,
+    .read_book = read_futures_book,
+};
+
+const struct stream_api binance_futures_stream = {
+    .name = FUTURES,
+    .url = "wss://fstream.binance.com/market/stream",
+    .sandbox_url = "wss://fstream.binancefuture.com/market/stream",
+    .also = &futures_books,
+    .markets_max = 256,
+    .add_subscribe = add_market_subscribe,
+    .message_gap_us = USEC_PER_SEC / 4,
+    .silence_us = 4 * USEC_PER_MIN,
+    .age_us = USEC_PER_DAY,
+    .read = read_futures_message,
+    .says_closed = true,
 };

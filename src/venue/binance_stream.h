@@ -13,7 +13,13 @@
 
 /* The n-th message, which subscribes some of the markets to the wanted streams. A number of the
  * subscription, from 1, comes back in its answer. */
-enum binance_streams { BINANCE_CANDLES = 1, BINANCE_TOPS = 2, BINANCE_BOOKS = 4 };
+enum binance_streams {
+    BINANCE_CANDLES = 1,
+    BINANCE_TOPS = 2,
+    BINANCE_BOOKS = 4,
+    BINANCE_TRADES = 8,
+    BINANCE_SUMMED_TRADES = 16 /* of one order at one price */
+};
 int binance_add_subscribe(const struct stream_ask *ask, int n, unsigned streams,
                           struct buf *message);
 int binance_read_message(const char *venue, const struct json_object *root,

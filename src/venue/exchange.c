@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const struct exchange *const exchanges[] = {&binance_exchange, &kraken_exchange,
-                                                   &coinbase_exchange};
+static const struct exchange *const exchanges[] = {&binance_exchange, &binance_futures_exchange,
+                                                   &kraken_exchange, &coinbase_exchange};
 
 const struct exchange *exchange_find(const char *name)
 {

@@ -10,7 +10,8 @@
 #include "venue/exchange.h"
 #include "venue/field.h"
 
-extern const struct exchange binance_exchange, kraken_exchange, coinbase_exchange;
+extern const struct exchange binance_exchange, binance_futures_exchange, kraken_exchange,
+    coinbase_exchange;
 
 /* A candle of an answer: it fits the timeframe, is possible, and opens after the one before it (0:
  * there is none). */
