@@ -197,6 +197,49 @@ def check_faults(fake, client, stream):
               and three["balances"][1]["asset"] == "BTC" and "addedByTheVenue" in three, one, two, three)
 
 
+def check_lists(fake, client):
+    fake.control("price BTC-USDT 60000", "balance BTC 0.01", "balance USDT 10000")
+    exits = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "61000",
+             "belowType": "STOP_LOSS", "belowStopPrice": "59000"}
+    answer = client.call("POST", "/api/v3/orderList/oco", **exits)
+    tap.check("OCO: two orders, one hold", answer[0] == 200 and len(answer[2]["orderReports"]) == 2
+              and fake.state()["balances"]["BTC"]["locked"] == "0.01", answer, fake.state()["balances"])
+    fake.control("price BTC-USDT 58990")
+    row = client.call("GET", "/api/v3/orderList", orderListId=answer[2]["orderListId"])[2]
+    states = [o["state"] for o in fake.state()["orders"][-2:]]
+    tap.check("the stop fills, the limit expires, the list is done", row["listOrderStatus"] == "ALL_DONE"
+              and sorted(states) == ["expired", "filled"], row, states)
+    fake.control("price BTC-USDT 60000", "liquidity BTC-USDT 0.004")
+    entry = {"symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "59900",
+             "workingQuantity": "0.01", "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.009",
+             "pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "61000", "pendingBelowType": "STOP_LOSS",
+             "pendingBelowStopPrice": "59000"}
+    answer = client.call("POST", "/api/v3/orderList/otoco", **entry)
+    tap.check("OTOCO: exits wait", [o["status"] for o in answer[2]["orderReports"]]
+              == ["NEW", "PENDING_NEW", "PENDING_NEW"], answer)
+    fake.control("price BTC-USDT 59900")
+    states = [o["state"] for o in fake.state()["orders"][-3:]]
+    tap.check("still after a part", states == ["partial", "waiting", "waiting"], states)
+    fake.control("liquidity BTC-USDT all", "price BTC-USDT 59890", "refuse-leg 0")
+    states = [o["state"] for o in fake.state()["orders"][-3:]]
+    tap.check("they work after the whole", states == ["filled", "new", "new"], states)
+    answer = client.call("DELETE", "/api/v3/orderList", symbol="BTCUSDT", orderListId=answer[2]["orderListId"])
+    tap.check("cancelled together", [o["status"] for o in answer[2]["orderReports"]]
+              == ["FILLED", "CANCELED", "CANCELED"], answer)
+    fake.control("refuse-leg 1", "balance BTC 0")
+    client.call("POST", "/api/v3/orderList/otoco", **{**entry, "workingPrice": "59895"})
+    states = [o["state"] for o in fake.state()["orders"][-3:]]
+    tap.check("a leg is refused after the entry filled", states == ["filled", "new", "rejected"], states)
+    client.call("DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
+    old = client.call("POST", ORDER, **limit(newClientOrderId="old"))[2]["orderId"]
+    replace = {**limit(price="59100", newClientOrderId="new"), "cancelOrderId": old, "cancelReplaceMode": "STOP_ON_FAILURE"}
+    answer = client.call("POST", "/api/v3/order/cancelReplace", **replace)
+    tap.check("cancelled and replaced", answer[0] == 200 and answer[2]["newOrderResult"] == "SUCCESS", answer)
+    answer = client.call("POST", "/api/v3/order/cancelReplace", **{
+        **replace, "newClientOrderId": "newer", "cancelReplaceMode": "ALLOW_FAILURE"})
+    tap.check("half done: 409", answer[0] == 409 and answer[2]["code"] == -2021, answer)
+
+
 def check_public(fake):
     candles = fake.send("GET", "/api/v3/klines?symbol=ETHUSDT&interval=1m&limit=3")[2]
     tap.check("candles follow each other", len(candles) == 3 and candles[0][0] + 60000 == candles[1][0], candles)
@@ -237,5 +280,6 @@ def run(results):
         stream = check_trading(fake, client)
         tap.check("no violation by right requests", fake.state()["violations"] == [], fake.state()["violations"])
         check_faults(fake, client, stream)
+        check_lists(fake, client)
         check_public(fake)
         tap.check("no violation", fake.state()["violations"] == [], fake.state()["violations"])

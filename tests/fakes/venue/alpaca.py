@@ -54,12 +54,6 @@ class Broker(Matching):
         if self.trades(order.market):
             super().work(order, maker)
 
-    def hold(self, order):
-        """The legs of one bracket keep the same coins: the first of them that is open holds them."""
-        super().hold(order)
-        if any(o.open and o.id and o.held and (not order.id or o.id < order.id) for o in order.siblings):
-            order.held = ZERO
-
     def check_funds(self, order):
         super().check_funds(order)
         for other in self.open_orders(order.market):

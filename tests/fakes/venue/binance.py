@@ -6,6 +6,7 @@ https://developers.binance.com/docs/binance-spot-api-docs
 import json
 from decimal import Decimal
 
+from binance_lists import Lists
 from binance_rules import CLIENT_ID, ED_KEY, ED_SEED, KEY, SECRET, Binance, amount, pem
 from matching import ZERO, Matching, Order, Refusal
 from server import Answer, page
@@ -22,7 +23,7 @@ TYPES = {
     "TAKE_PROFIT_LIMIT": ("target", ("timeInForce", "quantity", "price", "stopPrice"), ("quoteOrderQty",)),
 }
 STATES = {
-    "new": "NEW", "partial": "PARTIALLY_FILLED", "filled": "FILLED", "cancelled": "CANCELED", "expired": "EXPIRED",
+    "new": "NEW", "waiting": "PENDING_NEW", "partial": "PARTIALLY_FILLED", "filled": "FILLED", "cancelled": "CANCELED", "expired": "EXPIRED",
     "rejected": "REJECTED",
 }
 REFUSALS = {
@@ -41,7 +42,7 @@ ORDER_FIELDS = (
 )
 
 
-class Spot(Binance):
+class Spot(Lists, Binance):
     name = "binance"
     matching = Matching
     markets = (
@@ -57,12 +58,14 @@ class Spot(Binance):
     def __init__(self, seed):
         super().__init__(seed)
         self.subscriptions = 0
+        self.lists, self.leg_refused = {}, 0
 
     def make_routes(self):
         symbol = ("symbol",)
         one = ("orderId", "origClientOrderId")
         gone = Route("stream", self.gone)
         order = Route("place", self.post_order, 0, ("symbol", "side", "type"), ORDER_FIELDS, True)
+        self.routes_of_orders = (order,)
         test = Route("other", self.test_order, 1, order.needed, (*ORDER_FIELDS, "computeCommissionRates"), True)
         return {
             ("GET", "/api/v3/ping"): Route("time", lambda _: Answer(200, {})),
@@ -91,6 +94,7 @@ class Spot(Binance):
             ("POST", "/api/v3/userDataStream"): gone,
             ("PUT", "/api/v3/userDataStream"): gone,
             ("DELETE", "/api/v3/userDataStream"): gone,
+            **self.list_routes(),
         }
 
     def gone(self, _):
@@ -254,6 +258,10 @@ class Spot(Binance):
         if "stopPrice" in given and sum(not o.triggered for o in mine) >= 5:
             raise fails("MAX_NUM_ALGO_ORDERS")
 
+    @staticmethod
+    def words_of(why):
+        return REFUSALS[why.kind]
+
     def test_order(self, given):
         self.check_order(given)
         return Answer(200, {})
@@ -266,7 +274,7 @@ class Spot(Binance):
             self.book.place(order)
         except Refusal as why:
             self.charge(1)
-            code, text = REFUSALS[why.kind]
+            code, text = self.words_of(why)
             raise self.refuse(code, text, violation=False) from None
         if order.state == "filled":
             self.count_order(-1)
@@ -300,7 +308,7 @@ class Spot(Binance):
 
     def row(self, order):
         found = {
-            "symbol": order.market.symbol.replace("-", ""), "orderId": order.id, "orderListId": -1,
+            "symbol": order.market.symbol.replace("-", ""), "orderId": order.id, "orderListId": self.list_of(order),
             "clientOrderId": order.client_id,
         }
         found.update(self.result(order))
@@ -338,7 +346,7 @@ class Spot(Binance):
         self.book.cancel(order)
         found = {
             "symbol": order.market.symbol.replace("-", ""), "origClientOrderId": order.client_id, "orderId": order.id,
-            "orderListId": -1, "clientOrderId": name, "transactTime": int(order.updated * 1000),
+            "orderListId": self.list_of(order), "clientOrderId": name, "transactTime": int(order.updated * 1000),
         }
         found.update(self.result(order))
         found["selfTradePreventionMode"] = "EXPIRE_MAKER"
@@ -397,7 +405,7 @@ class Spot(Binance):
             self.charge(-15)
         found = [
             {
-                "symbol": given["symbol"], "id": f.id, "orderId": f.order.id, "orderListId": -1,
+                "symbol": given["symbol"], "id": f.id, "orderId": f.order.id, "orderListId": self.list_of(f.order),
                 "price": amount(f.price), "qty": amount(f.qty), "quoteQty": amount(f.cost),
                 "commission": amount(f.fee), "commissionAsset": f.fee_currency, "time": int(f.at * 1000),
                 "isBuyer": f.order.buys, "isMaker": f.maker, "isBestMatch": True,
@@ -412,13 +420,13 @@ class Spot(Binance):
 
     def events(self, what, order, fill):
         now = self.clock.ms()
-        kind = {"fill": "TRADE", "new": "NEW", "cancelled": "CANCELED", "expired": "EXPIRED"}[what]
+        kind = {"fill": "TRADE", "new": "NEW", "cancelled": "CANCELED", "expired": "EXPIRED", "rejected": "REJECTED"}[what]
         shown = order.venue.get("cancelled_as") if what == "cancelled" else None
         report = {
             "e": "executionReport", "E": now, "s": order.market.symbol.replace("-", ""),
             "c": shown or order.client_id, "S": "BUY" if order.buys else "SELL", "o": order.venue.get("type", "LIMIT"),
             "f": order.time_in_force, "q": amount(order.qty), "p": amount(order.price), "P": amount(order.stop_price),
-            "F": "0.00000000", "g": -1, "C": order.client_id if shown else "", "x": kind, "X": STATES[order.state],
+            "F": "0.00000000", "g": self.list_of(order), "C": order.client_id if shown else "", "x": kind, "X": STATES[order.state],
             "r": "NONE", "i": order.id, "l": amount(fill.qty if fill else ZERO), "z": amount(order.filled),
             "L": amount(fill.price if fill else ZERO), "n": amount(fill.fee) if fill else "0",
             "N": fill.fee_currency if fill else None, "T": int(order.updated * 1000), "t": fill.id if fill else -1,
@@ -427,6 +435,15 @@ class Spot(Binance):
             "Q": amount(order.quote_qty), "W": int(order.worked * 1000), "V": "EXPIRE_MAKER",
         }
         return [report, self.position(order.market, fill)]
+
+    @staticmethod
+    def list_of(order):
+        made = order.venue.get("list")
+        return made.id if made else -1
+
+    def emit(self, what, order, fill):
+        super().emit(what, order, fill)
+        self.follow_list(order)
 
     def position(self, market, fill):
         names = [market.base, market.quote] + ([fill.fee_currency] if fill else [])
@@ -569,6 +586,8 @@ class Spot(Binance):
             self.send_user({"e": "eventStreamTerminated", "E": self.clock.ms()})
             for socket in self.sockets:
                 socket.user = None
+        elif word == "refuse-leg" and len(words) == 1:
+            self.leg_refused += int(words[0])
         elif word == "deposit" and len(words) == 2:
             self.book.add(words[0], Decimal(words[1]))
             now = self.clock.ms()

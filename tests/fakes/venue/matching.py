@@ -64,7 +64,7 @@ class Order:
         self.venue = options.get("venue", {})  # what the personality wants to keep
         self.marks = {}  # faults
         self.id = 0
-        self.state = "new"  # partial, filled, cancelled, expired, rejected
+        self.state = "new"  # waiting, partial, filled, cancelled, expired, rejected
         self.reason = ""
         self.triggered = kind in ("market", "limit")
         self.filled, self.cost = ZERO, ZERO
@@ -130,6 +130,8 @@ class Matching:
                 order.held += (order.held * self.taker_rate).quantize(self.fee_step)
         else:
             order.held_currency, order.held = market.base, order.left
+        if any(o.id and o.open and o.held and (not order.id or o.id < order.id) for o in order.siblings):
+            order.held = ZERO  # of one list only one can fill: the first holds for both
 
     def check_funds(self, order):
         self.hold(order)
@@ -164,15 +166,29 @@ class Matching:
         return order
 
     def accept(self, order):
+        self.number(order)
+        order.state = "new"
+        order.worked = self.clock.shown()
+        order.hidden_until = self.clock.now() + self.lag if self.lag else 0.0
+        self.working[order.id] = order
+        self.emit("new", order, None)
+
+    def wait(self, order):
+        """Accepts an order that goes to work later, with accept or place."""
+        self.number(order)
+        order.state = "waiting"
+        self.emit("new", order, None)
+
+    def number(self, order):
+        if order.id:
+            return
         self.last_order += 1
         order.id = self.last_order
-        order.created = order.updated = order.worked = self.clock.shown()
-        order.hidden_until = self.clock.now() + self.lag if self.lag else 0.0
-        self.orders[order.id] = self.working[order.id] = order
+        order.created = order.updated = self.clock.shown()
+        self.orders[order.id] = order
         if order.client_id:
             self.ids[order.client_id] = self.ids.get(order.client_id, 0) + 1
             self.by_client[order.client_id] = order
-        self.emit("new", order, None)
 
     def enough(self, order):
         return order.market.liquidity is None or order.market.liquidity >= order.qty
@@ -253,7 +269,7 @@ class Matching:
             self.working.pop(order.id)
         self.emit("fill", order, made)
         for sibling in order.siblings:
-            if sibling.open:
+            if sibling.open or sibling.state == "waiting":
                 self.finish(sibling, self.sibling_ends)
 
     def settle(self, order, made):
@@ -265,7 +281,7 @@ class Matching:
     def finish(self, order, state, reason=""):
         order.state, order.reason = state, reason
         order.updated = self.clock.shown()
-        self.working.pop(order.id)
+        self.working.pop(order.id, None)
         self.emit(state, order, None)
 
     def cancel(self, order):
