@@ -65,6 +65,9 @@ struct snapshot_market {
     uint64_t gaps; /* candles that were never received */
     bool suspect;  /* the newest candle was refused: nothing is opened until one is accepted */
     struct instrument rules; /* of the venue; without a symbol: unknown */
+    struct dec bid, ask;     /* live; zero: unknown, as are: */
+    struct dec bid_depth;    /* orders within one per cent of the price, in quote currency */
+    struct dec ask_depth;
 };
 
 /* The part of one symbol in what risk checks. */
@@ -140,6 +143,8 @@ struct snapshot_stream {
     uint64_t filled;       /* candles from the venue's history */
     uint64_t late_candles; /* that came after their minute was traded: left out */
     uint64_t refused;      /* messages and candles that could not be trusted */
+    uint64_t books;        /* order books that are whole and verified */
+    uint64_t books_lost;   /* times that one had a gap or a wrong checksum */
 };
 
 struct snapshot {

@@ -33,6 +33,7 @@ struct live_settings {
     char venue[16];
     char url[208];        /* empty: the venue's own */
     char stream_url[208]; /* the same */
+    int64_t depth;        /* levels of the books; 0: best prices only */
 };
 
 /* How a real venue is used. */

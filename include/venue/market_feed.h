@@ -64,6 +64,10 @@ void market_feed_follow(struct market_feed *market, const struct symbol *symbols
 struct source *market_feed_source(struct market_feed *market);
 /* The last known best prices; false: none. at_us is when they were last known to hold. */
 bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct quote *ret);
+/* Orders within one per cent of the price, in quote currency; false: the book is not kept, or is
+ * unknown now. */
+bool market_feed_depth(struct market_feed *market, struct symbol symbol, struct dec *ret_bids,
+                       struct dec *ret_asks);
 
 struct market_feed_status {
     char venue[16];
@@ -77,5 +81,7 @@ struct market_feed_status {
     uint64_t filled;      /* candles from the history */
     uint64_t late;        /* candles that came after their step */
     uint64_t refused;     /* messages and candles that cannot be trusted */
+    uint64_t books;       /* order books that are whole */
+    uint64_t books_lost;  /* times that one was not any more */
 };
 const struct market_feed_status *market_feed_status(struct market_feed *market);

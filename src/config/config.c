@@ -295,6 +295,7 @@ void config_live(const struct config *config, struct live_settings *ret)
 {
     *ret = (struct live_settings){.venue = ""};
     (void)str_copy(str_c(config->market_venue), ret->venue, sizeof(ret->venue));
+    ret->depth = config->market_depth;
     (void)str_copy(str_c(config->market_url), ret->url, sizeof(ret->url));
     (void)str_copy(str_c(config->market_stream_url), ret->stream_url, sizeof(ret->stream_url));
 }

@@ -390,6 +390,18 @@ static void report_feed(struct driver *d)
     }
 }
 
+static void report_top(struct driver *d, struct snapshot_market *m)
+{
+    struct quote quote;
+    if (market_feed_quote(d->options.market, m->symbol, &quote)) {
+        m->bid = quote.bid;
+        m->ask = quote.ask;
+    }
+    if (!market_feed_depth(d->options.market, m->symbol, &m->bid_depth, &m->ask_depth)) {
+        m->bid_depth = m->ask_depth = DEC_ZERO;
+    }
+}
+
 static void report_stream(struct driver *d)
 {
     if (d->options.market != NULL) {
@@ -400,9 +412,14 @@ static void report_stream(struct driver *d)
                                                        .lost = m->gaps,
                                                        .filled = m->filled,
                                                        .late_candles = m->late,
-                                                       .refused = m->refused};
+                                                       .refused = m->refused,
+                                                       .books = m->books,
+                                                       .books_lost = m->books_lost};
         (void)str_copy(str_c(m->venue), d->snapshot->stream.venue,
                        sizeof(d->snapshot->stream.venue));
+        for (int i = 0; i < d->snapshot->market_count; i++) {
+            report_top(d, &d->snapshot->markets[i]);
+        }
     }
 }
 

@@ -348,6 +348,14 @@ static void add_market(struct json_out *out, const struct snapshot_market *m)
     json_out_u64(out, "refused_future", m->refused_future);
     json_out_u64(out, "missing_candles", m->gaps);
     json_out_bool(out, "suspect", m->suspect);
+    if (m->bid.e8 > 0) {
+        json_out_dec(out, "bid", m->bid);
+        json_out_dec(out, "ask", m->ask);
+    }
+    if (m->bid_depth.e8 > 0) {
+        json_out_dec(out, "bid_depth", m->bid_depth);
+        json_out_dec(out, "ask_depth", m->ask_depth);
+    }
 }
 
 void model_json_foreign(struct json_out *out, const char *key, const struct snapshot *s)
@@ -436,6 +444,8 @@ static void add_stream(struct json_out *out, const struct snapshot_stream *s)
     json_out_u64(out, "filled", s->filled);
     json_out_u64(out, "late_candles", s->late_candles);
     json_out_u64(out, "refused", s->refused);
+    json_out_u64(out, "books", s->books);
+    json_out_u64(out, "books_lost", s->books_lost);
 }
 
 void model_json_snapshot(struct json_out *out, const struct snapshot *s)

@@ -210,26 +210,46 @@ const struct market_feed_status *market_feed_status(struct market_feed *market)
     return s->status;
 }
 
-bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct quote *ret)
+/* NULL: none yet, or of an earlier ask. */
+static const struct market_top *find_top(struct live_source *s, struct symbol symbol)
 {
-    struct live_source *s = &market->engine;
     int at = -1;
     for (int i = 0; i < s->symbol_count && at < 0; i++) {
         int place = (s->quote_at + i) % s->symbol_count; /* usually they are asked for in order */
         at = symbol_equal(s->symbols[place], symbol) ? place : -1;
     }
     if (at < 0) {
-        return false;
+        return NULL;
     }
     s->quote_at = at + 1;
-    *ret = *(const struct quote *)mailbox_latest(s->link->quotes[at], NULL);
-    if (!symbol_equal(ret->symbol, symbol)) { /* none yet, or of an earlier ask */
+    const struct market_top *top = mailbox_latest(s->link->tops[at], NULL);
+    return symbol_equal(top->quote.symbol, symbol) ? top : NULL;
+}
+
+bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct quote *ret)
+{
+    const struct live_source *s = &market->engine;
+    const struct market_top *top = find_top(&market->engine, symbol);
+    if (top == NULL || top->quote.bid.e8 == 0) {
         return false;
     }
+    *ret = top->quote;
     /* A stream that is alive would have said that they changed. */
     if (s->status->up && s->status->alive_us > ret->at_us) {
         ret->at_us = s->status->alive_us;
     }
+    return true;
+}
+
+bool market_feed_depth(struct market_feed *market, struct symbol symbol, struct dec *ret_bids,
+                       struct dec *ret_asks)
+{
+    const struct market_top *top = find_top(&market->engine, symbol);
+    if (top == NULL || top->bid_depth.e8 == 0 || !market->engine.status->up) {
+        return false;
+    }
+    *ret_bids = top->bid_depth;
+    *ret_asks = top->ask_depth;
     return true;
 }
 

@@ -140,6 +140,8 @@ static void free_rows(struct market_feed *m)
 {
     for (int i = 0; i < m->row_count; i++) {
         free(m->rows[i].history);
+        book_release(m->rows[i].book);
+        free(m->rows[i].book);
     }
     free(m->rows);
     free(m->markets);
@@ -381,6 +383,8 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
         fail(m, answer->err);
         if (job == JOB_FILL) {
             give_up_fill(m);
+        } else if (job == JOB_BOOK) {
+            m->rows[m->job_row].wants_book = true;
         }
         next_job(m);
         return;
@@ -396,6 +400,12 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
         break;
     case JOB_HISTORY:
         rc = read_history(m, answer, &err);
+        break;
+    case JOB_BOOK:
+        rc = m->stream->read_book(answer->root, &m->message, &err);
+        if (rc >= 0) {
+            market_stream_book(m, m->job_row);
+        }
         break;
     case JOB_FILL:
         rc = read_fill(m, answer, &err);
@@ -449,6 +459,21 @@ static bool fill_next(struct market_feed *m)
         get_candles(m, JOB_FILL, row, TF_1M, from_us, until_us);
     }
     return row >= 0;
+}
+
+static bool book_next(struct market_feed *m)
+{
+    for (int i = 0; i < m->row_count; i++) {
+        struct market_row *r = &m->rows[i];
+        if (r->wants_book && market_stream_is_up(m, i)) {
+            AUTO_BUF struct buf path = BUF_INIT(1024);
+            r->wants_book = false;
+            m->stream->add_book_path(&m->markets[i], r->book->depth, &path);
+            get(m, JOB_BOOK, i, path.data, m->stream->book_weight);
+            return true;
+        }
+    }
+    return false;
 }
 
 static int unnamed_row(const struct market_feed *m)
@@ -514,7 +539,9 @@ static void next_job(struct market_feed *m)
     }
     if (m->follows && m->job == JOB_NONE) {
         m->status.doing[0] = '\0';
-        (void)fill_next(m);
+        if (!fill_next(m)) {
+            (void)book_next(m);
+        }
     }
 }
 
@@ -523,6 +550,7 @@ static void on_tick(void *userdata)
     struct market_feed *m = userdata;
     next_job(m);
     deliver(m);
+    market_stream_depths(m);
     market_feed_changed(m); /* the stream's age */
 }
 
@@ -573,11 +601,11 @@ static struct market_feed *make(const struct market_feed_options *options, struc
     link->asks = ring_new(ASKS_MAX, sizeof(struct market_ask *));
     link->steps = ring_new(STEPS_MAX, market_step_size(m->symbols));
     link->status = mailbox_new(sizeof(struct market_feed_status));
-    link->quotes = calloc((size_t)m->symbols, sizeof(struct mailbox *));
+    link->tops = calloc((size_t)m->symbols, sizeof(struct mailbox *));
     m->draft = calloc(1, market_step_size(m->symbols));
-    NEED_MEMORY(link->quotes != NULL && m->draft != NULL);
+    NEED_MEMORY(link->tops != NULL && m->draft != NULL);
     for (int i = 0; i < m->symbols; i++) {
-        link->quotes[i] = mailbox_new(sizeof(struct quote));
+        link->tops[i] = mailbox_new(sizeof(struct market_top));
     }
     live_source_init(&m->engine, link, m->clock, m->symbols);
     struct loop *loop = feed_loop(m->feed);
@@ -633,9 +661,9 @@ void market_feed_free(struct market_feed *m)
     ring_free(link->steps);
     mailbox_free(link->status);
     for (int i = 0; i < m->symbols; i++) {
-        mailbox_free(link->quotes[i]);
+        mailbox_free(link->tops[i]);
     }
-    free(link->quotes);
+    free(link->tops);
     market_history_free(atomic_load(&link->history));
     live_source_release(&m->engine);
     minutes_release(&m->minutes);

@@ -11,6 +11,7 @@
 #include "base/ring.h"
 #include "market_lane.h"
 #include "minutes.h"
+#include "venue/book.h"
 #include "venue/exchange.h"
 #include "venue/market_feed.h"
 #include "venue/rest.h"
@@ -40,13 +41,19 @@ static inline size_t market_step_size(int symbols)
     return sizeof(struct market_step) + (size_t)symbols * sizeof(struct source_bar);
 }
 
+/* What is known of a market besides its candles. */
+struct market_top {
+    struct quote quote;
+    struct dec bid_depth, ask_depth; /* zero: unknown */
+};
+
 /* Both sides. */
 struct market_link {
     struct ring *asks;        /* struct market_ask *; engine to feed */
     struct loop_source *wake; /* of the feed's loop; the engine wakes it after a push */
     struct ring *steps;       /* struct market_step; feed to engine */
     struct mailbox *status;   /* struct market_feed_status; feed to engine */
-    struct mailbox **quotes;  /* struct quote, one a market in the order of the ask; the same */
+    struct mailbox **tops; /* struct market_top, one a market in the order of the ask; the same */
     _Atomic(struct market_history *) history; /* feed to engine, which takes it; NULL: none */
     _Atomic int64_t history_generation;       /* of it; written before it */
     _Atomic int64_t offset_us; /* the venue's time less clock_mono_us; 0: not known */
@@ -73,8 +80,11 @@ struct market_row { /* a market */
     struct symbol symbol;
     bool named;
     char stream_name[EXCHANGE_NAME_SIZE];
-    struct quote quote;
-    bool dirty; /* the quote is to be published */
+    struct market_top top;
+    bool dirty;          /* it is to be published */
+    struct book *book;   /* NULL: it is not kept */
+    bool wants_book;     /* by REST */
+    uint64_t books_lost; /* of book->lost, reported */
     int64_t logged_mono_us;
     struct candle *history; /* read so far; owned */
     int history_count;
@@ -88,7 +98,7 @@ struct market_seat { /* a connection, and the rows of its markets */
     char url[256];
 };
 
-enum market_job { JOB_NONE, JOB_TIME, JOB_NAME, JOB_HISTORY, JOB_FILL };
+enum market_job { JOB_NONE, JOB_TIME, JOB_NAME, JOB_HISTORY, JOB_BOOK, JOB_FILL };
 
 struct market_feed {
     struct live_settings settings;
@@ -128,6 +138,7 @@ struct market_feed {
     struct http *http;
     struct loop_source *steps;  /* deferred: a candle was closed */
     struct loop_source *quotes; /* deferred: publishes them */
+    int depth;                  /* of the books; 0: none are kept */
     int seat_count;
     struct market_seat *seats;
     unsigned place_mask; /* by name: rows from 1, 0: none */
@@ -151,6 +162,9 @@ void market_stream_close(struct market_feed *m);
 void market_stream_follow(struct market_feed *m); /* minutes has begun */
 void market_stream_reopen(struct market_feed *m);
 bool market_stream_is_up(const struct market_feed *m, int row);
+/* A whole book by REST is in m->message. */
+void market_stream_book(struct market_feed *m, int row);
+void market_stream_depths(struct market_feed *m); /* measures them, now and then */
 
 /* live_source.c */
 void live_source_init(struct live_source *source, struct market_link *link,

@@ -124,7 +124,7 @@ static void on_retry(void *userdata)
     }
 }
 
-static void replace(struct market_lane *lane)
+void market_lane_replace(struct market_lane *lane)
 {
     if (lane->next == NULL && lane->now != NULL) {
         open_socket(lane, &lane->next);
@@ -201,7 +201,7 @@ static void take(struct socket *s, const struct stream_message *message, const s
     }
     lane->o.on_message(lane, &passed, err, lane->o.userdata);
     if (closing && passed.in_use) {
-        replace(lane);
+        market_lane_replace(lane);
     }
     look_ready(s);
 }
@@ -238,7 +238,7 @@ static void on_aging(struct websocket_client *ws, void *userdata)
     struct socket *s = userdata;
     (void)ws;
     if (s == s->lane->now) {
-        replace(s->lane);
+        market_lane_replace(s->lane);
     }
 }
 

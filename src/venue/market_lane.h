@@ -53,6 +53,8 @@ struct market_lane *market_lane_new(const struct market_lane_options *options);
 void market_lane_free(struct market_lane *lane); /* without on_down; accepts NULL */
 /* Closes and opens it at once. */
 void market_lane_reopen(struct market_lane *lane, const char *why);
+/* Opens the next connection beside it, which takes its place. */
+void market_lane_replace(struct market_lane *lane);
 bool market_lane_is_up(const struct market_lane *lane);
 /* Since when it has not been up (monotonic), and why; 0 while it is. */
 int64_t market_lane_down_us(const struct market_lane *lane);

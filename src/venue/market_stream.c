@@ -67,28 +67,122 @@ static void publish_quotes(void *userdata)
     struct market_feed *m = userdata;
     for (int i = 0; i < m->dirty_count; i++) {
         struct market_row *r = &m->rows[m->dirty[i]];
-        struct quote *q = mailbox_draft(m->link.quotes[m->dirty[i]]);
-        *q = r->quote;
-        mailbox_publish(m->link.quotes[m->dirty[i]]);
+        struct market_top *top = mailbox_draft(m->link.tops[m->dirty[i]]);
+        *top = r->top;
+        mailbox_publish(m->link.tops[m->dirty[i]]);
         r->dirty = false;
     }
     m->dirty_count = 0;
 }
 
+static void set_dirty(struct market_feed *m, int row)
+{
+    struct market_row *r = &m->rows[row];
+    if (!r->dirty) {
+        r->dirty = true;
+        m->dirty[m->dirty_count++] = row;
+        loop_defer(m->quotes);
+    }
+}
+
 static void set_quote(struct market_feed *m, int row, const struct stream_event *e)
 {
     struct market_row *r = &m->rows[row];
-    r->quote =
+    r->top.quote =
         (struct quote){.symbol = r->symbol,
                        .bid = e->bid.price,
                        .ask = e->ask.price,
                        .bid_qty = e->bid.qty,
                        .ask_qty = e->ask.qty,
                        .at_us = e->at_us != 0 ? e->at_us : market_link_now_us(&m->link, m->clock)};
-    if (!r->dirty) {
-        r->dirty = true;
-        m->dirty[m->dirty_count++] = row;
-        loop_defer(m->quotes);
+    set_dirty(m, row);
+}
+
+/* ---------------------------------------------------------------- books */
+
+static void judge_book(struct market_feed *m, int row, struct market_lane *lane,
+                       enum book_result result)
+{
+    struct market_row *r = &m->rows[row];
+    if (result != BOOK_LOST) {
+        return;
+    }
+    if (r->book->lost > r->books_lost) {
+        r->books_lost = r->book->lost;
+        m->status.books_lost++;
+        LOG(NOTICE, "%s: the book of %s is read again: %s", m->exchange->name, r->symbol.name,
+            r->book->why);
+    }
+    if (m->stream->read_book != NULL) {
+        r->wants_book = true;
+    } else if (lane != NULL) {
+        market_lane_replace(lane); /* a new subscription begins with the whole */
+    }
+}
+
+static void take_book(struct market_feed *m, struct market_lane *lane, int row,
+                      const struct market_lane_message *passed, const struct stream_event *e)
+{
+    struct market_row *r = &m->rows[row];
+    if (r->book != NULL) {
+        judge_book(m, row, lane,
+                   book_apply(r->book, m->stream, e, passed->message->levels, passed->connection));
+    }
+}
+
+void market_stream_book(struct market_feed *m, int row)
+{
+    judge_book(
+        m, row, NULL,
+        book_apply(m->rows[row].book, m->stream, &m->message.events[0], m->message.levels, 0));
+}
+
+/* Sum of what is offered not further than one per cent from the best price. */
+static struct dec measure(const struct book_side *side)
+{
+    struct dec sum = DEC_ZERO;
+    int64_t best_e8 = side->count > 0 ? side->levels[0].price.e8 : 0;
+    for (int i = 0; i < side->count; i++) {
+        const struct stream_level *l = &side->levels[i];
+        if (llabs(l->price.e8 - best_e8) > best_e8 / 100) {
+            break;
+        }
+        sum = dec_add(sum, dec_mul(l->price, l->qty));
+    }
+    return dec_is_valid(sum) ? sum : DEC_ZERO;
+}
+
+void market_stream_depths(struct market_feed *m)
+{
+    m->status.books = 0;
+    for (int i = 0; i < m->row_count; i++) {
+        struct market_row *r = &m->rows[i];
+        if (r->book != NULL) {
+            struct market_top before = r->top;
+            m->status.books += r->book->whole;
+            r->top.bid_depth = r->book->whole ? measure(&r->book->bids) : DEC_ZERO;
+            r->top.ask_depth = r->book->whole ? measure(&r->book->asks) : DEC_ZERO;
+            if (before.bid_depth.e8 != r->top.bid_depth.e8 ||
+                before.ask_depth.e8 != r->top.ask_depth.e8) {
+                set_dirty(m, i);
+            }
+        }
+    }
+}
+
+static void make_books(struct market_feed *m)
+{
+    /* Those that venues give. */
+    static const int depths[] = {10, 25, 100, 500, 1000};
+    int at = 0;
+    while (at < (int)COUNT_OF(depths) - 1 && depths[at] < m->settings.depth) {
+        at++;
+    }
+    m->depth = m->settings.depth == 0 ? 0 : depths[at];
+    for (int i = 0; i < m->row_count && m->depth > 0; i++) {
+        m->rows[i].book = calloc(1, sizeof(*m->rows[i].book));
+        NEED_MEMORY(m->rows[i].book != NULL);
+        book_init(m->rows[i].book, m->depth);
     }
 }
 
@@ -165,7 +259,6 @@ static void on_message(struct market_lane *lane, const struct market_lane_messag
                        const struct err *err, void *userdata)
 {
     struct market_feed *m = ((const struct market_seat *)userdata)->feed;
-    (void)lane;
     for (int i = 0; i < passed->message->count; i++) {
         const struct stream_event *e = &passed->message->events[i];
         int row = -1;
@@ -187,6 +280,11 @@ static void on_message(struct market_lane *lane, const struct market_lane_messag
             log_err(LOG_LEVEL_WARNING, err, "the venue refuses a subscription of prices");
             break;
         case STREAM_BOOK:
+            row = row_of(m, e->market);
+            if (row >= 0) {
+                take_book(m, lane, row, passed, e);
+            }
+            break;
         case STREAM_NONE:
         case STREAM_READY:
         case STREAM_CLOSING:
@@ -230,6 +328,11 @@ static void on_down(struct market_lane *lane, const char *why, void *userdata)
     for (int i = seat->first; i < seat->end && m->follows; i++) {
         minutes_down(&m->minutes, i);
     }
+    for (int i = seat->first; i < seat->end; i++) {
+        if (m->rows[i].book != NULL) {
+            book_forget(m->rows[i].book);
+        }
+    }
     m->status.gaps++;
     LOG(WARNING, "the stream of prices is lost: %s", why);
     market_feed_changed(m);
@@ -261,6 +364,7 @@ static void open_seats(struct market_feed *m, const struct stream_api *api)
                                                     .url = seat->url,
                                                     .markets = &m->markets[first],
                                                     .count = seat->end - first,
+                                                    .depth = m->depth,
                                                     .message = &m->message,
                                                     .on_up = on_up,
                                                     .on_down = on_down,
@@ -276,6 +380,7 @@ void market_stream_open(struct market_feed *m)
     int seats = 0;
     market_stream_close(m);
     make_places(m);
+    make_books(m);
     for (const struct stream_api *api = m->stream; api != NULL; api = api->also) {
         seats += (m->row_count + api->markets_max - 1) / api->markets_max;
     }

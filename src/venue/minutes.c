@@ -52,7 +52,9 @@ static void join(struct minutes_row *r)
 void minutes_up(struct minutes *minutes, int row, int64_t now_us)
 {
     struct minutes_row *r = &minutes->rows[row];
-    int64_t from_us = floor_minute(now_us);
+    /* A closed candle has all of its minute. One that only the clock closes may have had its last
+     * trade before the stream was open. */
+    int64_t from_us = floor_minute(now_us) + (minutes->says_closed ? 0 : minute_us);
     r->has_live = false;
     r->stream_from_us = from_us > r->known_us ? from_us : r->known_us;
     r->stream_until_us = r->stream_from_us;
@@ -128,6 +130,9 @@ enum minutes_result minutes_live(struct minutes *minutes, int row, int64_t now_u
     struct minutes_row *r = &minutes->rows[row];
     if (candle->open_us > now_us + MINUTES_GRACE_US) {
         return MINUTES_AHEAD;
+    }
+    if (candle->open_us < r->stream_from_us) {
+        return MINUTES_REPEATED; /* of a time that the history has to tell, or the stream is down */
     }
     if (r->has_live ? candle->open_us < r->live.open_us
                     : candle->open_us < r->stream_until_us - minute_us) {

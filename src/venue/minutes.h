@@ -70,7 +70,8 @@ void minutes_begin(struct minutes *minutes, const struct symbol *symbols, int co
                    int64_t from_us);
 void minutes_release(struct minutes *minutes);
 
-/* The stream of this market is open: it has all minutes that end from now on. */
+/* The stream of this market is open: it has all minutes that end from now on, or that begin from
+ * now on if it does not say when one is closed. */
 void minutes_up(struct minutes *minutes, int row, int64_t now_us);
 void minutes_down(struct minutes *minutes, int row);
 /* The candle of a minute that is not over, and of one that is. */

@@ -24,6 +24,7 @@ market:
   source: live
   speed: $1
   venue: $2
+  depth: 100
   url: http://$host
   stream_url: ws://$host
 YAML
@@ -57,12 +58,16 @@ start
 tap_check "a first start reads the history, then trades" wait_for 20 status '"state":"active"'
 tap_check "its stream is open" wait_for 10 status '"stream":\{"venue":"binance","up":true,"late":false'
 first=$(updated)
+tap_check "with order books" wait_for 10 status '"books":2,"books_lost":0'
+tap_check "whose depth is shown beside the best prices" grep -qE '"bid":[0-9.]+,"ask":[0-9.]+,"bid_depth":[0-9.]+,"ask_depth":[0-9.]+' status
+fake "gap public 12"
+tap_check "a gap in one is noticed, and it is read again" wait_for 10 status '"books":2,"books_lost":[1-9]'
 tap_check "the indicators are there" contains status '"regime":"'
 tap_check "a minute later there are new candles" wait_for 20 newer_than "$first"
 tap_check "of both markets" grep -q '"refused_candles":0.*"refused_candles":0' status
 
 fake "cut public"
-tap_check "a lost connection is opened again, and counted" wait_for 10 status '"up":true,.*"connections":2,"lost":1'
+tap_check "a lost connection is opened again, and counted" wait_for 10 status '"up":true,.*"connections":2,"lost":1,'
 last=$(updated)
 fake "advance 180"
 tap_check "a venue's clock that moved is read again, and the history fills the gap" wait_for 10 newer_than "$last"

@@ -162,6 +162,8 @@ static void the_page_describes_a_snapshot_and_a_market(void **state)
     s->last_err = ERR_DB_FULL;
     s->market_count = 1;
     s->markets[0].updated_us = 1;
+    s->markets[0].bid = s->markets[0].ask = (struct dec){1};
+    s->markets[0].bid_depth = s->markets[0].ask_depth = (struct dec){1};
     AUTO_JSON struct json_object *failed = json_object_new_object();
     AUTO_JSON struct json_object *slow = json_object_new_object();
     struct json_out out = JSON_OUT_TREE(failed);

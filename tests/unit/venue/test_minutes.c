@@ -115,7 +115,10 @@ static void the_clock_closes_what_the_stream_does_not(void **state)
 {
     (void)state;
     begin(1, false);
-    minutes_up(&minutes, 0, MINUTE(0));
+    minutes_up(&minutes, 0, MINUTE(-1) + USEC_PER_SEC);
+    /* What the stream tells of earlier minutes at its beginning: the history has that. */
+    assert_int_equal(live_at(0, -3, 5), MINUTES_REPEATED);
+    assert_int_equal(live_at(0, -1, 5), MINUTES_REPEATED);
     assert_int_equal(live_at(0, 0, 5), MINUTES_TAKEN);
     assert_int_equal(live_at(0, 0, 6), MINUTES_TAKEN);
     assert_false(next_at(1, 2));
