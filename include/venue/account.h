@@ -251,11 +251,12 @@ struct account_api {
     int64_t limit, falls_per_s;             /* of the budget of requests (budget.h) */
     int64_t order_limit, order_falls_per_s; /* of orders */
     const char *used_header; /* in which it reports the used budget, lower case; NULL: none */
-    int64_t window_us;       /* in which a request must arrive; 0: it has none */
+    int64_t window_us;       /* in which a request must arrive; 0: requests carry no time */
     bool nonce;              /* its requests carry one, and must arrive in its order */
     bool positions;          /* it has positions; if not, coins that are held (spot) */
     int client_id_max;       /* characters */
-    bool needs_id;           /* it asks for and cancels an order by its own id only */
+    bool needs_id;           /* it cancels an order by its own id only */
+    int rules_max;           /* symbols of one request for rules; 0: any number */
 
     /* Checks the form of a key: a PEM or base 64 text where the venue wants one. ERR_VENUE_KEY. */
     int (*check_key)(const struct account_key *key, struct err *err);

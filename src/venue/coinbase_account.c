@@ -271,6 +271,7 @@ const struct account_api coinbase_account = {
     .stream_url = "wss://advanced-trade-ws-user.coinbase.com",
     .limit = 30,
     .falls_per_s = 20, /* of 30 */
+    .window_us = LIFE_S * USEC_PER_SEC,
     .client_id_max = 36,
     .needs_id = true,
     .check_key = check_key,
