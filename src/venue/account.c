@@ -10,9 +10,8 @@
 
 /* Each venue is a line here, ended by NULL. */
 static const struct account_api *const accounts[] = {&binance_account, &binance_futures_account,
-                                                     &kraken_account, &coinbase_account, NULL};
-static const struct account_api *const accounts[] = {&binance_account, &kraken_account,
-                                                     &coinbase_account, &alpaca_account, NULL};
+                                                     &kraken_account,  &coinbase_account,
+                                                     &alpaca_account,  NULL};
 
 const struct account_api *account_api_at(int index)
 {
