@@ -491,6 +491,7 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 USES_backtest := $(USES_engine) engine
 USES_audit    := $(USES_engine) engine report
 USES_stream   := $(USES_api) api
+USES_prices   := $(USES_venue) venue
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \

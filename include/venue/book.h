@@ -32,7 +32,7 @@ enum book_result {
     BOOK_GOOD,    /* it is whole */
     BOOK_WAITING, /* a whole book is awaited */
     BOOK_LOST     /* it has just become unknown, or the whole book is older than the changes: it
-                   * is needed anew */
+                   * is needed again */
 };
 
 struct book_side {

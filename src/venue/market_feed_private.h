@@ -162,6 +162,8 @@ void market_stream_close(struct market_feed *m);
 void market_stream_follow(struct market_feed *m); /* minutes has begun */
 void market_stream_reopen(struct market_feed *m);
 bool market_stream_is_up(const struct market_feed *m, int row);
+void market_stream_take(struct market_feed *m, struct market_lane *lane,
+                        const struct market_lane_message *passed, const struct err *err);
 /* A whole book by REST is in m->message. */
 void market_stream_book(struct market_feed *m, int row);
 void market_stream_depths(struct market_feed *m); /* measures them, now and then */

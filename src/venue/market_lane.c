@@ -206,29 +206,31 @@ static void take(struct socket *s, const struct stream_message *message, const s
     look_ready(s);
 }
 
+int market_lane_read(const struct stream_api *api, struct str text, struct stream_message *ret,
+                     struct err *err)
+{
+    AUTO_JSON struct json_object *root = NULL;
+    struct err why = {0};
+    ret->count = 0;
+    ret->events[0] = (struct stream_event){.kind = STREAM_NONE};
+    if (json_parse(text, &JSON_LIMITS_DEFAULT, &root, &why) < 0) {
+        return err_set(err, ERR_VENUE_DATA, "%s stream: %.200s", api->name, why.context);
+    }
+    return api->read(root, ret, err);
+}
+
 static void on_message(struct websocket_client *ws, struct str text, bool binary, void *userdata)
 {
     struct socket *s = userdata;
     struct market_lane *lane = s->lane;
-    struct stream_message *message = lane->o.message;
-    AUTO_JSON struct json_object *root = NULL;
     struct err err = {0};
     (void)ws;
     (void)binary;
     s->heard_mono_us = mono_us(lane);
-    message->count = 0;
-    message->events[0] = (struct stream_event){.kind = STREAM_NONE};
-    int rc = json_parse(text, &JSON_LIMITS_DEFAULT, &root, &err);
-    if (rc < 0) {
-        struct err why = err;
-        rc = err_set(&err, ERR_VENUE_DATA, "%s stream: %.200s", lane->o.api->name, why.context);
+    if (market_lane_read(lane->o.api, text, lane->o.message, &err) >= 0) {
+        take(s, lane->o.message, &err);
     } else {
-        rc = lane->o.api->read(root, message, &err);
-    }
-    if (rc >= 0) {
-        take(s, message, &err);
-    } else {
-        const struct market_lane_message refused = {message, s->connection, s == lane->now};
+        const struct market_lane_message refused = {lane->o.message, s->connection, s == lane->now};
         lane->o.on_refused(lane, &refused, &err, lane->o.userdata);
     }
 }

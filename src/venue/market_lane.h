@@ -23,6 +23,10 @@
 
 struct market_lane;
 
+/* A message of such a stream. ERR_VENUE_DATA: it is refused; its first event may name a market. */
+int market_lane_read(const struct stream_api *api, struct str text, struct stream_message *ret,
+                     struct err *err);
+
 struct market_lane_message {
     const struct stream_message *message;
     uint64_t connection; /* a number of its own for each */

@@ -255,10 +255,9 @@ static void take_candle(struct market_feed *m, int row, const struct stream_even
     }
 }
 
-static void on_message(struct market_lane *lane, const struct market_lane_message *passed,
-                       const struct err *err, void *userdata)
+void market_stream_take(struct market_feed *m, struct market_lane *lane,
+                        const struct market_lane_message *passed, const struct err *err)
 {
-    struct market_feed *m = ((const struct market_seat *)userdata)->feed;
     for (int i = 0; i < passed->message->count; i++) {
         const struct stream_event *e = &passed->message->events[i];
         int row = -1;
@@ -292,6 +291,12 @@ static void on_message(struct market_lane *lane, const struct market_lane_messag
             break;
         }
     }
+}
+
+static void on_message(struct market_lane *lane, const struct market_lane_message *passed,
+                       const struct err *err, void *userdata)
+{
+    market_stream_take(((const struct market_seat *)userdata)->feed, lane, passed, err);
 }
 
 /* ---------------------------------------------------------------- connections */
