@@ -347,6 +347,16 @@ static int sign(struct calls *calls, const struct call *call, struct account_req
     return calls->options.api->sign(&key, &moment, copy, err);
 }
 
+/* The check of a key may be at another URL of the venue; a server that stands in for the venue has
+ * everything at its own. */
+static const char *url_of(const struct calls *calls, enum account_call kind)
+{
+    const struct account_api *api = calls->options.api;
+    bool apart = kind == ACCOUNT_CHECK && api->check_url != NULL &&
+                 strcmp(calls->options.url, api->url) == 0;
+    return apart ? api->check_url : calls->options.url;
+}
+
 static void start(struct calls *calls, struct call *call)
 {
     struct account_request copy;
@@ -360,7 +370,7 @@ static void start(struct calls *calls, struct call *call)
     int64_t left_us = call->deadline_mono_us - now_mono(calls);
     left_us = left_us < TIMEOUT_US ? left_us : TIMEOUT_US;
     buf_clear(&calls->url);
-    buf_addf(&calls->url, "%s%s", calls->options.url, copy.path.data);
+    buf_addf(&calls->url, "%s%s", url_of(calls, call->kind), copy.path.data);
     const char *headers[HEADERS_MAX + 1];
     split_headers(&copy.headers, headers);
     const struct http_request request = {.method = method_name(copy.method),

@@ -70,6 +70,15 @@ static bool is_next(struct gateway_stream *s, int64_t sequence)
     return next;
 }
 
+static void ready(struct gateway_stream *s)
+{
+    if (!s->open) {
+        s->open = true;
+        loop_timer_stop(s->login);
+        s->o.on_state(true, NULL, s->o.userdata);
+    }
+}
+
 /* False: the stream is over. */
 static bool take(struct gateway_stream *s, const struct account_event *event, const struct err *why)
 {
@@ -81,11 +90,7 @@ static bool take(struct gateway_stream *s, const struct account_event *event, co
     case ACCOUNT_EVENT_NONE:
         break;
     case ACCOUNT_EVENT_READY:
-        if (!s->open) {
-            s->open = true;
-            loop_timer_stop(s->login);
-            s->o.on_state(true, NULL, s->o.userdata);
-        }
+        ready(s);
         break;
     case ACCOUNT_EVENT_ORDER:
     case ACCOUNT_EVENT_FILL:
@@ -157,6 +162,9 @@ static void on_open(struct websocket_client *ws, void *userdata)
     }
     if (s->o.api->stream_key_us > 0) {
         loop_timer_every(s->keep, s->o.api->stream_key_us / 2);
+    }
+    if (s->o.api->add_stream_login == NULL) { /* its key has opened it */
+        ready(s);
     }
 }
 

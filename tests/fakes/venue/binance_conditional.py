@@ -142,7 +142,7 @@ class Conditional:
             order = Order(
                 market, buys, "limit" if limited else "market", abs(position) if algo["closePosition"] else qty,
                 price=Decimal(algo["price"]) if limited else ZERO, reduce_only=algo["reduceOnly"],
-                client_id=f"web_{self.random.randrange(16**16):016x}",
+                client_id=algo["clientAlgoId"],
                 venue={"type": "LIMIT" if limited else "MARKET", "tif": "GTC", "side": "BOTH"},
             )
             try:
