@@ -71,6 +71,14 @@ class Control:
     def do_advance(self, seconds):
         self.venue.clock.advance(float(seconds))
 
+    def do_close_in(self, seconds, minutes="5"):
+        """Goes to so many seconds before candles of this length close; those before are the same in each run."""
+        clock, step = self.venue.clock, int(minutes) * 60
+        end = (clock.now() + float(seconds)) // step * step + step
+        clock.advance(end - float(seconds) - clock.now())
+        for market in self.venue.book.markets.values():
+            market.path.begin(int(end // 60))
+
     def do_clock(self, seconds):
         """The venue's clock is off by so much from now on."""
         self.venue.clock.skew = float(seconds)

@@ -19,16 +19,17 @@ class Path:
 
     def __init__(self, tick, price, seed, now):
         self.tick, self.seed = tick, seed
-        self.first = int(now // 60)
-        self.start = int(price / tick)
-        self.now = self.start
-        self.live = {}
-        self.newest = self.first - 1
+        self.start = self.now = int(price / tick)
         self.holes = []
         self.born = 0
-        self.old = {}
-        self.wave_now = self.wave(self.first)
+        self.wave_now = self.wave(0)
+        self.begin(int(now // 60))
         self.roll(now)
+
+    def begin(self, minute):
+        """Everything before this minute is computed: the same prices so long before it, whenever that is."""
+        self.first, self.newest = minute, minute - 1
+        self.live, self.old = {}, {}
 
     def wave(self, minute):
         return (
@@ -39,20 +40,21 @@ class Path:
         )
 
     def opening(self, minute):
-        return max(10, round(self.start * math.exp(self.wave(minute) - self.wave_now)))
+        return max(10, round(self.start * math.exp(self.wave(minute - self.first) - self.wave_now)))
 
     def roll(self, now):
         """Adds the minutes that have begun since, flat."""
         for minute in range(self.newest + 1, int(now // 60) + 1):
-            self.live[minute] = [self.now, self.now, self.now, self.now, 1 + int(noise(self.seed, -minute) * 1000)]
+            self.live[minute] = [self.now, self.now, self.now, self.now, 1 + int(noise(self.seed, minute - self.first) * 1000)]
             self.newest = minute
 
     def set(self, price, now):
         self.roll(now)
         ticks = int(price / self.tick)
-        candle = self.live[self.newest]
-        candle[1], candle[2], candle[3] = max(candle[1], ticks), min(candle[2], ticks), ticks
-        candle[4] += 1 + int(noise(self.seed, candle[4]) * 100)
+        candle = self.live.get(self.newest)
+        if candle:
+            candle[1], candle[2], candle[3] = max(candle[1], ticks), min(candle[2], ticks), ticks
+            candle[4] += 1 + int(noise(self.seed, candle[4]) * 100)
         self.now = ticks
 
     def minute(self, minute):
@@ -64,11 +66,12 @@ class Path:
         if minute >= self.first:
             return tuple(self.live[minute])
         o, c = self.opening(minute), self.opening(minute + 1)
-        up, down = noise(self.seed + 1, minute), noise(self.seed + 2, minute)
+        ago = minute - self.first
+        up, down = noise(self.seed + 1, ago), noise(self.seed + 2, ago)
         spread = max(2.0, o * 0.0004)
         return (
             o, max(o, c) + int(spread * up), max(1, min(o, c) - int(spread * down)), c,
-            1 + int(noise(self.seed + 3, minute) * 100000),
+            1 + int(noise(self.seed + 3, ago) * 100000),
         )
 
     def candle(self, at, minutes):
