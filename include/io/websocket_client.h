@@ -71,7 +71,8 @@ struct websocket_client *websocket_client_open(struct http *http,
 /* A text message. Errors, after which on_close runs or has run: ERR_WEBSOCKET_BLOCKED, or
  * ERR_WEBSOCKET_LOST if it is not open. Success says that it was handed to the kernel or waits. */
 int websocket_client_send(struct websocket_client *ws, struct str text, struct err *err);
-/* Says goodbye: on_close runs when the server has ended the connection, at the latest after 2 s. */
+/* Says goodbye: on_close runs when the server has ended the connection, at the latest
+ * after 2 s, or silence_us if that is less. */
 void websocket_client_close(struct websocket_client *ws);
 /* Ends it at once, without on_close; takes NULL. */
 void websocket_client_free(struct websocket_client *ws);

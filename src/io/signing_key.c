@@ -7,15 +7,53 @@
 #include "io/sign.h"
 #include "p256.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { TEXT_MAX = 4096, BYTES_MAX = 512, HMAC_MIN = 16 };
 
-struct signing_key { /* in memory of seal_alloc */
+struct signing_key {
+    atomic_bool in_use; /* one of those that are kept */
+    bool kept;
     enum signing_algorithm algorithm;
     size_t size;
     uint8_t bytes[BYTES_MAX];
 };
+
+/* ---------------------------------------------------------------- memory */
+
+/* Locked memory costs eight system calls and more time than a signature. A venue's key is read for
+ * each of them, so memory for a few keys is kept from the first one on. */
+enum { KEPT_KEYS = 6 };
+static _Atomic(struct signing_key *) kept_keys;
+
+static struct signing_key *allocate(void)
+{
+    struct signing_key *keys = atomic_load(&kept_keys);
+    if (keys == NULL) {
+        struct signing_key *fresh = seal_alloc(KEPT_KEYS * sizeof(*fresh));
+        bool first = atomic_compare_exchange_strong(&kept_keys, &keys, fresh);
+        seal_release(first ? NULL : fresh);
+        keys = first ? fresh : keys;
+    }
+    for (int i = 0; i < KEPT_KEYS; i++) {
+        if (!atomic_exchange(&keys[i].in_use, true)) {
+            keys[i].kept = true;
+            return &keys[i];
+        }
+    }
+    return seal_alloc(sizeof(*keys));
+}
+
+void signing_key_free(struct signing_key *key)
+{
+    if (key != NULL && key->kept) {
+        secret_wipe(key->bytes, sizeof(key->bytes));
+        atomic_store(&key->in_use, false);
+    } else {
+        seal_release(key);
+    }
+}
 
 /* In what follows, a function that reads a part of a key returns what is wrong, or NULL. */
 
@@ -252,7 +290,7 @@ int signing_key_new(struct str text, unsigned forms, const char *what, struct si
                     struct err *err)
 {
     AUTO_BUF struct buf stripped = BUF_INIT(TEXT_MAX), bytes = BUF_INIT(TEXT_MAX);
-    AUTO_SIGNING_KEY struct signing_key *key = seal_alloc(sizeof(*key));
+    AUTO_SIGNING_KEY struct signing_key *key = allocate();
     /* In advance, so that no copy is left behind where a buffer was before it grew. */
     buf_reserve(&stripped, TEXT_MAX);
     buf_reserve(&bytes, TEXT_MAX);
@@ -268,11 +306,6 @@ int signing_key_new(struct str text, unsigned forms, const char *what, struct si
         *ret = TAKE(key);
     }
     return rc;
-}
-
-void signing_key_free(struct signing_key *key)
-{
-    seal_release(key);
 }
 
 enum signing_algorithm signing_key_algorithm(const struct signing_key *key)

@@ -268,7 +268,7 @@ static void on_message(struct websocket *ws, struct str message, bool binary, vo
 {
     (void)ws;
     struct websocket_client *c = userdata;
-    if (c->state == OPEN && !c->freed) {
+    if (c->state == OPEN) { /* a message before may have ended it */
         c->o.on_message(c, message, binary, c->o.userdata);
     }
 }
@@ -544,8 +544,7 @@ struct websocket_client *websocket_client_open(struct http *http,
     loop_source_name(c->deferred, "websocket end");
     http_redact_url(str_c(options->url), &redacted);
     (void)str_copy(buf_str(&redacted), c->redacted, sizeof(c->redacted));
-    if (has_break(options->url) || !add_http_url(options->url, &c->tls, &url) ||
-        !add_request(c, url.data)) {
+    if (!add_http_url(options->url, &c->tls, &url) || !add_request(c, url.data)) {
         err_set(err, ERR_HTTP_URL, "%s", c->redacted);
         destroy(c);
         return NULL;
@@ -583,7 +582,8 @@ void websocket_client_close(struct websocket_client *c)
     if (c->state == OPEN) {
         websocket_close(c->ws, WEBSOCKET_NORMAL, "");
         c->state = CLOSING;
-        c->until_us = now_us(c) + CLOSE_LIMIT_US;
+        c->until_us =
+            now_us(c) + (c->o.silence_us < CLOSE_LIMIT_US ? c->o.silence_us : CLOSE_LIMIT_US);
         arm(c);
         flush(c);
     } else if (c->state == CONNECTING || c->state == UPGRADING) {

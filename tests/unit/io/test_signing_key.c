@@ -231,6 +231,15 @@ static void a_key_that_cannot_be_used_is_refused_by_its_reason(void **state)
         {"-----BEGIN PRIVATE KEY-----\nMC4CAQAw!QYDK2VwBCIEIHLepNhICumfyMzzFfFM\n"
          "-----END PRIVATE KEY-----",
          SIGNING_KEY_PEM, "damaged or not whole"},
+        /* A byte follows. */
+        {"-----BEGIN PRIVATE KEY-----\n"
+         "MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+         "\n-----END PRIVATE KEY-----",
+         SIGNING_KEY_PEM, "damaged or not whole"},
+        {"-----BEGIN EC PRIVATE KEY-----\n"
+         "MDECAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABoAoGCCqGSM49AwEHAA=="
+         "\n-----END EC PRIVATE KEY-----",
+         SIGNING_KEY_PEM, "damaged or not whole"},
         /* The scalar is 0. */
         {"-----BEGIN EC PRIVATE KEY-----\n"
          "MDECAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAoAoGCCqGSM49\n"
@@ -294,6 +303,29 @@ static void a_key_that_cannot_be_used_is_refused_by_its_reason(void **state)
                      -ERR_VENUE_KEY);
     assert_int_equal(signing_key_new(str_n(long_text, 8192), SIGNING_KEY_TEXT, "k", &key, NULL),
                      -ERR_VENUE_KEY);
+}
+
+static void more_keys_than_are_kept_stay_apart(void **state)
+{
+    (void)state;
+    struct signing_key *keys[20];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT_OF(keys); i++) {
+            char text[33];
+            memset(text, (int)('a' + i), sizeof(text) - 1);
+            text[sizeof(text) - 1] = '\0';
+            keys[i] = key_of(text, SIGNING_KEY_TEXT);
+        }
+        for (size_t i = 0; i < COUNT_OF(keys); i++) {
+            char text[33];
+            uint8_t signature[SIGNATURE_MAX], expected[SECRET_SHA256_SIZE];
+            memset(text, (int)('a' + i), sizeof(text) - 1);
+            secret_hmac_sha256_bytes(str_n(text, 32), str_c("m"), expected);
+            assert_int_equal(signing_key_sign(keys[i], str_c("m"), signature), sizeof(expected));
+            assert_memory_equal(signature, expected, sizeof(expected));
+            signing_key_free(keys[i]);
+        }
+    }
 }
 
 static void a_token_names_key_and_algorithm(void **state)
@@ -366,5 +398,6 @@ UNIT_GROUP(signing_key, cmocka_unit_test(signs_as_binance_documents),
            cmocka_unit_test(signs_with_es256_keys_in_each_form),
            cmocka_unit_test(a_key_may_come_with_other_line_ends),
            cmocka_unit_test(a_key_that_cannot_be_used_is_refused_by_its_reason),
+           cmocka_unit_test(more_keys_than_are_kept_stay_apart),
            cmocka_unit_test(a_token_names_key_and_algorithm),
            cmocka_unit_test(der_reads_whole_values_only))

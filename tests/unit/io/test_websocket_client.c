@@ -37,7 +37,14 @@ struct rig {
     int status, code;
     int64_t retry_after_s;
     char reason[128];
-    enum { NOTHING, CLOSE_IN_MESSAGE, FREE_IN_MESSAGE, FREE_IN_OPEN, FREE_IN_CLOSE } then;
+    enum {
+        NOTHING,
+        CLOSE_IN_MESSAGE,
+        FREE_IN_MESSAGE,
+        FREE_IN_OPEN,
+        FREE_IN_CLOSE,
+        BLOCK_IN_MESSAGE
+    } then;
 };
 
 static void free_client(struct rig *r)
@@ -68,6 +75,12 @@ static void on_message(struct websocket_client *ws, struct str message, bool bin
         websocket_client_close(ws);
     } else if (r->then == FREE_IN_MESSAGE) {
         free_client(r);
+    } else if (r->then == BLOCK_IN_MESSAGE) {
+        static char text[2000];
+        memset(text, 'x', sizeof(text));
+        assert_int_equal(websocket_client_send(ws, str_n(text, sizeof(text)), NULL),
+                         -ERR_WEBSOCKET_BLOCKED);
+        assert_int_equal(r->closes, 0);
     }
 }
 
@@ -315,11 +328,9 @@ static void a_ping_is_answered_and_measured(void **state)
     struct rig r;
     char bytes[64];
     rig_setup(&r);
-    client_open(&r, (struct websocket_client_options){.ping_us = 5000});
+    client_open(&r, (struct websocket_client_options){0});
     upgrade(&r);
-    assert_true(websocket_client_rtt_us(r.ws) == -1);
-    SEND(&r, "\x8A\x08"
-             "unasked!");
+    SEND(&r, "\x8A\x08\0\0\0\0\0\0\0\0"); /* a pong without a ping */
     SEND(&r, "\x89\x03one");
     SPIN_UNTIL(&r, recv(r.fd, bytes, 9, MSG_DONTWAIT | MSG_PEEK) == 9);
     assert_int_equal(recv(r.fd, bytes, 9, MSG_DONTWAIT), 9);
@@ -329,6 +340,13 @@ static void a_ping_is_answered_and_measured(void **state)
     }
     assert_memory_equal(bytes + 6, "one", 3);
     assert_true(websocket_client_rtt_us(r.ws) == -1);
+    websocket_client_free(TAKE(r.ws));
+    hang_up(&r);
+    r.opens = 0;
+    buf_clear(&r.request);
+    client_open(&r, (struct websocket_client_options){.ping_us = 5000});
+    upgrade(&r);
+    SEND(&r, "\x8A\x08unasked!");
     SPIN_UNTIL(&r, serve(&r) && websocket_client_rtt_us(r.ws) >= 0);
     rig_teardown(&r);
 }
@@ -381,6 +399,7 @@ static void a_wrong_answer_has_its_reason(void **state)
          "is wrong", 101},
         {NULL, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
          ERR_WEBSOCKET_HANDSHAKE, "is wrong", 101},
+        {NULL, "again", ERR_WEBSOCKET_HANDSHAKE, "is wrong", 101},
         {NULL, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", ERR_WEBSOCKET_HANDSHAKE,
          "extension", 101},
         {NULL, "Sec-WebSocket-Protocol: chat\r\n\r\n", ERR_WEBSOCKET_HANDSHAKE, "subprotocol", 101},
@@ -410,7 +429,12 @@ static void a_wrong_answer_has_its_reason(void **state)
             add_answer(&r, &answer);
         }
         buf_add_c(&answer, rows[i].answer == NULL ? "" : rows[i].answer);
-        buf_add_c(&answer, rows[i].more);
+        if (strcmp(rows[i].more, "again") == 0) { /* the right accept, a second time */
+            buf_add_c(&answer, strstr(answer.data, "Sec-WebSocket-Accept"));
+            buf_add_c(&answer, "\r\n");
+        } else {
+            buf_add_c(&answer, rows[i].more);
+        }
         server_send(&r, answer.data, answer.len);
         if (rows[i].id == ERR_WEBSOCKET_LOST) {
             hang_up(&r);
@@ -590,6 +614,70 @@ static void a_server_that_does_not_read_is_left(void **state)
     rig_teardown(&r);
 }
 
+static void pings_that_are_not_read_back_are_limited(void **state)
+{
+    (void)state;
+    struct rig r;
+    char pings[100 * 127];
+    rig_setup(&r);
+    memset(pings, 'x', sizeof(pings));
+    for (size_t i = 0; i < sizeof(pings); i += 127) {
+        memcpy(pings + i, "\x89\x7D", 2);
+    }
+    client_open(&r, (struct websocket_client_options){.max_output = 100000});
+    upgrade(&r);
+    for (int i = 0; r.closes == 0; i++) {
+        assert_true(i < 100000);
+        server_send(&r, pings, sizeof(pings));
+        (void)turn(&r);
+    }
+    assert_int_equal(r.err.id, ERR_WEBSOCKET_BLOCKED);
+    rig_teardown(&r);
+}
+
+static void one_message_may_be_too_much(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_setup(&r);
+    r.then = BLOCK_IN_MESSAGE;
+    client_open(&r, (struct websocket_client_options){.max_output = 1000});
+    upgrade(&r);
+    SEND(&r, "\x81\x01"
+             "a\x81\x01"
+             "b");
+    SPIN_UNTIL(&r, r.closes == 1);
+    assert_string_equal(r.said.data, "a|"); /* the second one is not delivered */
+    assert_int_equal(r.err.id, ERR_WEBSOCKET_BLOCKED);
+    rig_teardown(&r);
+}
+
+static void an_end_after_many_bytes_is_reported_once(void **state)
+{
+    (void)state;
+    static char messages[4 + 50000];
+    struct rig r;
+    int sent = 0;
+    rig_setup(&r);
+    client_open(&r, (struct websocket_client_options){0});
+    upgrade(&r);
+    memset(messages, 'x', sizeof(messages));
+    assert_int_equal(websocket_head(50000, messages), 4);
+    /* As much as the kernel takes at once: more than the client reads at once. */
+    while (send(r.fd, messages, sizeof(messages), MSG_NOSIGNAL) == (ssize_t)sizeof(messages)) {
+        sent++;
+    }
+    hang_up(&r);
+    SPIN_UNTIL(&r, r.closes > 0);
+    for (int i = 0; i < 5; i++) {
+        (void)turn(&r);
+    }
+    assert_true(sent > 6);
+    assert_int_equal(r.closes, 1);
+    assert_int_equal(r.longest, 50000);
+    rig_teardown(&r);
+}
+
 static void what_the_kernel_does_not_take_is_sent_later(void **state)
 {
     (void)state;
@@ -639,6 +727,18 @@ static void callbacks_may_close_and_free(void **state)
         SPIN_UNTIL(&r, r.closes == (r.then == CLOSE_IN_MESSAGE ? 1 : 0));
         websocket_client_free(TAKE(r.ws));
     }
+    /* The server does not end the connection. */
+    r.then = CLOSE_IN_MESSAGE;
+    r.closes = r.opens = 0;
+    buf_clear(&r.request);
+    client_open(&r, (struct websocket_client_options){.silence_us = 30000});
+    upgrade(&r);
+    SEND(&r, "\x81\x01"
+             "a");
+    SPIN_UNTIL(&r, r.closes == 1);
+    assert_int_equal(r.err.id, ERR_NONE);
+    websocket_client_free(TAKE(r.ws));
+    hang_up(&r);
     /* Before there is a connection. */
     r.then = NOTHING;
     r.closes = 0;
@@ -817,6 +917,9 @@ UNIT_GROUP(websocket_client, cmocka_unit_test(messages_go_both_ways),
            cmocka_unit_test(a_reset_connection_is_lost), cmocka_unit_test(silence_ends_in_time),
            cmocka_unit_test(age_is_limited_and_announced),
            cmocka_unit_test(a_server_that_does_not_read_is_left),
+           cmocka_unit_test(pings_that_are_not_read_back_are_limited),
+           cmocka_unit_test(one_message_may_be_too_much),
+           cmocka_unit_test(an_end_after_many_bytes_is_reported_once),
            cmocka_unit_test(what_the_kernel_does_not_take_is_sent_later),
            cmocka_unit_test(callbacks_may_close_and_free),
            cmocka_unit_test(urls_and_ports_that_cannot_be_used),
