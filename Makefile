@@ -316,7 +316,7 @@ $(B)/oom: $(OOM_OBJ) $(B)/tests/fakes.a \
           $(B)/obj/gen/embedded.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS) -lcmocka
 # The runner opens databases in each run; without AddressSanitizer, which costs most of the time.
-OOM_IO  := json yaml file secret log_file journal chart db loop pool process resolve http web xgboost
+OOM_IO  := json yaml file secret log_file journal chart db loop pool process resolve http web websocket_client xgboost
 .PHONY: oom
 oom: ## fail each allocation of the io modules and the runner in turn; OOM_ARGS="json db" for some
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan $(BUILD)/asan/oom

@@ -51,7 +51,7 @@ struct websocket_client_options {
     size_t max_message;         /* 0: 1 MiB */
     size_t max_output;          /* 0: 1 MiB */
     int64_t open_timeout_us;    /* 0: 10 s */
-    int64_t ping_us;            /* so often we ping; 0: 20 s */
+    int64_t ping_us;            /* so often we ping; 0: a third of silence_us */
     int64_t silence_us;         /* 0: 60 s */
     int64_t age_us;             /* 0: no limit */
     int64_t notice_us;

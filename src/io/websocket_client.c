@@ -532,8 +532,8 @@ struct websocket_client *websocket_client_open(struct http *http,
     c->o.max_message = c->o.max_message > 0 ? c->o.max_message : MESSAGE_DEFAULT;
     c->o.max_output = c->o.max_output > 0 ? c->o.max_output : OUTPUT_DEFAULT;
     c->o.open_timeout_us = or_default(c->o.open_timeout_us, 10 * USEC_PER_SEC);
-    c->o.ping_us = or_default(c->o.ping_us, 20 * USEC_PER_SEC);
     c->o.silence_us = or_default(c->o.silence_us, 60 * USEC_PER_SEC);
+    c->o.ping_us = or_default(c->o.ping_us, c->o.silence_us / 3);
     c->rtt_us = -1;
     buf_init(&c->head, WEBSOCKET_ANSWER_MAX + READ_SIZE);
     buf_init(&c->sending, c->o.max_output + OUTPUT_EXTRA);

@@ -6,13 +6,19 @@
 #include "io/pool.h"
 #include "io/process.h"
 #include "io/resolve.h"
+#include "io/secret.h"
 #include "io/web.h"
+#include "io/websocket.h"
+#include "io/websocket_client.h"
 #include "oom/oom.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { LIMIT_US = 5 * 1000000 };
@@ -370,3 +376,120 @@ static int serve_a_socket(struct oom *oom, struct err *err)
 }
 OOM_SCENARIO(web, socket, .libraries = {"libcurl"}, .prepare = prepare_loop, .run = serve_a_socket,
              .release = release_loop)
+
+/* ---- websocket_client ---- */
+
+struct stream {
+    struct loop *loop;
+    struct http *http;
+    int listen_fd;
+    int fd; /* of the server; -1: no connection yet */
+    char request[2048];
+    size_t len;
+    bool answered;
+    int messages;
+    int closed;
+    struct err err;
+};
+
+static int prepare_stream(struct oom *oom, struct err *err)
+{
+    static struct stream s;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    s = (struct stream){.fd = -1};
+    oom->self = &s;
+    s.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    OOM_CHECK(bind(s.listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+              listen(s.listen_fd, 4) == 0);
+    if ((s.loop = loop_new(err)) == NULL || (s.http = http_new(s.loop, err)) == NULL ||
+        websocket_load(err) < 0 || secret_init(err) < 0) {
+        return -(int)err->id;
+    }
+    return 0;
+}
+
+static void release_stream(struct oom *oom)
+{
+    struct stream *s = oom->self;
+    http_free(s->http);
+    loop_free(s->loop);
+    (void)close(s->listen_fd);
+    if (s->fd >= 0) {
+        (void)close(s->fd);
+    }
+}
+
+/* The server, without an allocation: an answer, a message, and a close. */
+static void serve_stream(struct stream *s)
+{
+    char accept_key[WEBSOCKET_ACCEPT_SIZE], answer[512];
+    s->fd = s->fd >= 0 ? s->fd : accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    ssize_t n = recv(s->fd, s->request + s->len, sizeof(s->request) - 1 - s->len, 0);
+    s->len += n > 0 ? (size_t)n : 0;
+    s->request[s->len] = '\0';
+    const char *key = strstr(s->request, "Sec-WebSocket-Key: ");
+    if (key == NULL || strstr(key, "\r\n\r\n") == NULL || s->answered) {
+        return;
+    }
+    s->answered = true;
+    OOM_CHECK(websocket_accept(str_n(key + 19, WEBSOCKET_KEY_CHARS), accept_key));
+    int size = snprintf(answer, sizeof(answer),
+                        "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Accept: %s\r\n\r\n\x81\x02hi\x88\x02\x03\xE8",
+                        accept_key);
+    OOM_CHECK(send(s->fd, answer, (size_t)size, MSG_NOSIGNAL) == size);
+}
+
+static void on_stream_message(struct websocket_client *ws, struct str message, bool binary,
+                              void *userdata)
+{
+    struct stream *s = userdata;
+    OOM_CHECK(str_equal_c(message, "hi") && !binary);
+    s->messages++;
+    (void)websocket_client_send(ws, str_c("hello"), NULL);
+}
+
+static void on_stream_close(struct websocket_client *ws, const struct websocket_end *end,
+                            void *userdata)
+{
+    struct stream *s = userdata;
+    (void)ws;
+    s->closed++;
+    s->err = *end->err;
+}
+
+static int stream(struct oom *oom, struct err *err)
+{
+    struct stream *s = oom->self;
+    struct sockaddr_in address;
+    socklen_t size = sizeof(address);
+    char url[64];
+    OOM_CHECK(getsockname(s->listen_fd, (struct sockaddr *)&address, &size) == 0);
+    (void)snprintf(url, sizeof(url), "ws://127.0.0.1:%u/a?q=x", ntohs(address.sin_port));
+    struct websocket_client *ws =
+        websocket_client_open(s->http,
+                              &(struct websocket_client_options){.url = url,
+                                                                 .open_timeout_us = LIMIT_US / 2,
+                                                                 .on_message = on_stream_message,
+                                                                 .on_close = on_stream_close,
+                                                                 .userdata = s},
+                              err);
+    if (ws == NULL) {
+        return -(int)err->id;
+    }
+    int64_t end_us = clock_mono_us(clock_real()) + LIMIT_US;
+    while (s->closed == 0) {
+        OOM_CHECK(clock_mono_us(clock_real()) < end_us);
+        (void)loop_iterate(s->loop, USEC_PER_MSEC);
+        serve_stream(s);
+    }
+    websocket_client_free(ws);
+    if (s->err.id != ERR_WEBSOCKET_CLOSED) {
+        return err_set(err, (enum err_id)s->err.id, "%s", s->err.context);
+    }
+    OOM_CHECK(s->messages == 1 && s->closed == 1);
+    return 0;
+}
+OOM_SCENARIO(websocket_client, stream, .libraries = {"libcurl"}, .prepare = prepare_stream,
+             .run = stream, .release = release_stream)

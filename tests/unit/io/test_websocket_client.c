@@ -573,6 +573,21 @@ static void silence_ends_in_time(void **state)
     rig_teardown(&r);
 }
 
+static void pongs_keep_a_quiet_connection(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_setup(&r);
+    client_open(&r, (struct websocket_client_options){.silence_us = 300000});
+    upgrade(&r);
+    int64_t until_us = now_us(&r) + 400000;
+    SPIN_UNTIL(&r, (serve(&r) && now_us(&r) > until_us) || r.closes > 0);
+    /* On a machine that stood still for longer than the limit it says so. */
+    assert_true(r.closes == 0 || r.err.id == ERR_WEBSOCKET_SILENT);
+    assert_true(websocket_client_rtt_us(r.ws) >= 0);
+    rig_teardown(&r);
+}
+
 static void age_is_limited_and_announced(void **state)
 {
     (void)state;
@@ -915,6 +930,7 @@ UNIT_GROUP(websocket_client, cmocka_unit_test(messages_go_both_ways),
            cmocka_unit_test(a_wrong_answer_has_its_reason),
            cmocka_unit_test(a_wrong_frame_ends_the_connection),
            cmocka_unit_test(a_reset_connection_is_lost), cmocka_unit_test(silence_ends_in_time),
+           cmocka_unit_test(pongs_keep_a_quiet_connection),
            cmocka_unit_test(age_is_limited_and_announced),
            cmocka_unit_test(a_server_that_does_not_read_is_left),
            cmocka_unit_test(pings_that_are_not_read_back_are_limited),
