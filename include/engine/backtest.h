@@ -27,6 +27,7 @@
 #include "base/err.h"
 #include "engine/driver.h"
 #include "engine/performance.h"
+#include "market/sentiment_history.h"
 #include "market/source.h"
 #include "model/settings.h"
 
@@ -40,11 +41,12 @@
 #define BACKTEST_REPORT_EVERY 16384
 
 struct backtest_options {
-    const struct settings *settings;    /* settings.symbols are traded; copied */
-    const struct venue_settings *venue; /* read by backtest_new only */
-    struct source *source;              /* of these symbols; must outlive the run */
-    const struct predictor *predictor;  /* NULL: none; must outlive the run */
-    int64_t from_us;                    /* start trading here; 0: at the first candle */
+    const struct settings *settings;     /* settings.symbols are traded; copied */
+    const struct venue_settings *venue;  /* read by backtest_new only */
+    struct source *source;               /* of these symbols; must outlive the run */
+    const struct predictor *predictor;   /* NULL: none; must outlive the run */
+    struct sentiment_history *sentiment; /* NULL: none is known; must outlive the run */
+    int64_t from_us;                     /* start trading here; 0: at the first candle */
     int64_t to_us;         /* ignore candles that open at or after this time; 0: use all */
     int64_t seen_until_us; /* end of the predictor's training data; 0: none */
     /* NULL: not called. */

@@ -36,6 +36,7 @@
 #include "model/quote.h"
 #include "model/request.h"
 #include "model/rule.h"
+#include "model/sentiment.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
 #include "store/equity_table.h"
@@ -90,6 +91,9 @@ struct engine_inputs {
     enum engine_disk disk;
     const struct settings *settings; /* new settings; NULL: unchanged */
     const struct request *request;   /* not in trading.db yet; NULL: none */
+    bool has_sentiment;              /* new values, which replace all values before */
+    int sentiment_count;
+    struct sentiment_value *sentiments;
     bool late; /* the bars tell of the past, and newer ones exist: nothing is decided on them, and
                 * nothing is opened */
     int bar_count;

@@ -63,6 +63,7 @@ enum condition_plain {
     CONDITION_DAILY_LOSS, /* per cent; > 0 is a loss */
     CONDITION_LOSSES_IN_A_ROW,
     CONDITION_POSITIONS, /* open */
+    CONDITION_SENTIMENT, /* -1..1, of the symbol */
     CONDITION_PLAIN_COUNT
 };
 

@@ -28,6 +28,7 @@
 #include "base/ring.h"
 #include "model/event.h"
 #include "model/request.h"
+#include "model/sentiment.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
 #include "model/telemetry.h"
@@ -55,9 +56,11 @@ struct shared {
     struct ring *requests;    /* struct request; ops pushes, engine pops */
     int requests_fd;          /* eventfd: ops writes after a push or new settings */
     struct mailbox *settings; /* struct settings; ops publishes, engine reads */
-    struct bus *bus;          /* struct event; engine publishes, readers read */
-    int symbols;              /* the most that a snapshot has */
-    bool sealed;              /* all readers are registered */
+    struct mailbox
+        *sentiment;  /* struct sentiment_values of `symbols`; ops publishes, engine reads */
+    struct bus *bus; /* struct event; engine publishes, readers read */
+    int symbols;     /* the most that a snapshot has */
+    bool sealed;     /* all readers are registered */
     int reader_count;
     struct shared_reader *readers[SHARED_READERS_MAX]; /* main adds them; then only their own */
 

@@ -34,6 +34,7 @@ struct job {
     struct coarse coarse;
     struct source *source;
     struct backtest_model model;
+    struct sentiment_history *sentiment; /* NULL: none */
 
     bool json;
     bool lists_trades;
@@ -388,6 +389,7 @@ static int trade(struct job *job, struct err *err)
                                                 .venue = &job->venue,
                                                 .source = job->source,
                                                 .predictor = job->model.predictor,
+                                                .sentiment = job->sentiment,
                                                 .seen_until_us = job->model.seen_until_us,
                                                 .from_us = job->from_us,
                                                 .to_us = job->to_us,
@@ -443,6 +445,10 @@ static int prepare(struct job *job, struct err *err)
     if (rc >= 0) {
         rc = open_market(job, err);
     }
+    const char *sentiment = cli_value(job->args, "--sentiment");
+    if (rc >= 0 && sentiment != NULL) {
+        rc = sentiment_history_load(sentiment, &job->sentiment, err);
+    }
     if (rc >= 0) {
         load_model(job);
     }
@@ -481,6 +487,7 @@ static int run(const struct cli_args *args)
         (void)fclose(job->trades);
     }
     backtest_model_release(&job->model);
+    sentiment_history_free(job->sentiment);
     csv_source_release(&job->files);
     journal_source_free(job->journal);
     buf_release(&job->out);
@@ -499,6 +506,7 @@ const struct cli_command cmd_backtest = {
                 {"--to", "TIME", "end of trading (UTC)"},
                 CLI_OPTION_UNIT,
                 CLI_OPTION_MAX_DROPPED,
+                {"--sentiment", "FILE", "stored sentiment, made by /export sentiment"},
                 {"--trades", NULL, "list every trade"},
                 {"--chart", "FILE", "write a picture (PNG)"},
                 CLI_OPTION_JSON,

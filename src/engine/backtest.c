@@ -215,6 +215,7 @@ static bool step(struct backtest *b)
         in->report_count++;
     }
     engine_step(b->engine, &b->now, in, &b->outputs);
+    in->has_sentiment = false;
     in->bar_count = 0;
     in->quote_count = 0;
     keep_trades(b);
@@ -302,6 +303,24 @@ static void show_quotes(struct backtest *b)
     }
 }
 
+/* What was received by now; the engine knows only the symbols of the run. */
+static void tell_sentiment(struct backtest *b)
+{
+    struct engine_inputs *in = &b->inputs;
+    if (b->options.sentiment == NULL ||
+        !sentiment_history_advance(b->options.sentiment, b->now.wall_us)) {
+        return;
+    }
+    const struct sentiment_values *now = sentiment_history_values(b->options.sentiment);
+    in->has_sentiment = true;
+    in->sentiment_count = 0;
+    for (int i = 0; i < now->count; i++) {
+        if (engine_place(b->engine, now->values[i].symbol) >= 0) {
+            in->sentiments[in->sentiment_count++] = now->values[i];
+        }
+    }
+}
+
 static int trade(struct backtest *b, struct err *err)
 {
     struct backtest_result *r = &b->result;
@@ -312,6 +331,7 @@ static int trade(struct backtest *b, struct err *err)
         }
         set_time(b, open_us + b->step_us);
         begin_unseen(b);
+        tell_sentiment(b);
         int rc = venue_bars(b->venue, b->inputs.bars, b->inputs.bar_count, err);
         if (rc < 0) {
             return rc;

@@ -138,6 +138,19 @@ static void accept_settings(struct driver *d)
     d->inputs.settings = &d->settings;
 }
 
+static void accept_sentiment(struct driver *d)
+{
+    const struct sentiment_values *received =
+        mailbox_latest(d->shared->sentiment, &d->inputs.has_sentiment);
+    int most = capacity_symbols(d->symbol_count);
+    d->inputs.sentiment_count = 0;
+    if (d->inputs.has_sentiment) {
+        d->inputs.sentiment_count = received->count < most ? received->count : most;
+        memcpy(d->inputs.sentiments, received->values,
+               (size_t)d->inputs.sentiment_count * sizeof(d->inputs.sentiments[0]));
+    }
+}
+
 static void answer(struct driver *d, int err, int64_t at_us)
 {
     struct event e = {.topic = TOPIC_REPLY,
@@ -595,6 +608,7 @@ int64_t driver_round(struct driver *d)
     }
     accept_request(d);
     accept_settings(d);
+    accept_sentiment(d);
     d->inputs.report_count = 0;
     while (d->inputs.report_count < ENGINE_REPORTS_MAX &&
            venue_poll(d->venue, &d->inputs.reports[d->inputs.report_count])) {

@@ -127,6 +127,7 @@ static void make_room(struct engine *engine)
     engine->series = rows(symbols, sizeof(*engine->series));
     engine->names = rows(symbols, sizeof(*engine->names));
     engine->tiers = rows(symbols, sizeof(*engine->tiers));
+    engine->sentiments = rows(symbols, sizeof(*engine->sentiments));
     returns_init(&engine->returns, capacity_symbols(symbols));
     engine->position_capacity = positions;
     engine->positions = rows(positions, sizeof(*engine->positions));
@@ -204,6 +205,7 @@ void engine_free(struct engine *engine)
     free(engine->series);
     free(engine->names);
     free(engine->tiers);
+    free(engine->sentiments);
     free(engine->places);
     returns_release(&engine->returns);
     free(engine->positions);
@@ -440,6 +442,9 @@ void engine_step(struct engine *engine, const struct engine_now *now,
         use_settings(engine, inputs->settings);
     }
 
+    if (inputs->has_sentiment) {
+        engine_sentiment_accept(engine, inputs);
+    }
     engine_orders_begin(engine);
     engine_rules_begin(engine);
     if (inputs->disk == ENGINE_DISK_OK) {

@@ -17,12 +17,14 @@ void engine_inputs_init(struct engine_inputs *inputs, int symbols)
     *inputs = (struct engine_inputs){0};
     inputs->bars = rows(bars, sizeof(*inputs->bars));
     inputs->quotes = rows(bars, sizeof(*inputs->quotes));
+    inputs->sentiments = rows(bars, sizeof(*inputs->sentiments));
 }
 
 void engine_inputs_release(struct engine_inputs *inputs)
 {
     free(inputs->bars);
     free(inputs->quotes);
+    free(inputs->sentiments);
     *inputs = (struct engine_inputs){0};
 }
 

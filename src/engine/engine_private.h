@@ -119,9 +119,13 @@ struct engine {
     struct engine_state state; /* the row in trading.db */
     int traded_count;          /* symbols from this index on are only held, not traded */
     int symbol_count;
-    struct series *series;  /* per symbol */
-    struct symbol *names;   /* of the series, close together */
-    int *tiers;             /* per symbol, by the settings */
+    struct series *series; /* per symbol */
+    struct symbol *names;  /* of the series, close together */
+    int *tiers;            /* per symbol, by the settings */
+    struct engine_sentiment {
+        double score;
+        int64_t until_us;   /* wall; 0: never known */
+    } * sentiments;         /* per symbol */
     unsigned place_mask;    /* of places: a hash table of all symbols */
     uint16_t *places;       /* index of a symbol + 1; 0: free */
     struct returns returns; /* hourly, of all series */
@@ -179,6 +183,11 @@ struct dec engine_equity(const struct engine *engine);
 enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
 void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol);
+
+/* engine_sentiment.c */
+void engine_sentiment_accept(struct engine *engine, const struct engine_inputs *inputs);
+/* -1..1, or NaN: unknown, or too old. Only in a step. */
+double engine_sentiment(const struct engine *engine, struct symbol symbol);
 
 /* engine_venue.c */
 void engine_venue_accept(struct engine *engine, const struct venue_report *report);

@@ -198,6 +198,7 @@ static void fill_values(const struct engine *engine, const struct decision_conte
     plain[CONDITION_WEEKDAY] = (double)((context->now_us / USEC_PER_DAY + EPOCH_WEEKDAY) % 7);
     plain[CONDITION_SCORE] = d->score;
     plain[CONDITION_CONFIDENCE] = fabs(d->score);
+    plain[CONDITION_SENTIMENT] = engine_sentiment(engine, d->symbol);
     fill_account(engine, plain);
     ret->symbol = d->symbol;
 }

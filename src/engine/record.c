@@ -167,6 +167,18 @@ static void pack_digest(struct pack *p, struct record_digest *a, const struct re
     }
 }
 
+static void pack_sentiment(struct pack *p, struct engine_inputs *in, int64_t wall_us,
+                           const struct record_start *start)
+{
+    pack_count(p, &in->sentiment_count, capacity_symbols(start->symbol_count));
+    for (int i = 0; i < in->sentiment_count; i++) {
+        struct sentiment_value *v = &in->sentiments[i];
+        pack_known(p, &v->symbol, start);
+        pack_double(p, &v->score);
+        pack_near(p, &v->until_us, wall_us);
+    }
+}
+
 /* Everything but settings and request, which the inputs only point to. */
 static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market_us,
                         const struct record_start *start)
@@ -186,18 +198,26 @@ static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market
     }
 }
 
+#define HAS_SENTIMENT 8
 /* Bars of the past; earlier versions had none. */
 #define IS_LATE 16
+
+_Static_assert((1 | ENGINE_DISK_LATE << 1) < HAS_SENTIMENT, "the flags are apart");
 
 /* The kill switch in the lowest bit, as in earlier versions; the disk state above it. */
 static void pack_flags(struct pack *p, struct engine_inputs *in)
 {
-    int flags = (in->halt ? 1 : 0) | (int)in->disk << 1 | (in->late ? IS_LATE : 0);
-    pack_count(p, &flags, 1 | ENGINE_DISK_LATE << 1 | IS_LATE);
+    int disk = 1 | ENGINE_DISK_LATE << 1;
+    int flags = (in->halt ? 1 : 0) | (int)in->disk << 1 | (in->has_sentiment ? HAS_SENTIMENT : 0) |
+                (in->late ? IS_LATE : 0);
+    pack_count(p, &flags, disk | HAS_SENTIMENT | IS_LATE);
     if (p->reading) {
+        p->failed = p->failed || ((flags & HAS_SENTIMENT) != 0 && p->version < 6);
         in->halt = (flags & 1) != 0;
         in->late = (flags & IS_LATE) != 0;
-        in->disk = (enum engine_disk)((flags & ~IS_LATE) >> 1);
+        in->has_sentiment = (flags & HAS_SENTIMENT) != 0;
+        in->sentiment_count = 0;
+        in->disk = (enum engine_disk)((flags & disk) >> 1);
     }
     if (in->halt && p->version >= 5) {
         pack_i64(p, &in->halt_run_id);
@@ -228,6 +248,9 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
         in->settings = has_settings ? step->settings : NULL;
         in->request = has_request ? step->request : NULL;
     }
+    if (in->has_sentiment) {
+        pack_sentiment(p, in, step->now.wall_us, start);
+    }
     pack_market(p, in, step->now.market_us, start);
     pack_digest(p, &step->digest, start);
     if (p->reading) {
@@ -235,12 +258,17 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
     }
 }
 
-/* Feed and venue may send any value, which the engine checks itself. Settings and requests come
- * from this program, which checked them before. */
+/* Feed and venue may send any value, which the engine checks itself. Settings, requests and
+ * sentiment come from this program, which checked them before. */
 bool record_step_is_sane(const struct record_step *step)
 {
     const struct settings *s = step->inputs->settings;
     const struct request *r = step->inputs->request;
+    for (int i = 0; i < step->inputs->sentiment_count; i++) {
+        if (!sentiment_value_is_sane(&step->inputs->sentiments[i])) {
+            return false;
+        }
+    }
     return (s == NULL || record_settings_are_sane(s)) &&
            (r == NULL || (dec_is_valid(r->stop) && dec_is_valid(r->target))) &&
            step->now.market_us >= 0 && step->now.mono_us >= 0;
@@ -248,10 +276,11 @@ bool record_step_is_sane(const struct record_step *step)
 
 bool record_is_idle(const struct engine_inputs *inputs, const struct engine_outputs *outputs)
 {
-    return inputs->settings == NULL && inputs->request == NULL && inputs->bar_count == 0 &&
-           inputs->report_count == 0 && !outputs->write && !outputs->list && !outputs->clear_halt &&
-           outputs->send_count == 0 && outputs->cancel_count == 0 && outputs->amend_count == 0 &&
-           outputs->query_count == 0 && outputs->event_count == 0;
+    return inputs->settings == NULL && inputs->request == NULL && !inputs->has_sentiment &&
+           inputs->bar_count == 0 && inputs->report_count == 0 && !outputs->write &&
+           !outputs->list && !outputs->clear_halt && outputs->send_count == 0 &&
+           outputs->cancel_count == 0 && outputs->amend_count == 0 && outputs->query_count == 0 &&
+           outputs->event_count == 0;
 }
 
 /* ---------------------------------------------------------------- frames */

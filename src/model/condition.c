@@ -60,6 +60,7 @@ static const struct variable variables[] = {
     {"daily_loss", false, CONDITION_DAILY_LOSS, false, false, NULL, -100, 100},
     {"losses_in_a_row", false, CONDITION_LOSSES_IN_A_ROW, false, false, NULL, 0, HUGE_VAL},
     {"positions", false, CONDITION_POSITIONS, false, false, NULL, 0, HUGE_VAL},
+    {"sentiment", false, CONDITION_SENTIMENT, false, false, NULL, -1, 1},
 };
 
 _Static_assert(COUNT_OF(variables) == CONDITION_FRAMED_COUNT + (size_t)CONDITION_PLAIN_COUNT,
@@ -86,6 +87,7 @@ static const struct condition_word words[] = {
     {"daily_loss", "% since the start of the market day, above 0 is a loss"},
     {"losses_in_a_row", "in this market day"},
     {"positions", "number of open positions"},
+    {"sentiment", "of news and indices about the symbol, -1 to 1"},
     {NULL, NULL},
 };
 

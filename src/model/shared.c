@@ -24,6 +24,7 @@ void shared_init(struct shared *shared, int symbols)
     shared->symbols = symbols;
     shared->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
     shared->settings = mailbox_new(sizeof(struct settings));
+    shared->sentiment = mailbox_new(sentiment_values_size(symbols));
     shared->bus = bus_new(EVENTS_CAPACITY);
     telemetry_init(&shared->telemetry);
     shared->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -45,6 +46,7 @@ void shared_release(struct shared *shared)
     }
     ring_free(shared->requests);
     mailbox_free(shared->settings);
+    mailbox_free(shared->sentiment);
     bus_free(shared->bus);
     telemetry_release(&shared->telemetry);
     (void)close(shared->requests_fd);

@@ -392,6 +392,17 @@ static void an_impossible_step_is_refused(void **state)
     request.stop = DEC_ZERO;
     request.target = DEC_INVALID;
     step_is_refused(&g, &step, 0);
+    request.target = DEC_ZERO;
+    in->has_sentiment = true;
+    in->sentiment_count = 1;
+    in->sentiments[0] =
+        (struct sentiment_value){.symbol = g.settings.symbols[0], .score = (double)NAN};
+    step_is_refused(&g, &step, 0);
+    in->sentiments[0].score = 1.5;
+    step_is_refused(&g, &step, 0);
+    in->sentiments[0].score = 1;
+    in->sentiments[0].symbol.name[0] = '!';
+    step_is_refused(&g, &step, 0);
 
     /* Reading stops there, however often it is called, and no next time is known. */
     AUTO_REPLAY struct replay *replay = NULL;

@@ -42,6 +42,7 @@ static struct condition_values some_values(void)
     v.plain[CONDITION_DAILY_LOSS] = NAN;
     v.plain[CONDITION_LOSSES_IN_A_ROW] = 3;
     v.plain[CONDITION_POSITIONS] = 0;
+    v.plain[CONDITION_SENTIMENT] = -0.6;
     memset(&v.symbol, 0, sizeof(v.symbol));
     assert_true(symbol_parse(str_c("BTC-USD"), &v.symbol));
     return v;
