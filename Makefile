@@ -14,8 +14,8 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base io model store config market agents risk venue engine \
-         access command trading alerts report proof auditor assistant learning health deploy chat \
-         api ops cli main
+         access command trading alerts report proof auditor assistant learning health deploy \
+         sentiment chat api ops cli main
 USES_base      :=
 USES_model     := base io
 USES_io        := base
@@ -39,9 +39,11 @@ USES_assistant := $(ACTIONS) report proof
 USES_learning  := $(ACTIONS) report proof
 USES_health    := $(ACTIONS) report
 USES_deploy    := $(ACTIONS)
+USES_sentiment := $(ACTIONS)
 USES_chat      := $(ACTIONS) report proof auditor assistant learning health deploy
 USES_api       := $(ACTIONS) report proof auditor assistant learning health deploy
-USES_ops       := $(ACTIONS) report proof auditor assistant learning health deploy chat api
+USES_ops       := $(ACTIONS) report proof auditor assistant learning health deploy sentiment chat \
+                  api
 USES_cli       := $(USES_engine) engine $(USES_ops) ops
 USES_main      := $(USES_cli) cli
 
@@ -49,7 +51,7 @@ USES_main      := $(USES_cli) cli
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libssl-dev libcairo2-dev zlib1g-dev libxgboost-dev \
                 liboath-dev libqrencode-dev libedit-dev libarchive-dev \
-                libwslay-dev nettle-dev \
+                libwslay-dev nettle-dev libexpat1-dev \
                 ca-certificates
 DEB_TEST_PACKAGES := libcmocka-dev libck-dev libmicrohttpd-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      tmux util-linux procps zsh mandoc python3-aiosmtpd openssl tzdata
@@ -57,7 +59,7 @@ DEB_TEST_PACKAGES := libcmocka-dev libck-dev libmicrohttpd-dev clang clang-forma
 DEB_HEAVY_PACKAGES := prometheus prometheus-alertmanager chromium
 PKGS      := json-c sqlite3 yaml-0.1 libsystemd libsodium liboath libqrencode
 # Only their headers: these are loaded at their first use (src/io/library.h).
-PKGS_LATE := libcurl cairo zlib libedit libssl libcrypto libarchive nettle
+PKGS_LATE := libcurl cairo zlib libedit libssl libcrypto libarchive nettle expat
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(PKGS_LATE) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LATE))

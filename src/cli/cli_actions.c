@@ -15,6 +15,7 @@
 #include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
+#include "sentiment/sentiment.h"
 #include "trading/desk.h"
 
 struct action_table *cli_actions(struct builtin *builtin)
@@ -31,6 +32,7 @@ struct action_table *cli_actions(struct builtin *builtin)
     review_actions(NULL, table);
     self_report_actions(NULL, table);
     learner_actions(NULL, table);
+    sentiment_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
     recommend_actions(NULL, table);

@@ -46,6 +46,8 @@ void config_check(struct load *load, const struct yaml_node *root);
 
 /* config_check_api.c: the names by which the API may be called. */
 void config_check_api(struct load *load, const struct yaml_node *root);
+/* config_check_sentiment.c */
+void config_check_sentiment(struct load *load, const struct yaml_node *root);
 /* config_check_notify.c: the part about mail, webhook, alerts and notifications. */
 void config_check_notify(struct load *load, const struct yaml_node *root);
 

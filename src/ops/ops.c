@@ -31,6 +31,7 @@
 #include "ops_audit.h"
 #include "ops_internal.h"
 #include "ops_late.h"
+#include "sentiment/sentiment.h"
 #include "store/attachment.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -406,6 +407,13 @@ static int build_modules(struct ops *ops, struct err *err)
                                   .access = ops->access,
                                   .state_dir = o->state_dir,
                                   .llm_client = ops->has_model ? &ops->llm_client : NULL});
+    ops->sentiment = sentiment_new(
+        &(struct sentiment_options){.loop = ops->loop,
+                                    .config = o->config,
+                                    .store = ops->store,
+                                    .http = ops->http,
+                                    .shared = o->shared,
+                                    .llm_client = ops->has_model ? &ops->llm_client : NULL});
     rc = assistant_new(
         &(struct assistant_options){.loop = ops->loop,
                                     .clock = ops->clock,
@@ -476,6 +484,7 @@ static int build_commands(struct ops *ops, struct err *err)
     ops->self_report = (struct self_report_actions){.store = ops->store, .clock = ops->clock};
     self_report_actions(&ops->self_report, ops->actions);
     learner_actions(ops->learner, ops->actions);
+    sentiment_actions(ops->sentiment, ops->actions);
     assistant_actions(ops->assistant, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
@@ -731,6 +740,7 @@ void ops_free(struct ops *ops)
     auditor_free(ops->auditor);
     learner_free(ops->learner);
     review_free(ops->review);
+    sentiment_free(ops->sentiment);
     deploy_free(ops->deploy);
     health_free(ops->health);
     claude_free(ops->claude);

@@ -18,6 +18,7 @@
 #include "learning/learner.h"
 #include "ops/reload.h"
 #include "ops_internal.h"
+#include "sentiment/sentiment.h"
 #include "store/outbox_table.h"
 #include "trading/desk.h"
 
@@ -208,6 +209,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     ops->space.config = config;
     auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
     learner_apply(ops->learner, config, ops->has_model ? &ops->llm_client : NULL);
+    sentiment_apply(ops->sentiment, config, ops->has_model ? &ops->llm_client : NULL);
     review_apply(ops->review, ops->has_model ? &ops->llm_client : NULL);
     assistant_apply(ops->assistant, config, ops->has_model ? &ops->llm_client : NULL);
     runner_apply(ops->runner, config);

@@ -12,6 +12,7 @@
 #include "io/secret.h"
 #include "ops/reload.h"
 #include "ops_internal.h"
+#include "sentiment/sentiment.h"
 #include "trading/desk.h"
 
 void ops_channels_wake(void *userdata)
@@ -203,6 +204,7 @@ void ops_channels_open(struct ops *ops)
         console_start(ops->console);
     }
     health_start(ops->health);
+    sentiment_start(ops->sentiment);
     deploy_start(ops->deploy);
     auditor_start(ops->auditor);
     offer_pairing(ops);

@@ -51,6 +51,7 @@ struct ops {
     struct llm_client llm_client;
     struct auditor *auditor;
     struct learner *learner;
+    struct sentiment *sentiment;
     struct assistant *assistant;
     struct review *review;
     struct self_report_actions self_report;

@@ -397,6 +397,18 @@ static const char schema_logins[] =
     "ALTER TABLE api_tokens ADD COLUMN holder_channel TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE api_tokens ADD COLUMN holder_id INTEGER NOT NULL DEFAULT 0;";
 
+static const char schema_sentiment[] =
+    "CREATE TABLE sentiment_items(id INTEGER PRIMARY KEY, source TEXT NOT NULL, key TEXT NOT NULL,"
+    " title TEXT NOT NULL, symbols TEXT NOT NULL, published_us INTEGER NOT NULL,"
+    " received_us INTEGER NOT NULL, scorer TEXT NOT NULL, score REAL NOT NULL,"
+    " UNIQUE(source, key));"
+    "CREATE INDEX sentiment_items_of ON sentiment_items(source, received_us);"
+    "CREATE INDEX sentiment_items_at ON sentiment_items(received_us);"
+    "CREATE TABLE sentiment_values(id INTEGER PRIMARY KEY, symbol TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, score REAL, until_us INTEGER NOT NULL);"
+    "CREATE INDEX sentiment_values_of ON sentiment_values(symbol, at_us);"
+    "CREATE INDEX sentiment_values_at ON sentiment_values(at_us);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -432,6 +444,7 @@ static const struct db_migration migrations[] = {
     {"tokens of the API", schema_tokens},
     {"idempotency keys of the API", schema_idempotency},
     {"logins at the page", schema_logins},
+    {"sentiment", schema_sentiment},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

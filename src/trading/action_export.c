@@ -83,8 +83,9 @@ static int export_rows(struct action_call *call, struct err *err)
         return rc;
     }
     int64_t period_us = period == NULL ? 0 : period->duration_us;
-    int64_t now_us = e.what == EXPORT_AUDIT ? clock_wall_us(desk->o.clock)
-                                            : desk_read(desk, action_reply(call))->market_us;
+    bool real = e.what == EXPORT_AUDIT || e.what == EXPORT_SENTIMENT;
+    int64_t now_us =
+        real ? clock_wall_us(desk->o.clock) : desk_read(desk, action_reply(call))->market_us;
     e.since_us = period == NULL ? 0 : now_us - period_us;
     struct export_job *job = calloc(1, sizeof(*job));
     ASSERT(job != NULL);
@@ -102,13 +103,13 @@ static const struct action_param or_format = {.type = PARAM_CHOICE, .choices = "
 
 const struct action action_export_rows[] = {
     {.name = "trading.export",
-     .summary = "Trades, orders, fills, decisions, equity or the audit log as a CSV or JSON file",
+     .summary = "Trades, orders, fills, decisions, equity, sentiment or the audit log as a file",
      .data = DESK_AGE " export",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what",
                               .type = PARAM_CHOICE,
-                              .choices = "trades|orders|fills|decisions|equity|audit",
+                              .choices = "trades|orders|fills|decisions|equity|audit|sentiment",
                               .default_text = "trades",
                               .help = "which rows; the audit log only for the role admin"},
                              {.name = "period",

@@ -9,6 +9,7 @@
 #include "store/equity_table.h"
 #include "store/fill_table.h"
 #include "store/order_table.h"
+#include "store/sentiment_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -30,6 +31,9 @@ static const struct {
                           {"decisions.csv", "decisions.json"}},
     [EXPORT_EQUITY] = {"equity", "nightdesk.export_equity/1", {"equity.csv", "equity.json"}},
     [EXPORT_AUDIT] = {"audit", "nightdesk.export_audit/1", {"audit.csv", "audit.json"}},
+    [EXPORT_SENTIMENT] = {"sentiment",
+                          "nightdesk.export_sentiment/1",
+                          {"sentiment.csv", "sentiment.json"}},
 };
 
 const char *export_name(enum export_what what)
@@ -266,6 +270,7 @@ static int write_trading(struct writing *w, const char *state_dir, struct err *e
     case EXPORT_EQUITY:
         return equity_table_each(store, since_us, add_point, w, err);
     case EXPORT_AUDIT:
+    case EXPORT_SENTIMENT:
     case EXPORT_WHATS:
         break;
     }
@@ -280,14 +285,33 @@ static int write_audit(struct writing *w, const char *state_dir, struct err *err
     return rc < 0 ? rc : audit_export(store, &filter, add_audit_row, w, err);
 }
 
+/* market/sentiment_history.h reads this; the name of the first column says from when on the value
+ * was known. */
+static int add_sentiment(const struct sentiment_point *p, void *userdata, struct err *err)
+{
+    return add_row(userdata,
+                   FIELDS(TIME("received", p->at_us), TEXT("symbol", p->symbol.name),
+                          DOUBLE("score", p->known ? p->score : (double)NAN),
+                          TIME("until", p->known ? p->until_us : p->at_us)),
+                   err);
+}
+
+static int write_sentiment(struct writing *w, const char *state_dir, struct err *err)
+{
+    AUTO_OPS_STORE struct ops_store *store = NULL;
+    int rc = ops_store_open(state_dir, OPS_STORE_READ, &store, err);
+    return rc < 0 ? rc : sentiment_table_each(store, w->e->since_us, add_sentiment, w, err);
+}
+
 int export_write(struct export *e, const char *state_dir, struct attachment_writer *writer,
                  struct err *err)
 {
     struct writing w = {.e = e, .writer = writer};
     buf_init(&w.row, ROW_MAX);
     e->rows = 0;
-    int rc = e->what == EXPORT_AUDIT ? write_audit(&w, state_dir, err)
-                                     : write_trading(&w, state_dir, err);
+    int rc = e->what == EXPORT_AUDIT       ? write_audit(&w, state_dir, err)
+             : e->what == EXPORT_SENTIMENT ? write_sentiment(&w, state_dir, err)
+                                           : write_trading(&w, state_dir, err);
     if (rc == 0 && e->json && e->rows > 0) {
         buf_clear(&w.row);
         json_out_end(&w.json);

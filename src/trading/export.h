@@ -25,6 +25,7 @@ enum export_what {
     EXPORT_DECISIONS,
     EXPORT_EQUITY,
     EXPORT_AUDIT,
+    EXPORT_SENTIMENT,
     EXPORT_WHATS
 };
 
@@ -32,7 +33,7 @@ struct export
 {
     enum export_what what;
     bool json;
-    int64_t since_us; /* market time; of the audit log wall time. 0: all */
+    int64_t since_us; /* market time; of the audit log and sentiment wall time. 0: all */
     int64_t rows;     /* out */
 };
 

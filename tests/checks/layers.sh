@@ -75,7 +75,7 @@ fi
 
 # One file per third-party library. json-c is re-exported by io/json.h. libsystemd and OpenSSL (libssl and
 # libcrypto) have several parts, so there it is one file per header.
-third='curl/|sqlite3\.h|yaml\.h|systemd/|sodium|microhttpd\.h|openssl/|json-c/|wslay|oath|qrencode|archive|cairo|zlib|histedit|editline|nats'
+third='curl/|sqlite3\.h|yaml\.h|systemd/|sodium|microhttpd\.h|openssl/|json-c/|wslay|oath|qrencode|archive|cairo|zlib|expat|histedit|editline|nats'
 bad=$(grep -nE "^ *# *include *<($third)" -r include src 2> /dev/null |
     sed 's/:.*include *<\([a-z0-9_-]*[/.]*[a-z0-9_-]*\).*/ \1/' |
     awk '{

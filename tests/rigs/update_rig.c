@@ -20,6 +20,7 @@
 #include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
+#include "sentiment/sentiment.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
 #include "trading/desk.h"
@@ -83,6 +84,7 @@ static void replace_actions(struct update_rig *rig)
     review_actions(NULL, rig->described);
     self_report_actions(NULL, rig->described);
     learner_actions(NULL, rig->described);
+    sentiment_actions(NULL, rig->described);
     measure_actions(NULL, rig->described);
     assistant_actions(NULL, rig->described);
     recommend_actions(NULL, rig->described);

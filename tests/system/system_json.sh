@@ -137,7 +137,8 @@ ask recommend risk
 ask troubleshoot "the service checked is slow"
 ask troubleshoot list
 ask troubleshoot end
-for name in troubleshoot troubleshoot_list troubleshoot_open; do
+ask sentiment
+for name in troubleshoot troubleshoot_list troubleshoot_open sentiment sentiment_test; do
     described "the reply of tests/golden/$name.json" "$(dirname "$0")/../golden/$name.json"
 done
 ask fixed 1 "known"

@@ -41,7 +41,7 @@ BOUNDED = {"kv", "blobs", "engine_state", "positions", "paper_positions", "paper
            "live_messages", "metric_levels", "learnings", "reflections", "learning_reviews",
            "questions", "question_steps", "question_ratings", "question_proposals", "proposals",
            "forecasts", "sessions", "session_members", "session_events", "api_tokens",
-           "logins"}
+           "logins", "sentiment_items", "sentiment_values"}
 ENDED = {"state": "done", "status": "fixed", "used": 1}
 c = sqlite3.connect(sys.argv[1], isolation_level=None)
 c.execute("PRAGMA foreign_keys = OFF")

@@ -153,6 +153,18 @@ static void give_up(struct action_call *call)
 }
 
 static const struct action ops_rows[] = {
+    {.name = "sentiment.show",
+     .summary = "Sentiment",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "what", .type = PARAM_TEXT}),
+     .run = never_run},
+    {.name = "sentiment.test",
+     .summary = "Test a source",
+     .effect = ACTION_READS,
+     .lowest = ROLE_OPERATOR,
+     .params = ACTION_PARAMS({.name = "source", .type = PARAM_TEXT, .required = true}),
+     .run = never_run},
     {.name = "config.reload",
      .summary = "Reload the configuration",
      .effect = ACTION_CHANGES,

@@ -2,6 +2,7 @@
  * as programs get them; those of trading and findings are checked by the tests of their modules. */
 #include "../../../src/health/health_internal.h"
 #include "../../../src/ops/notice_reply.h"
+#include "../../../src/sentiment/sentiment_internal.h"
 #include "alerts/alerts.h"
 #include "assistant/assistant.h"
 #include "assistant/measure.h"
@@ -32,6 +33,8 @@
 #include "store/trading.h"
 #include "trading/desk.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +60,7 @@ struct scene {
     struct recommender recommender;
     struct snapshot *snapshot;
     struct shared shared;
+    struct sentiment *sentiment;
     struct builtin builtin;
     struct action_table *actions;
     struct manifest_list *manifests;
@@ -221,6 +225,12 @@ static void open_commands(struct scene *s)
                                                        .store = s->rig.store,
                                                        .trading = s->trading});
     learner_actions(s->learner, s->actions);
+    s->sentiment = sentiment_new(&(struct sentiment_options){.loop = s->rig.loop,
+                                                             .config = &s->rig.config,
+                                                             .store = s->rig.store,
+                                                             .http = s->http,
+                                                             .shared = &s->shared});
+    sentiment_actions(s->sentiment, s->actions);
     s->measures = (struct measures){
         .state_dir = s->rig.folder, .config = read_config, .userdata = &s->rig.config};
     measure_actions(&s->measures, s->actions);
@@ -278,6 +288,7 @@ static int teardown(void **state)
     deploy_free(s->deploy);
     autofix_free(s->autofix);
     learner_free(s->learner);
+    sentiment_free(s->sentiment);
     review_free(s->review);
     health_free(s->health);
     alerts_free(s->alerts);
@@ -294,7 +305,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void send(struct scene *s, const char *line)
+static void say(struct scene *s, const char *line)
 {
     s->full[0] = '\0';
     assert_int_equal(runner_rig_submit(&s->rig, &s->rig.adam, line), 0);
@@ -303,13 +314,13 @@ static void send(struct scene *s, const char *line)
 
 static void check(struct scene *s, const char *line, const char *name)
 {
-    send(s, line);
+    say(s, line);
     golden_check_reply(name, s->full, (const char *const[]){s->rig.folder, NULL});
 }
 
 static void check_prompt(struct scene *s, const char *line, const char *name)
 {
-    send(s, line);
+    say(s, line);
     golden_check_reply(name, s->full, (const char *const[]){runner_rig_code(&s->rig), NULL});
 }
 
@@ -317,7 +328,7 @@ static void confirm(struct scene *s)
 {
     char line[32];
     (void)snprintf(line, sizeof(line), "/confirm %s", runner_rig_code(&s->rig));
-    send(s, line);
+    say(s, line);
 }
 
 static void check_proposals(struct scene *s)
@@ -331,7 +342,7 @@ static void check_proposals(struct scene *s)
         .who = &program, .line = "/pause", .reason = "The feed is 40 s late."};
     assert_int_equal(proposal_make(s->rig.runner, &request, &made, &err), 0);
     assert_int_equal(proposal_table_get(s->rig.store, 1, &p, &err), 0);
-    send(s, "/proposals 1");
+    say(s, "/proposals 1");
     golden_check_reply("proposal", s->full, (const char *const[]){p.code, NULL});
     check(s, "/proposals", "proposals");
 }
@@ -431,7 +442,7 @@ static void alerts_match_the_golden_files(void **state)
 /* Of a command that a helper works for, in real time. */
 static void send_and_wait(struct scene *s, const char *line)
 {
-    send(s, line);
+    say(s, line);
     for (int i = 0; i < 10000 && s->full[0] == '\0'; i++) {
         (void)usleep(1000);
         loop_advance(s->rig.loop, 0);
@@ -530,9 +541,97 @@ static void services_match_the_golden_files(void **state)
     check_later(s, "/logs prediction new", "logs_new");
     check_later(s, "/export_logs prediction 2026-11-18", "export_logs");
     check(s, "/audit", "audit");
-    send(s, "/health_check");
+    say(s, "/health_check");
     loop_advance(s->rig.loop, 25 * USEC_PER_SEC);
     golden_check_reply("health_check", s->full, NULL);
+}
+
+/* A server that takes connections and never answers; *ret_port: where. */
+static int listen_silently(int *ret_port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void answer_test(struct scene *s, const char *body)
+{
+    struct sentiment_test *test = s->sentiment->tests;
+    assert_non_null(test);
+    http_cancel(TAKE(test->request));
+    sentiment_test_answer(
+        &(struct http_response){.outcome = HTTP_OK, .status = 200, .body = str_c(body)}, test);
+    loop_advance(s->rig.loop, 0);
+}
+
+static void sentiment_matches_the_golden_files(void **state)
+{
+    struct scene *s = *state;
+    int64_t now_us = clock_wall_us(&s->rig.clock.clock);
+    char mood_text[64], news_text[64];
+    int port = 0, silent = listen_silently(&port);
+    (void)snprintf(mood_text, sizeof(mood_text), "mood fear_greed http://127.0.0.1:%d/", port);
+    (void)snprintf(news_text, sizeof(news_text), "news feed http://127.0.0.1:%d/", port);
+    const char *sources[] = {mood_text, news_text, "moved json http://127.0.0.1:1/x value=/v",
+                             NULL};
+    check(s, "/sentiment", "sentiment_off");
+    check(s, "/sentiment_test mood", "sentiment_test_none");
+    struct config config = s->rig.config;
+    config.sentiment_sources = (struct config_texts){3, sources};
+    config.sentiment_max_age_us = USEC_PER_DAY;
+    config.sentiment_scoring = "claude";
+    sentiment_apply(s->sentiment, &config, NULL);
+    struct sentiment_source *mood = s->sentiment->sources[0], *news = s->sentiment->sources[1],
+                            *moved = s->sentiment->sources[2];
+    mood->items[0] = (struct sentiment_item){.source = "mood",
+                                             .key = "index",
+                                             .title = "22 of 0 to 100, Extreme Fear",
+                                             .published_us = now_us - 9 * USEC_PER_HOUR,
+                                             .received_us = now_us - 4 * USEC_PER_MIN,
+                                             .scorer = SENTIMENT_INDEX,
+                                             .score = -0.56};
+    news->items[0] = (struct sentiment_item){.source = "news",
+                                             .key = "a",
+                                             .title = "Bitcoin falls as exchange halts withdrawals",
+                                             .symbols = "BTC-USD",
+                                             .received_us = now_us - 2 * USEC_PER_MIN,
+                                             .scorer = SENTIMENT_LEXICON,
+                                             .score = -0.5};
+    news->items[1] = (struct sentiment_item){.source = "news",
+                                             .key = "b",
+                                             .title = "Ethereum upgrade goes live",
+                                             .symbols = "ETH-USD",
+                                             .published_us = now_us - USEC_PER_HOUR,
+                                             .received_us = now_us - 17 * USEC_PER_MIN,
+                                             .scorer = SENTIMENT_WAITS};
+    mood->count = 1;
+    news->count = 2;
+    mood->read_us = now_us - 4 * USEC_PER_MIN;
+    news->read_us = now_us - 2 * USEC_PER_MIN;
+    news->entries = 20;
+    news->unnamed = 18;
+    moved->failures = 3;
+    moved->tried_us = now_us - 10 * USEC_PER_SEC;
+    (void)err_set(&moved->err, ERR_SENTIMENT_REDIRECT, "HTTP 301 to https://moved.example.org/x");
+    sentiment_publish(s->sentiment);
+    check(s, "/sentiment", "sentiment");
+    check(s, "/sentiment BTC-USD", "sentiment_symbol");
+    check(s, "/sentiment nothing", "sentiment_unknown");
+    say(s, "/sentiment_test news");
+    answer_test(s, "<rss><channel><item><title>BTC rallies</title></item><item><title>Weather"
+                   "</title></item></channel></rss>");
+    golden_check_reply("sentiment_test", s->full, (const char *const[]){s->rig.folder, NULL});
+    say(s, "/sentiment_test mood");
+    answer_test(s, "{\"data\":[{\"value\":\"high\"}]}");
+    golden_check_reply("sentiment_test_refused", s->full,
+                       (const char *const[]){s->rig.folder, NULL});
+    sentiment_free(TAKE(s->sentiment)); /* before the configuration ends */
+    (void)close(silent);
 }
 
 static void learnings_match_the_golden_files(void **state)
@@ -677,7 +776,7 @@ static void configurations_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
     char hash[65] = ""; /* of all options, so that a new one changes it */
-    send(s, "/config_history");
+    say(s, "/config_history");
     const char *at = strstr(s->full, "\"hash\":\"");
     assert_non_null(at);
     (void)snprintf(hash, sizeof(hash), "%s", at + strlen("\"hash\":\""));
@@ -689,7 +788,7 @@ static void configurations_match_the_golden_files(void **state)
 /* A prompt with the code and the folder of the test in it. */
 static void check_file_prompt(struct scene *s, const char *line, const char *name)
 {
-    send(s, line);
+    say(s, line);
     const char *const varies[] = {runner_rig_code(&s->rig), s->rig.folder, NULL};
     golden_check_reply(name, s->full, varies);
 }
@@ -724,7 +823,7 @@ static void changes_of_the_configuration_match_the_golden_files(void **state)
 static void targets_match_the_golden_files(void **state)
 {
     struct scene *s = *state;
-    send(s, "/update_targets risk.max_drawdown 12 %, cooldown 20m because CPI is due");
+    say(s, "/update_targets risk.max_drawdown 12 %, cooldown 20m because CPI is due");
     const char *const varies[] = {runner_rig_code(&s->rig), s->rig.folder, NULL};
     golden_check_reply("update_targets", s->full, varies);
     confirm(s);
@@ -754,7 +853,7 @@ static void backups_match_the_golden_files(void **state)
     struct trading_store *trading = NULL;
     assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &trading, NULL), 0);
     trading_store_free(trading);
-    send(s, "/backup");
+    say(s, "/backup");
     for (int i = 0; i < 2000 && strstr(s->full, "is made") == NULL; i++) { /* a helper works */
         (void)usleep(5000);
         loop_advance(s->rig.loop, 0);
@@ -834,6 +933,7 @@ UNIT_GROUP(ops_golden, cmocka_unit_test(the_weekly_digest_matches_its_golden_fil
            SCENE_TEST(alerts_match_the_golden_files), SCENE_TEST(services_match_the_golden_files),
            SCENE_TEST(releases_match_the_golden_files),
            SCENE_TEST(learnings_match_the_golden_files),
+           SCENE_TEST(sentiment_matches_the_golden_files),
            SCENE_TEST(measures_match_the_golden_files),
            SCENE_TEST(recommendations_match_the_golden_files),
            SCENE_TEST(configurations_match_the_golden_files),

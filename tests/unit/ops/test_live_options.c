@@ -9,6 +9,7 @@
 #include "../../../src/health/metrics.h"
 #include "../../../src/learning/learner_internal.h"
 #include "../../../src/ops/ops_internal.h"
+#include "../../../src/sentiment/sentiment_internal.h"
 #include "../../../src/trading/desk_internal.h"
 #include "access/access.h"
 #include "alerts/alerts.h"
@@ -217,6 +218,11 @@ static bool in_learner(struct rig *rig)
     return is_new(rig, rig->ops->learner->o.config);
 }
 
+static bool in_sentiment(struct rig *rig)
+{
+    return is_new(rig, rig->ops->sentiment->o.config);
+}
+
 static bool in_deploy(struct rig *rig)
 {
     return is_new(rig, rig->ops->deploy->o.config);
@@ -408,6 +414,13 @@ static const struct live_row {
     {"learning.min_matches", "learning: {min_matches: 15}\n", in_learner, NULL},
     {"learning.words", "learning: {words: losses}\n", in_learner, NULL},
     {"learning.retire_cases", "learning: {retire_cases: 40}\n", in_learner, NULL},
+    {"sentiment.sources", NULL, NULL,
+     "sentiment/test_sentiment.c a_reload_adds_and_removes_sources"},
+    {"sentiment.header", "sentiment: {header: 'X-Api-Key: k'}\n", in_sentiment, NULL},
+    {"sentiment.interval", "sentiment: {interval: 9m}\n", in_sentiment, NULL},
+    {"sentiment.max_age", "sentiment: {max_age: 9m}\n", in_sentiment, NULL},
+    {"sentiment.scoring", "sentiment: {scoring: claude}\n", in_sentiment, NULL},
+    {"sentiment.daily_cost", "sentiment: {daily_cost: 0.5}\n", in_sentiment, NULL},
     {"alerts.second_channel_after", "alerts: {second_channel_after: 9s}\n", in_alerts, NULL},
     {"alerts.unacknowledged_after", "alerts: {unacknowledged_after: 9s}\n", in_alerts, NULL},
     {"alerts.storm", "alerts: {storm: 3}\n", in_alerts, NULL},

@@ -19,6 +19,7 @@
 #include "ops/cleanup_actions.h"
 #include "ops/outbox_actions.h"
 #include "ops/reload.h"
+#include "sentiment/sentiment.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
 
@@ -43,6 +44,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     review_actions(NULL, table);
     self_report_actions(NULL, table);
     learner_actions(NULL, table);
+    sentiment_actions(NULL, table);
     measure_actions(NULL, table);
     assistant_actions(NULL, table);
     recommend_actions(NULL, table);

@@ -241,12 +241,12 @@ static void a_full_disk_leaves_the_old_file(void **state)
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     buf_add_c(&large, file_text);
-    while (large.len < 950000) {
+    while (large.len < 1030000) {
         buf_add_c(&large, "# a comment that makes the file large\n");
     }
     reload_rig_write(rig, large.data);
     (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){900000, before.rlim_max}), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000000, before.rlim_max}), 0);
     reload_rig_run(rig, "/update_targets risk.max_drawdown 12%");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     (void)signal(SIGXFSZ, SIG_DFL);

@@ -354,6 +354,7 @@ static void an_older_database_is_upgraded(void **state)
            " DROP INDEX alerts_due; ALTER TABLE monitoring_alerts DROP COLUMN due_us;"
            " ALTER TABLE monitoring_alerts DROP COLUMN cause;"
            " ALTER TABLE monitoring_alerts DROP COLUMN run_id;"
+           " DROP TABLE sentiment_items; DROP TABLE sentiment_values;"
            " DROP TABLE logins; DROP TABLE idempotency_keys; DROP TABLE api_tokens; DROP TABLE "
            "proposals;"
            " ALTER TABLE confirmations DROP COLUMN prepared; DROP TABLE question_proposals;"
