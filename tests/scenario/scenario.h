@@ -32,6 +32,7 @@
 #define ABSENCE_MAX_MS 50
 
 struct fake_venue;
+struct http_pieces;
 
 struct scene {
     const char *binary;
@@ -39,19 +40,20 @@ struct scene {
     const struct yaml_node *own; /* what differs from the default configuration; may be NULL */
     struct fake_telegram *telegram;
     struct fake_claude *claude;
-    struct fake_venue *venue; /* NULL: the scenario has none */
-    char dir[128];            /* state folder, configuration, log */
-    char config[192];         /* path of the configuration */
-    char log[192];            /* stdout and stderr of the daemon */
-    uint16_t port;            /* of the demo service */
-    pid_t pid;                /* 0: not running */
-    char kept[256];           /* a word that a step has kept, for "@kept" in a text */
-    struct ops_store *locker; /* holds the lock of ops.db; NULL: not locked */
-    size_t mark;              /* index of the first message after the last action of a person */
-    bool marked;              /* no message was expected since that action */
-    double absence_ms;        /* the longest absence of the daemon's ops loop */
-    char absence_in[64];      /* its log text: duration and cause */
-    bool ended;               /* a daemon exited after SIGTERM and has logged its longest absence */
+    struct fake_venue *venue;  /* NULL: the scenario has none */
+    struct http_pieces *pages; /* serves what `pages` has, by path; NULL: the scenario has none */
+    char dir[128];             /* state folder, configuration, log */
+    char config[192];          /* path of the configuration */
+    char log[192];             /* stdout and stderr of the daemon */
+    uint16_t port;             /* of the demo service */
+    pid_t pid;                 /* 0: not running */
+    char kept[256];            /* a word that a step has kept, for "@kept" in a text */
+    struct ops_store *locker;  /* holds the lock of ops.db; NULL: not locked */
+    size_t mark;               /* index of the first message after the last action of a person */
+    bool marked;               /* no message was expected since that action */
+    double absence_ms;         /* the longest absence of the daemon's ops loop */
+    char absence_in[64];       /* its log text: duration and cause */
+    bool ended; /* a daemon exited after SIGTERM and has logged its longest absence */
     struct buf why;
 };
 
@@ -79,6 +81,9 @@ bool daemon_hang_up(struct scene *s); /* SIGHUP */
 /* Runs another process of the program with the scenario's configuration; false if it cannot run. */
 bool daemon_run(struct scene *s, const struct yaml_node *args, struct str input, struct buf *out,
                 int *ret_exit);
+
+/* ---- pages.c ---- */
+bool pages_start(struct scene *s);
 
 /* ---- venue.c: with a venue only ---- */
 bool venue_do(struct scene *s, const struct yaml_node *lines);

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "fakes/fake_venue.h"
+#include "fakes/http_pieces.h"
 #include "io/file.h"
 #include "scenario.h"
 #include "store/ops.h"
@@ -43,7 +44,8 @@ bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
 /* ------------------------------------------------------------------------- configuration ---- */
 
 /* The configuration, unless the scenario's `config` overrides it. In both, @telegram and @claude
- * are the fakes, @state its folder, @port its own port, because several scenarios run at a time.
+ * are the fakes, @state its folder, @port its own port, because several scenarios run at a time;
+ * @pages is the server of what `pages` has.
  * @venue, @venue_stream, @venue_key and @venue_secret are of the fake that `venue` names. */
 static const struct {
     const char *group;
@@ -149,6 +151,9 @@ static void add_value(const struct scene *s, struct buf *out, struct str value)
         } else if (str_starts(rest, "@port")) {
             buf_addf(out, "%u", s->port);
             i += strlen("@port") - 1;
+        } else if (s->pages != NULL && str_starts(rest, "@pages")) {
+            buf_addf(out, "http://127.0.0.1:%u", http_pieces_port(s->pages));
+            i += strlen("@pages") - 1;
         } else if (s->venue != NULL && str_starts(rest, "@venue")) {
             i += add_venue(s, out, rest) - 1;
         } else {
@@ -269,7 +274,7 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
         return scene_fail(s, "the fakes cannot listen");
     }
     s->port = free_port();
-    return scene_commands(s, yaml_get(s->root, "commands")) &&
+    return pages_start(s) && scene_commands(s, yaml_get(s->root, "commands")) &&
            scene_configure(s, yaml_get(s->root, "config"));
 }
 
@@ -302,6 +307,7 @@ void scene_close(struct scene *s)
     fake_telegram_stop(s->telegram);
     fake_claude_stop(s->claude);
     fake_venue_stop(s->venue);
+    http_pieces_stop(s->pages);
     if (s->why.len == 0) {
         remove_folder(s->dir);
     }
