@@ -10,17 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASKS_MAX       4
-#define STEPS_MAX      8
-#define TICK_US        USEC_PER_SEC
-#define FULL_US        (5 * USEC_PER_MSEC) /* the engine takes a step about so fast */
-#define CLOCK_US       (10 * USEC_PER_MIN)
-#define CLOCK_AGAIN_US (2 * USEC_PER_SEC)
-#define CLOCK_JUMP_US  USEC_PER_SEC
-#define PAUSE_US       USEC_PER_SEC
-#define PAUSE_MAX      6 /* doublings */
-#define GIVE_UP        4 /* failures in a row: then history is left out while the stream is up */
-#define STOPPED_US     (30 * USEC_PER_SEC)
+#define ASKS_MAX      4
+#define STEPS_MAX     8
+#define TICK_US       USEC_PER_SEC
+#define FULL_US       (5 * USEC_PER_MSEC) /* the engine takes a step about so fast */
+#define CLOCK_US      (10 * USEC_PER_MIN)
+#define CLOCK_SURE_US (10 * USEC_PER_SEC)
+#define CLOCK_JUMP_US USEC_PER_SEC
+#define PAUSE_US      USEC_PER_SEC
+#define PAUSE_MAX     6 /* doublings */
+#define GIVE_UP       4 /* failures in a row: then history is left out while the stream is up */
+#define STOPPED_US    (30 * USEC_PER_SEC)
 /* Candles that wait, of all markets. */
 #define HELD_MAX (80 * 1024)
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
@@ -316,18 +316,22 @@ static int read_time(struct market_feed *m, const struct rest_answer *answer, st
         LOG(WARNING, "%s: its clock moved by %.1f s against ours", m->exchange->name,
             (double)(offset_us - before_us) / USEC_PER_SEC);
         market_stream_follow(m); /* what the stream said meanwhile was of another time */
+    } else if (m->doubts_clock) {
+        m->sure_mono_us = mono_us(m);
     }
+    m->doubts_clock = false;
     return 0;
 }
 
 bool market_feed_doubt_clock(struct market_feed *m)
 {
-    if (m->job == JOB_TIME || m->timed_mono_us == 0) {
+    if (m->doubts_clock) {
         return true;
     }
-    if (mono_us(m) - m->timed_mono_us < CLOCK_AGAIN_US) {
+    if (m->sure_mono_us != 0 && mono_us(m) - m->sure_mono_us < CLOCK_SURE_US) {
         return false;
     }
+    m->doubts_clock = true;
     m->timed_mono_us = 0;
     next_job(m);
     return true;

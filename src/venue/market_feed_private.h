@@ -121,6 +121,8 @@ struct market_feed {
     bool follows; /* minutes has begun */
     int64_t history_from_us, history_until_us;
     int64_t timed_mono_us; /* when the venue's clock was last read; 0: never */
+    bool doubts_clock;     /* it is to be read again */
+    int64_t sure_mono_us;  /* when that last found it to be right; 0: never */
     enum market_job job;   /* under way */
     int job_row;
     int64_t job_generation; /* of the ask that it is for */
@@ -151,7 +153,7 @@ struct market_feed {
 /* market_feed.c */
 void market_feed_changed(struct market_feed *m); /* the status is to be published */
 /* What the stream says is ahead of the venue's clock as we know it, which is read again. False: it
- * was read just now. */
+ * was read, and is right. */
 bool market_feed_doubt_clock(struct market_feed *m);
 
 /* market_stream.c */

@@ -88,6 +88,12 @@ tap_check "none is missing" grep -q '"missing_candles":0.*"missing_candles":0' s
 tap_check "the indicators go on" test "$(requests 'interval=5m')" -eq "$before"
 # At most on the newest bar of each market; three bars of both were missed.
 tap_check "on candles of the past nothing is decided" test "$(decisions)" -le $((decided + 2))
+last=$(updated)
+fake 'spoil public replace x 7' "advance 180"
+tap_check "a message that cannot be trusted is refused" wait_for 10 status '"refused":1,'
+tap_check "and its market is not traded until a good candle" wait_for 10 status '"refused_impossible":1,'
+tap_check "which is said" sh -c "'$ND' do status --config live.yaml --state state > text 2>&1; grep -q 'candles refused: 1 impossible' text"
+tap_check "the others go on" wait_for 10 newer_than "$last"
 kill $pid
 wait $pid
 tap_check "a clean end" test $? -eq 0
