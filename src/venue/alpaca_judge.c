@@ -80,5 +80,9 @@ enum account_verdict alpaca_judge(enum account_call call, const struct account_r
         buf_add_c(&words, ": ");
         buf_add_str(&words, json_str(response->root, "message"));
     }
+    if (call == ACCOUNT_RULES && response->status == 404 && response->root != NULL) {
+        (void)err_set(err, ERR_VENUE_SYMBOL, ALPACA ": %s", words.data);
+        return ACCOUNT_REFUSED;
+    }
     return account_judged(ALPACA, call, judge_status(call, response), buf_str(&words), err);
 }

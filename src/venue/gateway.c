@@ -576,6 +576,11 @@ static void cancel(struct gateway *g, const char *client_id)
     }
     struct account_find find;
     add_find(g, o, &find);
+    if (g->options.api->needs_id && find.id[0] == '\0') { /* its answer was lost: ask for its id */
+        no_answer(g, VENUE_CALL_CANCEL, client_id);
+        query(g, order_memory_find(g->orders, client_id), new_ask(g, client_id, VENUE_CALL_QUERY));
+        return;
+    }
     struct account_request *request = calls_begin(g->calls);
     g->options.api->add_cancel(&find, request);
     log_request(g, "cancellation", request, !g->options.dry_run);

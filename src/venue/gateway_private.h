@@ -46,7 +46,11 @@ struct gateway {
     int failures;          /* in a row */
     int64_t rules_mono_us; /* when the rules were read */
     bool rules_wanted;
+    int rules_from;   /* the first market of the request under way */
+    bool rules_apart; /* a market is unknown: they are asked for one by one */
     struct loop_source *daily;
+    bool hours_open; /* of the markets that have hours; closed until it is known */
+    struct loop_source *hours;
 
     struct gateway_stream *stream;   /* NULL: none yet */
     struct ask *asks;                /* under way */

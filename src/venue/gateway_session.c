@@ -14,6 +14,8 @@
 #define RULES_EVERY_US USEC_PER_DAY
 /* After an order was refused the rules are read again, but not more often than this. */
 #define RULES_AGAIN_US USEC_PER_MIN
+/* After they could not be read. */
+#define HOURS_AGAIN_US (10 * USEC_PER_SEC)
 
 static void go_on(struct gateway *g);
 
@@ -56,6 +58,11 @@ static void failed(struct gateway *g, const struct err *why)
 /* Spot: what was bought must be large enough to be sold after a fall and without its fee. */
 #define SELLABLE(least) dec_mul_div(least, dec_from_int(3), dec_from_int(2))
 
+static bool has_hours(const struct gateway *g, const struct gateway_market *m)
+{
+    return g->options.api->has_hours != NULL && g->options.api->has_hours(&m->market);
+}
+
 static void report_rules(struct gateway *g, const struct gateway_market *m)
 {
     struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = m->rules};
@@ -65,13 +72,46 @@ static void report_rules(struct gateway *g, const struct gateway_market *m)
         rules->min_notional = SELLABLE(rules->min_notional);
         rules->min_qty = SELLABLE(rules->min_qty);
     }
+    if (has_hours(g, m) && !g->hours_open) {
+        rules->status = INSTRUMENT_HALTED;
+    }
     gateway_report(g, &r);
 }
 
 /* A symbol that the venue does not have (any more) is halted; the others go on. */
+static void keep_rules(struct gateway *g, struct gateway_market *m,
+                       const struct exchange_market *market, struct instrument *rules,
+                       const struct err *unknown)
+{
+    if (unknown != NULL) {
+        log_err(LOG_LEVEL_ERROR, unknown, "a symbol cannot be traded");
+        *rules = m->rules;
+        rules->status = INSTRUMENT_HALTED;
+    } else {
+        const struct symbol symbol = m->market.symbol;
+        m->known = true;
+        m->market = *market;
+        m->market.symbol = symbol;
+    }
+    rules->symbol = m->market.symbol;
+    bool moved = memcmp(rules, &m->rules, sizeof(*rules)) != 0;
+    m->rules = *rules;
+    if (moved || !m->reported) {
+        m->reported = true;
+        report_rules(g, m);
+    }
+}
+
+static int rules_count(const struct gateway *g)
+{
+    int most = g->rules_apart ? 1 : g->options.api->rules_max;
+    int left = g->market_count - g->rules_from;
+    return most > 0 && most < left ? most : left;
+}
+
 static int read_rules(struct gateway *g, const struct json_object *root, struct err *err)
 {
-    for (int i = 0; i < g->market_count; i++) {
+    for (int i = g->rules_from; i < g->rules_from + rules_count(g); i++) {
         struct gateway_market *m = &g->markets[i];
         struct instrument rules = {0};
         struct exchange_market market = m->market;
@@ -79,32 +119,87 @@ static int read_rules(struct gateway *g, const struct json_object *root, struct 
         if (rc < 0 && err->id != ERR_VENUE_SYMBOL) {
             return rc;
         }
-        if (rc < 0) {
-            log_err(LOG_LEVEL_ERROR, err, "a symbol cannot be traded");
-            err_clear(err);
-            rules = m->rules;
-            rules.status = INSTRUMENT_HALTED;
-        } else {
-            m->known = true;
-            market.symbol = m->market.symbol;
-            m->market = market;
-        }
-        rules.symbol = m->market.symbol;
-        bool moved = memcmp(&rules, &m->rules, sizeof(rules)) != 0;
-        m->rules = rules;
-        if (moved || !m->reported) {
-            m->reported = true;
-            report_rules(g, m);
-        }
+        keep_rules(g, m, &market, &rules, rc < 0 ? err : NULL);
+        err_clear(err);
     }
     return 0;
+}
+
+/* They are asked for when markets open or close, and at least once an hour. */
+static void on_hours(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct account_hours hours = {0};
+    struct err err = {0};
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_hours(answer->root, &hours, &err)
+                 : -answer->err->id;
+    if (rc < 0) {
+        const struct err *why = answer->err != NULL ? answer->err : &err;
+        if (g->phase == GATEWAY_RULES) {
+            failed(g, why);
+        } else {
+            log_err(LOG_LEVEL_WARNING, why, "cannot read whether the markets are open");
+            loop_timer_in(g->hours, HOURS_AGAIN_US);
+        }
+        return;
+    }
+    bool moved = hours.open != g->hours_open;
+    g->hours_open = hours.open;
+    for (int i = 0; moved && i < g->market_count; i++) {
+        if (g->markets[i].reported && has_hours(g, &g->markets[i])) {
+            report_rules(g, &g->markets[i]);
+        }
+    }
+    int64_t left_us = hours.changes_us - calls_wall_us(g->calls);
+    left_us = left_us < USEC_PER_SEC ? USEC_PER_SEC : left_us;
+    loop_timer_in(g->hours, left_us < USEC_PER_HOUR ? left_us : USEC_PER_HOUR);
+    if (g->phase == GATEWAY_RULES) {
+        g->phase = GATEWAY_CHECK;
+        go_on(g);
+    }
+}
+
+static void ask_hours(void *userdata)
+{
+    struct gateway *g = userdata;
+    g->options.api->add_hours(calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_HOURS, gateway_now(g) + GATEWAY_START_US, on_hours, g);
+}
+
+static void ask_rules(struct gateway *g);
+
+/* Of an unknown market some venues refuse the whole request. Then each is asked for alone. */
+static bool is_unknown(struct gateway *g, const struct calls_answer *answer)
+{
+    if (answer->verdict != ACCOUNT_REFUSED || answer->err->id != ERR_VENUE_SYMBOL) {
+        return false;
+    }
+    if (rules_count(g) == 1) {
+        struct instrument rules = {0};
+        keep_rules(g, &g->markets[g->rules_from], NULL, &rules, answer->err);
+        return true;
+    }
+    g->rules_apart = true;
+    g->rules_from = -1;
+    return true;
 }
 
 static void on_rules(const struct calls_answer *answer, void *userdata)
 {
     struct gateway *g = userdata;
     struct err err = {0};
-    int rc = answer->verdict == ACCOUNT_FINE ? read_rules(g, answer->root, &err) : -answer->err->id;
+    int rc = is_unknown(g, answer)             ? 0
+             : answer->verdict == ACCOUNT_FINE ? read_rules(g, answer->root, &err)
+                                               : -answer->err->id;
+    if (rc >= 0) {
+        g->rules_from = g->rules_from < 0 ? 0 : g->rules_from + rules_count(g);
+        if (g->rules_from < g->market_count) {
+            ask_rules(g);
+            return;
+        }
+    }
+    g->rules_from = 0;
     g->rules_wanted = false;
     g->rules_mono_us = gateway_now(g);
     if (g->phase != GATEWAY_RULES) { /* a refresh: the old rules stay in use if it failed */
@@ -118,18 +213,23 @@ static void on_rules(const struct calls_answer *answer, void *userdata)
         failed(g, answer->err != NULL ? answer->err : &err);
         return;
     }
+    if (g->options.api->has_hours != NULL) {
+        ask_hours(g);
+        return;
+    }
     g->phase = GATEWAY_CHECK;
     go_on(g);
 }
 
 static void ask_rules(struct gateway *g)
 {
-    struct symbol *symbols = calloc((size_t)g->market_count, sizeof(*symbols));
+    int count = rules_count(g);
+    struct symbol *symbols = calloc((size_t)count, sizeof(*symbols));
     NEED_MEMORY(symbols != NULL);
-    for (int i = 0; i < g->market_count; i++) {
-        symbols[i] = g->markets[i].market.symbol;
+    for (int i = 0; i < count; i++) {
+        symbols[i] = g->markets[g->rules_from + i].market.symbol;
     }
-    g->options.api->add_rules(symbols, g->market_count, calls_begin(g->calls));
+    g->options.api->add_rules(symbols, count, calls_begin(g->calls));
     free(symbols);
     g->rules_wanted = true;
     calls_send(g->calls, ACCOUNT_RULES, gateway_now(g) + GATEWAY_START_US, on_rules, g);
@@ -310,6 +410,8 @@ void gateway_session_start(struct gateway *g)
     g->daily = loop_add_timer(g->options.loop, on_daily, g);
     loop_source_name(g->retry, "venue connection");
     loop_source_name(g->daily, "venue rules");
+    g->hours = loop_add_timer(g->options.loop, ask_hours, g);
+    loop_source_name(g->hours, "venue hours");
     loop_timer_every(g->daily, RULES_EVERY_US);
     struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_CONNECTING};
     gateway_report(g, &r);
@@ -321,4 +423,5 @@ void gateway_session_free(struct gateway *g)
     gateway_stream_free(g->stream);
     loop_source_free(g->retry);
     loop_source_free(g->daily);
+    loop_source_free(g->hours);
 }

@@ -93,6 +93,10 @@ enum account_verdict kraken_judge(enum account_call call, const struct account_r
     }
     for (size_t i = 0; i < json_len(list); i++) {
         struct str text = json_value_str(json_item(list, i));
+        if (call == ACCOUNT_RULES && str_equal_c(text, "EQuery:Unknown asset pair")) {
+            (void)err_set(err, ERR_VENUE_SYMBOL, KRAKEN ": unknown asset pair");
+            return ACCOUNT_REFUSED;
+        }
         if (!str_starts(text, "W")) {
             return account_judged(KRAKEN, call, judge_error(call, text), text, err);
         }
