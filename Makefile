@@ -204,9 +204,17 @@ $(B)/sim: $(SIM_OBJ) $(foreach r,$(call module_closure,engine),$(call module_obj
 simulator: $(B)/sim
 sim: $(B)/sim ## run engine and venue with seeded faults; SEEDS=n
 	$(B)/sim --seeds $(SEEDS)
+.PHONY: venue-day
+venue-day: $(B)/system/venue_day ## trade a whole day at the fake of each venue, with kill -9 and every fault; NIGHTDESK_VENUES, NIGHTDESK_SEED
+	NIGHTDESK_MINUTES=1440 NIGHTDESK_KILLS=40 NIGHTDESK_FAULTS=120 NIGHTDESK_SPEED=1200 \
+	    sh tests/system/system_venue_day.sh $(B)
 
 # tests/system/<name>.c: helpers of the system tests (tests/system/system_*.sh).
 SYSTEM_NAMES := $(patsubst tests/system/%.c,%,$(wildcard tests/system/*.c))
+$(B)/system/venue_day: $(B)/tests/system/venue_day.o $(B)/tests/fakes.a \
+                       $(foreach r,$(call module_closure,engine),$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
                $(foreach r,base model io store,$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)

@@ -30,17 +30,23 @@ static const struct climate_row climates[] = {
     [CLIMATE_CRASH] = {"crash", -0.0014, 0.0026, 0, 8, 30, {0.55, 0.05, 0.40, 0}},
 };
 
-/* Well-known symbols start near their real prices; the price of any other is derived from its
- * name. */
+/* Well-known coins start near their real prices in dollars, whatever the dollar is called; the
+ * price of any other symbol is derived from its name. */
 static const struct {
-    const char *name;
+    const char *coin;
     double base;
     double volatility;
 } known[] = {
-    {"BTC-USD", 64000, 1.0},
-    {"ETH-USD", 3100, 1.2},
-    {"SOL-USD", 150, 1.6},
+    {"BTC", 64000, 1.0},
+    {"ETH", 3100, 1.2},
+    {"SOL", 150, 1.6},
 };
+
+static bool is_dollar(struct str currency)
+{
+    return str_equal_c(currency, "USD") || str_equal_c(currency, "USDT") ||
+           str_equal_c(currency, "USDC");
+}
 
 const char *simulated_climate_name(enum climate climate)
 {
@@ -81,7 +87,7 @@ static void symbol_init(struct simulated_symbol *s, struct symbol symbol)
     s->base = 5.0 + (double)(hash % 49500) / 100.0;
     s->volatility = 1.0 + (double)(hash >> 32 & 0xff) / 256.0;
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (strcmp(known[i].name, symbol.name) == 0) {
+        if (str_equal_c(symbol_base(&symbol), known[i].coin) && is_dollar(symbol_quote(&symbol))) {
             s->base = known[i].base;
             s->volatility = known[i].volatility;
         }

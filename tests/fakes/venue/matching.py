@@ -340,8 +340,8 @@ class Matching:
             "orders": [
                 {
                     "id": o.id, "client_id": o.client_id, "symbol": o.market.symbol,
-                    "side": "buy" if o.buys else "sell", "type": o.kind, "qty": str(o.qty), "price": str(o.price),
-                    "stop_price": str(o.stop_price), "filled": str(o.filled), "cost": str(o.cost),
+                    "side": "buy" if o.buys else "sell", "type": o.kind, "qty": f"{o.qty:f}", "price": f"{o.price:f}",
+                    "stop_price": f"{o.stop_price:f}", "filled": f"{o.filled:f}", "cost": f"{o.cost:f}",
                     "state": o.state, "reason": o.reason, "reduce_only": o.reduce_only,
                 }
                 for o in self.orders.values()
@@ -350,17 +350,17 @@ class Matching:
             "fills": [
                 {
                     "id": f.id, "order": f.order.id, "client_id": f.order.client_id,
-                    "symbol": f.order.market.symbol, "side": "buy" if f.order.buys else "sell", "qty": str(f.qty),
-                    "price": str(f.price), "fee": str(f.fee), "fee_currency": f.fee_currency, "maker": f.maker,
+                    "symbol": f.order.market.symbol, "side": "buy" if f.order.buys else "sell", "qty": f"{f.qty:f}",
+                    "price": f"{f.price:f}", "fee": f"{f.fee:f}", "fee_currency": f.fee_currency, "maker": f.maker,
                     "at": f.at,
                 }
                 for f in self.fills
             ],
             "balances": {
-                name: {"total": str(total), "locked": str(self.locked(name))}
+                name: {"total": f"{total:f}", "locked": f"{self.locked(name):f}"}
                 for name, total in self.balances.items()
             },
-            "prices": {m.symbol: str(m.price) for m in self.markets.values()},
+            "prices": {m.symbol: f"{m.price:f}" for m in self.markets.values()},
             "guards": [key or "all" for key in self.guards],
             "positions": [],
         }
