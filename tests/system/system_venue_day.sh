@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 cd "$here/../.." || exit 1
-for venue in ${NIGHTDESK_VENUES:-binance}; do
+for venue in ${NIGHTDESK_VENUES:-binance binance_futures}; do
     tap_check "$venue: after kill -9 the books are the account's" "$BUILD_DIR/system/venue_day" "$venue" \
         "${NIGHTDESK_MINUTES:-300}" "${NIGHTDESK_KILLS:-3}" "${NIGHTDESK_FAULTS:-0}" \
         "${NIGHTDESK_SEED:-20261130}" "${NIGHTDESK_SPEED:-7200}"

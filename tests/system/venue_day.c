@@ -47,6 +47,8 @@
 #define STUCK_MS        120000
 #define END_MS          40000
 #define SYMBOLS         2
+/* The fake forgets nothing, and is late by LAG at most, so that a test need not wait as long. */
+#define NOT_FOUND_US (3 * USEC_PER_SEC)
 
 struct venue_case {
     const char *name;        /* also of the fake */
@@ -58,8 +60,14 @@ struct venue_case {
 };
 
 static const struct venue_case cases[] = {
-    {"binance", "/ws-api/v3", {"BTC-USDT", "ETH-USDT"}, {1000, 10000}, {10000, 200000}, false},
+    {"binance", "/ws-api/v3", {"BTC-USDT", "ETH-USDT"}, {1000, 10000}, {13000, 260000}, false},
+    {"binance_futures", "/private", {"BTC-USDT", "ETH-USDT"}, {100000, 100000}, {1, 1}, true},
+    {"kraken", "/v2", {"BTC-USD", "ETH-USD"}, {1, 1}, {8000, 310000}, false},
+    {"coinbase", "", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false},
+    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false},
 };
+
+struct mishap;
 
 /* What the process that trades tells the one that kills it. */
 struct told {
@@ -79,7 +87,9 @@ struct day {
     struct told *told;
     pid_t trader;
     int lives;
-    int64_t fault_count;
+    int64_t fault_count, next_fault;
+    const struct mishap *mishap; /* NULL: none is under way */
+    int64_t mishap_us;           /* since when */
     int failures;
     int checks;
 };
@@ -117,6 +127,7 @@ struct trader {
     struct source source;
     struct source *market;
     struct venue_ops ops; /* those of the connector, with quotes of the simulated market */
+    struct venue_capabilities can;
     int count;
     struct source_bar last[SYMBOLS];
 };
@@ -201,11 +212,20 @@ static bool market_quote(const struct venue *venue, struct symbol symbol, struct
     return false;
 }
 
+static const struct venue_capabilities *quick_capabilities(const struct venue *venue)
+{
+    (void)venue;
+    return &trader.can;
+}
+
 static struct venue *wrap_venue(struct venue *own, void *userdata)
 {
     (void)userdata;
     trader.ops = *own->ops;
+    trader.can = *venue_capabilities(own);
+    trader.can.not_found_us = NOT_FOUND_US;
     trader.ops.quote = market_quote;
+    trader.ops.capabilities = quick_capabilities;
     own->ops = &trader.ops;
     return own;
 }
@@ -347,6 +367,8 @@ static void pause_us(int64_t us)
     (void)nanosleep(&t, NULL);
 }
 
+static void misbehave(struct day *d);
+
 /* Waits until the day has so many minutes. False: it does not get there. */
 static bool wait_minutes(struct day *d, int64_t minutes)
 {
@@ -358,6 +380,7 @@ static bool wait_minutes(struct day *d, int64_t minutes)
             return check(d, false, "the program ended by itself (status %d), see %s", status,
                          d->log);
         }
+        misbehave(d);
         pause_us(2000);
         int64_t now = atomic_load(&d->told->minutes);
         waited_us = now == seen ? waited_us + 2000 : 0;
@@ -376,6 +399,98 @@ static void kill_trader(struct day *d)
         (void)kill(d->trader, SIGKILL);
         (void)waitpid(d->trader, &status, 0);
         d->trader = 0;
+    }
+}
+
+/* What goes wrong at the venue: a command, and, so much later, the one that ends it. */
+struct mishap {
+    const char *begin, *end;
+    int64_t for_us;
+};
+
+/* Each for a moment. */
+static const struct mishap mishaps[] = {
+    {"fault place 1 lost-before", NULL, 0},
+    {"fault place 1 lost-after", NULL, 0},
+    {"fault place 1 unknown-before", NULL, 0},
+    {"fault place 1 unknown-after", NULL, 0},
+    {"fault place 1 truncated", NULL, 0},
+    {"fault place 1 html 502", NULL, 0},
+    {"fault place 1 status 503", NULL, 0},
+    {"fault place 1 overloaded", NULL, 0},
+    {"fault place 1 limited 1", NULL, 0},
+    {"fault place 1 delay-after 0.3", NULL, 0},
+    {"fault place 1 event-before-ack 0.1", NULL, 0},
+    {"fault place 1 dup-fill", NULL, 0},
+    {"fault place 1 no-event", NULL, 0},
+    {"fault place 1 late-fill 0.5", NULL, 0},
+    {"fault place 1 partial-cancel 0.4", NULL, 0},
+    {"fault place 1 silent", "silent off", 500 * USEC_PER_MSEC},
+    {"fault place 1 extra", NULL, 0},
+    {"fault query 1 html", NULL, 0},
+    {"fault query 1 truncated", NULL, 0},
+    {"fault fills 1 lost-after", NULL, 0},
+    {"fault coins 1 status 500", NULL, 0},
+    {"fault open 1 truncated", NULL, 0},
+    {"fault connect 1 html 503", NULL, 0},
+    {"lag 0.5", "lag 0", USEC_PER_SEC},
+    {"cut user", NULL, 0},
+    {"cut all", NULL, 0},
+    {"gap user 2", "cut user", 300 * USEC_PER_MSEC},
+    {"replay\ncut user", NULL, 0},
+    {"silent on", "silent off\ncut user", 500 * USEC_PER_MSEC},
+    {"clock 2", "clock 0", USEC_PER_SEC},
+    {"clock -30", "clock 0", USEC_PER_SEC},
+    {"maintenance on", "maintenance off", 400 * USEC_PER_MSEC},
+    {"market %s halted", "market %s trading", 300 * USEC_PER_MSEC},
+    {"parts %s 4 1", "parts %s 1", USEC_PER_SEC},
+    {"parts %s 3 1\nfault place 1 reorder", "parts %s 1", 500 * USEC_PER_MSEC},
+    {"parts %s 3 1\nfault place 1 dup-fill", "parts %s 1", 500 * USEC_PER_MSEC},
+    {"liquidity %s 0.01", "liquidity %s all", 500 * USEC_PER_MSEC},
+};
+
+static void tell_fake(struct day *d, const char *format)
+{
+    char lines[160];
+    const char *symbol = d->venue->symbols[0];
+    const char *at = strstr(format, "%s");
+    if (at == NULL) {
+        (void)str_copy(str_c(format), lines, sizeof(lines));
+    } else {
+        (void)snprintf(lines, sizeof(lines), "%.*s%s%s", (int)(at - format), format, symbol,
+                       at + 2);
+    }
+    const char *why = fake_venue_do(d->fake, lines);
+    (void)check(d, why == NULL, "%s: %s", lines, why);
+    FILE *log = fopen(d->log, "ae");
+    if (log != NULL) {
+        (void)fprintf(log, "---- the venue: %s\n", lines);
+        (void)fclose(log);
+    }
+}
+
+static void end_mishap(struct day *d)
+{
+    if (d->mishap != NULL && d->mishap->end != NULL) {
+        tell_fake(d, d->mishap->end);
+    }
+    d->mishap = NULL;
+}
+
+static void misbehave(struct day *d)
+{
+    int64_t now_us = clock_mono_us(clock_real());
+    if (d->mishap != NULL && now_us - d->mishap_us > d->mishap->for_us) {
+        end_mishap(d);
+    }
+    int64_t each = d->faults > 0 ? d->minutes / d->faults : 0;
+    if (each > 0 && d->mishap == NULL && atomic_load(&d->told->minutes) >= d->next_fault) {
+        d->mishap = &mishaps[rng_below(&d->rng, COUNT_OF(mishaps))];
+        d->mishap_us = now_us;
+        d->next_fault =
+            atomic_load(&d->told->minutes) + 1 + (int64_t)rng_below(&d->rng, (uint64_t)(2 * each));
+        tell_fake(d, d->mishap->begin);
+        d->fault_count++;
     }
 }
 
@@ -403,6 +518,8 @@ static bool live_through(struct day *d)
 static bool settle(struct day *d)
 {
     int status = 0;
+    end_mishap(d);
+    tell_fake(d, "forget faults");
     start(d, true);
     (void)waitpid(d->trader, &status, 0);
     d->trader = 0;
@@ -615,6 +732,17 @@ static struct dec balance(struct day *d, const struct json_object *state, struct
     return row == NULL ? DEC_ZERO : amount(d, row, "total");
 }
 
+static struct dec position(struct day *d, const struct json_object *state, const char *symbol)
+{
+    struct json_object *rows = json_get(state, "positions");
+    for (size_t i = 0; i < json_len(rows); i++) {
+        if (strcmp(json_text(json_item(rows, i), "symbol"), symbol) == 0) {
+            return amount(d, json_item(rows, i), "qty");
+        }
+    }
+    return DEC_ZERO;
+}
+
 /* What the books hold of a symbol, short below zero. */
 static struct dec held(struct day *d, struct db *db, const char *symbol)
 {
@@ -633,7 +761,8 @@ static void check_account(struct day *d, struct db *db, const struct json_object
     for (int i = 0; i < SYMBOLS; i++) {
         ASSERT(symbol_parse(str_c(d->venue->symbols[i]), &symbol));
         struct dec ours = held(d, db, symbol.name);
-        struct dec theirs = balance(d, state, symbol_base(&symbol));
+        struct dec theirs = d->venue->margined ? position(d, state, symbol.name)
+                                               : balance(d, state, symbol_base(&symbol));
         int64_t rest = theirs.e8 - ours.e8;
         (void)check(d, rest >= 0 && rest < d->venue->smallest_e8[i],
                     "the books hold %s %s, the account %s", dec_text(ours, a), symbol.name,
@@ -642,7 +771,10 @@ static void check_account(struct day *d, struct db *db, const struct json_object
     word(d, db, "SELECT value FROM venue_state WHERE name = 'outside'", outside, sizeof(outside));
     struct dec rest = {0};
     (void)check(d, str_to_i64(str_c(outside), &rest.e8), "it is not known what is not ours");
-    struct dec cash = {number(d, db, "SELECT cash FROM engine_state")};
+    struct dec cash = {number(d, db,
+                              d->venue->margined
+                                  ? "SELECT initial_cash + realised FROM engine_state"
+                                  : "SELECT cash FROM engine_state")};
     struct dec total = dec_sub(balance(d, state, symbol_quote(&symbol)), rest);
     (void)check(d, llabs(cash.e8 - total.e8) <= fills, "the books have %s in cash, the account %s",
                 dec_text(cash, a), dec_text(total, b));
