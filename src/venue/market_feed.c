@@ -406,7 +406,7 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
         rc = read_history(m, answer, &err);
         break;
     case JOB_BOOK:
-        rc = m->stream->read_book(answer->root, &m->message, &err);
+        rc = m->books->read_book(answer->root, &m->message, &err);
         if (rc >= 0) {
             market_stream_book(m, m->job_row);
         }
@@ -472,8 +472,8 @@ static bool book_next(struct market_feed *m)
         if (r->wants_book && market_stream_is_up(m, i)) {
             AUTO_BUF struct buf path = BUF_INIT(1024);
             r->wants_book = false;
-            m->stream->add_book_path(&m->markets[i], r->book->depth, &path);
-            get(m, JOB_BOOK, i, path.data, m->stream->book_weight);
+            m->books->add_book_path(&m->markets[i], r->book->depth, &path);
+            get(m, JOB_BOOK, i, path.data, m->books->book_weight);
             return true;
         }
     }
@@ -601,6 +601,10 @@ static struct market_feed *make(const struct market_feed_options *options, struc
     m->symbols = options->symbols;
     m->exchange = exchange_find(m->settings.venue);
     m->stream = stream_api_find(m->settings.venue);
+    m->books = m->stream;
+    while (m->books->read_book == NULL && m->books->also != NULL) {
+        m->books = m->books->also;
+    }
     struct market_link *link = &m->link;
     link->asks = ring_new(ASKS_MAX, sizeof(struct market_ask *));
     link->steps = ring_new(STEPS_MAX, market_step_size(m->symbols));

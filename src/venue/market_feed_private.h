@@ -137,6 +137,7 @@ struct market_feed {
 
     /* The stream. */
     const struct stream_api *stream;
+    const struct stream_api *books; /* of it, the table that has the books */
     struct http *http;
     struct loop_source *steps;  /* deferred: a candle was closed */
     struct loop_source *quotes; /* deferred: publishes them */

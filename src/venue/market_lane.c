@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_MAX     ((size_t)8 << 20)
-#define NOTICE_US       (5 * USEC_PER_MIN) /* before the venue's limit of age */
-#define SUBSCRIBED_US   (15 * USEC_PER_SEC)
-#define QUIET_US        (90 * USEC_PER_SEC) /* a minute's candle, and more than that */
+#define MESSAGE_MAX   ((size_t)8 << 20)
+#define NOTICE_US     (5 * USEC_PER_MIN) /* before the venue's limit of age */
+#define SUBSCRIBED_US (15 * USEC_PER_SEC)
+/* Longer than a minute, at whose end a candle comes. */
+#define QUIET_US        (150 * USEC_PER_SEC)
 #define FIRST_PAUSE_US  (USEC_PER_SEC / 4)
 #define PAUSE_DOUBLINGS 7
 #define STEADY_US       USEC_PER_MIN /* up for so long, the next pause is short */
@@ -297,7 +298,7 @@ static void watch(struct socket *s, int64_t now_us)
         (void)snprintf(why, sizeof(why), "%s does not confirm the subscriptions",
                        s->lane->o.api->name);
         lose(s, why, 0);
-    } else if (ready && now_us - s->heard_mono_us >= s->lane->o.api->silence_us + QUIET_US) {
+    } else if (ready && now_us - s->heard_mono_us >= QUIET_US) {
         (void)snprintf(why, sizeof(why), "%s sends no data, for %lld s", s->lane->o.api->name,
                        (long long)((now_us - s->heard_mono_us) / USEC_PER_SEC));
         lose(s, why, 0);

@@ -113,7 +113,7 @@ static void judge_book(struct market_feed *m, int row, struct market_lane *lane,
         LOG(NOTICE, "%s: the book of %s is read again: %s", m->exchange->name, r->symbol.name,
             r->book->why);
     }
-    if (m->stream->read_book != NULL) {
+    if (m->books->read_book != NULL) {
         r->wants_book = true;
     } else if (lane != NULL) {
         market_lane_replace(lane); /* a new subscription begins with the whole */
@@ -126,7 +126,7 @@ static void take_book(struct market_feed *m, struct market_lane *lane, int row,
     struct market_row *r = &m->rows[row];
     if (r->book != NULL) {
         judge_book(m, row, lane,
-                   book_apply(r->book, m->stream, e, passed->message->levels, passed->connection));
+                   book_apply(r->book, m->books, e, passed->message->levels, passed->connection));
     }
 }
 
@@ -134,7 +134,7 @@ void market_stream_book(struct market_feed *m, int row)
 {
     judge_book(
         m, row, NULL,
-        book_apply(m->rows[row].book, m->stream, &m->message.events[0], m->message.levels, 0));
+        book_apply(m->rows[row].book, m->books, &m->message.events[0], m->message.levels, 0));
 }
 
 /* Sum of what is offered not further than one per cent from the best price. */

@@ -354,7 +354,31 @@ static void only_a_model_that_fits_votes(void **state)
     assert_in_range(said, 9, 11);
 }
 
-UNIT_GROUP(decide, cmocka_unit_test(each_regime_has_entries_and_exits),
+/* Candles that were missed, once they are read: they move the indicators. */
+static void on_bars_of_the_past_nothing_is_decided(void **state)
+{
+    (void)state;
+    struct engine_rig *s = engine_rig_new(7);
+    engine_rig_step(s, NULL);
+    int64_t decisions = engine_state(s->engine)->decisions;
+    int64_t candles = engine_state(s->engine)->candles;
+    s->in.late = true;
+    for (int i = 0; i < 600; i++) {
+        engine_rig_step(s, NULL);
+        assert_int_equal(s->out.decision_count + s->out.send_count, 0);
+    }
+    assert_int_equal(engine_state(s->engine)->decisions, decisions);
+    assert_true(engine_state(s->engine)->candles > candles + 500);
+    s->in.late = false;
+    for (int i = 0; i < 6; i++) {
+        engine_rig_step(s, NULL);
+    }
+    assert_true(engine_state(s->engine)->decisions > decisions);
+    engine_rig_free(s);
+}
+
+UNIT_GROUP(decide, cmocka_unit_test(on_bars_of_the_past_nothing_is_decided),
+           cmocka_unit_test(each_regime_has_entries_and_exits),
            cmocka_unit_test(decisions_of_a_step_share_the_limits),
            cmocka_unit_test(a_tighter_limit_closes_nothing),
            cmocka_unit_test(stops_and_signals_end_trades),
