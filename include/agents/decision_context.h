@@ -83,6 +83,7 @@ struct decision_context {
     const struct instrument *rules;    /* that prices must follow; NULL: none */
     const struct position *held;       /* in this symbol; NULL: none */
     const struct predictor *predictor; /* NULL: none */
+    double sentiment;                  /* of the symbol, -1..1; NaN: unknown */
     const char *close_blocked; /* why no close may be sent: "an order is under way"; NULL: it may */
     int64_t now_us;            /* market time */
     const struct decision_port *port;

@@ -2,14 +2,17 @@
  * features.h: the row of numbers from which a model predicts. The Predict agent and `nightdesk
  * train` use the same function.
  *
- *     double row[FEATURE_COUNT];
- *     features_row(&series, row);                      // NaN: not known yet
+ *     double row[FEATURES_MAX];
+ *     features_row(&series, sentiment, row);           // NaN: not known yet
  *     model_predict(model, row, FEATURE_COUNT, &p, err);
  *
+ * A model reads the first FEATURE_COUNT numbers, or all FEATURES_MAX: the rest is what a model may
+ * ask for in addition. The sentiment is NaN while it is unknown.
  * "base" is the series' decision frame; "m15" and "h1" are the 15m and 1h frames. Every number is a
  * ratio, so a model does not learn price levels. Only closed bars are used, never the live one.
  * Invariants: pure; the same series gives the same bits; O(1), no allocation. features_hash()
- * identifies the meaning of a row; a model carries the hash of the rows that it was trained on.
+ * identifies the meaning of a row of so many numbers; a model carries the hash of the rows that it
+ * was trained on.
  * Thread: any.
  */
 #pragma once
@@ -48,14 +51,17 @@ enum feature {
 #define X(id, name) FEATURE_##id,
     FEATURES(X)
 #undef X
-        FEATURE_COUNT
+        FEATURE_COUNT,
+    FEATURE_SENTIMENT = FEATURE_COUNT, /* -1..1 */
+    FEATURES_MAX
 };
 
 #define FEATURES_HASH_SIZE 17
 #define FEATURES_VERSION   1 /* incremented when the meaning of a number changes */
 
 /* NaN where a number is not known yet. */
-void features_row(const struct series *series, double ret[FEATURE_COUNT]);
+void features_row(const struct series *series, double sentiment, double ret[FEATURES_MAX]);
 const char *feature_name(enum feature feature); /* "base_rsi14" */
-/* Sixteen hexadecimal digits that change with the names, their order and FEATURES_VERSION. */
-void features_hash(char ret_hex[FEATURES_HASH_SIZE]);
+/* Sixteen hexadecimal digits that change with the first `count` names, their order and
+ * FEATURES_VERSION. */
+void features_hash(size_t count, char ret_hex[FEATURES_HASH_SIZE]);

@@ -5,13 +5,13 @@
  *     if ((rc = predictor_load("model.json", &predictor, err)) < 0 ||
  *         (rc = predictor_check_step(predictor, step_us, err)) < 0) report it and trade without;
  *     double up;
- *     if (predictor_ask(predictor, &series, &up)) vote(up > .5, fabs(up - .5) * 2);
+ *     if (predictor_ask(predictor, &series, sentiment, &up)) vote(up > .5, fabs(up - .5) * 2);
  *
- * A model is refused unless it has one class, reads exactly FEATURE_COUNT numbers, and carries the
- * features_hash() of this program and the timeframe of its bars. Features with another meaning
- * would give wrong predictions with high confidence.
- * Invariants: never changed after it was loaded; predictor_ask is pure and allocates nothing.
- * Thread: any; one predictor may be asked by many at once.
+ * A model is refused unless it has one class, reads FEATURE_COUNT or FEATURES_MAX numbers, and
+ * carries the features_hash() of this program for them and the timeframe of its bars. Features with
+ * another meaning would give wrong predictions with high confidence. Invariants: never changed
+ * after it was loaded; predictor_ask is pure and allocates nothing. Thread: any; one predictor may
+ * be asked by many at once.
  */
 #pragma once
 
@@ -50,9 +50,13 @@ static inline void predictor_cleanup(struct predictor **slot)
 }
 #define AUTO_PREDICTOR AUTO(predictor_cleanup)
 
-/* *ret_up: the probability, 0..1, that the close `horizon` bars later is higher. False without a
- * prediction: no predictor (NULL), bars of another timeframe, or too little history yet. */
-bool predictor_ask(const struct predictor *predictor, const struct series *series, double *ret_up);
+/* sentiment: as in features_row. *ret_up: the probability, 0..1, that the close `horizon` bars
+ * later is higher. False without a prediction: no predictor (NULL), bars of another timeframe, or
+ * too little history yet. */
+bool predictor_ask(const struct predictor *predictor, const struct series *series, double sentiment,
+                   double *ret_up);
+/* Whether its prediction depends on the sentiment. predictor NULL: false. */
+bool predictor_reads_sentiment(const struct predictor *predictor);
 
 enum timeframe predictor_timeframe(const struct predictor *predictor); /* of its base bars */
 int predictor_horizon(const struct predictor *predictor);              /* bars */

@@ -4,6 +4,7 @@
  *
  *     AUTO_TRAINING_ROWS struct training_rows *rows = NULL;
  *     rc = training_rows_new(TF_5M, step_us, horizon, &rows, err);
+ *     training_rows_use(rows, history, symbol);           // only for a model that reads sentiment
  *     for each candle: rc = training_rows_push(rows, &candle, err);
  *     rc = training_rows_finish(rows, err);               // after the last candle
  *     split = training_rows_split(rows, 0.3);
@@ -27,6 +28,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "market/resample.h"
+#include "market/sentiment_history.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +42,9 @@ struct training_rows {
     int64_t step_us; /* of the input candles */
     int horizon;     /* bars */
     struct series series;
+    struct symbol symbol;                /* for the history */
+    struct sentiment_history *sentiment; /* NULL: rows have no sentiment */
+    size_t width;                        /* numbers of a row */
     bool resampled; /* candles are aggregated to the timeframe before they enter the series */
     struct resample resample;
     int64_t candles;
@@ -50,7 +55,7 @@ struct training_rows {
     size_t cap;
     int64_t *closed_us; /* close time of the bar: the time of the row */
     double *close;
-    float *rows; /* FEATURE_COUNT each */
+    float *rows; /* width each */
     float *labels;
     size_t unlabelled; /* rows that training_rows_finish left out */
 };
@@ -75,6 +80,10 @@ static inline void training_rows_cleanup(struct training_rows **slot)
 }
 #define AUTO_TRAINING_ROWS AUTO(training_rows_cleanup)
 
+/* Adds the sentiment of the symbol to each row, as it was known when the bar closed. Call before
+ * the first candle; the history must outlive the last one. */
+void training_rows_use(struct training_rows *training_rows, struct sentiment_history *sentiment,
+                       struct symbol symbol);
 /* Candles that are impossible or not newer are counted and skipped, as in the engine.
  * ERR_TRAIN_DATA when there are more rows than TRAINING_ROWS_MAX. */
 int training_rows_push(struct training_rows *training_rows, const struct candle *candle,

@@ -11,10 +11,11 @@
 #define VOLUME_BARS 20
 #define UNKNOWN     ((double)NAN)
 
-static const char *const names[FEATURE_COUNT] = {
+static const char *const names[FEATURES_MAX] = {
 #define X(id, name) [FEATURE_##id] = name,
     FEATURES(X)
 #undef X
+        [FEATURE_SENTIMENT] = "sentiment",
 };
 
 /* sin(2 pi h / 24). A table, since libm may give different bits on another machine. */
@@ -125,7 +126,7 @@ static int hour_of(int64_t at_us)
     return (int)(hour < 0 ? hour + 24 : hour);
 }
 
-void features_row(const struct series *series, double ret[FEATURE_COUNT])
+void features_row(const struct series *series, double sentiment, double ret[FEATURES_MAX])
 {
     struct view base = view_of(series, series_decision_tf(series));
     ret[FEATURE_BASE_RSI14] = rsi_of(&base);
@@ -160,19 +161,20 @@ void features_row(const struct series *series, double ret[FEATURE_COUNT])
         ret[FEATURE_HOUR_SINE] = sines[hour];
         ret[FEATURE_HOUR_COSINE] = sines[(hour + 6) % 24];
     }
+    ret[FEATURE_SENTIMENT] = sentiment;
 }
 
 const char *feature_name(enum feature feature)
 {
-    ASSERT((unsigned)feature < FEATURE_COUNT);
+    ASSERT((unsigned)feature < FEATURES_MAX);
     return names[feature];
 }
 
-void features_hash(char ret_hex[FEATURES_HASH_SIZE])
+void features_hash(size_t count, char ret_hex[FEATURES_HASH_SIZE])
 {
     AUTO_BUF struct buf text = BUF_INIT(4096);
     buf_addf(&text, "%d", FEATURES_VERSION);
-    for (int i = 0; i < FEATURE_COUNT; i++) {
+    for (size_t i = 0; i < count; i++) {
         buf_addf(&text, "\n%s", names[i]);
     }
     char hex[SECRET_HASH_HEX_SIZE];

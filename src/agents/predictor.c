@@ -15,6 +15,7 @@
 
 struct predictor {
     struct model *model;
+    size_t features; /* FEATURE_COUNT or FEATURES_MAX */
     enum timeframe timeframe;
     int horizon;
     struct predictor_origin origin;
@@ -67,7 +68,7 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
     struct str features = json_str(origin, TRAINING_KEY_FEATURES);
     struct str timeframe = json_str(origin, TRAINING_KEY_TIMEFRAME);
     int64_t horizon = 0;
-    features_hash(mine);
+    features_hash(p->features, mine);
     if (features.len == 0) {
         return err_set(err, ERR_MODEL_UNFIT,
                        "%.120s: it does not name the features it was trained on", name);
@@ -88,12 +89,14 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
                          name);
 }
 
-static int check_shape(const struct predictor *p, const char *name, struct err *err)
+static int check_shape(struct predictor *p, const char *name, struct err *err)
 {
-    size_t features = model_features(p->model), classes = model_classes(p->model);
-    if (features != FEATURE_COUNT) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it reads %zu features, this program has %d",
-                       name, features, FEATURE_COUNT);
+    size_t classes = model_classes(p->model);
+    p->features = model_features(p->model);
+    if (p->features != FEATURE_COUNT && p->features != FEATURES_MAX) {
+        return err_set(err, ERR_MODEL_UNFIT,
+                       "%.120s: it reads %zu features, this program has %d, or %d with sentiment",
+                       name, p->features, FEATURE_COUNT, FEATURES_MAX);
     }
     if (classes != 1) {
         return err_set(err, ERR_MODEL_UNFIT, "%.120s: it predicts %zu numbers, not 1", name,
@@ -136,16 +139,22 @@ void predictor_free(struct predictor *predictor)
     free(predictor);
 }
 
-bool predictor_ask(const struct predictor *predictor, const struct series *series, double *ret_up)
+bool predictor_reads_sentiment(const struct predictor *predictor)
+{
+    return predictor != NULL && predictor->features > FEATURE_SENTIMENT;
+}
+
+bool predictor_ask(const struct predictor *predictor, const struct series *series, double sentiment,
+                   double *ret_up)
 {
     if (predictor == NULL || series_decision_tf(series) != predictor->timeframe ||
         !series_ready(series)) {
         return false;
     }
-    double row[FEATURE_COUNT];
+    double row[FEATURES_MAX];
     struct err err = {0};
-    features_row(series, row);
-    int rc = model_predict(predictor->model, row, FEATURE_COUNT, ret_up, &err);
+    features_row(series, sentiment, row);
+    int rc = model_predict(predictor->model, row, predictor->features, ret_up, &err);
     /* A model from elsewhere may have another objective. */
     return rc == 0 && *ret_up >= 0 && *ret_up <= 1;
 }

@@ -54,24 +54,23 @@ static int check(const struct training_rows *t, struct training_result *r, struc
 static int train(const struct training_rows *t, const struct training_options *o,
                  const struct training_result *r, struct xgboost_model **ret, struct err *err)
 {
-    const char *names[FEATURE_COUNT];
-    for (size_t i = 0; i < FEATURE_COUNT; i++) {
+    const char *names[FEATURES_MAX];
+    for (size_t i = 0; i < t->width; i++) {
         names[i] = feature_name((enum feature)i);
     }
-    return xgboost_train(&(struct xgboost_options){.trees = o->trees,
-                                                   .depth = o->depth,
-                                                   .learning_rate = o->learning_rate,
-                                                   .row_share = ROW_SHARE,
-                                                   .column_share = COLUMN_SHARE,
-                                                   .min_weight = LEAF_ROWS / 4, /* p(1 - p) each */
-                                                   .base = r->train_base_rate,
-                                                   .seed = o->seed,
-                                                   .names = names},
-                         &(struct xgboost_data){.rows = t->rows,
-                                                .labels = t->labels,
-                                                .count = r->split.train,
-                                                .columns = FEATURE_COUNT},
-                         ret, err);
+    return xgboost_train(
+        &(struct xgboost_options){.trees = o->trees,
+                                  .depth = o->depth,
+                                  .learning_rate = o->learning_rate,
+                                  .row_share = ROW_SHARE,
+                                  .column_share = COLUMN_SHARE,
+                                  .min_weight = LEAF_ROWS / 4, /* p(1 - p) each */
+                                  .base = r->train_base_rate,
+                                  .seed = o->seed,
+                                  .names = names},
+        &(struct xgboost_data){
+            .rows = t->rows, .labels = t->labels, .count = r->split.train, .columns = t->width},
+        ret, err);
 }
 
 /* Our predictions over the test, and their largest difference from the library's. */
@@ -81,23 +80,22 @@ static int predict_test(const struct training_rows *t, struct xgboost_model *tra
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
     AUTO_MODEL struct model *model = NULL;
     size_t tests = r->split.count - r->split.test;
-    const float *rows = &t->rows[r->split.test * FEATURE_COUNT];
+    const float *rows = &t->rows[r->split.test * t->width];
     AUTO_FREE float *theirs = calloc(tests, sizeof(*theirs));
     ASSERT(theirs != NULL);
     int rc = xgboost_save(trained, &text, err);
     if (rc < 0 || (rc = model_parse(buf_str(&text), "trained model", &model, err)) < 0 ||
         (rc = xgboost_predict(
-             trained,
-             &(struct xgboost_data){.rows = rows, .count = tests, .columns = FEATURE_COUNT}, theirs,
-             err)) < 0) {
+             trained, &(struct xgboost_data){.rows = rows, .count = tests, .columns = t->width},
+             theirs, err)) < 0) {
         return rc;
     }
     for (size_t i = 0; i < tests; i++) {
-        double row[FEATURE_COUNT], up;
-        for (size_t f = 0; f < FEATURE_COUNT; f++) {
-            row[f] = (double)rows[i * FEATURE_COUNT + f];
+        double row[FEATURES_MAX], up;
+        for (size_t f = 0; f < t->width; f++) {
+            row[f] = (double)rows[i * t->width + f];
         }
-        if ((rc = model_predict(model, row, FEATURE_COUNT, &up, err)) < 0) {
+        if ((rc = model_predict(model, row, t->width, &up, err)) < 0) {
             return rc;
         }
         ours[i] = (float)up;
@@ -177,7 +175,7 @@ int training_run(const struct training_rows *training_rows, const struct trainin
     ret->beats_coin = score_beats_coin(&ret->score, training_rows->horizon);
     (void)str_copy(str_c(xgboost_version(trained)), ret->library, sizeof(ret->library));
     training_rows_hash(training_rows, ret->data_hash);
-    features_hash(ret->features_hash);
+    features_hash(training_rows->width, ret->features_hash);
 
     size_t from = ret_model->len;
     if ((rc = write_attributes(training_rows, trained, options, ret, err)) < 0 ||

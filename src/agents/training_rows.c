@@ -30,6 +30,7 @@ int training_rows_new(enum timeframe timeframe, int64_t step_us, int horizon,
     t->timeframe = timeframe;
     t->step_us = step_us;
     t->horizon = horizon;
+    t->width = FEATURE_COUNT;
     /* A series whose step is the timeframe decides on that timeframe. */
     t->resampled = !series_step_is_valid(step_us) || series_step_tf(step_us) != timeframe;
     resample_init(&t->resample, timeframe_us(timeframe));
@@ -50,6 +51,15 @@ void training_rows_free(struct training_rows *training_rows)
     free(training_rows);
 }
 
+void training_rows_use(struct training_rows *training_rows, struct sentiment_history *sentiment,
+                       struct symbol symbol)
+{
+    ASSERT(training_rows->candles == 0);
+    training_rows->sentiment = sentiment;
+    training_rows->symbol = symbol;
+    training_rows->width = FEATURES_MAX;
+}
+
 static void *grow(void *items, size_t cap, size_t size)
 {
     void *more = reallocarray(items, cap, size);
@@ -66,7 +76,7 @@ static int reserve_row(struct training_rows *t, struct err *err)
         t->cap = t->cap == 0 ? FIRST_ROWS : t->cap * 2;
         t->closed_us = grow(t->closed_us, t->cap, sizeof(*t->closed_us));
         t->close = grow(t->close, t->cap, sizeof(*t->close));
-        t->rows = grow(t->rows, t->cap, FEATURE_COUNT * sizeof(*t->rows));
+        t->rows = grow(t->rows, t->cap, t->width * sizeof(*t->rows));
         t->labels = grow(t->labels, t->cap, sizeof(*t->labels));
     }
     return 0;
@@ -84,10 +94,10 @@ static int add_row(struct training_rows *t, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    double row[FEATURE_COUNT];
-    features_row(&t->series, row);
-    for (size_t i = 0; i < FEATURE_COUNT; i++) {
-        t->rows[t->count * FEATURE_COUNT + i] = (float)row[i];
+    double row[FEATURES_MAX];
+    features_row(&t->series, sentiment_history_score(t->sentiment, t->symbol, closed_us), row);
+    for (size_t i = 0; i < t->width; i++) {
+        t->rows[t->count * t->width + i] = (float)row[i];
     }
     t->closed_us[t->count] = closed_us;
     t->close[t->count] = dec_to_double(frame->closed.close);
@@ -129,8 +139,7 @@ static void keep(struct training_rows *t, size_t to, size_t from, float label)
     t->closed_us[to] = t->closed_us[from];
     t->close[to] = t->close[from];
     t->labels[to] = label;
-    memmove(&t->rows[to * FEATURE_COUNT], &t->rows[from * FEATURE_COUNT],
-            FEATURE_COUNT * sizeof(*t->rows));
+    memmove(&t->rows[to * t->width], &t->rows[from * t->width], t->width * sizeof(*t->rows));
 }
 
 int training_rows_finish(struct training_rows *training_rows, struct err *err)
@@ -182,7 +191,7 @@ void training_rows_hash(const struct training_rows *training_rows,
     } parts[] = {
         {training_rows->closed_us, sizeof(*training_rows->closed_us)},
         {training_rows->close, sizeof(*training_rows->close)},
-        {training_rows->rows, FEATURE_COUNT * sizeof(*training_rows->rows)},
+        {training_rows->rows, training_rows->width * sizeof(*training_rows->rows)},
         {training_rows->labels, sizeof(*training_rows->labels)},
     };
     char all[COUNT_OF(parts)][SECRET_HASH_HEX_SIZE];

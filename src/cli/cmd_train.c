@@ -35,6 +35,7 @@ struct job {
     int unit;               /* of a file */
     struct csv_check check; /* of a file */
     struct training_rows *training_rows;
+    struct sentiment_history *sentiment; /* NULL: the model does not read it */
     struct training_result result;
     size_t model_bytes;
     int64_t model_id; /* in trading.db; 0: none */
@@ -43,6 +44,7 @@ struct job {
 static void job_release(struct job *job)
 {
     training_rows_free(job->training_rows);
+    sentiment_history_free(job->sentiment);
     trading_store_free(job->store);
     auto_fd_cleanup(&job->lock_fd);
     buf_release(&job->out_path);
@@ -141,6 +143,10 @@ static int prepare(struct job *job, struct err *err)
         (rc = read_symbol(job, err)) < 0 || (rc = open_state(job, err)) < 0) {
         return rc;
     }
+    const char *sentiment = cli_value(job->args, "--sentiment");
+    if (sentiment != NULL && (rc = sentiment_history_load(sentiment, &job->sentiment, err)) < 0) {
+        return rc;
+    }
     const char *out = cli_value(job->args, "--out");
     if (out != NULL) {
         buf_add_c(&job->out_path, out);
@@ -165,7 +171,12 @@ static int begin_training_rows(struct job *job, int64_t step_us, struct err *err
     if (!job->has_timeframe) {
         job->timeframe = TF_1H; /* training_rows_new reports the unsuitable step */
     }
-    return training_rows_new(job->timeframe, step_us, (int)job->horizon, &job->training_rows, err);
+    int rc =
+        training_rows_new(job->timeframe, step_us, (int)job->horizon, &job->training_rows, err);
+    if (rc >= 0 && job->sentiment != NULL) {
+        training_rows_use(job->training_rows, job->sentiment, job->symbol);
+    }
+    return rc;
 }
 
 static int read_file_rows(struct job *job, struct err *err)
@@ -343,7 +354,7 @@ static void add_report(struct buf *out, const struct job *job)
              timeframe_name(l->timeframe), (long long)job->horizon);
     buf_addf(out, "%lld candles (%lld refused), %lld bars, %zu rows of %d features\n\n",
              (long long)l->candles, (long long)l->refused, (long long)l->bars, l->count,
-             (int)FEATURE_COUNT);
+             (int)l->width);
     add_period(out, "trained on", r->train_from_us, r->train_to_us, r->split.train,
                r->train_base_rate);
     buf_addf(out, "%-13s %zu rows between, whose labels are in the test period\n", "left out",
@@ -459,6 +470,7 @@ const struct cli_command cmd_train = {
                 {"--depth", "N", "depth of a tree (default: 3)"},
                 {"--learning-rate", "RATE", "learning rate (default: 0.05)"},
                 {"--seed", "N", "random seed (default: 1)"},
+                {"--sentiment", "FILE", "stored sentiment as one more feature"},
                 {"--out", "FILE",
                  "model file (default: model.json, in the state folder if one is used)"},
                 CLI_OPTION_UNIT,
@@ -471,7 +483,9 @@ const struct cli_command cmd_train = {
         "close is higher BARS later. The rows are split by time, and rows whose label lies in the\n"
         "test period are left out, so that the model cannot look ahead. It prints AUC, log loss\n"
         "and calibration on the test, compared with a coin flip. The same data, options and\n"
-        "library give the same file. Only this subcommand needs libxgboost. With --symbol or\n"
+        "library give the same file. With --sentiment (made by /export sentiment) the model also\n"
+        "reads the sentiment that was known when each bar closed. Only this subcommand needs "
+        "libxgboost. With --symbol or\n"
         "--state the model is recorded in trading.db, and the daemon must be stopped.",
     .exits = "  0  stored, and better than a coin on the test\n"
              "  1  stored, but no better than a coin, or rows were refused\n"

@@ -85,6 +85,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     context->rules = engine_terms_rules(engine, d->symbol);
     context->held = held >= 0 ? &engine->positions[held] : NULL;
     context->predictor = engine->predictor;
+    context->sentiment = engine_sentiment(engine, d->symbol);
     context->close_blocked = why_wait(engine, d->symbol);
     context->now_us = engine->now->market_us;
     context->port = &port;

@@ -166,7 +166,7 @@ static void bench_predict(void)
 {
     struct err err = {0};
     AUTO_PREDICTOR struct predictor *predictor = train_one(&err);
-    double row[FEATURE_COUNT], up = 0;
+    double row[FEATURES_MAX], up = 0;
     start_market(4);
     for (int i = 0; i < BARS_WARM; i++) {
         next_bar();
@@ -175,7 +175,7 @@ static void bench_predict(void)
         next_bar();
         int64_t start = bench_now_ns();
         for (int i = 0; i < BATCH; i++) {
-            features_row(&series, row);
+            features_row(&series, (double)NAN, row);
             bench_use(row);
         }
         us[s] = (double)(bench_now_ns() - start) / BATCH / 1000;
@@ -188,7 +188,7 @@ static void bench_predict(void)
     for (int s = 0; s < SAMPLES; s++) {
         next_bar();
         int64_t start = bench_now_ns();
-        ASSERT(predictor_ask(predictor, &series, &up));
+        ASSERT(predictor_ask(predictor, &series, (double)NAN, &up));
         bench_use(&up);
         us[s] = (double)(bench_now_ns() - start) / 1000;
     }

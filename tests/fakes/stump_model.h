@@ -10,6 +10,9 @@
  */
 #pragma once
 
+#include "agents/features.h"
 #include "base/buf.h"
 
 void stump_model(double under, double over, struct buf *out);
+/* One split on any feature: the leaf is `under` below `at` and where the feature is missing. */
+void stump_model_on(enum feature feature, double at, double under, double over, struct buf *out);

@@ -182,9 +182,9 @@ static void features_are_nan_before_the_warm_up_and_known_after_it(void **state)
 {
     (void)state;
     struct series s;
-    double row[FEATURE_COUNT];
+    double row[FEATURES_MAX];
     series_init(&s, (struct symbol){"BTC-USD"}, timeframe_us(TF_1M));
-    features_row(&s, row);
+    features_row(&s, (double)NAN, row);
     for (int i = 0; i < FEATURE_COUNT; i++) {
         assert_true(isnan(row[i]));
         for (int j = 0; j < i; j++) {
@@ -197,7 +197,7 @@ static void features_are_nan_before_the_warm_up_and_known_after_it(void **state)
         assert_int_equal(series_push(&s, &minutes[i], minutes[i].open_us + USEC_PER_MIN, &closed),
                          SERIES_ACCEPTED);
     }
-    features_row(&s, row);
+    features_row(&s, (double)NAN, row);
     for (int i = 0; i < FEATURE_COUNT; i++) {
         assert_true(isfinite(row[i]));
     }
@@ -221,19 +221,19 @@ static void the_live_bar_is_not_in_the_row(void **state)
 {
     (void)state;
     struct series s;
-    double before[FEATURE_COUNT], after[FEATURE_COUNT];
+    double before[FEATURES_MAX], after[FEATURES_MAX];
     unsigned closed;
     AUTO_FREE struct candle *minutes = simulated_minutes(3000, 4);
     series_init(&s, (struct symbol){"BTC-USD"}, timeframe_us(TF_1M));
     for (int i = 0; i < 2400; i++) {
         (void)series_push(&s, &minutes[i], minutes[i].open_us + USEC_PER_MIN, &closed);
     }
-    features_row(&s, before);
+    features_row(&s, (double)NAN, before);
     struct candle wild = minutes[2400];
     wild.high = dec_mul(wild.high, dec_from_int(3));
     (void)series_push(&s, &wild, wild.open_us + USEC_PER_MIN, &closed);
     assert_int_equal(closed, 0);
-    features_row(&s, after);
+    features_row(&s, (double)NAN, after);
     assert_memory_equal(before, after, sizeof(before));
 }
 
@@ -594,23 +594,23 @@ static void a_trained_model_predicts(void **state)
 
     struct candle bars[400];
     struct series s, coarse;
-    double row[FEATURE_COUNT], wanted, up = -1;
+    double row[FEATURES_MAX], wanted, up = -1;
     unsigned closed;
     int asked = 0;
     make_bars(bars, 400, 15, 0.25);
     series_init(&s, (struct symbol){"BTC-USD"}, timeframe_us(TF_5M));
     for (int i = 0; i < 400; i++) {
         (void)series_push(&s, &bars[i], bars[i].open_us + timeframe_us(TF_5M), &closed);
-        assert_int_equal(predictor_ask(p, &s, &up), series_ready(&s));
+        assert_int_equal(predictor_ask(p, &s, (double)NAN, &up), series_ready(&s));
         if (series_ready(&s)) {
-            features_row(&s, row);
+            features_row(&s, (double)NAN, row);
             assert_int_equal(model_predict(model, row, FEATURE_COUNT, &wanted, &err), 0);
             assert_near(up, wanted, 0);
             asked++;
         }
     }
     assert_true(asked > 300);
-    assert_false(predictor_ask(NULL, &s, &up));
+    assert_false(predictor_ask(NULL, &s, (double)NAN, &up));
     /* A model does not fit bars of another length. */
     series_init(&coarse, (struct symbol){"BTC-USD"}, timeframe_us(TF_15M));
     for (int i = 0; i < 400; i++) {
@@ -618,7 +618,7 @@ static void a_trained_model_predicts(void **state)
         (void)series_push(&coarse, &bars[i], bars[i].open_us + timeframe_us(TF_15M), &closed);
     }
     assert_true(series_ready(&coarse));
-    assert_false(predictor_ask(p, &coarse, &up));
+    assert_false(predictor_ask(p, &coarse, (double)NAN, &up));
     assert_int_equal(predictor_check_step(p, timeframe_us(TF_1M), &err), 0);
     assert_int_equal(predictor_check_step(p, timeframe_us(TF_15M), &err), -ERR_MODEL_UNFIT);
     assert_non_null(strstr(err.context, "trained on bars of 5m, but decisions are made on 15m"));
@@ -734,7 +734,7 @@ static void a_prediction_that_is_not_a_probability_gives_no_vote(void **state)
     for (int i = 0; i < 400; i++) {
         double up = 0;
         (void)series_push(&s, &bars[i], bars[i].open_us + timeframe_us(TF_5M), &closed);
-        if (predictor_ask(p, &s, &up)) {
+        if (predictor_ask(p, &s, (double)NAN, &up)) {
             assert_true(up >= 0 && up <= 1);
             yes++;
         } else if (series_ready(&s)) {

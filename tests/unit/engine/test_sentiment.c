@@ -2,16 +2,21 @@
 
 #include "../../../src/engine/engine_private.h"
 #include "base/auto.h"
+#include "engine/backtest.h"
 #include "engine/engine_buffers.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "engine_rig.h"
+#include "fakes/stump_model.h"
 #include "io/file.h"
+#include "market/simulated.h"
 #include "recorder_rig.h"
+#include "rigs/driver_rig.h"
 #include "unit/unit.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define DAY (24 * 60)
 
@@ -176,7 +181,70 @@ static void a_run_with_sentiment_replays_identically(void **state)
     assert_true(with > without);
 }
 
-UNIT_GROUP(sentiment, cmocka_unit_test(a_rule_compares_the_sentiment_of_its_symbol),
+/* ---------------------------------------------------------------- back-tests */
+
+#define FROM INT64_C(1735689600000000) /* 2025-01-01 */
+
+/* A file of one value for all symbols, from at_us on; "": no file. */
+static void write_history(const struct settings *s, int64_t at_us, const char *path)
+{
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    buf_add_c(&text, "received,symbol,score,until\n");
+    for (int i = 0; i < s->symbol_count; i++) {
+        clock_add_iso(&text, at_us, true);
+        buf_addf(&text, ",%s,0.9,2027-01-01\n", s->symbols[i].name);
+    }
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+}
+
+/* Of three days, with a model that reads the sentiment; at_us 0: without a history. */
+static struct dec trade(int64_t at_us)
+{
+    char folder[] = "/var/tmp/nd-mood-XXXXXX";
+    char model[64], history[64];
+    struct settings settings;
+    struct simulated market;
+    struct err err = {0};
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    AUTO_PREDICTOR struct predictor *predictor = NULL;
+    AUTO_SENTIMENT_HISTORY struct sentiment_history *known = NULL;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(model, sizeof(model), "%s/m", folder);
+    (void)snprintf(history, sizeof(history), "%s/h", folder);
+    driver_rig_settings(&settings);
+    stump_model_on(FEATURE_SENTIMENT, 0, -4, 4, &text);
+    assert_int_equal(file_write(model, buf_str(&text), 0600, NULL), 0);
+    assert_int_equal(predictor_load(model, &predictor, &err), 0);
+    if (at_us != 0) {
+        write_history(&settings, at_us, history);
+        assert_int_equal(sentiment_history_load(history, &known, &err), 0);
+    }
+    simulated_init(&market, 7, settings.symbols, settings.symbol_count, FROM);
+    struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
+                                                                 .venue = &driver_rig_venue,
+                                                                 .source = &market.source,
+                                                                 .predictor = predictor,
+                                                                 .sentiment = known,
+                                                                 .to_us = FROM + 3 * USEC_PER_DAY});
+    assert_int_equal(backtest_run(b, &err), 0);
+    struct dec equity = backtest_result(b)->performance.equity;
+    backtest_free(b);
+    assert_int_equal(file_remove_tree(folder, NULL), 0);
+    return equity;
+}
+
+/* What was received after the end of a back-test changes nothing in it. */
+static void a_backtest_knows_what_was_received(void **state)
+{
+    (void)state;
+    struct dec without = trade(0), with = trade(FROM + USEC_PER_DAY);
+    struct dec later = trade(FROM + 3 * USEC_PER_DAY + USEC_PER_MIN);
+    assert_int_equal(later.e8, without.e8);
+    assert_int_not_equal(with.e8, without.e8);
+}
+
+UNIT_GROUP(sentiment, cmocka_unit_test(a_backtest_knows_what_was_received),
+           cmocka_unit_test(a_rule_compares_the_sentiment_of_its_symbol),
            cmocka_unit_test(unknown_sentiment_holds_nowhere),
            cmocka_unit_test(old_sentiment_is_unknown),
            cmocka_unit_test(a_run_with_sentiment_replays_identically))
