@@ -132,7 +132,7 @@ const struct cli_command cmd_import = {
                 CLI_OPTION_UNIT,
                 CLI_OPTION_MAX_DROPPED,
                 {"--venue", "NAME",
-                 "candles: from this venue (binance, binance_futures, kraken, coinbase)"},
+                 "candles: from this venue: binance, binance_futures, kraken, coinbase, alpaca"},
                 {"--since", "TIME", "--venue: the first candle, such as 2026-01-31"},
                 {"--until", "TIME", "--venue: end, not included (default: now)"},
                 {"--timeframe", "LENGTH", "--venue: 1m, 5m, 15m or 1h (default: 5m)"},

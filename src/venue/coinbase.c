@@ -131,8 +131,8 @@ static int read_candles(const struct json_object *root, const struct exchange_as
 const struct exchange coinbase_exchange = {
     .name = NAME,
     .url = "https://api.coinbase.com",
-    .limit = 10,
-    .falls_per_s = 5, /* of 10 */
+    .limit = 5, /* with what falls in a second, below 10 a second */
+    .falls_per_s = 4,
     .candles_max = CANDLES_MAX,
     .judge = judge,
     .time_path = COINBASE_TIME,

@@ -269,8 +269,8 @@ const struct account_api coinbase_account = {
         },
     .url = "https://api.coinbase.com",
     .stream_url = "wss://advanced-trade-ws-user.coinbase.com",
-    .limit = 30,
-    .falls_per_s = 20, /* of 30 */
+    .limit = 15, /* with what falls in a second, below 30 a second */
+    .falls_per_s = 14,
     .window_us = LIFE_S * USEC_PER_SEC,
     .client_id_max = 36,
     .needs_id = true,

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const struct exchange *const exchanges[] = {&binance_exchange, &binance_futures_exchange,
-                                                   &kraken_exchange, &coinbase_exchange};
+                                                   &kraken_exchange, &coinbase_exchange,
+                                                   &alpaca_exchange};
 
 const struct exchange *exchange_find(const char *name)
 {

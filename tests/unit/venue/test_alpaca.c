@@ -191,6 +191,65 @@ static void hours_are_read(void **state)
     rig_refuses("alpaca", read_hours, "{\"is_open\":%s}", flags, COUNT_OF(flags));
 }
 
+/* ---------------------------------------------------------------- candles of coins */
+
+#define BARS(open, volume)                                                \
+    "{\"bars\":{\"BTC/USD\":[{\"t\":\"2026-01-01T00:00:00Z\",\"o\":" open \
+    ",\"h\":3.5,\"l\":0.25,\"c\":2,\"v\":" volume ",\"n\":1,\"vw\":1}]},\"next_page_token\":null}"
+
+static struct candle candles[EXCHANGE_CANDLES_MAX];
+
+static int read_candles(const struct account_api *a, const struct json_object *root, struct err *e)
+{
+    const struct exchange_market market = rig_market("BTC-USD", "BTC/USD");
+    const struct exchange_ask ask = {
+        .market = &market, .tf = TF_5M, .from_us = AT_US, .until_us = AT_US + timeframe_us(TF_5M)};
+    (void)a;
+    return exchange_find("alpaca")->read_candles(root, &ask, candles, &count, e);
+}
+
+static void candles_of_coins_are_read(void **state)
+{
+    (void)state;
+    const struct exchange *x = exchange_find("alpaca");
+    const struct exchange_market market = rig_market("BTC-USD", "BTC/USD");
+    const struct exchange_ask ask = {
+        .market = &market, .tf = TF_5M, .from_us = AT_US, .until_us = AT_US + USEC_PER_HOUR};
+    const struct symbol aapl = {.name = "AAPL-USD"};
+    struct exchange_market found;
+    int64_t wall_us = 0;
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    x->add_candles_path(&ask, &path);
+    assert_string_equal(path.data,
+                        "/v1beta3/crypto/us/bars?symbols=BTC%2FUSD&timeframe=5Min&limit=1000&"
+                        "sort=asc&start=2026-01-01T00%3A00%3A00Z&end=2026-01-01T00%3A59%3A59Z");
+    AUTO_JSON struct json_object *quotes =
+        rig_parse("{\"quotes\":{\"BTC/USD\":{\"t\":\"2026-01-01T00:00:00.123456789Z\"}}}");
+    assert_int_equal(x->read_time(quotes, &wall_us, NULL), 0);
+    assert_int_equal(wall_us, AT_US + 123456);
+    assert_int_equal(x->read_market(quotes, &market.symbol, &found, NULL), 0);
+    assert_string_equal(found.name, "BTC/USD");
+    assert_int_equal(x->read_market(quotes, &aapl, &found, NULL), -ERR_VENUE_SYMBOL);
+    AUTO_JSON struct json_object *bars = rig_parse(BARS("1.50", "1e-07"));
+    AUTO_JSON struct json_object *none = rig_parse("{\"bars\":{},\"next_page_token\":null}");
+    assert_int_equal(read_candles(api(), bars, &err), 0);
+    assert_int_equal(count, 1);
+    assert_dec(candles[0].open, "1.5");
+    assert_int_equal(candles[0].volume.e8, 10);
+    assert_int_equal(read_candles(api(), none, &err), 0);
+    assert_int_equal(count, 0);
+    static const struct rig_bad prices[] = {{"1e1", "crypto/us/bars, row 0, o is 10"},
+                                            {"\"NaN\"", "o is NaN"},
+                                            {"-1", "o is -1"},
+                                            {"0", "o is 0"},
+                                            {"null", "o is nothing"},
+                                            {"[1]", "o is an array"},
+                                            {"9", "outside its high"}};
+    static const struct rig_bad volumes[] = {{"-1e-7", "v is"}, {"1e7", "v is"}, {"null", "v is"}};
+    rig_refuses("alpaca", read_candles, BARS("%s", "1"), prices, COUNT_OF(prices));
+    rig_refuses("alpaca", read_candles, BARS("1", "%s"), volumes, COUNT_OF(volumes));
+}
+
 /* ---------------------------------------------------------------- the account */
 
 #define ACCOUNT(blocked, cash)                                                     \
@@ -446,6 +505,6 @@ static void the_account_is_followed(void **state)
 
 UNIT_GROUP(alpaca, cmocka_unit_test(requests_carry_the_keys), cmocka_unit_test(requests_are_made),
            cmocka_unit_test(the_rules_of_a_market_are_read), cmocka_unit_test(hours_are_read),
-           cmocka_unit_test(the_account_is_read), cmocka_unit_test(orders_are_read),
-           cmocka_unit_test(fills_add_up_to_the_order), cmocka_unit_test(answers_are_judged),
-           cmocka_unit_test(the_account_is_followed))
+           cmocka_unit_test(candles_of_coins_are_read), cmocka_unit_test(the_account_is_read),
+           cmocka_unit_test(orders_are_read), cmocka_unit_test(fills_add_up_to_the_order),
+           cmocka_unit_test(answers_are_judged), cmocka_unit_test(the_account_is_followed))
