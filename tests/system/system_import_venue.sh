@@ -1,12 +1,12 @@
 #!/bin/sh
-# Candles of Binance and Kraken through strict fakes of their public interfaces: pages, gaps, an import
+# Candles of venues through strict fakes of their public interfaces: pages, gaps, an import
 # that is continued, limits, bans, and answers that cannot be trusted.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 command -v python3 > /dev/null || skip_all "candles of venues" "no python3"
 command -v curl > /dev/null || skip_all "candles of venues" "no curl"
 cd "$WORK" || exit 1
-for name in binance kraken; do
+for name in binance kraken coinbase alpaca; do
     python3 "$here/../fakes/venue" $name > $name.port 2> $name.err &
     kill_at_exit $!
     wait_for 10 test -s $name.port
@@ -103,6 +103,14 @@ tap_check "unless they are stored: what follows them is added" grep -Eq "(99|100
 candles kraken XRP-USD --since "$(date -u -d '2 hours ago' +%FT%H:00)"
 tap_check "no such market at Kraken" contains err "EQuery:Unknown asset pair"
 
+candles coinbase BTC-USD --since 2026-01-01 --until 2026-01-03
+tap_check "Coinbase: two days in pages of 350" contains out "BTC-USD 5m of coinbase: 576 candles stored"
+tap_check "of which there are two" requests 'candles?' 2
+candles alpaca BTC-USD --since 2026-01-01 --until 2026-01-03 --timeframe 1h
+tap_check "Alpaca: two days of a coin" contains out "BTC-USD 1h of alpaca: 48 candles stored"
+candles alpaca AAPL-USD --since 2026-01-01
+tap_check "and no stocks, which need a key" contains err "VENUE_SYMBOL"
+
 for wrong in "--venue nowhere --symbol BTC-USD --since 2026-01-01" "--venue kraken --since 2026-01-01" \
     "--venue kraken --symbol BTC --since 2026-01-01" "--venue kraken --symbol BTC-USD" \
     "--venue kraken --symbol BTC-USD --since yesterday" "--venue kraken --symbol BTC-USD --since 2099-01-01" \
@@ -115,7 +123,7 @@ for wrong in "--venue nowhere --symbol BTC-USD --since 2026-01-01" "--venue krak
     tap_check "refused: $wrong" contains err CLI_USAGE
     tap_check "exit 2" test $code -eq 2
 done
-for name in binance kraken; do
+for name in binance kraken coinbase alpaca; do
     curl -s "http://127.0.0.1:$(cat $name.port)/fake/state" > state.json
     tap_check "$name: every request kept the rules" contains state.json '"violations": []'
     tap_check "$name: the fake has no fault of its own" test ! -s $name.err
