@@ -288,7 +288,7 @@ void websocket_send(struct websocket *ws, struct str text)
 void websocket_close(struct websocket *ws, enum websocket_code code, const char *reason)
 {
     if (!ws->over) {
-        end(ws, code, reason);
+        end(ws, (int)code, reason);
         wslay.event_shutdown_read(ws->context);
     }
 }

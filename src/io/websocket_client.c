@@ -126,6 +126,19 @@ static void lost(struct websocket_client *c, const char *why)
     }
 }
 
+/* Whether the server has closed it first, with which code, and what it says, safe to show. */
+static bool was_closed(const struct websocket_client *c, int *ret_code,
+                       char ret_reason[CODE_REASON_MAX])
+{
+    struct str reason;
+    if (c->ws == NULL || !websocket_was_closed(c->ws, ret_code, &reason)) {
+        return false;
+    }
+    str_cut(reason, ret_reason, CODE_REASON_MAX);
+    str_make_safe(ret_reason);
+    return true;
+}
+
 static void tell(struct websocket_client *c)
 {
     char reason[CODE_REASON_MAX] = "";
@@ -133,11 +146,7 @@ static void tell(struct websocket_client *c)
                                 .status = c->upgrade.status,
                                 .retry_after_s = c->upgrade.retry_after_s,
                                 .reason = reason};
-    struct str said;
-    if (c->ws != NULL && websocket_was_closed(c->ws, &end.code, &said)) {
-        str_cut(said, reason, sizeof(reason));
-        str_make_safe(reason);
-    }
+    (void)was_closed(c, &end.code, reason);
     c->told = true;
     c->o.on_close(c, &end, c->o.userdata);
 }
@@ -287,13 +296,16 @@ static void on_pong(struct websocket *ws, struct str payload, void *userdata)
 static void judge(struct websocket_client *c)
 {
     int code = 0;
-    struct str reason;
-    char shown[CODE_REASON_MAX];
+    char reason[CODE_REASON_MAX];
     (void)push(c); /* our close */
-    if (websocket_was_closed(c->ws, &code, &reason)) {
-        str_cut(reason, shown, sizeof(shown));
-        str_make_safe(shown);
-        fail(c, ERR_WEBSOCKET_CLOSED, "code %d, reason \"%s\"", code, shown);
+    if (was_closed(c, &code, reason)) {
+        if (code == 0) {
+            fail(c, ERR_WEBSOCKET_CLOSED, "without a code");
+        } else if (reason[0] == '\0') {
+            fail(c, ERR_WEBSOCKET_CLOSED, "code %d", code);
+        } else {
+            fail(c, ERR_WEBSOCKET_CLOSED, "code %d, \"%s\"", code, reason);
+        }
     } else if (websocket_code(c->ws) == WEBSOCKET_TOO_LONG) {
         fail(c, ERR_WEBSOCKET_TOO_LONG, "the limit is %zu bytes", c->o.max_message);
     } else {

@@ -472,11 +472,11 @@ static void a_wrong_frame_ends_the_connection(void **state)
         {BYTES("\x81\x7E\x00\xC9x"), ERR_WEBSOCKET_TOO_LONG, "200 bytes", 0},
         {BYTES("\x88\x06\x03\xE9"
                "away"),
-         ERR_WEBSOCKET_CLOSED, "code 1001, reason \"away\"", 1001},
+         ERR_WEBSOCKET_CLOSED, "code 1001, \"away\"", 1001},
         {BYTES("\x88\x06\x0F\xA0"
                "a\x1B\nb"),
-         ERR_WEBSOCKET_CLOSED, "code 4000, reason \"a?", 4000},
-        {BYTES("\x88\x00"), ERR_WEBSOCKET_CLOSED, "code 0", 0},
+         ERR_WEBSOCKET_CLOSED, "code 4000, \"a?", 4000},
+        {BYTES("\x88\x00"), ERR_WEBSOCKET_CLOSED, "without a code", 0},
         {BYTES(""), ERR_WEBSOCKET_LOST, "without a close", 0},
         {BYTES("\x81"), ERR_WEBSOCKET_LOST, "without a close", 0},
     };
