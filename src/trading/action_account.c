@@ -158,17 +158,16 @@ static void status_venue(struct reply *r, const struct snapshot *s)
 /* Problems of the candle feed; adds nothing if there are none. */
 static void status_feed(struct reply *r, const struct snapshot *s)
 {
-    if (s->feed_err != 0) {
-        reply_para(r, "⚠ Candles have stopped ({}): no new positions are opened.",
-                   cell_text(err_info(s->feed_err)->code));
-    } else if (s->market_ended) {
-        reply_line(r, "⚠ The market has no more candles: no new positions are opened.");
-    }
     const struct snapshot_stream *live = &s->stream;
     if (live->venue[0] != '\0' && !live->up) {
         reply_para(r, "⚠ Prices of {} are not connected{}{}: no new positions.",
                    cell_text(live->venue), cell_text(s->feed_reason[0] == '\0' ? "" : ": "),
                    cell_text(s->feed_reason));
+    } else if (s->feed_err != 0) {
+        reply_para(r, "⚠ Candles have stopped ({}): no new positions are opened.",
+                   cell_text(err_info(s->feed_err)->code));
+    } else if (s->market_ended) {
+        reply_line(r, "⚠ The market has no more candles: no new positions are opened.");
     } else if (live->venue[0] != '\0' && live->late) {
         reply_para(r, "⚠ Candles of {} that were missed are being read: no new positions yet.",
                    cell_text(live->venue));

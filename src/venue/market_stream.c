@@ -420,7 +420,7 @@ void market_stream_follow(struct market_feed *m)
 void market_stream_reopen(struct market_feed *m)
 {
     for (int i = 0; i < m->seat_count; i++) {
-        market_lane_reopen(m->seats[i].lane, "a person asked for a new connection");
+        market_lane_reopen(m->seats[i].lane, "a new connection was asked for");
     }
 }
 
