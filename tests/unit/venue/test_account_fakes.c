@@ -1,6 +1,7 @@
-#include "../../../src/venue/calls.h"
+#include "../../../src/venue/gateway.h"
 #include "account_rig.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "fakes/fake_venue.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -302,6 +303,90 @@ static void trade(const char *venue, const char *symbol, const char *price, cons
     leave(&v);
 }
 
+/* ---------------------------------------------------------------- the gateway */
+
+struct seen {
+    bool ready;
+    int aapl, btc, none; /* enum instrument_status as reported last; -1: not at all */
+};
+
+static void on_report(const struct venue_report *report, void *userdata)
+{
+    struct seen *seen = userdata;
+    if (report->kind == VENUE_CONNECTION) {
+        seen->ready = report->venue_state == VENUE_READY;
+    }
+    if (report->kind == VENUE_INSTRUMENT) {
+        const char *name = report->instrument.symbol.name;
+        int *status = strcmp(name, "AAPL-USD") == 0  ? &seen->aapl
+                      : strcmp(name, "BTC-USD") == 0 ? &seen->btc
+                                                     : &seen->none;
+        *status = (int)report->instrument.status;
+    }
+}
+
+/* Rules come one by one; a symbol that is not there is halted, and stocks outside their hours. */
+static void meet_gateway(const char *venue, const char *session, enum instrument_status stocks)
+{
+    static const struct symbol symbols[] = {
+        {.name = "AAPL-USD"}, {.name = "NONE-USD"}, {.name = "BTC-USD"}};
+    struct visit v;
+    struct seen seen = {.aapl = -1, .btc = -1, .none = -1};
+    arrive(&v, venue, "BTC-USD");
+    if (session != NULL) {
+        assert_null(fake_venue_do(v.fake, session));
+    }
+    AUTO_BUF struct buf stream = BUF_INIT(128);
+    buf_addf(&stream, "%s%s", fake_venue_stream_url(v.fake), session != NULL ? "/stream" : "/v2");
+    struct gateway *g =
+        gateway_new(&(struct gateway_options){.loop = v.loop,
+                                              .http = v.http,
+                                              .api = v.api,
+                                              .exchange = exchange_find(venue),
+                                              .url = fake_venue_url(v.fake),
+                                              .stream_url = stream.data,
+                                              .key_id = v.id,
+                                              .key_secret = v.secret,
+                                              .sandbox = true,
+                                              .policy = {.accept_unknown_withdrawal = true},
+                                              .tag = "TEST",
+                                              .symbols = symbols,
+                                              .symbol_count = COUNT_OF(symbols),
+                                              .leverage = 1,
+                                              .report = on_report,
+                                              .userdata = &seen});
+    int64_t until_us = clock_mono_us(clock_real()) + DEADLINE_US;
+    gateway_start(g);
+    while (!seen.ready && clock_mono_us(clock_real()) < until_us) {
+        (void)loop_iterate(v.loop, USEC_PER_SEC);
+    }
+    assert_true(seen.ready);
+    assert_int_equal(seen.btc, INSTRUMENT_TRADING);
+    assert_int_equal(seen.none, INSTRUMENT_HALTED);
+    assert_int_equal(seen.aapl, stocks);
+    gateway_free(g);
+    assert_null(fake_venue_do(v.fake, "forget violations")); /* to have asked for NONE-USD */
+    leave(&v);
+}
+
+static void swallow(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
+static void symbols_are_halted_apart(void **state)
+{
+    (void)state;
+    if (!fake_venue_available()) {
+        skip();
+    }
+    log_set_sink(swallow, NULL);
+    meet_gateway("alpaca", "session closed", INSTRUMENT_HALTED);
+    meet_gateway("kraken", NULL, INSTRUMENT_HALTED); /* it has no such market */
+    log_set_sink(NULL, NULL);
+}
+
 static void kraken_trades(void **state)
 {
     (void)state;
@@ -327,4 +412,5 @@ static void alpaca_trades_stocks(void **state)
 }
 
 UNIT_GROUP(account_fakes, cmocka_unit_test(kraken_trades), cmocka_unit_test(coinbase_trades),
-           cmocka_unit_test(alpaca_trades_coins), cmocka_unit_test(alpaca_trades_stocks))
+           cmocka_unit_test(alpaca_trades_coins), cmocka_unit_test(alpaca_trades_stocks),
+           cmocka_unit_test(symbols_are_halted_apart))
