@@ -32,7 +32,7 @@ FIELDS = (
 class Broker(Matching):
     """Without fees, as the paper account has it. Stocks fill only while their market is open."""
 
-    cost_step = Decimal("0.000000001")
+    cost_step = Decimal("0.00000001")
     sibling_ends = "cancelled"
 
     def __init__(self, clock, emit):
