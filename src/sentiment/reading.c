@@ -106,7 +106,7 @@ int reading_make(const struct config_sentiment *source, const struct config *con
         return err_set(err, ERR_HTTP_TOO_LARGE, "more than %zu KiB", READING_BYTES / 1024);
     }
     if (response->outcome != HTTP_OK) {
-        return err_set(err, response->err.id, "%s", response->err.context);
+        return err_set(err, (enum err_id)response->err.id, "%s", response->err.context);
     }
     if (response->status >= 300 && response->status <= 399) {
         return redirected(response, err);

@@ -93,8 +93,10 @@ static void reply(struct rig *rig, const char *text, enum err_id id, int64_t cos
 {
     llm_answer_fn fn = TAKE(rig->answer);
     assert_non_null(fn);
-    fn(&(struct llm_answer){.err = {.id = id}, .text = text, .attempts = 1, .cost_usd = {cost_e8}},
-       rig->answer_to);
+    fn(
+        &(struct llm_answer){
+            .err = {.id = (int)id}, .text = text, .attempts = 1, .cost_usd = {cost_e8}},
+        rig->answer_to);
 }
 
 static struct config *parse(struct rig *rig, const char *more, const char *sources)
