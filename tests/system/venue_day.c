@@ -57,14 +57,27 @@ struct venue_case {
     int64_t steps_e8[SYMBOLS];    /* of quantities */
     int64_t smallest_e8[SYMBOLS]; /* what is held beyond a position is less: it cannot be sold */
     bool margined;                /* positions instead of coins */
+    const char *limits;           /* for a day that passes in seconds; NULL: those of the fake */
 };
 
 static const struct venue_case cases[] = {
-    {"binance", "/ws-api/v3", {"BTC-USDT", "ETH-USDT"}, {1000, 10000}, {13000, 260000}, false},
-    {"binance_futures", "/private", {"BTC-USDT", "ETH-USDT"}, {100000, 100000}, {1, 1}, true},
-    {"kraken", "/v2", {"BTC-USD", "ETH-USD"}, {1, 1}, {8000, 310000}, false},
-    {"coinbase", "", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false},
-    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false},
+    {"binance",
+     "/ws-api/v3",
+     {"BTC-USDT", "ETH-USDT"},
+     {1000, 10000},
+     {13000, 260000},
+     false,
+     NULL},
+    {"binance_futures", "/private", {"BTC-USDT", "ETH-USDT"}, {100000, 100000}, {1, 1}, true, NULL},
+    {"kraken",
+     "/v2",
+     {"BTC-USD", "ETH-USD"},
+     {1, 1},
+     {8000, 310000},
+     false,
+     "limits 100000 10000 100000 10000"},
+    {"coinbase", "", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false, NULL},
+    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, false, NULL},
 };
 
 struct mishap;
@@ -853,6 +866,10 @@ static bool begin(struct day *d)
     if (secret_init(&err) < 0 || d->told == MAP_FAILED || mkdtemp(d->folder) == NULL ||
         fake_venue_start(d->venue->name, &d->fake) < 0) {
         (void)printf("Bail out! no work folder, or the fake does not start\n");
+        return false;
+    }
+    if (d->venue->limits != NULL && fake_venue_do(d->fake, d->venue->limits) != NULL) {
+        (void)printf("Bail out! the fake does not take: %s\n", d->venue->limits);
         return false;
     }
     (void)snprintf(d->log, sizeof(d->log), "%s/day.log", d->folder);
