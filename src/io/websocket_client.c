@@ -236,6 +236,13 @@ static void on_open_timer(struct websocket_client *c)
         fail(c, ERR_WEBSOCKET_SILENT, "nothing for %lld ms", (long long)(c->o.silence_us / 1000));
         return;
     }
+    if (c->o.age_us > 0 && !c->aging && at_us >= c->opened_us + c->o.age_us - c->o.notice_us) {
+        c->aging = true; /* always before the end, which is due at the next run at the earliest */
+        if (c->o.on_aging != NULL) {
+            c->o.on_aging(c, c->o.userdata);
+        }
+        return;
+    }
     if (c->o.age_us > 0 && at_us >= c->opened_us + c->o.age_us) {
         say_goodbye(c, WEBSOCKET_GOING_AWAY, "age");
         fail(c, ERR_WEBSOCKET_AGED, "%lld s", (long long)(c->o.age_us / USEC_PER_SEC));
@@ -243,13 +250,6 @@ static void on_open_timer(struct websocket_client *c)
     }
     if (at_us >= c->pinged_us + c->o.ping_us) {
         ping(c, at_us);
-    }
-    if (c->state == OPEN && c->o.age_us > 0 && !c->aging &&
-        at_us >= c->opened_us + c->o.age_us - c->o.notice_us) {
-        c->aging = true;
-        if (c->o.on_aging != NULL) {
-            c->o.on_aging(c, c->o.userdata);
-        }
     }
 }
 
