@@ -32,10 +32,11 @@ enum request_kind {
     REQUEST_RULE_STATUS, /* sets rule `number` to the status in text: testing, active, retired */
     REQUEST_COOLDOWN, /* no entries in symbol for `number` µs of market time; a cooldown that lasts
                        * longer stays. 0: lifts that of symbol, or all if symbol is empty */
-    REQUEST_RECONNECT /* the source of the candles is opened again (market/source.h) before the step
-                       * that gets the request; if that fails, no step gets it */
+    REQUEST_RECONNECT, /* the source of the candles is opened again (market/source.h) before the
+                        * step that gets the request; if that fails, no step gets it */
+    REQUEST_GO_LIVE    /* a person allows the first orders with real money (venue_allow), the same */
 };
-#define REQUEST_KIND_LAST       REQUEST_RECONNECT
+#define REQUEST_KIND_LAST       REQUEST_GO_LIVE
 
 #define REQUEST_TEXT_SIZE       512
 #define REQUEST_COOLDOWN_MAX_US (7 * INT64_C(86400000000)) /* as risk.cooldown */

@@ -83,6 +83,7 @@ struct snapshot_venue {
     enum venue_state state;
     char reason[48];
     int64_t since_wall_us;
+    bool brackets;      /* it executes stops and targets itself; if not, nightdesk does */
     bool catching_up;   /* ready again, but orders and positions have not been compared yet */
     int64_t limited_us; /* no entries for so long, because of its request limit; 0: not limited */
     struct venue_limit limit;

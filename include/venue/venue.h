@@ -243,6 +243,7 @@ struct venue_ops {
     int (*bars)(struct venue *venue, const struct source_bar *bars, int count, struct err *err);
     int (*flush)(struct venue *venue, struct err *err);
     bool (*is_behind)(const struct venue *venue);
+    int (*allow)(struct venue *venue, struct err *err); /* NULL: there is nothing to allow */
     void (*free)(struct venue *venue);
 };
 
@@ -377,6 +378,14 @@ static inline int venue_bars(struct venue *venue, const struct source_bar *bars,
 static inline int venue_flush(struct venue *venue, struct err *err)
 {
     return venue->ops->flush(venue, err);
+}
+
+/* A person allows orders with real money, once for these books: until then the venue is not ready.
+ * ERR_VENUE_ALLOWED: nothing waits for it. */
+static inline int venue_allow(struct venue *venue, struct err *err)
+{
+    return venue->ops->allow == NULL ? err_set(err, ERR_VENUE_ALLOWED, "%s", venue->ops->name)
+                                     : venue->ops->allow(venue, err);
 }
 
 /* Whether venue_flush has anything to write. */

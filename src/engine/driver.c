@@ -205,6 +205,9 @@ static void accept_request(struct driver *d)
     } else if (d->request.kind == REQUEST_RECONNECT && source_reconnect(d->own, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "cannot connect to the market again");
         answer(d, err.id, d->market_us);
+    } else if (d->request.kind == REQUEST_GO_LIVE && venue_allow(d->own_venue, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot trade with real money");
+        answer(d, err.id, d->market_us);
     } else {
         d->inputs.request = &d->request;
     }

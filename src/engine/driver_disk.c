@@ -209,6 +209,7 @@ bool driver_request_works_behind(enum request_kind kind)
     case REQUEST_RULE_STATUS:
     case REQUEST_COOLDOWN:
     case REQUEST_RECONNECT:
+    case REQUEST_GO_LIVE:
         break;
     }
     return false;

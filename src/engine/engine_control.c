@@ -240,6 +240,7 @@ int engine_control_request(struct engine *engine, const struct request *request)
     case REQUEST_COOLDOWN:
         return cooldown(engine, request);
     case REQUEST_RECONNECT:
+    case REQUEST_GO_LIVE:
         return ERR_NONE; /* the driver has done it; the step only records it */
     }
     return ERR_INTERNAL;

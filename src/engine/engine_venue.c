@@ -311,6 +311,7 @@ void engine_venue_snapshot(const struct engine *engine, const struct engine_now 
     ret->state = v->state;
     memcpy(ret->reason, v->reason, sizeof(ret->reason));
     ret->since_wall_us = v->since_wall_us;
+    ret->brackets = v->can.brackets;
     ret->catching_up = v->catching_up;
     ret->limited_us = limited_us(engine, now->mono_us);
     ret->limit = v->limit;

@@ -15,6 +15,7 @@ static const char *const kind_words[] = {
     [REQUEST_RULE_STATUS] = "rule_status",
     [REQUEST_COOLDOWN] = "cooldown",
     [REQUEST_RECONNECT] = "reconnect",
+    [REQUEST_GO_LIVE] = "go_live",
 };
 
 NAMES_PRINT(request_kind, enum request_kind, kind_words)

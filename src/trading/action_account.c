@@ -53,6 +53,9 @@ static int show_positions(struct action_call *call, struct err *err)
             view_button(r, i, command.data + 1, command.data);
         }
     }
+    if (s->position_count > 0 && !s->venue.brackets) {
+        reply_line(r, "Stops and targets are kept by nightdesk: they do not act while it is down.");
+    }
     desk_market_line(r, s);
     reply_protect(r);
     return ACTION_DONE;

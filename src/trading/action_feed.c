@@ -26,6 +26,28 @@ static int reconnect(struct action_call *call, struct err *err)
                     reconnected, err);
 }
 
+/* ---------------------------------------------------------------- real money */
+
+static bool went_live(struct desk *desk, struct pending *p)
+{
+    struct reply *r = action_reply(p->call);
+    const struct snapshot *s = desk_read(desk, r);
+    if (s->version <= p->version) {
+        return false; /* of a step before the request */
+    }
+    reply_title(r, TONE_GOOD, "Orders with real money are allowed");
+    reply_para(r, "The books of {} begin with {}.", cell_text(s->venue.name),
+               cell_money(s->initial_cash));
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int go_live(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_GO_LIVE},
+                    went_live, err);
+}
+
 const struct action action_feed_rows[] = {
     {.name = "trading.feed_reconnect",
      .summary = "Close the source of the candles and open it again; it goes on after the last ones",
@@ -35,6 +57,16 @@ const struct action action_feed_rows[] = {
      .lowest = ROLE_OPERATOR,
      .locks = "feed",
      .run = reconnect,
+     .cancel = desk_cancel,
+     .recover = desk_recover},
+    {.name = "trading.go_live",
+     .summary = "Allow orders with real money at the venue, once for these books",
+     .data = DESK_AGE,
+     .effect = ACTION_CHANGES,
+     .waits_us = DESK_REQUEST_US,
+     .lowest = ROLE_ADMIN,
+     .locks = "trading",
+     .run = go_live,
      .cancel = desk_cancel,
      .recover = desk_recover},
     {0},

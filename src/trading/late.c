@@ -27,6 +27,7 @@ static desk_done_fn done_of(enum request_kind kind)
     case REQUEST_RULE_STATUS:
     case REQUEST_COOLDOWN:
     case REQUEST_RECONNECT:
+    case REQUEST_GO_LIVE:
         return NULL;
     }
     return NULL;

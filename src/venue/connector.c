@@ -20,6 +20,7 @@
 #define URL_SIZE     512
 #define TAG          "tag"     /* of client ids */
 #define NAME         "venue"   /* to which the books belong */
+#define ALLOWED      "allowed" /* a person has allowed orders with real money */
 #define OUTSIDE      "outside" /* cash of the account that is not ours, in units of 1e-8 */
 
 struct connector {
@@ -34,6 +35,8 @@ struct connector {
     bool has_outside;
     struct dec outside;
     bool lacks_funds;
+    bool is_allowed;
+    bool told_not_allowed;
     struct venue_report held; /* CONNECTION: waits until the funds are known */
     bool has_held;
 
@@ -243,12 +246,19 @@ static void leave_out_foreign_cash(struct connector *c, struct venue_account *ac
     b->available = dec_sub(b->available, c->outside);
 }
 
-/* READY reaches the engine when the books and the account have the same cash to begin with. */
+/* READY reaches the engine when the books and the account have the same cash to begin with, and a
+ * person has allowed orders with real money. */
 static bool poll_report(struct connector *c, struct venue_report *ret)
 {
-    if (c->has_held && c->has_outside) {
+    if (c->has_held && c->has_outside && c->is_allowed) {
         *ret = c->held;
         c->has_held = false;
+        return true;
+    }
+    if (c->has_held && c->has_outside && !c->told_not_allowed) {
+        *ret = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_DEGRADED};
+        (void)snprintf(ret->reason, sizeof(ret->reason), "real money: waits for /golive");
+        c->told_not_allowed = true;
         return true;
     }
     if (!ring_pop(c->reports, ret)) {
@@ -257,9 +267,11 @@ static bool poll_report(struct connector *c, struct venue_report *ret)
     if (ret->kind == VENUE_CONNECTION) {
         c->has_held = false;
     }
-    if (ret->kind == VENUE_CONNECTION && ret->venue_state == VENUE_READY && !c->has_outside) {
+    if (ret->kind == VENUE_CONNECTION && ret->venue_state == VENUE_READY &&
+        !(c->has_outside && c->is_allowed)) {
         c->held = *ret;
         c->has_held = true;
+        c->told_not_allowed = false;
         ret->venue_state = VENUE_CONNECTING;
         (void)snprintf(ret->reason, sizeof(ret->reason), "reading the account");
     } else if (ret->kind == VENUE_ACCOUNT) {
@@ -286,7 +298,8 @@ static int connector_fd(const struct venue *venue)
 static int64_t connector_due_us(const struct venue *venue)
 {
     const struct connector *c = (const struct connector *)venue;
-    return ring_len(c->reports) > 0 || (c->has_held && c->has_outside) ? 0 : INT64_MAX;
+    bool held = c->has_held && c->has_outside && (c->is_allowed || !c->told_not_allowed);
+    return ring_len(c->reports) > 0 || held ? 0 : INT64_MAX;
 }
 
 static const struct venue_capabilities *connector_capabilities(const struct venue *venue)
@@ -339,6 +352,25 @@ static int load_outside(struct connector *c, struct err *err)
     return rc;
 }
 
+static int load_allowed(struct connector *c, struct err *err)
+{
+    char text[8];
+    int rc = venue_table_get(c->store, ALLOWED, text, sizeof(text), err);
+    c->is_allowed = c->is_allowed || (rc >= 0 && text[0] != '\0');
+    return rc;
+}
+
+static int connector_allow(struct venue *venue, struct err *err)
+{
+    struct connector *c = of(venue);
+    if (c->is_allowed) {
+        return err_set(err, ERR_VENUE_ALLOWED, "%s", c->api->name);
+    }
+    int rc = c->store == NULL ? 0 : venue_table_set(c->store, ALLOWED, "yes", err);
+    c->is_allowed = rc >= 0;
+    return rc;
+}
+
 static int connector_open(struct venue *venue, struct trading_store *store, struct err *err)
 {
     struct connector *c = of(venue);
@@ -354,6 +386,7 @@ static int connector_open(struct venue *venue, struct trading_store *store, stru
         rc = claim_books(c, err);
         rc = rc < 0 ? rc : load_tag(c, err);
         rc = rc < 0 ? rc : load_outside(c, err);
+        rc = rc < 0 ? rc : load_allowed(c, err);
     }
     c->is_open = rc >= 0;
     return rc;
@@ -422,6 +455,7 @@ static const struct venue_ops connector_ops = {
     .bars = connector_bars,
     .flush = connector_flush,
     .is_behind = connector_is_behind,
+    .allow = connector_allow,
     .free = connector_free,
 };
 
@@ -453,6 +487,7 @@ struct venue *connector_new(const struct venue_setup *setup)
     c->feed = setup->feed;
     c->market = setup->market;
     c->cash = setup->cash;
+    c->is_allowed = real->mode != VENUE_LIVE;
     c->calls = ring_new(CALLS_KEPT, sizeof(struct gateway_call));
     c->reports = ring_new(REPORTS_KEPT, sizeof(struct venue_report));
     copy_url(real->url, sandbox ? api->sandbox_url : api->url, c->url);

@@ -551,8 +551,10 @@ static void try_denied(struct walk *w, const struct command *c, struct str name)
                                    .command = c,
                                    .name = name,
                                    .line = buf_str(&line)};
-        enum outcome wanted = expect(c, cell.person, cell.rule, cell.line).outcome;
-        if (wanted == SILENCE || wanted == REFUSAL) {
+        struct wanted wanted = expect(c, cell.person, cell.rule, cell.line);
+        /* A person who only lacks the second factor may run it, so arguments are checked first. */
+        bool lacks_factor = strcmp(wanted.error, "ACCESS_NO_FACTOR") == 0;
+        if ((wanted.outcome == SILENCE || wanted.outcome == REFUSAL) && !lacks_factor) {
             try_cell(w, &cell);
         }
     }

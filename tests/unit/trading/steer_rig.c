@@ -18,7 +18,7 @@ static const char *const wanted[] = {
     "rule_test",    "rule_retire",   "balance",        "profit",          "daily",
     "weekly",       "monthly",       "performance",    "limits",          "cooldown",
     "cooldown_set", "cooldown_lift", "chart",          "export",          "live",
-    "orders",       "runs",          "maintenance"};
+    "orders",       "runs",          "maintenance",   "golive"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -230,6 +230,7 @@ struct snapshot *steer_rig_draft(struct steer_rig *s)
     n->books_balance = true;
     (void)str_copy(STR_LIT("paper"), n->venue.name, sizeof(n->venue.name));
     n->venue.state = VENUE_READY;
+    n->venue.brackets = true;
     n->market_count = 1;
     n->markets[0].rules.digits = 6;
     (void)symbol_parse(STR_LIT("BTC-USD"), &n->markets[0].symbol);

@@ -176,6 +176,8 @@ static void steering_matches_the_golden_files(void **state)
     check_accepted(s, "/resume", "resume");
     check_prompt(s, "/amend BTC-USD stop=63500 target=67000", "amend");
     check_prompt(s, "/emergency_stop", "emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/golive"); /* who has no second factor */
+    golden_check_reply("golive", s->full, NULL);
     check_prompt(s, "/close 1", "close");
     steer_rig_confirm(s, &s->rig.adam);
     steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US + USEC_PER_DAY);
