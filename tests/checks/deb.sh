@@ -35,7 +35,7 @@ printf '# Not for the archive, so there is no request for a package to close.\nn
 printf 'Source: nightdesk\n\nPackage: nightdesk\nArchitecture: any\n' > "$build/deb/debian/control"
 # Libraries that the program loads at their first use: a file that is linked with them needs the same
 # packages. libxgboost is not among them; its absence is an error of `nightdesk train`.
-late=$(strings -a "$root/usr/bin/nightdesk" | grep -E '^((curl|cairo|el|SSL|archive|wslay|nettle)_[a-z0-9_]+|EVP_PKEY_sign|XML_[A-Z][a-z][A-Za-z]+)$' | sed 's/^/-Wl,-u,/')
+late=$(strings -a "$root/usr/bin/nightdesk" | grep -E '^((curl|cairo|el|SSL|archive|wslay|nettle)_[a-z0-9_]+|EVP_PKEY_sign|XML_ParserCreateNS)$' | sed 's/^/-Wl,-u,/')
 # shellcheck disable=SC2086
 cc -shared -o "$build/deb/late.so" -Wl,--no-as-needed $late -Wl,-u,deflate -lcurl -lcairo -lz -ledit -lssl -lcrypto -larchive -lwslay -lnettle -lexpat
 depends=$(cd "$build/deb" && dpkg-shlibdeps -O -eroot/usr/bin/nightdesk -elate.so | sed 's/^shlibs:Depends=//')
