@@ -34,7 +34,7 @@ enum request_kind {
                        * longer stays. 0: lifts that of symbol, or all if symbol is empty */
     REQUEST_RECONNECT, /* the source of the candles is opened again (market/source.h) before the
                         * step that gets the request; if that fails, no step gets it */
-    REQUEST_GO_LIVE    /* a person allows the first orders with real money (venue_allow), the same */
+    REQUEST_GO_LIVE /* a person allows the first orders with real money (venue_allow), the same */
 };
 #define REQUEST_KIND_LAST       REQUEST_GO_LIVE
 

@@ -16,8 +16,8 @@
 #include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
-#include "venue/market_feed.h"
 #include "venue/feed.h"
+#include "venue/market_feed.h"
 #include "venue_clock.h"
 
 struct driver {
@@ -42,7 +42,7 @@ struct driver {
     int symbol_count;
     struct symbol symbols[SYMBOLS_LIMIT];
     struct venue *own_venue; /* owned; NULL: none yet */
-    struct feed *feed; /* of a real venue; NULL: none */
+    struct feed *feed;       /* of a real venue; NULL: none */
     struct venue *venue;     /* the same, or what wrap_venue made of it */
 
     /* Market time against the monotonic clock. */

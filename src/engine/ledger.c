@@ -134,8 +134,8 @@ enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *f
                                const struct order *order, struct trade *ret_trade)
 {
     /* An invalid number is below zero. Of a part of an entry nothing may be left but its cost. */
-    bool costs_only = fill->qty.e8 == 0 && fill->kind == ORDER_ENTRY &&
-                      ledger_find(ledger, fill->symbol) >= 0;
+    bool costs_only =
+        fill->qty.e8 == 0 && fill->kind == ORDER_ENTRY && ledger_find(ledger, fill->symbol) >= 0;
     if (!dec_is_valid(fill->fee) || (fill->qty.e8 <= 0 && !costs_only) || fill->price.e8 <= 0) {
         return LEDGER_MISFIT;
     }

@@ -164,6 +164,10 @@ static void settle(struct gateway *g, struct known_order *o, struct ask *ask)
 {
     if (known_order_is_whole(o) || o->fetches >= FETCHES_MAX) {
         o->fetches = known_order_is_whole(o) ? 0 : FETCHES_MAX / 2;
+        if (o->has_state && o->state == ORDER_ACKED && !o->seen_resting) {
+            o->seen_resting = true;
+            gateway_guard_look(g);
+        }
         report_order(g, o, ask != NULL ? ask->after_fill_id : "", ask == NULL || ask->newest);
         end_ask(ask);
         return;
@@ -475,7 +479,7 @@ static void on_placed(const struct calls_answer *answer, void *userdata)
 static void log_request(const struct gateway *g, const char *what,
                         const struct account_request *request, bool sent)
 {
-    LOG(NOTICE, "%s: %s %s%s %s", g->options.api->name, sent ? "sending" : "dry run, not sent",
+    LOG(NOTICE, "%s: %s %s %s %s", g->options.api->name, sent ? "sending" : "dry run, not sent",
         what, request->path.data, request->body.len > 0 ? request->body.data : "");
 }
 

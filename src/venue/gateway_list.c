@@ -201,11 +201,23 @@ static void ask_open(struct gateway *g)
 static void remember_foreign(struct gateway *g, const struct account_order *row, const char *name)
 {
     int market = gateway_find_market(g, row->market);
+    if (name[0] == '#') {
+        int *others = market >= 0 ? &g->markets[market].foreign : &g->foreign_elsewhere;
+        (*others)++;
+    }
     if (name[0] == '#' && market >= 0 && order_memory_find(g->orders, name) == NULL) {
         struct known_order *o =
             order_memory_add(g->orders, name, row->client_id, market, gateway_now(g));
         o->type = row->type;
         memcpy(o->id, row->id, sizeof(o->id));
+    }
+}
+
+static void forget_foreign(struct gateway *g)
+{
+    g->foreign_elsewhere = 0;
+    for (int i = 0; i < g->market_count; i++) {
+        g->markets[i].foreign = 0;
     }
 }
 
@@ -223,6 +235,9 @@ static void on_open(const struct calls_answer *answer, void *userdata)
     int rc = answer->verdict == ACCOUNT_FINE
                  ? g->options.api->read_open(&page, answer->root, rows, &count, next, &err)
                  : -answer->err->id;
+    if (l->cursor[0] == '\0') {
+        forget_foreign(g);
+    }
     for (int i = 0; rc >= 0 && i < count; i++) {
         if (l->open_count == OPEN_MAX) {
             rc = err_set(&err, ERR_VENUE_DATA, "%s: more than %d open orders", g->options.api->name,

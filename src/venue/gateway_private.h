@@ -1,6 +1,6 @@
 /*
  * gateway_private.h: the parts of the gateway: orders (gateway.c), listings (gateway_list.c), the
- * connection (gateway_session.c). Thread: the loop's.
+ * connection (gateway_session.c), the dead man's switch (gateway_guard.c). Thread: the loop's.
  */
 #pragma once
 
@@ -17,6 +17,8 @@ struct gateway_market {
     bool known;
     bool reported;
     struct dec price; /* newest known; zero: none */
+    int foreign;      /* open orders of others, in the newest listing */
+    bool guarded;     /* by the venue's dead man's switch */
 };
 
 enum gateway_phase {
@@ -49,7 +51,11 @@ struct gateway {
     int rules_from;   /* the first market of the request under way */
     bool rules_apart; /* a market is unknown: they are asked for one by one */
     struct loop_source *daily;
-    bool hours_open; /* of the markets that have hours; closed until it is known */
+    struct loop_source *guard; /* NULL: the venue has no dead man's switch */
+    bool guarded;              /* the whole account */
+    bool guard_failed;
+    int foreign_elsewhere; /* open orders of others in symbols that are not watched */
+    bool hours_open;       /* of the markets that have hours; closed until it is known */
     struct loop_source *hours;
 
     struct gateway_stream *stream;   /* NULL: none yet */
@@ -75,6 +81,9 @@ void gateway_ask_all(struct gateway *g);
 void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id);
 void gateway_list_free(struct gateway *g);
 void gateway_session_start(struct gateway *g);
+void gateway_guard_start(struct gateway *g);
+/* When an order rests for the first time: the switch does not wait for its next turn. */
+void gateway_guard_look(struct gateway *g);
 void gateway_session_free(struct gateway *g);
 void gateway_refresh_rules(struct gateway *g);
 void gateway_set_state(struct gateway *g, enum venue_state state, const char *reason);

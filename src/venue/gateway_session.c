@@ -415,6 +415,7 @@ void gateway_session_start(struct gateway *g)
     loop_timer_every(g->daily, RULES_EVERY_US);
     struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_CONNECTING};
     gateway_report(g, &r);
+    gateway_guard_start(g);
     go_on(g);
 }
 
@@ -423,5 +424,6 @@ void gateway_session_free(struct gateway *g)
     gateway_stream_free(g->stream);
     loop_source_free(g->retry);
     loop_source_free(g->daily);
+    loop_source_free(g->guard);
     loop_source_free(g->hours);
 }

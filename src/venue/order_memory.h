@@ -32,6 +32,7 @@ struct known_order {
     enum order_kind kind;
     enum side side;
     bool has_state;
+    bool seen_resting;
     enum order_state state;
     struct dec filled_qty; /* as the venue counts */
     char reason[48];

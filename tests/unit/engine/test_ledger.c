@@ -505,8 +505,7 @@ static void a_missing_unit_is_detected(void **state)
 
 UNIT_GROUP(ledger, cmocka_unit_test(a_long_is_opened_and_closed),
            cmocka_unit_test(a_short_in_two_parts), cmocka_unit_test(a_misfit_changes_nothing),
-           cmocka_unit_test(a_fill_may_be_only_a_cost),
-           cmocka_unit_test(balances_to_the_last_unit),
+           cmocka_unit_test(a_fill_may_be_only_a_cost), cmocka_unit_test(balances_to_the_last_unit),
            cmocka_unit_test(an_adopted_position_balances_too),
            cmocka_unit_test(a_disowned_position_leaves_no_trace),
            cmocka_unit_test(funding_is_paid_out_of_cash),

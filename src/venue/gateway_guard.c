@@ -1,0 +1,84 @@
+#include "base/log.h"
+#include "gateway_private.h"
+
+/*
+ * The dead man's switch: the venue cancels what rests there unless it hears from us again in time.
+ * It works while an order of ours rests, and only where no order of somebody else does, since it
+ * would cancel that one too.
+ */
+
+#define GUARD_EVERY_US (20 * USEC_PER_SEC)
+#define GUARD_MS       60000
+
+static bool rests(const struct known_order *o)
+{
+    return o->client_id[0] != '#' && o->has_state && !order_state_is_final(o->state) &&
+           o->type != ORDER_TYPE_MARKET;
+}
+
+/* market: -1 for the whole account. */
+static bool is_wanted(const struct gateway *g, int market)
+{
+    bool ours = false;
+    for (int i = 0; i < order_memory_count(g->orders); i++) {
+        const struct known_order *o = order_memory_at(g->orders, i);
+        ours = ours || (rests(o) && (market < 0 || o->market == market));
+    }
+    int foreign = 0;
+    for (int i = 0; i < g->market_count; i++) {
+        foreign += market < 0 || i == market ? g->markets[i].foreign : 0;
+    }
+    return ours && foreign + (market < 0 ? g->foreign_elsewhere : 0) == 0;
+}
+
+static void on_guard(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    bool failed = answer->verdict != ACCOUNT_FINE;
+    if (failed && !g->guard_failed) {
+        log_err(LOG_LEVEL_WARNING, answer->err, "cannot set the venue's dead man's switch");
+    }
+    g->guard_failed = failed;
+}
+
+static void set(struct gateway *g, int market, bool *armed)
+{
+    bool wanted = is_wanted(g, market);
+    if (!wanted && !*armed) {
+        return;
+    }
+    *armed = wanted;
+    g->options.api->add_guard(market < 0 ? NULL : &g->markets[market].market, wanted ? GUARD_MS : 0,
+                              calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_GUARD, gateway_now(g) + GATEWAY_ANSWER_US, on_guard, g);
+}
+
+void gateway_guard_look(struct gateway *g)
+{
+    if (g->guard == NULL || g->phase != GATEWAY_CONNECTED || g->options.dry_run) {
+        return;
+    }
+    if (!g->options.api->guard_by_market) {
+        set(g, -1, &g->guarded);
+        return;
+    }
+    for (int i = 0; i < g->market_count; i++) {
+        if (g->markets[i].known) {
+            set(g, i, &g->markets[i].guarded);
+        }
+    }
+}
+
+static void on_tick(void *userdata)
+{
+    gateway_guard_look(userdata);
+}
+
+void gateway_guard_start(struct gateway *g)
+{
+    if (g->options.api->add_guard != NULL) {
+        g->guard = loop_add_timer(g->options.loop, on_tick, g);
+        loop_source_name(g->guard, "venue guard");
+        loop_timer_every(g->guard, GUARD_EVERY_US);
+    }
+}
