@@ -7,6 +7,7 @@ import { foldAll, tiles, views } from './views.js';
 
 let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', soon = 0, asking = false;
 const now = { state: null, alerts: new Map(), cutSince: 0, stale: false, staleAge: 0 };
+let version = '', updated = ''; /* of nightdesk: as this page was loaded, and another since */
 
 /* ------------------------------------------------------------------ what is urgent */
 
@@ -15,6 +16,10 @@ function urgent() {
   const notices = [];
   const add = (mild, ...words) => notices.push(el('div', { class: mild ? 'notice mild' : 'notice' }, ...words));
   const state = now.state;
+  if (updated) {
+    add(true, el('strong', {}, `nightdesk is ${updated} now, this page is of ${version}. `),
+      el('button', { type: 'button', id: 'reload', onclick: () => window.location.reload() }, 'Reload'));
+  }
   if (state && state.state !== 'active') add(state.state === 'paused', el('strong', {}, `Trading: ${state.state}. `), state.reason);
   if (now.stale) add(false, el('strong', {}, 'The engine is silent. '), 'These are the last figures that are known.');
   const open = [...now.alerts.values()].filter((a) => a.status === 'open');
@@ -30,7 +35,18 @@ function urgent() {
   }
 }
 
+// An update cuts the stream, so it is enough to look when that is live again.
+async function compareVersion() {
+  try {
+    const found = (await get('version')).version;
+    version ||= found;
+    updated = found === version ? '' : found;
+    urgent();
+  } catch { /* the token may not read it, or it is asked again at the next cut */ }
+}
+
 function line(since) {
+  if (since === 0) compareVersion();
   if (since === 0 && now.cutSince !== 0) refresh(); /* what happened meanwhile */
   now.cutSince = since;
   const text = since === 0 ? 'live' : `not live for ${age((Date.now() - since) / 1000)}`;
@@ -46,7 +62,8 @@ function line(since) {
 
 function navigation() {
   byId('nav').replaceChildren(...Object.entries(views).filter(([, view]) => !view.role || view.role === role).map(([name, view]) =>
-    el('a', { href: `#${name}`, 'aria-current': name === current ? 'page' : null }, view.title)));
+    el('a', { href: `#${name}`, 'aria-current': name === current ? 'page' : null }, view.title)),
+  el('a', { href: '/docs', target: '_blank', rel: 'noopener' }, 'API'));
 }
 
 async function load(quiet) {

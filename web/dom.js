@@ -31,7 +31,9 @@ export function problem(err) {
   return el('div', { class: 'notice' }, el('p', {}, el('strong', {}, err.message)),
     err.context ? el('p', {}, err.context) : null,
     err.cause ? el('p', {}, err.cause) : null,
-    err.remediation ? el('p', {}, `What to do: ${err.remediation}`) : null);
+    err.remediation ? el('p', {}, `What to do: ${err.remediation}`) : null,
+    err.error_code ? el('p', { class: 'dim' },
+      el('a', { href: `/docs#${err.error_code}`, target: '_blank', rel: 'noopener' }, err.error_code)) : null);
 }
 
 // columns: { name, num, wide, of: row => text or node }; more: row => a node below it, over all columns

@@ -196,6 +196,9 @@ int runner_recover(struct runner *runner, struct err *err);
  * user gets the refusal as a reply. Returns a negative err id only if it could neither be stored
  * nor answered without the database; the channel must then not confirm the update to its server. */
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
+/* Cancels what waits for an answer of this caller outside of chats, such as a session that ends.
+ * What already runs goes on. */
+int runner_cancel_prompts(struct runner *runner, const struct principal *who, struct err *err);
 
 /* A message of somebody who is no user, which may hold the code of access_pair_open. */
 struct pairing {

@@ -36,5 +36,5 @@ int login_table_use(struct ops_store *store, const char *hash, struct err *err);
 /* Removes the unused link of a person. */
 int login_table_drop(struct ops_store *store, const char *channel, int64_t user_id,
                      struct err *err);
-/* Removes what has expired, and the oldest beyond max rows. */
-int login_table_tidy(struct ops_store *store, int64_t now_us, int64_t max, struct err *err);
+/* Removes what has expired. */
+int login_table_tidy(struct ops_store *store, int64_t now_us, struct err *err);

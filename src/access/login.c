@@ -55,6 +55,18 @@ const char *access_login_at(const struct access *access, int index)
     return NULL;
 }
 
+/* A login that was forgotten before it expires could be used again, so a new one is refused
+ * instead. Some rows are kept for links. */
+static int check_space(const struct access *access, int max, struct err *err)
+{
+    int64_t now_us = clock_wall_us(access->clock);
+    int kept = 0;
+    for (int i = 0; i < access->login_count; i++) {
+        kept += now_us < access->logins[i].expires_us ? 1 : 0;
+    }
+    return kept < max ? 0 : err_set(err, ERR_LOGIN_MANY, "%d", kept);
+}
+
 /* Commits a change of logins and tokens and reads both again, or rolls it back. */
 static int end_change(struct access *access, int rc, struct err *err)
 {
@@ -78,6 +90,7 @@ int access_login_open(struct access *access, const struct principal *who,
                        who->name);
     }
     int rc = access_page_url(access, &url, &local, err);
+    rc = rc < 0 ? rc : check_space(access, LOGINS_MAX, err);
     rc = rc < 0 ? rc : ops_store_begin(access->store, err);
     if (rc < 0) {
         return rc;
@@ -86,7 +99,7 @@ int access_login_open(struct access *access, const struct principal *who,
     access_token_hash(str_c(ret_code), row.hash);
     (void)str_copy(str_c(channel_name(who->channel)), row.channel, sizeof(row.channel));
     rc = login_table_drop(access->store, row.channel, row.user_id, err);
-    rc = rc < 0 ? rc : login_table_tidy(access->store, now_us, LOGINS_MAX - 1, err);
+    rc = rc < 0 ? rc : login_table_tidy(access->store, now_us, err);
     rc = rc < 0 ? rc : login_table_add(access->store, &row, err);
     rc = end_change(access, rc, err);
     *ret_expires_us = row.expires_us;
@@ -218,11 +231,12 @@ int access_login_launch(struct access *access, const struct access_launch *launc
         }
     }
     int rc = identify(access, row.channel, row.user_id, "login in the Mini App", &who, err);
+    rc = rc < 0 ? rc : check_space(access, LOGINS_MAX - LOGIN_OPEN_MAX, err);
     rc = rc < 0 ? rc : ops_store_begin(access->store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = login_table_tidy(access->store, now_us, LOGINS_MAX - 1, err);
+    rc = login_table_tidy(access->store, now_us, err);
     rc = rc < 0 ? rc : login_table_add(access->store, &row, err);
     rc = rc < 0 ? rc : add_session(access, &who, "Telegram", from, ret, err);
     return end_login(access, rc, ret, err);

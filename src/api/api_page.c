@@ -34,20 +34,35 @@ static const char *media_of(const char *name)
     return NULL;
 }
 
-/* RFC 9110: "gzip" or "*" in the list, without a weight of zero. */
+/* "q=0", "Q = 0.000": not this one. */
+static bool is_refused(struct str weight)
+{
+    struct str name;
+    (void)str_split(&weight, '=', &name);
+    weight = str_trim(weight);
+    for (size_t i = 0; i < weight.len; i++) {
+        if (weight.ptr[i] != '0' && weight.ptr[i] != '.') {
+            return false;
+        }
+    }
+    return str_equal_nocase(str_trim(name), "q") && weight.len > 0;
+}
+
+/* RFC 9110: what the list says of gzip, or else of "*". */
 static bool takes_gzip(struct web_request *request)
 {
     struct str rest = web_header(request, "Accept-Encoding"), one;
+    bool any = false;
     while (str_split(&rest, ',', &one)) {
         struct str coding, weight = one;
         (void)str_split(&weight, ';', &coding);
         coding = str_trim(coding);
-        weight = str_trim(weight);
-        if (str_equal_c(coding, "gzip") || str_equal_c(coding, "*")) {
-            return !str_equal_c(weight, "q=0") && !str_equal_c(weight, "q=0.0");
+        if (str_equal_nocase(coding, "gzip")) {
+            return !is_refused(weight);
         }
+        any = str_equal_c(coding, "*") ? !is_refused(weight) : any;
     }
-    return false;
+    return any;
 }
 
 static const struct embedded_file *find(const char *name, const char *ending)

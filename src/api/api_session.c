@@ -5,6 +5,7 @@
 #include "api_internal.h"
 #include "base/check.h"
 #include "call.h"
+#include "command/runner.h"
 #include "io/json_out.h"
 
 #include <stdlib.h>
@@ -92,9 +93,11 @@ void api_session_handle(struct api_call *call)
 static int log_out(struct api *api, const struct api_job *job, struct err *err)
 {
     struct principal who;
-    return access_identify(api->access, job->listener->channel, job->uid, &who) < 0
-               ? err_set(err, ERR_API_TOKEN_ENDED, "the session")
-               : access_logout(api->access, &who, err);
+    if (access_identify(api->access, job->listener->channel, job->uid, &who) < 0) {
+        return err_set(err, ERR_API_TOKEN_ENDED, "the session");
+    }
+    int rc = access_logout(api->access, &who, err);
+    return rc < 0 ? rc : runner_cancel_prompts(api->runner, &who, err);
 }
 
 static void answer(struct web_request *request, const struct access_session *session)

@@ -151,8 +151,8 @@ static void add_page_route(struct buf *out, const struct route *route)
         value_describe(p, &type);
         buf_addf(out, "%s<tr><td><code>%s</code></td><td>",
                  i > 0 ? ""
-                       : "<table><tr><th>parameter</th><th>type</th><th>default</th>"
-                         "<th>meaning</th></tr>\n",
+                       : "<table><thead><tr><th>parameter</th><th>type</th><th>default</th>"
+                         "<th>meaning</th></tr></thead><tbody>\n",
                  p->name);
         buf_add_html(out, buf_str(&type));
         buf_add_c(out, "</td><td>");
@@ -161,7 +161,7 @@ static void add_page_route(struct buf *out, const struct route *route)
         add_html(out, p->help == NULL ? "" : p->help);
         buf_add_c(out, "</td></tr>\n");
     }
-    buf_add_c(out, route_param_count(route) > 0 ? "</table>\n" : "");
+    buf_add_c(out, route_param_count(route) > 0 ? "</tbody></table>\n" : "");
 }
 
 /* A problem's `type` leads here. */

@@ -684,6 +684,45 @@ static int expire_one(struct runner *runner, const struct confirmation *c, struc
     return ops_store_commit(runner->o.store, err);
 }
 
+/* The prompt is closed as if its person had pressed Cancel. */
+static int cancel_one(struct runner *runner, const struct confirmation *c, struct err *err)
+{
+    TRACE_RUN(c->run_id);
+    AUTO_RUN_ROW struct run_row row = {0};
+    AUTO_REPLY struct reply *reply = NULL;
+    int rc = ops_store_begin(runner->o.store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = run_table_get(runner->o.store, c->run_id, &row, err);
+    rc = rc < 0 ? rc
+                : runner_confirm_close(runner, c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
+                                       &reply, err);
+    if (rc < 0) {
+        ops_store_rollback(runner->o.store);
+        return rc;
+    }
+    return ops_store_commit(runner->o.store, err);
+}
+
+int runner_cancel_prompts(struct runner *runner, const struct principal *who, struct err *err)
+{
+    struct confirmation like = {.user_id = who->id}, newest;
+    int rc = 0;
+    (void)str_copy(str_c(channel_name(who->channel)), like.channel, sizeof(like.channel));
+    while (rc == 0 && (rc = confirmation_table_newest(runner->o.store, &like, &newest, err)) == 0) {
+        rc = cancel_one(runner, &newest, err);
+    }
+    if (rc == -ERR_STORE_NOT_FOUND) { /* no more */
+        err_clear(err);
+        rc = 0;
+    }
+    if (runner->o.outbox_changed != NULL) {
+        runner->o.outbox_changed(runner->o.outbox_userdata);
+    }
+    return rc;
+}
+
 void runner_confirm_schedule(struct runner *runner)
 {
     struct confirmation next;

@@ -18,7 +18,9 @@
 #define READ_MAX_BYTES  ((size_t)8 << 20)
 #define SHOWN_MAX_BYTES ((size_t)3000) /* of a message; more is a document */
 #define SHOWN_LINES     10             /* beside the document */
-#define WINDOW_US       USEC_PER_DAY   /* of patterns */
+#define DATA_LINES      200
+#define DATA_MAX_BYTES  ((size_t)32 * 1024)
+#define WINDOW_US       USEC_PER_DAY /* of patterns */
 #define RECENT_US       USEC_PER_HOUR
 #define LISTED_MAX      20 /* patterns */
 #define EXPORT_LINES    JOURNAL_LINES_MAX
@@ -340,6 +342,22 @@ static void add_reach(const struct log_job *job, struct reply *reply)
     }
 }
 
+/* For programs: the last lines, as many as are short enough together. */
+static void add_lines(const struct log_job *job, struct reply *reply)
+{
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    struct str rest = last_lines(job, job->shown < DATA_LINES ? job->shown : DATA_LINES), line;
+    while (rest.len > DATA_MAX_BYTES) {
+        (void)str_split(&rest, '\n', &line);
+    }
+    json_out_i64(&data, "line_count", (int64_t)job->shown);
+    json_out_array(&data, "lines");
+    while (str_split(&rest, '\n', &line)) {
+        json_out_str(&data, NULL, line);
+    }
+    json_out_end(&data);
+}
+
 static void show_lines(const struct log_job *job, struct reply *reply)
 {
     bool whole = job->document.id[0] == '\0';
@@ -357,6 +375,7 @@ static void show_lines(const struct log_job *job, struct reply *reply)
     } else {
         reply_pre(reply, text);
     }
+    add_lines(job, reply);
     if (job->untimed > 0) {
         add_reach(job, reply);
     }
@@ -563,7 +582,7 @@ static const struct action_param kind_of_view = {.type = PARAM_CHOICE, .choices 
 const struct action logs_actions[] = {
     {.name = "service.logs",
      .summary = "Log lines of a service, or their patterns",
-     .data = "patterns new_is_known",
+     .data = "line_count lines patterns new_is_known",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

@@ -46,13 +46,8 @@ int login_table_drop(struct ops_store *store, const char *channel, int64_t user_
                   DB_VALUES(DB_TEXT_C(channel), DB_I64(user_id)), err);
 }
 
-int login_table_tidy(struct ops_store *store, int64_t now_us, int64_t max, struct err *err)
+int login_table_tidy(struct ops_store *store, int64_t now_us, struct err *err)
 {
-    int rc = db_run(store->db, "DELETE FROM logins WHERE expires_us <= ?",
-                    DB_VALUES(DB_I64(now_us)), err);
-    return rc < 0 ? rc
-                  : db_run(store->db,
-                           "DELETE FROM logins WHERE hash NOT IN (SELECT hash FROM logins"
-                           " ORDER BY created_us DESC, hash LIMIT ?)",
-                           DB_VALUES(DB_I64(max)), err);
+    return db_run(store->db, "DELETE FROM logins WHERE expires_us <= ?", DB_VALUES(DB_I64(now_us)),
+                  err);
 }

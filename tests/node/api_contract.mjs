@@ -4,7 +4,8 @@
 //
 //     node api_contract.mjs MODULES SOCKET OPENAPI_FILE [EXAMPLES]
 //
-// With EXAMPLES the answers become the examples of that file, each list cut to one item.
+// With EXAMPLES the answers become the examples of that file, each list cut to one item; an answer with
+// an empty list replaces none.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
@@ -73,7 +74,8 @@ for (const [path, operations] of Object.entries(description.paths)) {
     .map((e) => `${e.instancePath} ${e.message} ${e.params.unevaluatedProperty ?? ''}`));
   console.log(`${fits ? '' : 'not '}ok GET ${url}: ${status}${fits ? '' : ` ${why.join('; ')} ${
     body.slice(0, 200)}`}`);
-  if (status === 200) examples[answer.schema] = cut(answer);
+  const isThin = Object.values(answer).some((one) => Array.isArray(one) && one.length === 0);
+  if (status === 200 && !(isThin && examples[answer.schema])) examples[answer.schema] = cut(answer);
 }
 if (examplesFile) {
   const sorted = Object.fromEntries(Object.entries(examples).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -117,6 +117,8 @@ await type('nd_WRONG');
 await press('Enter');
 check(await until("document.querySelector('[role=alert] .notice')"), 'a wrong token is refused with what to do');
 check((await accessible()) === '', 'axe: the login', await accessible());
+const explained = new URL(await run("document.querySelector('.notice a').href"));
+check((await (await fetch(explained)).text()).includes(`<h3 id="${explained.hash.slice(1)}">`), 'the error leads to its description', explained.href);
 
 await call('Network.emulateNetworkConditions', { offline: false, latency: 40, downloadThroughput: 1.25e6, uploadThroughput: 375000 });
 await call('Emulation.setCPUThrottlingRate', { rate: 4 });
@@ -225,11 +227,24 @@ for (const end = Date.now() + 40000; Date.now() < end && !same;) same = await ru
 check(same, 'the figures are those of the API');
 check(complaints.length === 0, 'no error and no violation of the policy', complaints.join('; '));
 
-/* nightdesk stops, and starts again. */
+check((await fetch(await run("document.querySelector('#nav a[target]').href"))).status === 200, 'there is a link to the description of the API');
+await run("document.getElementById('line').focus()");
+await type('trades 5000');
+await press('Enter');
+check(await until("/5000[^]*Usage: .trades/.test(document.getElementById('dialog').textContent)"), 'a command that fails shows its error and the rest of its reply');
+await press('Escape');
+
+/* nightdesk stops, and starts again, as another version. */
+await run("window.real = window.fetch; window.fetch = async (url, more) => (url === '/api/v1/version' ? Response.json({ schema: 'nightdesk.running/1', version: '99.0.0' }) : real(url, more))");
+check(!(await run("document.getElementById('reload')")), 'the page is of the version that serves it');
 process.kill(Number(DAEMON), 'SIGKILL');
 check(await until("/^not live for \\d+ s$/.test(document.getElementById('live').textContent)"), 'the page says that it is not live, and for how long');
 daemon = spawn('sh', ['-c', `exec ${RUN}`], { stdio: ['ignore', openSync(`${WORK}/log`, 'a'), 'ignore'] });
 check(await until("document.getElementById('live').textContent === 'live'"), 'and that it is live again');
+check(await until("/nightdesk is 99.0.0 now/.test(document.getElementById('urgent').textContent)"), 'and that nightdesk was updated');
+await shoot('desktop-updated');
+await run("document.getElementById('reload').click()");
+check(await until("document.getElementById('tiles') && !window.real && document.getElementById('live').textContent === 'live' && !document.getElementById('reload')"), 'it is loaded again at a press');
 
 /* In and out. */
 const shown = () => run("document.querySelector('[role=alert] .notice')?.textContent ?? ''");
@@ -295,18 +310,18 @@ await open(`code=${code}`);
 check(await until("document.querySelector('[role=alert] .notice')") && /does not log in.*used.*\/web/.test(await shown()), 'the link works once: then the login says why', await shown());
 check(await stays(), 'also then the code is gone from the address');
 
-function launch(key) {
-  const fields = { auth_date: String(Math.floor(Date.now() / 1000)), query_id: 'AAE', user: JSON.stringify({ id: 1001, first_name: 'Alice' }) };
+function launch(key, id, name, query = 'AAE') {
+  const fields = { auth_date: String(Math.floor(Date.now() / 1000)), query_id: query, user: JSON.stringify({ id, first_name: name }) };
   const secret = createHmac('sha256', 'WebAppData').update(key).digest();
-  const text = Object.entries(fields).map(([name, value]) => `${name}=${value}`).join('\n');
+  const text = Object.entries(fields).map(([field, value]) => `${field}=${value}`).join('\n');
   const data = new URLSearchParams({ ...fields, hash: createHmac('sha256', secret).update(text).digest('hex') });
   return `tgWebAppData=${encodeURIComponent(data)}&tgWebAppVersion=8.0&tgWebAppPlatform=web`;
 }
-await open(launch('987654321:another-bot'));
+await open(launch('987654321:another-bot', 1001, 'Alice'));
 check(await until("document.querySelector('[role=alert] .notice')") && /data of the Mini App is refused.*What to do/.test(await shown()), 'forged data of the Mini App are refused, with what to do', await shown());
 check(await stays() && !(await run("sessionStorage.getItem('nightdesk.token')")), 'they are gone from the address');
 await shoot('phone-forged');
-const signed = launch(BOT);
+const signed = launch(BOT, 1001, 'Alice');
 await run(`location.hash = ${JSON.stringify(`#${signed}`)}`);
 check(await until("document.getElementById('tiles') && document.getElementById('logout').textContent === 'Log out alice'"), 'what Telegram has signed logs in, also in a page that is open');
 check(await stays(), 'it is gone from the address');
@@ -316,6 +331,22 @@ await run("document.getElementById('logout').click()");
 await until(loggedOut);
 await open(signed);
 check(await until("document.querySelector('[role=alert] .notice')") && /cannot be used any more.*they were used/.test(await shown()), 'but the same data log in once', await shown());
+
+/* A command of two people. */
+await open(launch(BOT, 1001, 'Alice', 'AAF'));
+await until("document.getElementById('tiles') && document.getElementById('logout').textContent === 'Log out alice'");
+await run("document.getElementById('line').focus()");
+await type('backup');
+await press('Enter');
+check(await until("/Another person has to approve it: .*bob/.test(document.getElementById('dialog').textContent)"), 'a command of two people waits for the other');
+check(await run("!document.getElementById('confirm') && document.activeElement.id === 'cancel'"), 'who asked can only cancel it');
+await shoot('desktop-approve');
+await press('Escape');
+let declined = [];
+for (const end = Date.now() + 40000; Date.now() < end && declined[0]?.state !== 'cancelled'; await sleep(50)) declined = (await api('runs?command=backup')).runs;
+check(declined.length === 1 && declined[0].state === 'cancelled', 'which Escape does', JSON.stringify(declined));
+await run("document.getElementById('dialog').close(); document.getElementById('logout').click()");
+await until(loggedOut);
 
 /* A token that is not valid any more. */
 await run("document.getElementById('token').focus()");

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 nodes=$(cd "$here/../node" && pwd)
-needs_node "the description of the API" @redocly/cli ajv
+needs_node "the description of the API" @redocly/cli ajv html-validate
 NODE_MODULES=$(cd "$NODE_MODULES" && pwd)
 conf=$WORK/openapi.yaml
 state=$WORK/state
@@ -31,6 +31,14 @@ lint() {
 get /openapi.json
 mv "$WORK/body" "$WORK/openapi.json"
 tap_check "the linter accepts it" lint
+
+html() { # PATH
+    get "$1" && mv "$WORK/body" "$WORK/page.html" &&
+        "$NODE" "$NODE_MODULES/html-validate/bin/html-validate.mjs" --config "$nodes/html.json" \
+            "$WORK/page.html"
+}
+tap_check "the validator accepts the page of it" html /docs
+tap_check "and the page for people" html /
 
 # A list with a row each, so that rows are checked as well.
 has_traded() { get '/api/v1/trades?limit=1' && ! grep -q '"trades":\[\]' "$WORK/body"; }

@@ -26,7 +26,7 @@ api:
   token: $token
   rate: 0
   public_url: https://desk.example.com
-commands: {rate: 1000}
+commands: {rate: 1000, folder: "$WORK/commands"}
 market: {seed: 5, speed: 3600, symbols: [BTC-USD, ETH-USD, SOL-USD]}
 services: {kept: {command: ["/bin/sleep", "1000"]}}
 telegram:
@@ -34,9 +34,11 @@ telegram:
   api_url: http://127.0.0.1:$(cat "$WORK/chat")
   poll_timeout: 1s
   mini_app: $1
-  users: [{id: 1001, name: alice, role: admin, totp: $totp}]
+  users: [{id: 1001, name: alice, role: admin, totp: $totp}, {id: 1002, name: bob, role: admin}]
 YAML
 }
+mkdir "$WORK/commands"
+printf 'restrict: backup\nrules:\n  - {four_eyes: true}\n' > "$WORK/commands/two.yaml"
 configure false
 "$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
 daemon=$!

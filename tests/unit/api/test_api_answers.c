@@ -158,7 +158,36 @@ static void the_summary_is_short_and_the_most_urgent_comes_first(void **state)
     assert_int_equal(json_i64(root, "positions_open", 0), 1);
 }
 
+static void the_page_is_compressed_for_those_who_take_it(void **state)
+{
+    static const struct {
+        const char *accepts;
+        bool gzip;
+    } cases[] = {{"gzip", true},
+                 {"br, GZIP;q=0.001", true},
+                 {"*", true},
+                 {"gzip;q=1.0, *;q=0", true},
+                 {"br", false},
+                 {"gzip;q=0", false},
+                 {"gzip;q=0.000", false},
+                 {"gzip ; Q = 0.00", false},
+                 {"*;q=0.0", false},
+                 {"*, gzip;q=0.00", false}};
+    struct api_rig *f = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char header[128];
+        const char *body;
+        (void)snprintf(header, sizeof(header), "Accept-Encoding: %s\r\n", cases[i].accepts);
+        assert_int_equal(api_rig_get(f, true, "/", header, &body), 200);
+        bool gzip = strstr(api_rig_answer(), "Content-Encoding: gzip") != NULL;
+        if (gzip != cases[i].gzip) {
+            fail_msg("%s", cases[i].accepts);
+        }
+    }
+}
+
 UNIT_GROUP(api_answers, API_TEST(an_answer_that_the_client_has_is_not_sent_again),
            API_TEST(a_silent_engine_makes_answers_stale),
            API_TEST(a_reading_command_gives_its_data),
+           API_TEST(the_page_is_compressed_for_those_who_take_it),
            API_TEST(the_summary_is_short_and_the_most_urgent_comes_first))

@@ -1,6 +1,8 @@
 #include "access/login.h"
 #include "api_rig.h"
 #include "io/secret.h"
+#include "store/confirmation_table.h"
+#include "store/login_table.h"
 
 #include <time.h>
 
@@ -74,6 +76,39 @@ static void a_link_becomes_a_session(void **state)
     api_rig_code(body, "API_TOKEN_ENDED");
     assert_int_equal(log_out(f, "Authorization: Bearer " API_RIG_TOKEN "\r\n", &body), 409);
     api_rig_code(body, "LOGIN_NONE");
+}
+
+static int64_t waiting(struct api_rig *f)
+{
+    struct confirmation due[8];
+    return confirmation_table_expired(f->store, INT64_MAX, due, 8, NULL);
+}
+
+/* What it was asked is answered with no, once it is over. */
+static void a_session_that_ends_takes_its_prompts_with_it(void **state)
+{
+    struct api_rig *f = *state;
+    char code[LOGIN_CODE_CHARS + 1], one[128], other[128], request[64];
+    const char *body;
+    api_rig_publish(f);
+    new_code(f, code);
+    assert_int_equal(by_code(f, code, &body), 201);
+    header_of(body, one);
+    new_code(f, code);
+    assert_int_equal(by_code(f, code, &body), 201);
+    header_of(body, other);
+    (void)api_rig_post(f, true, "restart", one, "{\"args\":[\"demo\"]}", &body);
+    const char *at = strstr(body, "\"context\":\"");
+    assert_non_null(at);
+    (void)snprintf(request, sizeof(request), "{\"args\":[\"%.*s\"]}", (int)strcspn(at + 11, "\""),
+                   at + 11);
+    (void)api_rig_post(f, true, "restart", other, "{\"args\":[\"demo\"]}", &body);
+    assert_int_equal(waiting(f), 2);
+    assert_int_equal(log_out(f, one, &body), 204);
+    assert_int_equal(waiting(f), 1);
+    assert_int_equal(api_rig_post(f, true, "confirm", one, request, &body), 401);
+    assert_int_not_equal(api_rig_post(f, true, "confirm", other, request, &body), 200);
+    assert_has(body, "CONFIRM_FOREIGN");
 }
 
 static void what_is_no_login_is_refused(void **state)
@@ -167,5 +202,37 @@ static void data_of_telegram_log_in_once(void **state)
     config_free(mini);
 }
 
+/* Nothing that has logged in is forgotten while it could be used again. */
+static void so_many_logins_are_remembered(void **state)
+{
+    struct api_rig *f = *state;
+    struct access_launch launch = {.user_id = 5, .signed_us = clock_wall_us(clock_real())};
+    struct access_session session;
+    struct config *mini = NULL;
+    struct err err = {0};
+    char code[LOGIN_CODE_CHARS + 1];
+    assert_int_equal(config_parse(str_c("telegram: {bot_token: '1:abc', mini_app: true, users: "
+                                        "[{id: 5, name: al, role: operator}]}\n"
+                                        "api: {public_url: 'https://desk.example.com'}\n"),
+                                  "test", &mini, NULL, &err),
+                     0);
+    access_apply(f->access, mini);
+    int many = LOGINS_MAX - LOGIN_OPEN_MAX;
+    for (int i = 0; i < many; i++) {
+        (void)snprintf(launch.hash, sizeof(launch.hash), "%064d", i);
+        if (access_login_launch(f->access, &launch, "", &session, &err) < 0) {
+            fail_msg("%d: %s: %s", i, err_info(err.id)->code, err.context);
+        }
+    }
+    (void)snprintf(launch.hash, sizeof(launch.hash), "%064d", many);
+    assert_int_equal(access_login_launch(f->access, &launch, "", &session, &err), -ERR_LOGIN_MANY);
+    (void)snprintf(launch.hash, sizeof(launch.hash), "%064d", 0);
+    assert_int_equal(access_login_launch(f->access, &launch, "", &session, &err), -ERR_LOGIN_OLD);
+    access_apply(f->access, f->config);
+    new_code(f, code); /* a link still works */
+    config_free(mini);
+}
+
 UNIT_GROUP(api_session, API_TEST(a_link_becomes_a_session), API_TEST(what_is_no_login_is_refused),
-           API_TEST(data_of_telegram_log_in_once))
+           API_TEST(a_session_that_ends_takes_its_prompts_with_it),
+           API_TEST(data_of_telegram_log_in_once), API_TEST(so_many_logins_are_remembered))

@@ -231,6 +231,30 @@ static void an_expired_token_is_refused(void **state)
     assert_has(body, "it expired at ");
 }
 
+/* Both are valid until the grace ends, also before ops has noticed that. */
+static void a_rotated_token_ends_with_its_grace(void **state)
+{
+    static const char before[] = "Authorization: Bearer " API_RIG_TOKEN "\r\n";
+    static const char after[] = "Authorization: Bearer horse-battery-correct\r\n";
+    struct api_rig *f = *state;
+    struct config *rotated = NULL;
+    const char *body;
+    api_rig_publish(f);
+    api_grace(f->api, clock_wall_us(clock_real()) + USEC_PER_SEC / 4);
+    apply(f, "api: {token: horse-battery-correct}\nservices: {}\n", &rotated);
+    assert_int_equal(get(f, before, &body), 200);
+    assert_int_equal(get(f, after, &body), 200);
+    (void)usleep(300 * 1000);
+    assert_int_equal(get(f, before, &body), 401);
+    assert_int_equal(get(f, after, &body), 200);
+    api_tick(f->api);
+    assert_int_equal(get(f, before, &body), 401);
+    api_rig_code(body, "API_UNAUTHORIZED");
+    assert_int_equal(get(f, after, &body), 200);
+    api_apply(f->api, f->config);
+    config_free(rotated);
+}
+
 static void a_token_is_bound_to_its_addresses(void **state)
 {
     struct api_rig *f = *state;
@@ -528,6 +552,7 @@ UNIT_GROUP(api_tokens, API_TEST(a_token_has_the_name_and_the_role_it_was_made_wi
            API_TEST(a_low_role_cannot_apply_a_configuration),
            API_TEST(a_ticket_ends_with_its_token), API_TEST(a_confirmation_is_bound_to_the_token),
            API_TEST(a_revoked_token_ends_while_it_is_in_use), API_TEST(an_expired_token_is_refused),
+           API_TEST(a_rotated_token_ends_with_its_grace),
            API_TEST(a_token_is_bound_to_its_addresses),
            API_TEST(tokens_of_every_wrong_shape_are_refused),
            API_TEST(a_token_has_so_many_requests_a_minute),
