@@ -14,11 +14,11 @@
 #include <signal.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_run,          &cmd_demo,    &cmd_do,         &cmd_chat,     &cmd_watch,  &cmd_ask,
-    &cmd_mcp,          &cmd_pair,    &cmd_otp,        &cmd_token,    &cmd_secret, &cmd_release,
-    &cmd_check_config, &cmd_config,  &cmd_auditlog,   &cmd_audit,    &cmd_report, &cmd_predict,
-    &cmd_replay,       &cmd_train,   &cmd_indicators, &cmd_backtest, &cmd_import, &cmd_docs,
-    &cmd_demo_service, &cmd_version, &cmd_help,
+    &cmd_run,     &cmd_demo,         &cmd_do,      &cmd_chat,       &cmd_watch,    &cmd_ask,
+    &cmd_mcp,     &cmd_pair,         &cmd_otp,     &cmd_token,      &cmd_secret,   &cmd_venue,
+    &cmd_release, &cmd_check_config, &cmd_config,  &cmd_auditlog,   &cmd_audit,    &cmd_report,
+    &cmd_predict, &cmd_replay,       &cmd_train,   &cmd_indicators, &cmd_backtest, &cmd_import,
+    &cmd_docs,    &cmd_demo_service, &cmd_version, &cmd_help,
 };
 
 /* ---------------------------------------------------------------- printing */

@@ -74,7 +74,7 @@ struct cli_args {
 extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, cmd_auditlog,
     cmd_audit, cmd_report, cmd_demo, cmd_predict, cmd_replay, cmd_train, cmd_indicators,
     cmd_backtest, cmd_import, cmd_chat, cmd_watch, cmd_mcp, cmd_ask, cmd_pair, cmd_otp, cmd_token,
-    cmd_secret, cmd_release, cmd_docs, cmd_demo_service, cmd_version, cmd_help;
+    cmd_secret, cmd_venue, cmd_release, cmd_docs, cmd_demo_service, cmd_version, cmd_help;
 
 const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli_args *args, const char *option);

@@ -129,7 +129,10 @@ static bool ask_clock(struct calls *calls)
 
 void calls_moment(struct calls *calls, struct account_moment *ret)
 {
-    uint64_t nonce = (uint64_t)(calls_wall_us(calls) + calls->nonce_ahead_us);
+    /* By our own clock: the venue's may be read to the second only, so it could go back between two
+     * runs. */
+    int64_t ours_us = clock_wall_us(loop_clock(calls->options.loop));
+    uint64_t nonce = (uint64_t)(ours_us + calls->nonce_ahead_us);
     calls->nonce = nonce > calls->nonce ? nonce : calls->nonce + 1;
     *ret = (struct account_moment){
         .wall_us = calls_wall_us(calls), .nonce = calls->nonce, .host = calls->host};

@@ -34,7 +34,7 @@ TABLE
 
 # Subcommands that write, need no state folder, or start one on purpose.
 others="run demo demo-service backtest import train predict indicators check-config secret docs version
-help pair config do otp release"
+help pair config do otp release venue"
 "$ND" help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' > names
 for name in $(cat names); do
     case " $(echo $others) " in *" $name "*) continue ;; esac

@@ -24,6 +24,7 @@ pair|--config quiet.yaml --state none
 otp|--config quiet.yaml --state none
 token|create --role operator --name x --config quiet.yaml --state none
 secret|list --config quiet.yaml --state old
+venue|check --config quiet.yaml
 release|pack folder --name a --version 1
 check-config|quiet.yaml
 config|--config quiet.yaml

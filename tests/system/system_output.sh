@@ -58,8 +58,8 @@ version||version
 version||version --json
 help||help
 TABLE
-# demo-service prints nothing on standard output; pair and token print as do does.
-silent="demo-service pair token"
+# demo-service prints nothing on standard output; pair and token print as do does; venue needs one.
+silent="demo-service pair token venue"
 
 "$ND" help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' > names
 for name in $(cat names); do
