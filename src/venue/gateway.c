@@ -143,6 +143,17 @@ static struct ask *new_ask(struct gateway *g, const char *client_id, enum venue_
     return ask;
 }
 
+/* The engine repeats what is not answered. A venue with few requests answers later than that, and
+ * would be asked ever more often, and never answer one. */
+static bool is_asked(const struct gateway *g, const char *client_id, enum venue_call asked)
+{
+    const struct ask *ask = g->asks;
+    while (ask != NULL && (ask->asked != asked || strcmp(ask->client_id, client_id) != 0)) {
+        ask = ask->next;
+    }
+    return ask != NULL;
+}
+
 /* Accepts NULL. */
 static void end_ask(struct ask *ask)
 {
@@ -533,6 +544,9 @@ static void place(struct gateway *g, const struct order *order)
 
 static void ask_about(struct gateway *g, const struct venue_question *question)
 {
+    if (is_asked(g, question->client_id, VENUE_CALL_QUERY)) {
+        return;
+    }
     struct known_order *o = order_memory_find(g->orders, question->client_id);
     if (o == NULL) {
         int market = gateway_find_symbol(g, question->symbol);
@@ -574,6 +588,9 @@ static void on_cancelled(const struct calls_answer *answer, void *userdata)
 static void cancel(struct gateway *g, const char *client_id)
 {
     const struct known_order *o = order_memory_find(g->orders, client_id);
+    if (is_asked(g, client_id, VENUE_CALL_CANCEL)) {
+        return;
+    }
     if (o == NULL) {
         no_answer(g, VENUE_CALL_CANCEL, client_id); /* the next listing or answer names it */
         return;
@@ -622,7 +639,8 @@ void gateway_ask_all(struct gateway *g)
 {
     for (int i = 0; i < order_memory_count(g->orders); i++) {
         struct known_order *o = order_memory_at(g->orders, i);
-        if (o->client_id[0] != '#' && !(o->has_state && order_state_is_final(o->state))) {
+        if (o->client_id[0] != '#' && !(o->has_state && order_state_is_final(o->state)) &&
+            !is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
             struct ask *ask = new_ask(g, o->client_id, VENUE_CALL_QUERY);
             ask->newest = true;
             query(g, o, ask);

@@ -7,8 +7,10 @@
 #include "gateway.h"
 #include "order_memory.h"
 
-#define GATEWAY_ORDER_US  (5 * USEC_PER_SEC)  /* for placing an order */
-#define GATEWAY_ANSWER_US (8 * USEC_PER_SEC)  /* for what the engine asks */
+#define GATEWAY_ORDER_US (5 * USEC_PER_SEC) /* for placing an order */
+/* For what the engine asks. At the venue with the fewest requests, one in three seconds, a question
+ * about one order takes three. */
+#define GATEWAY_ANSWER_US (30 * USEC_PER_SEC)
 #define GATEWAY_START_US  (30 * USEC_PER_SEC) /* for a step of connecting */
 
 struct gateway_market {
