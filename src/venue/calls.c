@@ -115,6 +115,9 @@ static bool ask_clock(struct calls *calls)
     if (calls->clock_call != NULL || (calls->clock_mono_us != 0 && since_us < CLOCK_PAUSE_US)) {
         return wanted;
     }
+    if (budget_wait_us(&calls->requests, 0, now_mono(calls)) > 0) {
+        return wanted; /* banned, or told to pause: this question waits like all others */
+    }
     struct err err = {0};
     buf_clear(&calls->url);
     buf_addf(&calls->url, "%s%s", calls->options.url, calls->options.exchange->time_path);

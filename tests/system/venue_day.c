@@ -282,7 +282,7 @@ static void set_up(struct day *d, struct settings *s, struct venue_settings *ven
     }
     s->initial_cash = dec_from_int(CAPITAL);
     (void)str_copy(str_c(d->venue->name), venue->name, sizeof(venue->name));
-    venue->real = (struct real_venue_settings){.mode = VENUE_LIVE,
+    venue->real = (struct real_venue_settings){.mode = VENUE_SANDBOX,
                                                .key_id = fake_venue_key(d->fake),
                                                .key_secret = fake_venue_secret(d->fake),
                                                .url = fake_venue_url(d->fake),
