@@ -12,7 +12,8 @@
 
 struct table {
     struct buf text;
-    struct json_object *rows;
+    bool as_json;
+    struct json_out json;
 };
 
 static const char *result_name(enum venue_check_result result)
@@ -31,12 +32,15 @@ static const char *result_name(enum venue_check_result result)
 static void on_row(const struct venue_check_row *row, void *userdata)
 {
     struct table *table = userdata;
-    buf_addf(&table->text, "%-5s %-12s %s\n", result_name(row->result), row->what, row->text);
-    struct json_object *item = json_object_new_object();
-    json_object_object_add(item, "result", json_object_new_string(result_name(row->result)));
-    json_object_object_add(item, "what", json_object_new_string(row->what));
-    json_object_object_add(item, "text", json_object_new_string(row->text));
-    json_object_array_add(table->rows, item);
+    if (!table->as_json) {
+        buf_addf(&table->text, "%-5s %-12s %s\n", result_name(row->result), row->what, row->text);
+        return;
+    }
+    json_out_object(&table->json, NULL);
+    json_out_text(&table->json, "result", result_name(row->result));
+    json_out_text(&table->json, "what", row->what);
+    json_out_text(&table->json, "text", row->text);
+    json_out_end(&table->json);
 }
 
 /* NAME is for people: it must be the venue of the configuration, whose key is used. */
@@ -70,8 +74,15 @@ static int run(const struct cli_args *args)
     if (check_name(args, &venue, &err) < 0 || venue_check_settings(&venue, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    struct table table = {.rows = json_object_new_array()};
+    struct table table = {.as_json = cli_flag(args, "--json")};
     buf_init(&table.text, TEXT_MAX);
+    table.json = (struct json_out)JSON_OUT(&table.text);
+    if (table.as_json) {
+        json_out_document(&table.json, "nightdesk.venue_check/1");
+        json_out_text(&table.json, "venue", venue.name);
+        json_out_text(&table.json, "mode", config->venue_mode);
+        json_out_array(&table.json, "rows");
+    }
     int rc = venue_check_run(&(struct venue_check){.settings = &venue,
                                                    .symbols = settings.symbols,
                                                    .count = settings.symbol_count,
@@ -79,17 +90,14 @@ static int run(const struct cli_args *args)
                                                    .on_row = on_row,
                                                    .userdata = &table},
                              &err);
-    if (rc >= 0 && cli_flag(args, "--json")) {
-        buf_clear(&table.text);
-        buf_addf(&table.text, "{\"venue\":\"%s\",\"mode\":\"%s\",\"rows\":", venue.name,
-                 config->venue_mode);
-        json_add_text(&table.text, table.rows);
-        buf_add_c(&table.text, "}\n");
+    if (table.as_json) {
+        json_out_end(&table.json);
+        json_out_end(&table.json);
+        buf_add_char(&table.text, '\n');
     }
     if (rc >= 0) {
         cli_print(buf_str(&table.text));
     }
-    (void)json_object_put(table.rows);
     buf_release(&table.text);
     return rc < 0 ? cli_fail(args, &err, CLI_CRITICAL) : rc > 0 ? CLI_REFUSED : CLI_FINE;
 }
