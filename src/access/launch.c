@@ -76,7 +76,8 @@ static int decode(struct str text, struct buf *out, struct str *ret, struct err 
 static int by_name(const void *a, const void *b)
 {
     const struct str x = ((const struct field *)a)->name, y = ((const struct field *)b)->name;
-    int order = memcmp(x.ptr, y.ptr, x.len < y.len ? x.len : y.len);
+    size_t shared = x.len < y.len ? x.len : y.len;
+    int order = shared == 0 ? 0 : memcmp(x.ptr, y.ptr, shared);
     return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
 }
 

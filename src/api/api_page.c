@@ -37,7 +37,7 @@ static const char *media_of(const char *name)
 /* "q=0", "Q = 0.000": not this one. */
 static bool is_refused(struct str weight)
 {
-    struct str name;
+    struct str name = weight; /* also if it is empty */
     (void)str_split(&weight, '=', &name);
     weight = str_trim(weight);
     for (size_t i = 0; i < weight.len; i++) {
@@ -54,7 +54,7 @@ static bool takes_gzip(struct web_request *request)
     struct str rest = web_header(request, "Accept-Encoding"), one;
     bool any = false;
     while (str_split(&rest, ',', &one)) {
-        struct str coding, weight = one;
+        struct str coding = one, weight = one;
         (void)str_split(&weight, ';', &coding);
         coding = str_trim(coding);
         if (str_equal_nocase(coding, "gzip")) {

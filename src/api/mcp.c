@@ -224,7 +224,7 @@ static bool admits_json(struct str header)
 {
     struct str part;
     while (str_split(&header, ',', &part)) {
-        struct str type;
+        struct str type = part; /* also if it is empty */
         (void)str_split(&part, ';', &type);
         type = str_trim(type);
         if (str_equal_nocase(type, "application/json") || str_equal_c(type, "*/*") ||

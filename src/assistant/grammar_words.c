@@ -80,7 +80,7 @@ static bool read_number(struct str s, int64_t *ret)
 /* "14:30", "9.15" is none. */
 static bool read_clock(struct str s, int64_t *ret)
 {
-    struct str rest = s, hours, minutes;
+    struct str rest = s, hours, minutes = STR_LIT("");
     int64_t hour = 0, minute = 0;
     if (memchr(s.ptr, ':', s.len) == NULL || !str_split(&rest, ':', &hours)) {
         return false;

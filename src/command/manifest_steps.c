@@ -38,7 +38,7 @@ int manifest_steps_check_name(const struct manifest *m, const struct manifest_st
                               struct str name, int *ret_arg, struct err *why)
 {
     struct str output = name;
-    struct str id;
+    struct str id = name;
     (void)str_split(&output, '.', &id);
     *ret_arg = manifest_find_arg(m, name);
     if (*ret_arg >= 0) {

@@ -17,6 +17,8 @@
 
 #define CALLS_KEPT   1024
 #define REPORTS_KEPT 256
+#define WAITING_MAX  4096
+#define DRAIN_US     (5 * USEC_PER_MSEC)
 #define URL_SIZE     512
 #define TAG          "tag"     /* of client ids */
 #define NAME         "venue"   /* to which the books belong */
@@ -55,9 +57,12 @@ struct connector {
     struct ring *calls;
     struct ring *reports;
     _Atomic(struct loop_source *) wake; /* NULL: the feed does not run */
-    _Atomic uint64_t lost_reports;
 
     /* The feed's. */
+    int waiting_count; /* reports for which the ring has no room yet */
+    int waiting_room;
+    struct venue_report *waiting;
+    struct loop_source *drain;
     struct http *http;
     struct gateway *gateway;
 };
@@ -69,13 +74,45 @@ static struct connector *of(struct venue *venue)
 
 /* ---------------------------------------------------------------- on the feed's thread */
 
+/* Moves what waits into the ring, as far as it has room. */
+static void on_drain(void *userdata)
+{
+    struct connector *c = userdata;
+    int moved = 0;
+    while (moved < c->waiting_count && ring_push(c->reports, &c->waiting[moved])) {
+        moved++;
+    }
+    c->waiting_count -= moved;
+    memmove(c->waiting, &c->waiting[moved], (size_t)c->waiting_count * sizeof(c->waiting[0]));
+    if (c->waiting_count > 0) {
+        loop_timer_in(c->drain, DRAIN_US);
+    } else {
+        free(TAKE(c->waiting));
+        c->waiting_room = 0;
+    }
+    feed_wake_engine(c->feed);
+}
+
+/* A start reports the rules of each symbol at once, and an engine that waits for its disk reads
+ * nothing for a while: what the ring does not hold waits here, in its order. */
 static void on_report(const struct venue_report *report, void *userdata)
 {
     struct connector *c = userdata;
-    if (!ring_push(c->reports, report)) {
-        (void)atomic_fetch_add(&c->lost_reports, 1);
+    if (c->waiting_count == 0 && ring_push(c->reports, report)) {
+        feed_wake_engine(c->feed);
+        return;
     }
-    feed_wake_engine(c->feed);
+    if (c->waiting_count == WAITING_MAX) {
+        LOG(WARNING, "%s: a report was dropped, %d wait", c->api->name, WAITING_MAX);
+        return;
+    }
+    if (c->waiting_count == c->waiting_room) {
+        c->waiting_room = c->waiting_room == 0 ? 64 : 2 * c->waiting_room;
+        c->waiting = realloc(c->waiting, (size_t)c->waiting_room * sizeof(c->waiting[0]));
+        NEED_MEMORY(c->waiting != NULL);
+    }
+    c->waiting[c->waiting_count++] = *report;
+    loop_timer_in(c->drain, DRAIN_US);
 }
 
 static void on_calls(void *userdata)
@@ -100,6 +137,8 @@ static void start(struct feed *feed, void *userdata)
         return;
     }
     loop_source_name(wake, "venue calls of the engine");
+    c->drain = loop_add_timer(loop, on_drain, c);
+    loop_source_name(c->drain, "venue reports");
     c->options.loop = loop;
     c->options.http = c->http;
     c->options.symbols = c->symbols;
@@ -121,6 +160,10 @@ static void stop(void *userdata)
     loop_source_free(atomic_exchange(&c->wake, NULL));
     gateway_free(TAKE(c->gateway));
     http_free(TAKE(c->http));
+    loop_source_free(TAKE(c->drain));
+    free(TAKE(c->waiting));
+    c->waiting_count = 0;
+    c->waiting_room = 0;
 }
 
 /* ---------------------------------------------------------------- calls of the engine */

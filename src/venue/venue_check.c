@@ -80,11 +80,29 @@ static void on_open(const struct calls_answer *answer, void *userdata)
 
 /* ---------------------------------------------------------------- the account */
 
+/* Spot: nightdesk takes them for positions of somebody else, which an emergency stop closes. */
+static void show_own_coins(struct checker *c, const struct account_coin *coins, int count)
+{
+    for (int i = 0; i < count && !c->api->positions; i++) {
+        for (int k = 0; k < c->o->count; k++) {
+            if (coins[i].total.e8 > 0 &&
+                str_equal_c(symbol_base(&c->o->symbols[k]), coins[i].currency)) {
+                char has[DEC_TEXT_SIZE];
+                row(c, VENUE_CHECK_NOTE, coins[i].currency,
+                    "%s is held already: nothing is opened in it, and /emergency_stop sells it",
+                    dec_text(coins[i].total, has));
+                break;
+            }
+        }
+    }
+}
+
 static void show_coins(struct checker *c, const struct account_coin *coins, int count)
 {
     struct str quote = symbol_quote(&c->o->symbols[0]);
     char name[24];
     str_cut(quote, name, sizeof(name));
+    show_own_coins(c, coins, count);
     for (int i = 0; i < count; i++) {
         if (str_equal_c(quote, coins[i].currency)) {
             char has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];

@@ -172,7 +172,9 @@ static void the_page_is_compressed_for_those_who_take_it(void **state)
                  {"gzip;q=0.000", false},
                  {"gzip ; Q = 0.00", false},
                  {"*;q=0.0", false},
-                 {"*, gzip;q=0.00", false}};
+                 {"*, gzip;q=0.00", false},
+                 {",,gzip;;,", true},
+                 {";", false}};
     struct api_rig *f = *state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char header[128];
