@@ -162,16 +162,27 @@ static bool find_leftover(const struct telegram_menu *menu, struct scope *ret)
 
 /* ------------------------------------------------------------------------------ the calls ---- */
 
-/* Adds the commands of a scope; returns their number. */
+static bool is_shown(const struct manifest *m, const struct scope *scope)
+{
+    return manifest_is_visible(m, CHANNEL_TELEGRAM) &&
+           manifest_permit(m, &scope->who, NULL, NULL) >= 0;
+}
+
+/* Adds the commands of a scope; returns their number. Where there are more than a menu may have,
+ * the last ones are left out, but none that stops trading in an emergency. */
 static int add_commands(const struct telegram_menu *menu, const struct scope *scope,
                         struct json_out *out)
 {
     const struct manifest *m = NULL;
-    int count = 0;
+    int count = 0, kept = 0;
+    for (size_t i = 0; (m = manifest_at(menu->t->options.manifests, i)) != NULL; i++) {
+        kept += m->emergency && is_shown(m, scope);
+    }
     json_out_array(out, "commands");
     for (size_t i = 0; (m = manifest_at(menu->t->options.manifests, i)) != NULL; i++) {
-        if (count == MENU_COMMANDS || !manifest_is_visible(m, CHANNEL_TELEGRAM) ||
-            manifest_permit(m, &scope->who, NULL, NULL) < 0) {
+        kept -= m->emergency && is_shown(m, scope);
+        int most = m->emergency ? MENU_COMMANDS : MENU_COMMANDS - kept;
+        if (count >= most || !is_shown(m, scope)) {
             continue;
         }
         json_out_object(out, NULL);

@@ -4,12 +4,11 @@
  *
  *     struct venue *venue = connector_new(setup);      // venue.h says how to use it
  *
- * Always true: calls and reports cross between the threads in rings; neither side waits. A call that
- * does not fit is lost, as on a network: the engine asks again. Reports wait on the feed's side. Until the engine has
- * opened the venue, and named its symbols, nothing connects.
- * trading.db has the tag of our client ids and the cash that is not ours: the balance at the first
- * listing less the capital of the books. Reports of the account are without it.
- * Thread: the engine's.
+ * Always true: calls and reports cross between the threads in rings; neither side waits. A call
+ * that does not fit is lost, as on a network: the engine asks again. Reports wait on the feed's
+ * side. Until the engine has opened the venue, and named its symbols, nothing connects. trading.db
+ * has the tag of our client ids and the cash that is not ours: the balance at the first listing
+ * less the capital of the books. Reports of the account are without it. Thread: the engine's.
  */
 #pragma once
 
