@@ -11,6 +11,7 @@
 /* Attempts to connect are so far apart: the first, and the longest, with a random part. */
 #define RETRY_US       USEC_PER_SEC
 #define RETRY_MAX_US   USEC_PER_MIN
+#define BRIEF_FAILURES 3
 #define RULES_EVERY_US USEC_PER_DAY
 /* After an order was refused the rules are read again, but not more often than this. */
 #define RULES_AGAIN_US USEC_PER_MIN
@@ -44,9 +45,16 @@ static void failed(struct gateway *g, const struct err *why)
     char reason[48];
     (void)snprintf(reason, sizeof(reason), "%s", err_info(why->id)->message);
     if (g->failures == 0) {
-        log_err(LOG_LEVEL_ERROR, why, "cannot trade at the venue");
+        log_err(why->id == ERR_VENUE_STREAM ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, why,
+                "cannot trade at the venue");
     }
-    gateway_set_state(g, why->id == ERR_VENUE_MAINTENANCE ? VENUE_MAINTENANCE : VENUE_DOWN, reason);
+    /* A stream that is opened again at once is no news for a person: venues end them every day. */
+    bool brief = why->id == ERR_VENUE_STREAM && g->failures < BRIEF_FAILURES;
+    gateway_set_state(g,
+                      why->id == ERR_VENUE_MAINTENANCE ? VENUE_MAINTENANCE
+                      : brief                          ? VENUE_DEGRADED
+                                                       : VENUE_DOWN,
+                      reason);
     int64_t pause_us = RETRY_US << (g->failures < 6 ? g->failures : 6);
     pause_us = pause_us < RETRY_MAX_US ? pause_us : RETRY_MAX_US;
     g->failures++;
