@@ -362,7 +362,6 @@ struct account_api {
 };
 
 const struct account_api *account_api_find(const char *name); /* NULL: there is none */
-const struct account_api *account_api_at(int index);          /* NULL: there are no more */
 void account_request_init(struct account_request *request);
 void account_request_release(struct account_request *request);
 /* Empty again, for the next request. */

@@ -13,11 +13,6 @@ static const struct account_api *const accounts[] = {&binance_account, &binance_
                                                      &kraken_account,  &coinbase_account,
                                                      &alpaca_account,  NULL};
 
-const struct account_api *account_api_at(int index)
-{
-    return accounts[index];
-}
-
 const struct account_api *account_api_find(const char *name)
 {
     for (int i = 0; accounts[i] != NULL; i++) {

@@ -87,3 +87,15 @@ void binance_add_page(struct account_request *request, const struct account_page
 /* count rows were read, last_id is the highest of their ids. */
 void binance_next_page(const struct account_page *page, int64_t window_us, int count,
                        int64_t last_id, char ret_next[ACCOUNT_CURSOR_SIZE]);
+
+/* The trades of an account, in binance_fills.c: spot and futures have the same rows, but for who
+ * bought. */
+struct binance_fills {
+    const char *venue;
+    const char *endpoint;
+    const char *buyer; /* a flag; NULL: the side of the order says it */
+    int64_t window_us; /* of one page */
+};
+int binance_read_fills(const struct binance_fills *format, const struct account_page *page,
+                       const struct json_object *root, struct account_fill *ret, int *ret_count,
+                       char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
