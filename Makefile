@@ -206,12 +206,13 @@ sim: $(B)/sim ## run engine and venue with seeded faults; SEEDS=n
 	$(B)/sim --seeds $(SEEDS)
 .PHONY: venue-day
 venue-day: $(B)/system/venue_day ## trade a whole day at the fake of each venue, with kill -9 and every fault; NIGHTDESK_VENUES, NIGHTDESK_SEED
-	NIGHTDESK_MINUTES=1440 NIGHTDESK_KILLS=40 NIGHTDESK_FAULTS=120 NIGHTDESK_SPEED=1200 \
-	    sh tests/system/system_venue_day.sh $(B)
+	NIGHTDESK_VENUES="$${NIGHTDESK_VENUES:-binance binance_futures kraken coinbase alpaca}" NIGHTDESK_MINUTES=1440 \
+	    NIGHTDESK_KILLS=40 NIGHTDESK_FAULTS=120 NIGHTDESK_SPEED=1200 sh tests/system/system_venue_day.sh $(B)
 
 # tests/system/<name>.c: helpers of the system tests (tests/system/system_*.sh).
 SYSTEM_NAMES := $(patsubst tests/system/%.c,%,$(wildcard tests/system/*.c))
-$(B)/system/venue_day: $(B)/tests/system/venue_day.o $(B)/tests/fakes.a \
+# tests/venue_day: a day of trading at the fake of a venue, with kill -9.
+$(B)/system/venue_day: $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/venue_day/*.c)) $(B)/tests/fakes.a \
                        $(foreach r,$(call module_closure,engine),$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
@@ -220,7 +221,7 @@ $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: systems
-systems: $(SYSTEM_NAMES:%=$(B)/system/%)
+systems: $(SYSTEM_NAMES:%=$(B)/system/%) $(B)/system/venue_day
 
 # tests/scenario: the real binary against the fakes, one file per scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))

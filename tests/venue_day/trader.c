@@ -1,0 +1,239 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/driver.h"
+#include "market/simulated.h"
+#include "rigs/driver_rig.h"
+#include "venue_day/venue_day.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CAPITAL 9000 /* the fakes have 10000, of which the rest is not ours */
+/* For the last life, which ends as soon as it can. */
+#define SETTLE_US (120 * USEC_PER_SEC)
+/* The fake forgets nothing, and is late by LAG at most, so that a test need not wait as long. */
+#define NOT_FOUND_US (3 * USEC_PER_SEC)
+
+struct trader {
+    struct day *day;
+    struct source source;
+    struct source *market;
+    struct venue_ops ops; /* those of the connector, with quotes of the simulated market */
+    struct venue_capabilities can;
+    int count;
+    struct source_bar last[DAY_SYMBOLS];
+};
+
+static struct trader trader; /* one in its process */
+
+static void do_commands(const char *lines)
+{
+    const char *why = fake_venue_do(trader.day->fake, lines);
+    if (why != NULL) {
+        LOG(ERROR, "the fake: %s", why);
+    }
+}
+
+/* The venue trades at the close of each minute before the engine sees it. */
+static int market_next(struct source *source, struct source_bar *ret)
+{
+    (void)source;
+    AUTO_BUF struct buf lines = BUF_INIT(1024);
+    int count = source_next(trader.market, ret);
+    trader.count = 0;
+    for (int i = 0; i < count && i < DAY_SYMBOLS; i++) {
+        char price[DEC_TEXT_SIZE];
+        trader.last[trader.count++] = ret[i];
+        buf_addf(&lines, "price %s %s\n", ret[i].symbol.name, dec_text(ret[i].candle.close, price));
+    }
+    do_commands(lines.data);
+    (void)atomic_fetch_add(&trader.day->told->minutes, 1);
+    return count;
+}
+
+static int64_t market_next_us(const struct source *source)
+{
+    (void)source;
+    return source_next_us(trader.market);
+}
+
+static size_t market_save(const struct source *source, void *dst, size_t size)
+{
+    (void)source;
+    return source_save(trader.market, dst, size);
+}
+
+static bool market_load(struct source *source, const void *bytes, size_t size)
+{
+    (void)source;
+    return source_load(trader.market, bytes, size);
+}
+
+static const struct source_ops market_ops = {.name = "market of the fake",
+                                             .next_us = market_next_us,
+                                             .next = market_next,
+                                             .save = market_save,
+                                             .load = market_load};
+
+static struct source *wrap_source(struct source *own, void *userdata)
+{
+    (void)userdata;
+    trader.market = own;
+    trader.source = (struct source){.ops = &market_ops, .step_us = own->step_us};
+    /* The agents buy what falls, and spot is only bought: so there is a trade every few minutes. */
+    simulated_pin((struct simulated *)((char *)own - offsetof(struct simulated, source)),
+                  CLIMATE_DOWN);
+    return &trader.source;
+}
+
+static bool market_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    (void)venue;
+    for (int i = 0; i < trader.count; i++) {
+        if (symbol_equal(trader.last[i].symbol, symbol)) {
+            const struct candle *c = &trader.last[i].candle;
+            *ret = (struct quote){symbol,
+                                  c->close,
+                                  c->close,
+                                  dec_from_int(1000),
+                                  dec_from_int(1000),
+                                  c->open_us + USEC_PER_MIN};
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct venue_capabilities *quick_capabilities(const struct venue *venue)
+{
+    (void)venue;
+    return &trader.can;
+}
+
+static struct venue *wrap_venue(struct venue *own, void *userdata)
+{
+    (void)userdata;
+    trader.ops = *own->ops;
+    trader.can = *venue_capabilities(own);
+    trader.can.not_found_us = NOT_FOUND_US;
+    trader.ops.quote = market_quote;
+    trader.ops.capabilities = quick_capabilities;
+    own->ops = &trader.ops;
+    return own;
+}
+
+static void set_up(struct day *d, struct settings *s, struct venue_settings *venue)
+{
+    driver_rig_settings(s);
+    *venue = driver_rig_venue;
+    s->seed = d->seed;
+    s->market_speed = d->speed;
+    s->symbol_count = 0;
+    for (int i = 0; i < DAY_SYMBOLS; i++) {
+        ASSERT(symbol_parse(str_c(d->venue->symbols[i]), &s->symbols[s->symbol_count++]));
+    }
+    s->threshold = 0.03;
+    s->cooldown_us = 0;
+    s->stop_pct = 0.15;
+    s->target_pct = 0.2;
+    s->max_daily_loss_pct = s->max_drawdown_pct = 100;
+    s->max_consecutive_losses = 100000;
+    s->max_orders_per_minute = 100;
+    s->risk_per_trade_pct = 1;
+    s->max_position_pct = 20;
+    for (int i = 0; i < TIERS; i++) {
+        s->tiers[i].max_position_pct = s->tiers[i].max_exposure_pct = 50;
+    }
+    s->initial_cash = dec_from_int(CAPITAL);
+    (void)str_copy(str_c(d->venue->name), venue->name, sizeof(venue->name));
+    venue->real = (struct real_venue_settings){.mode = VENUE_SANDBOX,
+                                               .key_id = fake_venue_key(d->fake),
+                                               .key_secret = fake_venue_secret(d->fake),
+                                               .url = fake_venue_url(d->fake),
+                                               .stream_url = d->stream_url,
+                                               .ca_file = "",
+                                               .accept_unknown_withdrawal = true};
+}
+
+static void wait_for(const struct shared *shared, int64_t wait_us)
+{
+    struct pollfd wake = {.fd = shared->requests_fd, .events = POLLIN};
+    struct timespec timeout = {.tv_sec = wait_us / USEC_PER_SEC,
+                               .tv_nsec = wait_us % USEC_PER_SEC * 1000};
+    uint64_t count;
+    if (wait_us > 0 && ppoll(&wake, 1, &timeout, NULL) > 0) {
+        (void)!read(shared->requests_fd, &count, sizeof(count));
+    }
+}
+
+/* Trading is paused, nothing is under way, and the venue's list agrees with the books. */
+static bool is_settled(const struct snapshot *s)
+{
+    return s->state == TRADING_PAUSED && s->venue.state == VENUE_READY && s->venue_agrees &&
+           s->open_orders == 0 && s->unknown_orders == 0 && s->last_err == 0;
+}
+
+static void print_unsettled(const struct snapshot *s)
+{
+    (void)printf("state %s (%s), venue %s, agrees %d, %llu open, %llu unknown, error %d, "
+                 "%d foreign\n",
+                 trading_state_name(s->state), s->state_reason, venue_state_name(s->venue.state),
+                 s->venue_agrees, (unsigned long long)s->open_orders,
+                 (unsigned long long)s->unknown_orders, s->last_err, s->foreign_count);
+    (void)fflush(stdout);
+}
+
+static void ask_pause(struct day *d, struct shared *shared)
+{
+    struct request pause = {.id = d->lives + 1, .kind = REQUEST_PAUSE};
+    (void)str_copy(STR_LIT("test"), pause.by, sizeof(pause.by));
+    ASSERT(ring_push(shared->requests, &pause));
+}
+
+_Noreturn void trader_trade(struct day *d, bool last)
+{
+    struct shared shared;
+    struct settings settings;
+    struct venue_settings venue;
+    trader.day = d;
+    set_up(d, &settings, &venue);
+    settings.market_speed = 1; /* until orders can be sent */
+    shared_init(&shared, CAPACITY_MIN);
+    shared_seal(&shared);
+    struct driver *driver = driver_new(&(struct driver_options){.state_dir = d->folder,
+                                                                .settings = settings,
+                                                                .venue = venue,
+                                                                .wrap_source = wrap_source,
+                                                                .wrap_venue = wrap_venue},
+                                       &shared);
+    int64_t began_us = clock_mono_us(clock_real()), settled_us = 0;
+    bool ready = false;
+    if (last) {
+        ask_pause(d, &shared);
+    }
+    while (true) {
+        wait_for(&shared, driver_round(driver));
+        const struct snapshot *s = driver_snapshot(driver);
+        int64_t now_us = clock_mono_us(clock_real());
+        atomic_store(&d->told->fills, (int64_t)s->fills);
+        if (!ready && s->venue.state == VENUE_READY && s->state != TRADING_STARTING) {
+            ready = true;
+            settings.market_speed = last ? 1 : d->speed;
+            *(struct settings *)mailbox_draft(shared.settings) = settings;
+            mailbox_publish(shared.settings);
+            (void)atomic_fetch_add(&d->told->ready, 1);
+        }
+        settled_us = !is_settled(s) ? 0 : settled_us == 0 ? now_us : settled_us;
+        if (last && settled_us != 0 && now_us - settled_us > USEC_PER_SEC) {
+            driver_finish(driver);
+            driver_free(driver);
+            _exit(0);
+        }
+        if (last && now_us - began_us > SETTLE_US) {
+            print_unsettled(s);
+            _exit(3);
+        }
+    }
+}
