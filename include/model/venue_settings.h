@@ -26,6 +26,8 @@ struct paper_settings {
     struct dec min_notional; /* smaller entries are rejected */
     int64_t tick_digits;     /* significant digits of a price */
     double funding_bps;      /* paid by longs to shorts every eight hours; may be negative */
+    struct dec lot;          /* quantities are multiples of it; zero: any */
+    bool fee_in_coins;       /* of long entries: the position is smaller by it */
 };
 
 /* The live prices of a venue. */

@@ -32,7 +32,9 @@
  *   then on; once over a gap in the bars, since the prices inside it are unknown.
  * - Entries are rejected below min_notional, at random (seeded by the client_id, so a repeat gets
  *   the same answer), and when all positions together would exceed equity * leverage.
- * The lot is the unit of struct dec, 1e-8.
+ * - Quantities are multiples of the lot. With fee_in_coins the fee of a long entry is taken from
+ *   the coins: the fill and the position are smaller by it, rounded to the lot, and the order ends
+ *   with what remains. What is less than a lot counts as fee too.
  * Invariants: one position a symbol; a close only reduces; a bar that is impossible, or not newer
  * than the newest, is ignored; an operation whose amounts overflow is not carried out.
  * Thread: one at a time per book.
@@ -69,6 +71,8 @@ struct paper_terms {
     int64_t latency_us;
     int64_t step_us; /* length of a bar */
     int tick_digits; /* 0: prices are not rounded */
+    struct dec lot;  /* quantities are multiples of it; zero: 1e-8 */
+    bool fee_in_coins;
 };
 
 /* Rows: paper_book_init. */

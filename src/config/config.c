@@ -276,7 +276,9 @@ void config_venue(const struct config *config, struct venue_settings *ret)
                   .reject_pct = config->paper_reject_pct,
                   .min_notional = config->paper_min_notional,
                   .tick_digits = config->paper_tick_digits,
-                  .funding_bps = config->paper_funding},
+                  .funding_bps = config->paper_funding,
+                  .lot = config->paper_lot,
+                  .fee_in_coins = config->paper_fee_in_coins},
         .real = {.mode = strcmp(config->venue_mode, "live") == 0      ? VENUE_LIVE
                          : strcmp(config->venue_mode, "sandbox") == 0 ? VENUE_SANDBOX
                                                                       : VENUE_DRY_RUN,

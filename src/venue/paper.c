@@ -527,6 +527,7 @@ static bool report_terms(struct paper *paper, struct venue_report *ret)
         ret->instrument = (struct instrument){
             .symbol = paper->book.prices[paper->rules_reported++].symbol,
             .digits = paper->terms.tick_digits,
+            .step = paper->terms.lot,
             .min_notional = paper->terms.min_notional,
         };
     }

@@ -36,6 +36,8 @@ void paper_book_terms(struct paper_terms *ret, const struct paper_settings *sett
         .latency_us = settings->latency_us,
         .step_us = step_us,
         .tick_digits = (int)settings->tick_digits,
+        .lot = settings->lot,
+        .fee_in_coins = settings->fee_in_coins,
     };
     paper_book_set_leverage(ret, settings->max_leverage);
 }
@@ -181,6 +183,13 @@ static bool is_worse(struct dec price, struct dec limit, bool buys)
     return limit.e8 > 0 && (buys ? price.e8 > limit.e8 : price.e8 < limit.e8);
 }
 
+/* Whole lots, and at least one. */
+static struct dec level_qty(const struct paper_terms *terms, struct dec price)
+{
+    struct dec qty = dec_div(terms->depth, price);
+    return terms->lot.e8 > 0 ? dec_max(dec_floor_to(qty, terms->lot), terms->lot) : qty;
+}
+
 /* Walks the book, not beyond the limit if it is above zero; with `all` the deepest level is
  * unlimited. False when nothing is filled, or when the amount overflows. */
 static bool consume(const struct paper_terms *terms, struct dec middle, struct dec wanted,
@@ -197,7 +206,7 @@ static bool consume(const struct paper_terms *terms, struct dec middle, struct d
         }
         price = next;
         bool unlimited = terms->depth.e8 <= 0 || (all && level == PAPER_LEVELS - 1);
-        struct dec part = unlimited ? left : dec_min(left, dec_div(terms->depth, price));
+        struct dec part = unlimited ? left : dec_min(left, level_qty(terms, price));
         paid = dec_add(paid, dec_mul(price, part));
         left = dec_sub(left, part);
     }
@@ -277,13 +286,12 @@ static void cancel_rest(struct paper_book *book, const char *client_id, int64_t 
     }
 }
 
-/* Books a fill and its payment; false, and nothing is changed, when the amount overflows. */
-static bool book_fill(struct paper_book *book, const struct fill *fill, struct dec fee_rate,
-                      struct paper_change *change)
+/* Books a fill with its fee and its payment; false, and nothing is changed, when the amount
+ * overflows. */
+static bool book_paid(struct paper_book *book, const struct fill *fill, struct paper_change *change)
 {
     struct fill f = *fill;
     struct dec amount = dec_mul(f.price, f.qty);
-    f.fee = dec_mul(amount, fee_rate);
     fill_id_of_number(book->next_fill_id, f.venue_fill_id);
     (void)str_copy(symbol_quote(&f.symbol), f.fee_currency, sizeof(f.fee_currency));
     bool buys = (f.kind == ORDER_ENTRY) == (f.side == SIDE_LONG);
@@ -297,6 +305,14 @@ static bool book_fill(struct paper_book *book, const struct fill *fill, struct d
     book->cash = cash;
     book->next_fill_id++;
     return true;
+}
+
+static bool book_fill(struct paper_book *book, const struct fill *fill, struct dec fee_rate,
+                      struct paper_change *change)
+{
+    struct fill f = *fill;
+    f.fee = dec_mul(dec_mul(f.price, f.qty), fee_rate);
+    return book_paid(book, &f, change);
 }
 
 static void drop_position(struct paper_book *book, int index, int64_t at_us,
@@ -403,6 +419,15 @@ static bool take(const struct paper_terms *terms, const struct order *order,
     return consume(terms, offer->price, left, order->price, is_buy(order), false, ret);
 }
 
+/* Makes a fill smaller by the fee, which becomes what was paid for the difference. */
+static void take_coins(const struct paper_terms *terms, struct fill *f, struct dec rate)
+{
+    struct dec paid = dec_mul(f->price, f->qty);
+    struct dec kept = dec_sub(f->qty, dec_mul(f->qty, rate));
+    f->qty = terms->lot.e8 > 0 ? dec_floor_to(kept, terms->lot) : kept;
+    f->fee = dec_sub(paid, dec_mul(f->price, f->qty));
+}
+
 static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
                        struct order *order, const struct offer *offer, struct paper_change *change)
 {
@@ -424,10 +449,19 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
     }
     struct fill f = fill_of(order, &taken, at_us);
     struct dec fee = offer->resting ? terms->maker_fee : terms->fee;
-    if (!affordable(book, terms, &taken) || !book_fill(book, &f, fee, change)) {
+    f.fee = dec_mul(dec_mul(f.price, f.qty), fee);
+    if (terms->fee_in_coins && order->side == SIDE_LONG) {
+        take_coins(terms, &f, fee);
+        if (f.qty.e8 <= 0) {
+            return; /* less than a lot would remain */
+        }
+    }
+    if (!affordable(book, terms, &taken) || !book_paid(book, &f, change)) {
         end_unfilled(order, "insufficient funds", at_us, change);
         return;
     }
+    order->qty = dec_sub(order->qty, dec_sub(taken.qty, f.qty));
+    taken.qty = f.qty;
     order->updated_us = at_us;
     count_fill(order, &taken);
     const struct instrument rules = {.digits = terms->tick_digits};
@@ -513,6 +547,9 @@ static const char *terms_refusal(const struct paper_terms *terms, const struct o
     }
     if (limited && to_tick(order->price, terms->tick_digits, false).e8 != order->price.e8) {
         return "price is not a multiple of the tick";
+    }
+    if (order->kind == ORDER_ENTRY && terms->lot.e8 > 0 && order->qty.e8 % terms->lot.e8 != 0) {
+        return "size is not a multiple of the lot";
     }
     if (order->post_only && (!limited || order->time_in_force != TIF_GTC)) {
         return "post-only orders must rest";
@@ -887,8 +924,8 @@ bool paper_book_quote(const struct paper_book *book, const struct paper_terms *t
         .symbol = symbol,
         .bid = bid,
         .ask = ask,
-        .bid_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : dec_div(terms->depth, bid),
-        .ask_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : dec_div(terms->depth, ask),
+        .bid_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : level_qty(terms, bid),
+        .ask_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : level_qty(terms, ask),
         .at_us = p->at_us,
     };
     return dec_is_valid(ret->bid_qty) && ret->bid_qty.e8 > 0 && ret->ask_qty.e8 > 0;

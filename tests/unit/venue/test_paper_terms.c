@@ -211,9 +211,76 @@ static void what_it_does_not_support_is_rejected(void **state)
     fixture_close(&s);
 }
 
+/* Also what one level of the book holds: a level of 1,000 at 1,000 has three lots of 0.3. */
+static void quantities_are_lots(void **state)
+{
+    (void)state;
+    struct fixture s;
+    fixture_thin_book(&s);
+    s.settings.lot = dec_from_double(0.3);
+    fixture_reopen(&s);
+    (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+    struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
+    struct venue_report r = fixture_send(&s, &o);
+    assert_int_equal(r.state, ORDER_REJECTED);
+    assert_string_equal(r.reason, "size is not a multiple of the lot");
+    o = fixture_entry(&s, "nd-1-2", SIDE_LONG);
+    o.qty = dec_from_int(30);
+    o.target = dec_from_int(2000);
+    o.target_away = dec_from_int(1000);
+    (void)fixture_send(&s, &o);
+    (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+    r = fixture_next(&s);
+    assert_int_equal(r.state, ORDER_PARTIAL);
+    assert_int_equal(r.filled_qty.e8 % s.settings.lot.e8, 0);
+    struct quote quote;
+    assert_true(venue_quote(&s.paper.venue, fixture_btc, &quote));
+    assert_int_equal(quote.bid_qty.e8, dec_from_double(0.9).e8);
+    fixture_close(&s);
+}
+
+/* Two at 1001, of which 1 % stays with the venue: what is left is a multiple of the lot. */
+static void a_fee_may_be_taken_from_the_coins(void **state)
+{
+    (void)state;
+    static const int64_t lots[] = {0, 15 * DEC_ONE / 1000};
+    for (size_t i = 0; i < COUNT_OF(lots); i++) {
+        struct fixture s;
+        open_shop(&s);
+        s.settings.fee_in_coins = true;
+        s.settings.lot = (struct dec){lots[i]};
+        fixture_reopen(&s);
+        (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+        struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
+        o.qty = dec_from_double(1.995);
+        struct dec cash = s.paper.book.cash;
+        (void)fixture_send(&s, &o);
+        (void)fixture_minute(&s, 1000, 1002, 999, 1000);
+        struct venue_report r = fixture_next(&s);
+        struct dec kept = dec_from_double(lots[i] == 0 ? 1.97505 : 1.965);
+        assert_int_equal(r.state, ORDER_FILLED);
+        assert_int_equal(r.filled_qty.e8, kept.e8);
+        assert_int_equal(r.fills[0].qty.e8, kept.e8);
+        assert_int_equal(s.paper.book.positions[0].qty.e8, kept.e8);
+        struct dec paid = dec_mul(r.fills[0].price, o.qty);
+        assert_int_equal(dec_add(dec_mul(r.fills[0].price, kept), r.fills[0].fee).e8, paid.e8);
+        assert_int_equal(s.paper.book.cash.e8, dec_sub(cash, paid).e8);
+        o = fixture_closing(&s, "nd-1-2", SIDE_LONG);
+        o.qty = kept;
+        r = fixture_send(&s, &o);
+        assert_int_equal(r.state, ORDER_FILLED);
+        assert_int_equal(
+            r.fills[0].fee.e8,
+            dec_mul_div(dec_mul(r.fills[0].price, kept), dec_from_int(1), dec_from_int(100)).e8);
+        assert_int_equal(s.paper.book.position_count, 0);
+        fixture_close(&s);
+    }
+}
+
 UNIT_GROUP(paper_terms, cmocka_unit_test(a_limit_takes_at_its_price_or_better),
            cmocka_unit_test(a_limit_rests_until_the_market_reaches_it),
            cmocka_unit_test(a_bar_that_fills_a_limit_stops_it_but_reaches_no_target),
            cmocka_unit_test(ioc_and_fok_do_not_rest), cmocka_unit_test(post_only_never_takes),
-           cmocka_unit_test(a_close_may_be_a_limit),
+           cmocka_unit_test(a_close_may_be_a_limit), cmocka_unit_test(quantities_are_lots),
+           cmocka_unit_test(a_fee_may_be_taken_from_the_coins),
            cmocka_unit_test(what_it_does_not_support_is_rejected))
