@@ -204,6 +204,9 @@ $(B)/sim: $(SIM_OBJ) $(foreach r,$(call module_closure,engine),$(call module_obj
 simulator: $(B)/sim
 sim: $(B)/sim ## run engine and venue with seeded faults; SEEDS=n
 	$(B)/sim --seeds $(SEEDS)
+.PHONY: sim-venues
+sim-venues: $(B)/sim ## the same with what each real venue can do: 500 seeds each; SEEDS=n
+	$(B)/sim --personality all --seeds $(if $(filter file,$(origin SEEDS)),500,$(SEEDS))
 .PHONY: venue-day
 venue-day: $(B)/system/venue_day ## trade a whole day at the fake of each venue, with kill -9 and every fault; NIGHTDESK_VENUES, NIGHTDESK_SEED
 	NIGHTDESK_VENUES="$${NIGHTDESK_VENUES:-binance binance_futures kraken coinbase alpaca}" NIGHTDESK_MINUTES=1440 \
@@ -452,7 +455,7 @@ test-with-deps:
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
 	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
-	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200 --list tests/sim/seeds.txt' \
+	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 150 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 10' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \

@@ -192,6 +192,13 @@ double engine_sentiment(const struct engine *engine, struct symbol symbol);
 /* engine_venue.c */
 void engine_venue_accept(struct engine *engine, const struct venue_report *report);
 void engine_venue_tick(struct engine *engine);
+/* The cash of the newest account report, beside that of the books. */
+enum engine_cash {
+    ENGINE_CASH_UNKNOWN, /* nothing is reported, or others use the account */
+    ENGINE_CASH_OURS,
+    ENGINE_CASH_OTHER
+};
+enum engine_cash engine_venue_cash(const struct engine *engine);
 /* A listing agrees with the books. */
 void engine_venue_agrees(struct engine *engine);
 /* Why the venue takes no entry in this symbol and on this side now, as the end of a sentence that

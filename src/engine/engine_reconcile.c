@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 /* Consecutive listings without a position, and no unanswered order in between, after which an
- * emergency stop accepts that it is gone. They are two seconds apart, which is longer than reports
- * are delayed. */
+ * emergency stop accepts that it is gone, and any state that a little of it is. They are two
+ * seconds apart, which is longer than reports are delayed. */
 #define GONE_AFTER 10
+/* A hundredth: more than any fee. */
+#define MISSING_PART 100
 /* Consecutive listings that show a foreign position before it is accepted as one: a single listing
  * may be older than our own close. No entry is made in the symbol from the first on. */
 #define FOREIGN_AFTER 2
@@ -231,20 +233,25 @@ static void stop_foreign(struct engine *engine, const struct engine_listing *lis
     }
 }
 
-/* Removes a position that someone else closed or reversed from the books, at its mark, since no
- * fill reports the price. */
-static void write_off(struct engine *engine, const struct position *position)
+/* Takes what is not at the venue from the books. No fill reports a price: if the account has no
+ * more cash than our books, nothing was paid; if it has, somebody else has closed it, at about its
+ * mark. */
+static void write_off(struct engine *engine, const struct position *position, struct dec qty,
+                      bool slight)
 {
     struct fill what = {.symbol = position->symbol,
                         .kind = ORDER_CLOSE,
                         .side = position->side,
-                        .qty = position->qty,
+                        .qty = qty,
                         .price = position->mark_price,
                         .at_us = engine->now->market_us};
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
+    bool paid = engine_venue_cash(engine) == ENGINE_CASH_OTHER ||
+                (engine_venue_cash(engine) == ENGINE_CASH_UNKNOWN && !slight);
     engine_fault(engine, ERR_ENGINE_RECONCILE, position->symbol);
-    if (ledger_book(&ledger, &what, NULL, &trade) == LEDGER_CLOSED) {
+    if ((paid ? ledger_book(&ledger, &what, NULL, &trade) : ledger_lose(&ledger, &what, &trade)) ==
+        LEDGER_CLOSED) {
         engine_reports_trade(engine, "gone from the venue", &trade);
         engine->out->positions_changed = true;
         engine->out->write = true;
@@ -257,7 +264,37 @@ static void write_off_gone(struct engine *engine, const struct engine_listing *l
         struct position p = engine->positions[i];
         const struct venue_holding *h = holding_of(listing, p.symbol);
         if (h == NULL || h->side != p.side) {
-            write_off(engine, &p);
+            write_off(engine, &p, p.qty, false);
+        }
+    }
+}
+
+/* A fee that no fill has, or what is too small to be sold: the coins are not there, or are no
+ * position. */
+static bool is_slight(const struct engine *engine, const struct position *p, struct dec missing)
+{
+    const struct instrument *rules = engine_venue_instrument(engine, p->symbol);
+    struct dec value = dec_mul(p->qty, p->mark_price);
+    bool unsellable = engine->venue.can.dust && rules != NULL &&
+                      (p->qty.e8 < rules->min_qty.e8 ||
+                       (dec_is_valid(value) && value.e8 < rules->min_notional.e8));
+    return missing.e8 <= p->qty.e8 / MISSING_PART || unsellable;
+}
+
+/* A venue that takes fees in coins may hold a little less than our fills say. It would refuse every
+ * order that closes the whole position, also that of its stop. More is missing only if somebody
+ * else trades there: that waits for a person, whose emergency stop has to close the rest. */
+static void write_off_missing(struct engine *engine, const struct engine_listing *listing)
+{
+    for (int i = engine->position_count - 1; i >= 0; i--) {
+        const struct position p = engine->positions[i];
+        const struct venue_holding *h = holding_of(listing, p.symbol);
+        struct dec missing = h == NULL ? p.qty : dec_sub(p.qty, h->qty);
+        bool slight = is_slight(engine, &p, missing);
+        bool stopping = engine->state.state == TRADING_EMERGENCY && h != NULL;
+        if ((h == NULL || h->side == p.side) && missing.e8 > 0 && (slight || stopping)) {
+            write_off(engine, &p, missing, slight);
+            engine->list_wanted = true;
         }
     }
 }
@@ -307,6 +344,9 @@ static void compare(struct engine *engine, const struct engine_listing *listing)
     bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unanswered(engine) == 0;
     bool same = agrees(engine, listing);
     find_foreign(engine, listing);
+    if (quiet && engine->disagreements >= GONE_AFTER) {
+        write_off_missing(engine, listing);
+    }
     if (engine->state.state == TRADING_EMERGENCY) {
         stop_by_listing(engine, listing, same, quiet);
     }

@@ -199,6 +199,18 @@ static int64_t rounding(const struct engine *engine)
     return units;
 }
 
+enum engine_cash engine_venue_cash(const struct engine *engine)
+{
+    const struct venue_balance *b =
+        balance_of(&engine->venue.account, symbol_quote(&engine->series[0].symbol));
+    struct dec expected;
+    if (b == NULL || !expect_balance(engine, &expected)) {
+        return ENGINE_CASH_UNKNOWN;
+    }
+    struct dec off = dec_abs(dec_sub(b->total, expected));
+    return dec_is_valid(off) && off.e8 <= rounding(engine) ? ENGINE_CASH_OURS : ENGINE_CASH_OTHER;
+}
+
 /* The report must be as new as the books: it answers a listing that was requested after the last
  * fill was booked, and that agrees with them, and it has the same events. A fill that the venue had
  * between the two, or whose report is late, can still differ, but not in so many reports: the next
@@ -206,18 +218,14 @@ static int64_t rounding(const struct engine *engine)
 static void compare_cash(struct engine *engine, const struct venue_report *report)
 {
     struct engine_venue *v = &engine->venue;
-    const struct venue_balance *b =
-        balance_of(&report->account, symbol_quote(&engine->series[0].symbol));
-    bool comparable = b != NULL && report->ask_id > engine->moved_list_id &&
+    bool comparable = report->ask_id > engine->moved_list_id &&
                       report->ask_id == engine->agreed_list_id &&
                       report->funding_id == engine->state.last_funding_id;
-    struct dec expected;
-    if (!comparable || !expect_balance(engine, &expected)) {
+    enum engine_cash cash = comparable ? engine_venue_cash(engine) : ENGINE_CASH_UNKNOWN;
+    if (cash == ENGINE_CASH_UNKNOWN) {
         return;
     }
-    struct dec off = dec_abs(dec_sub(b->total, expected));
-    bool same = dec_is_valid(off) && off.e8 <= rounding(engine);
-    v->balances_off = same ? 0 : v->balances_off + 1;
+    v->balances_off = cash == ENGINE_CASH_OURS ? 0 : v->balances_off + 1;
     if (v->balances_off >= BALANCE_AFTER) {
         engine_fault(engine, ERR_VENUE_BALANCE, no_symbol);
     }

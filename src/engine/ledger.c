@@ -143,6 +143,14 @@ enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *f
                                      : book_exit(ledger, fill, ret_trade);
 }
 
+enum ledger_result ledger_lose(const struct ledger *ledger, const struct fill *gone,
+                               struct trade *ret_trade)
+{
+    struct fill f = *gone;
+    f.price = DEC_ZERO;
+    return dec_is_valid(f.qty) && f.qty.e8 > 0 ? book_exit(ledger, &f, ret_trade) : LEDGER_MISFIT;
+}
+
 bool ledger_adopt(const struct ledger *ledger, const struct position *position)
 {
     struct dec cost = cost_of(position);

@@ -38,6 +38,10 @@ enum ledger_result {
 enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *fill,
                                const struct order *order, struct trade *ret_trade);
 
+/* Books that a part of a position is gone, and nothing was paid for it. */
+enum ledger_result ledger_lose(const struct ledger *ledger, const struct fill *gone,
+                               struct trade *ret_trade);
+
 /* Adds a position that the bot did not open to the books, at its cost. False: no capacity. */
 bool ledger_adopt(const struct ledger *ledger, const struct position *position);
 /* Removes what is left of an adopted position, as if it had never been adopted. False: overflow. */

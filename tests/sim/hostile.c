@@ -45,7 +45,7 @@ static int64_t delay(struct hostile *h, int64_t most_us)
 
 /* ---------------------------------------------------------------- reports */
 
-static void queue(struct hostile *h, const struct venue_report *report, int64_t delay_us)
+void hostile_queue(struct hostile *h, const struct venue_report *report, int64_t delay_us)
 {
     if (h->report_count < HOSTILE_REPORTS_MAX) {
         h->reports[h->report_count++] =
@@ -58,7 +58,7 @@ static void answer(struct hostile *h, enum venue_report_kind kind, enum venue_ca
 {
     struct venue_report r = {.kind = kind, .asked = asked};
     (void)str_copy(str_c(client_id), r.client_id, sizeof(r.client_id));
-    queue(h, &r, delay(h, 3 * USEC_PER_SEC));
+    hostile_queue(h, &r, delay(h, 3 * USEC_PER_SEC));
 }
 
 bool hostile_is_halted(const struct hostile *h)
@@ -133,9 +133,9 @@ static void deliver(struct hostile *h, const struct venue_report *r)
     if (hostile_chance(h, 0.15)) {
         return; /* lost on the way back */
     }
-    queue(h, r, delay(h, 5 * USEC_PER_SEC));
+    hostile_queue(h, r, delay(h, 5 * USEC_PER_SEC));
     if (hostile_chance(h, 0.15)) {
-        queue(h, r, delay(h, 20 * USEC_PER_SEC));
+        hostile_queue(h, r, delay(h, 20 * USEC_PER_SEC));
     }
 }
 
@@ -248,13 +248,15 @@ static void pull(struct hostile *h)
         h->partials += r.kind == VENUE_ORDER && r.state == ORDER_PARTIAL;
         if (r.kind == VENUE_LISTING) {
             ASSERT(r.page == 0 && r.last); /* with three symbols it is never longer */
+            hostile_traits_dress(h, &r);
             list_foreign(h, &r);
             lag_listing(h, &r);
             deliver_listing(h, &r);
             continue;
         }
         if (r.kind == VENUE_CONNECTION || r.kind == VENUE_INSTRUMENT) {
-            queue(h, &r, 0); /* from our own connection, not over the network */
+            hostile_traits_dress(h, &r);
+            hostile_queue(h, &r, 0); /* from our own connection, not over the network */
             continue;
         }
         if (r.kind == VENUE_ACCOUNT && r.account.balance_count > 0) {
@@ -295,6 +297,7 @@ void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec p
         double qty = 200 / dec_to_double(price);
         h->foreign[h->foreign_count++] = (struct venue_holding){
             symbol, rng_chance(h->rng, 0.5) ? SIDE_LONG : SIDE_SHORT, dec_from_double(qty), price};
+        hostile_traits_foreign(h, &h->foreign[h->foreign_count - 1]);
         h->foreigners++;
     }
 }
@@ -325,7 +328,7 @@ static bool match_foreign(struct hostile *h, const struct order *order)
     if (order->kind != ORDER_CLOSE || order->side != held->side ||
         dec_cmp(order->qty, held->qty) != 0) {
         (void)str_copy(STR_LIT("held by hand"), r->reason, sizeof(r->reason));
-        queue(h, r, 0);
+        hostile_queue(h, r, 0);
         return true;
     }
     bool is_long = held->side == SIDE_LONG;
@@ -349,7 +352,7 @@ static bool match_foreign(struct hostile *h, const struct order *order)
     h->foreign_profit = dec_sub(dec_add(h->foreign_profit, is_long ? gain : dec_neg(gain)), fee);
     h->foreign[index] = h->foreign[--h->foreign_count];
     h->foreign_closed++;
-    queue(h, r, delay(h, 2 * USEC_PER_SEC));
+    hostile_queue(h, r, delay(h, 2 * USEC_PER_SEC));
     return true;
 }
 
@@ -379,7 +382,7 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
     }
     if (call->amends) {
         venue_amend(h->inner, o->client_id, o->stop, o->target);
-    } else if (!match_foreign(h, o)) {
+    } else if (!hostile_traits_refuse(h, o) && !match_foreign(h, o)) {
         struct order taken = *o;
         taken.stop_away = h->prices ? DEC_ZERO : o->stop_away;
         taken.target_away = h->prices ? DEC_ZERO : o->target_away;
@@ -435,6 +438,7 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
         }
     }
     pull(h);
+    hostile_traits_look(h);
     for (int i = 0; i < h->report_count; i++) {
         if (h->reports[i].due_us <= h->clock->now_mono_us) {
             *ret = h->reports[i].report;
@@ -481,7 +485,7 @@ static void hostile_send(struct venue *venue, const struct order *order)
         struct venue_report r = {.kind = VENUE_ORDER, .state = ORDER_REJECTED};
         memcpy(r.client_id, order->client_id, sizeof(r.client_id));
         (void)str_copy(STR_LIT("rate limit"), r.reason, sizeof(r.reason));
-        queue(h, &r, delay(h, USEC_PER_SEC));
+        hostile_queue(h, &r, delay(h, USEC_PER_SEC));
         return;
     }
     if (hostile_chance(h, 0.1)) {
@@ -535,7 +539,7 @@ static void hostile_cancel(struct venue *venue, const char *client_id)
     if (strcmp(client_id, "hand-1") == 0) {
         h->foreign_order = false;
     } else if (closed_by(h, client_id) != NULL) {
-        queue(h, closed_by(h, client_id), 0);
+        hostile_queue(h, closed_by(h, client_id), 0);
     } else {
         venue_cancel(h->inner, client_id);
     }
@@ -550,7 +554,7 @@ static void hostile_query(struct venue *venue, const struct venue_question *ques
         return;
     }
     if (closed_by(h, client_id) != NULL) {
-        queue(h, closed_by(h, client_id), 0);
+        hostile_queue(h, closed_by(h, client_id), 0);
     } else {
         struct venue_question inner = *question;
         unscramble(inner.after_fill_id);
@@ -660,8 +664,8 @@ static const struct venue_ops hostile_ops = {
 
 /* ---------------------------------------------------------------- lifecycle */
 
-void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
-                  const struct clock_fake *clock)
+void hostile_init(struct hostile *h, const struct personality *who, struct rng *rng,
+                  struct trading_store *store, const struct clock_fake *clock)
 {
     memset(h, 0, sizeof(*h));
     h->venue.ops = &hostile_ops;
@@ -683,6 +687,8 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     for (int i = 0; i < CAPACITY_MIN; i++) {
         h->gap[i] = dec_from_int(1);
     }
+    h->who = who;
+    hostile_traits_init(h);
 }
 
 void hostile_halt(struct hostile *h, int64_t for_us)
@@ -692,9 +698,9 @@ void hostile_halt(struct hostile *h, int64_t for_us)
     if (rng_chance(h->rng, 0.5)) { /* and we notice it */
         struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_DOWN};
         (void)str_copy(STR_LIT("connection lost"), r.reason, sizeof(r.reason));
-        queue(h, &r, 0);
+        hostile_queue(h, &r, 0);
         r = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_READY};
-        queue(h, &r, for_us);
+        hostile_queue(h, &r, for_us);
     }
 }
 
@@ -708,7 +714,7 @@ static bool close_by_itself(struct hostile *h, enum venue_event event, struct rn
     struct order o = {.kind = ORDER_CLOSE,
                       .symbol = p->symbol,
                       .side = p->side,
-                      .qty = rng_chance(rng, 0.5) ? p->qty : (struct dec){(p->qty.e8 + 1) / 2},
+                      .qty = rng_chance(rng, 0.5) ? p->qty : hostile_traits_half(h, p->qty),
                       .created_us = book->bar_us};
     (void)snprintf(o.client_id, sizeof(o.client_id), EVENTS_ORDER_PREFIX "%d-%d", (int)event,
                    ++h->event_orders);
@@ -764,7 +770,7 @@ void hostile_ban(struct hostile *h, int64_t for_us)
 {
     struct venue_report r = {.kind = VENUE_LIMIT,
                              .limit = {.used = 1200, .most = 1200, .banned_us = for_us}};
-    queue(h, &r, 0);
+    hostile_queue(h, &r, 0);
     h->bans++;
 }
 
@@ -772,7 +778,7 @@ void hostile_hold(struct hostile *h, int64_t for_us)
 {
     struct venue_report r = {.kind = VENUE_LIMIT,
                              .limit = {.used = 80, .most = 100, .reset_us = for_us}};
-    queue(h, &r, 0);
+    hostile_queue(h, &r, 0);
     h->holds++;
 }
 
@@ -780,9 +786,9 @@ void hostile_close_symbol(struct hostile *h, const struct instrument *rules, int
 {
     struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = *rules};
     r.instrument.status = h->closings++ % 2 == 0 ? INSTRUMENT_HALTED : INSTRUMENT_CLOSE_ONLY;
-    queue(h, &r, 0);
+    hostile_queue(h, &r, 0);
     r.instrument.status = INSTRUMENT_TRADING;
-    queue(h, &r, for_us);
+    hostile_queue(h, &r, for_us);
 }
 
 bool hostile_quiet(const struct hostile *h)

@@ -30,6 +30,7 @@
 #include "model/settings.h"
 #include "model/snapshot.h"
 #include "sim/events.h"
+#include "sim/personality.h"
 #include "store/trading.h"
 #include "venue/venue.h"
 
@@ -66,6 +67,11 @@ struct hostile {
     int refused_count;      /* symbols that trade no entries, by the newest reports read */
     struct symbol refused[CAPACITY_MIN];
     struct venue_capabilities can;
+    const struct personality *who; /* NULL: the paper venue as it is */
+    struct rng trait_rng;          /* for what personalities have beside the usual faults */
+    int64_t market_us;             /* newest minute of the market, also those that are not sent */
+    bool told_closed;              /* by the newest reports about hours */
+    bool no_dust;                  /* a fee has taken it */
     int hidden_next;
     struct hostile_hidden {
         int64_t until_us;
@@ -129,10 +135,15 @@ struct hostile {
     int64_t bans;
     int64_t holds;    /* times in which the request limit was nearly used up */
     int64_t closings; /* times in which a symbol was halted, or closing only */
+    int64_t refusals; /* orders that a personality refused: hours, quantity, what is not there */
+    int64_t ended;    /* orders that the venue ended, with a part filled or none */
+    int64_t shortages;
+    int64_t maintenances;
 };
 
-void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
-                  const struct clock_fake *clock);
+/* who: NULL, or the personality. */
+void hostile_init(struct hostile *h, const struct personality *who, struct rng *rng,
+                  struct trading_store *store, const struct clock_fake *clock);
 /* The process died: unread reports are lost, calls under way may still arrive. */
 void hostile_crash(struct hostile *h);
 /* Someone else opens or closes a position in this symbol at this price. Does nothing if we have a
@@ -141,6 +152,14 @@ void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec p
 void hostile_halt(struct hostile *h, int64_t for_us);
 /* The venue moves money, warns, or closes a position of ours. Returns whether it happened. */
 bool hostile_happen(struct hostile *h, enum venue_event event, struct rng *rng);
+/* Halted, as the venue has announced. */
+void hostile_maintain(struct hostile *h, int64_t for_us);
+/* The venue ends a resting order. False: there is none. */
+bool hostile_end_order(struct hostile *h);
+/* A fee that no report has is taken from a position of ours. False: there is none. */
+bool hostile_take(struct hostile *h);
+/* Nothing can be closed: halted, or outside its hours. */
+bool hostile_is_closed(const struct hostile *h);
 bool hostile_is_halted(const struct hostile *h);
 void hostile_ban(struct hostile *h, int64_t for_us);
 /* Most of the request limit is used, for a time. */

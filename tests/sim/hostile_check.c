@@ -3,6 +3,7 @@
 #include "sim/hostile_private.h"
 #include "store/order_table.h"
 #include "store/trade_table.h"
+#include "venue/paper.h"
 
 /* The exposure: of all symbols, and of those of one tier. */
 struct stakes {
@@ -177,6 +178,7 @@ void hostile_check_send(struct hostile *h, const struct order *order)
     }
     ASSERT(h->sent_count < HOSTILE_SENT_MAX);
     memcpy(h->sent[h->sent_count++], order->client_id, CLIENT_ID_SIZE);
+    hostile_traits_check(h, order);
     if (order->kind == ORDER_ENTRY) {
         check_entry(h, order);
     } else if (order->decision_id != 0 &&
@@ -194,7 +196,7 @@ void hostile_check_amend(struct hostile *h, const char *client_id, struct dec st
         dec_cmp(row.target, target) != 0) {
         hostile_violation(h, "an amendment of %s is not on disk", client_id);
     }
-    const struct instrument rules = {.digits = 6}; /* of the simulation's paper venue */
+    const struct instrument rules = {.digits = paper_of(h->inner)->terms.tick_digits};
     if (instrument_round(&rules, stop, false).e8 != stop.e8 ||
         instrument_round(&rules, target, false).e8 != target.e8) {
         hostile_violation(h, "an amendment of %s is not in ticks", client_id);

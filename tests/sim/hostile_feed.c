@@ -52,8 +52,9 @@ static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_LIM
     int kept = 0;
     for (int i = 0; i < count; i++) {
         ret[kept] = ret[i];
+        h->market_us = ret[i].candle.open_us;
         shift(h, &ret[kept].candle, i);
-        if (hostile_chance(h, 0.02) || hostile_is_halted(h)) {
+        if (hostile_chance(h, 0.02) || hostile_is_closed(h)) {
             continue; /* this minute is never sent */
         }
         if (hostile_chance(h, 0.02)) {

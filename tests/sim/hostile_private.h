@@ -1,6 +1,7 @@
 /*
  * hostile_private.h: the parts of the hostile venue and feed. hostile.c is the venue,
- * hostile_check.c what the engine may send to it, hostile_feed.c the feed.
+ * hostile_check.c what the engine may send to it, hostile_traits.c what personalities have of their
+ * own, hostile_feed.c the feed.
  * Thread: as hostile.h.
  */
 #pragma once
@@ -18,5 +19,22 @@ int hostile_find_refused(const struct hostile *h, struct symbol symbol);
 void hostile_check_send(struct hostile *h, const struct order *order);
 void hostile_check_amend(struct hostile *h, const char *client_id, struct dec stop,
                          struct dec target);
+
+void hostile_queue(struct hostile *h, const struct venue_report *report, int64_t delay_us);
+
+/* ---- hostile_traits.c ---- */
+void hostile_traits_init(struct hostile *h);
+/* What the venue is, and what is over. */
+void hostile_traits_look(struct hostile *h);
+/* A report of the paper venue becomes one of the personality. */
+void hostile_traits_dress(struct hostile *h, struct venue_report *r);
+/* Somebody's position, of which the venue has the like. */
+void hostile_traits_foreign(const struct hostile *h, struct venue_holding *held);
+/* About half of a position, as the venue can close it. */
+struct dec hostile_traits_half(const struct hostile *h, struct dec qty);
+/* True: the order is refused, and answered. */
+bool hostile_traits_refuse(struct hostile *h, const struct order *order);
+/* That the venue can do what an order wants. */
+void hostile_traits_check(struct hostile *h, const struct order *order);
 
 extern const struct source_ops hostile_source_ops;

@@ -4,6 +4,7 @@
  *     sim --seeds 500            seeds 1..500, one TAP line
  *     sim --seeds 1 --seed 17    only seed 17
  *     sim --list seeds.txt       first replays the seeds that failed in the past
+ *     sim --personality kraken   at a venue with what that one can do; all: at each
  *
  * Faults: those of hostile.h on a paper venue with a thin book, random rejections, funding and
  * latency; a disk that fails for a single write or for half a minute, sometimes together with the
@@ -68,7 +69,7 @@ static int reserve_fault(size_t size, size_t *ret_written, void *userdata)
     return fails || sim->hostile.dead || rng_chance(&sim->disk_rng, 0.05) ? -ERR_ENGINE_RESERVE : 0;
 }
 
-static const struct venue_settings venue = {
+static const struct venue_settings paper_venue = {
     .name = "paper",
     .paper =
         {
@@ -96,7 +97,7 @@ const struct paper *sim_paper(const struct sim *sim)
 void sim_start(struct sim *sim)
 {
     sim->driver = driver_new(&(struct driver_options){.settings = sim->settings,
-                                                      .venue = venue,
+                                                      .venue = sim->venue,
                                                       .clock = &sim->clock.clock,
                                                       .store = sim->store,
                                                       .reserve = sim->reserve,
@@ -134,9 +135,6 @@ static bool crash(struct sim *sim)
     return ok;
 }
 
-/* Those of the paper venue's terms above. */
-const struct instrument sim_price_rules = {.digits = 6};
-
 /* A bracket around the price, sometimes on the wrong side, or for a symbol without a position. */
 static void want_bracket(struct sim *sim, struct request *r)
 {
@@ -156,8 +154,8 @@ static void want_bracket(struct sim *sim, struct request *r)
         r->target = dec_from_double(mark * (1 + side * rng_double(&sim->rng) * 0.015));
     }
     if (r->id % 8 != 0) { /* the others are refused, since they are not multiples of the tick */
-        r->stop = instrument_round(&sim_price_rules, r->stop, false);
-        r->target = instrument_round(&sim_price_rules, r->target, false);
+        r->stop = instrument_round(&sim->price_rules, r->stop, false);
+        r->target = instrument_round(&sim->price_rules, r->target, false);
     }
 }
 
@@ -251,7 +249,7 @@ static bool turn(struct sim *sim)
     return true;
 }
 
-static void settings_init(struct settings *s, uint64_t seed)
+static void settings_init(struct settings *s, const struct personality *who, uint64_t seed)
 {
     *s = (struct settings){
         .symbol_count = 3,
@@ -281,6 +279,9 @@ static void settings_init(struct settings *s, uint64_t seed)
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
            symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
            symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
+    if (who != NULL) {
+        personality_symbols(who, s);
+    }
     /* One symbol is subject to the limit of all, two to that of their tier. */
     s->tiers[0].symbols[s->tiers[0].symbol_count++] = s->symbols[0];
 }
@@ -293,9 +294,10 @@ static void press_rules(struct sim *sim)
         hostile_hold(&sim->hostile, for_us);
     }
     if (rng_chance(&sim->rule_rng, 0.002)) {
-        struct instrument rules = sim_price_rules;
+        struct instrument rules = sim->price_rules;
         rules.symbol = sim->settings.symbols[rng_below(&sim->rule_rng, 3)];
-        rules.min_notional = venue.paper.min_notional;
+        rules.min_notional = sim->venue.paper.min_notional;
+        rules.step = sim->venue.paper.lot;
         hostile_close_symbol(&sim->hostile, &rules, for_us);
     }
 }
@@ -308,9 +310,40 @@ static void press_account(struct sim *sim)
                                               VENUE_EVENT_DELEVERAGING, VENUE_EVENT_FORCED_CLOSE};
     if (sim->has_events && driver_engine(sim->driver) != NULL && !sim->hostile.dead &&
         rng_chance(&sim->event_rng, 0.03)) {
-        (void)hostile_happen(&sim->hostile, events[rng_below(&sim->event_rng, COUNT_OF(events))],
-                             &sim->event_rng);
+        enum venue_event event = events[rng_below(&sim->event_rng, COUNT_OF(events))];
+        bool margin = event != VENUE_EVENT_TRANSFER && event != VENUE_EVENT_FORCED_CLOSE;
+        if (!margin || sim->hostile.can.leverage) {
+            (void)hostile_happen(&sim->hostile, event, &sim->event_rng);
+        }
     }
+}
+
+/* What a venue with a personality does beside it. */
+static void press_traits(struct sim *sim)
+{
+    struct rng *rng = &sim->hostile.trait_rng;
+    if (sim->hostile.who == NULL || driver_engine(sim->driver) == NULL || sim->hostile.dead) {
+        return;
+    }
+    if (rng_chance(rng, 0.002)) {
+        hostile_maintain(&sim->hostile, (int64_t)rng_below(rng, 20) * USEC_PER_SEC);
+    }
+    if (rng_chance(rng, 0.02)) {
+        (void)hostile_end_order(&sim->hostile);
+    }
+    if (rng_chance(rng, 0.002)) {
+        (void)hostile_take(&sim->hostile);
+    }
+}
+
+static void ask_kind(struct sim *sim, enum request_kind kind)
+{
+    struct request r = {.id = sim->next_request++, .kind = kind};
+    sim->stop_id = kind == REQUEST_EMERGENCY_STOP ? r.id : sim->stop_id;
+    if (kind == REQUEST_CLEAR_EMERGENCY && sim->clear_count < CLEARS_MAX) {
+        sim->clear_ids[sim->clear_count++] = r.id;
+    }
+    (void)ring_push(sim->shared.requests, &r);
 }
 
 static bool run(struct sim *sim)
@@ -339,6 +372,7 @@ static bool run(struct sim *sim)
         }
         press_rules(sim);
         press_account(sim);
+        press_traits(sim);
         if (rng_chance(&sim->rng, 0.002)) {
             shared_halt(&sim->shared, 0);
         }
@@ -366,6 +400,11 @@ static bool run(struct sim *sim)
         if (round % 30 == 10) {
             ask_amendment(sim);
         }
+        /* Where coins are missing the books and the account differ until a person has closed all.
+         */
+        if (sim->hostile.shortages > 0 && (round == 0 || round == FAULTLESS_ROUNDS / 2)) {
+            ask_kind(sim, round == 0 ? REQUEST_EMERGENCY_STOP : REQUEST_CLEAR_EMERGENCY);
+        }
         if (!turn(sim)) {
             return false;
         }
@@ -382,7 +421,7 @@ static bool run(struct sim *sim)
     return sim_check_end(sim);
 }
 
-static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
+static bool run_seed(const struct personality *who, uint64_t seed, char *ret_what, size_t what_size)
 {
     struct sim *sim = calloc(1, sizeof(*sim));
     ASSERT(sim != NULL);
@@ -395,10 +434,15 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     clock_fake_init(&sim->clock, START_US);
     shared_init(&sim->shared, CAPACITY_MIN);
     shared_seal(&sim->shared);
-    settings_init(&sim->settings, seed);
+    settings_init(&sim->settings, who, seed);
+    sim->venue = paper_venue;
+    if (who != NULL) {
+        sim->venue.paper = who->terms;
+    }
+    sim->price_rules.digits = (int)sim->venue.paper.tick_digits;
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &sim->store, &err) >= 0);
     sim->before = snapshot_new(CAPACITY_MIN);
-    hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);
+    hostile_init(&sim->hostile, who, &sim->rng, sim->store, &sim->clock);
     sim->hostile.settings = &sim->settings;
     trading_store_set_fault(sim->store, fault, sim);
     rng_init(&sim->disk_rng, ~seed);
@@ -429,18 +473,34 @@ static void silent(const struct log_line *line, void *userdata)
     (void)userdata;
 }
 
-static bool passes(int64_t seed)
+static bool passes(const struct personality *who, int64_t seed)
 {
     char what[256];
-    bool ok = run_seed((uint64_t)seed, what, sizeof(what));
+    bool ok = run_seed(who, (uint64_t)seed, what, sizeof(what));
     if (!ok) {
-        printf("not ok - seed %lld: %s\n", (long long)seed, what);
+        printf("not ok - %s%sseed %lld: %s\n", who == NULL ? "" : who->name,
+               who == NULL ? "" : ", ", (long long)seed, what);
     }
     return ok;
 }
 
-/* A line is a seed, and after a space its description; or a comment after #. Returns how many
- * passed; -1: one failed, or the list cannot be read. */
+/* The personality that a line begins with, and the text after it; NULL: it begins with a seed. */
+static const struct personality *read_personality(char **line)
+{
+    char name[32];
+    size_t len = strcspn(*line, " ");
+    if (len >= sizeof(name)) {
+        return NULL;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)len, *line);
+    const struct personality *who = personality_find(name);
+    *line += who == NULL ? 0 : len + 1;
+    return who;
+}
+
+/* A line is a seed, before it and a space its personality if it has one, and after a space its
+ * description; or a comment after #. Returns how many passed; -1: one failed, or the list cannot be
+ * read. */
 static int64_t replay_list(const char *path)
 {
     FILE *list = fopen(path, "re");
@@ -448,7 +508,9 @@ static int64_t replay_list(const char *path)
     int64_t count = 0;
     while (list != NULL && count >= 0 && fgets(line, sizeof(line), list) != NULL) {
         int64_t seed;
-        struct str digits = {line, strspn(line, "0123456789")};
+        char *text = line;
+        const struct personality *who = read_personality(&text);
+        struct str digits = {text, strspn(text, "0123456789")};
         if (line[0] == '#' || line[0] == '\n') {
             continue;
         }
@@ -456,7 +518,7 @@ static int64_t replay_list(const char *path)
             printf("not ok - %s: no seed in %s", path, line);
             count = -1;
         } else {
-            count = passes(seed) ? count + 1 : -1;
+            count = passes(who, seed) ? count + 1 : -1;
         }
     }
     if (list == NULL) {
@@ -467,77 +529,125 @@ static int64_t replay_list(const char *path)
     return count;
 }
 
+struct happened {
+    const char *what;
+    int64_t count;
+    bool needed; /* without it the simulation proves nothing */
+};
+
+/* False: something never happened. */
+static bool print_totals(const struct personality *who, int64_t seeds)
+{
+    const struct venue_capabilities can =
+        who == NULL ? (struct venue_capabilities){.brackets = true, .leverage = true}
+                    : personality_can(who);
+    const struct sim_totals *t = &sim_totals;
+    const struct happened happened[] = {
+        {"trades", t->trades, true},
+        {"crashes", t->crashes, true},
+        {"disk outages", t->outages, true},
+        {"crashes during an outage", t->outage_crashes, true},
+        {"positions closed during an outage", t->outage_trades, can.brackets},
+        {"emergency stops", t->stops, true},
+        {"rounds with unknown orders", t->unknown, true},
+        {"candles refused", t->refused, true},
+        {"partial fills", t->partials, true},
+        {"outdated reports", t->outdated, true},
+        {"funding payments", t->payments, who == NULL || who->terms.funding_bps > 0},
+        {"amendments requested", t->amendments, can.brackets},
+        {"brackets changed", t->amended, can.brackets},
+        {"halts of the venue", t->halts, true},
+        {"price gaps", t->gaps, true},
+        {"foreign positions", t->foreigners, true},
+        {"foreign positions closed", t->foreign_closed, true},
+        {"listings in pages", t->paged, true},
+        {"orders found later", t->found_later, true},
+        {"bans", t->bans, true},
+        {"limits nearly used up", t->holds, true},
+        {"symbols that did not trade", t->closings, true},
+        {"venues without brackets", t->bare, who == NULL || !can.brackets},
+        {"transfers", t->transfers, true},
+        {"margin calls", t->margin_calls, can.leverage},
+        {"liquidations", t->liquidations, can.leverage},
+        {"positions closed by the venue", t->closed, true},
+        {"orders refused by a personality", t->refusals, who != NULL && !can.reduce_only},
+        {"orders that the venue ended", t->ended, who != NULL},
+        {"fees that nobody reported", t->shortages, who != NULL && can.dust},
+        {"maintenances", t->maintenances, who != NULL}};
+    for (size_t i = 0; i < COUNT_OF(happened); i++) {
+        printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
+        if (seeds >= 50 && happened[i].needed && happened[i].count == 0) {
+            printf("not ok - a simulation without %s proves nothing\n", happened[i].what);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* listed: how many of the list passed before. */
+static bool run_seeds(const struct personality *who, int64_t first, int64_t seeds, int64_t listed)
+{
+    for (int64_t i = 0; i < seeds; i++) {
+        if (!passes(who, first + i)) {
+            return false;
+        }
+    }
+    if (!print_totals(who, seeds)) {
+        return false;
+    }
+    printf("ok 1 - sim %s%s%lld seeds, %lld of the list\n", who == NULL ? "" : who->name,
+           who == NULL ? "" : ", ", (long long)seeds, (long long)listed);
+    (void)fflush(stdout);
+    sim_totals = (struct sim_totals){0};
+    return true;
+}
+
+static int usage(void)
+{
+    char names[128];
+    personality_names(names, sizeof(names));
+    (void)fprintf(stderr,
+                  "usage: sim [--seeds N] [--seed FIRST] [--list FILE] [--verbose]"
+                  " [--personality NAME]\nNAME: %s, all\n",
+                  names);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     int64_t seeds = 500;
     int64_t first = 1;
     const char *list = NULL;
+    const struct personality *who = NULL;
+    bool each = false;
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
-        bool known = (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc &&
-                      str_to_i64(str_c(argv[i + 1]), &seeds)) ||
-                     (strcmp(argv[i], "--seed") == 0 && i + 1 < argc &&
-                      str_to_i64(str_c(argv[i + 1]), &first));
+        bool more = i + 1 < argc;
+        bool known =
+            (strcmp(argv[i], "--seeds") == 0 && more && str_to_i64(str_c(argv[i + 1]), &seeds)) ||
+            (strcmp(argv[i], "--seed") == 0 && more && str_to_i64(str_c(argv[i + 1]), &first));
         if (known) {
             i++;
-        } else if (strcmp(argv[i], "--list") == 0 && i + 1 < argc) {
+        } else if (strcmp(argv[i], "--list") == 0 && more) {
             list = argv[++i];
+        } else if (strcmp(argv[i], "--personality") == 0 && more) {
+            each = strcmp(argv[++i], "all") == 0;
+            who = personality_find(argv[i]);
+            if (!each && who == NULL) {
+                return usage();
+            }
         } else if (strcmp(argv[i], "--verbose") == 0) {
             verbose = true;
         } else {
-            (void)fprintf(stderr,
-                          "usage: sim [--seeds N] [--seed FIRST] [--list FILE] [--verbose]\n");
-            return 2;
+            return usage();
         }
     }
     log_set_sink(verbose ? NULL : silent,
                  NULL); /* the faults are intended, so log only on request */
     int64_t listed = list == NULL ? 0 : replay_list(list);
-    if (listed < 0) {
-        return 1;
+    bool good = listed >= 0;
+    for (int i = 0; each && good && personality_at(i) != NULL; i++) {
+        good = run_seeds(personality_at(i), first, seeds, listed);
     }
-    for (int64_t i = 0; i < seeds; i++) {
-        if (!passes(first + i)) {
-            return 1;
-        }
-    }
-    const struct {
-        const char *what;
-        int64_t count;
-    } happened[] = {{"trades", sim_totals.trades},
-                    {"crashes", sim_totals.crashes},
-                    {"disk outages", sim_totals.outages},
-                    {"crashes during an outage", sim_totals.outage_crashes},
-                    {"positions closed during an outage", sim_totals.outage_trades},
-                    {"emergency stops", sim_totals.stops},
-                    {"rounds with unknown orders", sim_totals.unknown},
-                    {"candles refused", sim_totals.refused},
-                    {"partial fills", sim_totals.partials},
-                    {"outdated reports", sim_totals.outdated},
-                    {"funding payments", sim_totals.payments},
-                    {"amendments requested", sim_totals.amendments},
-                    {"brackets changed", sim_totals.amended},
-                    {"halts of the venue", sim_totals.halts},
-                    {"price gaps", sim_totals.gaps},
-                    {"foreign positions", sim_totals.foreigners},
-                    {"foreign positions closed", sim_totals.foreign_closed},
-                    {"listings in pages", sim_totals.paged},
-                    {"orders found later", sim_totals.found_later},
-                    {"bans", sim_totals.bans},
-                    {"limits nearly used up", sim_totals.holds},
-                    {"symbols that did not trade", sim_totals.closings},
-                    {"venues without brackets", sim_totals.bare},
-                    {"transfers", sim_totals.transfers},
-                    {"margin calls", sim_totals.margin_calls},
-                    {"liquidations", sim_totals.liquidations},
-                    {"positions closed by the venue", sim_totals.closed}};
-    for (size_t i = 0; i < COUNT_OF(happened); i++) {
-        printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
-        if (seeds >= 50 && happened[i].count == 0) {
-            printf("not ok - a simulation without %s proves nothing\n", happened[i].what);
-            return 1;
-        }
-    }
-    printf("ok 1 - sim %lld seeds, %lld of the list\n", (long long)seeds, (long long)listed);
-    return 0;
+    return (each || run_seeds(who, first, seeds, listed)) && good ? 0 : 1;
 }

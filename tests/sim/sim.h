@@ -30,6 +30,8 @@ struct sim {
     struct hostile hostile;
     struct driver *driver;
     struct bus_reader reader;
+    struct venue_settings venue;
+    struct instrument price_rules; /* of the venue */
 
     struct rng disk_rng;  /* for the disk faults */
     struct rng rule_rng;  /* for limits of requests and rules of symbols */
@@ -81,6 +83,10 @@ struct sim_totals {
     int64_t bans;
     int64_t holds;
     int64_t closings;
+    int64_t refusals;
+    int64_t ended;
+    int64_t shortages;
+    int64_t maintenances;
     int64_t bare; /* venues without brackets */
     int64_t transfers;
     int64_t margin_calls;
@@ -94,8 +100,6 @@ __attribute__((format(printf, 2, 3))) bool sim_fail(struct sim *sim, const char 
 /* Starts the driver from what is on disk. */
 void sim_start(struct sim *sim);
 const struct paper *sim_paper(const struct sim *sim);
-
-extern const struct instrument sim_price_rules; /* of the paper venue */
 
 /* ---- sim_check.c ---- */
 void sim_save_memory(const struct sim *sim, struct sim_memory *ret);

@@ -263,10 +263,10 @@ static bool check_markets(struct sim *sim, const struct snapshot *s)
 }
 
 /* Stop and target at the decided distance from the entry price, unless a person moved them. */
-static bool is_measured(const struct order *entry)
+static bool is_measured(const struct sim *sim, const struct order *entry)
 {
     struct order there = *entry;
-    order_measure(&there, &sim_price_rules);
+    order_measure(&there, &sim->price_rules);
     return there.stop.e8 == entry->stop.e8 && there.target.e8 == entry->target.e8;
 }
 
@@ -286,8 +286,9 @@ static bool brackets_agree(const struct sim *sim)
         }
         if (dec_cmp(book->positions[index].stop, p->stop) != 0 ||
             dec_cmp(book->positions[index].target, p->target) != 0 ||
-            order_table_get(sim->store, p->client_id, &entry, &err) < 0 || !is_measured(&entry) ||
-            dec_cmp(entry.stop, p->stop) != 0 || dec_cmp(entry.target, p->target) != 0) {
+            order_table_get(sim->store, p->client_id, &entry, &err) < 0 ||
+            !is_measured(sim, &entry) || dec_cmp(entry.stop, p->stop) != 0 ||
+            dec_cmp(entry.target, p->target) != 0) {
             return false;
         }
     }
@@ -374,15 +375,16 @@ static bool check_pauses(struct sim *sim)
         return true;
     }
     const struct engine_state *s = engine_state(engine);
-    /* In the same step, after the event. */
+    /* In the same step, after the event. The breaker trips only where trading was active. */
     bool resumed = s->state_since_wall_us == sim->clock.now_wall_us &&
-                   strncmp(s->state_reason, "resumed", strlen("resumed")) == 0;
+                   (s->state == TRADING_BREAKER ||
+                    strncmp(s->state_reason, "resumed", strlen("resumed")) == 0);
     for (int64_t i = 0; i < events->count && i < s->last_funding_id; i++) {
         struct events_entry *e = &events->list[i];
         if (events_pauses(e->event) && !e->stopped && !resumed &&
             (s->state == TRADING_ACTIVE || s->state == TRADING_BREAKER)) {
-            return sim_fail(sim, "trading is %s after event %lld", trading_state_name(s->state),
-                            (long long)i + 1);
+            return sim_fail(sim, "trading is %s (%s) after event %lld",
+                            trading_state_name(s->state), s->state_reason, (long long)i + 1);
         }
         e->stopped = true;
     }
@@ -448,7 +450,7 @@ bool sim_check_round(struct sim *sim, bool halted)
         if (sim->stopped_mono_us == 0) {
             sim->stopped_mono_us = sim->clock.now_mono_us;
             sim_totals.stops++;
-        } else if (hostile_is_halted(&sim->hostile) ||
+        } else if (hostile_is_closed(&sim->hostile) ||
                    (sim->outage_all && sim->clock.now_mono_us < sim->outage_mono_us)) {
             sim->stopped_mono_us = sim->clock.now_mono_us; /* nothing can be closed */
         }
@@ -586,6 +588,10 @@ bool sim_check_end(struct sim *sim)
     sim_totals.bans += sim->hostile.bans;
     sim_totals.holds += sim->hostile.holds;
     sim_totals.closings += sim->hostile.closings;
+    sim_totals.refusals += sim->hostile.refusals;
+    sim_totals.ended += sim->hostile.ended;
+    sim_totals.shortages += sim->hostile.shortages;
+    sim_totals.maintenances += sim->hostile.maintenances;
     sim_totals.bare += !sim->hostile.can.brackets;
     return true;
 }
