@@ -215,6 +215,9 @@ void config_settings(const struct config *config, struct settings *ret);
 void config_venue(const struct config *config, struct venue_settings *ret);
 /* Those of market.source live. */
 void config_live(const struct config *config, struct live_settings *ret);
+/* The key for the prices of this venue; "" if there is none. Valid as long as config. */
+void config_price_key(const struct config *config, const char *venue, const char **ret_id,
+                      const char **ret_secret);
 /* Whether the file or a default contains ${NAME} or ${NAME:-…}. */
 bool config_refers_to(const struct config *config, struct str name);
 /* NULL if there is no service of this name. */

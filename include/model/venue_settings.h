@@ -30,12 +30,16 @@ struct paper_settings {
     bool fee_in_coins;       /* of long entries: the position is smaller by it */
 };
 
-/* The live prices of a venue. */
+/* The live prices of a venue. The texts of the key belong to the configuration, and must outlive
+ * market_feed_new, which copies them. */
 struct live_settings {
     char venue[16];
     char url[208];        /* empty: the venue's own */
     char stream_url[208]; /* the same */
     int64_t depth;        /* levels of the books; 0: best prices only */
+    char ca_file[304];    /* "": the authorities of the system */
+    const char *key_id;   /* "": none */
+    const char *key_secret;
 };
 
 /* How a real venue is used. */

@@ -18,10 +18,13 @@
 #include "model/candle.h"
 #include "model/symbol.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define EXCHANGE_NAME_SIZE   24
 #define EXCHANGE_CANDLES_MAX 1000
+
+struct account_key; /* account.h */
 
 /* What an answer that is a whole JSON text means for the request. */
 enum exchange_verdict {
@@ -54,6 +57,15 @@ struct exchange {
 
     enum exchange_verdict (*judge)(int status, const struct json_object *root, struct err *err);
 
+    /* The venue (account.h) whose key opens its prices; NULL: they are public. */
+    const char *key_of;
+    /* Whether those of this symbol are for keys only; NULL: none are. */
+    bool (*needs_key)(const struct symbol *symbol);
+    /* Adds the headers of a request, lines "Name: value\n". ERR_VENUE_KEY. */
+    int (*sign)(const struct account_key *key, struct buf *headers, struct err *err);
+    /* Whether it trades at some hours only: its history has so many fewer candles; NULL: never. */
+    bool (*has_hours)(const struct symbol *symbol);
+
     const char *time_path;
     int time_weight;
     int (*read_time)(const struct json_object *root, int64_t *ret_wall_us, struct err *err);
@@ -76,4 +88,10 @@ struct exchange {
 int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf, int64_t from_us,
                               int64_t until_us);
 const struct exchange *exchange_find(const char *name); /* NULL: there is none */
-void exchange_add_names(struct buf *out);               /* "binance, kraken" */
+/* Whether these prices are those at which this venue (account.h) trades. */
+bool exchange_is_of(const char *name, const char *account);
+static inline bool exchange_needs_key(const struct exchange *exchange, const struct symbol *symbol)
+{
+    return exchange->needs_key != NULL && exchange->needs_key(symbol);
+}
+void exchange_add_names(struct buf *out); /* "binance, kraken" */

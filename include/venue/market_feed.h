@@ -35,9 +35,10 @@ struct market_feed_options {
     int symbols; /* the most that are followed */
 };
 
-/* ERR_MARKET_VENUE: there is none of that name. Thread: any. */
+/* ERR_MARKET_VENUE: there is none of that name. ERR_MARKET_KEY: its prices are for keys only.
+ * Thread: any. */
 int market_feed_check(const struct live_settings *settings, struct err *err);
-/* NULL: ERR_MARKET_VENUE. Thread: before feed_start. */
+/* NULL: as market_feed_check. Thread: before feed_start. */
 struct market_feed *market_feed_new(const struct market_feed_options *options, struct err *err);
 void market_feed_free(struct market_feed *market); /* after feed_stop was true; accepts NULL */
 

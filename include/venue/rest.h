@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "io/json.h"
 #include "io/loop.h"
+#include "io/secret.h"
 #include "venue/exchange.h"
 
 #define REST_ATTEMPTS     5
@@ -26,6 +27,9 @@ struct rest_options {
     const struct exchange *exchange;
     const char *url; /* NULL: the real venue's; without a path or with one, without a slash at the
                         end; not copied */
+    const char *ca_file; /* as in struct http_request; not copied */
+    /* Of exchange->key_of, for its prices; borrowed. NULL: none. */
+    const struct secret *key_id, *key_secret;
 };
 
 struct rest_answer {

@@ -24,14 +24,17 @@
 #define STREAM_EVENTS_MAX 512
 
 enum stream_event_kind {
-    STREAM_NONE,    /* a heartbeat, or nothing that was asked for */
-    STREAM_READY,   /* a subscription is confirmed */
-    STREAM_REFUSED, /* a subscription is refused; err says why */
-    STREAM_CLOSING, /* the venue closes this connection soon */
+    STREAM_NONE,      /* a heartbeat, or nothing that was asked for */
+    STREAM_LOGGED_IN, /* the key is accepted: subscriptions may be sent */
+    STREAM_SHUT,      /* the venue refuses this connection, or its key; err says why */
+    STREAM_READY,     /* a subscription is confirmed */
+    STREAM_REFUSED,   /* a subscription is refused; err says why */
+    STREAM_CLOSING,   /* the venue closes this connection soon */
     STREAM_CANDLE,
-    STREAM_TOP,  /* best bid and ask */
+    STREAM_TOP,  /* best bid and ask; all zero: there are none now */
     STREAM_BOOK, /* levels of a book: the whole of it, or changes */
-    STREAM_TRADE
+    STREAM_TRADE,
+    STREAM_STATUS /* whether the market trades */
 };
 
 struct stream_level {
@@ -62,6 +65,9 @@ struct stream_event {
 
     struct dec price, qty; /* TRADE */
     bool buyer_takes;      /* TRADE */
+
+    bool halted;     /* STATUS */
+    char reason[48]; /* STATUS: of the halt, in the venue's words; or "" */
 };
 
 struct stream_message {
@@ -87,6 +93,15 @@ struct stream_api {
      * is no rest. */
     const struct stream_api *also;
     int markets_max; /* of one connection */
+    /* Whether a market is of this table's connections, where markets of a venue have streams apart.
+     * NULL: all are. */
+    bool (*has)(const struct exchange_market *market);
+    /* What logs in, before the first subscription; LOGGED_IN or SHUT answers. NULL: the stream is
+     * public. */
+    int (*add_login)(const struct account_key *key, struct buf *message, struct err *err);
+    bool alone;         /* the venue keeps one connection a key: none is opened beside it */
+    bool quiet;         /* its markets have hours: no data for long is no fault */
+    size_t message_max; /* bytes of a message; 0: 8 MiB */
     /* Another name of a market in the stream ("BTC/USD" for "XXBTZUSD"); NULL: the same. */
     void (*add_name)(const struct exchange_market *market, struct buf *out);
     /* The n-th message, n = 0, 1, …: 1: it was added, 0: there is no n-th. */
@@ -99,6 +114,10 @@ struct stream_api {
     int (*read)(const struct json_object *root, struct stream_message *ret, struct err *err);
     /* Whether the stream says that a candle is closed; if not, the next one says it. */
     bool says_closed;
+    /* So long after its minute a closed candle may come; 0: three seconds. */
+    int64_t settle_us;
+    /* It has no candles: they are made from its trades, each of which it sends. */
+    bool trades_make_candles;
     /* The checksum of a book's best levels, best first; NULL: it has none. It is of the texts that
      * the venue sends, which have the same digits for a whole market (see struct stream_event). */
     uint32_t (*checksum)(const struct stream_level *bids, int bid_count,

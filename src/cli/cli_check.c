@@ -11,6 +11,7 @@
 #include "ops/ops.h"
 #include "store/ops.h"
 #include "store/rule_table.h"
+#include "venue/exchange.h"
 #include "venue/market_feed.h"
 #include "venue/venue.h"
 
@@ -80,7 +81,14 @@ static int check_live(const struct config *config, const struct settings *settin
         return at_option(config, "market.speed", err);
     }
     config_live(config, &live);
-    return market_feed_check(&live, err) < 0 ? at_option(config, "market.venue", err) : 0;
+    if (config->market_venues.count > 0) {
+        (void)err_set(err, ERR_MARKET_APART, "%s", config->market_venues.items[0]);
+        return at_option(config, "market.venues", err);
+    }
+    if (market_feed_check(&live, err) < 0) {
+        return at_option(config, err->id == ERR_MARKET_KEY ? "market.key" : "market.venue", err);
+    }
+    return 0;
 }
 
 static void check_model(const struct config *config, const struct settings *settings,
@@ -246,7 +254,7 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
         return at_option(config, "venue.name", &ret->problem);
     }
     if (venue_is_real(&venue) && (strcmp(config->market_source, "live") != 0 ||
-                                  strcmp(config->market_venue, venue.name) != 0)) {
+                                  !exchange_is_of(config->market_venue, venue.name))) {
         (void)err_set(&ret->problem, ERR_VENUE_MODE,
                       "%s trades at its own prices: market.source must be live, market.venue %s",
                       venue.name, venue.name);

@@ -6,6 +6,7 @@
 #include "io/file.h"
 #include "io/json_out.h"
 #include "store/candle_table.h"
+#include "venue/exchange.h"
 #include "venue/rest.h"
 
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct fetch {
     int64_t until_us;
     struct loop *loop;
     struct rest *rest;
+    struct secret *key_id, *key_secret; /* NULL: the candles are public */
     int lock_fd;
     struct trading_store *store;
     struct exchange_market market;
@@ -37,6 +39,8 @@ struct fetch {
 static void fetch_release(struct fetch *f)
 {
     rest_free(f->rest);
+    secret_free(f->key_id);
+    secret_free(f->key_secret);
     loop_free(f->loop);
     trading_store_free(f->store);
     auto_fd_cleanup(&f->lock_fd);
@@ -306,12 +310,30 @@ static void print_text(const struct fetch *f)
     cli_print(buf_str(&out));
 }
 
+static int load_key(struct fetch *f, const struct config *config, struct rest_options *options,
+                    struct err *err)
+{
+    const char *id, *secret;
+    config_price_key(config, f->exchange->key_of, &id, &secret);
+    if (id[0] == '\0' || secret[0] == '\0') {
+        return err_set(err, ERR_MARKET_KEY, "%s: %s", f->exchange->name, f->symbol.name);
+    }
+    f->key_id = secret_new(str_c(id));
+    f->key_secret = secret_new(str_c(secret));
+    options->key_id = f->key_id;
+    options->key_secret = f->key_secret;
+    options->ca_file = config->market_ca_file;
+    return 0;
+}
+
 static int run_fetch(struct fetch *f, struct err *err)
 {
     AUTO_CONFIG struct config *config = NULL;
-    const struct rest_options options = {.exchange = f->exchange,
-                                         .url = cli_value(f->args, "--url")};
-    int rc = cli_load_config_without_secrets(f->args, &config, err);
+    struct rest_options options = {.exchange = f->exchange, .url = cli_value(f->args, "--url")};
+    bool keys = exchange_needs_key(f->exchange, &f->symbol);
+    int rc = keys ? cli_load_config(f->args, &config, err)
+                  : cli_load_config_without_secrets(f->args, &config, err);
+    rc = rc < 0 || !keys ? rc : load_key(f, config, &options, err);
     rc = rc < 0
              ? rc
              : import_open_store(cli_find_state_dir(f->args, config), &f->lock_fd, &f->store, err);

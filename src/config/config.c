@@ -300,6 +300,24 @@ void config_live(const struct config *config, struct live_settings *ret)
     ret->depth = config->market_depth;
     (void)str_copy(str_c(config->market_url), ret->url, sizeof(ret->url));
     (void)str_copy(str_c(config->market_stream_url), ret->stream_url, sizeof(ret->stream_url));
+    (void)str_copy(str_c(config->market_ca_file), ret->ca_file, sizeof(ret->ca_file));
+    config_price_key(config, ret->venue, &ret->key_id, &ret->key_secret);
+}
+
+/* alpaca_sip has Alpaca's keys. */
+static bool has_key_of(const char *venue, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(venue, name, length) == 0 && (venue[length] == '\0' || venue[length] == '_');
+}
+
+void config_price_key(const struct config *config, const char *venue, const char **ret_id,
+                      const char **ret_secret)
+{
+    bool own = config->market_key[0] != '\0';
+    bool shared = !own && has_key_of(venue, config->venue_name);
+    *ret_id = own ? config->market_key : shared ? config->venue_key : "";
+    *ret_secret = own ? config->market_secret : shared ? config->venue_secret : "";
 }
 
 void config_settings(const struct config *config, struct settings *ret)

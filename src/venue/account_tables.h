@@ -15,8 +15,7 @@
 extern const struct account_api binance_account, binance_futures_account, kraken_account,
     coinbase_account, alpaca_account;
 extern const struct stream_api binance_stream, binance_futures_stream, kraken_stream,
-    coinbase_stream;
-extern const struct stream_api kraken_stream, coinbase_stream;
+    coinbase_stream, alpaca_stream, alpaca_sip_stream;
 
 /* The verdict. Unless it is FINE, *err gets the id of the catalogue that belongs to it, and the
  * venue's words as its context. */

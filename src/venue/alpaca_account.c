@@ -15,7 +15,7 @@
 #define ROWS  "500"
 #define FILLS "100"
 
-static int check_key(const struct account_key *key, struct err *err)
+int alpaca_check_key(const struct account_key *key, struct err *err)
 {
     int rc = account_check_id(ALPACA, key->id, err);
     if (rc >= 0 && account_check_id(ALPACA, key->secret, NULL) < 0) {
@@ -25,16 +25,36 @@ static int check_key(const struct account_key *key, struct err *err)
     return rc;
 }
 
+int alpaca_sign(const struct account_key *key, struct buf *headers, struct err *err)
+{
+    int rc = alpaca_check_key(key, err);
+    if (rc >= 0) {
+        buf_addf(headers, "APCA-API-KEY-ID: %.*s\nAPCA-API-SECRET-KEY: %.*s\n", STR_ARG(key->id),
+                 STR_ARG(key->secret));
+    }
+    return rc;
+}
+
 static int sign(const struct account_key *key, const struct account_moment *moment,
                 struct account_request *request, struct err *err)
 {
     (void)moment;
-    int rc = check_key(key, err);
-    if (rc >= 0) {
-        buf_addf(&request->headers, "APCA-API-KEY-ID: %.*s\nAPCA-API-SECRET-KEY: %.*s\n",
-                 STR_ARG(key->id), STR_ARG(key->secret));
+    return alpaca_sign(key, &request->headers, err);
+}
+
+int alpaca_add_login(const struct account_key *key, struct buf *message, struct err *err)
+{
+    struct json_out out = JSON_OUT(message);
+    int rc = alpaca_check_key(key, err);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    json_out_object(&out, NULL);
+    json_out_text(&out, "action", "auth");
+    json_out_str(&out, "key", key->id);
+    json_out_str(&out, "secret", key->secret);
+    json_out_end(&out);
+    return 1;
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -97,17 +117,19 @@ static void add_positions(struct account_request *request)
     begin(request, ACCOUNT_GET, ALPACA_POSITIONS);
 }
 
-/* A market order in stocks is of the day: it does not wait for days until a halted market opens. */
+/* A market order in stocks is of the day: it does not wait for days until a halted market opens. So
+ * is each order for a part of a share: the venue takes no others. */
 static const char *time_in_force(const struct account_order_ask *ask)
 {
     bool stock = !alpaca_is_coin(&ask->market->symbol);
+    bool market = ask->type == ORDER_TYPE_MARKET, part = ask->qty.e8 % DEC_ONE != 0;
     switch (ask->time_in_force) {
     case TIF_GTC:
-        return stock && ask->type == ORDER_TYPE_MARKET ? "day" : "gtc";
+        return stock && (market || part) ? "day" : "gtc";
     case TIF_DAY:
         return stock ? "day" : "gtc";
     case TIF_IOC:
-        return "ioc";
+        return stock && market && part ? "day" : "ioc";
     case TIF_FOK:
         return "fok";
     }
@@ -184,28 +206,20 @@ static int add_stream_login(int n, const struct account_key *key,
     struct json_out out = JSON_OUT(message);
     (void)moment;
     (void)stream_key;
-    if (n > 1) {
-        return 0;
-    }
-    int rc = check_key(key, err);
-    if (rc < 0) {
-        return rc;
-    }
-    json_out_object(&out, NULL);
     if (n == 0) {
-        json_out_text(&out, "action", "auth");
-        json_out_str(&out, "key", key->id);
-        json_out_str(&out, "secret", key->secret);
-    } else {
+        return alpaca_add_login(key, message, err);
+    }
+    if (n == 1) {
+        json_out_object(&out, NULL);
         json_out_text(&out, "action", "listen");
         json_out_object(&out, "data");
         json_out_array(&out, "streams");
         json_out_text(&out, NULL, "trade_updates");
         json_out_end(&out);
         json_out_end(&out);
+        json_out_end(&out);
     }
-    json_out_end(&out);
-    return 1;
+    return n == 1;
 }
 
 const struct account_api alpaca_account = {
@@ -230,7 +244,7 @@ const struct account_api alpaca_account = {
     .client_id_max = 128,
     .needs_id = true,
     .rules_max = 1,
-    .check_key = check_key,
+    .check_key = alpaca_check_key,
     .sign = sign,
     .judge = alpaca_judge,
     .add_check = add_check,

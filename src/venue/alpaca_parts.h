@@ -10,7 +10,11 @@
 #include "venue/account.h"
 #include "venue/field.h"
 
-#define ALPACA            "alpaca"
+#define ALPACA     "alpaca"
+#define ALPACA_SIP "alpaca_sip" /* the prices of stocks at all exchanges */
+
+/* Finer ones than this are possible, and no use. */
+#define ALPACA_SHARE_PART ((struct dec){DEC_ONE / 10000})
 
 #define ALPACA_ASSETS     "/v2/assets"
 #define ALPACA_CLOCK      "/v2/clock"
@@ -20,6 +24,18 @@
 #define ALPACA_ORDERS     "/v2/orders"
 #define ALPACA_FIND       "/v2/orders:by_client_order_id"
 #define ALPACA_FILLS      "/v2/account/activities/FILL"
+
+int alpaca_check_key(const struct account_key *key, struct err *err);
+/* The headers that log in; the same for orders and prices. */
+int alpaca_sign(const struct account_key *key, struct buf *headers, struct err *err);
+/* The message that logs in to a stream, of the account or of prices. */
+int alpaca_add_login(const struct account_key *key, struct buf *message, struct err *err);
+
+/* Of the prices; numbers. A price is above 0. */
+int alpaca_read_price(const struct field_place *place, const struct json_object *row,
+                      const char *name, struct dec *ret, struct err *err);
+int alpaca_read_bar(const struct field_place *place, const struct json_object *row,
+                    struct candle *ret, struct err *err);
 
 bool alpaca_is_coin(const struct symbol *symbol);
 void alpaca_add_name(const struct symbol *symbol, struct buf *out);

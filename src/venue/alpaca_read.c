@@ -148,14 +148,23 @@ static int read_increment(const struct field_place *place, const struct json_obj
     return rc;
 }
 
-/* Stocks: a cent, and whole shares, since only market orders of the day may be for parts of one. */
+/* Stocks: a cent; whole shares, or parts of one for at least a dollar. */
+static int read_share_steps(const struct field_place *place, const struct json_object *asset,
+                            struct instrument *ret, struct err *err)
+{
+    bool parts = false;
+    int rc = field_flag(place, json_get(asset, "fractionable"), "fractionable", &parts, err);
+    ret->tick = (struct dec){DEC_ONE / 100};
+    ret->step = ret->min_qty = parts ? ALPACA_SHARE_PART : (struct dec){DEC_ONE};
+    ret->min_notional = (struct dec){DEC_ONE};
+    return rc;
+}
+
 static int read_steps(const struct field_place *place, const struct json_object *asset, bool coin,
                       struct instrument *ret, struct err *err)
 {
     if (!coin) {
-        ret->tick = (struct dec){DEC_ONE / 100};
-        ret->step = ret->min_qty = ret->min_notional = (struct dec){DEC_ONE};
-        return 0;
+        return read_share_steps(place, asset, ret, err);
     }
     ret->min_notional = (struct dec){10 * DEC_ONE};
     int rc = read_increment(place, asset, "min_trade_increment", &ret->step, err);

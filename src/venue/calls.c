@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "io/json.h"
+#include "request_headers.h"
 #include "venue/budget.h"
 
 #include <stdlib.h>
@@ -316,24 +317,6 @@ static const char *method_name(enum account_method method)
     return "GET";
 }
 
-#define HEADERS_MAX 8
-
-/* Splits the lines in place; the last entry is NULL. */
-static void split_headers(struct buf *lines, const char *ret[HEADERS_MAX + 1])
-{
-    int count = 0;
-    char *at = lines->len > 0 ? lines->data : NULL;
-    while (at != NULL && *at != '\0' && count < HEADERS_MAX) {
-        ret[count++] = at;
-        char *end = strchr(at, '\n');
-        if (end != NULL) {
-            *end++ = '\0';
-        }
-        at = end;
-    }
-    ret[count] = NULL;
-}
-
 /* The signature is of a copy, since each attempt has another time. */
 static int sign(struct calls *calls, const struct call *call, struct account_request *copy,
                 struct err *err)
@@ -377,8 +360,8 @@ static void start(struct calls *calls, struct call *call)
     left_us = left_us < TIMEOUT_US ? left_us : TIMEOUT_US;
     buf_clear(&calls->url);
     buf_addf(&calls->url, "%s%s", url_of(calls, call->kind), copy.path.data);
-    const char *headers[HEADERS_MAX + 1];
-    split_headers(&copy.headers, headers);
+    const char *headers[REQUEST_HEADERS_MAX + 1];
+    request_headers_split(&copy.headers, headers);
     const struct http_request request = {.method = method_name(copy.method),
                                          .url = calls->url.data,
                                          .headers = headers,

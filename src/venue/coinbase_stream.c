@@ -8,7 +8,7 @@
 /* Coinbase's streams, public and of the account.
  * https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-channels
  * Messages of a connection are counted from 0, those of all its channels together; here from 1.
- * Its candles are of five minutes only, so there are none here. */
+ * Its candles are of five minutes only, so those of a minute are made from its trades. */
 
 #define USER   "user"
 #define TICKER "ticker"
@@ -320,6 +320,8 @@ const struct stream_api coinbase_stream = {
     .name = COINBASE,
     .url = "wss://advanced-trade-ws.coinbase.com",
     .markets_max = 50,
+    .message_max = (size_t)16 << 20, /* a book, whole, of thousands of levels */
+    .trades_make_candles = true,
     .add_subscribe = add_subscribe,
     .silence_us = 10 * USEC_PER_SEC, /* heartbeats come every second */
     .read = read_message,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct exchange *const exchanges[] = {&binance_exchange, &binance_futures_exchange,
-                                                   &kraken_exchange, &coinbase_exchange,
-                                                   &alpaca_exchange};
+                                                   &kraken_exchange,  &coinbase_exchange,
+                                                   &alpaca_exchange,  &alpaca_sip_exchange};
 
 const struct exchange *exchange_find(const char *name)
 {
@@ -17,6 +17,13 @@ const struct exchange *exchange_find(const char *name)
         }
     }
     return NULL;
+}
+
+bool exchange_is_of(const char *name, const char *account)
+{
+    const struct exchange *exchange = exchange_find(name);
+    return exchange != NULL &&
+           strcmp(exchange->key_of != NULL ? exchange->key_of : name, account) == 0;
 }
 
 int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf, int64_t from_us,

@@ -11,7 +11,7 @@
 #include "venue/field.h"
 
 extern const struct exchange binance_exchange, binance_futures_exchange, kraken_exchange,
-    coinbase_exchange, alpaca_exchange;
+    coinbase_exchange, alpaca_exchange, alpaca_sip_exchange;
 
 /* A candle of an answer: it fits the timeframe, is possible, and opens after the one before it (0:
  * there is none). */

@@ -26,6 +26,8 @@
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
 #define WARM_BARS     2400
 #define WARM_HELD_MAX (160 * 1024)
+/* A market with hours trades a fifth of the time or more, so its history reaches further back. */
+#define HOURS_TIMES 5
 /* Of a longer gap the beginning is not read: it stays missing. */
 #define GAP_MAX_US (12000 * USEC_PER_MIN)
 
@@ -171,6 +173,7 @@ static void follow(struct market_feed *m, int64_t from_us)
     int window = HELD_MAX / m->row_count;
     m->minutes.window = window < EXCHANGE_CANDLES_MAX ? window : EXCHANGE_CANDLES_MAX;
     m->minutes.says_closed = false;
+    m->minutes.settle_us = m->stream->settle_us;
     for (const struct stream_api *api = m->stream; api != NULL; api = api->also) {
         m->minutes.says_closed = m->minutes.says_closed || api->says_closed; /* of its candles */
     }
@@ -183,7 +186,7 @@ static void begin(struct market_feed *m, struct market_ask *ask)
     free(m->ask);
     m->ask = ask;
     m->follows = false;
-    m->history_from_us = m->history_until_us = 0;
+    m->history_until_us = 0;
     m->failures = 0;
     m->retry_mono_us = 0;
     market_stream_close(m);
@@ -226,14 +229,15 @@ static void begin_history(struct market_feed *m)
         bars = m->exchange->candles_kept - 1;
     }
     m->history_until_us = floor_to(venue_us(m) - MINUTES_SETTLED_US, TF_5M);
-    m->history_from_us = m->history_until_us - bars * timeframe_us(TF_5M);
     for (int i = 0; i < m->row_count; i++) {
         struct market_row *r = &m->rows[i];
+        bool hours = m->exchange->has_hours != NULL && m->exchange->has_hours(&r->symbol);
+        int span = hours ? HOURS_TIMES * bars : bars;
         free(r->history);
-        r->history = calloc((size_t)bars, sizeof(*r->history));
+        r->history = calloc((size_t)span, sizeof(*r->history));
         NEED_MEMORY(r->history != NULL);
         r->history_count = 0;
-        r->history_us = m->history_from_us;
+        r->history_us = m->history_until_us - span * timeframe_us(TF_5M);
     }
 }
 
@@ -583,8 +587,14 @@ static void stop(void *userdata)
 
 int market_feed_check(const struct live_settings *settings, struct err *err)
 {
-    if (exchange_find(settings->venue) != NULL && stream_api_find(settings->venue) != NULL) {
-        return 0;
+    const struct stream_api *stream = stream_api_find(settings->venue);
+    if (exchange_find(settings->venue) != NULL && stream != NULL) {
+        bool keyless = settings->key_id == NULL || settings->key_id[0] == '\0' ||
+                       settings->key_secret[0] == '\0';
+        return stream->add_login != NULL && keyless
+                   ? err_set(err, ERR_MARKET_KEY, "%s: market.key and market.secret are empty",
+                             settings->venue)
+                   : 0;
     }
     AUTO_BUF struct buf names = BUF_INIT(256);
     stream_add_names(&names);
@@ -596,11 +606,16 @@ static struct market_feed *make(const struct market_feed_options *options, struc
     struct market_feed *m = calloc(1, sizeof(*m));
     NEED_MEMORY(m != NULL);
     m->settings = *options->settings;
+    m->settings.key_id = m->settings.key_secret = NULL;
     m->feed = options->feed;
     m->clock = options->clock;
     m->symbols = options->symbols;
     m->exchange = exchange_find(m->settings.venue);
     m->stream = stream_api_find(m->settings.venue);
+    if (m->exchange->sign != NULL && options->settings->key_id != NULL) {
+        m->key_id = secret_new(str_c(options->settings->key_id));
+        m->key_secret = secret_new(str_c(options->settings->key_secret));
+    }
     m->books = m->stream;
     while (m->books->read_book == NULL && m->books->also != NULL) {
         m->books = m->books->also;
@@ -628,7 +643,10 @@ static struct market_feed *make(const struct market_feed_options *options, struc
                   : rest_new(loop,
                              &(struct rest_options){
                                  .exchange = m->exchange,
-                                 .url = m->settings.url[0] == '\0' ? NULL : m->settings.url},
+                                 .url = m->settings.url[0] == '\0' ? NULL : m->settings.url,
+                                 .ca_file = m->settings.ca_file,
+                                 .key_id = m->key_id,
+                                 .key_secret = m->key_secret},
                              err);
     loop_source_name(m->tick, "market tick");
     return m;
@@ -676,6 +694,8 @@ void market_feed_free(struct market_feed *m)
     live_source_release(&m->engine);
     minutes_release(&m->minutes);
     free_rows(m);
+    secret_free(m->key_id);
+    secret_free(m->key_secret);
     free(m->ask);
     free(m->draft);
     free(m);

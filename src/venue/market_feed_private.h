@@ -45,6 +45,8 @@ static inline size_t market_step_size(int symbols)
 struct market_top {
     struct quote quote;
     struct dec bid_depth, ask_depth; /* zero: unknown */
+    bool halted;
+    char halt_reason[48];
 };
 
 /* Both sides. */
@@ -85,23 +87,27 @@ struct market_row { /* a market */
     struct book *book;   /* NULL: it is not kept */
     bool wants_book;     /* by REST */
     uint64_t books_lost; /* of book->lost, reported */
+    struct candle made;  /* of trades, its minute under way; open_us 0: there was none yet */
     int64_t logged_mono_us;
     struct candle *history; /* read so far; owned */
     int history_count;
     int64_t history_us; /* read up to here */
 };
 
-struct market_seat { /* a connection, and the rows of its markets */
+struct market_seat { /* a connection, and its markets */
     struct market_feed *feed;
     struct market_lane *lane;
-    int first, end;
+    int count;
+    int *rows; /* in ascending order; owned, as the markets are */
+    struct exchange_market *markets;
     char url[256];
 };
 
 enum market_job { JOB_NONE, JOB_TIME, JOB_NAME, JOB_HISTORY, JOB_BOOK, JOB_FILL };
 
 struct market_feed {
-    struct live_settings settings;
+    struct live_settings settings; /* without the key */
+    struct secret *key_id, *key_secret;
     int symbols;
     const struct clock *clock;
     struct market_link link;
@@ -119,7 +125,7 @@ struct market_feed {
     struct exchange_market *markets; /* of the rows */
     struct minutes minutes;
     bool follows; /* minutes has begun */
-    int64_t history_from_us, history_until_us;
+    int64_t history_until_us;
     int64_t timed_mono_us; /* when the venue's clock was last read; 0: never */
     bool doubts_clock;     /* it is to be read again */
     int64_t sure_mono_us;  /* when that last found it to be right; 0: never */

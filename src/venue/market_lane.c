@@ -1,15 +1,18 @@
 #include "market_lane.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/json.h"
 #include "io/secret.h"
 #include "io/websocket_client.h"
+#include "venue/account.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MESSAGE_MAX   ((size_t)8 << 20)
+#define LOGIN_MAX     ((size_t)8 << 10)
 #define NOTICE_US     (5 * USEC_PER_MIN) /* before the venue's limit of age */
 #define SUBSCRIBED_US (15 * USEC_PER_SEC)
 /* Longer than a minute, at whose end a candle comes. */
@@ -35,6 +38,7 @@ struct socket { /* one of two connections: that in use, and its replacement */
 struct market_lane {
     struct market_lane_options o;
     struct loop_source *retry;
+    struct loop_source *renew;
     struct loop_source *check;
     struct socket *now;
     struct socket *next; /* its replacement, NULL: none is needed */
@@ -127,9 +131,16 @@ static void on_retry(void *userdata)
 
 void market_lane_replace(struct market_lane *lane)
 {
-    if (lane->next == NULL && lane->now != NULL) {
+    if (lane->o.api->alone && lane->now != NULL) {
+        loop_timer_in(lane->renew, 0); /* not within a callback of its connection */
+    } else if (lane->next == NULL && lane->now != NULL) {
         open_socket(lane, &lane->next);
     }
+}
+
+static void on_renew(void *userdata)
+{
+    market_lane_reopen(userdata, "the connection is renewed");
 }
 
 /* All subscriptions are confirmed. */
@@ -156,7 +167,10 @@ static void on_send(void *userdata)
 {
     struct socket *s = userdata;
     const struct market_lane_options *o = &s->lane->o;
-    const struct stream_ask ask = {.markets = o->markets, .count = o->count, .depth = o->depth};
+    const struct stream_ask ask = {.markets = o->markets,
+                                   .count = o->count,
+                                   .depth = o->depth,
+                                   .trades = o->api->trades_make_candles};
     AUTO_BUF struct buf message = BUF_INIT(1 << 20);
     int more = o->api->add_subscribe(&ask, s->sent, &message);
     if (more <= 0) {
@@ -176,13 +190,33 @@ static void on_ping(void *userdata)
     (void)websocket_client_send(s->ws, str_c(s->lane->o.api->ping), NULL);
 }
 
+/* A failure closes it: on_close runs, or no answer comes. */
+static void log_in(struct socket *s)
+{
+    const struct market_lane_options *o = &s->lane->o;
+    const struct account_key key = {.id = str_c(secret_text(o->key_id)),
+                                    .secret = str_c(secret_text(o->key_secret))};
+    AUTO_BUF struct buf message = BUF_INIT(LOGIN_MAX);
+    struct err err = {0};
+    if (o->api->add_login(&key, &message, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "cannot log in to the stream of prices");
+    } else {
+        (void)websocket_client_send(s->ws, buf_str(&message), NULL);
+    }
+    secret_wipe(message.data, message.len);
+}
+
 static void on_open(struct websocket_client *ws, void *userdata)
 {
     struct socket *s = userdata;
     const struct stream_api *api = s->lane->o.api;
     (void)ws;
     s->opened_mono_us = s->heard_mono_us = mono_us(s->lane);
-    loop_timer_in(s->send, 0);
+    if (api->add_login != NULL) {
+        log_in(s);
+    } else {
+        loop_timer_in(s->send, 0);
+    }
     if (api->ping != NULL) {
         loop_timer_every(s->ping, api->ping_us);
     }
@@ -197,8 +231,15 @@ static void take(struct socket *s, const struct stream_message *message, const s
     bool closing = false;
     for (int i = 0; i < message->count; i++) {
         enum stream_event_kind kind = message->events[i].kind;
+        if (kind == STREAM_SHUT) {
+            lose(s, err->context, 0);
+            return;
+        }
         s->ready += kind == STREAM_READY || kind == STREAM_REFUSED;
         closing = closing || kind == STREAM_CLOSING;
+        if (kind == STREAM_LOGGED_IN && !s->all_sent && s->sent == 0) {
+            loop_timer_in(s->send, 0);
+        }
     }
     lane->o.on_message(lane, &passed, err, lane->o.userdata);
     if (closing && passed.in_use) {
@@ -207,14 +248,21 @@ static void take(struct socket *s, const struct stream_message *message, const s
     look_ready(s);
 }
 
+static size_t message_max(const struct stream_api *api)
+{
+    return api->message_max > 0 ? api->message_max : MESSAGE_MAX;
+}
+
 int market_lane_read(const struct stream_api *api, struct str text, struct stream_message *ret,
                      struct err *err)
 {
+    const struct json_limits limits = {.max_bytes = message_max(api),
+                                       .max_depth = JSON_LIMITS_DEFAULT.max_depth};
     AUTO_JSON struct json_object *root = NULL;
     struct err why = {0};
     ret->count = 0;
     ret->events[0] = (struct stream_event){.kind = STREAM_NONE};
-    if (json_parse(text, &JSON_LIMITS_DEFAULT, &root, &why) < 0) {
+    if (json_parse(text, &limits, &root, &why) < 0) {
         return err_set(err, ERR_VENUE_DATA, "%s stream: %.200s", api->name, why.context);
     }
     return api->read(root, ret, err);
@@ -272,7 +320,8 @@ static void open_socket(struct market_lane *lane, struct socket **slot)
     *slot = s;
     s->connection = ++lane->opened;
     const struct websocket_client_options options = {.url = lane->o.url,
-                                                     .max_message = MESSAGE_MAX,
+                                                     .ca_file = lane->o.ca_file,
+                                                     .max_message = message_max(api),
                                                      .silence_us = api->silence_us,
                                                      .age_us = api->age_us,
                                                      .notice_us = NOTICE_US,
@@ -298,7 +347,7 @@ static void watch(struct socket *s, int64_t now_us)
         (void)snprintf(why, sizeof(why), "%s does not confirm the subscriptions",
                        s->lane->o.api->name);
         lose(s, why, 0);
-    } else if (ready && now_us - s->heard_mono_us >= QUIET_US) {
+    } else if (ready && !s->lane->o.api->quiet && now_us - s->heard_mono_us >= QUIET_US) {
         (void)snprintf(why, sizeof(why), "%s sends no data, for %lld s", s->lane->o.api->name,
                        (long long)((now_us - s->heard_mono_us) / USEC_PER_SEC));
         lose(s, why, 0);
@@ -325,6 +374,7 @@ struct market_lane *market_lane_new(const struct market_lane_options *options)
     NEED_MEMORY(lane != NULL);
     lane->o = *options;
     lane->retry = loop_add_timer(options->loop, on_retry, lane);
+    lane->renew = loop_add_timer(options->loop, on_renew, lane);
     lane->check = loop_add_timer(options->loop, on_check, lane);
     lane->changed_mono_us = mono_us(lane);
     loop_source_name(lane->retry, "market retry");
@@ -340,6 +390,7 @@ void market_lane_free(struct market_lane *lane)
         free_socket(lane->now);
         free_socket(lane->next);
         loop_source_free(lane->retry);
+        loop_source_free(lane->renew);
         loop_source_free(lane->check);
         free(lane);
     }

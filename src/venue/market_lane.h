@@ -6,7 +6,8 @@
  *     on_up: its markets are complete from now on;  on_message: what it brings;  on_down
  *
  * Always true: on_up and on_down alternate, beginning with on_up. A replacement takes over without
- * a gap: the old connection is used until the new one has its subscriptions. A connection that
+ * a gap: the old connection is used until the new one has its subscriptions; a venue that keeps one
+ * connection a key (stream_api.alone) is left and connected to again. A connection that
  * answers pings but brings no data is lost too. Pauses grow from a quarter of a second to half a
  * minute, and differ at random.
  * Thread: the loop's.
@@ -16,6 +17,7 @@
 #include "base/err.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "io/secret.h"
 #include "venue/stream.h"
 
 #include <stdbool.h>
@@ -40,7 +42,10 @@ struct market_lane_options {
     const char *url;                       /* not copied */
     const struct exchange_market *markets; /* not copied; at most api->markets_max */
     int count;
-    int depth;                      /* as in struct stream_ask */
+    int depth;           /* as in struct stream_ask */
+    const char *ca_file; /* as in struct http_request; not copied */
+    /* For api->add_login; borrowed. NULL: none. */
+    const struct secret *key_id, *key_secret;
     struct stream_message *message; /* room for one; shared by the lanes of a loop */
     void (*on_up)(struct market_lane *lane, void *userdata);
     void (*on_down)(struct market_lane *lane, const char *why, void *userdata);

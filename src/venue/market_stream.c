@@ -85,6 +85,19 @@ static void set_dirty(struct market_feed *m, int row)
     }
 }
 
+/* A halted market is not traded: see market_feed_halted. */
+static void set_status(struct market_feed *m, int row, const struct stream_event *e)
+{
+    struct market_top *top = &m->rows[row].top;
+    if (top->halted != e->halted) {
+        LOG(NOTICE, "%s: %s is %s%s%s", m->exchange->name, m->rows[row].symbol.name,
+            e->halted ? "halted" : "traded again", e->reason[0] != '\0' ? ": " : "", e->reason);
+    }
+    top->halted = e->halted;
+    memcpy(top->halt_reason, e->reason, sizeof(top->halt_reason));
+    set_dirty(m, row);
+}
+
 static void set_quote(struct market_feed *m, int row, const struct stream_event *e)
 {
     struct market_row *r = &m->rows[row];
@@ -214,27 +227,29 @@ static void on_refused(struct market_lane *lane, const struct market_lane_messag
         return;
     }
     err_line(err, &line);
-    int first = row >= 0 ? row : seat->first;
-    int end = row >= 0 ? row + 1 : seat->end;
-    for (int i = first; i < end; i++) {
-        distrust(m, i, line.data);
+    if (row >= 0) {
+        distrust(m, row, line.data);
+        return;
+    }
+    for (int i = 0; i < seat->count; i++) {
+        distrust(m, seat->rows[i], line.data);
     }
 }
 
 /* ---------------------------------------------------------------- events */
 
-static void take_candle(struct market_feed *m, int row, const struct stream_event *e)
+static void take_candle(struct market_feed *m, int row, const struct candle *candle, bool closed)
 {
     struct market_row *r = &m->rows[row];
     int64_t now_us = market_link_now_us(&m->link, m->clock);
     if (!m->follows) {
         return;
     }
-    enum minutes_result result = e->closed ? minutes_close(&m->minutes, row, now_us, &e->candle)
-                                           : minutes_live(&m->minutes, row, now_us, &e->candle);
+    enum minutes_result result = closed ? minutes_close(&m->minutes, row, now_us, candle)
+                                        : minutes_live(&m->minutes, row, now_us, candle);
     switch (result) {
     case MINUTES_TAKEN:
-        if (e->closed || !m->minutes.says_closed) {
+        if (closed || !m->minutes.says_closed) {
             loop_defer(m->steps);
         }
         break;
@@ -255,6 +270,30 @@ static void take_candle(struct market_feed *m, int row, const struct stream_even
     }
 }
 
+/* The candle of a trade's minute, which it ends if it is of the next one. */
+static void take_trade(struct market_feed *m, int row, const struct stream_event *e)
+{
+    struct candle *c = &m->rows[row].made;
+    int64_t open_us = e->at_us - e->at_us % USEC_PER_MIN;
+    if (open_us < c->open_us) {
+        return; /* of a minute that is over: trades of one moment may come in any order */
+    }
+    if (open_us > c->open_us) {
+        *c = (struct candle){
+            .open_us = open_us, .open = e->price, .high = e->price, .low = e->price};
+    }
+    c->close = e->price;
+    c->high = dec_max(c->high, e->price);
+    c->low = dec_min(c->low, e->price);
+    c->volume = dec_add(c->volume, e->qty);
+    if (dec_is_valid(c->volume)) {
+        take_candle(m, row, c, false);
+    } else {
+        distrust(m, row, "the volume of its trades is too large");
+        *c = (struct candle){0};
+    }
+}
+
 void market_stream_take(struct market_feed *m, struct market_lane *lane,
                         const struct market_lane_message *passed, const struct err *err)
 {
@@ -265,7 +304,7 @@ void market_stream_take(struct market_feed *m, struct market_lane *lane,
         case STREAM_CANDLE:
             row = passed->in_use ? row_of(m, e->market) : -1;
             if (row >= 0) {
-                take_candle(m, row, e);
+                take_candle(m, row, &e->candle, e->closed);
             }
             break;
         case STREAM_TOP:
@@ -284,10 +323,23 @@ void market_stream_take(struct market_feed *m, struct market_lane *lane,
                 take_book(m, lane, row, passed, e);
             }
             break;
+        case STREAM_TRADE:
+            row = passed->in_use && m->stream->trades_make_candles ? row_of(m, e->market) : -1;
+            if (row >= 0) {
+                take_trade(m, row, e);
+            }
+            break;
+        case STREAM_STATUS:
+            row = row_of(m, e->market);
+            if (row >= 0) {
+                set_status(m, row, e);
+            }
+            break;
         case STREAM_NONE:
+        case STREAM_LOGGED_IN:
+        case STREAM_SHUT:
         case STREAM_READY:
         case STREAM_CLOSING:
-        case STREAM_TRADE:
             break;
         }
     }
@@ -301,12 +353,22 @@ static void on_message(struct market_lane *lane, const struct market_lane_messag
 
 /* ---------------------------------------------------------------- connections */
 
+static bool has_row(const struct market_seat *seat, int row)
+{
+    for (int i = 0; i < seat->count; i++) {
+        if (seat->rows[i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool market_stream_is_up(const struct market_feed *m, int row)
 {
     bool up = m->seat_count > 0;
     for (int i = 0; i < m->seat_count; i++) {
         const struct market_seat *seat = &m->seats[i];
-        up = up && (row < seat->first || row >= seat->end || market_lane_is_up(seat->lane));
+        up = up && (market_lane_is_up(seat->lane) || !has_row(seat, row));
     }
     return up;
 }
@@ -316,12 +378,12 @@ static void on_up(struct market_lane *lane, void *userdata)
     const struct market_seat *seat = userdata;
     struct market_feed *m = seat->feed;
     (void)lane;
-    for (int i = seat->first; i < seat->end && m->follows; i++) {
-        if (market_stream_is_up(m, i)) {
-            minutes_up(&m->minutes, i, market_link_now_us(&m->link, m->clock));
+    for (int i = 0; i < seat->count && m->follows; i++) {
+        if (market_stream_is_up(m, seat->rows[i])) {
+            minutes_up(&m->minutes, seat->rows[i], market_link_now_us(&m->link, m->clock));
         }
     }
-    LOG(NOTICE, "%s: a stream of %d markets is open", m->exchange->name, seat->end - seat->first);
+    LOG(NOTICE, "%s: a stream of %d markets is open", m->exchange->name, seat->count);
     market_feed_changed(m);
 }
 
@@ -330,13 +392,15 @@ static void on_down(struct market_lane *lane, const char *why, void *userdata)
     const struct market_seat *seat = userdata;
     struct market_feed *m = seat->feed;
     (void)lane;
-    for (int i = seat->first; i < seat->end && m->follows; i++) {
-        minutes_down(&m->minutes, i);
-    }
-    for (int i = seat->first; i < seat->end; i++) {
-        if (m->rows[i].book != NULL) {
-            book_forget(m->rows[i].book);
+    for (int i = 0; i < seat->count; i++) {
+        struct market_row *r = &m->rows[seat->rows[i]];
+        if (m->follows) {
+            minutes_down(&m->minutes, seat->rows[i]);
         }
+        if (r->book != NULL) {
+            book_forget(r->book);
+        }
+        r->made = (struct candle){0};
     }
     m->status.gaps++;
     LOG(WARNING, "the stream of prices is lost: %s", why);
@@ -355,21 +419,50 @@ static void choose_url(const struct market_feed *m, const struct stream_api *api
                    bare && path != NULL ? path : "");
 }
 
+/* The rows from *at on that are of this table's connections, as many as one has room for. */
+static void choose_rows(const struct market_feed *m, const struct stream_api *api, int *at,
+                        struct market_seat *seat)
+{
+    seat->rows = calloc((size_t)m->row_count, sizeof(*seat->rows));
+    seat->markets = calloc((size_t)m->row_count, sizeof(*seat->markets));
+    NEED_MEMORY(seat->rows != NULL && seat->markets != NULL);
+    for (; *at < m->row_count && seat->count < api->markets_max; ++*at) {
+        if (api->has == NULL || api->has(&m->markets[*at])) {
+            seat->rows[seat->count] = *at;
+            seat->markets[seat->count++] = m->markets[*at];
+        }
+    }
+}
+
+static void free_seat(struct market_seat *seat)
+{
+    market_lane_free(seat->lane);
+    free(seat->rows);
+    free(seat->markets);
+}
+
 static void open_seats(struct market_feed *m, const struct stream_api *api)
 {
-    for (int first = 0; first < m->row_count; first += api->markets_max) {
-        struct market_seat *seat = &m->seats[m->seat_count++];
-        int end = first + api->markets_max;
-        *seat = (struct market_seat){
-            .feed = m, .first = first, .end = end < m->row_count ? end : m->row_count};
+    for (int at = 0; at < m->row_count;) {
+        struct market_seat *seat = &m->seats[m->seat_count];
+        *seat = (struct market_seat){.feed = m};
+        choose_rows(m, api, &at, seat);
+        if (seat->count == 0) {
+            free_seat(seat);
+            return;
+        }
+        m->seat_count++;
         choose_url(m, api, seat);
         const struct market_lane_options options = {.loop = feed_loop(m->feed),
                                                     .http = m->http,
                                                     .api = api,
                                                     .url = seat->url,
-                                                    .markets = &m->markets[first],
-                                                    .count = seat->end - first,
+                                                    .markets = seat->markets,
+                                                    .count = seat->count,
                                                     .depth = m->depth,
+                                                    .ca_file = m->settings.ca_file,
+                                                    .key_id = m->key_id,
+                                                    .key_secret = m->key_secret,
                                                     .message = &m->message,
                                                     .on_up = on_up,
                                                     .on_down = on_down,
@@ -399,7 +492,7 @@ void market_stream_open(struct market_feed *m)
 void market_stream_close(struct market_feed *m)
 {
     for (int i = 0; i < m->seat_count; i++) {
-        market_lane_free(m->seats[i].lane);
+        free_seat(&m->seats[i]);
     }
     free(m->seats);
     m->seats = NULL;

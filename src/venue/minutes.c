@@ -7,6 +7,11 @@
 
 static const int64_t minute_us = USEC_PER_MIN;
 
+static int64_t grace_us(const struct minutes *minutes)
+{
+    return minutes->settle_us > 0 ? minutes->settle_us : MINUTES_GRACE_US;
+}
+
 static int64_t floor_minute(int64_t us)
 {
     return us - us % minute_us;
@@ -209,7 +214,7 @@ static void settle(struct minutes *minutes, struct minutes_row *r, int64_t now_u
 {
     int64_t end_us = minutes->next_us + minute_us;
     if (r->known_us >= end_us || r->stream_from_us > minutes->next_us ||
-        now_us < end_us + MINUTES_GRACE_US) {
+        now_us < end_us + grace_us(minutes)) {
         return;
     }
     if (r->has_live && r->live.open_us == minutes->next_us) {
@@ -295,5 +300,5 @@ bool minutes_next(struct minutes *minutes, int64_t now_us, int64_t *ret_open_us,
 
 int64_t minutes_due_us(const struct minutes *minutes)
 {
-    return minutes->next_us + minute_us + MINUTES_GRACE_US;
+    return minutes->next_us + minute_us + grace_us(minutes);
 }

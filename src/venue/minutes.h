@@ -56,8 +56,9 @@ struct minutes_row {
 };
 
 struct minutes {
-    bool says_closed; /* the stream says that a candle is closed; else it is after the grace */
-    int window;       /* minutes of history that may wait */
+    bool says_closed;  /* the stream says that a candle is closed; else it is after the grace */
+    int64_t settle_us; /* the grace of this venue; 0: MINUTES_GRACE_US */
+    int window;        /* minutes of history that may wait */
     int count;
     struct minutes_row *rows; /* owned */
     int64_t next_us;          /* open of the next step */

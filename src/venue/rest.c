@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "io/http.h"
+#include "request_headers.h"
+#include "venue/account.h"
 #include "venue/budget.h"
 
 #include <stdlib.h>
@@ -18,6 +20,8 @@ struct rest {
     struct loop_source *timer;
     const struct exchange *exchange;
     const char *base;
+    const char *ca_file;
+    const struct secret *key_id, *key_secret;
     struct budget budget;
     int64_t sent;
     /* The call. */
@@ -155,6 +159,16 @@ static void on_response(const struct http_response *response, void *userdata)
     }
 }
 
+static int sign(const struct rest *rest, struct buf *headers, struct err *err)
+{
+    if (rest->exchange->sign == NULL || secret_is_empty(rest->key_id)) {
+        return 0;
+    }
+    const struct account_key key = {.id = str_c(secret_text(rest->key_id)),
+                                    .secret = str_c(secret_text(rest->key_secret))};
+    return rest->exchange->sign(&key, headers, err);
+}
+
 static void on_due(void *userdata)
 {
     struct rest *rest = userdata;
@@ -164,12 +178,24 @@ static void on_due(void *userdata)
         loop_timer_in(rest->timer, wait_us);
         return;
     }
+    AUTO_BUF struct buf lines = BUF_INIT(REQUEST_HEADERS_SIZE);
+    if (sign(rest, &lines, &rest->last) < 0) {
+        finish(rest, NULL, 0, &rest->last);
+        return;
+    }
     budget_take(&rest->budget, rest->weight, now_us);
     rest->attempt++;
     rest->sent++;
-    const struct http_request request = {
-        .url = rest->url.data, .timeout_ms = TIMEOUT_MS, .max_body_bytes = BODY_MAX};
-    if (http_send(rest->http, &request, on_response, rest, &rest->last) == NULL) {
+    const char *headers[REQUEST_HEADERS_MAX + 1];
+    request_headers_split(&lines, headers);
+    const struct http_request request = {.url = rest->url.data,
+                                         .headers = headers,
+                                         .timeout_ms = TIMEOUT_MS,
+                                         .ca_file = rest->ca_file,
+                                         .max_body_bytes = BODY_MAX};
+    struct http_call *sent = http_send(rest->http, &request, on_response, rest, &rest->last);
+    secret_wipe(lines.data, lines.len);
+    if (sent == NULL) {
         finish(rest, NULL, 0, &rest->last);
     }
 }
@@ -181,6 +207,9 @@ struct rest *rest_new(struct loop *loop, const struct rest_options *options, str
     rest->loop = loop;
     rest->exchange = options->exchange;
     rest->base = options->url != NULL ? options->url : options->exchange->url;
+    rest->ca_file = options->ca_file;
+    rest->key_id = options->key_id;
+    rest->key_secret = options->key_secret;
     rest->budget = (struct budget){.limit = options->exchange->limit,
                                    .falls_per_s = options->exchange->falls_per_s};
     buf_init(&rest->url, URL_MAX);

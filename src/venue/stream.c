@@ -5,8 +5,13 @@
 #include <string.h>
 
 /* Each venue is a line here, ended by NULL. */
-static const struct stream_api *const streams[] = {&binance_stream, &binance_futures_stream,
-                                                   &kraken_stream, &coinbase_stream, NULL};
+static const struct stream_api *const streams[] = {&binance_stream,
+                                                   &binance_futures_stream,
+                                                   &kraken_stream,
+                                                   &coinbase_stream,
+                                                   &alpaca_stream,
+                                                   &alpaca_sip_stream,
+                                                   NULL};
 
 const struct stream_api *stream_api_find(const char *name)
 {

@@ -79,14 +79,16 @@ static void take(const struct stream_api *api, struct str line, struct book *boo
         } else if (e->kind == STREAM_CANDLE) {
             take_candle(minutes, e);
         } else if (e->kind == STREAM_TOP) {
-            need(e->bid.price.e8 > 0 && e->bid.price.e8 < e->ask.price.e8);
+            bool none = e->bid.price.e8 == 0 && e->ask.price.e8 == 0;
+            need(none || (e->bid.price.e8 > 0 && e->bid.price.e8 < e->ask.price.e8));
         }
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const venues[] = {"binance", "binance_futures", "kraken", "coinbase"};
+    static const char *const venues[] = {"binance", "binance_futures", "kraken", "coinbase",
+                                         "alpaca"};
     const struct symbol symbol = {"BTC-USD"};
     if (size < 1) {
         return 0;

@@ -162,7 +162,7 @@ class Streams:
                 socket.lists[name] |= wanted
             else:
                 socket.lists[name] -= wanted
-        if sum(len(names) for names in socket.lists.values()) > 30 and socket.kind == "stocks":
+        if sum(len(socket.lists[name]) for name in ("trades", "quotes")) > 30 and socket.kind == "stocks":
             self.violation("stream", "more than 30 symbols")
             self.tell(socket, [{"T": "error", "code": 405, "msg": "symbol limit exceeded"}])
         self.tell(socket, [{"T": "subscription", **{name: sorted(names) for name, names in socket.lists.items()}}])

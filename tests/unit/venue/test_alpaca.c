@@ -64,6 +64,11 @@ static void requests_are_made(void **state)
         "POST /v2/orders {\"symbol\":\"AAPL\",\"qty\":\"2\",\"side\":\"buy\",\"type\":"
         "\"limit\",\"time_in_force\":\"gtc\",\"limit_price\":\"200.5\","
         "\"client_order_id\":\"nd-1\"}");
+    ask.qty = rig_dec("0.5"); /* parts of a share are of the day */
+    api()->add_order(&ask, &request);
+    assert_has(rig_request(&request), "\"qty\":\"0.5\",\"side\":\"buy\",\"type\":\"limit\","
+                                      "\"time_in_force\":\"day\"");
+    ask.qty = rig_dec("2");
     ask.type = ORDER_TYPE_MARKET;
     api()->add_order(&ask, &request);
     assert_has(rig_request(&request), "\"type\":\"market\",\"time_in_force\":\"day\",\"client");
@@ -138,7 +143,7 @@ static void the_rules_of_a_market_are_read(void **state)
                   "true,\"fractionable\":true}");
     AUTO_JSON struct json_object *halted =
         rig_parse("{\"symbol\":\"AAPL\",\"class\":\"us_equity\",\"status\":\"active\",\"tradable\":"
-                  "false}");
+                  "false,\"fractionable\":false}");
     assert_int_equal(api()->read_rules(coin, &btc, &market, &rules, NULL), 0);
     assert_string_equal(market.name, "BTC/USD");
     assert_int_equal(rules.status, INSTRUMENT_TRADING);
@@ -147,10 +152,12 @@ static void the_rules_of_a_market_are_read(void **state)
     assert_dec(rules.min_qty, "0.00001634");
     assert_int_equal(api()->read_rules(stock, &aapl, &market, &rules, NULL), 0);
     assert_string_equal(market.name, "AAPL");
-    assert_dec(rules.step, "1");
+    assert_dec(rules.step, "0.0001");
+    assert_dec(rules.min_notional, "1");
     assert_dec(rules.tick, "0.01");
     assert_int_equal(api()->read_rules(halted, &aapl, &market, &rules, NULL), 0);
     assert_int_equal(rules.status, INSTRUMENT_HALTED);
+    assert_dec(rules.step, "1");
     assert_int_equal(api()->read_rules(stock, &btc, &market, &rules, NULL), -ERR_VENUE_SYMBOL);
     assert_int_equal(api()->read_rules(coin, &aapl, &market, &rules, NULL), -ERR_VENUE_SYMBOL);
     static const struct rig_bad bad[] = {{"null", "/v2/assets, price_increment is nothing"},
