@@ -109,7 +109,7 @@ tap_check "of which there are two" requests 'candles?' 2
 candles alpaca BTC-USD --since 2026-01-01 --until 2026-01-03 --timeframe 1h
 tap_check "Alpaca: two days of a coin" contains out "BTC-USD 1h of alpaca: 48 candles stored"
 candles alpaca AAPL-USD --since 2026-01-01
-tap_check "and no stocks, which need a key" contains err "VENUE_SYMBOL"
+tap_check "and no stocks, which need a key" contains err "MARKET_KEY"
 
 for wrong in "--venue nowhere --symbol BTC-USD --since 2026-01-01" "--venue kraken --since 2026-01-01" \
     "--venue kraken --symbol BTC --since 2026-01-01" "--venue kraken --symbol BTC-USD" \
