@@ -346,10 +346,16 @@ void transfer_find_host(struct transfer *t, const char *url, bool proxies)
     curl.url_cleanup(parts);
 }
 
+/* libcurl (7.88) drops every timeout that is less than a millisecond away when another one is over,
+ * and on a connection that is used again the one of the connection is over, too, without an effect:
+ * a transfer that hangs would then never end. */
+#define APART_MS 50
+
 static void start(struct transfer *t)
 {
     int64_t ms = t->lookup_us / USEC_PER_MSEC;
     int64_t timeout_ms = t->timeout_ms - ms, connect_ms = t->connect_ms - ms;
+    connect_ms = connect_ms > timeout_ms - APART_MS ? timeout_ms : connect_ms;
     (void)easy_set(t->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 1 ? timeout_ms : 1));
     (void)easy_set(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 1 ? connect_ms : 1));
     t->added = true;

@@ -11,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Real time in which not one minute of the market passes. */
-#define STUCK_US (120 * USEC_PER_SEC)
+/* Real time in which the market gets on by so few minutes only. While orders cannot be sent, for
+ * example during a ban, it passes at the speed of real time. */
+#define STUCK_US      (300 * USEC_PER_SEC)
+#define STUCK_MINUTES 10
 
 static void start(struct day *d, bool last)
 {
@@ -64,8 +66,10 @@ static bool wait_minutes(struct day *d, int64_t minutes)
         pause_us(2000);
         int64_t now = atomic_load(&d->told->minutes);
         int64_t now_us = clock_mono_us(clock_real());
-        seen_us = now == seen ? seen_us : now_us;
-        seen = now;
+        if (now - seen >= STUCK_MINUTES) {
+            seen = now;
+            seen_us = now_us;
+        }
         if (now_us - seen_us > STUCK_US) {
             return day_check(d, false, "the market stands still, see %s", d->log);
         }

@@ -771,6 +771,25 @@ static void a_handshake_that_hangs_has_its_own_words(void **state)
     desk_close(&d);
 }
 
+/* On a connection that is used again, libcurl forgets one of two timeouts that are less than a
+ * millisecond apart in nearly each case, and would wait for ever. */
+static void two_deadlines_close_together_are_kept(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_open(&d, &plain);
+    for (int i = 0; i < 5; i++) {
+        send_and_wait(&d, "/echo", (struct http_request){0});
+        assert_int_equal(d.outcome, HTTP_OK);
+        send_and_wait(&d, "/hold",
+                      (struct http_request){.timeout_ms = 101, .connect_timeout_ms = 100});
+        assert_int_equal(d.outcome, HTTP_UNKNOWN);
+        assert_int_equal(d.err_id, ERR_HTTP_TIMEOUT);
+        web_answer_c(take_held(), 200, "late");
+    }
+    desk_close(&d);
+}
+
 static void headers_that_are_too_large_have_their_own_words(void **state)
 {
     (void)state;
@@ -873,5 +892,6 @@ UNIT_GROUP(http_web, cmocka_unit_test(an_added_header_is_in_every_kind_of_answer
            cmocka_unit_test(a_refused_connection_is_not_sent),
            cmocka_unit_test(tls_to_a_plain_server_is_not_sent),
            cmocka_unit_test(a_handshake_that_hangs_has_its_own_words),
+           cmocka_unit_test(two_deadlines_close_together_are_kept),
            cmocka_unit_test(headers_that_are_too_large_have_their_own_words),
            cmocka_unit_test(ill_formed_requests_are_refused), cmocka_unit_test(urls_are_redacted))
