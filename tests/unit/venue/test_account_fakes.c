@@ -1,8 +1,8 @@
-#include "../../../src/venue/gateway.h"
 #include "account_rig.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "fakes/fake_venue.h"
+#include "gateway_rig.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/secret.h"
@@ -305,68 +305,19 @@ static void trade(const char *venue, const char *symbol, const char *price, cons
 
 /* ---------------------------------------------------------------- the gateway */
 
-struct seen {
-    bool ready;
-    int aapl, btc, none; /* enum instrument_status as reported last; -1: not at all */
-};
-
-static void on_report(const struct venue_report *report, void *userdata)
-{
-    struct seen *seen = userdata;
-    if (report->kind == VENUE_CONNECTION) {
-        seen->ready = report->venue_state == VENUE_READY;
-    }
-    if (report->kind == VENUE_INSTRUMENT) {
-        const char *name = report->instrument.symbol.name;
-        int *status = strcmp(name, "AAPL-USD") == 0  ? &seen->aapl
-                      : strcmp(name, "BTC-USD") == 0 ? &seen->btc
-                                                     : &seen->none;
-        *status = (int)report->instrument.status;
-    }
-}
-
 /* Rules come one by one; a symbol that is not there is halted, and stocks outside their hours. */
-static void meet_gateway(const char *venue, const char *session, enum instrument_status stocks)
+static void meet_gateway(const char *venue, const char *before, enum instrument_status stocks)
 {
     static const struct symbol symbols[] = {
         {.name = "AAPL-USD"}, {.name = "NONE-USD"}, {.name = "BTC-USD"}};
-    struct visit v;
-    struct seen seen = {.aapl = -1, .btc = -1, .none = -1};
-    arrive(&v, venue, "BTC-USD");
-    if (session != NULL) {
-        assert_null(fake_venue_do(v.fake, session));
-    }
-    AUTO_BUF struct buf stream = BUF_INIT(128);
-    buf_addf(&stream, "%s%s", fake_venue_stream_url(v.fake), session != NULL ? "/stream" : "/v2");
-    struct gateway *g =
-        gateway_new(&(struct gateway_options){.loop = v.loop,
-                                              .http = v.http,
-                                              .api = v.api,
-                                              .exchange = exchange_find(venue),
-                                              .url = fake_venue_url(v.fake),
-                                              .stream_url = stream.data,
-                                              .key_id = v.id,
-                                              .key_secret = v.secret,
-                                              .sandbox = true,
-                                              .policy = {.accept_unknown_withdrawal = true},
-                                              .tag = "TEST",
-                                              .symbols = symbols,
-                                              .symbol_count = COUNT_OF(symbols),
-                                              .leverage = 1,
-                                              .report = on_report,
-                                              .userdata = &seen});
-    int64_t until_us = clock_mono_us(clock_real()) + DEADLINE_US;
-    gateway_start(g);
-    while (!seen.ready && clock_mono_us(clock_real()) < until_us) {
-        (void)loop_iterate(v.loop, USEC_PER_SEC);
-    }
-    assert_true(seen.ready);
-    assert_int_equal(seen.btc, INSTRUMENT_TRADING);
-    assert_int_equal(seen.none, INSTRUMENT_HALTED);
-    assert_int_equal(seen.aapl, stocks);
-    gateway_free(g);
-    assert_null(fake_venue_do(v.fake, "forget violations")); /* to have asked for NONE-USD */
-    leave(&v);
+    struct gateway_rig rig;
+    gateway_rig_prepare(&rig, venue, symbols, COUNT_OF(symbols), before);
+    gateway_rig_start(&rig);
+    assert_int_equal(rig.status[0], stocks);
+    assert_int_equal(rig.status[1], INSTRUMENT_HALTED);
+    assert_int_equal(rig.status[2], INSTRUMENT_TRADING);
+    gateway_rig_fake(&rig, "forget violations"); /* to have asked for NONE-USD */
+    gateway_rig_close(&rig);
 }
 
 static void swallow(const struct log_line *line, void *userdata)

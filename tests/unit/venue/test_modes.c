@@ -1,0 +1,158 @@
+/*
+ * venue.mode: what a dry run sends, and addresses that do not belong to the mode.
+ */
+#include "base/check.h"
+#include "base/log.h"
+#include "gateway_rig.h"
+#include "unit/unit.h"
+#include "venue/venue.h"
+
+#include <string.h>
+
+static char shown[4096];
+
+/* Keeps what is shown of requests. */
+static void note(const struct log_line *line, void *userdata)
+{
+    (void)userdata;
+    if (strstr(line->message, "dry run") != NULL) {
+        size_t used = strlen(shown);
+        (void)snprintf(&shown[used], sizeof(shown) - used, "%s\n", line->message);
+    }
+}
+
+static const struct {
+    const char *venue;
+    struct symbol symbol;
+    const char *before;
+    const char *foreign;
+    const char *shown; /* of the order */
+} cases[] = {
+    {"binance",
+     {.name = "BTC-USDT"},
+     NULL,
+     "foreign BTC-USDT buy 0.01 59000",
+     "symbol=BTCUSDT&side=BUY&type=LIMIT"},
+    {"binance_futures",
+     {.name = "BTC-USDT"},
+     "price BTC-USDT 60000",
+     "foreign BTC-USDT buy 0.01 59000",
+     "symbol=BTCUSDT&side=BUY&type=LIMIT"},
+    {"kraken",
+     {.name = "BTC-USD"},
+     "limits 1000 1000 1000 1000",
+     "foreign BTC-USD buy 0.01 50000",
+     "pair=XBTUSD"},
+    {"coinbase", {.name = "BTC-USD"}, NULL, "foreign BTC-USD buy 0.01 50000", "BTC-USD"},
+    {"alpaca", {.name = "BTC-USD"}, NULL, "foreign BTC-USD buy 0.01 50000", "BTC/USD"},
+};
+
+/* The requests that change something. */
+static const char *const changing[] = {"place", "cancel", "amend", "guard", "settings"};
+
+/* An order, its cancellation, that of somebody's order, and a leverage. */
+static void want_all(struct gateway_rig *rig)
+{
+    struct gateway_call call = {.kind = GATEWAY_SEND,
+                                .order = {.client_id = "nd-1-1",
+                                          .kind = ORDER_ENTRY,
+                                          .side = SIDE_LONG,
+                                          .type = ORDER_TYPE_LIMIT,
+                                          .qty = dec_from_double(0.01),
+                                          .price = dec_from_int(59000)}};
+    call.order.symbol = rig->symbols[0];
+    gateway_rig_do(rig, &call);
+    gateway_rig_await_orders(rig, 1);
+    assert_int_equal(rig->order.state, ORDER_REJECTED);
+    assert_string_equal(rig->order.reason, "dry run: nothing is sent");
+    call = (struct gateway_call){.kind = GATEWAY_CANCEL};
+    (void)str_copy(STR_LIT("nd-1-1"), call.question.client_id, sizeof(call.question.client_id));
+    gateway_rig_do(rig, &call);
+    call = (struct gateway_call){.kind = GATEWAY_LIST, .ask_id = 1};
+    gateway_rig_do(rig, &call);
+    for (int i = 0; i < 30 && rig->listings == 0; i++) {
+        gateway_rig_pass(rig, 1);
+    }
+    assert_int_equal(rig->listing.open_count, 1);
+    call = (struct gateway_call){.kind = GATEWAY_CANCEL};
+    memcpy(call.question.client_id, rig->listing.open[0], CLIENT_ID_SIZE);
+    gateway_rig_do(rig, &call);
+    call = (struct gateway_call){.kind = GATEWAY_LEVERAGE, .leverage = 2};
+    gateway_rig_do(rig, &call);
+    gateway_rig_pass(rig, 41);
+}
+
+static void a_dry_run_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases) && fake_venue_available(); i++) {
+        struct gateway_rig rig;
+        gateway_rig_prepare(&rig, cases[i].venue, &cases[i].symbol, 1, cases[i].before);
+        gateway_rig_fake(&rig, cases[i].foreign);
+        rig.options.sandbox = false;
+        rig.options.dry_run = true;
+        shown[0] = '\0';
+        log_set_sink(note, NULL);
+        gateway_rig_start(&rig);
+        want_all(&rig);
+        log_set_sink(NULL, NULL);
+        for (size_t k = 0; k < COUNT_OF(changing); k++) {
+            if (gateway_rig_requests(&rig, changing[k]) != 0) {
+                fail_msg("%s: a dry run has sent a request that changes something: %s",
+                         cases[i].venue, changing[k]);
+            }
+        }
+        gateway_rig_await(&rig, "/orders/0/state", "new");
+        gateway_rig_await(&rig, "/orders/1", "");
+        assert_has(shown, "dry run, not sent order");
+        assert_has(shown, cases[i].shown);
+        assert_has(shown, "dry run, not sent cancellation");
+        assert_null(strstr(shown, secret_text(rig.secret)));
+        gateway_rig_close(&rig);
+    }
+}
+
+/* The real venue in test mode would trade with real money; the test system does not tell what a key
+ * may do. */
+static void an_address_of_the_other_kind_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *venue;
+        enum venue_mode mode;
+        const char *url, *stream_url;
+        const char *context; /* NULL: it is accepted */
+    } rows[] = {
+        {"binance", VENUE_DRY_RUN, "https://testnet.binance.vision", "", "venue.url is the test"},
+        {"binance", VENUE_LIVE, "https://testnet.binance.vision/", "", "venue.url is the test"},
+        {"binance", VENUE_LIVE, "", "wss://ws-api.testnet.binance.vision/ws-api/v3",
+         "venue.stream_url is the test"},
+        {"binance", VENUE_SANDBOX, "https://api.binance.com", "", "venue.url is the real"},
+        {"binance", VENUE_SANDBOX, "https://testnet.binance.vision", "", NULL},
+        {"binance", VENUE_DRY_RUN, "https://api.binance.com:443/", "", NULL},
+        {"binance", VENUE_LIVE, "http://127.0.0.1:8080", "ws://127.0.0.1:8080", NULL},
+        {"alpaca", VENUE_SANDBOX, "https://api.alpaca.markets", "", "venue.url is the real"},
+        {"alpaca", VENUE_LIVE, "", "wss://paper-api.alpaca.markets/stream",
+         "venue.stream_url is the test"},
+        {"alpaca", VENUE_LIVE, "", "", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct err err = {0};
+        struct venue_settings settings = {.real = {.mode = rows[i].mode,
+                                                   .key_id = "0123456789abcdef",
+                                                   .key_secret = "0123456789abcdef",
+                                                   .url = rows[i].url,
+                                                   .stream_url = rows[i].stream_url,
+                                                   .ca_file = ""}};
+        (void)str_copy(str_c(rows[i].venue), settings.name, sizeof(settings.name));
+        int rc = venue_check_settings(&settings, &err);
+        if (rows[i].context == NULL
+                ? rc != 0
+                : rc != -ERR_VENUE_MODE || strstr(err.context, rows[i].context) == NULL) {
+            fail_msg("row %zu: %d, %s", i, rc, err.context);
+        }
+    }
+}
+
+UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
+           cmocka_unit_test(an_address_of_the_other_kind_is_refused))
