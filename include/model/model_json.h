@@ -30,7 +30,7 @@ void model_json_snapshot(struct json_out *out, const struct snapshot *s);
 void model_json_account(struct json_out *out, const struct snapshot *s);
 void model_json_positions(struct json_out *out, const char *key, const struct snapshot *s);
 void model_json_foreign(struct json_out *out, const char *key, const struct snapshot *s);
-void model_json_position(struct json_out *out, const struct position *p);
+void model_json_position(struct json_out *out, const struct snapshot *s, int index);
 void model_json_order(struct json_out *out, const struct order *o);
 void model_json_fill(struct json_out *out, const struct fill *f);
 void model_json_trade(struct json_out *out, const struct trade *t);

@@ -133,6 +133,13 @@ struct snapshot_foreign {
     struct dec entry_price;
 };
 
+/* Where the stop and the target of a position are. */
+struct snapshot_legs {
+    bool stop_at_venue; /* if not, nightdesk keeps it */
+    bool target_at_venue;
+    char reason[46]; /* why not both; empty: they are, or the venue executes brackets */
+};
+
 /* The live prices of a venue. */
 struct snapshot_stream {
     char venue[16];        /* empty: the market is not live */
@@ -192,6 +199,7 @@ struct snapshot {
     int position_count;
     int max_positions;
     struct position *positions;
+    struct snapshot_legs *legs; /* of each position */
     struct snapshot_venue venue;
     bool venue_agrees; /* the venue's list of positions, read after our last order and fill, has
                         * exactly the positions above and the foreign ones */

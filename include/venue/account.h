@@ -200,6 +200,18 @@ struct account_order_ask {
     int64_t until_us; /* the venue refuses it after this time, where it can; 0: no limit */
 };
 
+/* A stop and a limit at the target for the same coins, of which only one can fill. */
+struct account_pair_ask {
+    const struct exchange_market *market;
+    const struct instrument *rules;
+    const char *stop_id; /* client ids, in the venue's form */
+    const char *target_id;
+    bool buys;
+    struct dec qty;
+    struct dec stop;
+    struct dec target;
+};
+
 struct account_find {
     const struct exchange_market *market;
     const char *client_id; /* one of both may be "" */
@@ -296,6 +308,9 @@ struct account_api {
                           int *ret_count, struct account_margin *ret_margin, struct err *err);
 
     void (*add_order)(const struct account_order_ask *ask, struct account_request *request);
+    /* Both or none; its answer is not read, but both orders are asked for. Needed with
+     * VENUE_LEGS_PAIR only. */
+    void (*add_pair)(const struct account_pair_ask *ask, struct account_request *request);
     /* Of an order that was placed, asked for or cancelled. The fills that the answer has: none if
      * the venue gives them by ACCOUNT_FILLS only. The client id is the order's, never that of the
      * cancellation. */

@@ -92,6 +92,16 @@ enum venue_call {
     VENUE_CALL_AMEND
 };
 
+/* Orders that protect a position and rest at the venue: a stop, and a limit at the target. The
+ * engine places them after the entry, and keeps stop and target itself while none rests. */
+enum venue_legs {
+    VENUE_LEGS_NONE,
+    VENUE_LEGS_STOP, /* the stop only: two orders cannot sell the same coins */
+    VENUE_LEGS_BOTH, /* each for itself: when one has filled, the engine cancels the other */
+    VENUE_LEGS_PAIR  /* a fill of one ends the other. They are sent one after the other, the stop
+                      * first, with the same stop and target, and are placed together or not */
+};
+
 /* What the total of a balance contains while a position is open. */
 enum venue_balances {
     VENUE_BALANCES_UNKNOWN, /* or unrealised profit, which depends on the venue's mark price */
@@ -113,6 +123,7 @@ struct venue_capabilities {
     bool leverage;           /* if not, positions are worth no more than the account */
     bool brackets; /* entries carry a stop and a target, which the venue executes. If not, the
                     * engine closes the position itself when the price passes them */
+    enum venue_legs legs; /* without brackets: what rests at the venue as orders of its own */
     bool prices_in_ticks; /* stops, targets and limits must be multiples of the symbol's tick */
     bool connection;      /* its connection is reported: nothing is opened before READY */
     bool instruments; /* the rules of each symbol are reported: nothing is opened without them */

@@ -59,7 +59,7 @@ void api_positions_handle(struct api_call *call)
             break;
         }
         api_list_item(&l);
-        model_json_position(&l.answer.out, sorted[i]);
+        model_json_position(&l.answer.out, s, (int)(sorted[i] - s->positions));
         api_list_item_end(&l);
         (void)str_copy(str_c(symbol), l.key, sizeof(l.key));
     }

@@ -482,6 +482,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     if (!engine->late) {
         engine_orders_guard(engine);
     }
+    engine_legs_tick(engine);
     engine_orders_tick(engine);
     engine_reconcile_tick(engine);
     engine_reconcile_finish(engine, engine_orders_finish(engine));
@@ -585,6 +586,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     ret->max_positions = (int)engine->settings.max_positions;
     memcpy(ret->positions, engine->positions,
            (size_t)engine->position_count * sizeof(engine->positions[0]));
+    engine_legs_snapshot(engine, ret);
     ret->candles = (uint64_t)s->candles;
     ret->decisions = (uint64_t)s->decisions;
     ret->orders = (uint64_t)s->orders;

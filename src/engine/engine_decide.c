@@ -66,7 +66,7 @@ static const char *why_wait(const struct engine *engine, struct symbol symbol)
     if (engine->list_before_close) {
         return "the venue refused a close: its listing is awaited";
     }
-    return engine_orders_busy(engine, symbol) ? "an order is under way" : NULL;
+    return engine_orders_acting(engine, symbol) ? "an order is under way" : NULL;
 }
 
 void engine_decide(struct engine *engine, const struct series *series)

@@ -10,7 +10,7 @@ static const struct symbol no_symbol;
 
 /* ---------------------------------------------------------------- slots */
 
-struct engine_slot *engine_orders_find(struct engine *engine, const char *client_id)
+struct engine_slot *engine_orders_find(const struct engine *engine, const char *client_id)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         struct engine_slot *s = &engine->slots[i];
@@ -76,15 +76,21 @@ int engine_orders_unanswered(const struct engine *engine)
     return count;
 }
 
-bool engine_orders_busy(const struct engine *engine, struct symbol symbol)
+bool engine_orders_acting(const struct engine *engine, struct symbol symbol)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        if (engine_orders_is_alive(s) && symbol_equal(s->order.symbol, symbol)) {
+        bool is_leg = s->order.kind == ORDER_STOP || s->order.kind == ORDER_TARGET;
+        if (engine_orders_is_alive(s) && !is_leg && symbol_equal(s->order.symbol, symbol)) {
             return true;
         }
     }
     return false;
+}
+
+bool engine_orders_busy(const struct engine *engine, struct symbol symbol)
+{
+    return engine_orders_acting(engine, symbol) || engine_legs_alive(engine, symbol);
 }
 
 int engine_orders_entries_alive(const struct engine *engine)
@@ -155,7 +161,9 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     if (slot == NULL) {
         return NULL;
     }
-    *slot = (struct engine_slot){.used = true, .sending = true, .dirty = true, .answered = true};
+    bool held = kind == ORDER_CLOSE && engine_legs_alive(engine, position->symbol);
+    *slot = (struct engine_slot){
+        .used = true, .sending = !held, .held = held, .dirty = true, .answered = true};
     struct order *o = &slot->order;
     (void)snprintf(o->client_id, sizeof(o->client_id), ENGINE_CLIENT_ID_PREFIX "%lld-%lld",
                    (long long)engine->state.run, (long long)engine->state.next_order++);
@@ -185,9 +193,14 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     return o;
 }
 
-/* Sent at most once in ENGINE_ASK_EVERY_US, and repeated since a cancellation can get lost. */
-static void cancel(struct engine *engine, struct engine_slot *slot)
+/* Repeated since a cancellation can get lost. */
+void engine_orders_cancel(struct engine *engine, struct engine_slot *slot)
 {
+    if (slot->held) { /* the venue does not have it */
+        slot->held = false;
+        engine_orders_move(engine, slot, ORDER_CANCELLED);
+        return;
+    }
     bool asked_recently = slot->cancel_mono_us != 0 &&
                           engine->now->mono_us - slot->cancel_mono_us < ENGINE_ASK_EVERY_US;
     if (!slot->sending && !asked_recently && engine->out->cancel_count < engine->order_capacity) {
@@ -229,7 +242,7 @@ void engine_orders_close(struct engine *engine, const struct position *position,
         what.qty = dec_sub(what.qty, dec_sub(s->order.qty, s->order.filled_qty));
         /* A close from a decision waits for the next bar, but an emergency must not wait. */
         if (s->order.decision_id != 0 && engine->state.state == TRADING_EMERGENCY) {
-            cancel(engine, s);
+            engine_orders_cancel(engine, s);
         }
     }
     if (what.qty.e8 > 0) {
@@ -266,7 +279,7 @@ int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol)
         if (engine_orders_is_alive(s) && s->order.kind == ORDER_ENTRY &&
             (symbol_equal(symbol, no_symbol) || symbol_equal(symbol, s->order.symbol))) {
             alive++;
-            cancel(engine, s);
+            engine_orders_cancel(engine, s);
         }
     }
     return alive;
@@ -363,8 +376,7 @@ static void keep_bracket(struct engine *engine, const struct engine_slot *slot)
     }
 }
 
-/* Which end of the bracket the mark has reached; NULL: neither. */
-static const char *reached(const struct position *p)
+const char *engine_orders_reached(const struct position *p)
 {
     int64_t sign = p->side == SIDE_LONG ? 1 : -1;
     if (p->stop.e8 > 0 && sign * (p->mark_price.e8 - p->stop.e8) <= 0) {
@@ -376,8 +388,9 @@ static const char *reached(const struct position *p)
 void engine_orders_guard(struct engine *engine)
 {
     for (int i = 0; i < engine->position_count && !engine->venue.can.brackets; i++) {
-        const char *reason = reached(&engine->positions[i]);
-        if (reason != NULL && !engine->list_before_close) {
+        const char *reason = engine_orders_reached(&engine->positions[i]);
+        bool acts = engine_legs_act(engine, &engine->positions[i], reason);
+        if (reason != NULL && !acts && !engine->list_before_close) {
             engine_orders_close(engine, &engine->positions[i], reason, 0);
         }
     }
@@ -427,7 +440,7 @@ static void retry_bracket(struct engine *engine, struct engine_slot *slot)
 static void retry_close(struct engine *engine, struct engine_slot *slot)
 {
     if (slot->cancel_mono_us != 0 && engine_orders_is_alive(slot)) {
-        cancel(engine, slot);
+        engine_orders_cancel(engine, slot);
     }
     const struct position *p =
         slot->closing != NULL ? position_of(engine, slot->order.client_id) : NULL;
@@ -439,7 +452,7 @@ static void retry_close(struct engine *engine, struct engine_slot *slot)
 static void tick_slot(struct engine *engine, struct engine_slot *slot)
 {
     if (engine_orders_is_alive(slot) && engine_terms_is_over(engine, &slot->order)) {
-        cancel(engine, slot);
+        engine_orders_cancel(engine, slot);
     }
     int64_t silent_us = engine->now->mono_us - slot->asked_mono_us;
     if (slot->order.state == ORDER_SENT && silent_us >= ENGINE_ANSWER_US) {

@@ -4,7 +4,8 @@
  * engine.c runs the step; engine_venue.c keeps what the venue reports about itself;
  * engine_fills.c keeps which fills are booked; engine_decide.c lets the agents decide;
  * engine_account.c builds the account for risk; engine_terms.c decides how an order is executed;
- * engine_orders.c manages the lifecycle of orders;
+ * engine_orders.c manages the lifecycle of orders; engine_legs.c keeps stops and targets at the
+ * venue;
  * engine_reports.c applies the venue's reports; engine_listing.c collects the pages of a listing;
  * engine_reconcile.c compares our positions with the venue's; engine_control.c handles pause,
  * breaker, emergency stop and requests; engine_rules.c applies the trading rules. Thread: the
@@ -29,6 +30,7 @@ struct engine_slot {
     bool ask;               /* the venue has to be asked about it */
     bool answered;          /* the venue has reported on it since this start */
     bool dirty;             /* differs from its row */
+    bool held;              /* a close that is sent once no leg of its symbol is alive */
     const char *closing;    /* of an entry: the position it opens is closed at once, for this reason
                                (static text); NULL: it is kept */
     int64_t closing_run_id; /* of the order that closes it */
@@ -36,11 +38,16 @@ struct engine_slot {
     bool page;              /* the last report was incomplete: its next page is requested at once */
     int64_t sent_mono_us;   /* when it was sent, or this run began; 0: not yet */
     int not_found;          /* answers in a row that count, see ENGINE_NOT_FOUND_ANSWERS */
-    int64_t not_found_mono_us;       /* of the first of them */
-    int64_t not_found_last_us;       /* of the last of them */
-    int64_t cancel_mono_us;          /* when its cancellation was last requested; 0: never */
-    int64_t amend_mono_us;           /* when its amendment was last requested; 0: never */
-    int refusals;                    /* in a row, of the bracket measured from its fills */
+    int64_t not_found_mono_us; /* of the first of them */
+    int64_t not_found_last_us; /* of the last of them */
+    int64_t cancel_mono_us;    /* when its cancellation was last requested; 0: never */
+    int64_t amend_mono_us;     /* when its amendment was last requested; 0: never */
+    int refusals;              /* in a row, of the bracket measured from its fills */
+    int64_t legs_mono_us;      /* of an entry: when its legs were last placed; 0: place them now */
+    int64_t reached_mono_us;   /* of an entry: since when the mark is beyond the stop that rests at
+                                * the venue; 0: it is not */
+    int64_t loose_mono_us;     /* of a leg: since when it does not fit its position; 0: it fits */
+    char legs_reason[48];      /* of an entry: why the venue ended its legs; empty: it did not */
     char last_fill_id[FILL_ID_SIZE]; /* newest booked fill; empty: none */
     bool restored;                   /* the ids of its oldest booked fills may not be in memory */
     struct order order;              /* of an entry: with the wanted stop and target */
@@ -269,6 +276,8 @@ bool engine_terms_is_over(const struct engine *engine, const struct order *order
 struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
                                     const struct position *position, const char *reason);
 bool engine_orders_busy(const struct engine *engine, struct symbol symbol); /* one is alive */
+/* The same without legs, which may rest for days. */
+bool engine_orders_acting(const struct engine *engine, struct symbol symbol);
 int engine_orders_entries_alive(const struct engine *engine);
 int engine_orders_alive(const struct engine *engine); /* not in a final state */
 bool engine_orders_has_capacity(
@@ -297,7 +306,7 @@ bool engine_orders_finish(
     struct engine *engine); /* writes changed rows, frees slots; true: any row written */
 
 /* Shared by the files that handle orders. */
-struct engine_slot *engine_orders_find(struct engine *engine, const char *client_id);
+struct engine_slot *engine_orders_find(const struct engine *engine, const char *client_id);
 bool engine_orders_is_alive(const struct engine_slot *slot);
 void engine_orders_touch(struct engine *engine, struct engine_slot *slot);
 void engine_orders_move(struct engine *engine, struct engine_slot *slot, enum order_state state);
@@ -306,6 +315,23 @@ void engine_orders_move(struct engine *engine, struct engine_slot *slot, enum or
 void engine_orders_ask(struct engine *engine, struct symbol symbol);
 int engine_orders_unanswered(
     const struct engine *engine); /* orders that the venue was asked about and has not answered */
+
+/* Asks the venue to cancel an order, at most once in ENGINE_ASK_EVERY_US. */
+void engine_orders_cancel(struct engine *engine, struct engine_slot *slot);
+/* Which end of the bracket the mark has reached; NULL: neither. */
+const char *engine_orders_reached(const struct position *position);
+
+/* engine_legs.c */
+bool engine_legs_alive(const struct engine *engine, struct symbol symbol);
+/* Places, moves and cancels legs, and sends the closes that waited for their end. */
+void engine_legs_tick(struct engine *engine);
+/* The mark has reached the stop or target of a position, or has not (NULL). True: the venue's leg
+ * is left to act. */
+bool engine_legs_act(struct engine *engine, const struct position *position, const char *reached);
+/* The venue has ended this leg. */
+void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
+                      const struct venue_report *report);
+void engine_legs_snapshot(const struct engine *engine, struct snapshot *ret);
 
 /* engine_reports.c */
 void engine_reports_accept(struct engine *engine, const struct venue_report *report);

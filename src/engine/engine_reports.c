@@ -181,6 +181,7 @@ static int rank(enum order_state state)
 static void adopt_state(struct engine *engine, struct engine_slot *slot,
                         const struct venue_report *report)
 {
+    bool is_leg = slot->order.kind == ORDER_STOP || slot->order.kind == ORDER_TARGET;
     if (rank(report->state) <= rank(slot->order.state)) {
         return;
     }
@@ -191,9 +192,12 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
     }
     if (report->state == ORDER_REJECTED) {
         (void)str_copy(str_c(report->reason), slot->order.reason, sizeof(slot->order.reason));
-        engine_fault(engine, ERR_VENUE_REJECTED, slot->order.symbol);
+        engine_fault(engine, is_leg ? ERR_VENUE_LEG : ERR_VENUE_REJECTED, slot->order.symbol);
     }
     engine_orders_move(engine, slot, report->state);
+    if (is_leg && order_state_is_final(report->state)) {
+        engine_legs_over(engine, slot, report);
+    }
     if (slot->order.kind != ORDER_CLOSE || !order_state_is_final(report->state)) {
         return;
     }

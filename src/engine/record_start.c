@@ -139,7 +139,8 @@ static void pack_order_capabilities(struct pack *p, struct venue_capabilities *c
 }
 
 /* Version 1 knew one venue, which had brackets. Until version 2 no price was rounded,
- * until version 3 no balance compared while a position was open. */
+ * until version 3 no balance compared while a position was open, until version 6 no stop rested at
+ * a venue as an order of its own. */
 static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
 {
     if (p->version < 3 && p->reading) {
@@ -157,6 +158,10 @@ static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
     pack_i64(p, &can->not_found_us);
     if (p->version >= 4) {
         PACK_ENUM(p, can->balances, VENUE_BALANCES_WALLET);
+    }
+    if (p->version >= 7) {
+        PACK_ENUM(p, can->legs, VENUE_LEGS_PAIR);
+        pack_bool(p, &can->dust);
     }
 }
 

@@ -29,8 +29,11 @@ void model_json_err_rest(struct json_out *out, const struct err *err)
 
 /* ------------------------------------------------------------------ positions and orders */
 
-void model_json_position(struct json_out *out, const struct position *p)
+void model_json_position(struct json_out *out, const struct snapshot *s, int index)
 {
+    const struct position *p = &s->positions[index];
+    const struct snapshot_legs *legs = &s->legs[index];
+    bool all = s->venue.brackets;
     json_out_text(out, "symbol", p->symbol.name);
     json_out_text(out, "side", side_name(p->side));
     json_out_dec(out, "qty", p->qty);
@@ -43,6 +46,9 @@ void model_json_position(struct json_out *out, const struct position *p)
     json_out_time(out, "opened_at", p->opened_us);
     json_out_i64(out, "decision_id", p->decision_id);
     json_out_text(out, "client_id", p->client_id);
+    json_out_text(out, "stop_kept_by", all || legs->stop_at_venue ? "venue" : "nightdesk");
+    json_out_text(out, "target_kept_by", all || legs->target_at_venue ? "venue" : "nightdesk");
+    json_out_text(out, "kept_because", all ? "" : legs->reason);
 }
 
 void model_json_positions(struct json_out *out, const char *key, const struct snapshot *s)
@@ -50,7 +56,7 @@ void model_json_positions(struct json_out *out, const char *key, const struct sn
     json_out_array(out, key);
     for (int i = 0; i < s->position_count; i++) {
         json_out_object(out, NULL);
-        model_json_position(out, &s->positions[i]);
+        model_json_position(out, s, i);
         json_out_end(out);
     }
     json_out_end(out);

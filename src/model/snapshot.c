@@ -41,7 +41,7 @@ static size_t size_of(struct room room)
     return sizeof(struct snapshot) +
            (size_t)room.symbols *
                (sizeof(struct snapshot_market) + sizeof(struct snapshot_symbol)) +
-           (size_t)room.positions * sizeof(struct position) +
+           (size_t)room.positions * (sizeof(struct position) + sizeof(struct snapshot_legs)) +
            (size_t)room.foreign * sizeof(struct snapshot_foreign);
 }
 
@@ -52,6 +52,7 @@ static void lay_out(struct snapshot *s, struct room room)
     s->risk.symbols = (struct snapshot_symbol *)(void *)(s->markets + room.symbols);
     s->positions = (struct position *)(void *)(s->risk.symbols + room.symbols);
     s->foreign = (struct snapshot_foreign *)(void *)(s->positions + room.positions);
+    s->legs = (struct snapshot_legs *)(void *)(s->foreign + room.foreign);
 }
 
 static struct room room_for(int symbols)
@@ -95,5 +96,6 @@ void snapshot_copy(struct snapshot *ret, int symbols, const struct snapshot *s)
     copy_rows(ret->markets, s->markets, s->market_count, sizeof(*s->markets));
     copy_rows(ret->risk.symbols, s->risk.symbols, s->risk.symbol_count, sizeof(*s->risk.symbols));
     copy_rows(ret->positions, s->positions, s->position_count, sizeof(*s->positions));
+    copy_rows(ret->legs, s->legs, s->position_count, sizeof(*s->legs));
     copy_rows(ret->foreign, s->foreign, s->foreign_count, sizeof(*s->foreign));
 }

@@ -88,7 +88,7 @@ static void add_positions(const struct snapshot *s, struct json_out *out)
     json_out_object(out, "positions");
     for (int i = 0; i < s->position_count; i++) {
         json_out_object(out, s->positions[i].symbol.name);
-        model_json_position(out, &s->positions[i]);
+        model_json_position(out, s, i);
         json_out_end(out);
     }
     json_out_end(out);

@@ -43,18 +43,23 @@ static int show_positions(struct action_call *call, struct err *err)
                     cell_price(p->mark_price, symbol), cell_money_signed(p->unrealised),
                     cell_duration(s->market_us - p->opened_us));
     }
+    bool kept = false;
     for (int i = 0; i < s->position_count; i++) {
         AUTO_BUF struct buf command = BUF_INIT(64);
         const struct position *p = &s->positions[i];
         reply_para(r, "{}", cell_symbol(p->symbol.name));
         view_bracket(r, &p->symbol, p->stop, p->target);
+        if (!s->venue.brackets) {
+            view_legs(r, &s->legs[i]);
+        }
+        kept = kept || !(s->venue.brackets || s->legs[i].stop_at_venue);
         buf_addf(&command, "/close %s", p->symbol.name);
         if (i < BUTTONS_MAX) {
             view_button(r, i, command.data + 1, command.data);
         }
     }
-    if (s->position_count > 0 && !s->venue.brackets) {
-        reply_line(r, "Stops and targets are kept by nightdesk: they do not act while it is down.");
+    if (kept) {
+        reply_line(r, "A stop kept by nightdesk does not act while nightdesk is down.");
     }
     desk_market_line(r, s);
     reply_protect(r);

@@ -10,6 +10,18 @@ void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop,
     }
 }
 
+void view_legs(struct reply *r, const struct snapshot_legs *legs)
+{
+    if (legs->stop_at_venue && legs->target_at_venue) {
+        reply_line(r, "  Stop and target rest at the venue.");
+    } else if (legs->stop_at_venue) {
+        reply_para(r, "  Stop rests at the venue, target is kept by nightdesk: {}.",
+                   cell_text(legs->reason));
+    } else {
+        reply_para(r, "  Stop is kept by nightdesk: {}.", cell_text(legs->reason));
+    }
+}
+
 void view_position(struct reply *r, const struct position *p)
 {
     const char *symbol = p->symbol.name;

@@ -25,6 +25,8 @@ void view_order(struct reply *r, const struct order *o);
 /* One of several buttons of a list, three in a row. */
 void view_button(struct reply *r, int index, const char *text, const char *command);
 /* Continues the last line by "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */
+/* Where a position's stop and target are: at the venue or here. */
+void view_legs(struct reply *r, const struct snapshot_legs *legs);
 void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop, struct dec target);
 
 struct desk;

@@ -7,6 +7,7 @@
 
 #define NAME        BINANCE_SPOT
 #define ORDER       "/api/v3/order"
+#define OCO         "/api/v3/orderList/oco"
 #define OPEN_ORDERS "/api/v3/openOrders"
 #define MY_TRADES   "/api/v3/myTrades"
 #define TRADES_US   USEC_PER_DAY /* the longest range of time in one request */
@@ -38,6 +39,23 @@ void binance_spot_add_order(const struct account_order_ask *ask, struct account_
     }
     binance_add(request, "newClientOrderId", ask->client_id);
     binance_add(request, "newOrderRespType", "FULL");
+}
+
+/* The higher of both is "above", and the other "below". */
+void binance_spot_add_pair(const struct account_pair_ask *ask, struct account_request *request)
+{
+    binance_begin(request, ACCOUNT_POST, OCO, 1);
+    request->order_weight = 2;
+    binance_add(request, "symbol", ask->market->name);
+    binance_add(request, "side", ask->buys ? "BUY" : "SELL");
+    binance_add_dec(request, "quantity", ask->qty);
+    binance_add(request, ask->buys ? "aboveType" : "belowType", "STOP_LOSS");
+    binance_add_dec(request, ask->buys ? "aboveStopPrice" : "belowStopPrice", ask->stop);
+    binance_add(request, ask->buys ? "aboveClientOrderId" : "belowClientOrderId", ask->stop_id);
+    binance_add(request, ask->buys ? "belowType" : "aboveType", "LIMIT_MAKER");
+    binance_add_dec(request, ask->buys ? "belowPrice" : "abovePrice", ask->target);
+    binance_add(request, ask->buys ? "belowClientOrderId" : "aboveClientOrderId", ask->target_id);
+    binance_add(request, "newOrderRespType", "RESULT");
 }
 
 /* A fill of the answer to placing: it has neither time nor market of its own. */

@@ -21,6 +21,7 @@ int binance_read_restrictions(const struct json_object *root, const char *venue,
                               const char *trading, struct account_permissions *ret,
                               struct err *err);
 
+void binance_spot_add_pair(const struct account_pair_ask *ask, struct account_request *request);
 void binance_spot_add_order(const struct account_order_ask *ask, struct account_request *request);
 int binance_spot_read_order(enum account_call call, const struct json_object *root,
                             struct account_order *ret, struct account_fill *ret_fills,

@@ -13,19 +13,6 @@
 /* How far back an order is looked for: the engine asks about younger ones only. */
 #define HISTORY_US (7 * USEC_PER_DAY)
 
-/* The answer to this call is awaited. All of them are in a list, since calls that are ended do not
- * run their function. */
-struct ask {
-    struct gateway *g;
-    struct ask *next;
-    char client_id[CLIENT_ID_SIZE];
-    char after_fill_id[FILL_ID_SIZE];
-    enum venue_call asked;
-    bool newest;
-    int step;                         /* of a query */
-    char cursor[ACCOUNT_CURSOR_SIZE]; /* of the pages of fills, or of the history */
-};
-
 int64_t gateway_now(const struct gateway *g)
 {
     return clock_mono_us(loop_clock(g->options.loop));
@@ -76,7 +63,7 @@ void gateway_note_limit(struct gateway *g)
 
 #define OURS "nd-" /* the engine's ids */
 
-static void name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE])
+void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE])
 {
     (void)snprintf(ret, ACCOUNT_ID_SIZE, "nd%s%s", g->options.tag, client_id + strlen("nd"));
 }
@@ -106,15 +93,15 @@ static void terms_of(const struct gateway *g, const struct known_order *o, struc
 
 /* ---------------------------------------------------------------- answers */
 
-static void no_answer(struct gateway *g, enum venue_call asked, const char *client_id)
+void gateway_no_answer(struct gateway *g, enum venue_call asked, const char *client_id)
 {
     struct venue_report r = {.kind = VENUE_NO_ANSWER, .asked = asked};
     (void)str_copy(str_c(client_id), r.client_id, sizeof(r.client_id));
     gateway_report(g, &r);
 }
 
-static void report_order(struct gateway *g, const struct known_order *o, const char *after_fill_id,
-                         bool newest)
+void gateway_report_order(struct gateway *g, const struct known_order *o, const char *after_fill_id,
+                          bool newest)
 {
     struct order_terms terms;
     struct venue_report r;
@@ -123,15 +110,7 @@ static void report_order(struct gateway *g, const struct known_order *o, const c
     gateway_report(g, &r);
 }
 
-static void refuse(struct gateway *g, const char *client_id, const char *reason)
-{
-    struct venue_report r = {.kind = VENUE_ORDER, .state = ORDER_REJECTED};
-    (void)str_copy(str_c(client_id), r.client_id, sizeof(r.client_id));
-    str_cut(str_c(reason), r.reason, sizeof(r.reason));
-    gateway_report(g, &r);
-}
-
-static struct ask *new_ask(struct gateway *g, const char *client_id, enum venue_call asked)
+struct ask *gateway_ask_new(struct gateway *g, const char *client_id, enum venue_call asked)
 {
     struct ask *ask = calloc(1, sizeof(*ask));
     NEED_MEMORY(ask != NULL);
@@ -155,7 +134,7 @@ static bool is_asked(const struct gateway *g, const char *client_id, enum venue_
 }
 
 /* Accepts NULL. */
-static void end_ask(struct ask *ask)
+void gateway_ask_end(struct ask *ask)
 {
     if (ask == NULL) {
         return;
@@ -171,7 +150,7 @@ static void end_ask(struct ask *ask)
 static void fetch_fills(struct gateway *g, struct known_order *o, struct ask *ask);
 
 /* Reports the order, once its fills are whole. Takes the ask; NULL: nobody asked. */
-static void settle(struct gateway *g, struct known_order *o, struct ask *ask)
+void gateway_settle(struct gateway *g, struct known_order *o, struct ask *ask)
 {
     if (known_order_is_whole(o) || o->fetches >= FETCHES_MAX) {
         o->fetches = known_order_is_whole(o) ? 0 : FETCHES_MAX / 2;
@@ -179,16 +158,17 @@ static void settle(struct gateway *g, struct known_order *o, struct ask *ask)
             o->seen_resting = true;
             gateway_guard_look(g);
         }
-        report_order(g, o, ask != NULL ? ask->after_fill_id : "", ask == NULL || ask->newest);
-        end_ask(ask);
+        gateway_report_order(g, o, ask != NULL ? ask->after_fill_id : "",
+                             ask == NULL || ask->newest);
+        gateway_ask_end(ask);
         return;
     }
     if (o->fetching) {
-        end_ask(ask); /* reported when they have come */
+        gateway_ask_end(ask); /* reported when they have come */
         return;
     }
     if (ask == NULL) {
-        ask = new_ask(g, o->client_id, VENUE_CALL_QUERY);
+        ask = gateway_ask_new(g, o->client_id, VENUE_CALL_QUERY);
         ask->newest = true;
     }
     fetch_fills(g, o, ask);
@@ -230,7 +210,7 @@ static void on_fills(const struct calls_answer *answer, void *userdata)
     struct err err = {0};
     char next[ACCOUNT_CURSOR_SIZE] = "";
     if (o == NULL) {
-        end_ask(ask);
+        gateway_ask_end(ask);
         return;
     }
     o->fetching = false;
@@ -246,13 +226,13 @@ static void on_fills(const struct calls_answer *answer, void *userdata)
     if (rc < 0) {
         log_err(LOG_LEVEL_WARNING, answer->err != NULL ? answer->err : &err,
                 "cannot read the fills of an order");
-        no_answer(g, ask->asked, ask->client_id);
-        end_ask(ask);
+        gateway_no_answer(g, ask->asked, ask->client_id);
+        gateway_ask_end(ask);
         return;
     }
     ask->cursor[0] = '\0';
     o->fetches++;
-    settle(g, o, ask);
+    gateway_settle(g, o, ask);
 }
 
 static void fetch_fills(struct gateway *g, struct known_order *o, struct ask *ask)
@@ -271,11 +251,11 @@ static void fetch_fills(struct gateway *g, struct known_order *o, struct ask *as
     calls_send(g->calls, ACCOUNT_FILLS, deadline_us, on_fills, ask);
 }
 
-/* ---------------------------------------------------------------- placing, asking, cancelling */
+/* ---------------------------------------------------------------- asking, cancelling */
 
 /* Takes what an answer says about an order into the memory. 0: it only acknowledges. */
-static int take_order(struct gateway *g, enum account_call call, struct known_order *o,
-                      const struct json_object *root, struct err *err)
+int gateway_take_order(struct gateway *g, enum account_call call, struct known_order *o,
+                       const struct json_object *root, struct err *err)
 {
     struct account_order state = {0};
     struct account_fill *fills = calloc(ACCOUNT_ROWS_MAX, sizeof(*fills));
@@ -290,9 +270,7 @@ static int take_order(struct gateway *g, enum account_call call, struct known_or
         return rc;
     }
     if (state.qty.e8 == 0) {
-        if (o->id[0] == '\0') {
-            memcpy(o->id, state.id, sizeof(o->id));
-        }
+        known_order_name(o, state.id);
         return 0;
     }
     (void)known_order_update(o, &state);
@@ -312,21 +290,19 @@ static void no_such_order(struct gateway *g, const struct known_order *o, struct
     struct venue_report r = {.kind = VENUE_NOT_FOUND};
     memcpy(r.client_id, o->client_id, sizeof(r.client_id));
     if (o->has_state) { /* it was there before: an answer from an older copy of the venue's data */
-        no_answer(g, ask->asked, ask->client_id);
+        gateway_no_answer(g, ask->asked, ask->client_id);
     } else {
         gateway_report(g, &r);
     }
-    end_ask(ask);
+    gateway_ask_end(ask);
 }
 
 static void not_read(struct gateway *g, struct ask *ask, const struct err *why)
 {
     log_err(LOG_LEVEL_WARNING, why, "cannot read the state of an order");
-    no_answer(g, ask->asked, ask->client_id);
-    end_ask(ask);
+    gateway_no_answer(g, ask->asked, ask->client_id);
+    gateway_ask_end(ask);
 }
-
-static void query(struct gateway *g, struct known_order *o, struct ask *ask);
 
 static void on_query(const struct calls_answer *answer, void *userdata)
 {
@@ -336,16 +312,31 @@ static void on_query(const struct calls_answer *answer, void *userdata)
     struct err err = {0};
     gateway_note_limit(g);
     if (o == NULL) {
-        end_ask(ask);
-    } else if (answer->verdict == ACCOUNT_NOT_FOUND) {
+        gateway_ask_end(ask);
+        return;
+    }
+    if (answer->verdict == ACCOUNT_NOT_FOUND) {
         ask->step++;
-        query(g, o, ask);
-    } else if (answer->verdict != ACCOUNT_FINE) {
+        gateway_query(g, o, ask);
+        return;
+    }
+    if (answer->verdict != ACCOUNT_FINE) {
         not_read(g, ask, answer->err);
-    } else if (take_order(g, ACCOUNT_QUERY, o, answer->root, &err) < 0) {
+        return;
+    }
+    char id[ACCOUNT_ID_SIZE];
+    memcpy(id, o->id, sizeof(id));
+    int rc = gateway_take_order(g, ACCOUNT_QUERY, o, answer->root, &err);
+    if (rc < 0) {
         not_read(g, ask, &err);
+    } else if (rc > 0) {
+        gateway_settle(g, o, ask);
+    } else if (strcmp(id, o->id) != 0) { /* a stop has triggered, and is another order now */
+        ask->step = 0;
+        gateway_query(g, o, ask);
     } else {
-        settle(g, o, ask);
+        gateway_no_answer(g, ask->asked, ask->client_id);
+        gateway_ask_end(ask);
     }
 }
 
@@ -389,7 +380,7 @@ static void on_history(const struct calls_answer *answer, void *userdata)
     struct err err = {0};
     char next[ACCOUNT_CURSOR_SIZE] = "";
     if (o == NULL) {
-        end_ask(ask);
+        gateway_ask_end(ask);
     } else if (answer->verdict != ACCOUNT_FINE) {
         not_read(g, ask, answer->err);
     } else if (look_through(g, o, ask, answer->root, next, &err) < 0) {
@@ -399,7 +390,7 @@ static void on_history(const struct calls_answer *answer, void *userdata)
         history(g, ask);
     } else if (o->has_state) {
         ask->cursor[0] = '\0';
-        settle(g, o, ask);
+        gateway_settle(g, o, ask);
     } else {
         no_such_order(g, o, ask);
     }
@@ -413,7 +404,7 @@ static void history(struct gateway *g, struct ask *ask)
     calls_send(g->calls, ACCOUNT_OPEN, gateway_now(g) + GATEWAY_ANSWER_US, on_history, ask);
 }
 
-static void query(struct gateway *g, struct known_order *o, struct ask *ask)
+void gateway_query(struct gateway *g, struct known_order *o, struct ask *ask)
 {
     struct account_find find;
     add_find(g, o, &find);
@@ -429,119 +420,6 @@ static void query(struct gateway *g, struct known_order *o, struct ask *ask)
     no_such_order(g, o, ask);
 }
 
-static void on_placed(const struct calls_answer *answer, void *userdata)
-{
-    struct ask *ask = userdata;
-    struct gateway *g = ask->g;
-    struct known_order *o = order_memory_find(g->orders, ask->client_id);
-    struct err err = {0};
-    int rc = 0;
-    gateway_note_limit(g);
-    if (o == NULL) {
-        end_ask(ask);
-        return;
-    }
-    switch (answer->verdict) {
-    case ACCOUNT_FINE:
-        rc = take_order(g, ACCOUNT_PLACE, o, answer->root, &err);
-        if (rc > 0) {
-            settle(g, o, ask);
-            return;
-        }
-        if (rc == 0) { /* only acknowledged */
-            query(g, o, ask);
-            return;
-        }
-        log_err(LOG_LEVEL_ERROR, &err, "cannot read the answer to an order: asking for it");
-        query(g, o, ask);
-        return;
-    case ACCOUNT_DUPLICATE: /* an attempt before this one has arrived */
-        query(g, o, ask);
-        return;
-    case ACCOUNT_UNKNOWN:
-    case ACCOUNT_NOT_FOUND:
-        log_err(LOG_LEVEL_WARNING, answer->err, "it is not known whether an order has arrived");
-        no_answer(g, VENUE_CALL_SEND, ask->client_id);
-        break;
-    case ACCOUNT_REFUSED:
-        gateway_refresh_rules(g); /* it may be about a rule that has changed */
-        o->has_state = true;
-        o->state = ORDER_REJECTED;
-        str_cut(str_c(answer->err->context), o->reason, sizeof(o->reason));
-        report_order(g, o, "", true);
-        break;
-    case ACCOUNT_LATER:
-    case ACCOUNT_LIMITED:
-    case ACCOUNT_BANNED:
-    case ACCOUNT_CLOCK:
-    case ACCOUNT_KEY:
-    case ACCOUNT_CLOSED:
-        log_err(LOG_LEVEL_WARNING, answer->err, "an order was not done");
-        o->has_state = true;
-        o->state = ORDER_REJECTED;
-        str_cut(str_c(answer->err->context), o->reason, sizeof(o->reason));
-        report_order(g, o, "", true);
-        break;
-    }
-    end_ask(ask);
-}
-
-/* What is sent, for the log: the request without its signature. */
-static void log_request(const struct gateway *g, const char *what,
-                        const struct account_request *request, bool sent)
-{
-    LOG(NOTICE, "%s: %s %s %s %s", g->options.api->name, sent ? "sending" : "dry run, not sent",
-        what, request->path.data, request->body.len > 0 ? request->body.data : "");
-}
-
-static void place(struct gateway *g, const struct order *order)
-{
-    int market = gateway_find_symbol(g, order->symbol);
-    struct known_order *o = order_memory_find(g->orders, order->client_id);
-    if (o != NULL && o->has_state) {
-        report_order(g, o, "", true); /* the same id again: the state of the first */
-        return;
-    }
-    if (o != NULL) {
-        query(g, o, new_ask(g, order->client_id, VENUE_CALL_SEND));
-        return;
-    }
-    if (market < 0 || !g->markets[market].known) {
-        refuse(g, order->client_id, "the rules of the symbol are not known");
-        return;
-    }
-    char theirs[ACCOUNT_ID_SIZE];
-    name_theirs(g, order->client_id, theirs);
-    const struct gateway_market *m = &g->markets[market];
-    bool buys = (order->kind == ORDER_ENTRY) == (order->side == SIDE_LONG);
-    const struct account_order_ask what = {.market = &m->market,
-                                           .rules = &m->rules,
-                                           .client_id = theirs,
-                                           .buys = buys,
-                                           .type = order->type,
-                                           .time_in_force = order->time_in_force,
-                                           .post_only = order->post_only,
-                                           .reduce_only = order->reduce_only,
-                                           .qty = order->qty,
-                                           .price = order->price,
-                                           .until_us = calls_wall_us(g->calls) + GATEWAY_ORDER_US};
-    struct account_request *request = calls_begin(g->calls);
-    g->options.api->add_order(&what, request);
-    log_request(g, "order", request, !g->options.dry_run);
-    if (g->options.dry_run) {
-        calls_drop(g->calls);
-        refuse(g, order->client_id, "dry run: nothing is sent");
-        return;
-    }
-    o = order_memory_add(g->orders, order->client_id, theirs, market, gateway_now(g));
-    o->type = order->type;
-    o->kind = order->kind;
-    o->side = order->side;
-    struct ask *ask = new_ask(g, order->client_id, VENUE_CALL_SEND);
-    ask->newest = true;
-    calls_send(g->calls, ACCOUNT_PLACE, gateway_now(g) + GATEWAY_ORDER_US, on_placed, ask);
-}
-
 static void ask_about(struct gateway *g, const struct venue_question *question)
 {
     if (is_asked(g, question->client_id, VENUE_CALL_QUERY)) {
@@ -551,19 +429,20 @@ static void ask_about(struct gateway *g, const struct venue_question *question)
     if (o == NULL) {
         int market = gateway_find_symbol(g, question->symbol);
         if (market < 0 || !g->markets[market].known) {
-            no_answer(g, VENUE_CALL_QUERY, question->client_id);
+            gateway_no_answer(g, VENUE_CALL_QUERY, question->client_id);
             return;
         }
         char theirs[ACCOUNT_ID_SIZE];
-        name_theirs(g, question->client_id, theirs);
+        gateway_name_theirs(g, question->client_id, theirs);
         o = order_memory_add(g->orders, question->client_id, theirs, market, gateway_now(g));
         o->kind = question->kind;
         o->side = question->side;
+        o->type = question->kind == ORDER_STOP ? ORDER_TYPE_STOP : ORDER_TYPE_MARKET;
     }
     o->used_mono_us = gateway_now(g);
-    struct ask *ask = new_ask(g, question->client_id, VENUE_CALL_QUERY);
+    struct ask *ask = gateway_ask_new(g, question->client_id, VENUE_CALL_QUERY);
     memcpy(ask->after_fill_id, question->after_fill_id, sizeof(ask->after_fill_id));
-    query(g, o, ask);
+    gateway_query(g, o, ask);
 }
 
 /* A venue acknowledges a cancellation before its matching engine has decided: the order is asked
@@ -575,13 +454,13 @@ static void on_cancelled(const struct calls_answer *answer, void *userdata)
     struct known_order *o = order_memory_find(g->orders, ask->client_id);
     gateway_note_limit(g);
     if (o == NULL) {
-        end_ask(ask);
+        gateway_ask_end(ask);
     } else if (answer->verdict == ACCOUNT_FINE || answer->verdict == ACCOUNT_NOT_FOUND ||
                answer->verdict == ACCOUNT_REFUSED) {
-        query(g, o, ask);
+        gateway_query(g, o, ask);
     } else {
-        no_answer(g, VENUE_CALL_CANCEL, ask->client_id);
-        end_ask(ask);
+        gateway_no_answer(g, VENUE_CALL_CANCEL, ask->client_id);
+        gateway_ask_end(ask);
     }
 }
 
@@ -592,25 +471,27 @@ static void cancel(struct gateway *g, const char *client_id)
         return;
     }
     if (o == NULL) {
-        no_answer(g, VENUE_CALL_CANCEL, client_id); /* the next listing or answer names it */
+        gateway_no_answer(g, VENUE_CALL_CANCEL,
+                          client_id); /* the next listing or answer names it */
         return;
     }
     struct account_find find;
     add_find(g, o, &find);
     if (g->options.api->needs_id && find.id[0] == '\0') { /* its answer was lost: ask for its id */
-        no_answer(g, VENUE_CALL_CANCEL, client_id);
-        query(g, order_memory_find(g->orders, client_id), new_ask(g, client_id, VENUE_CALL_QUERY));
+        gateway_no_answer(g, VENUE_CALL_CANCEL, client_id);
+        gateway_query(g, order_memory_find(g->orders, client_id),
+                      gateway_ask_new(g, client_id, VENUE_CALL_QUERY));
         return;
     }
     struct account_request *request = calls_begin(g->calls);
     g->options.api->add_cancel(&find, request);
-    log_request(g, "cancellation", request, !g->options.dry_run);
+    gateway_log_request(g, "cancellation", request, !g->options.dry_run);
     if (g->options.dry_run) {
         calls_drop(g->calls);
-        no_answer(g, VENUE_CALL_CANCEL, client_id);
+        gateway_no_answer(g, VENUE_CALL_CANCEL, client_id);
         return;
     }
-    struct ask *ask = new_ask(g, client_id, VENUE_CALL_CANCEL);
+    struct ask *ask = gateway_ask_new(g, client_id, VENUE_CALL_CANCEL);
     ask->newest = true;
     calls_send(g->calls, ACCOUNT_CANCEL, gateway_now(g) + GATEWAY_ANSWER_US, on_cancelled, ask);
 }
@@ -631,7 +512,7 @@ void gateway_take_event(struct gateway *g, const struct account_event *event)
         fresh = known_order_update(o, &event->order) || fresh;
     }
     if (fresh && o->has_state) {
-        settle(g, o, NULL);
+        gateway_settle(g, o, NULL);
     }
 }
 
@@ -641,9 +522,9 @@ void gateway_ask_all(struct gateway *g)
         struct known_order *o = order_memory_at(g->orders, i);
         if (o->client_id[0] != '#' && !(o->has_state && order_state_is_final(o->state)) &&
             !is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
-            struct ask *ask = new_ask(g, o->client_id, VENUE_CALL_QUERY);
+            struct ask *ask = gateway_ask_new(g, o->client_id, VENUE_CALL_QUERY);
             ask->newest = true;
-            query(g, o, ask);
+            gateway_query(g, o, ask);
         }
     }
 }
@@ -655,7 +536,7 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
     int place_of = 0;
     switch (call->kind) {
     case GATEWAY_SEND:
-        place(g, &call->order);
+        gateway_place(g, &call->order);
         break;
     case GATEWAY_CANCEL:
         cancel(g, call->question.client_id);
@@ -717,7 +598,7 @@ void gateway_free(struct gateway *g)
     gateway_list_free(g);
     calls_free(g->calls);
     while (g->asks != NULL) {
-        end_ask(g->asks);
+        gateway_ask_end(g->asks);
     }
     order_memory_free(g->orders);
     free(g->markets);

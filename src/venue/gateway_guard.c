@@ -4,7 +4,8 @@
 /*
  * The dead man's switch: the venue cancels what rests there unless it hears from us again in time.
  * It works while an order of ours rests, and only where no order of somebody else does, since it
- * would cancel that one too.
+ * would cancel that one too. Nor does it work where a stop or target rests: that one is there to
+ * act when we do not.
  */
 
 #define GUARD_EVERY_US (20 * USEC_PER_SEC)
@@ -16,19 +17,28 @@ static bool rests(const struct known_order *o)
            o->type != ORDER_TYPE_MARKET;
 }
 
+/* One whose state is not known yet may rest. */
+static bool is_leg(const struct known_order *o)
+{
+    return (o->kind == ORDER_STOP || o->kind == ORDER_TARGET) &&
+           !(o->has_state && order_state_is_final(o->state));
+}
+
 /* market: -1 for the whole account. */
 static bool is_wanted(const struct gateway *g, int market)
 {
-    bool ours = false;
+    bool ours = false, legs = false;
     for (int i = 0; i < order_memory_count(g->orders); i++) {
         const struct known_order *o = order_memory_at(g->orders, i);
-        ours = ours || (rests(o) && (market < 0 || o->market == market));
+        bool here = market < 0 || o->market == market;
+        ours = ours || (rests(o) && here);
+        legs = legs || (is_leg(o) && here);
     }
     int foreign = 0;
     for (int i = 0; i < g->market_count; i++) {
         foreign += market < 0 || i == market ? g->markets[i].foreign : 0;
     }
-    return ours && foreign + (market < 0 ? g->foreign_elsewhere : 0) == 0;
+    return ours && !legs && foreign + (market < 0 ? g->foreign_elsewhere : 0) == 0;
 }
 
 static void on_guard(const struct calls_answer *answer, void *userdata)

@@ -1,5 +1,6 @@
 /*
- * gateway_private.h: the parts of the gateway: orders (gateway.c), listings (gateway_list.c), the
+ * gateway_private.h: the parts of the gateway: orders (gateway_place.c,
+ * gateway.c), listings (gateway_list.c), the
  * connection (gateway_session.c), the dead man's switch (gateway_guard.c). Thread: the loop's.
  */
 #pragma once
@@ -19,8 +20,10 @@ struct gateway_market {
     bool known;
     bool reported;
     struct dec price; /* newest known; zero: none */
-    int foreign;      /* open orders of others, in the newest listing */
-    bool guarded;     /* by the venue's dead man's switch */
+    bool has_stop;    /* the first of a pair, which waits for the second */
+    struct order stop;
+    int foreign;  /* open orders of others, in the newest listing */
+    bool guarded; /* by the venue's dead man's switch */
 };
 
 enum gateway_phase {
@@ -66,6 +69,40 @@ struct gateway {
     int64_t limit_mono_us;           /* when the limit was reported */
     int64_t limit_used;
 };
+
+/* The answer to this call is awaited. All of them are in a list, since calls that are ended do not
+ * run their function. */
+struct ask {
+    struct gateway *g;
+    struct ask *next;
+    char client_id[CLIENT_ID_SIZE];
+    char other_id[CLIENT_ID_SIZE]; /* of the second order of a pair */
+    char after_fill_id[FILL_ID_SIZE];
+    enum venue_call asked;
+    bool newest;
+    int step;                         /* of a query */
+    char cursor[ACCOUNT_CURSOR_SIZE]; /* of the pages of fills, or of the history */
+};
+
+struct ask *gateway_ask_new(struct gateway *g, const char *client_id, enum venue_call asked);
+void gateway_ask_end(struct ask *ask); /* accepts NULL */
+/* Asks for the state of an order, and reports it. Takes the ask. */
+void gateway_query(struct gateway *g, struct known_order *o, struct ask *ask);
+/* Reports the order, once its fills are whole. Takes the ask; NULL: nobody asked. */
+void gateway_settle(struct gateway *g, struct known_order *o, struct ask *ask);
+/* Takes what an answer says about an order into the memory. 0: it only acknowledges. */
+int gateway_take_order(struct gateway *g, enum account_call call, struct known_order *o,
+                       const struct json_object *root, struct err *err);
+void gateway_no_answer(struct gateway *g, enum venue_call asked, const char *client_id);
+void gateway_report_order(struct gateway *g, const struct known_order *o, const char *after_fill_id,
+                          bool newest);
+/* The venue's form of a client id of the engine. */
+void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE]);
+/* Places an order, in gateway_place.c. */
+void gateway_place(struct gateway *g, const struct order *order);
+/* What is sent, for the log: the request without its signature. */
+void gateway_log_request(const struct gateway *g, const char *what,
+                         const struct account_request *request, bool sent);
 
 int64_t gateway_now(const struct gateway *g);
 int gateway_find_symbol(const struct gateway *g, struct symbol symbol); /* -1: none */

@@ -129,12 +129,18 @@ static int rank(enum order_state state)
     return 0;
 }
 
+void known_order_name(struct known_order *o, const char *id)
+{
+    bool better = o->id[0] == '\0' || (strchr(o->id, ':') != NULL && strchr(id, ':') == NULL);
+    if (id[0] != '\0' && better) {
+        (void)str_copy(str_c(id), o->id, sizeof(o->id));
+    }
+}
+
 bool known_order_update(struct known_order *o, const struct account_order *state)
 {
     bool fresh = !o->has_state;
-    if (o->id[0] == '\0' && state->id[0] != '\0') {
-        memcpy(o->id, state->id, sizeof(o->id));
-    }
+    known_order_name(o, state->id);
     if (dec_is_valid(state->filled_qty) && state->filled_qty.e8 > o->filled_qty.e8) {
         o->filled_qty = state->filled_qty;
         fresh = true;

@@ -65,6 +65,9 @@ struct known_order *order_memory_add(struct order_memory *m, const char *client_
 int order_memory_count(const struct order_memory *m);
 struct known_order *order_memory_at(const struct order_memory *m, int index);
 
+/* The venue's id: the first that is known; and another one in place of an id with a colon, which a
+ * table makes for orders that get a number when they trigger. */
+void known_order_name(struct known_order *o, const char *id);
 /* True: something is new. */
 bool known_order_update(struct known_order *o, const struct account_order *state);
 bool known_order_fill(struct known_order *o, const struct account_fill *fill);

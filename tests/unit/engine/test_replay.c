@@ -432,9 +432,9 @@ static void other_files_are_foreign(void **state)
     (void)snprintf(path, sizeof(path), "%s/x", b.folder);
     struct replay_count count;
     struct err err = {0};
-    bytes.data[14] = '7';
+    bytes.data[14] = '8';
     assert_int_equal(replay_bytes(path, buf_str(&bytes), &count, &err), -ERR_ENGINE_RECORD_FOREIGN);
-    assert_non_null(strstr(err.context, "version 7"));
+    assert_non_null(strstr(err.context, "version 8"));
     assert_true(journal_source_fits(path));
     assert_int_equal(replay_bytes(path, STR_LIT("time,open,high,low,close\n"), &count, &err),
                      -ERR_ENGINE_RECORD_FOREIGN);

@@ -1,0 +1,365 @@
+/*
+ * Stops and targets that rest at the venue as orders of their own: when they are placed, moved and
+ * cancelled, and that nothing is sold twice.
+ */
+#include "base/check.h"
+#include "report_rig.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+static int next_fill = 100;
+
+static void open_with(struct report_rig *l, enum venue_legs legs)
+{
+    report_rig_open(l);
+    report_rig_start(l); /* again, since the venue is set before the first step */
+    engine_set_venue(l->engine, &(struct venue_capabilities){VENUE_USUAL, .legs = legs});
+    report_rig_step(l);
+    struct venue_report *r = report_rig_add_order(l, ORDER_FILLED, 10);
+    report_rig_add_fill(r, 1, ORDER_ENTRY, 10, 100);
+    report_rig_step(l);
+    report_rig_hold(report_rig_await_listing(l), report_rig_btc, 10, 100);
+    report_rig_step(l);
+}
+
+/* The newest order of this kind among those sent in the last step. */
+static const struct order *sent(const struct report_rig *l, enum order_kind kind)
+{
+    for (int i = l->out->send_count - 1; i >= 0; i--) {
+        const struct order *o = &l->out->orders[l->out->sends[i]];
+        if (o->kind == kind) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static struct order need_sent(const struct report_rig *l, enum order_kind kind)
+{
+    const struct order *o = sent(l, kind);
+    assert_non_null(o);
+    return *o;
+}
+
+static struct venue_report *tell(struct report_rig *l, const struct order *o,
+                                 enum order_state state)
+{
+    struct venue_report *r = report_rig_add(l, VENUE_ORDER, o->client_id);
+    r->state = state;
+    return r;
+}
+
+static void tell_filled(struct report_rig *l, const struct order *o, enum order_state state,
+                        int64_t qty, int64_t price)
+{
+    struct venue_report *r = tell(l, o, state);
+    r->filled_qty = report_rig_whole(qty);
+    report_rig_add_fill(r, next_fill++, o->kind, qty, price);
+}
+
+struct legs {
+    struct order stop, target;
+};
+
+/* Both rest, as far as the venue has both. */
+static struct legs rest(struct report_rig *l)
+{
+    struct legs legs = {.stop = need_sent(l, ORDER_STOP)};
+    const struct order *target = sent(l, ORDER_TARGET);
+    (void)tell(l, &legs.stop, ORDER_ACKED);
+    if (target != NULL) {
+        legs.target = *target;
+        (void)tell(l, &legs.target, ORDER_ACKED);
+    }
+    report_rig_step(l);
+    return legs;
+}
+
+static bool is_cancelled(const struct report_rig *l, const struct order *o)
+{
+    for (int i = 0; i < l->out->cancel_count; i++) {
+        if (strcmp(l->out->cancels[i], o->client_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void pass(struct report_rig *l, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        report_rig_step_after(l, USEC_PER_SEC);
+    }
+}
+
+static int ask_close(struct report_rig *l)
+{
+    return report_rig_ask(l, (struct request){.kind = REQUEST_CLOSE, .symbol = report_rig_btc});
+}
+
+static void legs_follow_the_entry(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct order stop = need_sent(&l, ORDER_STOP), target = need_sent(&l, ORDER_TARGET);
+    assert_int_equal(stop.type, ORDER_TYPE_STOP);
+    assert_int_equal(stop.price.e8, report_rig_whole(90).e8);
+    assert_int_equal(stop.qty.e8, report_rig_whole(10).e8);
+    assert_int_equal(target.type, ORDER_TYPE_LIMIT);
+    assert_int_equal(target.price.e8, report_rig_whole(120).e8);
+    assert_true(stop.reduce_only && target.reduce_only);
+    assert_false(l.snapshot->legs[0].stop_at_venue);
+    (void)rest(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue && l.snapshot->legs[0].target_at_venue);
+    assert_string_equal(l.snapshot->legs[0].reason, "");
+    pass(&l, 20);
+    assert_int_equal(l.out->send_count, 0);
+    report_rig_close(&l);
+}
+
+static void a_stop_alone_leaves_the_target_here(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    assert_null(sent(&l, ORDER_TARGET));
+    const struct legs legs = rest(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    assert_false(l.snapshot->legs[0].target_at_venue);
+    report_rig_bar(&l, 120);
+    assert_null(sent(&l, ORDER_CLOSE)); /* the stop is cancelled first */
+    assert_true(is_cancelled(&l, &legs.stop));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "target");
+    report_rig_close(&l);
+}
+
+static void the_position_is_guarded_here_until_a_stop_rests(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct order stop = need_sent(&l, ORDER_STOP), target = need_sent(&l, ORDER_TARGET);
+    report_rig_step(&l); /* both are under way */
+    report_rig_bar(&l, 89);
+    assert_null(sent(&l, ORDER_CLOSE)); /* they may rest already */
+    (void)tell(&l, &stop, ORDER_CANCELLED);
+    (void)tell(&l, &target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "stop");
+    report_rig_close(&l);
+}
+
+static void a_stop_that_does_not_act_is_replaced_by_a_close(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    report_rig_bar(&l, 89);
+    assert_int_equal(l.out->cancel_count, 0); /* it acts */
+    pass(&l, 4);
+    assert_int_equal(l.out->cancel_count, 0);
+    pass(&l, 2);
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    (void)tell(&l, &legs.target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "stop");
+    report_rig_close(&l);
+}
+
+static void a_close_waits_for_the_end_of_the_legs(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    assert_int_equal(ask_close(&l), ERR_NONE);
+    assert_null(sent(&l, ORDER_CLOSE));
+    assert_true(is_cancelled(&l, &legs.stop) && is_cancelled(&l, &legs.target));
+    pass(&l, 1);
+    (void)tell(&l, &legs.target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_null(sent(&l, ORDER_CLOSE)); /* the stop may have filled */
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(need_sent(&l, ORDER_CLOSE).qty.e8, report_rig_whole(10).e8);
+    pass(&l, 5);
+    assert_int_equal(l.out->send_count, 0); /* once, and no new legs */
+    report_rig_close(&l);
+}
+
+static void a_leg_that_fills_before_its_cancellation_ends_the_close(void **state)
+{
+    (void)state;
+    for (int part = 0; part < 2; part++) {
+        struct report_rig l;
+        open_with(&l, VENUE_LEGS_PAIR);
+        const struct legs legs = rest(&l);
+        assert_int_equal(ask_close(&l), ERR_NONE);
+        (void)tell(&l, &legs.target, ORDER_CANCELLED);
+        tell_filled(&l, &legs.stop, part ? ORDER_CANCELLED : ORDER_FILLED, part ? 4 : 10, 90);
+        report_rig_step(&l);
+        if (part) {
+            assert_int_equal(need_sent(&l, ORDER_CLOSE).qty.e8, report_rig_whole(6).e8);
+        } else {
+            assert_null(sent(&l, ORDER_CLOSE));
+            assert_int_equal(l.snapshot->position_count, 0);
+            assert_int_equal(l.snapshot->open_orders, 0);
+        }
+        report_rig_close(&l);
+    }
+}
+
+static void moved_prices_replace_the_legs(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
+                                                         .symbol = report_rig_btc,
+                                                         .stop = report_rig_whole(95)}),
+                     ERR_NONE);
+    assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(95).e8);
+    assert_false(l.snapshot->legs[0].stop_at_venue); /* the one that rests is not this one */
+    pass(&l, 1);
+    assert_true(is_cancelled(&l, &legs.stop) && is_cancelled(&l, &legs.target));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(l.out->send_count, 0); /* the other one still holds the coins */
+    (void)tell(&l, &legs.target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(need_sent(&l, ORDER_STOP).price.e8, report_rig_whole(95).e8);
+    (void)rest(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    report_rig_close(&l);
+}
+
+/* Legs that do not depend on each other are moved one by one. */
+static void a_moved_stop_leaves_a_target_of_its_own_alone(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_BOTH);
+    const struct legs legs = rest(&l);
+    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
+                                                         .symbol = report_rig_btc,
+                                                         .stop = report_rig_whole(95)}),
+                     ERR_NONE);
+    pass(&l, 1);
+    assert_true(is_cancelled(&l, &legs.stop));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(l.out->cancel_count, 0);
+    assert_int_equal(l.out->send_count, 1);
+    assert_int_equal(need_sent(&l, ORDER_STOP).price.e8, report_rig_whole(95).e8);
+    assert_true(l.snapshot->legs[0].target_at_venue);
+    report_rig_close(&l);
+}
+
+static void the_other_leg_is_cancelled_when_one_has_filled(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_BOTH);
+    const struct legs legs = rest(&l);
+    tell_filled(&l, &legs.target, ORDER_FILLED, 10, 120);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->position_count, 0);
+    pass(&l, 2);
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->open_orders, 0);
+    report_rig_close(&l);
+}
+
+/* A part of the target has filled, which ends the stop of a pair: the rest gets a new one. */
+static void what_is_left_gets_new_legs(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    tell_filled(&l, &legs.target, ORDER_PARTIAL, 4, 120);
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_false(l.snapshot->legs[0].stop_at_venue);
+    pass(&l, 2);
+    struct venue_report *r = tell(&l, &legs.target, ORDER_CANCELLED);
+    r->filled_qty = report_rig_whole(4);
+    report_rig_step(&l);
+    report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 6, 100);
+    report_rig_step(&l);
+    report_rig_bar(&l, 100);
+    report_rig_close(&l);
+}
+
+static void a_refused_leg_closes_the_position(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct order stop = need_sent(&l, ORDER_STOP), target = need_sent(&l, ORDER_TARGET);
+    (void)tell(&l, &target, ORDER_REJECTED);
+    (void)tell(&l, &stop, ORDER_REJECTED);
+    report_rig_step(&l);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_LEG));
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "stop refused");
+    report_rig_close(&l);
+}
+
+/* What could not be done for now is tried again, and kept here in the meantime. */
+static void legs_that_end_are_placed_again(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct order stop = need_sent(&l, ORDER_STOP), target = need_sent(&l, ORDER_TARGET);
+    struct venue_report *r = tell(&l, &stop, ORDER_CANCELLED);
+    (void)str_copy(STR_LIT("too many requests"), r->reason, sizeof(r->reason));
+    (void)tell(&l, &target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_int_equal(l.out->send_count, 0);
+    int sends = 0;
+    for (int i = 0; i < 12; i++) {
+        report_rig_step_after(&l, USEC_PER_SEC);
+        sends += l.out->send_count;
+    }
+    assert_int_equal(sends, 2);
+    report_rig_close(&l);
+}
+
+static void an_emergency_stop_cancels_legs_first(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_EMERGENCY_STOP}),
+                     ERR_NONE);
+    assert_null(sent(&l, ORDER_CLOSE));
+    assert_true(is_cancelled(&l, &legs.stop) && is_cancelled(&l, &legs.target));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    (void)tell(&l, &legs.target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "emergency");
+    report_rig_close(&l);
+}
+
+UNIT_GROUP(legs, cmocka_unit_test(legs_follow_the_entry),
+           cmocka_unit_test(a_stop_alone_leaves_the_target_here),
+           cmocka_unit_test(the_position_is_guarded_here_until_a_stop_rests),
+           cmocka_unit_test(a_stop_that_does_not_act_is_replaced_by_a_close),
+           cmocka_unit_test(a_close_waits_for_the_end_of_the_legs),
+           cmocka_unit_test(a_leg_that_fills_before_its_cancellation_ends_the_close),
+           cmocka_unit_test(moved_prices_replace_the_legs),
+           cmocka_unit_test(a_moved_stop_leaves_a_target_of_its_own_alone),
+           cmocka_unit_test(the_other_leg_is_cancelled_when_one_has_filled),
+           cmocka_unit_test(what_is_left_gets_new_legs),
+           cmocka_unit_test(a_refused_leg_closes_the_position),
+           cmocka_unit_test(legs_that_end_are_placed_again),
+           cmocka_unit_test(an_emergency_stop_cancels_legs_first))
