@@ -429,13 +429,13 @@ test: ## run every test that this machine can run; the last line is a summary
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
 # The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests with a limit in milliseconds run
-# alone, after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
+# after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
 # threads (all but two groups of the engine's tests, and one of the report's, are single-threaded).
 TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 TSAN_GROUPS_report := report
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
-SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk terminal
+SYSTEM_TIMED       := silent_supervisor silent_dns slow_disk terminal
 SYSTEM_LONGEST     := systemd silent autofix playbooks
 UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
@@ -457,12 +457,12 @@ test-with-deps:
 	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
 	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 150 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 10' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
-	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
+	    $(call system_tests,$(filter-out $(SYSTEM_TIMED) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_MORE_$(f))') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
-	    $(call system_tests,$(SYSTEM_ALONE))
+	    -- $(call system_tests,$(SYSTEM_TIMED))
 
 asan tsan: ## run the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=$@ units

@@ -1,13 +1,15 @@
 #!/bin/sh
 # Runs test programs that print TAP, and prints one summary line.
 #
-# usage: run.sh [LABEL COMMAND ... ++] LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]
+# usage: run.sh [LABEL COMMAND ... ++] LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]...
 #
 # Each COMMAND is one shell command line. Those before ++ wait most of their time: they all begin at
-# once, beside the others. Those before -- run $JOBS at a time (default: the number of cores plus three,
-# because many of them wait; at most six). Those after -- run alone, because they measure time. A program that exits with an error without printing "not ok" counts as one failure (a
-# crash is not a pass), and so does one without results. Output is kept under $LOGS; each result is
-# printed as soon as it is known.
+# once, beside the others. Those before the first -- run $JOBS at a time (default: the number of
+# cores plus three, because many of them wait; at most six). Each -- begins a round of programs that
+# measure time: they run when all others have ended, the programs of one round at the same time,
+# because they need little of it. A program that exits with an error without printing "not ok" counts
+# as one failure (a crash is not a pass), and so does one without results. Output is kept under
+# $LOGS; each result is printed as soon as it is known.
 set -u
 : "${LOGS:=build/test-logs}"
 export LOGS
@@ -57,9 +59,8 @@ cores=$(nproc 2> /dev/null || echo 1)
 mkdir -p "$LOGS"
 rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.failures "$LOGS"/*.counts
 started=0
-many="" beside=""
+beside=""
 for word in "$@"; do
-    [ "$word" = -- ] && many=yes
     [ "$word" = ++ ] && beside=yes
 done
 if [ -n "$beside" ]; then
@@ -70,21 +71,22 @@ if [ -n "$beside" ]; then
     done
     shift
 fi
-if [ -n "$many" ]; then
-    while [ "$1" != -- ]; do
-        printf '%s\0%s\0' "$1" "$2"
-        shift 2
-    done > "$LOGS/together"
-    shift
-    started=$((started + $(tr -cd '\000' < "$LOGS/together" | wc -c) / 2))
-    xargs -0 -n 2 -P "$JOBS" sh "$0" --one < "$LOGS/together"
-fi
-wait
+while [ $# -gt 1 ] && [ "$1" != -- ]; do
+    printf '%s\0%s\0' "$1" "$2"
+    shift 2
+done > "$LOGS/together"
+started=$((started + $(tr -cd '\000' < "$LOGS/together" | wc -c) / 2))
+xargs -0 -n 2 -P "$JOBS" sh "$0" --one < "$LOGS/together"
 while [ $# -gt 1 ]; do
-    one "$1" "$2"
+    if [ "$1" = -- ]; then
+        wait
+        shift
+    fi
+    one "$1" "$2" &
     started=$((started + 1))
     shift 2
 done
+wait
 
 if [ -n "$(cat "$LOGS"/*.skips)" ]; then
     echo skipped:

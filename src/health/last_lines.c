@@ -11,14 +11,21 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LINES          5
 #define LINES_READ     16 /* some of them are systemd's */
 #define TEXT_MAX_BYTES ((size_t)600)
 #define LOG_MAX_BYTES  ((size_t)1 << 20)
 
+/* systemd tells us that a unit has failed before journald has stored the unit's last words. */
+#define RECENT_US   (2 * USEC_PER_SEC)
+#define CATCH_UP_US (LAST_LINES_WAIT_US / 5 * 4)
+#define PAUSE_NSEC  (20 * 1000 * 1000L)
+
 struct job {
     char unit[256]; /* "": the file at path */
+    bool failed;    /* the unit has: the journal will say so */
     char path[512];
     struct buf text;
 };
@@ -51,10 +58,28 @@ static void drop_systemd(struct job *job)
     buf_add_str(&job->text, buf_str(&kept));
 }
 
+/* systemd reports a failure to journald after the unit's last line, so that line is stored too. */
+static bool journal_has_failure(const char *unit)
+{
+    AUTO_BUF struct buf line = BUF_INIT(8192);
+    (void)journal_read(&(struct journal_query){.unit = unit,
+                                               .lines = 1,
+                                               .since_us = clock_wall_us(clock_real()) - RECENT_US,
+                                               .contains = "Failed with result"},
+                       &line, NULL);
+    return line.len > 0;
+}
+
 static void work(void *data)
 {
     struct job *job = data;
     if (job->unit[0] != '\0') {
+        const struct timespec pause = {.tv_nsec = PAUSE_NSEC};
+        int64_t until_us = clock_mono_us(clock_real()) + CATCH_UP_US;
+        while (job->failed && !journal_has_failure(job->unit) &&
+               clock_mono_us(clock_real()) < until_us) {
+            (void)nanosleep(&pause, NULL);
+        }
         (void)journal_read(&(struct journal_query){.unit = job->unit, .lines = LINES_READ},
                            &job->text, NULL);
         drop_systemd(job);
@@ -128,6 +153,7 @@ struct last_lines *last_lines_read(struct service *service)
     buf_init(&job->text, LOG_MAX_BYTES);
     (void)str_copy(str_c(service->unit), job->unit, sizeof(job->unit));
     (void)str_copy(str_c(service->child.log_path), job->path, sizeof(job->path));
+    job->failed = service->sure;
     lines->service = service;
     lines->pending = true;
     lines->deadline = loop_add_timer(health->options.loop, on_deadline, lines);

@@ -6,7 +6,8 @@
  *     last_lines_free(TAKE(service->lines));
  *
  * A helper thread reads them, and the alert waits for them for LAST_LINES_WAIT_US at most: a disk
- * that hangs must not hold it back. They are redacted and safe to show. Thread: ops.
+ * that hangs must not hold it back. Of a unit that has failed, the journal is read when it has
+ * stored the failure. They are redacted and safe to show. Thread: ops.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 
 #include <stdbool.h>
 
-#define LAST_LINES_WAIT_US (USEC_PER_SEC / 2)
+#define LAST_LINES_WAIT_US (3 * USEC_PER_SEC / 5)
 
 struct last_lines;
 struct service;

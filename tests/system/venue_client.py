@@ -130,7 +130,7 @@ class Stream:
     def send(self, value):
         self.write(1, json.dumps(value).encode())
 
-    def read(self, seconds=2.0, pongs=True):
+    def read(self, seconds=10.0, pongs=True):
         """The next message; None: nothing came, or the stream is over. Pings are answered."""
         end = time.monotonic() + seconds
         while True:
@@ -155,7 +155,7 @@ class Stream:
             elif not pongs:
                 return self.kind
 
-    def until(self, test, seconds=3.0):
+    def until(self, test, seconds=10.0):
         """The next message of which test is true; None: there is none."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -22,6 +22,19 @@
 #include <cmocka.h>
 /* clang-format on */
 
+/* True in a build with a sanitizer: work is ten times slower, mlock does nothing, and the
+ * allocator is not the C library's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNIT_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNIT_SANITIZED 1
+#endif
+#ifndef UNIT_SANITIZED
+#define UNIT_SANITIZED 0
+#endif
+
 struct unit_group {
     const char *name;
     const struct CMUnitTest *tests;

@@ -17,15 +17,7 @@
 static _Atomic int64_t allocations;
 static _Thread_local bool counting;
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER_ALLOCATES 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER_ALLOCATES 1
-#endif
-
-#ifdef SANITIZER_ALLOCATES
+#if UNIT_SANITIZED
 extern int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *,
                                                                        size_t),
                                                      void (*on_free)(const volatile void *));

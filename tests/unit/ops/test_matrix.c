@@ -19,6 +19,10 @@
 #define ELSEWHERE  INT64_C(-100777)
 #define COMPLAINTS 12
 
+/* Under a sanitizer each seventh cell: memory is the same in all of them, and the release build
+ * tries each. Seven divides no number of forms, people or chats. */
+#define STRIDE (UNIT_SANITIZED ? 7 : 1)
+
 /* ------------------------------------------------------------------ what updates look like ---- */
 
 /* What becomes of the words in an update, if a user of the bot sent them. */
@@ -492,11 +496,13 @@ static bool is_as_wanted(const struct matrix_cell *cell, const struct wanted *wa
 
 static void try_cell(struct walk *w, const struct matrix_cell *cell)
 {
+    if (w->cells++ % STRIDE != 0) {
+        return;
+    }
     struct wanted wanted = expect(cell->command, cell->person, cell->rule, cell->line);
     AUTO_JSON struct json_object *update = make_update(w, cell);
     assert_int_equal(update_rig_push(&w->rig, update), 0);
     struct update_seen seen = update_rig_look(&w->rig);
-    w->cells++;
     w->outcomes[wanted.outcome]++;
     if (!is_as_wanted(cell, &wanted, &seen) && ++w->wrong <= COMPLAINTS) {
         print_error("%s, %s; %s; chat %lld; /%.*s: wanted %s %s, saw %s %s (%d calls, %d "
