@@ -232,7 +232,7 @@ struct account_page {
 enum account_event_kind {
     ACCOUNT_EVENT_NONE,    /* an answer, a heartbeat, or nothing that concerns us */
     ACCOUNT_EVENT_READY,   /* the stream is open: events come from now on */
-    ACCOUNT_EVENT_ORDER,   /* the order's state */
+    ACCOUNT_EVENT_ORDER,   /* the order's state; with qty zero: only that its id is another now */
     ACCOUNT_EVENT_FILL,    /* a fill, and the order's state after it */
     ACCOUNT_EVENT_CHANGED, /* balances or positions: list them */
     ACCOUNT_EVENT_MARGIN,  /* the margin is nearly used up */

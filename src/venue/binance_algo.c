@@ -140,10 +140,13 @@ int binance_read_algo_event(const struct json_object *event, struct account_even
     rc = rc < 0 ? rc : field_amount(&place, json_get(o, "tp"), "tp", &order->stop_price, err);
     rc = rc < 0 ? rc
                 : field_time(&place, json_get(event, "T"), "T", USEC_PER_MSEC, &order->at_us, err);
-    if (rc < 0 || (order->state == ORDER_ACKED && !binance_is_algo_id(order->id))) {
+    if (rc < 0) {
         return rc;
     }
     order->type = ORDER_TYPE_STOP;
+    if (order->state == ORDER_ACKED && !binance_is_algo_id(order->id)) {
+        order->qty = DEC_ZERO; /* triggered: it has a number now, by which it is asked for */
+    }
     if (order->state == ORDER_REJECTED && why.len > 0) {
         str_cut(why, order->reason, sizeof(order->reason));
         str_make_safe(order->reason);

@@ -303,6 +303,7 @@ const struct account_api binance_futures_account = {
             .reduce_only = true,
             .shorts = true,
             .leverage = true,
+            .legs = VENUE_LEGS_BOTH,
             .prices_in_ticks = true,
             .connection = true,
             .instruments = true,

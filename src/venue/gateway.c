@@ -498,6 +498,17 @@ static void cancel(struct gateway *g, const char *client_id)
 
 /* ---------------------------------------------------------------- the stream */
 
+/* Unless it is over, or asked about already. */
+static void ask_newest(struct gateway *g, struct known_order *o)
+{
+    if (!(o->has_state && order_state_is_final(o->state)) &&
+        !is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
+        struct ask *ask = gateway_ask_new(g, o->client_id, VENUE_CALL_QUERY);
+        ask->newest = true;
+        gateway_query(g, o, ask);
+    }
+}
+
 void gateway_take_event(struct gateway *g, const struct account_event *event)
 {
     const char *id = event->has_order ? event->order.id : event->fill.order_id;
@@ -506,6 +517,11 @@ void gateway_take_event(struct gateway *g, const struct account_event *event)
     o = o != NULL ? o : order_memory_find_id(g->orders, id);
     if (o == NULL || o->client_id[0] == '#') {
         return; /* somebody else's: the listings show it */
+    }
+    if (event->has_order && event->order.qty.e8 == 0) {
+        known_order_name(o, event->order.id);
+        ask_newest(g, o);
+        return;
     }
     bool fresh = event->kind == ACCOUNT_EVENT_FILL && known_order_fill(o, &event->fill);
     if (event->has_order) {
@@ -520,11 +536,8 @@ void gateway_ask_all(struct gateway *g)
 {
     for (int i = 0; i < order_memory_count(g->orders); i++) {
         struct known_order *o = order_memory_at(g->orders, i);
-        if (o->client_id[0] != '#' && !(o->has_state && order_state_is_final(o->state)) &&
-            !is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
-            struct ask *ask = gateway_ask_new(g, o->client_id, VENUE_CALL_QUERY);
-            ask->newest = true;
-            gateway_query(g, o, ask);
+        if (o->client_id[0] != '#') {
+            ask_newest(g, o);
         }
     }
 }

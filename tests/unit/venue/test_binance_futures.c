@@ -623,8 +623,8 @@ static void the_stream_of_the_account_is_read(void **state)
     } stops[] = {
         {"NEW", "", ACCOUNT_EVENT_ORDER, ORDER_ACKED},
         {"TRIGGERING", "", ACCOUNT_EVENT_ORDER, ORDER_ACKED},
-        {"TRIGGERED", "77", ACCOUNT_EVENT_NONE, ORDER_ACKED},
-        {"FINISHED", "77", ACCOUNT_EVENT_NONE, ORDER_ACKED},
+        {"TRIGGERED", "77", ACCOUNT_EVENT_ORDER, ORDER_ACKED},
+        {"FINISHED", "77", ACCOUNT_EVENT_ORDER, ORDER_ACKED},
         {"CANCELED", "", ACCOUNT_EVENT_ORDER, ORDER_CANCELLED},
         {"EXPIRED", "", ACCOUNT_EVENT_ORDER, ORDER_CANCELLED},
         {"REJECTED", "", ACCOUNT_EVENT_ORDER, ORDER_REJECTED},
@@ -635,6 +635,9 @@ static void the_stream_of_the_account_is_read(void **state)
         assert_int_equal(is.kind, stops[i].kind);
         assert_int_equal(is.order.state, stops[i].state);
         assert_string_equal(is.order.client_id, "nd2");
+        /* Once it has a number, it is asked for by it. */
+        assert_int_equal(is.order.qty.e8 == 0, stops[i].order_id[0] != '\0');
+        assert_int_equal(strcmp(is.order.id, "77") == 0, stops[i].order_id[0] != '\0');
     }
     assert_string_equal(is.order.id, "algo:2148719");
     assert_string_equal(is.order.reason, "Reduce Only reject");
