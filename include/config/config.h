@@ -214,7 +214,11 @@ void config_settings(const struct config *config, struct settings *ret);
 /* The venue's part. */
 void config_venue(const struct config *config, struct venue_settings *ret);
 /* Those of market.source live. */
-void config_live(const struct config *config, struct live_settings *ret);
+void config_live(const struct config *config, struct live_plan *ret);
+/* Parses an item of market.venues, "SYMBOL=venue"; false if malformed. */
+bool config_market_venue(const char *text, struct symbol *ret, char ret_venue[16]);
+/* The address of a venue in market.venue_urls or market.venue_stream_urls; NULL: there is none. */
+const char *config_venue_url(const struct config_texts *list, const char *venue);
 /* The key for the prices of this venue; "" if there is none. Valid as long as config. */
 void config_price_key(const struct config *config, const char *venue, const char **ret_id,
                       const char **ret_secret);

@@ -39,7 +39,7 @@
 #include "model/shared.h"
 #include "model/venue_settings.h"
 #include "store/trading.h"
-#include "venue/market_feed.h"
+#include "venue/live_market.h"
 #include "venue/venue.h"
 
 /* Longest time between two rounds. */
@@ -55,7 +55,7 @@ struct driver_options {
     struct venue_settings venue;
     struct clock *clock;
     /* Of MARKET_LIVE: its feed runs, and outlives the driver. */
-    struct market_feed *market;
+    struct live_market *market;
     /* For the simulator; NULL: the driver makes its own. They must outlive the driver. */
     struct trading_store *store;
     struct reserve *reserve;

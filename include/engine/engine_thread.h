@@ -30,8 +30,8 @@ struct engine_options {
     const char *state_dir; /* must exist; copied */
     struct settings settings;
     struct venue_settings venue;
-    struct live_settings live; /* of MARKET_LIVE */
-    struct clock *clock;       /* NULL: clock_real() */
+    struct live_plan live; /* of MARKET_LIVE */
+    struct clock *clock;   /* NULL: clock_real() */
 };
 
 struct engine_thread;

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "base/dec.h"
+#include "model/capacity.h"
+#include "model/symbol.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +42,19 @@ struct live_settings {
     char ca_file[304];    /* "": the authorities of the system */
     const char *key_id;   /* "": none */
     const char *key_secret;
+};
+
+#define LIVE_VENUES_MAX 6
+
+/* The venues whose prices are traded on: the first has all symbols but those that are routed. */
+struct live_plan {
+    int count;
+    struct live_settings venues[LIVE_VENUES_MAX];
+    int route_count;
+    struct live_route {
+        struct symbol symbol;
+        int venue; /* of venues */
+    } routes[SYMBOLS_LIMIT];
 };
 
 /* How a real venue is used. */

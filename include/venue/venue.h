@@ -334,11 +334,11 @@ static inline void venue_set_leverage(struct venue *venue, double leverage)
 /* ---- for the driver ---- */
 
 struct feed;
-struct market_feed;
+struct live_market;
 
 struct venue_setup {
     struct feed *feed; /* of a real venue: its thread, not started yet; outlives the venue */
-    struct market_feed *market; /* the same: its prices */
+    struct live_market *market; /* the same: its prices */
     const struct venue_settings *settings;
     struct dec cash; /* of the account, if the venue makes a new one */
     double leverage;

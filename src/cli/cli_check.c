@@ -69,9 +69,10 @@ static void check_use_of_files(const struct config *config, const struct setting
 }
 
 /* Live prices come at their own speed, from a venue that we know. */
-static int check_live(const struct config *config, const struct settings *settings, struct err *err)
+static int check_live(const struct config *config, const struct settings *settings,
+                      struct live_plan *plan, struct err *err)
 {
-    struct live_settings live;
+    plan->route_count = 0;
     if (settings->market_source != MARKET_LIVE) {
         return 0;
     }
@@ -80,13 +81,40 @@ static int check_live(const struct config *config, const struct settings *settin
                       (long long)settings->market_speed);
         return at_option(config, "market.speed", err);
     }
-    config_live(config, &live);
-    if (config->market_venues.count > 0) {
-        (void)err_set(err, ERR_MARKET_APART, "%s", config->market_venues.items[0]);
-        return at_option(config, "market.venues", err);
+    config_live(config, plan);
+    for (int i = 0; i < plan->count; i++) {
+        if (market_feed_check(&plan->venues[i], err) < 0) {
+            return at_option(config,
+                             err->id == ERR_MARKET_KEY ? "market.key"
+                             : i > 0                   ? "market.venues"
+                                                       : "market.venue",
+                             err);
+        }
     }
-    if (market_feed_check(&live, err) < 0) {
-        return at_option(config, err->id == ERR_MARKET_KEY ? "market.key" : "market.venue", err);
+    return 0;
+}
+
+/* A real venue trades at its own prices. */
+static int check_apart(const struct config *config, const struct live_plan *plan,
+                       const struct venue_settings *venue, struct err *err)
+{
+    if (!venue_is_real(venue)) {
+        return 0;
+    }
+    if (strcmp(config->market_source, "live") != 0 ||
+        !exchange_is_of(config->market_venue, venue->name)) {
+        (void)err_set(err, ERR_VENUE_MODE,
+                      "%s trades at its own prices: market.source must be live, market.venue %s",
+                      venue->name, venue->name);
+        return at_option(config, "venue.name", err);
+    }
+    for (int i = 0; i < plan->route_count; i++) {
+        const struct live_route *r = &plan->routes[i];
+        if (!exchange_is_of(plan->venues[r->venue].venue, venue->name)) {
+            (void)err_set(err, ERR_MARKET_APART, "%s is of %s, orders go to %s", r->symbol.name,
+                          plan->venues[r->venue].venue, venue->name);
+            return at_option(config, "market.venues", err);
+        }
     }
     return 0;
 }
@@ -240,7 +268,8 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     int64_t step_us = 0;
     *ret = (struct cli_check){.warning_count = 0};
     config_settings(config, &settings);
-    int rc = check_live(config, &settings, &ret->problem);
+    struct live_plan plan;
+    int rc = check_live(config, &settings, &plan, &ret->problem);
     if (rc < 0) {
         return rc;
     }
@@ -253,12 +282,8 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     if ((rc = venue_check_settings(&venue, &ret->problem)) < 0) {
         return at_option(config, "venue.name", &ret->problem);
     }
-    if (venue_is_real(&venue) && (strcmp(config->market_source, "live") != 0 ||
-                                  !exchange_is_of(config->market_venue, venue.name))) {
-        (void)err_set(&ret->problem, ERR_VENUE_MODE,
-                      "%s trades at its own prices: market.source must be live, market.venue %s",
-                      venue.name, venue.name);
-        return at_option(config, "venue.name", &ret->problem);
+    if ((rc = check_apart(config, &plan, &venue, &ret->problem)) < 0) {
+        return rc;
     }
     check_use_of_files(config, &settings, ret);
     check_model(config, &settings, step_us, ret);

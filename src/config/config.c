@@ -293,15 +293,64 @@ void config_venue(const struct config *config, struct venue_settings *ret)
     (void)str_copy(str_c(config->venue_name), ret->name, sizeof(ret->name));
 }
 
-void config_live(const struct config *config, struct live_settings *ret)
+static void set_live(const struct config *config, const char *venue, struct live_settings *ret)
 {
-    *ret = (struct live_settings){.venue = ""};
-    (void)str_copy(str_c(config->market_venue), ret->venue, sizeof(ret->venue));
-    ret->depth = config->market_depth;
-    (void)str_copy(str_c(config->market_url), ret->url, sizeof(ret->url));
-    (void)str_copy(str_c(config->market_stream_url), ret->stream_url, sizeof(ret->stream_url));
+    bool first = strcmp(venue, config->market_venue) == 0;
+    const char *url =
+        first ? config->market_url : config_venue_url(&config->market_venue_urls, venue);
+    const char *stream_url = first ? config->market_stream_url
+                                   : config_venue_url(&config->market_venue_stream_urls, venue);
+    *ret = (struct live_settings){.depth = config->market_depth};
+    (void)str_copy(str_c(venue), ret->venue, sizeof(ret->venue));
+    (void)str_copy(str_c(url != NULL ? url : ""), ret->url, sizeof(ret->url));
+    (void)str_copy(str_c(stream_url != NULL ? stream_url : ""), ret->stream_url,
+                   sizeof(ret->stream_url));
     (void)str_copy(str_c(config->market_ca_file), ret->ca_file, sizeof(ret->ca_file));
-    config_price_key(config, ret->venue, &ret->key_id, &ret->key_secret);
+    config_price_key(config, venue, &ret->key_id, &ret->key_secret);
+}
+
+static int add_venue(const struct config *config, const char *venue, struct live_plan *plan)
+{
+    int at = 0;
+    while (at < plan->count && strcmp(plan->venues[at].venue, venue) != 0) {
+        at++;
+    }
+    if (at == plan->count) {
+        ASSERT(plan->count < LIVE_VENUES_MAX); /* config_check.c counts them */
+        set_live(config, venue, &plan->venues[plan->count++]);
+    }
+    return at;
+}
+
+void config_live(const struct config *config, struct live_plan *ret)
+{
+    *ret = (struct live_plan){.count = 0};
+    (void)add_venue(config, config->market_venue, ret);
+    for (int i = 0; i < config->market_venues.count; i++) {
+        struct live_route *route = &ret->routes[ret->route_count];
+        char venue[16];
+        ASSERT(config_market_venue(config->market_venues.items[i], &route->symbol, venue));
+        route->venue = add_venue(config, venue, ret);
+        ret->route_count++;
+    }
+}
+
+bool config_market_venue(const char *text, struct symbol *ret, char ret_venue[16])
+{
+    struct str name, venue = str_c(text);
+    return str_split(&venue, '=', &name) && symbol_parse(str_trim(name), ret) &&
+           str_trim(venue).len > 0 && str_copy(str_trim(venue), ret_venue, 16);
+}
+
+const char *config_venue_url(const struct config_texts *list, const char *venue)
+{
+    size_t length = strlen(venue);
+    for (int i = 0; i < list->count; i++) {
+        if (strncmp(list->items[i], venue, length) == 0 && list->items[i][length] == '=') {
+            return list->items[i] + length + 1;
+        }
+    }
+    return NULL;
 }
 
 /* alpaca_sip has Alpaca's keys. */

@@ -3,6 +3,7 @@
 #include "config_read.h"
 #include "io/sign.h"
 #include "io/units.h"
+#include "model/venue_settings.h"
 
 #include <string.h>
 
@@ -94,6 +95,90 @@ static void check_files(struct load *load, const struct yaml_node *root)
                            symbol.name);
         }
     }
+}
+
+/* ---------------------------------------------------------------- market.venues */
+
+static bool is_traded(const struct config *config, struct symbol symbol)
+{
+    for (int i = 0; i < config->market_symbols.count; i++) {
+        if (symbol_equal(config->market_symbols.items[i], symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the venue if no item before this one, and not market.venue, has it. */
+static int count_venue(const struct config *config, int at, const char *venue)
+{
+    struct symbol symbol;
+    char other[16];
+    bool known = strcmp(venue, config->market_venue) == 0;
+    for (int i = 0; i < at && !known; i++) {
+        known = config_market_venue(config->market_venues.items[i], &symbol, other) &&
+                strcmp(venue, other) == 0;
+    }
+    return !known;
+}
+
+static int check_venue(struct load *load, const struct yaml_node *node, int at)
+{
+    const struct config *config = load->config;
+    struct symbol symbol, other;
+    char venue[16], unused[16];
+    if (!config_market_venue(config->market_venues.items[at], &symbol, venue)) {
+        detail_problem(load, ERR_CONFIG_TYPE, node,
+                       "market.venues: expected SYMBOL=venue, such as AAPL-USD=alpaca");
+        return 0;
+    }
+    if (!is_traded(config, symbol)) {
+        detail_problem(load, ERR_CONFIG_MISSING, node,
+                       "market.venues: %s is not one of market.symbols", symbol.name);
+    }
+    for (int i = 0; i < at; i++) {
+        if (config_market_venue(config->market_venues.items[i], &other, unused) &&
+            symbol_equal(other, symbol)) {
+            detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                           "market.venues: %s already has a venue", symbol.name);
+        }
+    }
+    return count_venue(config, at, venue);
+}
+
+static void check_venue_urls(struct load *load, const struct yaml_node *list,
+                             const struct config_texts *items, const char *option,
+                             const char *const schemes[2])
+{
+    for (int i = 0; i < items->count; i++) {
+        struct str name, url = str_c(items->items[i]);
+        if (!str_split(&url, '=', &name) || name.len == 0 || url.len > 200 ||
+            (!str_starts(url, schemes[0]) && !str_starts(url, schemes[1]))) {
+            detail_problem(load, ERR_CONFIG_TYPE, yaml_at(list, (size_t)i),
+                           "%s: expected venue=address, the address with %s or %s", option,
+                           schemes[0], schemes[1]);
+        }
+    }
+}
+
+static void check_venues(struct load *load, const struct yaml_node *root)
+{
+    static const char *const http[2] = {"https://", "http://"}, *const ws[2] = {"wss://", "ws://"};
+    const struct config *config = load->config;
+    const struct yaml_node *list = node_of(root, "market", "venues");
+    int count = 1;
+    for (int i = 0; i < config->market_venues.count; i++) {
+        count += check_venue(load, yaml_at(list, (size_t)i), i);
+    }
+    if (count > LIVE_VENUES_MAX) {
+        detail_problem(load, ERR_CONFIG_RANGE, list,
+                       "market.venues: expected at most %d venues, with market.venue",
+                       LIVE_VENUES_MAX);
+    }
+    check_venue_urls(load, node_of(root, "market", "venue_urls"), &config->market_venue_urls,
+                     "market.venue_urls", http);
+    check_venue_urls(load, node_of(root, "market", "venue_stream_urls"),
+                     &config->market_venue_stream_urls, "market.venue_stream_urls", ws);
 }
 
 static void check_stream(struct load *load, const struct yaml_node *root)
@@ -372,6 +457,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     const struct config *config = load->config;
     check_files(load, root);
     check_stream(load, root);
+    check_venues(load, root);
     check_tiers(load, root);
     config_check_limits(load, root);
     check_units(load, root);

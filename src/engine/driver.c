@@ -409,11 +409,11 @@ static void report_feed(struct driver *d)
 static void report_top(struct driver *d, struct snapshot_market *m)
 {
     struct quote quote;
-    if (market_feed_quote(d->options.market, m->symbol, &quote)) {
+    if (live_market_quote(d->options.market, m->symbol, &quote)) {
         m->bid = quote.bid;
         m->ask = quote.ask;
     }
-    if (!market_feed_depth(d->options.market, m->symbol, &m->bid_depth, &m->ask_depth)) {
+    if (!live_market_depth(d->options.market, m->symbol, &m->bid_depth, &m->ask_depth)) {
         m->bid_depth = m->ask_depth = DEC_ZERO;
     }
 }
@@ -421,7 +421,7 @@ static void report_top(struct driver *d, struct snapshot_market *m)
 static void report_stream(struct driver *d)
 {
     if (d->options.market != NULL) {
-        const struct market_feed_status *m = market_feed_status(d->options.market);
+        const struct market_feed_status *m = live_market_status(d->options.market);
         d->snapshot->stream = (struct snapshot_stream){.up = m->up,
                                                        .late = source_is_late(d->own),
                                                        .connections = m->connections,
@@ -523,7 +523,7 @@ static void load_quotes(struct driver *d)
     for (int i = 0; i < d->symbol_count && d->inputs.bar_count > 0; i++) {
         struct quote *quote = &d->inputs.quotes[d->inputs.quote_count];
         d->inputs.quote_count += (d->options.market != NULL &&
-                                  market_feed_quote(d->options.market, d->symbols[i], quote)) ||
+                                  live_market_quote(d->options.market, d->symbols[i], quote)) ||
                                  venue_quote(d->venue, d->symbols[i], quote);
     }
 }
@@ -592,7 +592,7 @@ int64_t driver_round(struct driver *d)
         return DRIVER_ROUND_US;
     }
     if (d->options.market != NULL) {
-        (void)market_feed_status(d->options.market); /* takes what the feed has published */
+        (void)live_market_status(d->options.market); /* takes what the feed has published */
     }
     driver_guard_check(d);
     driver_open_reserve(d);

@@ -108,7 +108,7 @@ static int make_market(struct driver *d, int64_t start_us, struct err *err)
         d->own = rc < 0 ? NULL : &d->files.source;
         break;
     case MARKET_LIVE:
-        d->own = market_feed_source(d->options.market);
+        d->own = live_market_source(d->options.market);
         break;
     }
     if (rc >= 0) {
@@ -151,7 +151,7 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
         return rc;
     }
     if (d->settings.market_source == MARKET_LIVE) {
-        rc = market_feed_warm(d->options.market, d->symbols, d->symbol_count, &d->history, err);
+        rc = live_market_warm(d->options.market, d->symbols, d->symbol_count, &d->history, err);
         *ret_market_us = rc < 0 ? 0 : d->history->until_us;
         return rc;
     }
@@ -279,7 +279,7 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
          */
         csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
     } else if (d->settings.market_source == MARKET_LIVE) {
-        market_feed_follow(d->options.market, d->symbols, d->symbol_count);
+        live_market_follow(d->options.market, d->symbols, d->symbol_count);
     }
     d->market_us = memory->state.market_us;
     return rc;

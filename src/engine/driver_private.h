@@ -17,7 +17,7 @@
 #include "market/simulated.h"
 #include "percentile.h"
 #include "venue/feed.h"
-#include "venue/market_feed.h"
+#include "venue/live_market.h"
 #include "venue_clock.h"
 
 struct driver {

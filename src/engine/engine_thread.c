@@ -13,8 +13,8 @@
 struct engine_thread {
     pthread_t thread;
     struct driver *driver;
-    struct feed *feed; /* of real venues; NULL: none is used */
-    struct market_feed *market;
+    struct feed *feed;          /* of real venues; NULL: none is used */
+    struct live_market *market; /* NULL: it is not live */
     struct shared *shared;
     _Atomic bool stop; /* beside shared->stop, so that a test can end the engine alone */
 };
@@ -53,7 +53,7 @@ static void free_thread(struct engine_thread *t)
     if (!feed_stop(t->feed)) {
         return; /* it may still use all of it */
     }
-    market_feed_free(t->market);
+    live_market_free(t->market);
     feed_free(t->feed);
     driver_free(t->driver);
     free(t);
@@ -69,9 +69,9 @@ static int start_feed(struct engine_thread *t, const struct engine_options *opti
     if (t->feed == NULL) {
         return -ERR_LOOP_SETUP;
     }
-    const struct market_feed_options market = {
-        .settings = &options->live, .feed = t->feed, .clock = clock, .symbols = t->shared->symbols};
-    t->market = market_feed_new(&market, err);
+    const struct live_market_options market = {
+        .plan = &options->live, .feed = t->feed, .clock = clock, .symbols = t->shared->symbols};
+    t->market = live_market_new(&market, err);
     return t->market == NULL ? -err->id : feed_start(t->feed, err);
 }
 

@@ -8,7 +8,7 @@
 #include "store/order_table.h"
 #include "store/venue_table.h"
 #include "venue/feed.h"
-#include "venue/market_feed.h"
+#include "venue/live_market.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct connector {
     const struct account_api *api;
     struct venue_capabilities can;
     struct feed *feed;
-    struct market_feed *market;  /* NULL: there are no live prices, so nothing is opened */
+    struct live_market *market;  /* NULL: there are no live prices, so nothing is opened */
     struct trading_store *store; /* NULL: nothing is kept (every start is the first) */
     struct dec cash;             /* of the books, if they are new */
     bool is_open;
@@ -224,7 +224,7 @@ static void connector_set_leverage(struct venue *venue, double leverage)
 static bool connector_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
 {
     const struct connector *c = (const struct connector *)venue;
-    return c->market != NULL && market_feed_quote(c->market, symbol, ret);
+    return c->market != NULL && live_market_quote(c->market, symbol, ret);
 }
 
 /* ---------------------------------------------------------------- reports */

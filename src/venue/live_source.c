@@ -6,9 +6,8 @@
 
 /* The engine's side of live prices: nothing here waits or sends. */
 
-#define MAGIC       UINT64_C(0x6e642d6c69766501) /* the layout of struct saved */
-#define NOT_HERE_US (INT64_MAX / 2) /* the next step has not arrived: no time is later */
-#define STEP_US     USEC_PER_MIN
+#define MAGIC   UINT64_C(0x6e642d6c69766501) /* the layout of struct saved */
+#define STEP_US USEC_PER_MIN
 
 struct saved {
     uint64_t magic;
@@ -37,7 +36,7 @@ int64_t market_link_now_us(const struct market_link *link, const struct clock *c
 static int64_t next_us(const struct source *source)
 {
     const struct live_source *s = of_const(source);
-    return s->holds ? s->held->open_us + STEP_US : NOT_HERE_US;
+    return s->holds ? s->held->open_us + STEP_US : LIVE_NOT_HERE_US;
 }
 
 /* Steps of an earlier ask, or from before a restored state, are dropped. */
@@ -103,9 +102,9 @@ static int reconnect(struct source *source, struct err *err)
 
 /* ---------------------------------------------------------------- state */
 
-static size_t save(const struct source *source, void *dst, size_t dst_size)
+size_t live_source_save(int64_t next_us, void *dst, size_t dst_size)
 {
-    const struct saved saved = {MAGIC, of_const(source)->next_us};
+    const struct saved saved = {MAGIC, next_us};
     if (dst_size < sizeof(saved)) {
         return 0;
     }
@@ -113,9 +112,8 @@ static size_t save(const struct source *source, void *dst, size_t dst_size)
     return sizeof(saved);
 }
 
-static bool load(struct source *source, const void *bytes, size_t size)
+bool live_source_load(const void *bytes, size_t size, int64_t *ret_next_us)
 {
-    struct live_source *s = of(source);
     struct saved saved;
     if (size != sizeof(saved)) {
         return false;
@@ -124,9 +122,30 @@ static bool load(struct source *source, const void *bytes, size_t size)
     if (saved.magic != MAGIC || saved.next_us <= 0 || saved.next_us % STEP_US != 0) {
         return false;
     }
-    s->next_us = saved.next_us;
+    *ret_next_us = saved.next_us;
+    return true;
+}
+
+static size_t save(const struct source *source, void *dst, size_t dst_size)
+{
+    return live_source_save(of_const(source)->next_us, dst, dst_size);
+}
+
+static bool load(struct source *source, const void *bytes, size_t size)
+{
+    struct live_source *s = of(source);
+    if (!live_source_load(bytes, size, &s->next_us)) {
+        return false;
+    }
     s->holds = false;
     return true;
+}
+
+void live_source_skip_to(struct live_source *s, int64_t next_us)
+{
+    s->next_us = next_us;
+    s->holds = s->holds && s->held->open_us >= next_us;
+    look(s);
 }
 
 static const struct source_ops live_source_ops = {

@@ -181,5 +181,12 @@ void market_stream_depths(struct market_feed *m); /* measures them, now and then
 void live_source_init(struct live_source *source, struct market_link *link,
                       const struct clock *clock, int symbols);
 void live_source_release(struct live_source *source);
+/* Its saved form: the open of the next step. load: false, if the bytes are none. */
+size_t live_source_save(int64_t next_us, void *dst, size_t dst_size);
+bool live_source_load(const void *bytes, size_t size, int64_t *ret_next_us);
+/* Steps before this one are dropped. */
+void live_source_skip_to(struct live_source *source, int64_t next_us);
+/* While no step is here: no time is later. */
+#define LIVE_NOT_HERE_US (INT64_MAX / 2)
 /* The venue's clock. Thread: any. */
 int64_t market_link_now_us(const struct market_link *link, const struct clock *clock);

@@ -7,7 +7,8 @@
  * scene.c), before (steps before the daemon starts), steps. With `daemon: none` no daemon is
  * started; with `daemon: does_not_poll` the start does not wait for a poll. `violation` is a text
  * that every violation of the fakes must contain to be accepted. `venue` names a fake of a venue
- * (tests/fakes/venue), which is then started too. steps.c has the steps. Prints TAP.
+ * (tests/fakes/venue), which is then started too, and `second_venue` another one: "@second" and
+ * "@second_stream". steps.c has the steps. Prints TAP.
  * PARALLEL scenarios run at a time, each in its own process, because they mostly wait; those with
  * `long: true` begin first, so that no long one is left at the end. One that
  * fails only because the ops loop was away for too long runs once more at the end, alone: other

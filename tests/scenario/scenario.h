@@ -40,7 +40,8 @@ struct scene {
     const struct yaml_node *own; /* what differs from the default configuration; may be NULL */
     struct fake_telegram *telegram;
     struct fake_claude *claude;
-    struct fake_venue *venue;  /* NULL: the scenario has none */
+    struct fake_venue *venue;        /* NULL: the scenario has none */
+    struct fake_venue *second_venue; /* only for its prices; NULL: the scenario has none */
     struct http_pieces *pages; /* serves what `pages` has, by path; NULL: the scenario has none */
     char dir[128];             /* state folder, configuration, log */
     char config[192];          /* path of the configuration */

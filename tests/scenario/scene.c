@@ -119,13 +119,16 @@ static void add_node(struct buf *out, const struct yaml_node *node)
 /* Returns the length of the word. */
 static size_t add_venue(const struct scene *s, struct buf *out, struct str text)
 {
+    const struct fake_venue *second = s->second_venue;
     const struct {
         const char *word;
         const char *value;
     } words[] = {{"@venue_stream", fake_venue_stream_url(s->venue)},
                  {"@venue_key", fake_venue_key(s->venue)},
                  {"@venue_secret", fake_venue_secret(s->venue)},
-                 {"@venue", fake_venue_url(s->venue)}};
+                 {"@venue", fake_venue_url(s->venue)},
+                 {"@second_stream", second != NULL ? fake_venue_stream_url(second) : ""},
+                 {"@second", second != NULL ? fake_venue_url(second) : ""}};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         if (str_starts(text, words[i].word)) {
             buf_add_c(out, words[i].value);
@@ -154,7 +157,8 @@ static void add_value(const struct scene *s, struct buf *out, struct str value)
         } else if (s->pages != NULL && str_starts(rest, "@pages")) {
             buf_addf(out, "http://127.0.0.1:%u", http_pieces_port(s->pages));
             i += strlen("@pages") - 1;
-        } else if (s->venue != NULL && str_starts(rest, "@venue")) {
+        } else if (s->venue != NULL &&
+                   (str_starts(rest, "@venue") || str_starts(rest, "@second"))) {
             i += add_venue(s, out, rest) - 1;
         } else {
             buf_add_char(out, value.ptr[i]);
@@ -270,6 +274,10 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
     if (venue.len > 0 && fake_venue_start(venue.ptr, &s->venue) < 0) {
         return scene_fail(s, "no fake of the venue %s", venue.ptr);
     }
+    venue = yaml_text(yaml_get(root, "second_venue"));
+    if (venue.len > 0 && fake_venue_start(venue.ptr, &s->second_venue) < 0) {
+        return scene_fail(s, "no fake of the venue %s", venue.ptr);
+    }
     if (fake_telegram_start(&s->telegram) < 0 || fake_claude_start(&s->claude) < 0) {
         return scene_fail(s, "the fakes cannot listen");
     }
@@ -307,6 +315,7 @@ void scene_close(struct scene *s)
     fake_telegram_stop(s->telegram);
     fake_claude_stop(s->claude);
     fake_venue_stop(s->venue);
+    fake_venue_stop(s->second_venue);
     http_pieces_stop(s->pages);
     if (s->why.len == 0) {
         remove_folder(s->dir);

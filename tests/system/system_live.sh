@@ -49,6 +49,14 @@ tap_check "said with its place" contains err "live.yaml:6:10: market.speed: expe
 live 1 kronos
 tap_check "a venue that we do not know" sh -c "! '$ND' run --config live.yaml --state state > out 2> err"
 tap_check "and those that we know" contains err "MARKET_VENUE: no live prices from this venue"
+live 1 alpaca
+"$ND" run --config live.yaml --state state > out 2> err
+tap_check "a venue whose prices need a key" contains err "MARKET_KEY: prices of this venue need a key: market.key: alpaca: market.key and market.secret are empty"
+live 1 binance
+key=0123456789012345678901234567890123456789012345678901234567890123
+sed -i "s/^market:/venue: {name: binance, key: $key, secret: $key}\nmarket:\n  venues: [ETH-USDT=kraken]/" live.yaml
+"$ND" run --config live.yaml --state state > out 2> err
+tap_check "a real venue trades at its own prices only" contains err "ETH-USDT is of kraken, orders go to binance"
 live 1 binance
 
 # A minute ends five seconds from now.

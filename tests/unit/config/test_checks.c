@@ -286,10 +286,70 @@ static void a_candle_file_may_have_a_unit(void **state)
                        "t.yaml:1:51: market.file_units: A-B already has a unit");
 }
 
+static void symbols_may_have_a_venue_of_their_own(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c =
+        config_rig_parse("market:\n"
+                         "  symbols: [BTC-USD, ETH-USD, AAPL-USD, SPY-USD]\n"
+                         "  venue: kraken\n"
+                         "  url: https://k.example\n"
+                         "  venues: [eth-usd=coinbase, \"AAPL-USD = alpaca\", SPY-USD=alpaca]\n"
+                         "  venue_urls: [alpaca=http://a.example]\n"
+                         "  venue_stream_urls: [alpaca=wss://s.example/x]\n"
+                         "venue: {name: alpaca, key: ID, secret: hush}\n");
+    struct live_plan plan;
+    config_live(c, &plan);
+    assert_int_equal(plan.count, 3);
+    assert_string_equal(plan.venues[0].venue, "kraken");
+    assert_string_equal(plan.venues[0].url, "https://k.example");
+    assert_string_equal(plan.venues[0].key_id, "");
+    assert_string_equal(plan.venues[1].venue, "coinbase");
+    assert_string_equal(plan.venues[1].url, "");
+    assert_string_equal(plan.venues[2].url, "http://a.example");
+    assert_string_equal(plan.venues[2].stream_url, "wss://s.example/x");
+    assert_string_equal(plan.venues[2].key_id, "ID");
+    assert_string_equal(plan.venues[2].key_secret, "hush");
+    assert_int_equal(plan.route_count, 3);
+    assert_string_equal(plan.routes[2].symbol.name, "SPY-USD");
+    assert_int_equal(plan.routes[2].venue, 2);
+    const char *id, *secret;
+    config_price_key(c, "alpaca_sip", &id, &secret);
+    assert_string_equal(id, "ID");
+    config_price_key(c, "alpacas", &id, &secret);
+    assert_string_equal(id, "");
+    static const char *const bad[] = {"BTC-USD", "BTC-USD=", "=kraken",
+                                      "BTC-USD=a-name-that-is-too-long"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(200);
+        buf_addf(&text, "market: {venues: [\"%s\"]}", bad[i]);
+        config_rig_problem(
+            text.data, ERR_CONFIG_TYPE,
+            "t.yaml:1:19: market.venues: expected SYMBOL=venue, such as AAPL-USD=alpaca");
+    }
+    config_rig_problem("market: {venues: [XRP-USD=kraken]}", ERR_CONFIG_MISSING,
+                       "t.yaml:1:19: market.venues: XRP-USD is not one of market.symbols");
+    config_rig_problem("market: {venues: [BTC-USD=kraken, btc-usd=coinbase]}", ERR_CONFIG_DUPLICATE,
+                       "t.yaml:1:35: market.venues: BTC-USD already has a venue");
+    config_rig_problem(
+        "market: {symbols: [A-B, B-B, C-B, D-B, E-B, F-B], venues: [A-B=a, B-B=b, C-B=c, D-B=d, "
+        "E-B=e, F-B=f]}",
+        ERR_CONFIG_RANGE,
+        "t.yaml:1:59: market.venues: expected at most 6 venues, with market.venue");
+    config_rig_problem("market: {venue_urls: [kraken]}", ERR_CONFIG_TYPE,
+                       "t.yaml:1:23: market.venue_urls: expected venue=address, the address with "
+                       "https:// or http://");
+    config_rig_problem(
+        "market: {venue_stream_urls: [\"kraken=https://a\"]}", ERR_CONFIG_TYPE,
+        "t.yaml:1:30: market.venue_stream_urls: expected venue=address, the address with "
+        "wss:// or ws://");
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, config_rig_clean)
 UNIT_GROUP(checks, TEST(malformed_urls_and_urls_with_a_password_are_refused),
            TEST(inconsistent_users_and_services_are_refused), TEST(times_of_reports_are_checked),
            TEST(inconsistent_local_users_are_refused), TEST(names_of_the_api_are_checked),
            TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
            TEST(the_number_of_symbols_is_limited), TEST(a_target_of_100_percent_is_refused),
-           TEST(a_csv_market_needs_a_file_for_each_symbol), TEST(a_candle_file_may_have_a_unit))
+           TEST(a_csv_market_needs_a_file_for_each_symbol), TEST(a_candle_file_may_have_a_unit),
+           TEST(symbols_may_have_a_venue_of_their_own))
