@@ -376,6 +376,9 @@ struct account_api {
                        struct err *err);
 };
 
+/* The limit of a stop, at venues that have no stop at the market: far enough beyond it to fill in
+ * all but a crash. */
+struct dec account_stop_limit(const struct account_order_ask *ask);
 const struct account_api *account_api_find(const char *name); /* NULL: there is none */
 void account_request_init(struct account_request *request);
 void account_request_release(struct account_request *request);

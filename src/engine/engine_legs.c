@@ -8,16 +8,22 @@
  * their client ids after a restart. What is special about them:
  * - the wanted stop and target stay in effect here: while no leg rests, the position is guarded as
  *   at a venue without legs;
- * - legs that do not fit (a price was moved, a part was closed, the position is gone) are
- * cancelled, and new ones are placed once none is alive. So two orders never sell the same coins;
+ * - legs that do not fit (moved prices, a part was closed, the position is gone) are cancelled, and
+ *   new ones are placed once none is alive: two orders never sell the same coins;
  * - a close is prepared at once, but sent when the venue has said of each leg that it is over, and
  *   for no more than is left then;
- * - a position whose leg was refused is closed.
+ * - a position whose leg was refused is closed; after REFUSALS_MAX in a row no more are placed.
  */
 
-#define RETRY_US (10 * USEC_PER_SEC) /* after the venue has ended legs that we did not cancel */
-#define LOOSE_US USEC_PER_SEC /* reports of one event, such as the end of both legs, come apart */
-#define ACTS_US  (5 * USEC_PER_SEC) /* a stop that has been reached for so long does not act */
+/* A venue that refuses each leg would have each position closed as soon as it is opened: no more
+ * are sent, until a restart. */
+#define REFUSALS_MAX 3
+/* After the venue has ended legs that we did not cancel. */
+#define RETRY_US (10 * USEC_PER_SEC)
+/* Reports of one event, such as the end of both legs, may come apart. */
+#define LOOSE_US USEC_PER_SEC
+/* A stop that has been reached for so long does not act. */
+#define ACTS_US (5 * USEC_PER_SEC)
 
 static bool is_leg(const struct engine_slot *s)
 {
@@ -132,6 +138,7 @@ void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
         return;
     }
     if (report->state == ORDER_REJECTED) {
+        engine->venue.legs_refused += entry->closing == NULL;
         entry->closing = "stop refused";
     } else if (leg->cancel_mono_us == 0 && leg->order.filled_qty.e8 == 0) {
         (void)str_copy(str_c(report->reason), entry->legs_reason, sizeof(entry->legs_reason));
@@ -186,6 +193,8 @@ static void tick_closes(struct engine *engine)
 
 static void tick_leg(struct engine *engine, struct engine_slot *leg)
 {
+    bool rests = leg->order.state == ORDER_ACKED || leg->order.state == ORDER_PARTIAL;
+    engine->venue.legs_refused = rests ? 0 : engine->venue.legs_refused;
     const struct position *p = position_in(engine, leg->order.symbol);
     struct engine_slot *entry = p != NULL ? engine_orders_find(engine, p->client_id) : NULL;
     if (entry != NULL && fits(engine, leg, p, entry)) {
@@ -230,6 +239,9 @@ static const char *why_none(const struct engine *engine, const struct position *
     }
     if (engine_venue_is_banned(engine) || engine->behind) {
         return engine->behind ? "the disk cannot be written" : "the venue limits requests";
+    }
+    if (engine->venue.legs_refused >= REFUSALS_MAX) {
+        return "the venue has refused the last ones";
     }
     if (!engine_orders_has_capacity(engine)) {
         return "too many orders are open";

@@ -83,6 +83,7 @@ struct engine_venue {
     struct venue_account account;
     double maintenance_pct; /* of the notional, by its newest account report; 0: unknown */
     int balances_off;       /* account reports in a row that differ from the books */
+    int legs_refused;       /* positions in a row whose legs were refused */
     int64_t misfit_id; /* the newest event of the account that did not fit the books; 0: none */
     int64_t misfit_list_id; /* the newest listing requested when it was first reported */
 };

@@ -13,6 +13,15 @@ static const struct account_api *const accounts[] = {&binance_account, &binance_
                                                      &kraken_account,  &coinbase_account,
                                                      &alpaca_account,  NULL};
 
+#define BEYOND_PER_CENT 5
+
+struct dec account_stop_limit(const struct account_order_ask *ask)
+{
+    struct dec part = dec_mul_div(ask->price, dec_from_int(BEYOND_PER_CENT), dec_from_int(100));
+    struct dec price = ask->buys ? dec_add(ask->price, part) : dec_sub(ask->price, part);
+    return instrument_round(ask->rules, price, ask->buys);
+}
+
 const struct account_api *account_api_find(const char *name)
 {
     for (int i = 0; accounts[i] != NULL; i++) {

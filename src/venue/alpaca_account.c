@@ -140,16 +140,26 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
 {
     struct json_out out = JSON_OUT(&request->body);
     char text[DEC_TEXT_SIZE];
-    bool limit = ask->type == ORDER_TYPE_LIMIT;
+    bool limit = ask->type == ORDER_TYPE_LIMIT, stop = ask->type == ORDER_TYPE_STOP;
+    bool coin = alpaca_is_coin(&ask->market->symbol);
     begin(request, ACCOUNT_POST, ALPACA_ORDERS);
     json_out_object(&out, NULL);
     json_out_text(&out, "symbol", ask->market->name);
     json_out_text(&out, "qty", dec_text(ask->qty, text));
     json_out_text(&out, "side", ask->buys ? "buy" : "sell");
-    json_out_text(&out, "type", limit ? "limit" : "market");
+    json_out_text(&out, "type",
+                  limit          ? "limit"
+                  : stop && coin ? "stop_limit"
+                  : stop         ? "stop"
+                                 : "market");
     json_out_text(&out, "time_in_force", time_in_force(ask));
     if (limit) {
         json_out_text(&out, "limit_price", dec_text(ask->price, text));
+    } else if (stop) {
+        json_out_text(&out, "stop_price", dec_text(ask->price, text));
+    }
+    if (stop && coin) { /* the only stop that coins have */
+        json_out_text(&out, "limit_price", dec_text(account_stop_limit(ask), text));
     }
     json_out_text(&out, "client_order_id", ask->client_id);
     json_out_end(&out);
@@ -226,7 +236,9 @@ const struct account_api alpaca_account = {
     .name = ALPACA,
     .can =
         {
-            .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT),
+            .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT) |
+                           VENUE_SET(ORDER_TYPE_STOP),
+            .legs = VENUE_LEGS_STOP,
             .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC),
             .prices_in_ticks = true,
             .connection = true,

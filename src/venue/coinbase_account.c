@@ -135,6 +135,9 @@ static const char *configuration(const struct account_order_ask *ask)
     if (ask->type == ORDER_TYPE_MARKET) {
         return "market_market_ioc";
     }
+    if (ask->type == ORDER_TYPE_STOP) {
+        return "stop_limit_stop_limit_gtc";
+    }
     switch (ask->time_in_force) {
     case TIF_GTC:
     case TIF_DAY:
@@ -159,8 +162,13 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
     json_out_object(&out, "order_configuration");
     json_out_object(&out, configuration(ask));
     json_out_text(&out, "base_size", dec_text(ask->qty, text));
-    if (ask->type != ORDER_TYPE_MARKET) {
+    if (ask->type == ORDER_TYPE_LIMIT) {
         json_out_text(&out, "limit_price", dec_text(ask->price, text));
+    } else if (ask->type == ORDER_TYPE_STOP) {
+        json_out_text(&out, "limit_price", dec_text(account_stop_limit(ask), text));
+        json_out_text(&out, "stop_price", dec_text(ask->price, text));
+        json_out_text(&out, "stop_direction",
+                      ask->buys ? "STOP_DIRECTION_STOP_UP" : "STOP_DIRECTION_STOP_DOWN");
     }
     if (ask->post_only) {
         json_out_bool(&out, "post_only", true);
@@ -258,7 +266,9 @@ const struct account_api coinbase_account = {
     .name = COINBASE,
     .can =
         {
-            .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT),
+            .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT) |
+                           VENUE_SET(ORDER_TYPE_STOP),
+            .legs = VENUE_LEGS_STOP,
             .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC) | VENUE_SET(TIF_FOK),
             .post_only = true,
             .prices_in_ticks = true,

@@ -237,6 +237,7 @@ const struct account_api kraken_account = {
                            VENUE_SET(ORDER_TYPE_STOP),
             .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC),
             .post_only = true,
+            .legs = VENUE_LEGS_STOP,
             .prices_in_ticks = true,
             .connection = true,
             .instruments = true,

@@ -408,7 +408,7 @@ class Alpaca(Streams, Venue):
         if bool(qty) == bool(money):
             raise self.wrong("one of qty or notional is required")
         whole = not money and qty == qty.to_integral_value()
-        if market.stock and not whole and (given["type"] not in ("market", "limit") or tif != "day"):
+        if market.stock and not whole and tif != "day":
             raise self.wrong("fractional orders must be DAY orders")
         for name, value in (("limit_price", price), ("stop_price", stop)):
             self.tick_check(market, name, value)

@@ -80,6 +80,18 @@ static void requests_are_made(void **state)
     ask.time_in_force = TIF_IOC;
     api()->add_order(&ask, &request);
     assert_has(rig_request(&request), "\"time_in_force\":\"ioc\"");
+    /* A stop in coins has a limit, 5 % beyond it. */
+    ask.time_in_force = TIF_GTC;
+    ask.type = ORDER_TYPE_STOP;
+    ask.price = rig_dec("200");
+    api()->add_order(&ask, &request);
+    assert_has(rig_request(&request),
+               "\"type\":\"stop_limit\",\"time_in_force\":\"gtc\",\"stop_price\":\"200\","
+               "\"limit_price\":\"190\"");
+    ask.market = &stock;
+    api()->add_order(&ask, &request);
+    assert_has(rig_request(&request), "\"type\":\"stop\",\"time_in_force\":\"gtc\","
+                                      "\"stop_price\":\"200\",\"client");
     struct account_find find = {.market = &coin, .client_id = "nd-1", .id = ""};
     assert_true(api()->add_query(&find, 0, &request));
     assert_string_equal(rig_request(&request),

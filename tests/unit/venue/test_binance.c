@@ -131,6 +131,35 @@ static void orders_are_asked_for(void **state)
     }
 }
 
+/* The higher price is above, whatever it is. */
+static void a_pair_is_one_list(void **state)
+{
+    (void)state;
+    static const struct {
+        bool buys;
+        const char *stop, *target, *body;
+    } pairs[] = {
+        {false, "90", "120",
+         "symbol=LTCBTC&side=SELL&quantity=1.5&belowType=STOP_LOSS&belowStopPrice=90"
+         "&belowClientOrderId=nd-1-2&aboveType=LIMIT_MAKER&abovePrice=120"
+         "&aboveClientOrderId=nd-1-3&newOrderRespType=RESULT"},
+        {true, "120", "90",
+         "symbol=LTCBTC&side=BUY&quantity=1.5&aboveType=STOP_LOSS&aboveStopPrice=120"
+         "&aboveClientOrderId=nd-1-2&belowType=LIMIT_MAKER&belowPrice=90"
+         "&belowClientOrderId=nd-1-3&newOrderRespType=RESULT"},
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct account_pair_ask ask = {
+            .market = &ltc, .stop_id = "nd-1-2", .target_id = "nd-1-3", .buys = pairs[i].buys};
+        assert_true(dec_parse(STR_LIT("1.5"), &ask.qty));
+        assert_true(dec_parse(str_c(pairs[i].stop), &ask.stop));
+        assert_true(dec_parse(str_c(pairs[i].target), &ask.target));
+        api->add_pair(&ask, &asked);
+        assert_int_equal(asked.order_weight, 2);
+        assert_asked(ACCOUNT_POST, "/api/v3/orderList/oco", pairs[i].body);
+    }
+}
+
 static void what_is_asked(void **state)
 {
     (void)state;
@@ -667,7 +696,8 @@ static void fills_are_read_page_by_page(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 UNIT_GROUP(binance, TEST(an_order_is_signed_as_documented), TEST(keys_are_checked),
-           TEST(orders_are_asked_for), TEST(what_is_asked), TEST(answers_are_judged),
-           TEST(permissions_are_read), TEST(rules_of_a_market_are_read), TEST(balances_are_read),
-           TEST(an_order_is_read), TEST(states_are_read), TEST(what_is_no_order_is_refused),
-           TEST(open_orders_are_read), TEST(fills_are_read_page_by_page))
+           TEST(orders_are_asked_for), TEST(a_pair_is_one_list), TEST(what_is_asked),
+           TEST(answers_are_judged), TEST(permissions_are_read), TEST(rules_of_a_market_are_read),
+           TEST(balances_are_read), TEST(an_order_is_read), TEST(states_are_read),
+           TEST(what_is_no_order_is_refused), TEST(open_orders_are_read),
+           TEST(fills_are_read_page_by_page))

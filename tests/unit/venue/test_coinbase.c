@@ -113,6 +113,13 @@ static void requests_are_made(void **state)
     api()->add_order(&ask, &request);
     assert_has(rig_request(&request), "\"side\":\"SELL\",\"order_configuration\":{"
                                       "\"market_market_ioc\":{\"base_size\":\"0.00000001\"}}}");
+    ask.type = ORDER_TYPE_STOP; /* with a limit 5 % beyond it */
+    ask.price = rig_dec("60000");
+    api()->add_order(&ask, &request);
+    assert_has(rig_request(&request),
+               "\"stop_limit_stop_limit_gtc\":{\"base_size\":\"0.00000001\",\"limit_price\":"
+               "\"57000\",\"stop_price\":\"60000\",\"stop_direction\":"
+               "\"STOP_DIRECTION_STOP_DOWN\"}}}");
     struct account_find find = {.market = &market, .client_id = "nd-1", .id = ""};
     assert_true(api()->needs_id);
     assert_false(api()->add_query(&find, 0, &request));

@@ -86,6 +86,24 @@ static void states_and_fills_never_go_back(void **unused)
 }
 
 /* What was paid is cost plus fees, and what was got can be sold, to the last unit. */
+/* A stop at Binance's futures gets its number when it triggers. */
+static void a_number_replaces_a_makeshift_id(void **unused)
+{
+    (void)unused;
+    set_up_order();
+    known_order_name(order, "");
+    known_order_name(order, "algo:5");
+    assert_string_equal(order->id, "algo:5");
+    known_order_name(order, "algo:6");
+    assert_string_equal(order->id, "algo:5");
+    assert_true(state(ORDER_ACKED, "0"));
+    assert_string_equal(order->id, "77");
+    assert_ptr_equal(order_memory_find_id(memory, "77"), order);
+    known_order_name(order, "algo:5");
+    known_order_name(order, "78");
+    assert_string_equal(order->id, "77");
+}
+
 static void coins_and_cash_are_the_accounts(void **unused)
 {
     (void)unused;
@@ -200,6 +218,7 @@ static void the_oldest_final_order_is_forgotten(void **unused)
 }
 
 UNIT_GROUP(order_memory, cmocka_unit_test(states_and_fills_never_go_back),
+           cmocka_unit_test(a_number_replaces_a_makeshift_id),
            cmocka_unit_test(coins_and_cash_are_the_accounts),
            cmocka_unit_test(a_fill_without_a_step_is_only_a_cost),
            cmocka_unit_test(other_fees_stay), cmocka_unit_test(long_orders_come_in_pages),
