@@ -455,7 +455,7 @@ test-with-deps:
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
 	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
-	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 150 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 10' \
+	    'sim' '$(BUILD)/release/sim --seeds 80 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 10' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_TIMED) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
