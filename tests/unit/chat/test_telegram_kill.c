@@ -185,7 +185,7 @@ static bool kill_once(int n)
     return killed;
 }
 
-#define AT_ONCE 8 /* a life mostly waits for its turn to send */
+#define AT_ONCE 8                        /* a life mostly waits for its turn to send */
 #define STRIDE  (UNIT_SANITIZED ? 4 : 1) /* the release build is killed before each write */
 #define KILLED  0
 #define ENDED   3

@@ -16,7 +16,7 @@
 #define TRADES_MAX 4096
 
 /* Minutes of a run, and the trades it must have: less under a sanitizer, which looks at memory. */
-#define DAYS(n)     ((n) * 24 * 60 / (UNIT_SANITIZED ? 4 : 1))
+#define DAYS(n)     ((n)*24 * 60 / (UNIT_SANITIZED ? 4 : 1))
 #define AT_LEAST(n) ((n) / (UNIT_SANITIZED ? 5 : 1))
 
 static struct trade paper_trades[TRADES_MAX], test_trades[TRADES_MAX];
