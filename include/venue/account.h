@@ -343,6 +343,9 @@ struct account_api {
                         struct account_payment *ret, int *ret_count,
                         char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
 
+    /* What must hold for the whole account before the first order, step 0, 1, … as below. NULL:
+     * nothing. */
+    bool (*add_account_setting)(int step, struct account_request *request);
     /* The settings that must hold before the first order in a market: one-way mode, the margin mode
      * and the leverage. step 0, 1, …: false when there is no such step. judge says FINE too if a
      * setting is so already. NULL: nothing to set. */

@@ -38,6 +38,7 @@ struct source *live_market_source(struct live_market *market);
 bool live_market_quote(struct live_market *market, struct symbol symbol, struct quote *ret);
 bool live_market_depth(struct live_market *market, struct symbol symbol, struct dec *ret_bids,
                        struct dec *ret_asks);
+bool live_market_halted(struct live_market *market, struct symbol symbol);
 /* Sums and the first fault, of all venues; to be called in each round, since it takes what the
  * feeds have published. */
 const struct market_feed_status *live_market_status(struct live_market *market);

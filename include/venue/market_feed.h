@@ -70,6 +70,9 @@ bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct 
 bool market_feed_depth(struct market_feed *market, struct symbol symbol, struct dec *ret_bids,
                        struct dec *ret_asks);
 
+/* Whether the venue says that it is halted. */
+bool market_feed_halted(struct market_feed *market, struct symbol symbol);
+
 struct market_feed_status {
     char venue[16];
     bool up;              /* the stream of each market is open */

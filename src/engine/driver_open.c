@@ -5,6 +5,7 @@
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "journal.h"
+#include "store/candle_table.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -235,6 +236,55 @@ static int start_with_books(struct driver *d, struct engine_memory *memory, stru
     return begin_trading(d, market_us, err);
 }
 
+/* Symbols of which an earlier run has kept no candle: they are new in this state folder. */
+static int find_added(struct driver *d, struct symbol *ret, int *ret_count, struct err *err)
+{
+    *ret_count = 0;
+    for (int i = 0; i < d->symbol_count; i++) {
+        struct candle newest;
+        int kept = candle_table_last(d->store, d->symbols[i], &newest, 1, err);
+        if (kept < 0) {
+            return kept;
+        }
+        if (kept == 0) {
+            ret[(*ret_count)++] = d->symbols[i];
+        }
+    }
+    return 0;
+}
+
+/* Keeps what the venue has of them from before market_us; from there on they go on as the others.
+ * ERR_MARKET_STARTING: it is not here yet. */
+static int warm_added(struct driver *d, int64_t market_us, struct err *err)
+{
+    struct symbol added[SYMBOLS_LIMIT];
+    int count = 0;
+    int rc = find_added(d, added, &count, err);
+    if (rc < 0 || count == 0) {
+        return rc;
+    }
+    rc = live_market_warm(d->options.market, added, count, &d->history, err);
+    rc = rc < 0 ? rc : trading_store_begin(d->store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t last_us = market_us - timeframe_us(TF_5M);
+    for (int i = 0; i < d->history->count && rc >= 0; i++) {
+        const struct market_history_row *r = &d->history->rows[i];
+        for (int k = 0; k < r->count && r->candles[k].open_us <= last_us && rc >= 0; k++) {
+            rc = candle_table_add(d->store, r->symbol, &r->candles[k], err);
+        }
+        LOG(NOTICE, "%s is new here: its history was read", r->symbol.name);
+        alive(d);
+    }
+    market_history_free(TAKE(d->history));
+    if (rc < 0) {
+        trading_store_rollback(d->store);
+        return rc;
+    }
+    return trading_store_commit(d->store, err);
+}
+
 static int later_start(struct driver *d, struct engine_memory *memory, struct err *err)
 {
     bool has_market = false;
@@ -259,6 +309,10 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
         return start_with_books(d, memory, err);
     }
     rc = make_market(d, memory->state.market_us, err);
+    if (rc >= 0 && d->settings.market_source == MARKET_LIVE &&
+        journal_load_source(d->store, d->own, NULL) >= 0) {
+        rc = warm_added(d, memory->state.market_us, err);
+    }
     if (rc < 0) {
         return rc;
     }

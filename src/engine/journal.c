@@ -322,6 +322,17 @@ int journal_has_market(struct trading_store *store, bool *ret, struct err *err)
     return *ret ? rc : 0;
 }
 
+int journal_load_source(struct trading_store *store, struct source *source, struct err *err)
+{
+    AUTO_FREE char *bytes = malloc(STATE_BLOB_MAX);
+    ASSERT(bytes != NULL);
+    size_t size = 0;
+    int rc = state_table_get_blob(store, "market", bytes, STATE_BLOB_MAX, &size, err);
+    return rc < 0 || source_load(source, bytes, size)
+               ? rc
+               : err_set(err, ERR_MARKET_SAVED, "source, %zu bytes", size);
+}
+
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
                         const struct symbol *symbols, int count, void (*alive)(void *userdata),
                         void *userdata, struct err *err)
@@ -329,9 +340,9 @@ int journal_load_market(struct trading_store *store, struct engine *engine, stru
     AUTO_FREE char *bytes = malloc(STATE_BLOB_MAX);
     ASSERT(bytes != NULL);
     size_t size = 0;
-    int rc = state_table_get_blob(store, "market", bytes, STATE_BLOB_MAX, &size, err);
-    if (rc < 0 || !source_load(source, bytes, size)) {
-        return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "source, %zu bytes", size);
+    int rc = journal_load_source(store, source, err);
+    if (rc < 0) {
+        return rc;
     }
     rc = state_table_get_blob(store, "series", bytes, STATE_BLOB_MAX, &size, err);
     if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {

@@ -69,6 +69,9 @@ int journal_first_commit(struct trading_store *store, const struct engine *engin
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err);
 /* False after an import, which brings books without a market. */
 int journal_has_market(struct trading_store *store, bool *ret, struct err *err);
+/* Whether the saved market is one that this source continues, which then does. ERR_MARKET_SAVED,
+ * ERR_STORE_NOT_FOUND. */
+int journal_load_source(struct trading_store *store, struct source *source, struct err *err);
 /* Loads source and market history, with the windows from candle_table. ERR_MARKET_SAVED: the
  * source's state does not fit, so the history is of another market; nothing was loaded. If only the
  * series do not fit, they are warmed from candle_table instead. alive is called after each symbol.

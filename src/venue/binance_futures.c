@@ -239,22 +239,34 @@ static int read_funding(const struct account_page *page, const struct json_objec
 
 /* ---------------------------------------------------------------- settings and guard */
 
-/* One position a market; margin from the whole account, which is how the liquidation guard reckons;
- * the leverage. */
+/* One kind of margin only, which is read and not changed (see binance_futures_judge), and one
+ * position a market. */
+static bool add_account_setting(int step, struct account_request *request)
+{
+    switch (step) {
+    case 0:
+        binance_begin(request, ACCOUNT_GET, CONFIG, 5);
+        return true;
+    case 1:
+        binance_begin(request, ACCOUNT_POST, "/fapi/v1/positionSide/dual", 1);
+        binance_add(request, "dualSidePosition", "false");
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Margin from the whole account, which is how the liquidation guard reckons; the leverage. */
 static bool add_setting(int step, const struct exchange_market *market, int leverage,
                         struct account_request *request)
 {
     switch (step) {
     case 0:
-        binance_begin(request, ACCOUNT_POST, "/fapi/v1/positionSide/dual", 1);
-        binance_add(request, "dualSidePosition", "false");
-        return true;
-    case 1:
         binance_begin(request, ACCOUNT_POST, "/fapi/v1/marginType", 1);
         binance_add(request, "symbol", market->name);
         binance_add(request, "marginType", "CROSSED");
         return true;
-    case 2:
+    case 1:
         binance_begin(request, ACCOUNT_POST, "/fapi/v1/leverage", 1);
         binance_add(request, "symbol", market->name);
         binance_add_number(request, "leverage", leverage);
@@ -344,6 +356,7 @@ const struct account_api binance_futures_account = {
     .read_fills = binance_futures_read_fills,
     .add_funding = add_funding,
     .read_funding = read_funding,
+    .add_account_setting = add_account_setting,
     .add_setting = add_setting,
     .guard_by_market = true,
     .add_guard = add_guard,

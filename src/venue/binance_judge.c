@@ -137,5 +137,11 @@ enum account_verdict binance_futures_judge(enum account_call call,
     if (call == ACCOUNT_SETTINGS && (code == -4046 || code == -4059)) { /* it is so already */
         return ACCOUNT_FINE;
     }
+    if (call == ACCOUNT_SETTINGS && json_truth(response->root, "multiAssetsMargin", false)) {
+        (void)err_set(err, ERR_VENUE_MODE,
+                      "binance_futures: the account is in multi-assets mode, in which coins of "
+                      "several kinds are margin; switch it to single-asset mode");
+        return ACCOUNT_REFUSED;
+    }
     return judge("binance_futures", futures, call, response, err);
 }

@@ -207,14 +207,20 @@ static void add_list(const struct account_page *page, struct account_request *re
     }
 }
 
-/* Orders that wait to be opened are not among the open ones, and cannot be asked for with them;
- * they are there when the list is asked for again. */
+/* Orders that wait to be opened are not among the open ones, and cannot be asked for with them:
+ * they are a list of their own. It is read first, so that none is missed that is opened between the
+ * two. The first character of a cursor says which list it is of. */
 static void add_open(const struct account_page *page, struct account_request *request)
 {
     add_list(page, request);
-    add(request, "order_status", "OPEN");
+    if (page->cursor[0] == COINBASE_OPEN) {
+        add(request, "order_status", "OPEN");
+    } else {
+        add(request, "order_status", "PENDING");
+        add(request, "order_status", "QUEUED");
+    }
     add(request, "limit", ROWS);
-    add(request, "cursor", page->cursor);
+    add(request, "cursor", page->cursor[0] != '\0' ? page->cursor + 1 : "");
 }
 
 static void add_history(const struct account_page *page, struct account_request *request)

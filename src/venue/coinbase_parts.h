@@ -21,6 +21,10 @@
 #define COINBASE_LIST     COINBASE_ROOT "/orders/historical/batch"
 #define COINBASE_FILLS    COINBASE_ROOT "/orders/historical/fills"
 
+/* First characters of the cursors of orders that can still fill, by list. */
+#define COINBASE_WAITING 'w'
+#define COINBASE_OPEN    'o'
+
 extern const struct field_choice coinbase_sides[], coinbase_states[];
 
 /* Coinbase shows the market BTC-USDC as BTC-USD, of which it is an alias. */

@@ -273,6 +273,23 @@ int coinbase_read_order(enum account_call call, const struct json_object *root,
                                ret->client_id, sizeof(ret->client_id), err);
 }
 
+/* Of orders that can still fill: where their lists go on, see add_open. */
+static int next_of_open(const struct field_place *place, const char *cursor,
+                        char next[ACCOUNT_CURSOR_SIZE], struct err *err)
+{
+    char list = cursor[0] == COINBASE_OPEN ? COINBASE_OPEN : COINBASE_WAITING;
+    size_t length = strlen(next);
+    if (length == 0 && list == COINBASE_OPEN) {
+        return 0;
+    }
+    if (length + 2 > ACCOUNT_CURSOR_SIZE) {
+        return field_wrong(place, "cursor", "is too long", err);
+    }
+    memmove(next + 1, next, length + 1);
+    next[0] = length == 0 ? COINBASE_OPEN : list;
+    return 0;
+}
+
 int coinbase_read_open(const struct account_page *page, const struct json_object *root,
                        struct account_order *ret, int *ret_count,
                        char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err)
@@ -280,7 +297,6 @@ int coinbase_read_open(const struct account_page *page, const struct json_object
     struct field_place place = PLACE(COINBASE_LIST);
     const struct json_object *rows = json_get(root, "orders");
     size_t count = 0;
-    (void)page;
     int rc = field_list(&place, rows, "orders", ACCOUNT_ROWS_MAX, &count, err);
     for (size_t i = 0; i < count && rc >= 0; i++) {
         place.row = (int64_t)i;
@@ -292,7 +308,8 @@ int coinbase_read_open(const struct account_page *page, const struct json_object
     if (rc >= 0 && !json_truth(root, "has_next", false)) {
         ret_next[0] = '\0';
     }
-    return rc;
+    bool history = page->since_us > 0;
+    return rc < 0 || history ? rc : next_of_open(&place, page->cursor, ret_next, err);
 }
 
 /* ---------------------------------------------------------------- fills */

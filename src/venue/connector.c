@@ -52,6 +52,7 @@ struct connector {
     int symbol_count;
     struct symbol symbols[SYMBOLS_LIMIT];
     struct dec prices[SYMBOLS_LIMIT];
+    bool halted[SYMBOLS_LIMIT]; /* what the gateway was told */
 
     /* Between the threads. */
     struct ring *calls;
@@ -326,10 +327,28 @@ static bool poll_report(struct connector *c, struct venue_report *ret)
     return true;
 }
 
+/* Where markets can be halted, their prices say so. */
+static void tell_halts(struct connector *c)
+{
+    for (int i = 0; c->api->has_hours != NULL && c->market != NULL && i < c->symbol_count; i++) {
+        bool halted = live_market_halted(c->market, c->symbols[i]);
+        if (halted != c->halted[i]) {
+            struct gateway_call what = {.kind = GATEWAY_HALT, .halted = halted};
+            what.question.symbol = c->symbols[i];
+            c->halted[i] = halted;
+            call(c, &what);
+        }
+    }
+}
+
 static bool connector_poll(struct venue *venue, struct venue_report *ret)
 {
     struct connector *c = of(venue);
-    return c->is_open && poll_report(c, ret);
+    if (!c->is_open) {
+        return false;
+    }
+    tell_halts(c);
+    return poll_report(c, ret);
 }
 
 static int connector_fd(const struct venue *venue)

@@ -569,6 +569,9 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
             g->markets[place_of].price = call->price;
         }
         break;
+    case GATEWAY_HALT:
+        gateway_session_halt(g, gateway_find_symbol(g, call->question.symbol), call->halted);
+        break;
     }
 }
 

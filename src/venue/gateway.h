@@ -31,7 +31,8 @@ struct gateway_call {
         GATEWAY_QUERY,
         GATEWAY_LIST,
         GATEWAY_LEVERAGE,
-        GATEWAY_PRICE /* of `question.symbol`, the newest known */
+        GATEWAY_PRICE, /* of `question.symbol`, the newest known */
+        GATEWAY_HALT   /* the same: whether its exchange has halted it */
     } kind;
     struct order order;             /* SEND */
     struct venue_question question; /* CANCEL: its client_id only */
@@ -39,6 +40,7 @@ struct gateway_call {
     int64_t after_funding_id;
     double leverage;
     struct dec price;
+    bool halted;
 };
 
 struct gateway;

@@ -19,6 +19,7 @@ struct gateway_market {
     struct instrument rules;
     bool known;
     bool reported;
+    bool halted;      /* by its exchange, as the prices say */
     struct dec price; /* newest known; zero: none */
     bool has_stop;    /* the first of a pair, which waits for the second */
     struct order stop;
@@ -120,6 +121,8 @@ void gateway_ask_all(struct gateway *g);
 void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id);
 void gateway_list_free(struct gateway *g);
 void gateway_session_start(struct gateway *g);
+/* Its exchange has halted it, or not any more; -1: none. */
+void gateway_session_halt(struct gateway *g, int market, bool halted);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

@@ -80,10 +80,20 @@ static void report_rules(struct gateway *g, const struct gateway_market *m)
         rules->min_notional = SELLABLE(rules->min_notional);
         rules->min_qty = SELLABLE(rules->min_qty);
     }
-    if (has_hours(g, m) && !g->hours_open) {
+    if (m->halted || (has_hours(g, m) && !g->hours_open)) {
         rules->status = INSTRUMENT_HALTED;
     }
     gateway_report(g, &r);
+}
+
+void gateway_session_halt(struct gateway *g, int market, bool halted)
+{
+    if (market >= 0 && g->markets[market].halted != halted) {
+        g->markets[market].halted = halted;
+        if (g->markets[market].reported) {
+            report_rules(g, &g->markets[market]);
+        }
+    }
 }
 
 /* A symbol that the venue does not have (any more) is halted; the others go on. */
@@ -313,27 +323,43 @@ static void on_setting(const struct calls_answer *answer, void *userdata)
     ask_setting(g);
 }
 
-/* Steps of all markets, one after another: step n is the n-th of the first market that has it. */
+/* The n-th step of the account (market NULL) or of a market; false: there is none. Sends it if it
+ * is the one that is due, of which *step are before it. */
+static bool try_setting(struct gateway *g, const struct exchange_market *market, int n, int *step,
+                        bool *sent)
+{
+    int leverage = g->options.leverage > 1 ? (int)g->options.leverage : 1;
+    const struct account_api *api = g->options.api;
+    struct account_request *request = calls_begin(g->calls);
+    bool exists = market != NULL ? api->add_setting(n, market, leverage, request)
+                                 : api->add_account_setting(n, request);
+    *sent = exists && (*step)-- == 0 && !g->options.dry_run;
+    if (*sent) {
+        calls_send(g->calls, ACCOUNT_SETTINGS, gateway_now(g) + GATEWAY_START_US, on_setting, g);
+    } else {
+        calls_drop(g->calls);
+    }
+    return exists;
+}
+
+/* Steps of the account and of all markets, one after another. */
 static void ask_setting(struct gateway *g)
 {
+    const struct account_api *api = g->options.api;
     int step = g->step;
-    int leverage = g->options.leverage > 1 ? (int)g->options.leverage : 1;
-    for (int i = 0; g->options.api->add_setting != NULL && i < g->market_count; i++) {
-        if (!g->markets[i].known) {
-            continue;
+    bool sent = false;
+    for (int n = 0; api->add_account_setting != NULL && try_setting(g, NULL, n, &step, &sent);
+         n++) {
+        if (sent) {
+            return;
         }
-        for (int n = 0; true; n++) {
-            struct account_request *request = calls_begin(g->calls);
-            if (!g->options.api->add_setting(n, &g->markets[i].market, leverage, request)) {
-                calls_drop(g->calls);
-                break;
-            }
-            if (step-- == 0 && !g->options.dry_run) {
-                calls_send(g->calls, ACCOUNT_SETTINGS, gateway_now(g) + GATEWAY_START_US,
-                           on_setting, g);
+    }
+    for (int i = 0; api->add_setting != NULL && i < g->market_count; i++) {
+        const struct gateway_market *m = &g->markets[i];
+        for (int n = 0; m->known && try_setting(g, &m->market, n, &step, &sent); n++) {
+            if (sent) {
                 return;
             }
-            calls_drop(g->calls);
         }
     }
     next_phase(g);

@@ -312,6 +312,12 @@ bool live_market_depth(struct live_market *m, struct symbol symbol, struct dec *
     return feed != NULL && market_feed_depth(feed, symbol, ret_bids, ret_asks);
 }
 
+bool live_market_halted(struct live_market *m, struct symbol symbol)
+{
+    struct market_feed *feed = feed_of(m, symbol);
+    return feed != NULL && market_feed_halted(feed, symbol);
+}
+
 static void add_status(struct market_feed_status *sum, const struct market_feed_status *s)
 {
     sum->up = sum->up && s->up;

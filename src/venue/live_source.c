@@ -229,7 +229,7 @@ const struct market_feed_status *market_feed_status(struct market_feed *market)
     return s->status;
 }
 
-/* NULL: none yet, or of an earlier ask. */
+/* NULL: nothing yet, or of an earlier ask. */
 static const struct market_top *find_top(struct live_source *s, struct symbol symbol)
 {
     int at = -1;
@@ -258,6 +258,12 @@ bool market_feed_quote(struct market_feed *market, struct symbol symbol, struct 
         ret->at_us = s->status->alive_us;
     }
     return true;
+}
+
+bool market_feed_halted(struct market_feed *market, struct symbol symbol)
+{
+    const struct market_top *top = find_top(&market->engine, symbol);
+    return top != NULL && top->halted;
 }
 
 bool market_feed_depth(struct market_feed *market, struct symbol symbol, struct dec *ret_bids,

@@ -46,7 +46,6 @@ struct market_top {
     struct quote quote;
     struct dec bid_depth, ask_depth; /* zero: unknown */
     bool halted;
-    char halt_reason[48];
 };
 
 /* Both sides. */

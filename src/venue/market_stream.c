@@ -85,7 +85,7 @@ static void set_dirty(struct market_feed *m, int row)
     }
 }
 
-/* A halted market is not traded: see market_feed_halted. */
+/* It has no candles, so nothing is opened in it; a real venue is told (connector.c). */
 static void set_status(struct market_feed *m, int row, const struct stream_event *e)
 {
     struct market_top *top = &m->rows[row].top;
@@ -94,7 +94,7 @@ static void set_status(struct market_feed *m, int row, const struct stream_event
             e->halted ? "halted" : "traded again", e->reason[0] != '\0' ? ": " : "", e->reason);
     }
     top->halted = e->halted;
-    memcpy(top->halt_reason, e->reason, sizeof(top->halt_reason));
+    top->quote.symbol = m->rows[row].symbol; /* it may be the first that is known of it */
     set_dirty(m, row);
 }
 

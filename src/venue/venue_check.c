@@ -25,7 +25,12 @@ struct checker {
     bool bad;
     bool reached; /* it has answered something */
     int next;     /* symbol */
+    int open;     /* orders on the pages so far */
+    int pages;
+    char cursor[ACCOUNT_CURSOR_SIZE]; /* of the next page */
 };
+
+#define PAGES_MAX 20
 
 __attribute__((format(printf, 4, 5))) static void
 row(struct checker *c, enum venue_check_result result, const char *what, const char *format, ...)
@@ -52,11 +57,13 @@ static int64_t deadline(const struct checker *c)
 
 /* ---------------------------------------------------------------- open orders: the last one */
 
+static void ask_open(struct checker *c);
+
 static void on_open(const struct calls_answer *answer, void *userdata)
 {
     struct checker *c = userdata;
     struct err err = {0};
-    const struct account_page page = {.order_id = "", .cursor = ""};
+    const struct account_page page = {.order_id = "", .cursor = c->cursor};
     char next[ACCOUNT_CURSOR_SIZE] = "";
     struct account_order *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
     NEED_MEMORY(rows != NULL);
@@ -64,18 +71,31 @@ static void on_open(const struct calls_answer *answer, void *userdata)
     int rc = answer->verdict == ACCOUNT_FINE
                  ? c->api->read_open(&page, answer->root, rows, &count, next, &err)
                  : -answer->err->id;
+    free(rows);
+    c->open += rc >= 0 ? count : 0;
+    if (rc >= 0 && next[0] != '\0' && ++c->pages < PAGES_MAX) {
+        memcpy(c->cursor, next, sizeof(c->cursor));
+        ask_open(c);
+        return;
+    }
     if (rc < 0) {
         row_of_error(c, "open orders", answer->err != NULL ? answer->err : &err);
     } else {
-        row(c, count > 0 ? VENUE_CHECK_NOTE : VENUE_CHECK_FINE, "open orders", "%d%s", count,
+        row(c, c->open > 0 ? VENUE_CHECK_NOTE : VENUE_CHECK_FINE, "open orders", "%d%s", c->open,
             next[0] != '\0' ? " or more" : "");
     }
-    free(rows);
     struct venue_limit limit;
     calls_limit(c->calls, &limit);
     row(c, VENUE_CHECK_FINE, "limits", "%lld of %lld used after these questions",
         (long long)limit.used, (long long)limit.most);
     loop_exit(c->loop, 0);
+}
+
+static void ask_open(struct checker *c)
+{
+    const struct account_page page = {.order_id = "", .cursor = c->cursor};
+    c->api->add_open(&page, calls_begin(c->calls));
+    calls_send(c->calls, ACCOUNT_OPEN, deadline(c), on_open, c);
 }
 
 /* ---------------------------------------------------------------- the account */
@@ -135,9 +155,7 @@ static void on_coins(const struct calls_answer *answer, void *userdata)
     }
     show_coins(c, coins, count);
     free(coins);
-    const struct account_page page = {.order_id = "", .cursor = ""};
-    c->api->add_open(&page, calls_begin(c->calls));
-    calls_send(c->calls, ACCOUNT_OPEN, deadline(c), on_open, c);
+    ask_open(c);
 }
 
 static void ask_coins(struct checker *c)

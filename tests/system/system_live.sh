@@ -106,6 +106,17 @@ kill $pid
 wait $pid
 tap_check "a clean end" test $? -eq 0
 tap_check "the run replays the same" "$ND" replay --run 2 --config live.yaml --state state
+sed -i 's/ETH-USDT\]/ETH-USDT, SOL-USDT]/' live.yaml
+fake "advance 120"
+start
+tap_check "a symbol that is added later gets its history" wait_for 20 status '"symbol":"SOL-USDT","price":[^}]*"regime":"'
+tap_check "and only this one was asked for it" test "$(requests 'interval=5m')" -le $((before + 3))
+bars() { # SYMBOL: candles of it in the books
+    python3 -c "import sqlite3; print(sqlite3.connect('file:state/trading.db?mode=ro', uri=True).execute(\"SELECT count(*) FROM candles WHERE symbol = '$1'\").fetchone()[0])"
+}
+tap_check "kept like that of the others" test "$(bars SOL-USDT)" -ge 2000
+kill $pid
+wait $pid
 "$ND" run --config quiet.yaml --state simulated > out 2> err < /dev/null &
 pid=$!
 kill_at_exit $pid

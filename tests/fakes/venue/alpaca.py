@@ -94,6 +94,7 @@ class Alpaca(Streams, Venue):
         self.leg_refused = 0
         self.stuck = 0
         self.names = {}
+        self.halts = {}
         for market in self.book.markets.values():
             stock = market.base in STOCKS
             market.shown = market.base if stock else f"{market.base}/{market.quote}"
@@ -311,6 +312,18 @@ class Alpaca(Streams, Venue):
                 if order.open and order.triggered:
                     self.book.work(order, maker=False)
         self.was_open = is_open
+        self.tell_statuses()
+
+    def tell_statuses(self):
+        """Halts of stocks, when they begin and end."""
+        for market in self.book.markets.values():
+            halted = market.status == "halted"
+            if market.stock and halted != self.halts.get(market, False):
+                self.halts[market] = halted
+                self.to_public("statuses", market, {
+                    "T": "s", "S": market.shown, "sc": "H" if halted else "T", "rc": "T12" if halted else "",
+                    "sm": "Trading Halt" if halted else "Trading Resumption", "t": iso(self.clock.shown()), "z": "C",
+                    "rm": "Additional Information Requested" if halted else ""})
 
     # ---------------------------------------------------------------- the account
 

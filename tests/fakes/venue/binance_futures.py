@@ -47,6 +47,7 @@ class Futures(Conditional, Binance):
     def __init__(self, seed):
         super().__init__(seed)
         self.hedged = False
+        self.multi_assets = False
         self.algos, self.last_algo = {}, 1_000_000_000
         self.algo_refused = 0
         self.listen_key, self.listen_until = None, 0.0
@@ -273,7 +274,7 @@ class Futures(Conditional, Binance):
     def get_config(self, _):
         return Answer(200, {
             "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "dualSidePosition": self.hedged,
-            "updateTime": 0, "multiAssetsMargin": False, "tradeGroupId": -1,
+            "updateTime": 0, "multiAssetsMargin": self.multi_assets, "tradeGroupId": -1,
         })
 
     def get_symbol_config(self, given):
@@ -718,6 +719,8 @@ class Futures(Conditional, Binance):
         market = self.book.markets.get(words[0]) if words else None
         if word == "hedge" and len(words) == 1:
             self.hedged = {"on": True, "off": False}[words[0]]
+        elif word == "multi-assets" and len(words) == 1:
+            self.multi_assets = {"on": True, "off": False}[words[0]]
         elif word == "funding" and len(words) == 2:
             self.fund(market, Decimal(words[1]))
         elif word == "rate" and len(words) == 1:

@@ -200,13 +200,16 @@ static void what_is_asked(void **state)
                  "/fapi/v1/userTrades?symbol=BTCUSDT&startTime=1500000000000"
                  "&endTime=1500604799999&limit=1000",
                  "");
-    assert_true(api->add_setting(0, &btc, 3, &asked));
+    assert_true(api->add_account_setting(0, &asked));
+    assert_asked(ACCOUNT_GET, "/fapi/v1/accountConfig", "");
+    assert_true(api->add_account_setting(1, &asked));
     assert_asked(ACCOUNT_POST, "/fapi/v1/positionSide/dual", "dualSidePosition=false");
-    assert_true(api->add_setting(1, &btc, 3, &asked));
+    assert_false(api->add_account_setting(2, &asked));
+    assert_true(api->add_setting(0, &btc, 3, &asked));
     assert_asked(ACCOUNT_POST, "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=CROSSED");
-    assert_true(api->add_setting(2, &btc, 3, &asked));
+    assert_true(api->add_setting(1, &btc, 3, &asked));
     assert_asked(ACCOUNT_POST, "/fapi/v1/leverage", "symbol=BTCUSDT&leverage=3");
-    assert_false(api->add_setting(3, &btc, 3, &asked));
+    assert_false(api->add_setting(2, &btc, 3, &asked));
     api->add_guard(&btc, 120000, &asked);
     assert_asked(ACCOUNT_POST, "/fapi/v1/countdownCancelAll",
                  "symbol=BTCUSDT&countdownTime=120000");
@@ -220,6 +223,8 @@ static void answers_are_judged(void **state)
     static const struct verdict_case cases[] = {
         {ACCOUNT_PLACE, 200, "{\"orderId\":1}", ACCOUNT_FINE, 0},
         {ACCOUNT_SETTINGS, 200, "{\"code\":200,\"msg\":\"success\"}", ACCOUNT_FINE, 0},
+        {ACCOUNT_SETTINGS, 200, "{\"multiAssetsMargin\":false}", ACCOUNT_FINE, 0},
+        {ACCOUNT_SETTINGS, 200, "{\"multiAssetsMargin\":true}", ACCOUNT_REFUSED, ERR_VENUE_MODE},
         {ACCOUNT_CANCEL, 200, "{\"algoId\":1,\"code\":\"200\",\"msg\":\"success\"}", ACCOUNT_FINE,
          0},
         {ACCOUNT_SETTINGS, 400, "{\"code\":-4046,\"msg\":\"No need to change margin type.\"}",

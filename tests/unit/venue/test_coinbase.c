@@ -140,9 +140,19 @@ static void requests_are_made(void **state)
     page.market = NULL;
     page.cursor = "a b";
     api()->add_open(&page, &request);
+    assert_string_equal(rig_request(&request),
+                        "GET /api/v3/brokerage/orders/historical/batch?order_status=PENDING&"
+                        "order_status=QUEUED&limit=250&cursor=%20b");
+    page.cursor = "oa b";
+    api()->add_open(&page, &request);
     assert_string_equal(
         rig_request(&request),
         "GET /api/v3/brokerage/orders/historical/batch?order_status=OPEN&limit=250&cursor=a%20b");
+    page.cursor = "";
+    api()->add_open(&page, &request);
+    assert_string_equal(rig_request(&request),
+                        "GET /api/v3/brokerage/orders/historical/batch?order_status=PENDING&"
+                        "order_status=QUEUED&limit=250");
     page.order_id = "O1";
     page.cursor = "";
     api()->add_fills(&page, &request);
@@ -324,7 +334,20 @@ static void orders_are_read(void **state)
     const struct account_page page = {.order_id = "", .cursor = ""};
     assert_int_equal(api()->read_open(&page, list, orders, &count, next, NULL), 0);
     assert_int_equal(count, 2);
+    assert_string_equal(next, "o"); /* those that wait, then those that are open */
+    struct account_page open = {.order_id = "", .cursor = "o"};
+    assert_int_equal(api()->read_open(&open, list, orders, &count, next, NULL), 0);
     assert_string_equal(next, "");
+    struct account_page history = {.order_id = "", .since_us = AT_US, .cursor = ""};
+    assert_int_equal(api()->read_open(&history, list, orders, &count, next, NULL), 0);
+    assert_string_equal(next, "");
+    AUTO_JSON struct json_object *more =
+        rig_parse("{\"orders\":[],\"has_next\":true,\"cursor\":\"x\"}");
+    assert_int_equal(api()->read_open(&page, more, orders, &count, next, NULL), 0);
+    assert_string_equal(next, "wx");
+    assert_int_equal(api()->read_open(&open, more, orders, &count, next, NULL), 0);
+    assert_string_equal(next, "ox");
+    assert_int_equal(api()->read_open(&open, list, orders, &count, next, NULL), 0);
     assert_int_equal(orders[0].type, ORDER_TYPE_MARKET);
     assert_dec(orders[0].qty, "0");
     assert_int_equal(orders[1].type, ORDER_TYPE_STOP);

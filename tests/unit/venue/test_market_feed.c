@@ -182,9 +182,79 @@ static void a_candle_of_the_past_stops_its_market(void **state)
     assert_int_equal(market->status.refused, 1);
 }
 
+static void take_event(const struct stream_event *event)
+{
+    const struct market_lane_message passed = {&market->message, 1, true};
+    market->message.count = 1;
+    market->message.events[0] = *event;
+    market_stream_take(market, NULL, &passed, &err);
+    (void)loop_iterate(feed_loop(feed), 0);
+}
+
+static void a_halt_reaches_the_engine(void **state)
+{
+    struct quote quote;
+    (void)state;
+    follow();
+    assert_false(market_feed_halted(market, symbols[0]));
+    take_event(&(struct stream_event){.kind = STREAM_STATUS, .market = "BTCUSDT", .halted = true});
+    assert_true(market_feed_halted(market, symbols[0]));
+    assert_false(market_feed_halted(market, symbols[1]));
+    assert_false(market_feed_quote(market, symbols[0], &quote));
+    take_event(&(struct stream_event){.kind = STREAM_STATUS, .market = "BTCUSDT"});
+    assert_false(market_feed_halted(market, symbols[0]));
+}
+
+static void trade(int second, int64_t price, int64_t qty)
+{
+    take_event(&(struct stream_event){.kind = STREAM_TRADE,
+                                      .market = "BTCUSDT",
+                                      .at_us = FROM_US + second * USEC_PER_SEC,
+                                      .price = dec_from_int(price),
+                                      .qty = dec_from_int(qty)});
+}
+
+/* For venues without candles in their stream. */
+static void trades_make_candles(void **state)
+{
+    struct source_bar bars[2];
+    int64_t open_us = 0;
+    int count = 0;
+    (void)state;
+    follow();
+    market->stream = stream_api_find("coinbase");
+    assert_true(market->stream->trades_make_candles);
+    market->minutes.says_closed = false;
+    market->minutes.rows[0].stream_from_us = market->minutes.rows[0].stream_until_us = FROM_US;
+    atomic_store(&market->link.offset_us, FROM_US + USEC_PER_MIN - clock_mono_us(clock_real()));
+    trade(1, 100, 1);
+    trade(2, 103, 2);
+    trade(2, 98, 1);
+    trade(59, 101, 1);
+    trade(60, 105, 7); /* ends the minute before it */
+    trade(58, 500, 1); /* of that one: too late */
+    assert_int_equal(market->minutes.rows[1].known_us, FROM_US);
+    market->minutes.rows[1].known_us = FROM_US + USEC_PER_MIN;
+    assert_true(minutes_next(&market->minutes, FROM_US + USEC_PER_MIN, &open_us, bars, &count));
+    assert_int_equal(open_us, FROM_US);
+    assert_int_equal(count, 1);
+    const struct candle *c = &bars[0].candle;
+    assert_int_equal(c->open.e8, 100 * DEC_ONE);
+    assert_int_equal(c->high.e8, 103 * DEC_ONE);
+    assert_int_equal(c->low.e8, 98 * DEC_ONE);
+    assert_int_equal(c->close.e8, 101 * DEC_ONE);
+    assert_int_equal(c->volume.e8, 5 * DEC_ONE);
+    assert_int_equal(market->minutes.rows[0].live.open_us, FROM_US + USEC_PER_MIN);
+    market->stream = stream_api_find("binance"); /* whose candles are the venue's */
+    trade(61, 900, 1);
+    assert_int_equal(market->minutes.rows[0].live.high.e8, 105 * DEC_ONE);
+}
+
 UNIT_GROUP(market_feed, cmocka_unit_test(a_venue_must_be_known),
            cmocka_unit_test_setup_teardown(a_saved_state_goes_on_where_it_was, setup, teardown),
            cmocka_unit_test_setup_teardown(without_a_step_the_market_waits, setup, teardown),
            cmocka_unit_test_setup_teardown(steps_of_an_earlier_ask_are_dropped, setup, teardown),
            cmocka_unit_test_setup_teardown(best_prices_reach_the_engine, setup, teardown),
-           cmocka_unit_test_setup_teardown(a_candle_of_the_past_stops_its_market, setup, teardown))
+           cmocka_unit_test_setup_teardown(a_candle_of_the_past_stops_its_market, setup, teardown),
+           cmocka_unit_test_setup_teardown(a_halt_reaches_the_engine, setup, teardown),
+           cmocka_unit_test_setup_teardown(trades_make_candles, setup, teardown))
