@@ -52,7 +52,7 @@ struct connector {
     int symbol_count;
     struct symbol symbols[SYMBOLS_LIMIT];
     struct dec prices[SYMBOLS_LIMIT];
-    bool halted[SYMBOLS_LIMIT]; /* what the gateway was told */
+    bool halted[SYMBOLS_LIMIT]; /* as the gateway knows it */
 
     /* Between the threads. */
     struct ring *calls;

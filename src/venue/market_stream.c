@@ -85,7 +85,7 @@ static void set_dirty(struct market_feed *m, int row)
     }
 }
 
-/* It has no candles, so nothing is opened in it; a real venue is told (connector.c). */
+/* It has no candles, so nothing is opened in it; connector.c passes it on. */
 static void set_status(struct market_feed *m, int row, const struct stream_event *e)
 {
     struct market_top *top = &m->rows[row].top;
