@@ -145,7 +145,8 @@ struct account_fill {
     bool buys;
     struct dec qty;
     struct dec price;
-    struct dec fee; /* negative: a rebate */
+    struct dec cost; /* price * qty as the venue rounds it; zero: it does not */
+    struct dec fee;  /* negative: a rebate */
     char fee_currency[CURRENCY_SIZE];
     int64_t at_us;
 };

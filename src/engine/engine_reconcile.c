@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 /* Consecutive listings without a position, and no unanswered order in between, after which an
- * emergency stop accepts that it is gone, and any state that a little of it is. They are two
- * seconds apart, which is longer than reports are delayed. */
+ * emergency stop accepts that it is gone. They are two seconds apart, which is longer than reports
+ * are delayed. */
 #define GONE_AFTER 10
+/* The same with less of it than our fills say. Its stop cannot act meanwhile. */
+#define MISSING_AFTER 5
 /* A hundredth: more than any fee. */
 #define MISSING_PART 100
 /* Consecutive listings that show a foreign position before it is accepted as one: a single listing
@@ -337,14 +339,15 @@ static void count_disagreement(struct engine *engine)
     }
 }
 
-static void compare(struct engine *engine, const struct engine_listing *listing)
+/* caught_up: the books have every event of the account that is in the listing. */
+static void compare(struct engine *engine, const struct engine_listing *listing, bool caught_up)
 {
     engine->list_before_close = false;
     release_adopted(engine);
     bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unanswered(engine) == 0;
     bool same = agrees(engine, listing);
     find_foreign(engine, listing);
-    if (quiet && engine->disagreements >= GONE_AFTER) {
+    if (quiet && caught_up && engine->disagreements >= MISSING_AFTER) {
         write_off_missing(engine, listing);
     }
     if (engine->state.state == TRADING_EMERGENCY) {
@@ -373,7 +376,7 @@ void engine_reconcile_page(struct engine *engine, const struct venue_report *pag
     if (page->ask_id <= engine->moved_list_id) {
         engine->list_wanted = true; /* older than our last order or fill */
     } else if (engine_listing_add(&engine->listing, page)) {
-        compare(engine, &engine->listing);
+        compare(engine, &engine->listing, page->funding_id <= engine->state.last_funding_id);
     } else if (page->last && engine->listing.too_long) {
         count_disagreement(engine);
         (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),

@@ -165,13 +165,23 @@ static const struct venue_balance *balance_of(const struct venue_account *accoun
     return NULL;
 }
 
+/* A close between two fills of an entry: what it has realised depends on their sequence, which we
+ * may have learnt of otherwise than it was. The same once all of it is closed. */
+static bool is_reduced(const struct engine *engine, const struct position *p)
+{
+    const struct engine_slot *slot = engine_orders_find(engine, p->client_id);
+    return slot == NULL || slot->order.filled_qty.e8 != p->qty.e8;
+}
+
 /* The balance that the venue should have by our books. False: they cannot tell, because other
  * positions use the account, or the balance depends on the venue's mark price. */
 static bool expect_balance(const struct engine *engine, struct dec *ret)
 {
     const struct engine_state *s = &engine->state;
     bool others = engine->exposure.foreign_count > 0;
+    bool wallet = engine->venue.can.balances == VENUE_BALANCES_WALLET;
     for (int i = 0; i < engine->position_count; i++) {
+        others = others || (wallet && is_reduced(engine, &engine->positions[i]));
         others = others || engine->positions[i].client_id[0] == '\0';
     }
     *ret = s->cash;

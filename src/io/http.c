@@ -31,6 +31,7 @@ struct http_call {
     size_t written;      /* to it */
     int fd_error;        /* errno of a write that failed */
     bool unmeasured;
+    int begun; /* sendings of a request that may be sent once */
     bool tls;
     bool certificate; /* the caller asks for its end */
     bool too_large;
@@ -324,6 +325,18 @@ static int on_curl_seek(void *userdata, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL;
 }
 
+/* The same for a request without a body: this is called before each sending. */
+static int on_curl_begin(void *userdata, char *theirs, char *ours, int their_port, int our_port)
+{
+    struct http_call *call = userdata;
+    (void)theirs;
+    (void)ours;
+    (void)their_port;
+    (void)our_port;
+    call->begun++;
+    return call->begun == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 static void set_parts(struct http_call *call, const struct http_request *request)
 {
     call->mime = curl.mime_init(call->t.easy);
@@ -400,6 +413,10 @@ static void set_options(struct http_call *call, const struct http_request *reque
     }
     if (request->ca_file != NULL && request->ca_file[0] != '\0') {
         transfer_need_memory(easy_set(easy, CURLOPT_CAINFO, request->ca_file));
+    }
+    if (request->once) {
+        (void)easy_set(easy, CURLOPT_PREREQFUNCTION, on_curl_begin);
+        (void)easy_set(easy, CURLOPT_PREREQDATA, call);
     }
     if (request->connect_only) {
         (void)easy_set(easy, CURLOPT_CONNECT_ONLY, 1L);

@@ -368,6 +368,7 @@ static void start(struct calls *calls, struct call *call)
                                          .body = buf_str(&copy.body),
                                          .content_type = copy.content_type,
                                          .timeout_ms = 1 + left_us / USEC_PER_MSEC,
+                                         .once = !call->request.is_public,
                                          .ca_file = calls->options.ca_file,
                                          .max_body_bytes = BODY_MAX};
     int64_t now_us = now_mono(calls);
@@ -565,6 +566,10 @@ struct calls *calls_new(const struct calls_options *options)
     copy_host(options->url, calls->host);
     calls->timer = loop_add_timer(options->loop, on_due, calls);
     loop_source_name(calls->timer, "venue calls");
+    if (options->banned_us > 0) {
+        calls->banned_mono_us = now_mono(calls) + options->banned_us;
+        budget_close(&calls->requests, calls->banned_mono_us);
+    }
     return calls;
 }
 

@@ -40,6 +40,7 @@ struct calls_options {
     const char *ca_file;             /* NULL: those of the system */
     const struct secret *key_id;     /* all three are not copied */
     const struct secret *key_secret;
+    int64_t banned_us; /* for so long from now on nothing may be sent */
 };
 
 struct calls_answer {

@@ -20,9 +20,11 @@
 #define WAITING_MAX  4096
 #define DRAIN_US     (5 * USEC_PER_MSEC)
 #define URL_SIZE     512
+#define BAN_MAX_US   (4 * USEC_PER_DAY)
 #define TAG          "tag"     /* of client ids */
 #define NAME         "venue"   /* to which the books belong */
 #define ALLOWED      "allowed" /* a person has allowed orders with real money */
+#define BANNED       "banned"  /* until then, wall time in microseconds: a restart must not ask */
 #define OUTSIDE      "outside" /* cash of the account that is not ours, in units of 1e-8 */
 
 struct connector {
@@ -39,6 +41,7 @@ struct connector {
     bool lacks_funds;
     bool is_allowed;
     bool told_not_allowed;
+    int64_t banned_wall_us;   /* on disk; 0: never banned */
     struct venue_report held; /* CONNECTION: waits until the funds are known */
     bool has_held;
 
@@ -264,6 +267,36 @@ static bool set_outside(struct connector *c, struct dec total)
     return true;
 }
 
+/* A ban that is asked into becomes longer, and a new process would not know of it. */
+static void keep_ban(struct connector *c, int64_t banned_us)
+{
+    struct err err = {0};
+    char text[24];
+    int64_t until_us = clock_wall_us(clock_real()) + banned_us;
+    if (c->store == NULL || until_us - c->banned_wall_us < USEC_PER_SEC) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%lld", (long long)until_us);
+    if (venue_table_set(c->store, BANNED, text, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot keep a ban of the venue");
+        return;
+    }
+    c->banned_wall_us = until_us;
+}
+
+static int load_ban(struct connector *c, struct err *err)
+{
+    char text[24];
+    int rc = venue_table_get(c->store, BANNED, text, sizeof(text), err);
+    if (rc >= 0 && text[0] != '\0' && !str_to_i64(str_c(text), &c->banned_wall_us)) {
+        return err_set(err, ERR_STORE_DAMAGED, "venue_state " BANNED);
+    }
+    int64_t left_us = c->banned_wall_us - clock_wall_us(clock_real());
+    bool lasts = left_us > 0 && left_us < BAN_MAX_US; /* the clock may have been set back */
+    c->options.banned_us = lasts ? left_us : 0;
+    return rc;
+}
+
 static struct venue_balance *quote_of(struct connector *c, struct venue_account *account)
 {
     for (int i = 0; i < account->balance_count && c->symbol_count > 0; i++) {
@@ -307,6 +340,9 @@ static bool poll_report(struct connector *c, struct venue_report *ret)
     }
     if (!ring_pop(c->reports, ret)) {
         return false;
+    }
+    if (ret->kind == VENUE_LIMIT && ret->limit.banned_us > 0) {
+        keep_ban(c, ret->limit.banned_us);
     }
     if (ret->kind == VENUE_CONNECTION) {
         c->has_held = false;
@@ -449,6 +485,7 @@ static int connector_open(struct venue *venue, struct trading_store *store, stru
         rc = rc < 0 ? rc : load_tag(c, err);
         rc = rc < 0 ? rc : load_outside(c, err);
         rc = rc < 0 ? rc : load_allowed(c, err);
+        rc = rc < 0 ? rc : load_ban(c, err);
     }
     c->is_open = rc >= 0;
     return rc;

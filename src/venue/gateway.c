@@ -596,7 +596,8 @@ struct gateway *gateway_new(const struct gateway_options *options)
                                                  .url = options->url,
                                                  .ca_file = options->ca_file,
                                                  .key_id = options->key_id,
-                                                 .key_secret = options->key_secret});
+                                                 .key_secret = options->key_secret,
+                                                 .banned_us = options->banned_us});
     return g;
 }
 

@@ -68,6 +68,7 @@ struct gateway_options {
     const struct symbol *symbols; /* copied */
     int symbol_count;
     double leverage;
+    int64_t banned_us; /* the ban that a process before this one met, from now on; 0: none */
     gateway_report_fn report;
     void *userdata;
 };

@@ -367,6 +367,9 @@ static int read_trade(const struct field_place *place, const char *id,
                              err);
     rc = rc < 0 ? rc : field_price(place, json_get(row, "vol"), "vol", &ret->qty, err);
     rc = rc < 0 ? rc : field_price(place, json_get(row, "price"), "price", &ret->price, err);
+    rc = rc < 0 || json_get(row, "cost") == NULL
+             ? rc
+             : field_amount(place, json_get(row, "cost"), "cost", &ret->cost, err);
     rc = rc < 0 ? rc
                 : field_decimal(place, json_get(row, "fee"), "fee", FIELD_FINE | FIELD_NEGATIVE,
                                 &ret->fee, err);

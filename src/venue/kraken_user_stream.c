@@ -135,6 +135,9 @@ static int read_trade(const struct field_place *place, const struct json_object 
     rc = rc < 0 ? rc
                 : field_decimal(place, json_get(row, "last_price"), "last_price", FIELD_NUMBER,
                                 &ret->price, err);
+    rc = rc < 0 || json_get(row, "cost") == NULL
+             ? rc
+             : field_decimal(place, json_get(row, "cost"), "cost", FIELD_NUMBER, &ret->cost, err);
     rc = rc < 0 ? rc : read_fee(place, row, ret, err);
     if (rc >= 0 && (order->market[0] == '\0' || json_get(row, "side") == NULL)) {
         rc = field_wrong(place, "symbol or side", "is missing", err);

@@ -218,7 +218,7 @@ struct net {
     int next;
     struct dec got;      /* coins that the account has from all fills so far */
     struct dec reported; /* of them, in whole steps */
-    struct dec paid;     /* since the last fill that was reported */
+    struct dec paid;     /* since the last fill that was reported, with fees in quote currency */
 };
 
 /* The next fill; false: there are no more. */
@@ -240,9 +240,16 @@ static bool net_next(struct net *n, struct fill *ret)
         memcpy(ret->fee_currency, f->fee_currency, sizeof(ret->fee_currency));
         bool in_coins = f->buys && n->terms->takes_coins &&
                         str_equal_c(symbol_base(&n->terms->symbol), f->fee_currency);
+        bool in_quote = f->fee_currency[0] == '\0' ||
+                        str_equal_c(symbol_quote(&n->terms->symbol), f->fee_currency);
+        struct dec worth = dec_mul(f->price, f->qty);
+        struct dec cost = f->cost.e8 > 0 ? f->cost : worth;
         n->got = dec_add(n->got, in_coins ? dec_sub(f->qty, f->fee) : f->qty);
-        n->paid = dec_add(n->paid, dec_mul(f->price, f->qty));
+        n->paid = dec_add(n->paid, in_quote ? dec_add(cost, f->fee) : cost);
         if (!f->buys || !n->terms->takes_coins) {
+            /* What the venue has rounded counts as fee. */
+            struct dec more = f->buys ? dec_sub(cost, worth) : dec_sub(worth, cost);
+            ret->fee = in_quote ? dec_add(f->fee, more) : f->fee;
             return true;
         }
         struct dec whole = dec_floor_to(n->got, step);
@@ -251,7 +258,7 @@ static bool net_next(struct net *n, struct fill *ret)
             continue;
         }
         struct dec rest = dec_sub(n->paid, dec_mul(f->price, ret->qty));
-        if (in_coins || rest.e8 != 0) {
+        if (in_coins || in_quote || rest.e8 != 0) {
             /* A fee in a third currency stays as it is; then nothing is rounded, either. */
             ret->fee = rest;
             ret->fee_currency[0] = '\0';

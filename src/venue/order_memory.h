@@ -12,7 +12,8 @@
  * that is missing in the middle would change the sequence.
  * Spot: what the account got counts. A fee that was taken from the bought coins makes the fill
  * smaller, and what is less than a step cannot be sold: the quantity is rounded down to the step
- * (over the whole order), and the rest of what was paid becomes the fee, in quote currency. So cash
+ * (over the whole order), and the rest of what was paid becomes the fee, in quote currency, as does
+ * what the venue rounds of the cost. So cash
  * and quantity are the account's to the last unit. A fill of which nothing remains has quantity
  * zero, or joins the next one if it is the first.
  * Thread: one at a time.

@@ -442,6 +442,7 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
     for (int i = 0; i < h->report_count; i++) {
         if (h->reports[i].due_us <= h->clock->now_mono_us) {
             *ret = h->reports[i].report;
+            hostile_trace_report(h, ret);
             if (ret->kind == VENUE_LIMIT) {
                 read_limit(h, &ret->limit);
             }
@@ -468,6 +469,7 @@ static void hostile_send(struct venue *venue, const struct order *order)
     if (h->dead) {
         return;
     }
+    hostile_trace_send(h, order);
     hostile_check_send(h, order);
     if (hostile_is_halted(h)) {
         if (rng_chance(h->rng, 0.5)) {

@@ -58,6 +58,7 @@ struct hostile {
     struct rng *rng;
     const struct clock_fake *clock;
     double fault_scale; /* 0: a perfect network; 1: the usual faults */
+    bool trace;         /* print what passes between engine and venue */
     bool dead;          /* the process has crashed: it sends nothing more */
     bool prices;        /* it takes a bracket as prices and does not measure it from the fills */
     bool entries_forbidden;
@@ -138,6 +139,7 @@ struct hostile {
     int64_t refusals; /* orders that a personality refused: hours, quantity, what is not there */
     int64_t ended;    /* orders that the venue ended, with a part filled or none */
     int64_t shortages;
+    int64_t left; /* positions that were too small to be sold */
     int64_t maintenances;
 };
 

@@ -1,7 +1,7 @@
 /*
  * hostile_private.h: the parts of the hostile venue and feed. hostile.c is the venue,
  * hostile_check.c what the engine may send to it, hostile_traits.c what personalities have of their
- * own, hostile_feed.c the feed.
+ * own, hostile_feed.c the feed, hostile_trace.c what is printed of it.
  * Thread: as hostile.h.
  */
 #pragma once
@@ -36,5 +36,9 @@ struct dec hostile_traits_half(const struct hostile *h, struct dec qty);
 bool hostile_traits_refuse(struct hostile *h, const struct order *order);
 /* That the venue can do what an order wants. */
 void hostile_traits_check(struct hostile *h, const struct order *order);
+
+/* ---- hostile_trace.c: with h->trace ---- */
+void hostile_trace_send(const struct hostile *h, const struct order *order);
+void hostile_trace_report(const struct hostile *h, const struct venue_report *report);
 
 extern const struct source_ops hostile_source_ops;

@@ -92,8 +92,9 @@ void hostile_traits_foreign(const struct hostile *h, struct venue_holding *held)
         held->side = SIDE_LONG;
     }
     const struct dec lot = h->who == NULL ? DEC_ZERO : h->who->terms.lot;
-    if (lot.e8 > 0) {
-        held->qty = dec_max(dec_floor_to(held->qty, lot), lot);
+    if (lot.e8 > 0) { /* and no two are alike: the engine could not tell them apart */
+        held->qty = dec_floor_to(held->qty, lot);
+        held->qty = dec_add(held->qty, (struct dec){lot.e8 * (1 + h->foreigners % 16)});
     }
 }
 
@@ -104,9 +105,40 @@ struct dec hostile_traits_half(const struct hostile *h, struct dec qty)
     return lot.e8 > 0 ? dec_max(dec_floor_to(half, lot), lot) : half;
 }
 
-/* The hours of the market: all its symbols are halted, or trade again. */
+static bool is_open(const struct paper_book *book, struct symbol symbol)
+{
+    for (int i = 0; i < book->open_count; i++) {
+        if (symbol_equal(book->open[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Coins that are too few to be sold stay in the account, and are no position. */
+static void leave_coins(struct hostile *h)
+{
+    struct paper *paper = paper_of(h->inner);
+    struct paper_book *book = &paper->book;
+    int kept = 0;
+    for (int i = 0; i < book->position_count; i++) {
+        const struct position p = book->positions[i];
+        if (is_open(book, p.symbol) || !is_unsellable(h, p.symbol, p.qty)) {
+            book->stopped_us[kept] = book->stopped_us[i];
+            book->positions[kept++] = p;
+        }
+    }
+    h->left += book->position_count - kept;
+    paper->behind = paper->behind || kept < book->position_count;
+    book->position_count = kept;
+}
+
+/* Leaves coins, and watches the hours of the market: all its symbols are halted, or trade again. */
 void hostile_traits_look(struct hostile *h)
 {
+    if (holds_coins(h) && paper_of(h->inner)->memory != NULL) {
+        leave_coins(h);
+    }
     bool closed =
         h->who != NULL && h->fault_scale > 0 && personality_is_closed(h->who, h->market_us);
     if (h->who == NULL || closed == h->told_closed) {

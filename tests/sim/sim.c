@@ -3,6 +3,7 @@
  *
  *     sim --seeds 500            seeds 1..500, one TAP line
  *     sim --seeds 1 --seed 17    only seed 17
+ *     sim --seeds 1 --seed 17 --trace    with each order and report
  *     sim --list seeds.txt       first replays the seeds that failed in the past
  *     sim --personality kraken   at a venue with what that one can do; all: at each
  *
@@ -176,7 +177,9 @@ static void trade_foreign(struct sim *sim)
         return;
     }
     struct symbol symbol = sim->settings.symbols[rng_below(&sim->rng, 3)];
-    bool ours = s->open_orders > 0 || book->open_count > 0 || paper_book_find(book, symbol) >= 0;
+    /* What is not on disk a crash takes back: a position of ours would be there again. */
+    bool ours = s->open_orders > 0 || book->open_count > 0 || paper_book_find(book, symbol) >= 0 ||
+                sim_paper(sim)->behind;
     for (int i = 0; i < s->position_count; i++) {
         ours = ours || symbol_equal(s->positions[i].symbol, symbol);
     }
@@ -216,6 +219,9 @@ static void ask(struct sim *sim)
 }
 
 /* ---------------------------------------------------------------- one seed */
+
+/* --trace: what passes between engine and venue is printed. */
+static bool is_traced;
 
 static bool turn(struct sim *sim)
 {
@@ -444,6 +450,7 @@ static bool run_seed(const struct personality *who, uint64_t seed, char *ret_wha
     sim->before = snapshot_new(CAPACITY_MIN);
     hostile_init(&sim->hostile, who, &sim->rng, sim->store, &sim->clock);
     sim->hostile.settings = &sim->settings;
+    sim->hostile.trace = is_traced;
     trading_store_set_fault(sim->store, fault, sim);
     rng_init(&sim->disk_rng, ~seed);
     rng_init(&sim->rule_rng, seed ^ UINT64_C(0x72756c6573));
@@ -573,6 +580,7 @@ static bool print_totals(const struct personality *who, int64_t seeds)
         {"orders refused by a personality", t->refusals, who != NULL && !can.reduce_only},
         {"orders that the venue ended", t->ended, who != NULL},
         {"fees that nobody reported", t->shortages, who != NULL && can.dust},
+        {"positions too small to be sold", t->left, false},
         {"maintenances", t->maintenances, who != NULL}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
@@ -607,7 +615,7 @@ static int usage(void)
     char names[128];
     personality_names(names, sizeof(names));
     (void)fprintf(stderr,
-                  "usage: sim [--seeds N] [--seed FIRST] [--list FILE] [--verbose]"
+                  "usage: sim [--seeds N] [--seed FIRST] [--list FILE] [--verbose] [--trace]"
                   " [--personality NAME]\nNAME: %s, all\n",
                   names);
     return 2;
@@ -638,6 +646,8 @@ int main(int argc, char **argv)
             }
         } else if (strcmp(argv[i], "--verbose") == 0) {
             verbose = true;
+        } else if (strcmp(argv[i], "--trace") == 0) {
+            is_traced = true;
         } else {
             return usage();
         }

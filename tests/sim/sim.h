@@ -86,6 +86,7 @@ struct sim_totals {
     int64_t refusals;
     int64_t ended;
     int64_t shortages;
+    int64_t left;
     int64_t maintenances;
     int64_t bare; /* venues without brackets */
     int64_t transfers;

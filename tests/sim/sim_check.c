@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAT_WITHIN_US  (60 * USEC_PER_SEC) /* six timeouts in a row under faults */
+#define FLAT_WITHIN_US (60 * USEC_PER_SEC) /* six timeouts in a row under faults */
+/* Where coins are missing, five listings in a row have to say so first. */
+#define FLAT_WITHOUT_US (2 * FLAT_WITHIN_US)
 #define AGREE_WITHIN_US (6 * USEC_PER_SEC)
 #define TRADES_LIMIT    4096
 
@@ -343,7 +345,13 @@ static void receive_alert(struct sim *sim, const struct event *e)
     const struct engine *engine = driver_engine(sim->driver);
     int64_t booked = engine == NULL ? 0 : engine_state(engine)->last_funding_id;
     if (e->code == ERR_VENUE_BALANCE) {
-        (void)sim_fail(sim, "an alert says that the venue has another balance");
+        char cash[DEC_TEXT_SIZE], wallet[DEC_TEXT_SIZE];
+        const struct engine_state *s = engine == NULL ? NULL : engine_state(engine);
+        (void)sim_fail(
+            sim,
+            "an alert says that the venue has another balance than %s in cash, %s without cost",
+            s == NULL ? "?" : dec_text(s->cash, cash),
+            s == NULL ? "?" : dec_text(dec_add(s->initial_cash, s->realised), wallet));
     }
     events_tell(&sim->hostile.events, (enum err_id)e->code, e->symbol, booked);
 }
@@ -460,7 +468,8 @@ bool sim_check_round(struct sim *sim, bool halted)
         }
         if (s->verified_flat) {
             sim->stopped_mono_us = sim->clock.now_mono_us;
-        } else if (sim->clock.now_mono_us - sim->stopped_mono_us > FLAT_WITHIN_US) {
+        } else if (sim->clock.now_mono_us - sim->stopped_mono_us >
+                   (sim->hostile.shortages > 0 ? FLAT_WITHOUT_US : FLAT_WITHIN_US)) {
             return sim_fail(sim, "still not flat after an emergency stop: %d positions, %d orders",
                             s->position_count, (int)s->open_orders);
         }
@@ -591,6 +600,7 @@ bool sim_check_end(struct sim *sim)
     sim_totals.refusals += sim->hostile.refusals;
     sim_totals.ended += sim->hostile.ended;
     sim_totals.shortages += sim->hostile.shortages;
+    sim_totals.left += sim->hostile.left;
     sim_totals.maintenances += sim->hostile.maintenances;
     sim_totals.bare += !sim->hostile.can.brackets;
     return true;

@@ -244,13 +244,17 @@ static void check_account(struct day *d, struct db *db, const struct json_object
 {
     char a[DEC_TEXT_SIZE], b[DEC_TEXT_SIZE], outside[24];
     struct symbol symbol;
+    const struct json_object *prices = json_get(state, "prices");
     for (int i = 0; i < DAY_SYMBOLS; i++) {
         ASSERT(symbol_parse(str_c(d->venue->symbols[i]), &symbol));
         struct dec ours = held(d, db, symbol.name);
         struct dec theirs = d->venue->margined ? position(d, state, symbol.name)
                                                : balance(d, state, symbol_base(&symbol));
         int64_t rest = theirs.e8 - ours.e8;
-        (void)day_check(d, rest >= 0 && rest < d->venue->smallest_e8[i],
+        struct dec worth = dec_mul((struct dec){rest}, amount(d, prices, symbol.name));
+        (void)day_check(d,
+                        rest >= 0 && (rest < d->venue->smallest_e8[i] ||
+                                      worth.e8 < dec_from_int(d->venue->worth).e8),
                         "the books hold %s %s, the account %s", dec_text(ours, a), symbol.name,
                         dec_text(theirs, b));
     }

@@ -614,7 +614,7 @@ static void *closing_server_run(void *userdata)
             if (n <= 0) {
                 break;
             }
-        } while (strstr(request, "order=1") == NULL);
+        } while (strstr(request, "order=1") == NULL && strncmp(request, "GET", 3) != 0);
         if (i == 0) {
             (void)!write(fd, answer, sizeof(answer) - 1);
         }
@@ -645,6 +645,28 @@ static void libcurl_does_not_resend_a_post(void **state)
     (void)pthread_join(f.thread, NULL);
     (void)close(f.listen_fd);
     assert_int_equal(f.repeated, 0);
+}
+
+/* What has no body it resends, unless the request may be sent once. */
+static void a_signed_request_is_sent_once(void **state)
+{
+    (void)state;
+    for (int once = 0; once < 2; once++) {
+        struct desk d;
+        desk_open(&d, NULL);
+        struct closing_server f = {.listen_fd = listen_on_loopback(&d)};
+        assert_int_equal(pthread_create(&f.thread, NULL, closing_server_run, &f), 0);
+        struct http_request request = {.timeout_ms = 5000, .once = once == 1};
+        send_and_wait(&d, "/read", request);
+        assert_int_equal(d.outcome, HTTP_OK);
+        send_and_wait(&d, "/read", request);
+        assert_int_equal(d.outcome, HTTP_UNKNOWN);
+        desk_close(&d);
+        (void)shutdown(f.listen_fd, SHUT_RDWR);
+        (void)pthread_join(f.thread, NULL);
+        (void)close(f.listen_fd);
+        assert_int_equal(f.repeated > 0, once == 0);
+    }
 }
 
 static void the_error_page_of_a_proxy_is_a_response(void **state)
@@ -884,6 +906,7 @@ UNIT_GROUP(http_web, cmocka_unit_test(an_added_header_is_in_every_kind_of_answer
            cmocka_unit_test(cancelled_call_never_answers),
            cmocka_unit_test(callback_may_send_again_and_free_the_client),
            cmocka_unit_test(libcurl_does_not_resend_a_post),
+           cmocka_unit_test(a_signed_request_is_sent_once),
            cmocka_unit_test(the_error_page_of_a_proxy_is_a_response),
            cmocka_unit_test(truncated_body_is_unknown),
            cmocka_unit_test(closed_connection_is_unknown),

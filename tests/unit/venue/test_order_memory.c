@@ -167,6 +167,34 @@ static void other_fees_stay(void **unused)
     assert_int_equal(r.fills[1].fee.e8, dec("0.05").e8);
 }
 
+/* A venue that rounds what an order costs: the difference is a fee, also of a fill that is sold. */
+static void a_rounded_cost_counts(void **unused)
+{
+    (void)unused;
+    static const struct {
+        bool buys;
+        const char *fee;
+    } cases[] = {{true, "0.05000499"}, {false, "0.04999501"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        set_up_order();
+        order->kind = cases[i].buys ? ORDER_ENTRY : ORDER_CLOSE;
+        struct account_fill f = {.id = "1",
+                                 .buys = cases[i].buys,
+                                 .qty = dec("0.5"),
+                                 .price = dec("100.00000002"),
+                                 .cost = dec("50.00000500"),
+                                 .fee = dec("0.05"),
+                                 .fee_currency = "USDT",
+                                 .at_us = 1};
+        assert_true(known_order_fill(order, &f));
+        assert_true(state(ORDER_PARTIAL, "0.5"));
+        struct venue_report r = report(&spot, "");
+        assert_int_equal(r.fill_count, 1);
+        assert_int_equal(r.fills[0].fee.e8, dec(cases[i].fee).e8);
+        assert_int_equal(r.fills[0].qty.e8, dec("0.5").e8);
+    }
+}
+
 static void long_orders_come_in_pages(void **unused)
 {
     (void)unused;
@@ -221,5 +249,6 @@ UNIT_GROUP(order_memory, cmocka_unit_test(states_and_fills_never_go_back),
            cmocka_unit_test(a_number_replaces_a_makeshift_id),
            cmocka_unit_test(coins_and_cash_are_the_accounts),
            cmocka_unit_test(a_fill_without_a_step_is_only_a_cost),
-           cmocka_unit_test(other_fees_stay), cmocka_unit_test(long_orders_come_in_pages),
+           cmocka_unit_test(other_fees_stay), cmocka_unit_test(a_rounded_cost_counts),
+           cmocka_unit_test(long_orders_come_in_pages),
            cmocka_unit_test(the_oldest_final_order_is_forgotten))
