@@ -164,7 +164,12 @@ static void finish(struct call *call, enum account_verdict verdict, struct json_
 {
     struct calls *calls = call->owner;
     unlink_call(calls, call);
-    if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE) {
+    if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE &&
+        now_mono(calls) < calls->banned_mono_us) {
+        (void)err_set(&call->last, ERR_VENUE_BANNED, "%s: for another %lld s",
+                      calls->options.api->name,
+                      (long long)((calls->banned_mono_us - now_mono(calls)) / USEC_PER_SEC));
+    } else if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE) {
         (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: it did not answer in time",
                       calls->options.api->name);
     }

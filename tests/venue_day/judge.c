@@ -152,8 +152,12 @@ static int symbol_place(const struct day *d, const char *symbol)
     return place;
 }
 
+/* Of a pair of orders of which the venue refuses one, it cancels the other. */
 static bool same_state(const struct pair *p)
 {
+    if (strcmp(p->state, "rejected") == 0 && p->venue_filled.e8 == 0) {
+        return strcmp(p->venue_state, "rejected") == 0 || strcmp(p->venue_state, "cancelled") == 0;
+    }
     bool ended = strcmp(p->venue_state, "cancelled") == 0 || strcmp(p->venue_state, "expired") == 0;
     return strcmp(p->state, p->venue_state) == 0 || (ended && strcmp(p->state, "cancelled") == 0);
 }
@@ -277,9 +281,11 @@ static void check_venue(struct day *d, const struct json_object *state)
     for (size_t i = 0; i < json_len(violations); i++) {
         const struct json_object *v = json_item(violations, i);
         const char *why = json_text(v, "why");
-        /* One that crossed the answer that asked for a pause; and those by which the client
-         * learns that the venue's clock has jumped. */
-        bool crossed = strstr(why, "limited") != NULL && d->limits_met-- > 0;
+        /* One that crossed the answer that asked for a pause, or whose process was killed before it
+         * had read it; and those by which the client learns that the venue's clock has jumped. */
+        bool pause = strstr(why, "limited") != NULL || strstr(why, "banned") != NULL ||
+                     strstr(why, "lockout") != NULL;
+        bool crossed = pause && d->limits_met-- > 0;
         bool jumped = (strstr(why, "-1021") != NULL || strstr(why, "of its time") != NULL) &&
                       d->jumps_met-- > 0;
         (void)day_check(d, crossed || jumped, "violation: %s: %s", json_text(v, "request"),

@@ -11,11 +11,11 @@
 
 static char shown[4096];
 
-/* Keeps what is shown of requests. */
+/* Keeps what is shown of requests, and errors. */
 static void note(const struct log_line *line, void *userdata)
 {
     (void)userdata;
-    if (strstr(line->message, "dry run") != NULL) {
+    if (strstr(line->message, "dry run") != NULL || strstr(line->message, "VENUE_") != NULL) {
         size_t used = strlen(shown);
         (void)snprintf(&shown[used], sizeof(shown) - used, "%s\n", line->message);
     }
@@ -154,5 +154,34 @@ static void an_address_of_the_other_kind_is_refused(void **state)
     }
 }
 
+/* One that a process before this one has met. */
+static void a_ban_is_waited_for(void **state)
+{
+    (void)state;
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    gateway_rig_prepare(&rig, "binance", &cases[0].symbol, 1, NULL);
+    rig.options.banned_us = 90 * USEC_PER_SEC;
+    shown[0] = '\0';
+    log_set_sink(note, NULL);
+    rig.gateway = gateway_new(&rig.options);
+    gateway_start(rig.gateway);
+    gateway_rig_pass(&rig, 80);
+    log_set_sink(NULL, NULL);
+    assert_has(shown, "VENUE_BANNED");
+    static const char *const kinds[] = {"time", "rules", "check", "coins"};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        assert_int_equal(gateway_rig_requests(&rig, kinds[i]), 0);
+    }
+    for (int i = 0; i < 30 && !rig.ready; i++) {
+        gateway_rig_pass(&rig, 4);
+    }
+    assert_true(rig.ready);
+    gateway_rig_close(&rig);
+}
+
 UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
+           cmocka_unit_test(a_ban_is_waited_for),
            cmocka_unit_test(an_address_of_the_other_kind_is_refused))
