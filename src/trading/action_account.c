@@ -114,6 +114,9 @@ static void status_account(struct reply *r, const struct snapshot *s, int positi
         positions_max > 0 && s->position_count > positions_max ? positions_max : s->position_count;
     for (int i = 0; i < shown; i++) {
         view_position(r, &s->positions[i]);
+        if (!s->venue.brackets) {
+            view_legs(r, &s->legs[i]);
+        }
     }
     if (shown < s->position_count) {
         reply_para(r, "and {} more: {}", cell_count(s->position_count - shown),

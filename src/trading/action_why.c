@@ -51,6 +51,16 @@ static void set_decision_data(struct reply *r, const struct decision *d)
     json_out_end(&data);
 }
 
+/* Of an entry whose position is open. */
+static void why_legs(const struct snapshot *s, struct reply *r, const struct order *entry)
+{
+    for (int i = 0; i < s->position_count && !s->venue.brackets; i++) {
+        if (strcmp(s->positions[i].client_id, entry->client_id) == 0) {
+            view_legs(r, &s->legs[i]);
+        }
+    }
+}
+
 static int why_order(struct desk *desk, struct reply *r, const struct decision *d, struct err *err)
 {
     struct order order;
@@ -75,6 +85,7 @@ static int why_order(struct desk *desk, struct reply *r, const struct decision *
         reply_more(r, " ({})", cell_text(order.reason));
     }
     view_bracket(r, &order.symbol, order.stop, order.target);
+    why_legs(desk_snapshot(desk), r, &order);
     return set_order_data(desk, r, &order, err);
 }
 

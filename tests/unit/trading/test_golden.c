@@ -124,6 +124,29 @@ static void replies_match_the_golden_files(void **state)
     }
 }
 
+/* Where the stop of each position is, at a venue at which it can rest. */
+static void stops_at_the_venue_match_the_golden_files(void **state)
+{
+    static const struct {
+        const char *name;
+        struct snapshot_legs legs;
+    } cases[] = {
+        {"positions_legs", {.stop_at_venue = true, .target_at_venue = true}},
+        {"positions_stop", {.stop_at_venue = true, .reason = "the venue holds one order for it"}},
+        {"positions_kept", {.reason = "its entry is still open"}},
+    };
+    struct steer_rig *s = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct snapshot *n = steer_rig_draft(s);
+        steer_rig_add_position(n);
+        n->venue.brackets = false;
+        n->legs[0] = cases[i].legs;
+        steer_rig_publish(s);
+        check(s, "/positions", cases[i].name);
+        n->venue.brackets = true;
+    }
+}
+
 /* As the engine does with a new rule. */
 static void save_rule(struct steer_rig *s, const struct request *r, enum rule_status status)
 {
@@ -228,6 +251,7 @@ static void trades_come_in_pages(void **state)
 }
 
 UNIT_GROUP(trading_golden, STEER_RIG_TEST(replies_match_the_golden_files),
+           STEER_RIG_TEST(stops_at_the_venue_match_the_golden_files),
            STEER_RIG_TEST(steering_matches_the_golden_files),
            STEER_RIG_TEST(cooldowns_match_the_golden_files),
            STEER_RIG_TEST(rules_match_the_golden_files),
