@@ -90,6 +90,9 @@ int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf
 const struct exchange *exchange_find(const char *name); /* NULL: there is none */
 /* Whether these prices are those at which this venue (account.h) trades. */
 bool exchange_is_of(const char *name, const char *account);
+/* ERR_VENUE_MODE: a key would go to this address without encryption; option is where it was found.
+ * Servers on this machine may have one without. "": the venue's own. */
+int exchange_check_url(const char *option, const char *url, struct err *err);
 static inline bool exchange_needs_key(const struct exchange *exchange, const struct symbol *symbol)
 {
     return exchange->needs_key != NULL && exchange->needs_key(symbol);

@@ -36,7 +36,7 @@ struct market_feed_options {
 };
 
 /* ERR_MARKET_VENUE: there is none of that name. ERR_MARKET_KEY: its prices are for keys only.
- * Thread: any. */
+ * ERR_VENUE_MODE: an address without encryption. Thread: any. */
 int market_feed_check(const struct live_settings *settings, struct err *err);
 /* NULL: as market_feed_check. Thread: before feed_start. */
 struct market_feed *market_feed_new(const struct market_feed_options *options, struct err *err);

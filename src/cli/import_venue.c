@@ -318,6 +318,10 @@ static int load_key(struct fetch *f, const struct config *config, struct rest_op
     if (id[0] == '\0' || secret[0] == '\0') {
         return err_set(err, ERR_MARKET_KEY, "%s: %s", f->exchange->name, f->symbol.name);
     }
+    int rc = exchange_check_url("--url", options->url != NULL ? options->url : "", err);
+    if (rc < 0) {
+        return rc;
+    }
     f->key_id = secret_new(str_c(id));
     f->key_secret = secret_new(str_c(secret));
     options->key_id = f->key_id;

@@ -26,6 +26,23 @@ bool exchange_is_of(const char *name, const char *account)
            strcmp(exchange->key_of != NULL ? exchange->key_of : name, account) == 0;
 }
 
+int exchange_check_url(const char *option, const char *url, struct err *err)
+{
+    static const char *const own[] = {"127.0.0.1", "localhost", "[::1]"};
+    const char *host = str_starts(str_c(url), "http://") ? url + strlen("http://")
+                       : str_starts(str_c(url), "ws://") ? url + strlen("ws://")
+                                                         : NULL;
+    bool safe = host == NULL;
+    for (size_t i = 0; i < COUNT_OF(own) && !safe; i++) {
+        size_t length = strlen(own[i]);
+        safe = strncmp(host, own[i], length) == 0 && strchr(":/", host[length]) != NULL;
+    }
+    return safe ? 0
+                : err_set(err, ERR_VENUE_MODE,
+                          "%s: the key would be sent without encryption: use https:// or wss://",
+                          option);
+}
+
 int64_t exchange_ask_until_us(const struct exchange *exchange, enum timeframe tf, int64_t from_us,
                               int64_t until_us)
 {

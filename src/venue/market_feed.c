@@ -585,16 +585,22 @@ static void stop(void *userdata)
     http_free(TAKE(m->http));
 }
 
+static int check_key(const struct live_settings *settings, struct err *err)
+{
+    if (settings->key_id == NULL || settings->key_id[0] == '\0' ||
+        settings->key_secret[0] == '\0') {
+        return err_set(err, ERR_MARKET_KEY, "%s: market.key and market.secret are empty",
+                       settings->venue);
+    }
+    int rc = exchange_check_url("market.url", settings->url, err);
+    return rc < 0 ? rc : exchange_check_url("market.stream_url", settings->stream_url, err);
+}
+
 int market_feed_check(const struct live_settings *settings, struct err *err)
 {
     const struct stream_api *stream = stream_api_find(settings->venue);
     if (exchange_find(settings->venue) != NULL && stream != NULL) {
-        bool keyless = settings->key_id == NULL || settings->key_id[0] == '\0' ||
-                       settings->key_secret[0] == '\0';
-        return stream->add_login != NULL && keyless
-                   ? err_set(err, ERR_MARKET_KEY, "%s: market.key and market.secret are empty",
-                             settings->venue)
-                   : 0;
+        return stream->add_login != NULL ? check_key(settings, err) : 0;
     }
     AUTO_BUF struct buf names = BUF_INIT(256);
     stream_add_names(&names);

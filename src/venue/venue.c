@@ -70,7 +70,9 @@ int venue_check_settings(const struct venue_settings *settings, struct err *err)
     if (real->mode == VENUE_SANDBOX && real->url[0] == '\0' && api->sandbox_url == NULL) {
         return err_set(err, ERR_VENUE_MODE, "%s has no test system: use dry_run", api->name);
     }
-    int rc = check_url(real, "venue.url", real->url, api->url, api->sandbox_url, err);
+    int rc = exchange_check_url("venue.url", real->url, err);
+    rc = rc < 0 ? rc : exchange_check_url("venue.stream_url", real->stream_url, err);
+    rc = rc < 0 ? rc : check_url(real, "venue.url", real->url, api->url, api->sandbox_url, err);
     if (rc >= 0) {
         rc = check_url(real, "venue.stream_url", real->stream_url, api->stream_url,
                        api->sandbox_stream_url, err);

@@ -80,6 +80,16 @@ static void a_venue_must_be_known(void **state)
     (void)state;
     assert_int_equal(market_feed_check(&settings, &err), -ERR_MARKET_VENUE);
     assert_has(err.context, "kronos: expected one of binance");
+    struct live_settings keyed = {.venue = "alpaca", .key_id = "", .key_secret = ""};
+    assert_int_equal(market_feed_check(&keyed, &err), -ERR_MARKET_KEY);
+    keyed.key_id = "PK1";
+    assert_int_equal(market_feed_check(&keyed, &err), -ERR_MARKET_KEY);
+    keyed.key_secret = "hush";
+    assert_int_equal(market_feed_check(&keyed, NULL), 0);
+    (void)str_copy(STR_LIT("ws://stream.example/v2/iex"), keyed.stream_url,
+                   sizeof(keyed.stream_url));
+    assert_int_equal(market_feed_check(&keyed, &err), -ERR_VENUE_MODE);
+    assert_has(err.context, "market.stream_url: the key would be sent without encryption");
 }
 
 static void a_saved_state_goes_on_where_it_was(void **state)

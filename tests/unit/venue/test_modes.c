@@ -135,6 +135,10 @@ static void an_address_of_the_other_kind_is_refused(void **state)
         {"alpaca", VENUE_LIVE, "", "wss://paper-api.alpaca.markets/stream",
          "venue.stream_url is the test"},
         {"alpaca", VENUE_LIVE, "", "", NULL},
+        {"alpaca", VENUE_LIVE, "http://proxy.example", "", "venue.url: the key would be sent"},
+        {"alpaca", VENUE_LIVE, "", "ws://127.0.0.1.example/stream",
+         "venue.stream_url: the key would be sent without encryption"},
+        {"alpaca", VENUE_LIVE, "http://localhost", "ws://[::1]:82", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct err err = {0};
