@@ -209,6 +209,8 @@ void config_add_place(const struct config *config, const char *path, struct buf 
 bool config_market_file(const char *text, struct market_file *ret);
 /* Parses an item of market.file_units, "SYMBOL=1000"; false if malformed. */
 bool config_market_unit(const char *text, struct symbol *ret, int *ret_unit);
+/* An item of venue.reserved: "BTC=0.5". */
+bool config_reserved_coin(const char *text, struct reserved_coin *ret);
 /* Fills the settings of the engine. */
 void config_settings(const struct config *config, struct settings *ret);
 /* The venue's part. */

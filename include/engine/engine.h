@@ -41,6 +41,7 @@
 #include "model/snapshot.h"
 #include "store/equity_table.h"
 #include "store/state_table.h"
+#include "store/transfer_table.h"
 #include "venue/venue.h"
 
 #include <stdbool.h>
@@ -134,6 +135,8 @@ struct engine_outputs {
     struct source_bar *candles;
     bool equity_point;
     struct equity_point equity;
+    int transfer_count;
+    struct transfer transfers[ENGINE_REPORTS_MAX + 1]; /* reported ones, and a request */
     bool has_request;
     struct request request;
     int request_err; /* ERR_NONE, or why it was refused */
@@ -210,6 +213,12 @@ int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
  * symbol whose series was loaded, and are the whole history of one whose series was not. */
 void engine_history(struct engine *engine, struct symbol symbol, const struct candle *bars,
                     int count);
+
+/* Whether a request may change the capital to this now, and how much more cash than the books the
+ * account has (venue_set_capital): ERR_NONE, ERR_VENUE_CAPITAL_USED, or ERR_VENUE_CAPITAL, and then
+ * the next step asks for a listing, which may tell. A step with such a request does not check it
+ * again. */
+int engine_check_capital(struct engine *engine, struct dec capital, struct dec *ret_surplus);
 
 void engine_step(struct engine *engine, const struct engine_now *now,
                  const struct engine_inputs *inputs, struct engine_outputs *ret);

@@ -109,8 +109,7 @@ void order_measure(struct order *order, const struct instrument *rules);
 void order_round_bracket(struct order *order, const struct instrument *rules);
 
 /* A fill's id at the venue: a text, which is compared for equality only. */
-#define FILL_ID_SIZE  40
-#define CURRENCY_SIZE 12
+#define FILL_ID_SIZE 40
 
 struct fill {
     char client_id[CLIENT_ID_SIZE];

@@ -34,9 +34,11 @@ enum request_kind {
                        * longer stays. 0: lifts that of symbol, or all if symbol is empty */
     REQUEST_RECONNECT, /* the source of the candles is opened again (market/source.h) before the
                         * step that gets the request; if that fails, no step gets it */
-    REQUEST_GO_LIVE /* a person allows the first orders with real money (venue_allow), the same */
+    REQUEST_GO_LIVE, /* a person allows the first orders with real money (venue_allow), the same */
+    REQUEST_CAPITAL  /* the capital of a real venue's books becomes `number` units of 1e-8, and the
+                      * cash with it (venue_set_capital), the same */
 };
-#define REQUEST_KIND_LAST       REQUEST_GO_LIVE
+#define REQUEST_KIND_LAST       REQUEST_CAPITAL
 
 #define REQUEST_TEXT_SIZE       512
 #define REQUEST_COOLDOWN_MAX_US (7 * INT64_C(86400000000)) /* as risk.cooldown */
@@ -50,9 +52,9 @@ struct request {
     char by[32];          /* the requester, for the records: "alice", "console" */
     struct dec stop;      /* AMEND: zero keeps the current one */
     struct dec target;    /* AMEND: the same */
-    int64_t
-        number; /* RULE_STATUS: which rule. COOLDOWN: how long. PAUSE, MAINTENANCE: the run that
-                 * pauses only until its RESUME with the same number; 0: until anybody resumes */
+    /* RULE_STATUS: which rule. COOLDOWN: how long. CAPITAL: how much. PAUSE, MAINTENANCE: the run
+     * that pauses only until its RESUME with the same number; 0: until anybody resumes */
+    int64_t number;
     int64_t deadline_mono_us;     /* 0: none */
     int64_t run_id;               /* of the command, in ops.db; 0: none, or not stored */
     struct trace_work work;       /* what asked for it; neither stored nor recorded */

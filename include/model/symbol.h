@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define SYMBOL_SIZE 16
+#define SYMBOL_SIZE   16
+#define CURRENCY_SIZE 12
 
 struct symbol {
     char name[SYMBOL_SIZE];

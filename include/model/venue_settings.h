@@ -64,6 +64,25 @@ enum venue_mode {
     VENUE_LIVE
 };
 
+/* Coins on the account that are not ours to trade. */
+#define RESERVED_MAX 32
+struct reserved_coin {
+    char currency[CURRENCY_SIZE];
+    struct dec amount; /* > 0 */
+};
+
+/* Zero: none of it is reserved. */
+static inline struct dec reserved_amount(const struct reserved_coin *coins, int count,
+                                         const char *currency)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(coins[i].currency, currency) == 0) {
+            return coins[i].amount;
+        }
+    }
+    return DEC_ZERO;
+}
+
 /* The texts belong to the configuration, and must outlive venue_new, which copies them. */
 struct real_venue_settings {
     enum venue_mode mode;
@@ -74,6 +93,8 @@ struct real_venue_settings {
     const char *ca_file;    /* "": the authorities of the system */
     bool accept_withdrawal;
     bool accept_unknown_withdrawal;
+    int reserved_count;
+    struct reserved_coin reserved[RESERVED_MAX];
 };
 
 struct venue_settings {

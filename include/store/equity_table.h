@@ -4,7 +4,8 @@
  *     equity_table_add(store, &(struct equity_point){.at_us = hour, .equity = e, .cash = c}, err);
  *     int n = equity_table_list(store, since_us, points, COUNT_OF(points), err);
  *
- * Always true: at_us is unique; add replaces. Thread: add from the engine; list from the
+ * Always true: at_us is unique; add replaces; what is read moves by profit and loss alone, see
+ * transfer_table.h. Thread: add from the engine; list from the
  * owner of the connection.
  */
 #pragma once

@@ -255,6 +255,9 @@ struct venue_ops {
     int (*flush)(struct venue *venue, struct err *err);
     bool (*is_behind)(const struct venue *venue);
     int (*allow)(struct venue *venue, struct err *err); /* NULL: there is nothing to allow */
+    /* NULL: the account is all of its cash */
+    int (*set_capital)(struct venue *venue, struct dec capital, struct dec surplus,
+                       struct err *err);
     void (*free)(struct venue *venue);
 };
 
@@ -397,6 +400,18 @@ static inline int venue_allow(struct venue *venue, struct err *err)
 {
     return venue->ops->allow == NULL ? err_set(err, ERR_VENUE_ALLOWED, "%s", venue->ops->name)
                                      : venue->ops->allow(venue, err);
+}
+
+/* From now on the books have this capital: what the account has beyond their cash is not ours.
+ * surplus: how much more than their cash the account has by its newest report; it was paid in, or
+ * below zero withdrawn, since. If the program dies before the books are written, they keep the
+ * capital that they had. ERR_VENUE_FUNDS: the account has less, ERR_VENUE_CAPITAL: it is not known
+ * what it has, or all of it is ours; nothing changed. */
+static inline int venue_set_capital(struct venue *venue, struct dec capital, struct dec surplus,
+                                    struct err *err)
+{
+    return venue->ops->set_capital == NULL ? err_set(err, ERR_VENUE_CAPITAL, "%s", venue->ops->name)
+                                           : venue->ops->set_capital(venue, capital, surplus, err);
 }
 
 /* Whether venue_flush has anything to write. */

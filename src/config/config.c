@@ -262,6 +262,25 @@ static void set_tier(struct tier *tier, const struct config_symbols *symbols,
     tier->max_exposure_pct = max_exposure_pct;
 }
 
+bool config_reserved_coin(const char *text, struct reserved_coin *ret)
+{
+    struct str name, rest = str_c(text);
+    *ret = (struct reserved_coin){.currency = ""};
+    return str_split(&rest, '=', &name) &&
+           str_copy(str_trim(name), ret->currency, sizeof(ret->currency)) &&
+           ret->currency[0] != '\0' && dec_parse(str_trim(rest), &ret->amount) &&
+           ret->amount.e8 > 0;
+}
+
+static void set_reserved(const struct config *config, struct real_venue_settings *ret)
+{
+    for (int i = 0; i < config->venue_reserved.count; i++) {
+        ASSERT(config_reserved_coin(config->venue_reserved.items[i],
+                                    &ret->reserved[ret->reserved_count]));
+        ret->reserved_count++;
+    }
+}
+
 void config_venue(const struct config *config, struct venue_settings *ret)
 {
     *ret = (struct venue_settings){
@@ -291,6 +310,7 @@ void config_venue(const struct config *config, struct venue_settings *ret)
                  .accept_unknown_withdrawal = config->venue_accept_unknown_withdrawal},
     };
     (void)str_copy(str_c(config->venue_name), ret->name, sizeof(ret->name));
+    set_reserved(config, &ret->real);
 }
 
 static void set_live(const struct config *config, const char *venue, struct live_settings *ret)

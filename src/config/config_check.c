@@ -466,6 +466,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_releases(load, root);
     config_check_notify(load, root);
     config_check_sentiment(load, root);
+    config_check_venue(load, root);
     check_listen(load, root);
     config_check_api(load, root);
     /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */

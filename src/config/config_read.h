@@ -51,5 +51,8 @@ void config_check_sentiment(struct load *load, const struct yaml_node *root);
 /* config_check_notify.c: the part about mail, webhook, alerts and notifications. */
 void config_check_notify(struct load *load, const struct yaml_node *root);
 
+/* config_check_venue.c: the coins of venue.reserved. */
+void config_check_venue(struct load *load, const struct yaml_node *root);
+
 /* limit.c: the part about risk.hard_limits. */
 void config_check_limits(struct load *load, const struct yaml_node *root);

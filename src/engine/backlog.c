@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILLS    (4 * ENGINE_FILLS_MAX)
-#define PAYMENTS (8 * ENGINE_REPORTS_MAX)
-#define REQUESTS 64
-#define STOPS    8 /* reserved for emergency stops */
-#define POINTS   512
+#define FILLS     (4 * ENGINE_FILLS_MAX)
+#define PAYMENTS  (8 * ENGINE_REPORTS_MAX)
+#define TRANSFERS (2 * (ENGINE_REPORTS_MAX + 1))
+#define REQUESTS  64
+#define STOPS     8 /* reserved for emergency stops */
+#define POINTS    512
 
 /* By the number of symbols. */
 #define ORDERS(b)    (4 * capacity_orders((b)->symbols))
@@ -31,6 +32,8 @@ struct backlog {
     struct fill fills[FILLS];
     int payment_count;
     struct funding payments[PAYMENTS];
+    int transfer_count;
+    struct transfer transfers[TRANSFERS];
     int trade_count;
     struct trade *trades;
     int decision_count;
@@ -84,6 +87,7 @@ void backlog_clear(struct backlog *b)
     b->order_count = 0;
     b->fill_count = 0;
     b->payment_count = 0;
+    b->transfer_count = 0;
     b->trade_count = 0;
     b->decision_count = 0;
     b->candle_count = 0;
@@ -111,6 +115,7 @@ bool backlog_has_capacity(const struct backlog *b)
     return orders + capacity_orders(b->symbols) <= ORDERS(b) &&
            b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
            b->payment_count + ENGINE_REPORTS_MAX <= PAYMENTS &&
+           b->transfer_count + ENGINE_REPORTS_MAX + 1 <= TRANSFERS &&
            b->trade_count + TRADES(b) / 4 <= TRADES(b);
 }
 
@@ -221,7 +226,8 @@ void backlog_add(struct backlog *b, const struct engine_outputs *out)
     }
     ASSERT(b->fill_count + out->fill_count <= FILLS &&
            b->trade_count + out->trade_count <= TRADES(b) &&
-           b->payment_count + out->payment_count <= PAYMENTS);
+           b->payment_count + out->payment_count <= PAYMENTS &&
+           b->transfer_count + out->transfer_count <= TRANSFERS);
     for (int i = 0; i < out->fill_count; i++) {
         b->fills[b->fill_count++] = out->fills[i];
     }
@@ -230,6 +236,9 @@ void backlog_add(struct backlog *b, const struct engine_outputs *out)
     }
     for (int i = 0; i < out->payment_count; i++) {
         b->payments[b->payment_count++] = out->payments[i];
+    }
+    for (int i = 0; i < out->transfer_count; i++) {
+        b->transfers[b->transfer_count++] = out->transfers[i];
     }
     if (out->has_request) {
         backlog_add_request(
@@ -267,6 +276,8 @@ struct journal_rows backlog_rows(const struct backlog *b)
         .fills = b->fills,
         .payment_count = b->payment_count,
         .payments = b->payments,
+        .transfer_count = b->transfer_count,
+        .transfers = b->transfers,
         .trade_count = b->trade_count,
         .trades = b->trades,
         .decision_count = b->decision_count,

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define REPEAT_US USEC_PER_MIN
+/* How long a request for other capital waits for a listing: less than its deadline. */
+#define CAPITAL_WAIT_US (8 * USEC_PER_SEC)
 /* Further behind than this (real time), the market does not catch up: it continues from now. */
 #define BEHIND_MAX_US (2 * USEC_PER_SEC)
 #define KEEP_DAYS     30 /* market days; decisions without an order are deleted after them */
@@ -180,20 +182,53 @@ static bool is_answered_behind(struct driver *d)
     return false;
 }
 
+/* Changes the capital at the venue, before the step that books it. While the account's cash is not
+ * known, the request waits for a listing, and others go on: 1. */
+static int set_capital(struct driver *d, struct err *err)
+{
+    struct dec surplus = DEC_ZERO;
+    const struct dec capital = {d->request.number};
+    int why = engine_check_capital(d->engine, capital, &surplus);
+    int64_t now_us = clock_mono_us(d->clock);
+    if (d->waiting.id != d->request.id && !d->has_waiting) {
+        d->waiting = d->request;
+        d->waits_until_us = now_us + CAPITAL_WAIT_US;
+    }
+    if (why == ERR_VENUE_CAPITAL && d->waiting.id == d->request.id && now_us < d->waits_until_us) {
+        d->has_waiting = true;
+        return 1;
+    }
+    return why != ERR_NONE ? err_set(err, (enum err_id)why, "%s", d->options.venue.name)
+                           : venue_set_capital(d->own_venue, capital, surplus, err);
+}
+
+static bool take_request(struct driver *d)
+{
+    if (d->request_pending || driver_guard_request(d) ||
+        ring_pop(d->shared->requests, &d->request)) {
+        return true;
+    }
+    if (d->has_waiting) {
+        d->request = d->waiting;
+        d->has_waiting = false;
+        return true;
+    }
+    return false;
+}
+
 /* One request per round. A request that is on disk was done before: it is answered again, not done
  * again. One that is too old is answered and reaches no step. While the database cannot be read the
  * request waits, so that a brief failure does not lose a stop. */
 static void accept_request(struct driver *d)
 {
     d->inputs.request = NULL;
-    if ((!d->request_pending && !driver_guard_request(d) &&
-         !ring_pop(d->shared->requests, &d->request)) ||
-        is_answered_behind(d)) {
+    if (!take_request(d) || is_answered_behind(d)) {
         d->request_pending = false;
         return;
     }
     struct request_result result = {0};
     struct err err = {0};
+    int waits = 0;
     d->request_pending = request_table_result(d->store, d->request.id, &result, &err) < 0;
     if (d->request_pending) {
         driver_fault(d, ERR_ENGINE_JOURNAL, &err);
@@ -208,6 +243,11 @@ static void accept_request(struct driver *d)
     } else if (d->request.kind == REQUEST_GO_LIVE && venue_allow(d->own_venue, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "cannot trade with real money");
         answer(d, err.id, d->market_us);
+    } else if (d->request.kind == REQUEST_CAPITAL && (waits = set_capital(d, &err)) != 0) {
+        if (waits < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "cannot change the capital");
+            answer(d, err.id, d->market_us);
+        }
     } else {
         d->inputs.request = &d->request;
     }

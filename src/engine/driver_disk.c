@@ -175,8 +175,8 @@ bool driver_may_defer(const struct driver *d)
 {
     const struct engine_outputs *out = &d->outputs;
     bool quiet = out->order_count == 0 && out->amend_count == 0 && out->fill_count == 0 &&
-                 out->trade_count == 0 && out->payment_count == 0 && !out->has_request &&
-                 !out->rules_changed && !out->clear_halt &&
+                 out->trade_count == 0 && out->payment_count == 0 && out->transfer_count == 0 &&
+                 !out->has_request && !out->rules_changed && !out->clear_halt &&
                  engine_state(d->engine)->state == d->state;
     int64_t pause_us = (SLOW_SHARE - 1) * d->commit_us;
     return quiet && d->commit_us >= SLOW_COMMIT_US && !venue_is_behind(d->own_venue) &&
@@ -210,6 +210,7 @@ bool driver_request_works_behind(enum request_kind kind)
     case REQUEST_COOLDOWN:
     case REQUEST_RECONNECT:
     case REQUEST_GO_LIVE:
+    case REQUEST_CAPITAL:
         break;
     }
     return false;

@@ -51,9 +51,12 @@ struct driver {
     int64_t market_us;
 
     bool request_pending; /* `request` was popped from the ring but not passed to a step yet */
-    bool minute_pending;  /* inputs.bars were read from the source but not passed to a step yet */
-    int64_t minute_us;    /* its open, as announced by the source */
-    bool uncommitted;     /* the outputs are not settled: retried before the next step */
+    bool has_waiting;     /* a request for other capital, until the account's cash is known */
+    struct request waiting;
+    int64_t waits_until_us; /* monotonic clock */
+    bool minute_pending;    /* inputs.bars were read from the source but not passed to a step yet */
+    int64_t minute_us;      /* its open, as announced by the source */
+    bool uncommitted;       /* the outputs are not settled: retried before the next step */
     struct recorder *recorder; /* NULL: there is no state folder */
 
     struct reserve *reserve; /* NULL: none could be made */

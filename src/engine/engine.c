@@ -372,6 +372,9 @@ static void point_equity(struct engine *engine)
                                                 .equity = engine_equity(engine),
                                                 .cash = engine->state.cash,
                                                 .realised = engine->state.realised};
+    for (int i = 0; i < engine->out->transfer_count; i++) {
+        engine->out->transfers[i].at_us = engine->out->equity.at_us; /* the point contains them */
+    }
 }
 
 static void clear_outputs(struct engine_outputs *out, int64_t at_us)
@@ -386,6 +389,7 @@ static void clear_outputs(struct engine_outputs *out, int64_t at_us)
     out->decision_count = 0;
     out->candle_count = 0;
     out->equity_point = false;
+    out->transfer_count = 0;
     out->has_request = false;
     out->request_err = ERR_NONE;
     out->at_us = at_us;

@@ -147,6 +147,17 @@ static int cooldown(struct engine *engine, const struct request *r)
     return ERR_NONE;
 }
 
+/* The driver has asked engine_check_capital, and told the venue. */
+static int change_capital(struct engine *engine, const struct request *r)
+{
+    struct dec more = dec_sub((struct dec){r->number}, engine->state.initial_cash);
+    if (!dec_is_valid(more) || !engine_reports_transfer(engine, r->id, more)) {
+        return ERR_ENGINE_REFUSED;
+    }
+    engine_venue_moved(engine);
+    return ERR_NONE;
+}
+
 static const char by_kill_switch[] = "emergency stop by kill switch";
 
 static void enter_stop(struct engine *engine, const char *by, int64_t run_id)
@@ -239,6 +250,8 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return engine_rules_set(engine, request);
     case REQUEST_COOLDOWN:
         return cooldown(engine, request);
+    case REQUEST_CAPITAL:
+        return change_capital(engine, request);
     case REQUEST_RECONNECT:
     case REQUEST_GO_LIVE:
         return ERR_NONE; /* the driver has done it; the step only records it */

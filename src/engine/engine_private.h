@@ -81,9 +81,11 @@ struct engine_venue {
     bool *known; /* per series: its rules are known */
     struct instrument *instruments;
     struct venue_account account;
-    double maintenance_pct; /* of the notional, by its newest account report; 0: unknown */
-    int balances_off;       /* account reports in a row that differ from the books */
-    int legs_refused;       /* positions in a row whose legs were refused */
+    int64_t account_list_id;    /* of its listing; 0: none yet */
+    int64_t account_funding_id; /* and the newest event in it */
+    double maintenance_pct;     /* of the notional, by its newest account report; 0: unknown */
+    int balances_off;           /* account reports in a row that differ from the books */
+    int legs_refused;           /* positions in a row whose legs were refused */
     int64_t misfit_id; /* the newest event of the account that did not fit the books; 0: none */
     int64_t misfit_list_id; /* the newest listing requested when it was first reported */
 };
@@ -209,6 +211,8 @@ enum engine_cash {
 enum engine_cash engine_venue_cash(const struct engine *engine);
 /* A listing agrees with the books. */
 void engine_venue_agrees(struct engine *engine);
+/* The capital was changed. */
+void engine_venue_moved(struct engine *engine);
 /* Why the venue takes no entry in this symbol and on this side now, as the end of a sentence that
  * begins with "the venue is"; NULL: it does. */
 const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol, enum side side);
@@ -335,6 +339,8 @@ void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
 void engine_legs_snapshot(const struct engine *engine, struct snapshot *ret);
 
 /* engine_reports.c */
+/* Money moved to the books (above zero) or from them. False: overflow, nothing changed. */
+bool engine_reports_transfer(struct engine *engine, int64_t request_id, struct dec amount);
 void engine_reports_accept(struct engine *engine, const struct venue_report *report);
 /* A position, or a part of it, was closed: numbers and counts the trade, starts the cooldown. */
 void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade);

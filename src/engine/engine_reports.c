@@ -424,14 +424,27 @@ static bool book_closed(struct engine *engine, const struct venue_report *report
     return true;
 }
 
+bool engine_reports_transfer(struct engine *engine, int64_t request_id, struct dec amount)
+{
+    struct engine_outputs *out = engine->out;
+    struct ledger ledger = engine_ledger(engine);
+    if (!ledger_transfer(&ledger, dec_neg(amount))) {
+        return false;
+    }
+    ASSERT(out->transfer_count <= ENGINE_REPORTS_MAX);
+    out->transfers[out->transfer_count++] =
+        (struct transfer){request_id, amount, engine->market_us};
+    out->write = true;
+    return true;
+}
+
 static bool book_event(struct engine *engine, const struct venue_report *report)
 {
-    struct ledger ledger = engine_ledger(engine);
     switch (report->event) {
     case VENUE_EVENT_FUNDING:
         return book_payment(engine, report);
     case VENUE_EVENT_TRANSFER:
-        if (!ledger_transfer(&ledger, report->payment)) {
+        if (!engine_reports_transfer(engine, 0, dec_neg(report->payment))) {
             return false;
         }
         engine_fault(engine, ERR_VENUE_TRANSFER, report->symbol);

@@ -209,29 +209,46 @@ static int64_t rounding(const struct engine *engine)
     return units;
 }
 
-enum engine_cash engine_venue_cash(const struct engine *engine)
+/* How much more cash than the books the account has, by its newest report. False: the books cannot
+ * tell. */
+static bool surplus_of(const struct engine *engine, struct dec *ret)
 {
     const struct venue_balance *b =
         balance_of(&engine->venue.account, symbol_quote(&engine->series[0].symbol));
     struct dec expected;
     if (b == NULL || !expect_balance(engine, &expected)) {
-        return ENGINE_CASH_UNKNOWN;
+        return false;
     }
-    struct dec off = dec_abs(dec_sub(b->total, expected));
-    return dec_is_valid(off) && off.e8 <= rounding(engine) ? ENGINE_CASH_OURS : ENGINE_CASH_OTHER;
+    *ret = dec_sub(b->total, expected);
+    return dec_is_valid(*ret);
 }
 
-/* The report must be as new as the books: it answers a listing that was requested after the last
- * fill was booked, and that agrees with them, and it has the same events. A fill that the venue had
- * between the two, or whose report is late, can still differ, but not in so many reports: the next
- * listing shows it. */
-static void compare_cash(struct engine *engine, const struct venue_report *report)
+enum engine_cash engine_venue_cash(const struct engine *engine)
+{
+    struct dec off;
+    if (!surplus_of(engine, &off)) {
+        return ENGINE_CASH_UNKNOWN;
+    }
+    return dec_abs(off).e8 <= rounding(engine) ? ENGINE_CASH_OURS : ENGINE_CASH_OTHER;
+}
+
+/* The newest report is as new as the books: it answers a listing that was requested after the last
+ * fill was booked, and that agrees with them, and it has the same events. */
+static bool account_is_new(const struct engine *engine)
+{
+    const struct engine_venue *v = &engine->venue;
+    return v->account_list_id > engine->moved_list_id &&
+           v->account_list_id == engine->agreed_list_id &&
+           v->account_funding_id == engine->state.last_funding_id;
+}
+
+/* A fill that the venue had after it listed the positions, or whose report is late, differs, but
+ * not in so many reports: the next listing shows it. */
+static void compare_cash(struct engine *engine)
 {
     struct engine_venue *v = &engine->venue;
-    bool comparable = report->ask_id > engine->moved_list_id &&
-                      report->ask_id == engine->agreed_list_id &&
-                      report->funding_id == engine->state.last_funding_id;
-    enum engine_cash cash = comparable ? engine_venue_cash(engine) : ENGINE_CASH_UNKNOWN;
+    enum engine_cash cash =
+        account_is_new(engine) ? engine_venue_cash(engine) : ENGINE_CASH_UNKNOWN;
     if (cash == ENGINE_CASH_UNKNOWN) {
         return;
     }
@@ -256,8 +273,72 @@ static void measure_maintenance(struct engine *engine, const struct venue_report
 static void accept_account(struct engine *engine, const struct venue_report *report)
 {
     engine->venue.account = report->account;
+    engine->venue.account_list_id = report->ask_id;
+    engine->venue.account_funding_id = report->funding_id;
     measure_maintenance(engine, report);
-    compare_cash(engine, report);
+    compare_cash(engine);
+}
+
+/* Whether the books can do without this part of their capital. */
+static bool can_spare(const struct engine *engine, struct dec part)
+{
+    const struct engine_state *s = &engine->state;
+    struct dec cash = DEC_ZERO;
+    struct dec equity = dec_sub(engine_equity(engine), part);
+    if (!expect_balance(engine, &cash) || dec_cmp(cash, part) < 0 || !dec_is_valid(equity) ||
+        equity.e8 <= 0) {
+        return false;
+    }
+    const struct risk_account account = {.settings = &engine->settings,
+                                         .equity = equity,
+                                         .equity_peak = dec_sub(s->equity_peak, part),
+                                         .day_start_equity = dec_sub(s->day_start_equity, part)};
+    char reason[64];
+    double held = dec_to_double(engine_account_held(engine));
+    return held <= engine_venue_leverage(engine) * dec_to_double(equity) &&
+           (s->state != TRADING_ACTIVE || !risk_breaker(&account, reason, (int)sizeof(reason)));
+}
+
+/* Stops and targets may rest for days, and take nothing from the cash. */
+static bool trades_nothing(const struct engine *engine)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (engine_orders_is_alive(s) &&
+            (s->order.kind == ORDER_ENTRY || s->order.kind == ORDER_CLOSE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int engine_check_capital(struct engine *engine, struct dec capital, struct dec *ret_surplus)
+{
+    struct dec less = dec_sub(engine->state.initial_cash, capital);
+    if (!trades_nothing(engine) || !account_is_new(engine) || !surplus_of(engine, ret_surplus)) {
+        engine->list_wanted = true;
+        return ERR_VENUE_CAPITAL;
+    }
+    return less.e8 > 0 && !can_spare(engine, less) ? ERR_VENUE_CAPITAL_USED : ERR_NONE;
+}
+
+/* The venue leaves out from now on what the books do not have. The newest report was of the capital
+ * before: another one is needed before it can change again. */
+void engine_venue_moved(struct engine *engine)
+{
+    struct venue_account *account = &engine->venue.account;
+    struct dec surplus = DEC_ZERO;
+    bool known = surplus_of(engine, &surplus);
+    for (int i = 0; known && i < account->balance_count; i++) {
+        struct venue_balance *b = &account->balances[i];
+        if (b == balance_of(account, symbol_quote(&engine->series[0].symbol))) {
+            b->total = dec_sub(b->total, surplus);
+            b->available = dec_sub(b->available, surplus);
+        }
+    }
+    engine->venue.account_list_id = 0;
+    engine->venue.balances_off = 0;
+    engine->list_wanted = true;
 }
 
 double engine_venue_maintenance_pct(const struct engine *engine)

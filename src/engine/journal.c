@@ -12,6 +12,7 @@
 #include "store/rule_table.h"
 #include "store/state_table.h"
 #include "store/trade_table.h"
+#include "store/transfer_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,9 @@ static int write_orders_and_fills(struct trading_store *store, const struct jour
     }
     for (int i = 0; i < rows->payment_count && rc >= 0; i++) {
         rc = funding_table_add(store, &rows->payments[i], err);
+    }
+    for (int i = 0; i < rows->transfer_count && rc >= 0; i++) {
+        rc = transfer_table_add(store, &rows->transfers[i], err);
     }
     return rc;
 }
@@ -146,6 +150,8 @@ int journal_commit(struct trading_store *store, const struct engine *engine,
         .fills = out->fills,
         .payment_count = out->payment_count,
         .payments = out->payments,
+        .transfer_count = out->transfer_count,
+        .transfers = out->transfers,
         .trade_count = out->trade_count,
         .trades = out->trades,
         .decision_count = out->decision_count,

@@ -34,6 +34,8 @@ struct journal_rows {
     const struct fill *fills;
     int payment_count;
     const struct funding *payments;
+    int transfer_count;
+    const struct transfer *transfers;
     int trade_count;
     const struct trade *trades;
     int decision_count;

@@ -16,6 +16,7 @@ static const char *const kind_words[] = {
     [REQUEST_COOLDOWN] = "cooldown",
     [REQUEST_RECONNECT] = "reconnect",
     [REQUEST_GO_LIVE] = "go_live",
+    [REQUEST_CAPITAL] = "capital",
 };
 
 NAMES_PRINT(request_kind, enum request_kind, kind_words)

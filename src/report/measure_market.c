@@ -36,8 +36,8 @@ static int read_peak(struct db *db, struct measure_result *ret, struct err *err)
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(db,
                       "SELECT (SELECT equity_peak FROM engine_state), equity, at_us,"
-                      " (SELECT at_us FROM equity ORDER BY equity DESC, at_us DESC LIMIT 1)"
-                      " FROM equity ORDER BY at_us DESC LIMIT 1",
+                      " (SELECT at_us FROM equity_curve ORDER BY equity DESC, at_us DESC"
+                      " LIMIT 1) FROM equity_curve ORDER BY at_us DESC LIMIT 1",
                       DB_NO_VALUES, &rows, err);
     if (rc < 0 || (rc = db_next(rows, err)) <= 0) {
         return rc;
@@ -57,7 +57,7 @@ static int read_equity(struct db *db, const struct measure_query *q, struct meas
     int rc = read_peak(db, ret, err);
     if (rc == 0) {
         rc = db_query(db,
-                      "SELECT at_us, equity FROM equity WHERE at_us >= ? AND at_us < ?"
+                      "SELECT at_us, equity FROM equity_curve WHERE at_us >= ? AND at_us < ?"
                       " ORDER BY at_us",
                       DB_VALUES(DB_I64(q->from_us), DB_I64(q->to_us)), &rows, err);
     }

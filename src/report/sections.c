@@ -68,11 +68,11 @@ static const struct step trading_steps[] = {
 static const struct step account_steps[] = {
     {ROWS, "daily",
      "SELECT date(at_us / 1000000, 'unixepoch'), equity AS equity_e8, realised AS realised_pnl_e8,"
-     " max(at_us) AS last_at FROM equity WHERE at_us >= fact('market_us') - 30 * 86400000000"
-     " GROUP BY 1 ORDER BY 1"},
+     " max(at_us) AS last_at FROM equity_curve"
+     " WHERE at_us >= fact('market_us') - 30 * 86400000000 GROUP BY 1 ORDER BY 1"},
     {ROW, "trend",
      "WITH point AS (SELECT at_us, equity, lag(equity) OVER (ORDER BY at_us) AS before"
-     " FROM equity WHERE at_us >= fact('since_us')),"
+     " FROM equity_curve WHERE at_us >= fact('since_us')),"
      " change AS (SELECT at_us, equity, before, (equity - before) * 100.0 / before AS pct"
      " FROM point)"
      " SELECT count(*) AS points, (SELECT equity FROM point ORDER BY at_us LIMIT 1) AS first_e8,"

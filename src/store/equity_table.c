@@ -17,7 +17,7 @@ int equity_table_list(struct trading_store *store, int64_t since_us, int64_t unt
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
-                      "SELECT * FROM (SELECT at_us, equity, cash, realised FROM equity"
+                      "SELECT * FROM (SELECT at_us, equity, cash, realised FROM equity_curve"
                       " WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us DESC LIMIT ?3)"
                       " ORDER BY at_us",
                       DB_VALUES(DB_I64(since_us), DB_I64(until_us == 0 ? INT64_MAX : until_us),
@@ -38,7 +38,7 @@ int equity_table_each(struct trading_store *store, int64_t since_us, equity_row_
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
-                      "SELECT at_us, equity, cash, realised FROM equity WHERE at_us >= ?"
+                      "SELECT at_us, equity, cash, realised FROM equity_curve WHERE at_us >= ?"
                       " ORDER BY at_us",
                       DB_VALUES(DB_I64(since_us)), &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {

@@ -161,12 +161,20 @@ static const char schema_runs[] =
 static const char schema_venue[] =
     "CREATE TABLE venue_state(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
 
+/* See transfer_table.h. */
+static const char schema_transfers[] =
+    "CREATE TABLE transfers(id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL, amount INTEGER,"
+    " at_us INTEGER NOT NULL);"
+    "CREATE VIEW equity_curve AS SELECT at_us, equity + moved AS equity, cash + moved AS cash,"
+    " realised FROM (SELECT *, (SELECT coalesce(sum(amount), 0) FROM transfers"
+    " WHERE transfers.at_us > equity.at_us) AS moved FROM equity);";
+
 static const struct db_migration migrations[] = {
-    {"the engine's tables", schema_engine},     {"the paper venue's tables", schema_paper},
-    {"imported candles", schema_import},        {"funding, rules and models", schema_desk},
-    {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids},
-    {"how orders are executed", schema_terms},  {"runs of orders", schema_runs},
-    {"the state of a real venue", schema_venue}};
+    {"the engine's tables", schema_engine},      {"the paper venue's tables", schema_paper},
+    {"imported candles", schema_import},         {"funding, rules and models", schema_desk},
+    {"brackets by distance", schema_distances},  {"fill ids as texts", schema_fill_ids},
+    {"how orders are executed", schema_terms},   {"runs of orders", schema_runs},
+    {"the state of a real venue", schema_venue}, {"transfers of money", schema_transfers}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

@@ -32,7 +32,7 @@ static struct dec before_fees_of(const struct snapshot *s)
     return dec_add(s->realised, dec_add(s->fees, s->funding));
 }
 
-static void account_json(struct reply *r, const char *key, const struct snapshot *s)
+void desk_account_json(struct reply *r, const char *key, const struct snapshot *s)
 {
     struct dec unrealised = unrealised_of(s);
     struct json_out data = JSON_OUT_TREE(reply_data(r));
@@ -107,7 +107,7 @@ static int show_balance(struct action_call *call, struct err *err)
     if (!s->books_balance) {
         reply_line(r, "⚠ The books do not balance: no new positions are opened.");
     }
-    account_json(r, "balance", s);
+    desk_account_json(r, "balance", s);
     desk_market_line(r, s);
     reply_button(r, "Profit", "/profit", BUTTON_PLAIN);
     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
@@ -139,7 +139,7 @@ static void show_profit(struct action_call *call, void *userdata)
     if (all) {
         reply_title(r, TONE_PLAIN, "Profit, all time");
         show_total(r, s);
-        account_json(r, "account", s);
+        desk_account_json(r, "account", s);
     } else {
         reply_title(r, TONE_PLAIN, p->days == 1 ? "Profit, today" : "Profit, last %lld days",
                     (long long)p->days);

@@ -159,6 +159,8 @@ void desk_on_late(void *desk);
 /* domain.c: what this module knows about values: symbols, positions, orders, current prices. */
 void domain_register(struct desk *desk, struct action_table *table);
 
+/* Equity, cash, capital and profit, as the member `key` of the data. */
+void desk_account_json(struct reply *r, const char *key, const struct snapshot *s);
 extern const struct action action_profit_rows[];
 extern const struct action action_performance_rows[];
 extern const struct action action_cooldown_rows[];

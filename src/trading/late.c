@@ -28,6 +28,7 @@ static desk_done_fn done_of(enum request_kind kind)
     case REQUEST_COOLDOWN:
     case REQUEST_RECONNECT:
     case REQUEST_GO_LIVE:
+    case REQUEST_CAPITAL:
         return NULL;
     }
     return NULL;

@@ -25,7 +25,7 @@
 #define NAME         "venue"   /* to which the books belong */
 #define ALLOWED      "allowed" /* a person has allowed orders with real money */
 #define BANNED       "banned"  /* until then, wall time in microseconds: a restart must not ask */
-#define OUTSIDE      "outside" /* cash of the account that is not ours, in units of 1e-8 */
+#define PAID_IN      "paid_in" /* balance when the books began, and paid in since; units of 1e-8 */
 
 struct connector {
     struct venue venue;
@@ -34,10 +34,10 @@ struct connector {
     struct feed *feed;
     struct live_market *market;  /* NULL: there are no live prices, so nothing is opened */
     struct trading_store *store; /* NULL: nothing is kept (every start is the first) */
-    struct dec cash;             /* of the books, if they are new */
+    struct dec cash;             /* capital of the books */
     bool is_open;
     bool has_outside;
-    struct dec outside;
+    struct dec outside; /* cash of the account that is not ours */
     bool lacks_funds;
     bool is_allowed;
     bool told_not_allowed;
@@ -52,6 +52,7 @@ struct connector {
     struct secret *key_id;
     struct secret *key_secret;
     struct gateway_options options;
+    struct reserved_coin reserved[RESERVED_MAX];
     int symbol_count;
     struct symbol symbols[SYMBOLS_LIMIT];
     struct dec prices[SYMBOLS_LIMIT];
@@ -239,13 +240,19 @@ static void report_funds(struct venue_report *r)
     (void)snprintf(r->reason, sizeof(r->reason), "%s", err_info(ERR_VENUE_FUNDS)->message);
 }
 
+static int store_paid_in(struct connector *c, struct dec amount, struct err *err)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)amount.e8);
+    return c->store == NULL ? 0 : venue_table_set(c->store, PAID_IN, text, err);
+}
+
 /* The cash that is not ours is what the account has beyond the capital when the books begin. It is
  * on disk before anything can be traded. */
 static bool set_outside(struct connector *c, struct dec total)
 {
     struct err err = {0};
     struct dec outside = dec_sub(total, c->cash);
-    char text[24];
     if (!dec_is_valid(outside) || outside.e8 < 0) {
         char has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];
         if (!c->lacks_funds) {
@@ -256,8 +263,7 @@ static bool set_outside(struct connector *c, struct dec total)
         c->lacks_funds = true;
         return false;
     }
-    (void)snprintf(text, sizeof(text), "%lld", (long long)outside.e8);
-    if (c->store != NULL && venue_table_set(c->store, OUTSIDE, text, &err) < 0) {
+    if (store_paid_in(c, total, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "cannot begin to trade");
         return false;
     }
@@ -440,11 +446,13 @@ static int load_tag(struct connector *c, struct err *err)
 static int load_outside(struct connector *c, struct err *err)
 {
     char text[24];
-    int rc = venue_table_get(c->store, OUTSIDE, text, sizeof(text), err);
+    struct dec paid_in = DEC_ZERO;
+    int rc = venue_table_get(c->store, PAID_IN, text, sizeof(text), err);
     if (rc >= 0 && text[0] != '\0') {
-        c->has_outside = str_to_i64(str_c(text), &c->outside.e8);
+        c->has_outside = str_to_i64(str_c(text), &paid_in.e8);
+        c->outside = dec_sub(paid_in, c->cash);
         if (!c->has_outside) {
-            return err_set(err, ERR_STORE_DAMAGED, "venue_state " OUTSIDE);
+            return err_set(err, ERR_STORE_DAMAGED, "venue_state " PAID_IN);
         }
     }
     return rc;
@@ -466,6 +474,28 @@ static int connector_allow(struct venue *venue, struct err *err)
     }
     int rc = c->store == NULL ? 0 : venue_table_set(c->store, ALLOWED, "yes", err);
     c->is_allowed = rc >= 0;
+    return rc;
+}
+
+static int connector_set_capital(struct venue *venue, struct dec capital, struct dec surplus,
+                                 struct err *err)
+{
+    struct connector *c = of(venue);
+    struct dec more = dec_sub(capital, c->cash);
+    struct dec outside = dec_sub(dec_add(c->outside, surplus), more);
+    if (!c->has_outside) {
+        return err_set(err, ERR_VENUE_CAPITAL, "%s", c->api->name);
+    }
+    if (!dec_is_valid(outside) || outside.e8 < 0) {
+        char has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];
+        return err_set(err, ERR_VENUE_FUNDS, "%s: %s beyond the books, %s wanted", c->api->name,
+                       dec_text(dec_add(c->outside, surplus), has), dec_text(more, needs));
+    }
+    int rc = store_paid_in(c, dec_add(outside, capital), err);
+    if (rc >= 0) {
+        c->cash = capital;
+        c->outside = outside;
+    }
     return rc;
 }
 
@@ -555,6 +585,7 @@ static const struct venue_ops connector_ops = {
     .flush = connector_flush,
     .is_behind = connector_is_behind,
     .allow = connector_allow,
+    .set_capital = connector_set_capital,
     .free = connector_free,
 };
 
@@ -594,6 +625,7 @@ struct venue *connector_new(const struct venue_setup *setup)
     (void)str_copy(str_c(real->ca_file), c->ca_file, sizeof(c->ca_file));
     c->key_id = secret_new(str_c(real->key_id));
     c->key_secret = secret_new(str_c(real->key_secret));
+    memcpy(c->reserved, real->reserved, sizeof(c->reserved));
     c->options = (struct gateway_options){
         .api = api,
         .exchange = exchange_find(api->name),
@@ -607,6 +639,8 @@ struct venue *connector_new(const struct venue_setup *setup)
         .policy = {.accept_withdrawal = real->accept_withdrawal,
                    .accept_unknown_withdrawal = real->accept_unknown_withdrawal},
         .leverage = setup->leverage,
+        .reserved = c->reserved,
+        .reserved_count = real->reserved_count,
         .report = on_report,
         .userdata = c};
     feed_add(setup->feed,

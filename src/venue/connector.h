@@ -7,8 +7,10 @@
  * Always true: calls and reports cross between the threads in rings; neither side waits. A call
  * that does not fit is lost, as on a network: the engine asks again. Reports wait on the feed's
  * side. Until the engine has opened the venue, and named its symbols, nothing connects. trading.db
- * has the tag of our client ids and the cash that is not ours: the balance at the first listing
- * less the capital of the books. Reports of the account are without it. Thread: the engine's.
+ * has the tag of our client ids, and the balance of the first listing, with what was paid in and
+ * withdrawn since. That less the capital of the books is the cash that is not ours, and reports of
+ * the account are without it: so the capital, which is on disk with the books, is there once.
+ * Thread: the engine's.
  */
 #pragma once
 

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "calls.h"
+#include "model/venue_settings.h"
 #include "venue/venue.h"
 
 /* What the venue is asked to do. */
@@ -69,6 +70,8 @@ struct gateway_options {
     int symbol_count;
     double leverage;
     int64_t banned_us; /* the ban that a process before this one met, from now on; 0: none */
+    const struct reserved_coin *reserved; /* not copied; coins that are no position */
+    int reserved_count;
     gateway_report_fn report;
     void *userdata;
 };

@@ -269,7 +269,7 @@ static bool is_dust(const struct gateway_market *m, struct dec qty)
            (dec_is_valid(value) && value.e8 < m->rules.min_notional.e8);
 }
 
-/* Spot: a coin of a watched symbol is a long position in it. */
+/* Spot: a coin of a watched symbol is a long position in it, beyond what is reserved. */
 static void hold_coins(struct gateway *g, struct gateway_listing *l)
 {
     for (int i = 0; i < l->coin_count; i++) {
@@ -278,8 +278,10 @@ static void hold_coins(struct gateway *g, struct gateway_listing *l)
             if (!m->known || !str_equal_c(symbol_base(&m->market.symbol), l->coins[i].currency)) {
                 continue;
             }
-            struct dec qty = m->rules.step.e8 > 0 ? dec_floor_to(l->coins[i].total, m->rules.step)
-                                                  : l->coins[i].total;
+            struct dec qty = dec_sub(l->coins[i].total,
+                                     reserved_amount(g->options.reserved, g->options.reserved_count,
+                                                     l->coins[i].currency));
+            qty = m->rules.step.e8 > 0 && qty.e8 > 0 ? dec_floor_to(qty, m->rules.step) : qty;
             if (!is_dust(m, qty) && l->holding_count < HOLDINGS_MAX) {
                 l->holdings[l->holding_count++] =
                     (struct venue_holding){m->market.symbol, SIDE_LONG, qty, m->price};

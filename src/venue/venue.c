@@ -80,6 +80,10 @@ int venue_check_settings(const struct venue_settings *settings, struct err *err)
     if (rc < 0) {
         return rc;
     }
+    if (real->reserved_count > 0 && api->positions) {
+        return err_set(err, ERR_VENUE_MODE, "%s holds contracts, no coins: venue.reserved",
+                       api->name);
+    }
     const struct account_key key = {.id = str_c(real->key_id), .secret = str_c(real->key_secret)};
     return api->check_key(&key, err);
 }

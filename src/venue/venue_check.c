@@ -100,6 +100,25 @@ static void ask_open(struct checker *c)
 
 /* ---------------------------------------------------------------- the account */
 
+static void show_own_coin(struct checker *c, const struct account_coin *coin)
+{
+    const struct real_venue_settings *real = &c->o->settings->real;
+    struct dec reserved = reserved_amount(real->reserved, real->reserved_count, coin->currency);
+    struct dec free = dec_sub(coin->total, reserved);
+    char text[DEC_TEXT_SIZE];
+    if (free.e8 > 0) {
+        row(c, VENUE_CHECK_NOTE, coin->currency,
+            "%s is held already: nothing is opened in it, and /emergency_stop sells it; "
+            "venue.reserved keeps it",
+            dec_text(free, text));
+    } else {
+        row(c, free.e8 == 0 ? VENUE_CHECK_FINE : VENUE_CHECK_NOTE, coin->currency,
+            free.e8 == 0 ? "%s is held, and reserved: it is never sold"
+                         : "%s less is held than venue.reserved keeps",
+            dec_text(free.e8 == 0 ? coin->total : dec_neg(free), text));
+    }
+}
+
 /* Spot: nightdesk takes them for positions of somebody else, which an emergency stop closes. */
 static void show_own_coins(struct checker *c, const struct account_coin *coins, int count)
 {
@@ -107,10 +126,7 @@ static void show_own_coins(struct checker *c, const struct account_coin *coins, 
         for (int k = 0; k < c->o->count; k++) {
             if (coins[i].total.e8 > 0 &&
                 str_equal_c(symbol_base(&c->o->symbols[k]), coins[i].currency)) {
-                char has[DEC_TEXT_SIZE];
-                row(c, VENUE_CHECK_NOTE, coins[i].currency,
-                    "%s is held already: nothing is opened in it, and /emergency_stop sells it",
-                    dec_text(coins[i].total, has));
+                show_own_coin(c, &coins[i]);
                 break;
             }
         }

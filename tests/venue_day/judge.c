@@ -262,7 +262,10 @@ static void check_account(struct day *d, struct db *db, const struct json_object
                         "the books hold %s %s, the account %s", dec_text(ours, a), symbol.name,
                         dec_text(theirs, b));
     }
-    word(d, db, "SELECT value FROM venue_state WHERE name = 'outside'", outside, sizeof(outside));
+    word(d, db,
+         "SELECT CAST(value - initial_cash AS TEXT) FROM venue_state, engine_state"
+         " WHERE name = 'paid_in'",
+         outside, sizeof(outside));
     struct dec rest = {0};
     (void)day_check(d, str_to_i64(str_c(outside), &rest.e8), "it is not known what is not ours");
     struct dec cash = {number(d, db,

@@ -259,8 +259,9 @@ static void requests_that_must_survive_a_crash_are_refused(void **state)
     disk.full = true;
     settle(&rig, 3);
     static const enum request_kind refused[] = {
-        REQUEST_RESUME,      REQUEST_CLEAR_EMERGENCY, REQUEST_AMEND,     REQUEST_RULE_ADD,
-        REQUEST_RULE_STATUS, REQUEST_COOLDOWN,        REQUEST_RECONNECT, REQUEST_GO_LIVE};
+        REQUEST_RESUME,    REQUEST_CLEAR_EMERGENCY, REQUEST_AMEND,
+        REQUEST_RULE_ADD,  REQUEST_RULE_STATUS,     REQUEST_COOLDOWN,
+        REQUEST_RECONNECT, REQUEST_GO_LIVE,         REQUEST_CAPITAL};
     for (size_t i = 0; i < COUNT_OF(refused); i++) {
         assert_int_equal(driver_rig_ask(&rig, refused[i], NULL), ERR_ENGINE_DISK);
     }

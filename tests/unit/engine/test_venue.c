@@ -396,6 +396,75 @@ static void a_transfer_is_not_a_loss(void **state)
     report_rig_close(&l);
 }
 
+/* A listing without positions, and the account with this total. */
+static void report_account(struct report_rig *l, int64_t total)
+{
+    (void)report_rig_await_listing(l);
+    struct venue_report *r = report_rig_add(l, VENUE_ACCOUNT, "");
+    r->ask_id = l->out->list_id;
+    r->account.balance_count = 1;
+    r->account.balances[0] = (struct venue_balance){"USD", report_rig_whole(total), DEC_ZERO};
+    report_rig_step(l);
+}
+
+static int check_capital(struct report_rig *l, int64_t capital, int64_t *ret_surplus)
+{
+    struct dec surplus = DEC_ZERO;
+    int why = engine_check_capital(l->engine, report_rig_whole(capital), &surplus);
+    *ret_surplus = surplus.e8 / DEC_ONE;
+    return why;
+}
+
+static int ask_capital(struct report_rig *l, int64_t capital)
+{
+    return report_rig_ask(
+        l, (struct request){.kind = REQUEST_CAPITAL, .number = report_rig_whole(capital).e8});
+}
+
+/* Ten were bought at 100 and sold at 90: 9,900 of 10,000 are left. */
+static void capital_is_changed_without_profit_or_loss(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    int64_t surplus = 0;
+    report_rig_filled(&l);
+    struct settings tight = l.settings;
+    tight.max_drawdown_pct = 50;
+    l.in->settings = &tight;
+    report_rig_step(&l);
+    l.in->settings = NULL;
+    assert_int_equal(check_capital(&l, 20000, &surplus), ERR_VENUE_CAPITAL); /* no account yet */
+    struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
+    fill_id_of_number(1, r->fills_after);
+    report_rig_add_fill(r, 2, ORDER_STOP, 10, 90);
+    report_rig_step(&l);
+    report_account(&l, 9950);
+    assert_int_equal(check_capital(&l, 20000, &surplus), ERR_NONE);
+    assert_int_equal(surplus, 50); /* was paid in */
+    assert_int_equal(ask_capital(&l, 20000), ERR_NONE);
+    const struct engine_state *s = engine_state(l.engine);
+    assert_int_equal(s->initial_cash.e8, report_rig_whole(20000).e8);
+    assert_int_equal(s->cash.e8, report_rig_whole(19900).e8);
+    assert_int_equal(s->equity_peak.e8, report_rig_whole(20000).e8);
+    assert_int_equal(s->day_start_equity.e8, report_rig_whole(20000).e8);
+    assert_int_equal(s->realised.e8, report_rig_whole(-100).e8);
+    assert_int_equal(l.out->transfer_count, 1);
+    assert_int_equal(l.out->transfers[0].amount.e8, report_rig_whole(10000).e8);
+    assert_int_equal(l.out->transfers[0].request_id, l.out->request.id);
+    /* The newest report is of the capital before. */
+    assert_int_equal(check_capital(&l, 100, &surplus), ERR_VENUE_CAPITAL);
+    report_account(&l, 19900);
+    assert_int_equal(check_capital(&l, 100, &surplus), ERR_VENUE_CAPITAL_USED); /* nothing left */
+    assert_int_equal(check_capital(&l, 150, &surplus), ERR_VENUE_CAPITAL_USED); /* 66 % lost */
+    assert_int_equal(check_capital(&l, 9000, &surplus), ERR_NONE);
+    assert_int_equal(surplus, 0);
+    assert_int_equal(ask_capital(&l, 9000), ERR_NONE);
+    assert_int_equal(s->cash.e8, report_rig_whole(8900).e8);
+    assert_int_equal(l.out->transfers[0].amount.e8, report_rig_whole(-11000).e8);
+    assert_int_equal(s->state, TRADING_ACTIVE);
+    report_rig_close(&l);
+}
+
 /* A part is closed by deleveraging, the rest liquidated: booked once each, at the venue's price. */
 static void the_venue_closes_a_position(void **state)
 {
@@ -511,6 +580,7 @@ static void an_event_of_a_position_that_was_written_off(void **state)
 UNIT_GROUP(engine_venue, cmocka_unit_test(cash_is_compared_while_a_position_is_open),
            cmocka_unit_test(a_higher_maintenance_margin_counts),
            cmocka_unit_test(a_transfer_is_not_a_loss),
+           cmocka_unit_test(capital_is_changed_without_profit_or_loss),
            cmocka_unit_test(the_venue_closes_a_position),
            cmocka_unit_test(a_margin_call_pauses_trading),
            cmocka_unit_test(an_event_of_a_position_that_was_written_off),

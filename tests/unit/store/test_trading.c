@@ -13,6 +13,7 @@
 #include "store/request_table.h"
 #include "store/state_table.h"
 #include "store/trade_table.h"
+#include "store/transfer_table.h"
 #include "unit/unit.h"
 
 #include <math.h>
@@ -548,6 +549,15 @@ static void equity_points_and_candles_are_limited(void **state)
     assert_int_equal(points[2].at_us, 500);
     assert_int_equal(points[2].realised.e8, 7);
     assert_int_equal(equity_table_list(store, 400, 0, points, 8, NULL), 2);
+    /* Points before a transfer are read as if it had been made before them. */
+    assert_int_equal(transfer_table_add(store, &(struct transfer){7, {1000}, 400}, NULL), 0);
+    assert_int_equal(transfer_table_add(store, &(struct transfer){8, {-10}, 401}, NULL), 0);
+    assert_int_equal(equity_table_list(store, 300, 0, points, 8, NULL), 3);
+    assert_int_equal(points[0].equity.e8, 3 + 1000 - 10);
+    assert_int_equal(points[1].equity.e8, 4 - 10);
+    assert_int_equal(points[2].equity.e8, 5);
+    assert_int_equal(points[0].cash.e8, 4 + 1000 - 10);
+    assert_int_equal(points[0].realised.e8, 5);
 
     struct symbol btc = symbol_of("BTC-USD");
     struct symbol eth = symbol_of("ETH-USD");

@@ -18,7 +18,7 @@ static const char *const wanted[] = {
     "rule_test",    "rule_retire",   "balance",        "profit",          "daily",
     "weekly",       "monthly",       "performance",    "limits",          "cooldown",
     "cooldown_set", "cooldown_lift", "chart",          "export",          "live",
-    "orders",       "runs",          "maintenance",    "golive"};
+    "orders",       "runs",          "maintenance",    "golive",          "capital"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {

@@ -201,6 +201,8 @@ static void steering_matches_the_golden_files(void **state)
     check_prompt(s, "/emergency_stop", "emergency_stop");
     steer_rig_send(s, &s->rig.adam, "/golive"); /* who has no second factor */
     golden_check_reply("golive", s->full, NULL);
+    steer_rig_send(s, &s->rig.adam, "/capital 250");
+    golden_check_reply("capital", s->full, NULL);
     check_prompt(s, "/close 1", "close");
     steer_rig_confirm(s, &s->rig.adam);
     steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US + USEC_PER_DAY);
