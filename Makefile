@@ -499,20 +499,21 @@ fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
 	        tests/fuzz/corpus/$$f $$more || exit 1; done
 
-# tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck,
-# -lmicrohttpd and -lwslay are what the bus, the API and the client of streams are compared with. The
-# back-test has its own benchmark.
+# tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck, -lcurl,
+# -lmicrohttpd and -lwslay are what the bus, orders, the API and the client of streams are compared
+# with. The back-test has its own benchmark.
 USES_backtest := $(USES_engine) engine
 USES_audit    := $(USES_engine) engine report
 USES_stream   := $(USES_api) api
 USES_prices   := $(USES_venue) venue
+USES_orders   := $(USES_venue) venue
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
                  $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
                  $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck -lmicrohttpd -lwslay
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck -lmicrohttpd -lwslay -lcurl
 endef
 $(foreach r,$(BENCH_MODULES),$(eval $(call bench_binary,$(r))))
 .PHONY: bench

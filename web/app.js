@@ -7,7 +7,7 @@ import { foldAll, tiles, views } from './views.js';
 
 let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', soon = 0, asking = false;
 const now = { state: null, alerts: new Map(), cutSince: 0, stale: false, staleAge: 0 };
-let version = '', updated = ''; /* of nightdesk: as this page was loaded, and another since */
+let version = '', files = '', updated = ''; /* of nightdesk, and the page's: as they were loaded; and whether they have changed */
 
 /* ------------------------------------------------------------------ what is urgent */
 
@@ -17,7 +17,7 @@ function urgent() {
   const add = (mild, ...words) => notices.push(el('div', { class: mild ? 'notice mild' : 'notice' }, ...words));
   const state = now.state;
   if (updated) {
-    add(true, el('strong', {}, `nightdesk is ${updated} now, this page is of ${version}. `),
+    add(true, el('strong', {}, `${updated} `),
       el('button', { type: 'button', id: 'reload', onclick: () => window.location.reload() }, 'Reload'));
   }
   if (state && state.state !== 'active') add(state.state === 'paused', el('strong', {}, `Trading: ${state.state}. `), state.reason);
@@ -35,12 +35,21 @@ function urgent() {
   }
 }
 
+// The tags of the files of this page: they differ when a build has other ones, whatever its version is called.
+async function tags() {
+  const mine = ['/', ...new Set(performance.getEntriesByType('resource').map((r) => new URL(r.name).pathname).filter((path) => path.startsWith('/web/')))];
+  const found = await Promise.all(mine.map(async (path) => (await fetch(path, { cache: 'no-cache' })).headers.get('ETag') ?? ''));
+  return found.join(' ');
+}
+
 // An update cuts the stream, so it is enough to look when that is live again.
 async function compareVersion() {
   try {
-    const found = (await get('version')).version;
+    const [found, tagged] = [(await get('version')).version, await tags()];
     version ||= found;
-    updated = found === version ? '' : found;
+    files ||= tagged;
+    updated = found !== version ? `nightdesk is ${found} now, this page is of ${version}.`
+      : tagged !== files ? 'nightdesk has another build now, this page is of the one before.' : '';
     urgent();
   } catch { /* the token may not read it, or it is asked again at the next cut */ }
 }

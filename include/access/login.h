@@ -44,6 +44,8 @@ const char *access_login_at(const struct access *access, int index);
 /* hash: access_token_hash of the code. Errors: LOGIN_LINK, LOGIN_NOBODY. */
 int access_login_link(struct access *access, const char *hash, const char *from,
                       struct access_session *ret, struct err *err);
+/* Whether this caller at the API is a person at the page, and no program with a token. */
+bool access_has_session(const struct access *access, const struct principal *who);
 /* Ends the session of a caller at the API. Error: LOGIN_NONE. */
 int access_logout(struct access *access, const struct principal *who, struct err *err);
 

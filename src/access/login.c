@@ -242,13 +242,27 @@ int access_login_launch(struct access *access, const struct access_launch *launc
     return end_login(access, rc, ret, err);
 }
 
+/* NULL: the caller has none. */
+static const struct token_row *session_of(const struct access *access, const struct principal *who)
+{
+    for (int i = 0; i < access->token_count && who->channel == CHANNEL_HTTP; i++) {
+        const struct token_row *t = &access->tokens[i];
+        if (t->id == who->id && t->holder_channel[0] != '\0') {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+bool access_has_session(const struct access *access, const struct principal *who)
+{
+    return session_of(access, who) != NULL;
+}
+
 int access_logout(struct access *access, const struct principal *who, struct err *err)
 {
-    const struct token_row *t = NULL;
-    for (int i = 0; i < access->token_count && who->channel == CHANNEL_HTTP; i++) {
-        t = access->tokens[i].id == who->id ? &access->tokens[i] : t;
-    }
-    if (t == NULL || t->holder_channel[0] == '\0') {
+    const struct token_row *t = session_of(access, who);
+    if (t == NULL) {
         return err_set(err, ERR_LOGIN_NONE, "%s", who->name);
     }
     AUTO_BUF struct buf detail = BUF_INIT(64);

@@ -7,6 +7,7 @@
 #include "openapi_schema.h"
 #include "store/ops.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #define LIST_TTL_MS INT64_C(300000)
@@ -293,6 +294,7 @@ void mcp_run(struct api *api, struct api_job *job)
         api_job_free(job);
     } else if (strcmp(job->mcp->method, "tools/list") == 0) {
         tools_list(api, &who, job);
+        (void)malloc_trim(0); /* the list with its schemas takes megabytes, and is asked for once */
     } else {
         mcp_tools_call(api, &who, job);
     }

@@ -1,5 +1,6 @@
 #include "stage.h"
 
+#include "access/login.h"
 #include "config/config.h"
 #include "run_reply.h"
 #include "store/outbox_table.h"
@@ -151,9 +152,8 @@ int stage_check_other(const struct run *run, const struct principal *who, struct
 {
     bool same = (run->who.id == who->id && run->who.channel == who->channel) ||
                 strcmp(run->who.name, who->name) == 0;
-    enum err_id refused = same                           ? ERR_FOUR_EYES_SELF
-                          : who->channel == CHANNEL_HTTP ? ERR_FOUR_EYES_TOKEN
-                                                         : ERR_NONE;
+    bool program = who->channel == CHANNEL_HTTP && !access_has_session(run->runner->o.access, who);
+    enum err_id refused = same ? ERR_FOUR_EYES_SELF : program ? ERR_FOUR_EYES_TOKEN : ERR_NONE;
     return refused == ERR_NONE
                ? 0
                : err_set(why, refused, "run %lld of %s", (long long)run->id, run->who.name);

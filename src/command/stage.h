@@ -32,7 +32,8 @@ int stage_walk(struct run *run, const struct invocation *in, enum stage_id from,
 int stage_answer(struct run *run, const struct invocation *in, const struct confirmation *open,
                  struct admission *a, bool *ret_passed, struct err *err);
 /* An approval comes from another person: another id, and another name, because one person may have
- * an id on each channel. The API's token identifies nobody, so the person who asked may hold it.
+ * an id on each channel. A session at the page is its person; any other token identifies nobody, so
+ * the person who asked may hold it.
  * Errors: FOUR_EYES_SELF, FOUR_EYES_TOKEN. */
 int stage_check_other(const struct run *run, const struct principal *who, struct err *why);
 /* The i-th of telegram.users; *ret_may: another person who may approve, with at least this role.

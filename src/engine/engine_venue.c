@@ -299,7 +299,7 @@ static bool can_spare(const struct engine *engine, struct dec part)
            (s->state != TRADING_ACTIVE || !risk_breaker(&account, reason, (int)sizeof(reason)));
 }
 
-/* Stops and targets may rest for days, and take nothing from the cash. */
+/* Stops and targets may rest for days, and do not change the cash. */
 static bool trades_nothing(const struct engine *engine)
 {
     for (int i = 0; i < engine->slot_end; i++) {

@@ -1,4 +1,5 @@
 /* The stages between arguments and run: second factor and approval by a second person. */
+#include "access/login.h"
 #include "base/check.h"
 #include "io/otp.h"
 #include "rigs/runner_rig.h"
@@ -361,6 +362,44 @@ static void who_approves_elsewhere_gets_a_reply(void **state)
     assert_int_equal(replies, 1);
 }
 
+/* A person who is logged in at the page. */
+static struct principal at_the_page(struct runner_rig *rig, const struct principal *who)
+{
+    char code[LOGIN_CODE_CHARS + 1], hash[SECRET_HASH_HEX_SIZE];
+    struct access_session session;
+    struct access_token t = {0};
+    struct principal ret = {0};
+    int64_t expires_us = 0;
+    rig->config.api_session_us = USEC_PER_HOUR;
+    rig->config.api_port = 8088;
+    rig->config.api_public_url = "https://desk.example.com";
+    assert_int_equal(access_login_open(rig->access, who, code, &expires_us, NULL), 0);
+    access_token_hash(str_c(code), hash);
+    assert_int_equal(access_login_link(rig->access, hash, "10.1.2.3", &session, NULL), 0);
+    access_token_hash(str_c(session.token), hash);
+    for (int i = 0; access_token_at(rig->access, i, &t) && strcmp(t.hash, hash) != 0; i++) {}
+    assert_int_equal(access_identify(rig->access, CHANNEL_HTTP, t.id, &ret), 0);
+    return ret;
+}
+
+/* But not the one who asked, and no program. */
+static void another_person_approves_at_the_page(void **state)
+{
+    struct runner_rig *rig = *state;
+    char line[64];
+    struct principal alice = at_the_page(rig, &rig->alice);
+    struct principal adam = at_the_page(rig, &rig->adam);
+    assert_int_equal(runner_rig_send(rig, "pair"), 0);
+    (void)snprintf(line, sizeof(line), "confirm %s", runner_rig_code(rig));
+    rig->chat_id = 0;
+    assert_int_equal(runner_rig_submit(rig, &alice, line), 0);
+    assert_int_equal(runner_rig_audited(rig, "confirm.foreign"), 1);
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(runner_rig_submit(rig, &adam, line), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_has(runner_rig_audit_detail(rig, "confirm.approved"), "run 1 of alice: pair");
+}
+
 static void a_prompt_says_if_nobody_else_may_approve(void **state)
 {
     struct runner_rig *rig = *state;
@@ -482,6 +521,7 @@ UNIT_GROUP(
     RIG_TEST(an_approval_can_be_refused_and_expires),
     RIG_TEST(the_copies_of_an_approval_are_closed_with_it),
     RIG_TEST(who_answers_elsewhere_gets_a_reply), RIG_TEST(who_approves_elsewhere_gets_a_reply),
+    RIG_TEST(another_person_approves_at_the_page),
     RIG_TEST(a_prompt_says_if_nobody_else_may_approve),
     RIG_TEST(the_digits_find_the_own_prompt_among_many),
     RIG_TEST(the_role_of_the_requester_is_checked_at_the_approval),
