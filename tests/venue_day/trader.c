@@ -168,11 +168,16 @@ static void wait_for(const struct shared *shared, int64_t wait_us)
     }
 }
 
-/* Trading is paused, nothing is under way, and the venue's list agrees with the books. */
+/* Trading is paused, nothing is under way but stops and targets that rest, and the venue's list
+ * agrees with the books. */
 static bool is_settled(const struct snapshot *s)
 {
+    uint64_t legs = 0;
+    for (int i = 0; i < s->position_count; i++) {
+        legs += (uint64_t)s->legs[i].stop_at_venue + s->legs[i].target_at_venue;
+    }
     return s->state == TRADING_PAUSED && s->venue.state == VENUE_READY && s->venue_agrees &&
-           s->open_orders == 0 && s->unknown_orders == 0 && s->last_err == 0;
+           s->open_orders == legs && s->unknown_orders == 0 && s->last_err == 0;
 }
 
 static void print_unsettled(const struct snapshot *s)
