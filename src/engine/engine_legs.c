@@ -169,6 +169,13 @@ static void release(struct engine *engine, struct engine_slot *close)
         engine_orders_move(engine, close, ORDER_CANCELLED);
         return;
     }
+    if (close->order.decision_id != 0 && engine->state.state == TRADING_EMERGENCY) {
+        /* It would wait for the next bar; the stop has closes of its own. */
+        (void)str_copy(STR_LIT("an emergency stop was first"), close->order.reason,
+                       sizeof(close->order.reason));
+        engine_orders_move(engine, close, ORDER_CANCELLED);
+        return;
+    }
     close->order.qty = dec_min(close->order.qty, p->qty);
     close->sending = true;
     engine_orders_touch(engine, close);

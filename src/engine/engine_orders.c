@@ -454,6 +454,7 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
     if (engine_orders_is_alive(slot) && engine_terms_is_over(engine, &slot->order)) {
         engine_orders_cancel(engine, slot);
     }
+    slot->ask = slot->ask && !slot->held; /* the venue does not have it yet */
     int64_t silent_us = engine->now->mono_us - slot->asked_mono_us;
     if (slot->order.state == ORDER_SENT && silent_us >= ENGINE_ANSWER_US) {
         engine_fault(engine, ERR_VENUE_NO_ANSWER, slot->order.symbol);

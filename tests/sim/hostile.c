@@ -127,8 +127,7 @@ static void lag_fills(struct hostile *h, struct venue_report *r)
     }
 }
 
-/* A report on its way to the engine: lost, late or doubled. */
-static void deliver(struct hostile *h, const struct venue_report *r)
+void hostile_deliver(struct hostile *h, const struct venue_report *r)
 {
     if (hostile_chance(h, 0.15)) {
         return; /* lost on the way back */
@@ -143,7 +142,7 @@ static void deliver(struct hostile *h, const struct venue_report *r)
 static void deliver_listing(struct hostile *h, const struct venue_report *r)
 {
     if (!hostile_chance(h, 0.2)) {
-        deliver(h, r);
+        hostile_deliver(h, r);
         return;
     }
     int pages = r->holding_count > r->open_count ? r->holding_count : r->open_count;
@@ -160,7 +159,7 @@ static void deliver_listing(struct hostile *h, const struct venue_report *r)
             memcpy(page.open[0], r->open[i], CLIENT_ID_SIZE);
         }
         h->paged += i > 0;
-        deliver(h, &page);
+        hostile_deliver(h, &page);
     }
 }
 
@@ -170,7 +169,7 @@ static void add_event(struct hostile *h, const struct events_entry *what)
     if (events_add(&h->events, what)) {
         struct venue_report r;
         events_report(&h->events, h->events.count, &r);
-        deliver(h, &r);
+        hostile_deliver(h, &r);
     }
 }
 
@@ -249,6 +248,7 @@ static void pull(struct hostile *h)
         if (r.kind == VENUE_LISTING) {
             ASSERT(r.page == 0 && r.last); /* with three symbols it is never longer */
             hostile_traits_dress(h, &r);
+            hostile_legs_dress(h, &r);
             list_foreign(h, &r);
             lag_listing(h, &r);
             deliver_listing(h, &r);
@@ -269,9 +269,10 @@ static void pull(struct hostile *h)
             r.stop = DEC_ZERO;
             r.target = DEC_ZERO;
         }
+        hostile_legs_dress(h, &r);
         scramble_fills(&r);
         lag_fills(h, &r);
-        deliver(h, &r);
+        hostile_deliver(h, &r);
     }
 }
 
@@ -382,6 +383,8 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
     }
     if (call->amends) {
         venue_amend(h->inner, o->client_id, o->stop, o->target);
+    } else if (hostile_is_leg(o)) {
+        hostile_legs_arrive(h, o, call->paired ? &call->other : NULL);
     } else if (!hostile_traits_refuse(h, o) && !match_foreign(h, o)) {
         struct order taken = *o;
         taken.stop_away = h->prices ? DEC_ZERO : o->stop_away;
@@ -439,6 +442,7 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
     }
     pull(h);
     hostile_traits_look(h);
+    hostile_legs_look(h);
     for (int i = 0; i < h->report_count; i++) {
         if (h->reports[i].due_us <= h->clock->now_mono_us) {
             *ret = h->reports[i].report;
@@ -463,14 +467,9 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 
 /* ---------------------------------------------------------------- calls */
 
-static void hostile_send(struct venue *venue, const struct order *order)
+static void send(struct hostile *h, const struct hostile_call *call)
 {
-    struct hostile *h = of(venue);
-    if (h->dead) {
-        return;
-    }
-    hostile_trace_send(h, order);
-    hostile_check_send(h, order);
+    const struct order *order = &call->order;
     if (hostile_is_halted(h)) {
         if (rng_chance(h->rng, 0.5)) {
             answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
@@ -488,6 +487,10 @@ static void hostile_send(struct venue *venue, const struct order *order)
         memcpy(r.client_id, order->client_id, sizeof(r.client_id));
         (void)str_copy(STR_LIT("rate limit"), r.reason, sizeof(r.reason));
         hostile_queue(h, &r, delay(h, USEC_PER_SEC));
+        if (call->paired) {
+            memcpy(r.client_id, call->other.client_id, sizeof(r.client_id));
+            hostile_queue(h, &r, delay(h, USEC_PER_SEC));
+        }
         return;
     }
     if (hostile_chance(h, 0.1)) {
@@ -496,11 +499,27 @@ static void hostile_send(struct venue *venue, const struct order *order)
     }
     int64_t delay_us = delay(h, 4 * USEC_PER_SEC);
     if (delay_us > 0 && h->call_count < HOSTILE_CALLS_MAX) {
-        h->calls[h->call_count++] =
-            (struct hostile_call){h->clock->now_mono_us + delay_us, false, *order};
+        h->calls[h->call_count++] = *call;
+        h->calls[h->call_count - 1].due_us = h->clock->now_mono_us + delay_us;
         return;
     }
-    arrive(h, &(struct hostile_call){.order = *order});
+    arrive(h, call);
+}
+
+static void hostile_send(struct venue *venue, const struct order *order)
+{
+    struct hostile *h = of(venue);
+    if (h->dead) {
+        return;
+    }
+    hostile_trace_send(h, order);
+    hostile_check_send(h, order);
+    bool paired = hostile_is_leg(order) && h->can.legs == VENUE_LEGS_PAIR;
+    if (paired && order->kind == ORDER_STOP) {
+        h->half = *order; /* sent with the second one */
+        return;
+    }
+    send(h, &(struct hostile_call){.paired = paired, .order = *order, .other = h->half});
 }
 
 /* Always lost while the venue is halted. True: the call ends here. */
@@ -542,7 +561,7 @@ static void hostile_cancel(struct venue *venue, const char *client_id)
         h->foreign_order = false;
     } else if (closed_by(h, client_id) != NULL) {
         hostile_queue(h, closed_by(h, client_id), 0);
-    } else {
+    } else if (!hostile_legs_cancel(h, client_id)) {
         venue_cancel(h->inner, client_id);
     }
 }
@@ -557,7 +576,7 @@ static void hostile_query(struct venue *venue, const struct venue_question *ques
     }
     if (closed_by(h, client_id) != NULL) {
         hostile_queue(h, closed_by(h, client_id), 0);
-    } else {
+    } else if (!hostile_legs_query(h, client_id)) {
         struct venue_question inner = *question;
         unscramble(inner.after_fill_id);
         venue_query(h->inner, &inner);
@@ -575,7 +594,7 @@ static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_fund
     for (int64_t i = 1; i <= EVENTS_PER_LISTING && after_funding_id + i <= h->events.count; i++) {
         struct venue_report r;
         events_report(&h->events, after_funding_id + i, &r);
-        deliver(h, &r);
+        hostile_deliver(h, &r);
     }
 }
 
@@ -756,6 +775,7 @@ void hostile_crash(struct hostile *h)
 {
     h->report_count = 0;
     h->dead = false;
+    hostile_legs_crash(h);
     h->refuses_entries = false;
     h->held_mono_us = 0;
     h->refused_count = 0;

@@ -43,6 +43,7 @@
 #define HOSTILE_CLOSED_MAX  256
 #define HOSTILE_AMENDS_MAX  256
 #define HOSTILE_HIDDEN_MAX  16
+#define HOSTILE_LEGS_MAX    256
 /* For how long an order that exists may be answered "not found". */
 #define HOSTILE_NOT_FOUND_US (6 * USEC_PER_SEC)
 /* How far positions may lag behind orders. */
@@ -111,8 +112,19 @@ struct hostile {
     struct hostile_call {
         int64_t due_us;
         bool amends; /* of `order`, only client_id, stop and target are used */
+        bool paired; /* it has two orders */
         struct order order;
+        struct order other;
     } calls[HOSTILE_CALLS_MAX]; /* sends and amendments under way */
+
+    /* Stops and targets as orders of their own, as the venue knows them. */
+    struct order half; /* the first order of a pair, whose second one is still to come */
+    int leg_count;
+    struct hostile_leg {
+        struct order order;
+        bool fired; /* it is a close at the paper venue now */
+        bool again; /* and has to be sent there again */
+    } legs[HOSTILE_LEGS_MAX];
 
     int sent_count;
     char sent[HOSTILE_SENT_MAX][CLIENT_ID_SIZE];
@@ -139,6 +151,8 @@ struct hostile {
     int64_t refusals; /* orders that a personality refused: hours, quantity, what is not there */
     int64_t ended;    /* orders that the venue ended, with a part filled or none */
     int64_t shortages;
+    int64_t legs_placed;
+    int64_t legs_fired;
     int64_t left; /* positions that were too small to be sold */
     int64_t maintenances;
 };
@@ -160,6 +174,8 @@ void hostile_maintain(struct hostile *h, int64_t for_us);
 bool hostile_end_order(struct hostile *h);
 /* A fee that no report has is taken from a position of ours. False: there is none. */
 bool hostile_take(struct hostile *h);
+/* Orders of hostile_legs.c that rest. */
+int hostile_legs_resting(const struct hostile *h);
 /* Nothing can be closed: halted, or outside its hours. */
 bool hostile_is_closed(const struct hostile *h);
 bool hostile_is_halted(const struct hostile *h);

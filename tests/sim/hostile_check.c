@@ -153,7 +153,7 @@ static bool is_in_reserve(struct hostile *h, const struct order *order)
         struct reserve_note note;
         found = found ||
                 (reserve_read(file, i, &note) && note.kind == RESERVE_ORDER &&
-                 order->kind == ORDER_CLOSE && strcmp(note.order.client_id, order->client_id) == 0);
+                 order->kind != ORDER_ENTRY && strcmp(note.order.client_id, order->client_id) == 0);
     }
     reserve_free(file);
     return found;

@@ -1,8 +1,8 @@
 /*
  * hostile_private.h: the parts of the hostile venue and feed. hostile.c is the venue,
  * hostile_check.c what the engine may send to it, hostile_traits.c what personalities have of their
- * own, hostile_feed.c the feed, hostile_trace.c what is printed of it.
- * Thread: as hostile.h.
+ * own, hostile_legs.c stops and targets that rest there, hostile_feed.c the feed, hostile_trace.c
+ * what is printed of it. Thread: as hostile.h.
  */
 #pragma once
 
@@ -36,6 +36,21 @@ struct dec hostile_traits_half(const struct hostile *h, struct dec qty);
 bool hostile_traits_refuse(struct hostile *h, const struct order *order);
 /* That the venue can do what an order wants. */
 void hostile_traits_check(struct hostile *h, const struct order *order);
+
+/* On its way to the engine: lost, late or doubled. */
+void hostile_deliver(struct hostile *h, const struct venue_report *r);
+
+/* ---- hostile_legs.c ---- */
+bool hostile_is_leg(const struct order *o);
+/* other: of the pair, or NULL. */
+void hostile_legs_arrive(struct hostile *h, const struct order *leg, const struct order *other);
+void hostile_legs_look(struct hostile *h);
+void hostile_legs_crash(struct hostile *h);
+/* True: it is answered. */
+bool hostile_legs_cancel(struct hostile *h, const char *client_id);
+bool hostile_legs_query(struct hostile *h, const char *client_id);
+void hostile_legs_dress(struct hostile *h, struct venue_report *r);
+struct dec hostile_legs_locked(const struct hostile *h, struct symbol symbol);
 
 /* ---- hostile_trace.c: with h->trace ---- */
 void hostile_trace_send(const struct hostile *h, const struct order *order);

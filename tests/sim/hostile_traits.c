@@ -195,7 +195,8 @@ bool hostile_traits_refuse(struct hostile *h, const struct order *o)
     if (o->kind != ORDER_CLOSE || o->reduce_only || is_foreign(h, o->symbol)) {
         return false;
     }
-    if (index < 0 || o->qty.e8 > book->positions[index].qty.e8) {
+    if (index < 0 ||
+        dec_add(o->qty, hostile_legs_locked(h, o->symbol)).e8 > book->positions[index].qty.e8) {
         return refuse(h, o, "insufficient balance");
     }
     return holds_coins(h) && is_unsellable(h, o->symbol, o->qty) &&

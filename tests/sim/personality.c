@@ -74,7 +74,6 @@ struct venue_capabilities personality_can(const struct personality *p)
     ASSERT(api != NULL);
     struct venue_capabilities can = api->can;
     can.dust = !api->positions;
-    can.legs = VENUE_LEGS_NONE; /* the paper venue has no stop orders */
     return can;
 }
 

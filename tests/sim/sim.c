@@ -580,6 +580,8 @@ static bool print_totals(const struct personality *who, int64_t seeds)
         {"orders refused by a personality", t->refusals, who != NULL && !can.reduce_only},
         {"orders that the venue ended", t->ended, who != NULL},
         {"fees that nobody reported", t->shortages, who != NULL && can.dust},
+        {"stops and targets at the venue", t->legs_placed, can.legs != VENUE_LEGS_NONE},
+        {"of which the price reached", t->legs_fired, can.legs != VENUE_LEGS_NONE},
         {"positions too small to be sold", t->left, false},
         {"maintenances", t->maintenances, who != NULL}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {

@@ -85,6 +85,8 @@ struct sim_totals {
     int64_t closings;
     int64_t refusals;
     int64_t ended;
+    int64_t legs_placed;
+    int64_t legs_fired;
     int64_t shortages;
     int64_t left;
     int64_t maintenances;

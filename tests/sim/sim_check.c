@@ -462,7 +462,8 @@ bool sim_check_round(struct sim *sim, bool halted)
                    (sim->outage_all && sim->clock.now_mono_us < sim->outage_mono_us)) {
             sim->stopped_mono_us = sim->clock.now_mono_us; /* nothing can be closed */
         }
-        bool flat = paper->book.position_count == 0 && paper->book.open_count == 0;
+        bool flat = paper->book.position_count == 0 && paper->book.open_count == 0 &&
+                    hostile_legs_resting(&sim->hostile) == 0;
         if (s->verified_flat && !flat) {
             return sim_fail(sim, "verified flat, but the venue is not flat");
         }
@@ -551,6 +552,10 @@ bool sim_check_end(struct sim *sim)
         return sim_fail(sim, "cash is %s, the venue has %s", dec_text(state->cash, ours),
                         dec_text(cash, theirs));
     }
+    if (paper->book.position_count == 0 && hostile_legs_resting(&sim->hostile) > 0) {
+        return sim_fail(sim, "%d stops and targets rest at the end without a position",
+                        hostile_legs_resting(&sim->hostile));
+    }
     if (!check_events(sim) || !check_positions(sim)) {
         return false;
     }
@@ -599,6 +604,8 @@ bool sim_check_end(struct sim *sim)
     sim_totals.closings += sim->hostile.closings;
     sim_totals.refusals += sim->hostile.refusals;
     sim_totals.ended += sim->hostile.ended;
+    sim_totals.legs_placed += sim->hostile.legs_placed;
+    sim_totals.legs_fired += sim->hostile.legs_fired;
     sim_totals.shortages += sim->hostile.shortages;
     sim_totals.left += sim->hostile.left;
     sim_totals.maintenances += sim->hostile.maintenances;
