@@ -210,13 +210,16 @@ static int64_t rounding(const struct engine *engine)
 }
 
 /* How much more cash than the books the account has, by its newest report. False: the books cannot
- * tell. */
+ * tell, or it is not as new as they are: it answers a listing that was requested after the last
+ * fill was booked, and it has the same events. */
 static bool surplus_of(const struct engine *engine, struct dec *ret)
 {
     const struct venue_balance *b =
         balance_of(&engine->venue.account, symbol_quote(&engine->series[0].symbol));
     struct dec expected;
-    if (b == NULL || !expect_balance(engine, &expected)) {
+    bool fresh = engine->venue.account_list_id > engine->moved_list_id &&
+                 engine->venue.account_funding_id == engine->state.last_funding_id;
+    if (b == NULL || !fresh || !expect_balance(engine, &expected)) {
         return false;
     }
     *ret = dec_sub(b->total, expected);
@@ -232,14 +235,10 @@ enum engine_cash engine_venue_cash(const struct engine *engine)
     return dec_abs(off).e8 <= rounding(engine) ? ENGINE_CASH_OURS : ENGINE_CASH_OTHER;
 }
 
-/* The newest report is as new as the books: it answers a listing that was requested after the last
- * fill was booked, and that agrees with them, and it has the same events. */
+/* The newest report came with a listing that agrees with the books. */
 static bool account_is_new(const struct engine *engine)
 {
-    const struct engine_venue *v = &engine->venue;
-    return v->account_list_id > engine->moved_list_id &&
-           v->account_list_id == engine->agreed_list_id &&
-           v->account_funding_id == engine->state.last_funding_id;
+    return engine->venue.account_list_id == engine->agreed_list_id;
 }
 
 /* A fill that the venue had after it listed the positions, or whose report is late, differs, but

@@ -1,6 +1,7 @@
 #include "account_rig.h"
 
 #include "base/check.h"
+#include "io/secret.h"
 
 #include <string.h>
 
@@ -22,11 +23,59 @@ void rig_judges(const char *venue, const struct rig_verdict *rows, size_t count)
             account_api_find(venue)->judge(rows[i].call, &response, &err);
         bool said = verdict == ACCOUNT_FINE ? err.id == ERR_NONE
                                             : err.id > 0 && strstr(err.context, venue) != NULL;
+        said = said && (rows[i].error == 0 || err.id == rows[i].error);
         if (verdict != rows[i].verdict || !said) {
             fail_msg("%s: row %zu, status %d, %s: verdict %d instead of %d, error %d, %s", venue, i,
                      rows[i].status, rows[i].body, verdict, rows[i].verdict, err.id, err.context);
         }
     }
+}
+
+enum account_verdict rig_judge(const char *venue, struct err *err, enum account_call call,
+                               int status, const char *body)
+{
+    AUTO_JSON struct json_object *root = rig_parse(body);
+    const struct account_response response = {.status = status, .root = root, .body = str_c(body)};
+    err_clear(err);
+    return account_api_find(venue)->judge(call, &response, err);
+}
+
+void rig_refused(const struct err *err, int rc, const struct rig_bad *bad, const char *place)
+{
+    if (rc != -ERR_VENUE_DATA || strstr(err->context, bad->context) == NULL ||
+        strstr(err->context, place) == NULL) {
+        fail_msg("%s: %d, %s; not %s, %s", bad->value, rc, err->context, place, bad->context);
+    }
+}
+
+void rig_replace(struct buf *out, const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    if (at == NULL) {
+        fail_msg("%s is not in %s", from, text);
+        return;
+    }
+    buf_add(out, text, (size_t)(at - text));
+    buf_add_c(out, to);
+    buf_add_c(out, at + strlen(from));
+    assert_false(buf_failed(out));
+}
+
+int rig_begin(struct account_request *asked, struct err *err)
+{
+    account_request_init(asked);
+    err_clear(err);
+    return secret_init(err);
+}
+
+void rig_asked(struct account_request *asked, enum account_method method, const char *path,
+               const char *body)
+{
+    assert_int_equal(asked->method, method);
+    assert_string_equal(asked->path.data, path);
+    assert_string_equal(asked->body.data, body);
+    assert_true(asked->weight > 0);
+    account_request_clear(asked);
 }
 
 void rig_refuses(const char *venue, rig_reader reader, const char *answer,

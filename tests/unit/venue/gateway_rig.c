@@ -10,7 +10,7 @@
 
 #define PATIENCE_US (10 * USEC_PER_SEC) /* real time */
 #define PASS_STEP   4                   /* seconds */
-#define STEP_US     (2 * USEC_PER_MSEC) /* that passes while something is waited for */
+#define STEP_US     (2 * USEC_PER_MSEC) /* at most, of waiting for an event */
 
 static void on_report(const struct venue_report *report, void *userdata)
 {
@@ -69,6 +69,7 @@ void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struc
         gateway_rig_fake(rig, lines);
     }
     clock_fake_init(&rig->clock, clock_wall_us(clock_real()));
+    rig->real_us = clock_mono_us(clock_real());
     rig->loop = loop_new_fake(&rig->clock, &err);
     rig->http = http_new(rig->loop, &err);
     rig->id = secret_new(str_c(fake_venue_key(rig->fake)));
@@ -93,11 +94,19 @@ void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struc
                                             .userdata = rig};
 }
 
+/* Real time passes here too, so that the clocks of the venue and of the loop stay together. */
+static void keep_up(struct gateway_rig *rig)
+{
+    (void)loop_iterate(rig->loop, STEP_US);
+    int64_t now_us = clock_mono_us(clock_real());
+    loop_advance(rig->loop, now_us - rig->real_us);
+    rig->real_us = now_us;
+}
+
 /* One turn; false: patience is at its end. */
 static bool turn(struct gateway_rig *rig, int64_t since_us)
 {
-    (void)loop_iterate(rig->loop, STEP_US);
-    loop_advance(rig->loop, STEP_US);
+    keep_up(rig);
     return clock_mono_us(clock_real()) - since_us < PATIENCE_US;
 }
 
@@ -220,8 +229,7 @@ void gateway_rig_pass(struct gateway_rig *rig, int seconds)
         gateway_rig_fake(rig, lines);
         loop_advance(rig->loop, step * USEC_PER_SEC);
         for (int k = 0; k < 10; k++) {
-            (void)loop_iterate(rig->loop, STEP_US);
-            loop_advance(rig->loop, STEP_US);
+            keep_up(rig);
         }
     }
 }

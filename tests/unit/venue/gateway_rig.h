@@ -23,6 +23,7 @@ struct gateway_rig {
     struct account_api api; /* the table, but with limits that a test does not reach */
     struct fake_venue *fake;
     struct clock_fake clock;
+    int64_t real_us; /* up to which real time has passed there */
     struct loop *loop;
     struct http *http;
     struct secret *id, *secret;

@@ -1,8 +1,12 @@
+#include "account_rig.h"
 #include "base/check.h"
 #include "unit/unit.h"
-#include "venue_case.h"
 
 #include <string.h>
+
+static struct account_request asked;
+static struct err err;
+static struct rig_rows rows;
 
 /* What Binance spot is asked, what it answers, and what it must not answer. */
 
@@ -16,13 +20,14 @@ static int setup(void **state)
     (void)state;
     api = account_api_find("binance");
     assert_non_null(api);
-    return venue_case_begin(api);
+    rows = (struct rig_rows){0};
+    return rig_begin(&asked, &err);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    venue_case_end();
+    account_request_release(&asked);
     return 0;
 }
 
@@ -63,15 +68,15 @@ static void keys_are_checked(void **state)
         const char *id, *secret;
         bool good;
     } keys[] = {
-        {"abc", SECRET, true},
-        {"abc", ED25519, true},
-        {"", SECRET, false},
+        {"abc", RIG_SECRET, true},
+        {"abc", RIG_ED25519, true},
+        {"", RIG_SECRET, false},
         {"abc", "", false},
         {"abc", "short", false},
-        {"a b", SECRET, false},
-        {"a\nX-Evil: 1", SECRET, false},
-        {"\303\274", SECRET, false},
-        {"abc", P256, false},
+        {"a b", RIG_SECRET, false},
+        {"a\nX-Evil: 1", RIG_SECRET, false},
+        {"\303\274", RIG_SECRET, false},
+        {"abc", RIG_P256, false},
         {"abc", "-----BEGIN PRIVATE KEY-----", false},
     };
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
@@ -127,7 +132,7 @@ static void orders_are_asked_for(void **state)
         api->add_order(&ask, &asked);
         assert_int_equal(asked.order_weight, 1);
         assert_string_equal(asked.content_type, "application/x-www-form-urlencoded");
-        assert_asked(ACCOUNT_POST, "/api/v3/order", orders[i].body);
+        rig_asked(&asked, ACCOUNT_POST, "/api/v3/order", orders[i].body);
     }
 }
 
@@ -156,7 +161,7 @@ static void a_pair_is_one_list(void **state)
         assert_true(dec_parse(str_c(pairs[i].target), &ask.target));
         api->add_pair(&ask, &asked);
         assert_int_equal(asked.order_weight, 2);
-        assert_asked(ACCOUNT_POST, "/api/v3/orderList/oco", pairs[i].body);
+        rig_asked(&asked, ACCOUNT_POST, "/api/v3/orderList/oco", pairs[i].body);
     }
 }
 
@@ -167,26 +172,26 @@ static void what_is_asked(void **state)
     struct account_find find = {.market = &ltc, .client_id = "nd/1", .id = ""};
     struct account_page page = {.market = &ltc, .order_id = "", .cursor = ""};
     api->add_check(false, &asked);
-    assert_asked(ACCOUNT_GET, "/sapi/v1/account/apiRestrictions", "");
+    rig_asked(&asked, ACCOUNT_GET, "/sapi/v1/account/apiRestrictions", "");
     api->add_check(true, &asked);
-    assert_asked(ACCOUNT_GET, "/api/v3/account?omitZeroBalances=true", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/account?omitZeroBalances=true", "");
     api->add_rules(symbols, 2, &asked);
     assert_true(asked.is_public);
-    assert_asked(ACCOUNT_GET, "/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%2C%22ETHBTC%22%5D",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%2C%22ETHBTC%22%5D", "");
     assert_true(api->add_query(&find, 0, &asked));
-    assert_asked(ACCOUNT_GET, "/api/v3/order?symbol=LTCBTC&origClientOrderId=nd%2F1", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/order?symbol=LTCBTC&origClientOrderId=nd%2F1", "");
     assert_false(api->add_query(&find, 1, &asked));
     find.id = "28";
     api->add_cancel(&find, &asked);
-    assert_asked(ACCOUNT_DELETE, "/api/v3/order?symbol=LTCBTC&orderId=28", "");
+    rig_asked(&asked, ACCOUNT_DELETE, "/api/v3/order?symbol=LTCBTC&orderId=28", "");
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 6);
-    assert_asked(ACCOUNT_GET, "/api/v3/openOrders?symbol=LTCBTC", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/openOrders?symbol=LTCBTC", "");
     page.market = NULL;
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 80);
-    assert_asked(ACCOUNT_GET, "/api/v3/openOrders", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/openOrders", "");
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -194,7 +199,7 @@ static void what_is_asked(void **state)
 static void answers_are_judged(void **state)
 {
     (void)state;
-    static const struct verdict_case cases[] = {
+    static const struct rig_verdict cases[] = {
         {ACCOUNT_PLACE, 200, "{}", ACCOUNT_FINE, 0},
         {ACCOUNT_OPEN, 200, "[]", ACCOUNT_FINE, 0},
         /* rejected */
@@ -276,10 +281,11 @@ static void answers_are_judged(void **state)
         {ACCOUNT_PLACE, 404, "<html>", ACCOUNT_REFUSED, ERR_VENUE_REJECTED},
         {ACCOUNT_STREAM, 410, "<html>", ACCOUNT_REFUSED, ERR_VENUE_REQUEST},
     };
-    assert_verdicts(cases, COUNT_OF(cases));
+    rig_judges("binance", cases, COUNT_OF(cases));
     /* The venue's words are shown, without what could forge a line. */
-    assert_int_equal(judge_text(ACCOUNT_PLACE, 400, "{\"code\":-2010,\"msg\":\"a\\u001bb\"}"),
-                     ACCOUNT_REFUSED);
+    assert_int_equal(
+        rig_judge("binance", &err, ACCOUNT_PLACE, 400, "{\"code\":-2010,\"msg\":\"a\\u001bb\"}"),
+        ACCOUNT_REFUSED);
     assert_string_equal(err.context, "binance: a?b");
 }
 
@@ -292,7 +298,7 @@ static void answers_are_judged(void **state)
 
 static int check(const char *text, struct account_permissions *ret)
 {
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     return api->read_check(root, ret, &err);
 }
 
@@ -338,7 +344,7 @@ static int rules(const char *status, const char *filters, struct instrument *ret
     struct exchange_market market;
     char text[2048];
     (void)snprintf(text, sizeof(text), RULES, status, filters);
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     err_clear(&err);
     int rc = api->read_rules(root, &(struct symbol){.name = "BTC-USDT"}, &market, ret, &err);
     if (rc == 0) {
@@ -404,8 +410,8 @@ static void rules_of_a_market_are_read(void **state)
         assert_has(err.context, bad[i].context);
         assert_has(err.context, "binance /api/v3/exchangeInfo, row 1");
     }
-    AUTO_JSON struct json_object *other = parsed("{\"symbols\":[]}");
-    AUTO_JSON struct json_object *object = parsed("{\"symbols\":{}}");
+    AUTO_JSON struct json_object *other = rig_parse("{\"symbols\":[]}");
+    AUTO_JSON struct json_object *object = rig_parse("{\"symbols\":{}}");
     struct exchange_market market;
     const struct symbol symbol = {.name = "BTC-USDT"};
     assert_int_equal(api->read_rules(other, &symbol, &market, &is, &err), -ERR_VENUE_SYMBOL);
@@ -416,7 +422,7 @@ static void rules_of_a_market_are_read(void **state)
 static int coins(const char *text)
 {
     char next[ACCOUNT_CURSOR_SIZE];
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     return api->read_coins(root, rows.coins, &rows.count, next, &err);
 }
 
@@ -433,7 +439,7 @@ static void balances_are_read(void **state)
     assert_int_equal(rows.coins[0].total.e8, 2 * DEC_ONE);
     assert_int_equal(rows.coins[0].available.e8, 5 * DEC_ONE / 4);
     assert_int_equal(rows.coins[1].total.e8, 5 * DEC_ONE);
-    static const struct bad_case bad[] = {
+    static const struct rig_bad bad[] = {
         {"{\"balances\":[{\"asset\":\"BTC\",\"free\":\"-1\",\"locked\":\"0\"}]}", "free is -1"},
         {"{\"balances\":[{\"asset\":\"BTC\",\"free\":\"0.000000000000000001\",\"locked\":\"0\"}]}",
          "free is 0.000000000000000001"},
@@ -448,7 +454,7 @@ static void balances_are_read(void **state)
          "free is too large"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_refused(coins(bad[i].text), &bad[i], "binance /api/v3/account");
+        rig_refused(&err, coins(bad[i].value), &bad[i], "binance /api/v3/account");
     }
 }
 
@@ -459,7 +465,7 @@ static void balances_are_read(void **state)
 
 static int order(enum account_call call, const char *text, struct account_order *ret)
 {
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     rows.count = -1;
     return api->read_order(call, root, ret, rows.fills, &rows.count, &err);
 }
@@ -591,10 +597,10 @@ static void what_is_no_order_is_refused(void **state)
     struct account_order is;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf text = BUF_INIT(2048);
-        add_replaced(&text, "{" ORDER ",\"transactTime\":1507725176595,\"fills\":[]}", bad[i].from,
-                     bad[i].to);
-        assert_refused(order(ACCOUNT_PLACE, text.data, &is),
-                       &(struct bad_case){text.data, bad[i].context}, "binance /api/v3/order");
+        rig_replace(&text, "{" ORDER ",\"transactTime\":1507725176595,\"fills\":[]}", bad[i].from,
+                    bad[i].to);
+        rig_refused(&err, order(ACCOUNT_PLACE, text.data, &is),
+                    &(struct rig_bad){text.data, bad[i].context}, "binance /api/v3/order");
     }
     assert_int_equal(order(ACCOUNT_PLACE, "[]", &is), -ERR_VENUE_DATA);
     assert_int_equal(order(ACCOUNT_PLACE, "7", &is), -ERR_VENUE_DATA);
@@ -605,13 +611,13 @@ static void open_orders_are_read(void **state)
     (void)state;
     const struct account_page page = {.order_id = "", .cursor = ""};
     char next[ACCOUNT_CURSOR_SIZE] = "x";
-    AUTO_JSON struct json_object *two = parsed(
+    AUTO_JSON struct json_object *two = rig_parse(
         "[{" ORDER ",\"updateTime\":1507725176595},{\"symbol\":\"ETHBTC\",\"orderId\":29,"
         "\"clientOrderId\":\"web_1\",\"price\":\"0\",\"origQty\":\"1\",\"executedQty\":\"0\","
         "\"status\":\"NEW\",\"type\":\"TRAILING_NEW\",\"side\":\"SELL\",\"updateTime\":"
         "1507725176595}]");
-    AUTO_JSON struct json_object *object = parsed("{}");
-    AUTO_JSON struct json_object *bad = parsed("[{" ORDER ",\"updateTime\":1507725176595},[]]");
+    AUTO_JSON struct json_object *object = rig_parse("{}");
+    AUTO_JSON struct json_object *bad = rig_parse("[{" ORDER ",\"updateTime\":1507725176595},[]]");
     assert_int_equal(api->read_open(&page, two, rows.orders, &rows.count, next, &err), 0);
     assert_int_equal(rows.count, 2);
     assert_string_equal(next, "");
@@ -638,7 +644,7 @@ static int fills(const struct account_page *page, int first, int count, char *ne
         buf_addf(&text, FILL, first + i);
     }
     buf_add_char(&text, ']');
-    AUTO_JSON struct json_object *root = parsed(text.data);
+    AUTO_JSON struct json_object *root = rig_parse(text.data);
     return api->read_fills(page, root, rows.fills, &rows.count, next, &err);
 }
 
@@ -651,7 +657,7 @@ static void fills_are_read_page_by_page(void **state)
     struct account_page page = {.market = &ltc, .order_id = "28", .cursor = ""};
     api->add_fills(&page, &asked);
     assert_int_equal(asked.weight, 5);
-    assert_asked(ACCOUNT_GET, "/api/v3/myTrades?symbol=LTCBTC&orderId=28&limit=1000", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/myTrades?symbol=LTCBTC&orderId=28&limit=1000", "");
     assert_int_equal(fills(&page, 7, 1, next), 0);
     assert_string_equal(next, "");
     assert_string_equal(rows.fills[0].id, "7");
@@ -662,8 +668,8 @@ static void fills_are_read_page_by_page(void **state)
     assert_int_equal(fills(&page, 7, 1000, next), 0);
     page.cursor = next;
     api->add_fills(&page, &asked);
-    assert_asked(ACCOUNT_GET, "/api/v3/myTrades?symbol=LTCBTC&orderId=28&fromId=1007&limit=1000",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/api/v3/myTrades?symbol=LTCBTC&orderId=28&fromId=1007&limit=1000", "");
     /* Of a time: day by day, until there is one; from there on by number. */
     page = (struct account_page){.market = &ltc,
                                  .order_id = "",
@@ -672,24 +678,24 @@ static void fills_are_read_page_by_page(void **state)
                                  .cursor = ""};
     api->add_fills(&page, &asked);
     assert_int_equal(asked.weight, 20);
-    assert_asked(ACCOUNT_GET,
-                 "/api/v3/myTrades?symbol=LTCBTC&startTime=1468800000000&endTime=1468886399999"
-                 "&limit=1000",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/api/v3/myTrades?symbol=LTCBTC&startTime=1468800000000&endTime=1468886399999"
+              "&limit=1000",
+              "");
     assert_int_equal(fills(&page, 0, 0, next), 0);
     page.cursor = next;
     api->add_fills(&page, &asked);
-    assert_asked(ACCOUNT_GET,
-                 "/api/v3/myTrades?symbol=LTCBTC&startTime=1468886400000&endTime=1468972799999"
-                 "&limit=1000",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/api/v3/myTrades?symbol=LTCBTC&startTime=1468886400000&endTime=1468972799999"
+              "&limit=1000",
+              "");
     char last[ACCOUNT_CURSOR_SIZE];
     assert_int_equal(fills(&page, 0, 0, last), 0);
     assert_string_equal(last, "");
     assert_int_equal(fills(&page, 40, 2, last), 0);
     page.cursor = last;
     api->add_fills(&page, &asked);
-    assert_asked(ACCOUNT_GET, "/api/v3/myTrades?symbol=LTCBTC&fromId=42&limit=1000", "");
+    rig_asked(&asked, ACCOUNT_GET, "/api/v3/myTrades?symbol=LTCBTC&fromId=42&limit=1000", "");
     assert_int_equal(fills(&page, 42, 3, next), 0);
     assert_string_equal(next, "");
 }

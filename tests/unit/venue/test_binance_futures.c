@@ -1,9 +1,13 @@
+#include "account_rig.h"
 #include "base/check.h"
 #include "unit/unit.h"
 #include "venue/stream.h"
-#include "venue_case.h"
 
 #include <string.h>
+
+static struct account_request asked;
+static struct err err;
+static struct rig_rows rows;
 
 /* Binance USD-M futures: what differs from spot. */
 
@@ -15,13 +19,14 @@ static int setup(void **state)
     (void)state;
     api = account_api_find("binance_futures");
     assert_non_null(api);
-    return venue_case_begin(api);
+    rows = (struct rig_rows){0};
+    return rig_begin(&asked, &err);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    venue_case_end();
+    account_request_release(&asked);
     return 0;
 }
 
@@ -49,17 +54,17 @@ static void an_order_is_signed_as_documented(void **state)
 static void a_listen_key_is_asked_for_without_signature(void **state)
 {
     (void)state;
-    const struct account_key key = {.id = STR_LIT("abc"), .secret = STR_LIT(SECRET)};
+    const struct account_key key = {.id = STR_LIT("abc"), .secret = STR_LIT(RIG_SECRET)};
     const struct account_moment moment = {.wall_us = INT64_C(1591702613943000)};
     AUTO_BUF struct buf text = BUF_INIT(256);
-    AUTO_JSON struct json_object *good = parsed("{\"listenKey\":\"pqia91ma19a5s61c\"}");
-    AUTO_JSON struct json_object *bad = parsed("{\"listenKey\":\"pqia91 ma19a5s61c\"}");
+    AUTO_JSON struct json_object *good = rig_parse("{\"listenKey\":\"pqia91ma19a5s61c\"}");
+    AUTO_JSON struct json_object *bad = rig_parse("{\"listenKey\":\"pqia91 ma19a5s61c\"}");
     api->add_stream_key(NULL, &asked);
     assert_int_equal(api->sign(&key, &moment, &asked, &err), 0);
     assert_string_equal(asked.headers.data, "X-MBX-APIKEY: abc\n");
-    assert_asked(ACCOUNT_POST, "/fapi/v1/listenKey", "");
+    rig_asked(&asked, ACCOUNT_POST, "/fapi/v1/listenKey", "");
     api->add_stream_key("pqia91ma19a5s61c", &asked);
-    assert_asked(ACCOUNT_PUT, "/fapi/v1/listenKey", "");
+    rig_asked(&asked, ACCOUNT_PUT, "/fapi/v1/listenKey", "");
     assert_int_equal(api->read_stream_key(bad, &text, &err), -ERR_VENUE_DATA);
     assert_has(err.context, "binance_futures /fapi/v1/listenKey, listenKey is");
     assert_int_equal(api->read_stream_key(good, &text, &err), 0);
@@ -103,7 +108,7 @@ static void orders_are_asked_for(void **state)
             .price = {orders[i].type == ORDER_TYPE_MARKET ? 0 : INT64_C(6000010000000)}};
         api->add_order(&ask, &asked);
         assert_int_equal(asked.order_weight, 1);
-        assert_asked(ACCOUNT_POST, orders[i].path, orders[i].body);
+        rig_asked(&asked, ACCOUNT_POST, orders[i].path, orders[i].body);
     }
 }
 
@@ -154,11 +159,11 @@ static void an_order_is_looked_for_where_it_may_be(void **state)
         int step = 0;
         for (; step < 2 && finds[i].paths[step] != NULL; step++) {
             assert_true(api->add_query(&find, step, &asked));
-            assert_asked(ACCOUNT_GET, finds[i].paths[step], "");
+            rig_asked(&asked, ACCOUNT_GET, finds[i].paths[step], "");
         }
         assert_false(api->add_query(&find, step, &asked));
         api->add_cancel(&find, &asked);
-        assert_asked(ACCOUNT_DELETE, finds[i].cancel, "");
+        rig_asked(&asked, ACCOUNT_DELETE, finds[i].cancel, "");
     }
 }
 
@@ -170,49 +175,49 @@ static void what_is_asked(void **state)
                                 .until_us = INT64_C(1500000001000000),
                                 .cursor = ""};
     api->add_check(false, &asked);
-    assert_asked(ACCOUNT_GET, "/sapi/v1/account/apiRestrictions", "");
+    rig_asked(&asked, ACCOUNT_GET, "/sapi/v1/account/apiRestrictions", "");
     assert_string_equal(api->check_url, "https://api.binance.com");
     api->add_check(true, &asked);
-    assert_asked(ACCOUNT_GET, "/fapi/v1/accountConfig", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/accountConfig", "");
     api->add_rules(&btc.symbol, 1, &asked);
     assert_true(asked.is_public);
-    assert_asked(ACCOUNT_GET, "/fapi/v1/exchangeInfo", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/exchangeInfo", "");
     api->add_coins("", &asked);
-    assert_asked(ACCOUNT_GET, "/fapi/v3/balance", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v3/balance", "");
     api->add_positions(&asked);
-    assert_asked(ACCOUNT_GET, "/fapi/v3/positionRisk", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v3/positionRisk", "");
     api->add_funding(&page, &asked);
-    assert_asked(ACCOUNT_GET,
-                 "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000000"
-                 "&endTime=1500000001000&limit=1000",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000000"
+              "&endTime=1500000001000&limit=1000",
+              "");
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 40);
-    assert_asked(ACCOUNT_GET, "/fapi/v1/openOrders", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/openOrders", "");
     page.cursor = "algo";
     page.market = &btc;
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 1);
-    assert_asked(ACCOUNT_GET, "/fapi/v1/openAlgoOrders?symbol=BTCUSDT", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/openAlgoOrders?symbol=BTCUSDT", "");
     page.cursor = "";
     api->add_fills(&page, &asked); /* of seven days */
-    assert_asked(ACCOUNT_GET,
-                 "/fapi/v1/userTrades?symbol=BTCUSDT&startTime=1500000000000"
-                 "&endTime=1500604799999&limit=1000",
-                 "");
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/userTrades?symbol=BTCUSDT&startTime=1500000000000"
+              "&endTime=1500604799999&limit=1000",
+              "");
     assert_true(api->add_account_setting(0, &asked));
-    assert_asked(ACCOUNT_GET, "/fapi/v1/accountConfig", "");
+    rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/accountConfig", "");
     assert_true(api->add_account_setting(1, &asked));
-    assert_asked(ACCOUNT_POST, "/fapi/v1/positionSide/dual", "dualSidePosition=false");
+    rig_asked(&asked, ACCOUNT_POST, "/fapi/v1/positionSide/dual", "dualSidePosition=false");
     assert_false(api->add_account_setting(2, &asked));
     assert_true(api->add_setting(0, &btc, 3, &asked));
-    assert_asked(ACCOUNT_POST, "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=CROSSED");
+    rig_asked(&asked, ACCOUNT_POST, "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=CROSSED");
     assert_true(api->add_setting(1, &btc, 3, &asked));
-    assert_asked(ACCOUNT_POST, "/fapi/v1/leverage", "symbol=BTCUSDT&leverage=3");
+    rig_asked(&asked, ACCOUNT_POST, "/fapi/v1/leverage", "symbol=BTCUSDT&leverage=3");
     assert_false(api->add_setting(2, &btc, 3, &asked));
     api->add_guard(&btc, 120000, &asked);
-    assert_asked(ACCOUNT_POST, "/fapi/v1/countdownCancelAll",
-                 "symbol=BTCUSDT&countdownTime=120000");
+    rig_asked(&asked, ACCOUNT_POST, "/fapi/v1/countdownCancelAll",
+              "symbol=BTCUSDT&countdownTime=120000");
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -220,7 +225,7 @@ static void what_is_asked(void **state)
 static void answers_are_judged(void **state)
 {
     (void)state;
-    static const struct verdict_case cases[] = {
+    static const struct rig_verdict cases[] = {
         {ACCOUNT_PLACE, 200, "{\"orderId\":1}", ACCOUNT_FINE, 0},
         {ACCOUNT_SETTINGS, 200, "{\"code\":200,\"msg\":\"success\"}", ACCOUNT_FINE, 0},
         {ACCOUNT_SETTINGS, 200, "{\"multiAssetsMargin\":false}", ACCOUNT_FINE, 0},
@@ -294,7 +299,7 @@ static void answers_are_judged(void **state)
         {ACCOUNT_PLACE, 418, "{\"code\":-1003,\"msg\":\"x\"}", ACCOUNT_BANNED, ERR_VENUE_BANNED},
         {ACCOUNT_PLACE, 403, "<html>", ACCOUNT_BANNED, ERR_VENUE_BANNED},
     };
-    assert_verdicts(cases, COUNT_OF(cases));
+    rig_judges("binance_futures", cases, COUNT_OF(cases));
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -304,10 +309,10 @@ static void permissions_are_read(void **state)
     (void)state;
     struct account_permissions can;
     AUTO_JSON struct json_object *key =
-        parsed("{\"ipRestrict\":false,\"enableReading\":true,\"enableWithdrawals\":false,"
-               "\"enableInternalTransfer\":false,\"permitsUniversalTransfer\":false,"
-               "\"enableSpotAndMarginTrading\":true,\"enableFutures\":false}");
-    AUTO_JSON struct json_object *account = parsed("{\"canTrade\":true,\"canWithdraw\":true}");
+        rig_parse("{\"ipRestrict\":false,\"enableReading\":true,\"enableWithdrawals\":false,"
+                  "\"enableInternalTransfer\":false,\"permitsUniversalTransfer\":false,"
+                  "\"enableSpotAndMarginTrading\":true,\"enableFutures\":false}");
+    AUTO_JSON struct json_object *account = rig_parse("{\"canTrade\":true,\"canWithdraw\":true}");
     assert_int_equal(api->read_check(key, &can, &err), 0);
     assert_true(can.reads && !can.trades && !can.withdraws && !can.withdraws_unknown);
     assert_int_equal(api->read_check(account, &can, &err), 0);
@@ -332,8 +337,8 @@ static void rules_of_a_contract_are_read(void **state)
     (void)state;
     struct exchange_market market;
     struct instrument is;
-    AUTO_JSON struct json_object *good = parsed(CONTRACTS("100"));
-    AUTO_JSON struct json_object *bad = parsed(CONTRACTS("1e2"));
+    AUTO_JSON struct json_object *good = rig_parse(CONTRACTS("100"));
+    AUTO_JSON struct json_object *bad = rig_parse(CONTRACTS("1e2"));
     assert_int_equal(api->read_rules(good, &btc.symbol, &market, &is, &err), 0);
     assert_string_equal(market.name, "BTCUSDT");
     assert_int_equal(is.status, INSTRUMENT_TRADING);
@@ -355,10 +360,10 @@ static void balances_are_read(void **state)
     (void)state;
     char next[ACCOUNT_CURSOR_SIZE] = "x";
     AUTO_JSON struct json_object *root =
-        parsed("[{\"accountAlias\":\"SgsR\",\"asset\":\"USDT\",\"balance\":\"122607.35137903\","
-               "\"availableBalance\":\"23.72469206\"},{\"asset\":\"BNB\",\"balance\":"
-               "\"-0.00000001\",\"availableBalance\":\"0.0\"}]");
-    AUTO_JSON struct json_object *bad = parsed("[{\"asset\":\"USDT\",\"balance\":12}]");
+        rig_parse("[{\"accountAlias\":\"SgsR\",\"asset\":\"USDT\",\"balance\":\"122607.35137903\","
+                  "\"availableBalance\":\"23.72469206\"},{\"asset\":\"BNB\",\"balance\":"
+                  "\"-0.00000001\",\"availableBalance\":\"0.0\"}]");
+    AUTO_JSON struct json_object *bad = rig_parse("[{\"asset\":\"USDT\",\"balance\":12}]");
     assert_int_equal(api->read_coins(root, rows.coins, &rows.count, next, &err), 0);
     assert_int_equal(rows.count, 2);
     assert_string_equal(next, "");
@@ -379,7 +384,7 @@ static void balances_are_read(void **state)
 
 static int positions(const char *text, struct account_margin *margin)
 {
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     rows.count = -1;
     return api->read_positions(root, rows.positions, &rows.count, margin, &err);
 }
@@ -389,9 +394,9 @@ static void positions_are_read(void **state)
     (void)state;
     struct account_margin margin;
     AUTO_BUF struct buf text = BUF_INIT(4096), orders = BUF_INIT(2048), hedged = BUF_INIT(2048);
-    add_replaced(&orders, RISK, "\"positionAmt\":\"-0.005\",\"entryPrice\":\"60000.123456789012\"",
-                 "\"positionAmt\":\"0.000\",\"entryPrice\":\"0.0\"");
-    add_replaced(&hedged, RISK, "\"BOTH\",\"positionAmt\":\"-", "\"LONG\",\"positionAmt\":\"");
+    rig_replace(&orders, RISK, "\"positionAmt\":\"-0.005\",\"entryPrice\":\"60000.123456789012\"",
+                "\"positionAmt\":\"0.000\",\"entryPrice\":\"0.0\"");
+    rig_replace(&hedged, RISK, "\"BOTH\",\"positionAmt\":\"-", "\"LONG\",\"positionAmt\":\"");
     buf_addf(&text, "[%s,%s,%s]", orders.data, RISK, hedged.data);
     assert_int_equal(positions(text.data, &margin), 0);
     assert_int_equal(rows.count, 2);
@@ -421,10 +426,11 @@ static void positions_are_read(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf one = BUF_INIT(2048), list = BUF_INIT(2048);
-        add_replaced(&one, RISK, bad[i].from, bad[i].to);
+        rig_replace(&one, RISK, bad[i].from, bad[i].to);
         buf_addf(&list, "[%s]", one.data);
-        assert_refused(positions(list.data, &margin), &(struct bad_case){list.data, bad[i].context},
-                       "binance_futures /fapi/v3/positionRisk, row 0");
+        rig_refused(&err, positions(list.data, &margin),
+                    &(struct rig_bad){list.data, bad[i].context},
+                    "binance_futures /fapi/v3/positionRisk, row 0");
     }
     assert_int_equal(positions("{}", &margin), -ERR_VENUE_DATA);
 }
@@ -444,7 +450,7 @@ static void positions_are_read(void **state)
 
 static int order(enum account_call call, const char *text, struct account_order *ret)
 {
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     return api->read_order(call, root, ret, rows.fills, &rows.count, &err);
 }
 
@@ -495,15 +501,15 @@ static void orders_and_stops_are_read(void **state)
                      0);
     assert_string_equal(is.id, "algo:2146760");
     assert_int_equal(is.qty.e8, 0);
-    static const struct bad_case bad[] = {
+    static const struct rig_bad bad[] = {
         {"{\"algoId\":-1}", "algoId is -1"},
         {"{\"algoId\":1,\"actualOrderId\":\"7x\"}", "actualOrderId is no number of an order"},
         {"{\"algoId\":1,\"clientAlgoId\":7}", "clientAlgoId is 7"},
         {"{\"algoId\":1,\"algoStatus\":\"NEW\"}", "symbol is nothing"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_refused(order(ACCOUNT_QUERY, bad[i].text, &is), &bad[i],
-                       "binance_futures /fapi/v1/algoOrder");
+        rig_refused(&err, order(ACCOUNT_QUERY, bad[i].value, &is), &bad[i],
+                    "binance_futures /fapi/v1/algoOrder");
     }
     (void)snprintf(text, sizeof(text), ALGO, "NEWER", "");
     assert_int_equal(order(ACCOUNT_QUERY, text, &is), -ERR_VENUE_DATA);
@@ -515,18 +521,18 @@ static void both_lists_of_open_orders_are_read(void **state)
     (void)state;
     struct account_page page = {.order_id = "", .cursor = ""};
     char next[ACCOUNT_CURSOR_SIZE], text[2048], one[1024];
-    AUTO_JSON struct json_object *none = parsed("[]");
+    AUTO_JSON struct json_object *none = rig_parse("[]");
     assert_int_equal(api->read_open(&page, none, rows.orders, &rows.count, next, &err), 0);
     assert_string_equal(next, "algo");
     page.cursor = "algo";
     (void)snprintf(one, sizeof(one), ALGO, "NEW", "");
     (void)snprintf(text, sizeof(text), "[%s]", one);
-    AUTO_JSON struct json_object *stops = parsed(text);
+    AUTO_JSON struct json_object *stops = rig_parse(text);
     assert_int_equal(api->read_open(&page, stops, rows.orders, &rows.count, next, &err), 0);
     assert_string_equal(next, "");
     assert_int_equal(rows.count, 1);
     assert_string_equal(rows.orders[0].id, "algo:2146760");
-    AUTO_JSON struct json_object *bad = parsed("[7]");
+    AUTO_JSON struct json_object *bad = rig_parse("[7]");
     assert_int_equal(api->read_open(&page, bad, rows.orders, &rows.count, next, &err),
                      -ERR_VENUE_DATA);
     assert_has(err.context, "binance_futures /fapi/v1/openAlgoOrders, row 0, algoId is nothing");
@@ -537,7 +543,7 @@ static void fills_and_payments_are_read(void **state)
     (void)state;
     struct account_page page = {.market = &btc, .order_id = "28", .cursor = ""};
     char next[ACCOUNT_CURSOR_SIZE];
-    AUTO_JSON struct json_object *trades = parsed(
+    AUTO_JSON struct json_object *trades = rig_parse(
         "[{\"buyer\":false,\"commission\":\"-0.07819010\",\"commissionAsset\":\"USDT\",\"id\":"
         "698759,\"maker\":false,\"orderId\":25851813,\"price\":\"7819.01\",\"qty\":\"0.002\","
         "\"quoteQty\":\"15.63802\",\"realizedPnl\":\"-0.91539999\",\"side\":\"SELL\","
@@ -549,9 +555,9 @@ static void fills_and_payments_are_read(void **state)
     assert_false(rows.fills[0].buys);
     assert_int_equal(rows.fills[0].fee.e8, -7819010);
     AUTO_JSON struct json_object *income =
-        parsed("[{\"symbol\":\"BTCUSDT\",\"incomeType\":\"FUNDING_FEE\",\"income\":\"-0.375\","
-               "\"asset\":\"USDT\",\"info\":\"FUNDING_FEE\",\"time\":1570608000000,\"tranId\":"
-               "9689322392,\"tradeId\":\"\"}]");
+        rig_parse("[{\"symbol\":\"BTCUSDT\",\"incomeType\":\"FUNDING_FEE\",\"income\":\"-0.375\","
+                  "\"asset\":\"USDT\",\"info\":\"FUNDING_FEE\",\"time\":1570608000000,\"tranId\":"
+                  "9689322392,\"tradeId\":\"\"}]");
     assert_int_equal(api->read_funding(&page, income, rows.payments, &rows.count, next, &err), 0);
     assert_string_equal(next, "");
     assert_string_equal(rows.payments[0].id, "9689322392");
@@ -563,13 +569,14 @@ static void fills_and_payments_are_read(void **state)
                  i == 0 ? "[" : ",", i);
     }
     buf_add_char(&text, ']');
-    AUTO_JSON struct json_object *full = parsed(text.data);
+    AUTO_JSON struct json_object *full = rig_parse(text.data);
     assert_int_equal(api->read_funding(&page, full, rows.payments, &rows.count, next, &err), 0);
     assert_string_equal(next, "2");
     page.cursor = "2";
     assert_int_equal(api->read_funding(&page, full, rows.payments, &rows.count, next, &err), 0);
     assert_string_equal(next, "3");
-    AUTO_JSON struct json_object *bad = parsed("[{\"symbol\":\"A\",\"tranId\":1,\"income\":1.5}]");
+    AUTO_JSON struct json_object *bad =
+        rig_parse("[{\"symbol\":\"A\",\"tranId\":1,\"income\":1.5}]");
     assert_int_equal(api->read_funding(&page, bad, rows.payments, &rows.count, next, &err),
                      -ERR_VENUE_DATA);
     assert_has(err.context, "binance_futures /fapi/v1/income, row 0, income is 1.5");
@@ -580,7 +587,7 @@ static void fills_and_payments_are_read(void **state)
 static int user(const char *text, struct account_event *ret)
 {
     int count = 0;
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     err_clear(&err);
     int rc = api->read_stream(root, ret, &count, &err);
     assert_true(rc < 0 || count == 1);
@@ -613,12 +620,12 @@ static void the_stream_of_the_account_is_read(void **state)
     assert_int_equal(is.fill.qty.e8, 100000);
     assert_string_equal(is.fill.fee_currency, "USDT");
     AUTO_BUF struct buf forced = BUF_INIT(2048), opened = BUF_INIT(2048);
-    add_replaced(&forced, TRADE, "\"o\":\"MARKET\",\"f\":\"GTC\"",
-                 "\"o\":\"LIQUIDATION\",\"f\":\"IOC\"");
+    rig_replace(&forced, TRADE, "\"o\":\"MARKET\",\"f\":\"GTC\"",
+                "\"o\":\"LIQUIDATION\",\"f\":\"IOC\"");
     assert_int_equal(user(forced.data, &is), 0);
     assert_int_equal(is.order.type, ORDER_TYPE_MARKET);
-    add_replaced(&opened, TRADE, "\"x\":\"TRADE\",\"X\":\"FILLED\"",
-                 "\"x\":\"CALCULATED\",\"X\":\"FILLED\"");
+    rig_replace(&opened, TRADE, "\"x\":\"TRADE\",\"X\":\"FILLED\"",
+                "\"x\":\"CALCULATED\",\"X\":\"FILLED\"");
     assert_int_equal(user(opened.data, &is), 0);
     assert_int_equal(is.kind, ACCOUNT_EVENT_FILL); /* a liquidation */
     static const struct {
@@ -677,9 +684,9 @@ static void the_stream_of_the_account_is_read(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf one = BUF_INIT(2048);
-        add_replaced(&one, TRADE, bad[i].from, bad[i].to);
-        assert_refused(user(one.data, &is), &(struct bad_case){one.data, bad[i].context},
-                       "binance_futures ORDER_TRADE_UPDATE");
+        rig_replace(&one, TRADE, bad[i].from, bad[i].to);
+        rig_refused(&err, user(one.data, &is), &(struct rig_bad){one.data, bad[i].context},
+                    "binance_futures ORDER_TRADE_UPDATE");
     }
     assert_int_equal(user("[]", &is), -ERR_VENUE_DATA);
 }
@@ -707,11 +714,11 @@ static void streams_are_subscribed_where_they_speak(void **state)
     assert_string_equal(text.data, "/fapi/v1/depth?symbol=BTCUSDT&limit=500");
     static struct stream_level levels[STREAM_LEVELS_MAX];
     static struct stream_message message = {.levels = levels};
-    AUTO_JSON struct json_object *change =
-        parsed("{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":"
-               "1767225612345,\"T\":1767225612344,\"s\":\"BTCUSDT\",\"U\":157,\"u\":160,\"pu\":149,"
-               "\"b\":[],\"a\":[[\"5\",\"1\"]]}}");
-    AUTO_JSON struct json_object *bad = parsed(
+    AUTO_JSON struct json_object *change = rig_parse(
+        "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":"
+        "1767225612345,\"T\":1767225612344,\"s\":\"BTCUSDT\",\"U\":157,\"u\":160,\"pu\":149,"
+        "\"b\":[],\"a\":[[\"5\",\"1\"]]}}");
+    AUTO_JSON struct json_object *bad = rig_parse(
         "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"s\":\"BTCUSDT\",\"U\":157,\"u\":160,"
         "\"pu\":\"149\"}}");
     assert_int_equal(market->also->read(change, &message, &err), 0);
@@ -739,13 +746,13 @@ static void candles_are_read(void **state)
     assert_string_equal(path.data, "/fapi/v1/klines?symbol=BTCUSDT&interval=5m"
                                    "&startTime=1767225600000&endTime=1767226499999&limit=1000");
     AUTO_JSON struct json_object *good =
-        parsed("[[1767225600000,\"1\",\"2\",\"1\",\"1\",\"1\",1767225899999]]");
+        rig_parse("[[1767225600000,\"1\",\"2\",\"1\",\"1\",\"1\",1767225899999]]");
     AUTO_JSON struct json_object *bad =
-        parsed("[[1767225600000,\"1\",\"2\",\"1\",1,\"1\",1767225899999]]");
-    AUTO_JSON struct json_object *info = parsed(
+        rig_parse("[[1767225600000,\"1\",\"2\",\"1\",1,\"1\",1767225899999]]");
+    AUTO_JSON struct json_object *info = rig_parse(
         "{\"symbols\":[{\"symbol\":\"BTCUSDT_261225\",\"baseAsset\":\"BTC\",\"quoteAsset\":"
         "\"USDT\"},{\"symbol\":\"BTCUSDT\",\"baseAsset\":\"BTC\",\"quoteAsset\":\"USDT\"}]}");
-    AUTO_JSON struct json_object *time = parsed("{\"serverTime\":1767225600000}");
+    AUTO_JSON struct json_object *time = rig_parse("{\"serverTime\":1767225600000}");
     assert_int_equal(exchange->read_candles(good, &ask, candles, &count, &err), 0);
     assert_int_equal(count, 1);
     assert_int_equal(exchange->read_candles(bad, &ask, candles, &count, &err), -ERR_VENUE_DATA);

@@ -1,9 +1,11 @@
+#include "account_rig.h"
 #include "base/check.h"
 #include "unit/unit.h"
 #include "venue/stream.h"
-#include "venue_case.h"
 
 #include <string.h>
+
+static struct err err;
 
 /* The public streams of Binance: what is subscribed, and what is read. */
 
@@ -23,7 +25,7 @@ static int setup(void **state)
 
 static int read_text(const char *text)
 {
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     err_clear(&err);
     return api->read(root, &message, &err);
 }
@@ -158,9 +160,9 @@ static void messages_that_cannot_be_trusted_are_refused(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf text = BUF_INIT(2048);
-        add_replaced(&text, bad[i].text, bad[i].from, bad[i].to);
-        assert_refused(read_text(text.data), &(struct bad_case){text.data, bad[i].context},
-                       "binance ");
+        rig_replace(&text, bad[i].text, bad[i].from, bad[i].to);
+        rig_refused(&err, read_text(text.data), &(struct rig_bad){text.data, bad[i].context},
+                    "binance ");
     }
     assert_int_equal(read_text("[]"), -ERR_VENUE_DATA);
     assert_int_equal(read_text("{\"stream\":\"a@trade\",\"data\":[]}"), -ERR_VENUE_DATA);
@@ -183,9 +185,9 @@ static void a_whole_book_is_read(void **state)
         assert_string_equal(path.data, paths[i].path);
     }
     AUTO_JSON struct json_object *root =
-        parsed("{\"lastUpdateId\":1027024,\"bids\":[[\"4\",\"431\",[]]],\"asks\":[[\"4.2\","
-               "\"12\"],[\"5\",\"1\"]]}");
-    AUTO_JSON struct json_object *bad = parsed("{\"lastUpdateId\":1,\"bids\":[[\"4\"]]}");
+        rig_parse("{\"lastUpdateId\":1027024,\"bids\":[[\"4\",\"431\",[]]],\"asks\":[[\"4.2\","
+                  "\"12\"],[\"5\",\"1\"]]}");
+    AUTO_JSON struct json_object *bad = rig_parse("{\"lastUpdateId\":1,\"bids\":[[\"4\"]]}");
     assert_int_equal(api->read_book(root, &message, &err), 0);
     assert_int_equal(message.events[0].kind, STREAM_BOOK);
     assert_true(message.events[0].whole);

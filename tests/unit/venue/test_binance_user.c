@@ -1,10 +1,14 @@
+#include "account_rig.h"
 #include "base/base64.h"
 #include "base/check.h"
 #include "io/sign.h"
 #include "unit/unit.h"
-#include "venue_case.h"
 
 #include <string.h>
+
+static struct account_request asked;
+static struct err err;
+static struct rig_rows rows;
 
 /* Binance spot's stream of the account. */
 
@@ -18,20 +22,21 @@ static int setup(void **state)
     (void)state;
     api = account_api_find("binance");
     assert_non_null(api);
-    return venue_case_begin(api);
+    rows = (struct rig_rows){0};
+    return rig_begin(&asked, &err);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    venue_case_end();
+    account_request_release(&asked);
     return 0;
 }
 
 static int user(const char *text, struct account_event *ret)
 {
     int count = 0;
-    AUTO_JSON struct json_object *root = parsed(text);
+    AUTO_JSON struct json_object *root = rig_parse(text);
     err_clear(&err);
     int rc = api->read_stream(root, ret, &count, &err);
     assert_true(rc < 0 || count == 1);
@@ -71,8 +76,8 @@ static void the_stream_of_the_account_is_read(void **state)
     assert_int_equal(is.order.filled_qty.e8, 3 * DEC_ONE / 2);
     assert_false(is.fill.buys);
     AUTO_BUF struct buf cancelled = BUF_INIT(2048);
-    add_replaced(&cancelled, REPORT, "\"C\":\"\",\"x\":\"NEW\",\"X\":\"NEW\"",
-                 "\"C\":\"ours\",\"x\":\"CANCELED\",\"X\":\"CANCELED\"");
+    rig_replace(&cancelled, REPORT, "\"C\":\"\",\"x\":\"NEW\",\"X\":\"NEW\"",
+                "\"C\":\"ours\",\"x\":\"CANCELED\",\"X\":\"CANCELED\"");
     assert_int_equal(user(cancelled.data, &is), 0);
     assert_string_equal(is.order.client_id, "ours");
     assert_int_equal(is.order.state, ORDER_CANCELLED);
@@ -113,9 +118,9 @@ static void the_stream_of_the_account_is_read(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf text = BUF_INIT(2048);
-        add_replaced(&text, TRADE, bad[i].from, bad[i].to);
-        assert_refused(user(text.data, &is), &(struct bad_case){text.data, bad[i].context},
-                       "binance executionReport");
+        rig_replace(&text, TRADE, bad[i].from, bad[i].to);
+        rig_refused(&err, user(text.data, &is), &(struct rig_bad){text.data, bad[i].context},
+                    "binance executionReport");
     }
     assert_int_equal(user("[]", &is), -ERR_VENUE_DATA);
     assert_int_equal(user("{\"event\":[]}", &is), -ERR_VENUE_DATA);
@@ -127,7 +132,7 @@ static void the_stream_of_the_account_is_logged_in(void **state)
     AUTO_BUF struct buf message = BUF_INIT(2048);
     AUTO_BUF struct buf signature = BUF_INIT(256);
     char hex[SECRET_HASH_HEX_SIZE], expected[512];
-    struct account_key key = {.id = STR_LIT("abc"), .secret = STR_LIT(SECRET)};
+    struct account_key key = {.id = STR_LIT("abc"), .secret = STR_LIT(RIG_SECRET)};
     const struct account_moment moment = {.wall_us = WALL_US};
     secret_hmac_sha256(key.secret, str_c("apiKey=abc&timestamp=1499827319559"), hex);
     (void)snprintf(expected, sizeof(expected),
@@ -138,10 +143,10 @@ static void the_stream_of_the_account_is_logged_in(void **state)
     assert_string_equal(message.data, expected);
     assert_int_equal(api->add_stream_login(1, &key, &moment, "", &message, &err), 0);
     /* Ed25519: base 64 here, encoded in a request. */
-    key.secret = STR_LIT(ED25519);
+    key.secret = STR_LIT(RIG_ED25519);
     buf_clear(&message);
     assert_int_equal(api->add_stream_login(0, &key, &moment, "", &message, &err), 1);
-    AUTO_JSON struct json_object *root = parsed(message.data);
+    AUTO_JSON struct json_object *root = rig_parse(message.data);
     const char *text = json_text(json_get(root, "params"), "signature");
     char signature_hex[SIGN_SIZE] = "";
     assert_true(base64_decode(str_c(text), &signature));
