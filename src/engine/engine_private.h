@@ -164,6 +164,7 @@ struct engine {
     int64_t listed_mono_us; /* when the last listing was requested; 0: never */
     int64_t list_id;        /* of the last listing requested */
     int64_t moved_list_id;  /* listings up to this id may be older than our last order or fill */
+    int64_t filled_list_id; /* the newest listing requested when a fill was booked last */
     char reconcile_reason[96];
     int64_t equity_hour; /* market hour of the newest equity point */
     int64_t started_wall_us;

@@ -411,6 +411,7 @@ void engine_reconcile_tick(struct engine *engine)
 
 void engine_reconcile_finish(struct engine *engine, bool moved)
 {
+    engine->filled_list_id = engine->out->fill_count > 0 ? engine->list_id : engine->filled_list_id;
     if (moved || engine->out->fill_count > 0) {
         /* A listing requested in this step covers what the step has seen, but not the orders that
          * it sends. */

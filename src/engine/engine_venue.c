@@ -217,7 +217,7 @@ static bool surplus_of(const struct engine *engine, struct dec *ret)
     const struct venue_balance *b =
         balance_of(&engine->venue.account, symbol_quote(&engine->series[0].symbol));
     struct dec expected;
-    bool fresh = engine->venue.account_list_id > engine->moved_list_id &&
+    bool fresh = engine->venue.account_list_id > engine->filled_list_id &&
                  engine->venue.account_funding_id == engine->state.last_funding_id;
     if (b == NULL || !fresh || !expect_balance(engine, &expected)) {
         return false;
@@ -235,10 +235,11 @@ enum engine_cash engine_venue_cash(const struct engine *engine)
     return dec_abs(off).e8 <= rounding(engine) ? ENGINE_CASH_OURS : ENGINE_CASH_OTHER;
 }
 
-/* The newest report came with a listing that agrees with the books. */
+/* The newest report came with a listing that agrees with the books, and is newer than any order. */
 static bool account_is_new(const struct engine *engine)
 {
-    return engine->venue.account_list_id == engine->agreed_list_id;
+    return engine->venue.account_list_id > engine->moved_list_id &&
+           engine->venue.account_list_id == engine->agreed_list_id;
 }
 
 /* A fill that the venue had after it listed the positions, or whose report is late, differs, but

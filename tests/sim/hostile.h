@@ -73,7 +73,9 @@ struct hostile {
     struct rng trait_rng;          /* for what personalities have beside the usual faults */
     int64_t market_us;             /* newest minute of the market, also those that are not sent */
     bool told_closed;              /* by the newest reports about hours */
-    bool no_dust;                  /* a fee has taken it */
+    struct symbol delisted;        /* until it is listed again; none: empty */
+    int64_t delisted_mono_us;
+    bool no_dust; /* a fee has taken it */
     int hidden_next;
     struct hostile_hidden {
         int64_t until_us;
@@ -153,6 +155,8 @@ struct hostile {
     int64_t shortages;
     int64_t legs_placed;
     int64_t legs_fired;
+    int64_t legs_refused;
+    int64_t delistings;
     int64_t left; /* positions that were too small to be sold */
     int64_t maintenances;
 };
@@ -174,6 +178,11 @@ void hostile_maintain(struct hostile *h, int64_t for_us);
 bool hostile_end_order(struct hostile *h);
 /* A fee that no report has is taken from a position of ours. False: there is none. */
 bool hostile_take(struct hostile *h);
+/* The venue lists the symbol no more, for a time: it refuses its orders, and ends those that rest.
+ */
+void hostile_delist(struct hostile *h, struct symbol symbol, int64_t for_us);
+/* There is such a symbol. */
+bool hostile_has_delisted(const struct hostile *h);
 /* Orders of hostile_legs.c that rest. */
 int hostile_legs_resting(const struct hostile *h);
 /* Nothing can be closed: halted, or outside its hours. */

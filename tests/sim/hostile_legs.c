@@ -8,6 +8,9 @@
  * are the venue's memory, and survive crashes of the bot.
  */
 
+/* How often the venue takes an entry, and then refuses its stop. */
+#define REFUSED 0.05
+
 static struct hostile_leg *find(struct hostile *h, const char *client_id)
 {
     for (int i = 0; i < h->leg_count; i++) {
@@ -89,7 +92,7 @@ static bool is_reached(const struct hostile *h, const struct order *o)
 static const char *refusal(const struct hostile *h, const struct order *o)
 {
     struct dec have = held(h, o);
-    if (hostile_is_closed(h)) {
+    if (hostile_is_closed(h) || hostile_is_delisted(h, o->symbol)) {
         return "the market is closed";
     }
     if (have.e8 <= 0 ||
@@ -113,10 +116,12 @@ static void add(struct hostile *h, const struct order *o, const char *refused)
 
 void hostile_legs_arrive(struct hostile *h, const struct order *leg, const struct order *other)
 {
-    const char *refused = refusal(h, leg);
+    const char *refused = rng_chance(&h->trait_rng, REFUSED * h->fault_scale) ? "refused" : NULL;
+    refused = refused == NULL ? refusal(h, leg) : refused;
     refused = refused == NULL && other != NULL ? refusal(h, other) : refused;
     if (find(h, leg->client_id) == NULL) {
         add(h, leg, refused);
+        h->legs_refused += refused != NULL;
     }
     if (other != NULL && find(h, other->client_id) == NULL) {
         add(h, other, refused);
@@ -150,6 +155,15 @@ static void fire(struct hostile *h, struct hostile_leg *leg)
     }
     leg->fired = true;
     venue_send(h->inner, &close);
+}
+
+void hostile_legs_drop(struct hostile *h, struct symbol symbol)
+{
+    for (int i = 0; i < h->leg_count; i++) {
+        if (rests(&h->legs[i]) && symbol_equal(h->legs[i].order.symbol, symbol)) {
+            end(h, &h->legs[i], ORDER_CANCELLED, "the symbol is not traded any more");
+        }
+    }
 }
 
 void hostile_legs_look(struct hostile *h)

@@ -23,6 +23,7 @@ void hostile_check_amend(struct hostile *h, const char *client_id, struct dec st
 void hostile_queue(struct hostile *h, const struct venue_report *report, int64_t delay_us);
 
 /* ---- hostile_traits.c ---- */
+bool hostile_is_delisted(const struct hostile *h, struct symbol symbol);
 void hostile_traits_init(struct hostile *h);
 /* What the venue is, and what is over. */
 void hostile_traits_look(struct hostile *h);
@@ -46,6 +47,7 @@ bool hostile_is_leg(const struct order *o);
 void hostile_legs_arrive(struct hostile *h, const struct order *leg, const struct order *other);
 void hostile_legs_look(struct hostile *h);
 void hostile_legs_crash(struct hostile *h);
+void hostile_legs_drop(struct hostile *h, struct symbol symbol);
 /* True: it is answered. */
 bool hostile_legs_cancel(struct hostile *h, const char *client_id);
 bool hostile_legs_query(struct hostile *h, const char *client_id);

@@ -160,6 +160,49 @@ void hostile_traits_look(struct hostile *h)
     }
 }
 
+/* ---------------------------------------------------------------- delisting */
+
+bool hostile_has_delisted(const struct hostile *h)
+{
+    return h->clock->now_mono_us < h->delisted_mono_us && h->fault_scale > 0;
+}
+
+bool hostile_is_delisted(const struct hostile *h, struct symbol symbol)
+{
+    return hostile_has_delisted(h) && symbol_equal(h->delisted, symbol);
+}
+
+static void report_status(struct hostile *h, enum instrument_status status, int64_t delay_us)
+{
+    const struct paper_terms *terms = &paper_of(h->inner)->terms;
+    struct venue_report r = {.kind = VENUE_INSTRUMENT,
+                             .instrument = {.symbol = h->delisted,
+                                            .digits = terms->tick_digits,
+                                            .step = terms->lot,
+                                            .min_notional = terms->min_notional}};
+    dress_rules(h, &r.instrument);
+    r.instrument.status = status == INSTRUMENT_HALTED ? status : r.instrument.status;
+    hostile_queue(h, &r, delay_us);
+}
+
+void hostile_delist(struct hostile *h, struct symbol symbol, int64_t for_us)
+{
+    const struct paper_book *book = &paper_of(h->inner)->book;
+    h->delisted = symbol;
+    h->delisted_mono_us = h->clock->now_mono_us + for_us;
+    h->delistings++;
+    report_status(h, INSTRUMENT_HALTED, 0);
+    report_status(h, INSTRUMENT_TRADING, for_us);
+    hostile_legs_drop(h, symbol);
+    for (int i = book->open_count - 1; i >= 0; i--) {
+        if (symbol_equal(book->open[i].symbol, symbol)) {
+            char id[CLIENT_ID_SIZE];
+            memcpy(id, book->open[i].client_id, sizeof(id));
+            venue_cancel(h->inner, id);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- orders */
 
 static bool refuse(struct hostile *h, const struct order *order, const char *why)
@@ -187,7 +230,7 @@ bool hostile_traits_refuse(struct hostile *h, const struct order *o)
     if (h->who == NULL) {
         return false;
     }
-    if (hostile_is_closed(h)) {
+    if (hostile_is_closed(h) || hostile_is_delisted(h, o->symbol)) {
         return refuse(h, o, "the market is closed");
     }
     const struct paper_book *book = &paper_of(h->inner)->book;

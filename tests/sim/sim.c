@@ -334,6 +334,10 @@ static void press_traits(struct sim *sim)
     if (rng_chance(rng, 0.002)) {
         hostile_maintain(&sim->hostile, (int64_t)rng_below(rng, 20) * USEC_PER_SEC);
     }
+    if (rng_chance(rng, 0.001)) {
+        hostile_delist(&sim->hostile, sim->settings.symbols[rng_below(rng, 3)],
+                       (int64_t)rng_below(rng, 30) * USEC_PER_SEC);
+    }
     if (rng_chance(rng, 0.02)) {
         (void)hostile_end_order(&sim->hostile);
     }
@@ -582,6 +586,8 @@ static bool print_totals(const struct personality *who, int64_t seeds)
         {"fees that nobody reported", t->shortages, who != NULL && can.dust},
         {"stops and targets at the venue", t->legs_placed, can.legs != VENUE_LEGS_NONE},
         {"of which the price reached", t->legs_fired, can.legs != VENUE_LEGS_NONE},
+        {"of which the venue refused", t->legs_refused, can.legs != VENUE_LEGS_NONE},
+        {"delistings", t->delistings, who != NULL},
         {"positions too small to be sold", t->left, false},
         {"maintenances", t->maintenances, who != NULL}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {

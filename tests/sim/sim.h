@@ -87,6 +87,8 @@ struct sim_totals {
     int64_t ended;
     int64_t legs_placed;
     int64_t legs_fired;
+    int64_t legs_refused;
+    int64_t delistings;
     int64_t shortages;
     int64_t left;
     int64_t maintenances;

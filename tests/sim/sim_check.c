@@ -458,7 +458,7 @@ bool sim_check_round(struct sim *sim, bool halted)
         if (sim->stopped_mono_us == 0) {
             sim->stopped_mono_us = sim->clock.now_mono_us;
             sim_totals.stops++;
-        } else if (hostile_is_closed(&sim->hostile) ||
+        } else if (hostile_is_closed(&sim->hostile) || hostile_has_delisted(&sim->hostile) ||
                    (sim->outage_all && sim->clock.now_mono_us < sim->outage_mono_us)) {
             sim->stopped_mono_us = sim->clock.now_mono_us; /* nothing can be closed */
         }
@@ -606,6 +606,8 @@ bool sim_check_end(struct sim *sim)
     sim_totals.ended += sim->hostile.ended;
     sim_totals.legs_placed += sim->hostile.legs_placed;
     sim_totals.legs_fired += sim->hostile.legs_fired;
+    sim_totals.legs_refused += sim->hostile.legs_refused;
+    sim_totals.delistings += sim->hostile.delistings;
     sim_totals.shortages += sim->hostile.shortages;
     sim_totals.left += sim->hostile.left;
     sim_totals.maintenances += sim->hostile.maintenances;
