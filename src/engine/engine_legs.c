@@ -10,16 +10,17 @@
  *   at a venue without legs;
  * - legs that do not fit (moved prices, a part was closed, the position is gone) are cancelled, and
  *   new ones are placed once none is alive: two orders never sell the same coins;
- * - a close is prepared at once, but sent when the venue has said of each leg that it is over, and
- *   for no more than is left then;
+ * - a close is prepared at once, but committed and sent when the venue has said of each leg that it
+ *   is over, and for no more than is left then;
  * - a position whose leg was refused is closed; after REFUSALS_MAX in a row no more are placed.
  */
 
 /* A venue that refuses each leg would have each position closed as soon as it is opened: no more
  * are sent, until a restart. */
 #define REFUSALS_MAX 3
-/* After the venue has ended legs that we did not cancel. */
-#define RETRY_US (10 * USEC_PER_SEC)
+/* After the venue has ended legs that we did not cancel; doubled with each time in a row. */
+#define RETRY_US      (10 * USEC_PER_SEC)
+#define RETRY_DOUBLED 6
 /* Reports of one event, such as the end of both legs, may come apart. */
 #define LOOSE_US USEC_PER_SEC
 /* A stop that has been reached for so long does not act. */
@@ -206,6 +207,7 @@ static void tick_leg(struct engine *engine, struct engine_slot *leg)
     struct engine_slot *entry = p != NULL ? engine_orders_find(engine, p->client_id) : NULL;
     if (entry != NULL && fits(engine, leg, p, entry)) {
         leg->loose_mono_us = 0;
+        entry->legs_tries = rests ? 0 : entry->legs_tries;
         return;
     }
     if (leg->loose_mono_us == 0) {
@@ -259,8 +261,9 @@ static const char *why_none(const struct engine *engine, const struct position *
     if (engine_orders_reached(p) != NULL) {
         return "the price has reached it";
     }
-    bool waits = entry->legs_mono_us != 0 && engine->now != NULL &&
-                 engine->now->mono_us - entry->legs_mono_us < RETRY_US;
+    int doubled = entry->legs_tries < RETRY_DOUBLED ? entry->legs_tries : RETRY_DOUBLED;
+    bool waits = entry->legs_mono_us != 0 && doubled > 0 && engine->now != NULL &&
+                 engine->now->mono_us - entry->legs_mono_us < RETRY_US << (doubled - 1);
     return waits ? entry->legs_reason : NULL;
 }
 
@@ -303,6 +306,7 @@ static void tick_position(struct engine *engine, const struct position *p)
     wanted.stop = entry->order.stop;
     wanted.target = entry->order.target;
     entry->legs_mono_us = engine->now->mono_us;
+    entry->legs_tries++;
     entry->legs_reason[0] = '\0';
     if (stop) {
         place(engine, &wanted, ORDER_STOP);

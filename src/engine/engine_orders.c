@@ -163,7 +163,7 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     }
     bool held = kind == ORDER_CLOSE && engine_legs_alive(engine, position->symbol);
     *slot = (struct engine_slot){
-        .used = true, .sending = !held, .held = held, .dirty = true, .answered = true};
+        .used = true, .sending = !held, .held = held, .dirty = !held, .answered = true};
     struct order *o = &slot->order;
     (void)snprintf(o->client_id, sizeof(o->client_id), ENGINE_CLIENT_ID_PREFIX "%lld-%lld",
                    (long long)engine->state.run, (long long)engine->state.next_order++);

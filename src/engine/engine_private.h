@@ -26,13 +26,14 @@
 /* An order that is alive, or the entry of an open position. */
 struct engine_slot {
     bool used;
-    bool sending;           /* in outputs.sends of the last step, so it is being sent */
-    bool ask;               /* the venue has to be asked about it */
-    bool answered;          /* the venue has reported on it since this start */
-    bool dirty;             /* differs from its row */
-    bool held;              /* a close that is sent once no leg of its symbol is alive */
-    const char *closing;    /* of an entry: the position it opens is closed at once, for this reason
-                               (static text); NULL: it is kept */
+    bool sending;        /* in outputs.sends of the last step, so it is being sent */
+    bool ask;            /* the venue has to be asked about it */
+    bool answered;       /* the venue has reported on it since this start */
+    bool dirty;          /* differs from its row */
+    bool held;           /* a close that is written and sent once no leg of its symbol is alive: a
+                          * crash before forgets it, and the position keeps its legs */
+    const char *closing; /* of an entry: the position it opens is closed at once, for this reason
+                            (static text); NULL: it is kept */
     int64_t closing_run_id; /* of the order that closes it */
     int64_t asked_mono_us;  /* when it was sent or last asked about */
     bool page;              /* the last report was incomplete: its next page is requested at once */
@@ -43,6 +44,7 @@ struct engine_slot {
     int64_t cancel_mono_us;    /* when its cancellation was last requested; 0: never */
     int64_t amend_mono_us;     /* when its amendment was last requested; 0: never */
     int refusals;              /* in a row, of the bracket measured from its fills */
+    int legs_tries;            /* of an entry: times in a row that its legs were placed in vain */
     int64_t legs_mono_us;      /* of an entry: when its legs were last placed; 0: place them now */
     int64_t reached_mono_us;   /* of an entry: since when the mark is beyond the stop that rests at
                                 * the venue; 0: it is not */

@@ -333,6 +333,44 @@ static void legs_that_end_are_placed_again(void **state)
     report_rig_close(&l);
 }
 
+/* Less and less often, since each time is two orders in the books. */
+static void legs_in_vain_are_placed_ever_more_seldom(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    int sends = 0;
+    for (int i = 0; i < 600; i++) {
+        const struct order *stop = sent(&l, ORDER_STOP);
+        if (stop != NULL) {
+            sends++;
+            (void)tell(&l, stop, ORDER_CANCELLED);
+        }
+        report_rig_step_after(&l, USEC_PER_SEC);
+    }
+    assert_in_range(sends, 5, 8);
+    report_rig_close(&l);
+}
+
+/* A close that waits is not in the database: a start finds the position with its legs. */
+static void a_close_that_waits_is_not_written(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_PAIR);
+    const struct legs legs = rest(&l);
+    assert_int_equal(ask_close(&l), ERR_NONE);
+    for (int i = 0; i < l.out->order_count; i++) {
+        assert_int_not_equal(l.out->orders[i].kind, ORDER_CLOSE);
+    }
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    (void)tell(&l, &legs.target, ORDER_CANCELLED);
+    report_rig_step(&l);
+    const struct order close = need_sent(&l, ORDER_CLOSE);
+    assert_string_equal(report_rig_written(&l, close.client_id)->reason, "operator");
+    report_rig_close(&l);
+}
+
 static void an_emergency_stop_cancels_legs_first(void **state)
 {
     (void)state;
@@ -362,4 +400,6 @@ UNIT_GROUP(legs, cmocka_unit_test(legs_follow_the_entry),
            cmocka_unit_test(what_is_left_gets_new_legs),
            cmocka_unit_test(a_refused_leg_closes_the_position),
            cmocka_unit_test(legs_that_end_are_placed_again),
+           cmocka_unit_test(legs_in_vain_are_placed_ever_more_seldom),
+           cmocka_unit_test(a_close_that_waits_is_not_written),
            cmocka_unit_test(an_emergency_stop_cancels_legs_first))
