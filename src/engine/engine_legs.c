@@ -157,6 +157,24 @@ static void cancel_all(struct engine *engine, struct symbol symbol)
     }
 }
 
+/* A leg that the venue repeatedly does not find does not keep a position from being closed: if it
+ * exists, it holds the coins, and the venue refuses the close. */
+bool engine_legs_is_missing(const struct engine_slot *leg)
+{
+    return leg->not_found >= ENGINE_NOT_FOUND_ANSWERS;
+}
+
+static bool is_in_the_way(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (is_leg_of(s, symbol) && !engine_legs_is_missing(s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A leg that is over has all of its fills in the books, see adopt_state in engine_reports.c. */
 static void release(struct engine *engine, struct engine_slot *close)
 {
@@ -189,7 +207,7 @@ static void tick_closes(struct engine *engine)
         if (!s->used || !s->held) {
             continue;
         }
-        if (engine_legs_alive(engine, s->order.symbol)) {
+        if (is_in_the_way(engine, s->order.symbol)) {
             cancel_all(engine, s->order.symbol);
         } else {
             release(engine, s);

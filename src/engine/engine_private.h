@@ -336,6 +336,8 @@ void engine_legs_tick(struct engine *engine);
 /* The mark has reached the stop or target of a position, or has not (NULL). True: the venue's leg
  * is left to act. */
 bool engine_legs_act(struct engine *engine, const struct position *position, const char *reached);
+/* The venue does not find this leg, which may only be late. */
+bool engine_legs_is_missing(const struct engine_slot *leg);
 /* The venue has ended this leg. */
 void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
                       const struct venue_report *report);
