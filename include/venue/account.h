@@ -76,7 +76,7 @@ enum account_call {
     ACCOUNT_SETTINGS, /* leverage, margin mode */
     ACCOUNT_STREAM,   /* a key for the stream of the account */
     ACCOUNT_GUARD,    /* dead man's switch */
-    ACCOUNT_HOURS     /* whether markets with hours are open */
+    ACCOUNT_HOURS     /* whether markets with hours are open, and their calendar */
 };
 
 /* What became of a request. *err says why, in the venue's words, unless it is FINE. */
@@ -177,6 +177,15 @@ struct account_hours {
     bool open;
     int64_t changes_us; /* when it opens or closes next */
 };
+
+/* A day on which markets that have hours are open, by the calendar of their exchange. */
+struct account_day {
+    char date[11]; /* "2026-11-27" */
+    char open[6];  /* "09:30", local time of the exchange */
+    char close[6];
+    bool closes_early;
+};
+#define ACCOUNT_DAYS_MAX 64
 
 struct account_payment { /* for holding a position */
     char market[EXCHANGE_NAME_SIZE];
@@ -299,6 +308,10 @@ struct account_api {
     bool (*has_hours)(const struct exchange_market *market);
     void (*add_hours)(struct account_request *request);
     int (*read_hours)(const struct json_object *root, struct account_hours *ret, struct err *err);
+    /* The days of the next month, in order. NULL with add_hours NULL. */
+    void (*add_calendar)(int64_t now_us, struct account_request *request);
+    int (*read_calendar)(const struct json_object *root, struct account_day *ret, int *ret_count,
+                         struct err *err);
 
     void (*add_coins)(const char *cursor, struct account_request *request);
     /* Coins of which nothing is held may be left out. */

@@ -14,6 +14,9 @@
 #define JSON  "application/json"
 #define ROWS  "500"
 #define FILLS "100"
+/* Within ACCOUNT_DAYS_MAX. */
+#define CALENDAR_US (31 * USEC_PER_DAY)
+#define DATE_LEN    10
 
 int alpaca_check_key(const struct account_key *key, struct err *err)
 {
@@ -104,6 +107,18 @@ static void add_rules(const struct symbol *symbols, int count, struct account_re
 static void add_hours(struct account_request *request)
 {
     begin(request, ACCOUNT_GET, ALPACA_CLOCK);
+}
+
+static void add_calendar(int64_t now_us, struct account_request *request)
+{
+    AUTO_BUF struct buf from = BUF_INIT(64);
+    AUTO_BUF struct buf until = BUF_INIT(64);
+    clock_add_iso(&from, now_us, false);
+    clock_add_iso(&until, now_us + CALENDAR_US, false);
+    from.data[DATE_LEN] = until.data[DATE_LEN] = '\0';
+    begin(request, ACCOUNT_GET, ALPACA_CALENDAR);
+    add(request, "start", from.data);
+    add(request, "end", until.data);
 }
 
 static void add_coins(const char *cursor, struct account_request *request)
@@ -267,6 +282,8 @@ const struct account_api alpaca_account = {
     .has_hours = alpaca_has_hours,
     .add_hours = add_hours,
     .read_hours = alpaca_read_hours,
+    .add_calendar = add_calendar,
+    .read_calendar = alpaca_read_calendar,
     .add_coins = add_coins,
     .read_coins = alpaca_read_coins,
     .add_positions = add_positions,

@@ -18,6 +18,7 @@
 
 #define ALPACA_ASSETS     "/v2/assets"
 #define ALPACA_CLOCK      "/v2/clock"
+#define ALPACA_CALENDAR   "/v2/calendar"
 #define ALPACA_WHITELISTS "/v2/wallets/whitelists"
 #define ALPACA_ACCOUNT    "/v2/account"
 #define ALPACA_POSITIONS  "/v2/positions"
@@ -50,6 +51,8 @@ int alpaca_read_check(const struct json_object *root, struct account_permissions
                       struct err *err);
 int alpaca_read_rules(const struct json_object *root, const struct symbol *symbol,
                       struct exchange_market *ret, struct instrument *ret_rules, struct err *err);
+int alpaca_read_calendar(const struct json_object *root, struct account_day *ret, int *ret_count,
+                         struct err *err);
 int alpaca_read_hours(const struct json_object *root, struct account_hours *ret, struct err *err);
 int alpaca_read_coins(const struct json_object *root, struct account_coin *ret, int *ret_count,
                       char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);

@@ -1,5 +1,7 @@
 #include "alpaca_parts.h"
 #include "base/check.h"
+#include "base/clock.h"
+#include "io/zone.h"
 
 #include <string.h>
 
@@ -230,4 +232,49 @@ int alpaca_read_hours(const struct json_object *root, struct account_hours *ret,
     int rc = field_flag(&place, json_get(root, "is_open"), "is_open", &ret->open, err);
     const char *name = rc >= 0 && ret->open ? "next_close" : "next_open";
     return rc < 0 ? rc : read_local_time(&place, json_get(root, name), name, &ret->changes_us, err);
+}
+
+/* ---------------------------------------------------------------- the calendar */
+
+#define CLOSE_MINUTE (16 * 60)
+
+/* "09:30": its minute of the day. */
+static int read_minute(const struct field_place *place, const struct json_object *row,
+                       const char *name, char ret[6], int *ret_minute, struct err *err)
+{
+    int rc = field_word(place, json_get(row, name), name, ret, 6, err);
+    *ret_minute = rc < 0 ? -1 : zone_parse_minute(ret);
+    return rc >= 0 && *ret_minute < 0 ? field_wrong(place, name, "is no time such as 09:30", err)
+                                      : rc;
+}
+
+int alpaca_read_calendar(const struct json_object *root, struct account_day *ret, int *ret_count,
+                         struct err *err)
+{
+    struct field_place place = PLACE(ALPACA_CALENDAR);
+    size_t count = 0;
+    int rc = field_list(&place, root, NULL, ACCOUNT_DAYS_MAX, &count, err);
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        const struct json_object *row = json_item(root, i);
+        struct account_day *day = &ret[i];
+        int open = 0, close = 0;
+        int64_t date_us = 0;
+        place.row = (int64_t)i;
+        rc = field_word(&place, json_get(row, "date"), "date", day->date, sizeof(day->date), err);
+        if (rc >= 0 && (strlen(day->date) != sizeof(day->date) - 1 ||
+                        !clock_parse_iso(str_c(day->date), &date_us))) {
+            rc = field_wrong(&place, "date", "is no day such as 2026-11-27", err);
+        }
+        if (rc >= 0 && i > 0 && strcmp(day->date, ret[i - 1].date) <= 0) {
+            rc = field_wrong(&place, "date", "is not after the row before", err);
+        }
+        rc = rc < 0 ? rc : read_minute(&place, row, "open", day->open, &open, err);
+        rc = rc < 0 ? rc : read_minute(&place, row, "close", day->close, &close, err);
+        if (rc >= 0 && close <= open) {
+            rc = field_wrong(&place, "close", "is not after open", err);
+        }
+        day->closes_early = close < CLOSE_MINUTE;
+    }
+    *ret_count = rc < 0 ? 0 : (int)count;
+    return rc;
 }

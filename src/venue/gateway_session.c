@@ -163,6 +163,10 @@ static void on_hours(const struct calls_answer *answer, void *userdata)
         return;
     }
     bool moved = hours.open != g->hours_open;
+    if (moved) {
+        LOG(NOTICE, "%s: stocks are %s", g->options.api->name,
+            hours.open ? "traded now" : "not traded any more");
+    }
     g->hours_open = hours.open;
     for (int i = 0; moved && i < g->market_count; i++) {
         if (g->markets[i].reported && has_hours(g, &g->markets[i])) {

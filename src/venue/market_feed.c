@@ -26,7 +26,8 @@
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
 #define WARM_BARS     2400
 #define WARM_HELD_MAX (160 * 1024)
-/* A market with hours trades a fifth of the time or more, so its history reaches further back. */
+/* A market with hours trades a fifth of the time or more, so its history reaches further back, and
+ * is asked for in longer parts; an answer that is full ends earlier. */
 #define HOURS_TIMES 5
 /* Of a longer gap the beginning is not read: it stays missing. */
 #define GAP_MAX_US (12000 * USEC_PER_MIN)
@@ -221,6 +222,11 @@ static void on_wake(void *userdata)
 
 /* ---------------------------------------------------------------- the history of the indicators */
 
+static bool has_hours(const struct market_feed *m, int row)
+{
+    return m->exchange->has_hours != NULL && m->exchange->has_hours(&m->rows[row].symbol);
+}
+
 static void begin_history(struct market_feed *m)
 {
     int bars = WARM_HELD_MAX / m->row_count;
@@ -231,8 +237,7 @@ static void begin_history(struct market_feed *m)
     m->history_until_us = floor_to(venue_us(m) - MINUTES_SETTLED_US, TF_5M);
     for (int i = 0; i < m->row_count; i++) {
         struct market_row *r = &m->rows[i];
-        bool hours = m->exchange->has_hours != NULL && m->exchange->has_hours(&r->symbol);
-        int span = hours ? HOURS_TIMES * bars : bars;
+        int span = has_hours(m, i) ? HOURS_TIMES * bars : bars;
         free(r->history);
         r->history = calloc((size_t)span, sizeof(*r->history));
         NEED_MEMORY(r->history != NULL);
@@ -440,7 +445,8 @@ static void get_candles(struct market_feed *m, enum market_job job, int row, enu
                         int64_t from_us, int64_t until_us)
 {
     AUTO_BUF struct buf path = BUF_INIT(1024);
-    int64_t most_us = from_us + EXCHANGE_CANDLES_MAX * timeframe_us(tf);
+    int times = has_hours(m, row) ? HOURS_TIMES : 1;
+    int64_t most_us = from_us + times * EXCHANGE_CANDLES_MAX * timeframe_us(tf);
     most_us = exchange_ask_until_us(m->exchange, tf, from_us, most_us);
     m->asked = (struct exchange_ask){.market = &m->markets[row],
                                      .tf = tf,

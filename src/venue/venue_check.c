@@ -24,6 +24,7 @@ struct checker {
     struct calls *calls;
     bool bad;
     bool reached; /* it has answered something */
+    bool hours;   /* a symbol has them */
     int next;     /* symbol */
     int open;     /* orders on the pages so far */
     int pages;
@@ -260,12 +261,52 @@ static void show_symbol(struct checker *c, const struct json_object *root,
         row_of_error(c, symbol->name, &err);
         return;
     }
+    c->hours = c->hours || (c->api->has_hours != NULL && c->api->has_hours(&market));
     char tick[DEC_TEXT_SIZE], step[DEC_TEXT_SIZE], least[DEC_TEXT_SIZE], value[DEC_TEXT_SIZE];
     row(c, rules.status == INSTRUMENT_TRADING ? VENUE_CHECK_FINE : VENUE_CHECK_NOTE, symbol->name,
         "%s, %s: tick %s, step %s, at least %s and %s %.*s", market.name,
         instrument_status_name(rules.status), dec_text(rules.tick, tick),
         dec_text(rules.step, step), dec_text(rules.min_qty, least),
         dec_text(rules.min_notional, value), STR_ARG(symbol_quote(symbol)));
+}
+
+static void on_calendar(const struct calls_answer *answer, void *userdata)
+{
+    struct checker *c = userdata;
+    struct account_day days[ACCOUNT_DAYS_MAX];
+    struct err err = {0};
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? c->api->read_calendar(answer->root, days, &count, &err)
+                 : -answer->err->id;
+    if (rc < 0) {
+        row_of_error(c, "calendar", answer->err != NULL ? answer->err : &err);
+    }
+    for (int i = 0; i < count; i++) {
+        if (days[i].closes_early) {
+            row(c, VENUE_CHECK_NOTE, days[i].date, "closes early, at %s there", days[i].close);
+        }
+    }
+    ask_check(c);
+}
+
+static void on_hours(const struct calls_answer *answer, void *userdata)
+{
+    struct checker *c = userdata;
+    struct account_hours hours;
+    struct err err = {0};
+    int rc = answer->verdict == ACCOUNT_FINE ? c->api->read_hours(answer->root, &hours, &err)
+                                             : -answer->err->id;
+    if (rc < 0) {
+        row_of_error(c, "hours", answer->err != NULL ? answer->err : &err);
+    } else {
+        AUTO_BUF struct buf until = BUF_INIT(64);
+        clock_add_iso(&until, hours.changes_us, false);
+        row(c, VENUE_CHECK_FINE, "hours", "stocks are %s until %s",
+            hours.open ? "traded" : "not traded", until.data);
+    }
+    c->api->add_calendar(calls_wall_us(c->calls), calls_begin(c->calls));
+    calls_send(c->calls, ACCOUNT_HOURS, deadline(c), on_calendar, c);
 }
 
 static void ask_rules(struct checker *c);
@@ -301,6 +342,11 @@ static void ask_rules(struct checker *c)
     }
     if (!c->reached) {
         loop_exit(c->loop, 0);
+        return;
+    }
+    if (c->hours) {
+        c->api->add_hours(calls_begin(c->calls));
+        calls_send(c->calls, ACCOUNT_HOURS, deadline(c), on_hours, c);
         return;
     }
     ask_check(c);

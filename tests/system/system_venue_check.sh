@@ -41,6 +41,14 @@ for name in binance binance_futures kraken coinbase alpaca; do
         grep -q '^\(ok\|note\) *key' out && grep -q '^ok *open orders  *0' out"
     check "$name" live "$symbol" 100000000
     tap_check "$name: too little cash is bad" sh -c "test $code -eq 1 && grep -q '^bad .*the books begin with 100000000' out"
+    if [ "$name" = alpaca ]; then
+        # The first working day after tomorrow.
+        early=$(python3 -c "from datetime import date, timedelta as t; d = date.today() + t(2); print(next(x for x in (d, d + t(1), d + t(2)) if x.weekday() < 5))")
+        fake "session open" "closes-early $early"
+        check alpaca live AAPL-USD 100
+        tap_check "alpaca: hours of stocks, and days that end early" sh -c "grep -q '^ok *hours *stocks are traded until 20' out &&
+            test \$(grep -c 'closes early' out) -eq 1 && grep -q '^note *$early *closes early, at 13:00 there' out" || tap_show out
+    fi
     [ "$name" = alpaca ] && unknown=false # it does not tell what a key may do
     fake "permit trade off"
     check "$name" live "$symbol" 100

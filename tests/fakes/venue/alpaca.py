@@ -95,6 +95,7 @@ class Alpaca(Streams, Venue):
         self.stuck = 0
         self.names = {}
         self.halts = {}
+        self.early = set()
         for market in self.book.markets.values():
             stock = market.base in STOCKS
             market.shown = market.base if stock else f"{market.base}/{market.quote}"
@@ -300,7 +301,8 @@ class Alpaca(Streams, Venue):
             raise self.wrong("start or end is no day") from None
         days = [first + timedelta(days=n) for n in range(min(400, (last - first).days + 1))]
         return Answer(200, [
-            {"date": str(day), "open": "09:30", "close": "16:00", "session_open": "0400", "session_close": "2000",
+            {"date": str(day), "open": "09:30", "close": "13:00" if str(day) in self.early else "16:00",
+             "session_open": "0400", "session_close": "1700" if str(day) in self.early else "2000",
              "settlement_date": str(day + timedelta(days=1))} for day in days if day.weekday() < 5])
 
     def second(self):
@@ -661,6 +663,8 @@ class Alpaca(Streams, Venue):
         if word == "session" and words and words[0] in ("open", "closed", "auto"):
             self.session = words[0]
             Alpaca.second(self)
+        elif word == "closes-early" and len(words) == 1:
+            self.early.add(words[0])
         elif word == "refuse-leg" and len(words) == 1:
             self.leg_refused += int(words[0])
         elif word == "stuck" and len(words) == 1:

@@ -210,6 +210,52 @@ static void hours_are_read(void **state)
     rig_refuses("alpaca", read_hours, "{\"is_open\":%s}", flags, COUNT_OF(flags));
 }
 
+static int read_calendar(const struct account_api *a, const struct json_object *root, struct err *e)
+{
+    struct account_day days[ACCOUNT_DAYS_MAX];
+    return a->read_calendar(root, days, &count, e);
+}
+
+static void the_calendar_is_read(void **state)
+{
+    (void)state;
+    struct account_day days[ACCOUNT_DAYS_MAX];
+    struct account_request request;
+    account_request_init(&request);
+    api()->add_calendar(AT_US, &request);
+    assert_string_equal(rig_request(&request), "GET /v2/calendar?start=2026-01-01&end=2026-02-01");
+    account_request_release(&request);
+    AUTO_JSON struct json_object *root =
+        rig_parse("[{\"date\":\"2026-11-25\",\"open\":\"09:30\",\"close\":\"16:00\",\"session_"
+                  "open\":\"0400\"},"
+                  "{\"date\":\"2026-11-27\",\"open\":\"09:30\",\"close\":\"13:00\"}]");
+    assert_int_equal(api()->read_calendar(root, days, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_false(days[0].closes_early);
+    assert_true(days[1].closes_early);
+    assert_string_equal(days[1].date, "2026-11-27");
+    assert_string_equal(days[1].close, "13:00");
+    static const struct rig_bad dates[] = {{"null", "/v2/calendar, row 0, date is nothing"},
+                                           {"20261127", "date is 20261127"},
+                                           {"\"27.11.2026\"", "date is no day"},
+                                           {"\"2026-11-27T00:00Z\"", "date is too long"},
+                                           {"\"2026-13-27\"", "date is no day"}};
+    static const struct rig_bad closes[] = {{"\"1600\"", "close is no time"},
+                                            {"16", "close is 16"},
+                                            {"\"24:00\"", "close is no time"},
+                                            {"\"09:30\"", "close is not after open"}};
+    rig_refuses("alpaca", read_calendar, "[{\"date\":%s,\"open\":\"09:30\",\"close\":\"16:00\"}]",
+                dates, COUNT_OF(dates));
+    rig_refuses("alpaca", read_calendar,
+                "[{\"date\":\"2026-11-27\",\"open\":\"09:30\",\"close\":%s}]", closes,
+                COUNT_OF(closes));
+    static const struct rig_bad lists[] = {{"{}", "is an object, not an array"},
+                                           {"[{\"date\":\"2026-11-27\",\"open\":\"09:30\","
+                                            "\"close\":\"16:00\"},{\"date\":\"2026-11-27\"}]",
+                                            "row 1, date is not after the row before"}};
+    rig_refuses("alpaca", read_calendar, "%s", lists, COUNT_OF(lists));
+}
+
 /* ---------------------------------------------------------------- candles of coins */
 
 #define BARS(open, volume)                                                \
@@ -526,6 +572,7 @@ static void the_account_is_followed(void **state)
 
 UNIT_GROUP(alpaca, cmocka_unit_test(requests_carry_the_keys), cmocka_unit_test(requests_are_made),
            cmocka_unit_test(the_rules_of_a_market_are_read), cmocka_unit_test(hours_are_read),
-           cmocka_unit_test(candles_of_coins_are_read), cmocka_unit_test(the_account_is_read),
-           cmocka_unit_test(orders_are_read), cmocka_unit_test(fills_add_up_to_the_order),
-           cmocka_unit_test(answers_are_judged), cmocka_unit_test(the_account_is_followed))
+           cmocka_unit_test(the_calendar_is_read), cmocka_unit_test(candles_of_coins_are_read),
+           cmocka_unit_test(the_account_is_read), cmocka_unit_test(orders_are_read),
+           cmocka_unit_test(fills_add_up_to_the_order), cmocka_unit_test(answers_are_judged),
+           cmocka_unit_test(the_account_is_followed))
