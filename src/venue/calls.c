@@ -532,6 +532,11 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
     calls_send_later(calls, call, 0, deadline_mono_us, fn, userdata);
 }
 
+void calls_flush(struct calls *calls)
+{
+    on_due(calls);
+}
+
 void calls_limit(struct calls *calls, struct venue_limit *ret)
 {
     int64_t now_us = now_mono(calls);

@@ -127,6 +127,7 @@ static void on_calls(void *userdata)
     while (ring_pop(c->calls, &call)) {
         gateway_do(c->gateway, &call);
     }
+    gateway_flush(c->gateway);
 }
 
 static void start(struct feed *feed, void *userdata)

@@ -575,6 +575,11 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
     }
 }
 
+void gateway_flush(struct gateway *g)
+{
+    calls_flush(g->calls);
+}
+
 struct gateway *gateway_new(const struct gateway_options *options)
 {
     struct gateway *g = calloc(1, sizeof(*g));

@@ -80,3 +80,6 @@ struct gateway *gateway_new(const struct gateway_options *options); /* never NUL
 void gateway_free(struct gateway *g);                               /* accepts NULL */
 void gateway_start(struct gateway *g);
 void gateway_do(struct gateway *g, const struct gateway_call *call);
+/* After the last of several calls: their requests go out now, not with the next turn of the loop.
+ */
+void gateway_flush(struct gateway *g);

@@ -19,6 +19,7 @@
 #include "bench/bench.h"
 #include "command/reply_json.h"
 #include "fakes/fake_telegram.h"
+#include "fakes/fake_venue.h"
 #include "io/file.h"
 #include "model/capacity.h"
 #include "store/ops.h"
@@ -317,6 +318,32 @@ static double longest_absence(const struct daemon *d, char *source, size_t size)
     return strtod(us + sizeof(key) - 1, NULL) / 1000;
 }
 
+/* With an account and the prices of one venue, whose fake is a process of its own. */
+static double venue_mb(struct daemon *d, uint16_t port, const struct fake_venue *fake)
+{
+    AUTO_BUF struct buf text = BUF_INIT(16384);
+    (void)snprintf(d->state, sizeof(d->state), "%s/venue", d->folder);
+    write_config(d, port, 0);
+    ASSERT(file_read(d->config, &text, NULL) >= 0);
+    buf_addf(&text,
+             "market:\n  source: live\n  venue: binance\n  speed: 1\n  symbols: [BTC-USDT, "
+             "ETH-USDT, SOL-USDT]\n  url: \"%s\"\n  stream_url: \"%s\"\n",
+             fake_venue_url(fake), fake_venue_stream_url(fake));
+    buf_addf(&text,
+             "venue:\n  name: binance\n  mode: sandbox\n  accept_unknown_withdrawal: true\n  "
+             "key: \"%s\"\n  secret: \"%s\"\n  url: \"%s\"\n  stream_url: "
+             "\"%s/ws-api/v3\"\ntiers:\n  tier1_symbols: [BTC-USDT]\n  tier2_symbols: "
+             "[ETH-USDT]\n",
+             fake_venue_key(fake), fake_venue_secret(fake), fake_venue_url(fake),
+             fake_venue_stream_url(fake));
+    ASSERT(file_write(d->config, buf_str(&text), 0600, NULL) == 0);
+    start(d);
+    sleep_ms(IDLE_S * 1000);
+    double mb = resident_mb(d->pid);
+    stop(d);
+    return mb;
+}
+
 /* A new account: its first start warms up each symbol, which takes seconds. */
 static double many_symbols_mb(struct daemon *d, uint16_t port)
 {
@@ -362,6 +389,8 @@ int main(int argc, char **argv)
     ASSERT(mkdtemp(d.folder) != NULL);
     (void)snprintf(d.config, sizeof(d.config), "%s/nightdesk.yaml", d.folder);
     (void)snprintf(d.state, sizeof(d.state), "%s/state", d.folder);
+    struct fake_venue *venue = NULL; /* before a thread exists */
+    ASSERT(fake_venue_start("binance", &venue) == 0);
     struct fake_telegram *telegram = NULL;
     ASSERT(fake_telegram_start(&telegram) == 0);
     write_config(&d, fake_telegram_port(telegram), 0);
@@ -380,6 +409,7 @@ int main(int argc, char **argv)
     stop(&d);
     measure_queued(&d, telegram);
     measure_backlogs(&d, telegram);
+    double beside_mb[1] = {venue_mb(&d, fake_telegram_port(telegram), venue) - rss_mb[0]};
     double many_mb[1] = {many_symbols_mb(&d, fake_telegram_port(telegram))};
 
     bench_table_head();
@@ -387,6 +417,7 @@ int main(int argc, char **argv)
     bench_table_row("exec to ready (limit 200 ms)", ready_ms, STARTS, "ms", NULL);
     bench_table_row("idle memory, RSS (limit 22 MB)", rss_mb, 1, "MB", NULL);
     bench_table_row("idle memory, 300 symbols, RSS (limit 60 MB)", many_mb, 1, "MB", NULL);
+    bench_table_row("a venue: live prices and account (limit 4 MB)", beside_mb, 1, "MB", NULL);
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
     bench_table_row("the same with 10,000 alerts queued (limit p99 10 ms)", queued_ms,
@@ -397,6 +428,7 @@ int main(int argc, char **argv)
     bench_table_row("longest absence of the ops loop", away_ms, 1, "ms", source);
 
     fake_telegram_stop(telegram);
+    fake_venue_stop(venue);
     char command[128];
     (void)snprintf(command, sizeof(command), "rm -rf %s", d.folder);
     return system(command) == 0 ? 0 : 1;

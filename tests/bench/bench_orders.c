@@ -1,9 +1,9 @@
 /*
  * bench_orders.c: an order on its way to a venue: from the engine's push into the ring to the
- * return of the send() that has its signed request, through the thread of the account and libcurl,
- * on an open connection to the fakes of Binance (HMAC-SHA-256) and Coinbase (JWT, ES256); and how
- * long it takes from a cut of all connections until orders can be sent again and the account has
- * been listed. Without TLS: the fakes speak HTTP.
+ * return of the send() that has the last byte of its signed request, through the thread of the
+ * account and libcurl, on an open connection to the fakes of Binance (HMAC-SHA-256) and Coinbase
+ * (JWT, ES256); and how long it takes from a cut of all connections until orders can be sent again
+ * and the account has been listed. Without TLS: the fakes speak HTTP.
  *
  * The peer is the least that a program can do: the same query signed by hand and given to
  * curl_easy_perform on an open connection, in one thread.
@@ -17,13 +17,16 @@
 
 #include <curl/curl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 /* The venues limit orders: Binance 50 at once and two a second, Coinbase 14 requests a second. */
-enum { ORDERS = 100, PEERS = 200, CUTS = 10, WAIT_MS = 20000 };
+enum { ORDERS = 100, FAST = 45, SLOW_MS = 520, PEERS = 200, WAKES = 1000, CUTS = 10 };
+#define WAIT_MS 20000
 
 struct place {
     const char *name;
@@ -31,19 +34,22 @@ struct place {
     const char *price;  /* of the fake: an order is worth more than its minimum */
     const char *begins; /* of the request of an order */
     int gap_ms;
+    bool slow; /* SLOW_MS after the first FAST orders */
 };
 
 static const struct place places[] = {
-    {"binance", "BTC-USDT", "price BTC-USDT 60000", "POST /api/v3/order", 20},
-    {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", 90},
+    {"binance", "BTC-USDT", "price BTC-USDT 60000", "POST /api/v3/order", 20, true},
+    {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", 90, false},
 };
 
-static double order_us[COUNT_OF(places)][ORDERS], ready_ms[COUNT_OF(places)][CUTS], bare_us[PEERS];
+static double order_us[COUNT_OF(places)][ORDERS], ready_ms[COUNT_OF(places)][CUTS], bare_us[PEERS],
+    wake_us[WAKES];
 
 /* ---------------------------------------------------------------- the socket */
 
 static const char *watched = "";
-static _Atomic int64_t sent_ns; /* when send() of such a request returned; 0: not yet */
+static int watched_fd = -1;
+static _Atomic int64_t sent_ns; /* when the last send() of such a request returned; 0: not yet */
 
 /* In place of the C library's, also for libcurl: every byte of ours goes through it. */
 ssize_t send(int fd, const void *bytes, size_t count, int flags);
@@ -52,7 +58,11 @@ ssize_t send(int fd, const void *bytes, size_t count, int flags)
     ssize_t n = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
     size_t len = strlen(watched);
     if (n > 0 && len > 0 && count >= len && memcmp(bytes, watched, len) == 0) {
+        watched_fd = fd;
         atomic_store(&sent_ns, bench_now_ns());
+    } else if (n > 0 && fd == watched_fd && atomic_load(&sent_ns) != 0) {
+        atomic_store(&sent_ns, bench_now_ns()); /* its body */
+        watched_fd = -1;
     }
     return n;
 }
@@ -167,7 +177,7 @@ static void measure(const struct place *place, struct fake_venue *fake, double *
     open_desk(d, place, fake);
     for (int i = 0; i < ORDERS; i++) {
         orders[i] = one_order_us(d, place);
-        (void)poll(NULL, 0, place->gap_ms);
+        (void)poll(NULL, 0, place->slow && i >= FAST ? SLOW_MS : place->gap_ms);
     }
     for (int i = 0; i < CUTS; i++) {
         int64_t from_ns = bench_now_ns();
@@ -182,6 +192,43 @@ static void measure(const struct place *place, struct fake_venue *fake, double *
     }
     close_desk(d);
     free(d);
+}
+
+/* ---------------------------------------------------------------- the machine's share */
+
+static int wake_fd;
+static _Atomic int64_t woken_ns;
+
+static void *wait_for_wakes(void *userdata)
+{
+    (void)userdata;
+    uint64_t count = 0;
+    for (int i = 0; i < WAKES; i++) {
+        ASSERT(read(wake_fd, &count, sizeof(count)) == sizeof(count));
+        atomic_store(&woken_ns, bench_now_ns());
+    }
+    return NULL;
+}
+
+/* An order wakes the thread of the account: how long that alone takes here. */
+static void measure_wakes(void)
+{
+    pthread_t thread;
+    wake_fd = eventfd(0, EFD_CLOEXEC);
+    ASSERT(wake_fd >= 0 && pthread_create(&thread, NULL, wait_for_wakes, NULL) == 0);
+    for (int i = 0; i < WAKES; i++) {
+        const uint64_t one = 1;
+        (void)poll(NULL, 0, 2);
+        atomic_store(&woken_ns, 0);
+        int64_t from_ns = bench_now_ns();
+        ASSERT(write(wake_fd, &one, sizeof(one)) == sizeof(one));
+        while (atomic_load(&woken_ns) == 0) {
+            (void)poll(NULL, 0, 1);
+        }
+        wake_us[i] = (double)(atomic_load(&woken_ns) - from_ns) / 1e3;
+    }
+    ASSERT(pthread_join(thread, NULL) == 0);
+    (void)close(wake_fd);
 }
 
 /* ---------------------------------------------------------------- the peer */
@@ -207,7 +254,7 @@ static void measure_peer(const struct fake_venue *fake)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
     watched = "POST /api/v3/order";
     for (int i = 0; i < PEERS; i++) {
-        (void)poll(NULL, 0, 5);
+        (void)poll(NULL, 0, places[0].gap_ms);
         int64_t from_ns = bench_now_ns();
         atomic_store(&sent_ns, 0);
         (void)snprintf(query, sizeof(query),
@@ -238,6 +285,7 @@ int main(void)
         measure(&places[i], fakes[i], order_us[i], ready_ms[i]);
         if (i == 0) {
             measure_peer(fakes[i]);
+            measure_wakes();
             (void)snprintf(peer, sizeof(peer), "signed by hand, easy libcurl: %.0f, p99 %.0f",
                            bench_percentile(bare_us, PEERS, 0.5),
                            bench_percentile(bare_us, PEERS, 0.99));
@@ -248,5 +296,6 @@ int main(void)
         bench_table_row(name, ready_ms[i], CUTS, "ms", NULL);
         fake_venue_stop(fakes[i]);
     }
+    bench_table_row("the machine's share: a thread wakes", wake_us, WAKES, "us", NULL);
     return 0;
 }
