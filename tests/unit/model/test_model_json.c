@@ -50,9 +50,10 @@ static void add_account(struct json_out *out)
 
 static void add_position(struct json_out *out)
 {
-    const struct position position = {
+    AUTO_FREE struct snapshot *s = snapshot_new(1);
+    s->positions[0] = (struct position){
         .symbol = {"BTC-USD"}, .qty = {310000}, .opened_us = 1, .client_id = "nd-1-1"};
-    model_json_position(out, &position);
+    model_json_position(out, s, 0);
 }
 
 static void add_order(struct json_out *out)
