@@ -724,6 +724,7 @@ static void the_report_holds_all_symbols_and_positions(void **state)
 {
     static struct snapshot_market markets[SYMBOLS_LIMIT];
     static struct position positions[POSITIONS_LIMIT];
+    static struct snapshot_legs legs[POSITIONS_LIMIT];
     struct auditor_rig *rig = *state;
     const struct dec long_number = {INT64_C(8999999999999999999)};
     for (int i = 0; i < SYMBOLS_LIMIT; i++) {
@@ -749,6 +750,7 @@ static void the_report_holds_all_symbols_and_positions(void **state)
     rig->snapshot.markets = markets;
     rig->snapshot.market_count = SYMBOLS_LIMIT;
     rig->snapshot.positions = positions;
+    rig->snapshot.legs = legs;
     rig->snapshot.position_count = POSITIONS_LIMIT;
     AUTO_REPLY struct reply *reply = reply_new();
     assert_int_not_equal(auditor_rig_run(rig, &(struct auditor_request){.hours = 24}, reply),
