@@ -110,16 +110,21 @@ static bool turn(struct gateway_rig *rig, int64_t since_us)
     return clock_mono_us(clock_real()) - since_us < PATIENCE_US;
 }
 
-void gateway_rig_start(struct gateway_rig *rig)
+void gateway_rig_wait_ready(struct gateway_rig *rig)
 {
     int64_t since_us = clock_mono_us(clock_real());
-    rig->gateway = gateway_new(&rig->options);
-    gateway_start(rig->gateway);
     while (!rig->ready) {
         if (!turn(rig, since_us)) {
             fail_msg("%s: not ready", rig->api.name);
         }
     }
+}
+
+void gateway_rig_start(struct gateway_rig *rig)
+{
+    rig->gateway = gateway_new(&rig->options);
+    gateway_start(rig->gateway);
+    gateway_rig_wait_ready(rig);
 }
 
 void gateway_rig_open(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,

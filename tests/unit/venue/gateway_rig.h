@@ -41,6 +41,7 @@ struct gateway_rig {
 void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
                          int count, const char *lines);
 void gateway_rig_start(struct gateway_rig *rig);
+void gateway_rig_wait_ready(struct gateway_rig *rig); /* real time passes */
 /* Both. */
 void gateway_rig_open(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
                       int count);
