@@ -179,7 +179,7 @@ static void a_ban_is_waited_for(void **state)
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         assert_int_equal(gateway_rig_requests(&rig, kinds[i]), 0);
     }
-    gateway_rig_pass(&rig, 15);
+    gateway_rig_pass(&rig, 8);
     gateway_rig_wait_ready(&rig);
     gateway_rig_close(&rig);
 }
