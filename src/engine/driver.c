@@ -11,7 +11,7 @@
 
 #define REPEAT_US USEC_PER_MIN
 /* How long a request for other capital waits for a listing: less than its deadline. */
-#define CAPITAL_WAIT_US (8 * USEC_PER_SEC)
+#define CAPITAL_WAIT_US (25 * USEC_PER_SEC)
 /* Further behind than this (real time), the market does not catch up: it continues from now. */
 #define BEHIND_MAX_US (2 * USEC_PER_SEC)
 #define KEEP_DAYS     30 /* market days; decisions without an order are deleted after them */

@@ -119,7 +119,7 @@ const struct action action_feed_rows[] = {
      .summary = "Move cash of the venue's account to the books, or from them",
      .data = DESK_AGE " balance",
      .effect = ACTION_MOVES_MONEY,
-     .waits_us = DESK_REQUEST_US,
+     .waits_us = DESK_CAPITAL_US,
      .lowest = ROLE_ADMIN,
      .locks = "trading",
      .params = ACTION_PARAMS({.name = "amount",

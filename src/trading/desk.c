@@ -568,7 +568,8 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     request.run_id = action_run_id(call);
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
     if (!action_of(call)->safe_side) {
-        request.deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US;
+        int64_t wait_us = draft->kind == REQUEST_CAPITAL ? DESK_CAPITAL_US : DESK_REQUEST_US;
+        request.deadline_mono_us = clock_mono_us(desk->o.clock) + wait_us;
     }
     struct err local = {0};
     err = err == NULL ? &local : err;

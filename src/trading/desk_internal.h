@@ -20,6 +20,8 @@
 /* When a request expires; as waits_us of an action it keeps the timeouts of steps above it, so that
  * a request has expired when its step times out. */
 #define DESK_REQUEST_US (10 * USEC_PER_SEC)
+/* Of a request for other capital, which waits until the account is known: see CAPITAL_WAIT_US. */
+#define DESK_CAPITAL_US (30 * USEC_PER_SEC)
 
 struct desk_status_line {
     desk_status_fn fn;

@@ -25,7 +25,7 @@ def run(tap):
 
         refuses("a wrong key", call("GET", "/v2/account", **{"APCA-API-SECRET-KEY": "x"}), 401)
         refuses("a price off the tick", order(type="limit", qty="1", limit_price="199.001"), 422)
-        refuses("a fraction at a limit", order(type="limit", qty="0.5", limit_price="199"), 422)
+        refuses("a fraction that lasts", order(type="limit", qty="0.5", limit_price="199", time_in_force="gtc"), 422)
         refuses("an unknown member", order(qty="1", colour="red"), 422)
         refuses("a number that is not text", order(qty=1), 422)
         refuses("a repeated parameter", call("GET", "/v2/orders?limit=5&limit=6"), 422)
