@@ -436,7 +436,7 @@ TSAN_GROUPS_engine := start thread
 TSAN_GROUPS_report := report
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
 SYSTEM_TIMED       := silent_supervisor silent_dns slow_disk terminal
-SYSTEM_LONGEST     := systemd silent autofix playbooks
+SYSTEM_LONGEST     := systemd silent autofix playbooks bench
 UNIT_LONGEST       := chat
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps

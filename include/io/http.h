@@ -111,6 +111,9 @@ void http_measure(struct http *http, struct http_meter *meter);
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
                             void *userdata, struct err *err);
 void http_cancel(struct http_call *call);
+/* Gives the requests so far to the network at once, where the next turn of the loop would: for what
+ * is urgent. Not from a callback of on_body. */
+void http_flush(struct http *http);
 size_t http_pending(const struct http *http);
 
 /* Moves the memory of the body into ret (buf_release frees it). Only in the callback, once; the

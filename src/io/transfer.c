@@ -87,6 +87,11 @@ static void on_timer(void *userdata)
     act(userdata, CURL_SOCKET_TIMEOUT, 0);
 }
 
+void http_flush(struct http *http)
+{
+    on_timer(http);
+}
+
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
 {
     (void)multi;

@@ -535,6 +535,7 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
 void calls_flush(struct calls *calls)
 {
     on_due(calls);
+    http_flush(calls->options.http);
 }
 
 void calls_limit(struct calls *calls, struct venue_limit *ret)
