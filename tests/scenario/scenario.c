@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define CASES_MAX 256
-#define PARALLEL  12
+#define PARALLEL  16
 
 struct scenario {
     char *name; /* of its file, without .yaml; on the heap */

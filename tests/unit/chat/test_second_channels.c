@@ -307,18 +307,23 @@ static void a_channel_does_not_carry_its_own_failure(void **state)
     assert_string_equal(row.channel, "telegram");
 }
 
+/* A loop that waits for the server is away for as long as the server is silent; a busy machine
+ * takes the processor away for less. */
+#define SILENT_US (600 * USEC_PER_MSEC)
+#define AWAY_US   (SILENT_US / 2)
+
 static void a_silent_server_does_not_stop_the_loop(void **state)
 {
     struct rig *rig = *state;
     fake_smtp_behave(rig->smtp, FAKE_SMTP_SILENT);
     int64_t id = post(rig, "mail", "t");
     courier_start(rig->mailer);
-    run_for(rig, 600 * USEC_PER_MSEC);
+    run_for(rig, SILENT_US);
     char why[128];
     assert_int_not_equal(state_of(rig, id, why), OUTBOX_DELIVERED);
     fake_smtp_behave(rig->smtp, FAKE_SMTP_ACCEPT);
     reach(rig, id, OUTBOX_DELIVERED);
-    assert_true(loop_stats(rig->loop).longest_us < 50 * USEC_PER_MSEC);
+    assert_true(loop_stats(rig->loop).longest_us < AWAY_US);
 }
 
 static void a_server_that_does_not_answer_quit_does_not_stop_the_loop(void **state)
@@ -332,7 +337,7 @@ static void a_server_that_does_not_answer_quit_does_not_stop_the_loop(void **sta
     reach(rig, id, OUTBOX_DELIVERED);
     http_free(TAKE(rig->http)); /* closes the connections */
     rig->http = http_new(rig->loop, NULL);
-    assert_true(loop_stats(rig->loop).longest_us < 50 * USEC_PER_MSEC);
+    assert_true(loop_stats(rig->loop).longest_us < AWAY_US);
 }
 
 /* The Message-ID of a mail, up to the '>'. */
