@@ -428,9 +428,10 @@ test: ## run every test that this machine can run; the last line is a summary
 	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
-# The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests with a limit in milliseconds run
-# after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
-# threads (all but two groups of the engine's tests, and one of the report's, are single-threaded).
+# The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests
+# with a limit in milliseconds run after the others. ASan and UBSan run all unit tests;
+# ThreadSanitizer runs those with several threads (all but two groups of the engine's tests, and one
+# of the report's, are single-threaded).
 TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 TSAN_GROUPS_report := report

@@ -167,18 +167,25 @@ static void sign(const char *user, int64_t at_s, char ret[1024])
                    (long long)at_s, hex);
 }
 
-static void data_of_telegram_log_in_once(void **state)
+/* The bot's Mini App, with one user. Owned by the caller. */
+static struct config *mini_app_config(void)
 {
-    struct api_rig *f = *state;
     struct config *mini = NULL;
-    const char *body;
-    char data[1024], header[128];
     struct err err = {0};
     assert_int_equal(config_parse(str_c("telegram: {bot_token: '1:abc', mini_app: true, users: "
                                         "[{id: 5, name: al, role: operator}]}\n"
                                         "api: {public_url: 'https://desk.example.com'}\n"),
                                   "test", &mini, NULL, &err),
                      0);
+    return mini;
+}
+
+static void data_of_telegram_log_in_once(void **state)
+{
+    struct api_rig *f = *state;
+    struct config *mini = mini_app_config();
+    const char *body;
+    char data[1024], header[128];
     access_apply(f->access, mini);
     api_apply(f->api, mini);
     api_rig_publish(f);
@@ -208,14 +215,9 @@ static void so_many_logins_are_remembered(void **state)
     struct api_rig *f = *state;
     struct access_launch launch = {.user_id = 5, .signed_us = clock_wall_us(clock_real())};
     struct access_session session;
-    struct config *mini = NULL;
+    struct config *mini = mini_app_config();
     struct err err = {0};
     char code[LOGIN_CODE_CHARS + 1];
-    assert_int_equal(config_parse(str_c("telegram: {bot_token: '1:abc', mini_app: true, users: "
-                                        "[{id: 5, name: al, role: operator}]}\n"
-                                        "api: {public_url: 'https://desk.example.com'}\n"),
-                                  "test", &mini, NULL, &err),
-                     0);
     access_apply(f->access, mini);
     int many = LOGINS_MAX - LOGIN_OPEN_MAX;
     for (int i = 0; i < many; i++) {
