@@ -284,6 +284,10 @@ struct account_api {
     int (*check_key)(const struct account_key *key, struct err *err);
     int (*sign)(const struct account_key *key, const struct account_moment *moment,
                 struct account_request *request, struct err *err);
+    /* The path of a POST with an order, where sign() reads nothing of a request but method and path
+     * and what it adds is good for a while: then it is made before the order. NULL: it is not. */
+    const char *order_path;
+    int64_t order_signature_us; /* for so long */
     enum account_verdict (*judge)(enum account_call call, const struct account_response *response,
                                   struct err *err);
 

@@ -141,8 +141,8 @@ static void classify(const struct http_call *call, struct http_response *respons
     long sent_bytes = 0;
     (void)curl.easy_getinfo(call->t.easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     enum err_id id = transfer_error(call->t.code);
-    /* curl rewinds a body only to resend it. */
-    bool sent = sent_bytes > 0 || call->t.code == CURLE_SEND_FAIL_REWIND;
+    /* curl rewinds a body, and begins again, only to resend it. */
+    bool sent = sent_bytes > 0 || call->t.code == CURLE_SEND_FAIL_REWIND || call->begun > 1;
     response->outcome = sent ? HTTP_UNKNOWN : HTTP_NOT_SENT;
     if (!sent) {
         id = transfer_unsent_error(&call->t, call->tls);
@@ -325,7 +325,8 @@ static int on_curl_seek(void *userdata, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL;
 }
 
-/* The same for a request without a body: this is called before each sending. */
+/* The same for a request that may be sent once, whose body libcurl could rewind, or which has none:
+ * this is called before each sending. */
 static int on_curl_begin(void *userdata, char *theirs, char *ours, int their_port, int our_port)
 {
     struct http_call *call = userdata;
@@ -380,10 +381,14 @@ static void set_body(struct http_call *call, const struct http_request *request)
         (void)easy_set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         call->body_len = request->body.len;
         (void)easy_set(easy, CURLOPT_POST, 1L);
-        (void)easy_set(easy, CURLOPT_READFUNCTION, on_curl_read);
-        (void)easy_set(easy, CURLOPT_READDATA, call);
-        (void)easy_set(easy, CURLOPT_SEEKFUNCTION, on_curl_seek);
-        (void)easy_set(easy, CURLOPT_SEEKDATA, call);
+        if (request->once) { /* in one piece with the headers; on_curl_begin guards it */
+            (void)easy_set(easy, CURLOPT_POSTFIELDS, call->body_copy);
+        } else {
+            (void)easy_set(easy, CURLOPT_READFUNCTION, on_curl_read);
+            (void)easy_set(easy, CURLOPT_READDATA, call);
+            (void)easy_set(easy, CURLOPT_SEEKFUNCTION, on_curl_seek);
+            (void)easy_set(easy, CURLOPT_SEEKDATA, call);
+        }
     } else if (method != NULL && strcmp(method, "HEAD") == 0) {
         (void)easy_set(easy, CURLOPT_NOBODY, 1L);
         return;

@@ -54,6 +54,10 @@ struct calls {
     int64_t clock_sent_wall_us;
     uint64_t nonce;
     int64_t nonce_ahead_us;
+    /* The signature of the next order, if it can be made ahead. */
+    struct loop_source *signer;
+    struct account_request ahead; /* no headers: there is none */
+    int64_t ahead_mono_us, ahead_wall_us;
 };
 
 static void on_due(void *userdata);
@@ -322,6 +326,47 @@ static const char *method_name(enum account_method method)
     return "GET";
 }
 
+static int sign_now(struct calls *calls, struct account_request *request, struct err *err)
+{
+    struct account_moment moment;
+    calls_moment(calls, &moment);
+    const struct account_key key = {.id = str_c(secret_text(calls->options.key_id)),
+                                    .secret = str_c(secret_text(calls->options.key_secret))};
+    return calls->options.api->sign(&key, &moment, request, err);
+}
+
+static void forget_ahead(struct calls *calls)
+{
+    secret_wipe(calls->ahead.headers.data, calls->ahead.headers.len);
+    buf_clear(&calls->ahead.headers);
+}
+
+/* Such a signature costs more time than all the rest of an order's way. */
+static void sign_ahead(void *userdata)
+{
+    struct calls *calls = userdata;
+    struct err err = {0}; /* the order's own signature will say it */
+    forget_ahead(calls);
+    if (sign_now(calls, &calls->ahead, &err) < 0) {
+        forget_ahead(calls);
+    }
+    calls->ahead_mono_us = now_mono(calls);
+    calls->ahead_wall_us = calls_wall_us(calls);
+    loop_timer_in(calls->signer, calls->options.api->order_signature_us / 2);
+}
+
+/* False: it is for another request, too old, or the clock was set. */
+static bool is_ahead(const struct calls *calls, const struct call *call)
+{
+    int64_t age_us = now_mono(calls) - calls->ahead_mono_us;
+    int64_t by_wall_us = calls_wall_us(calls) - calls->ahead_wall_us;
+    int64_t most_us = calls->options.api->order_signature_us;
+    return call->kind == ACCOUNT_PLACE && calls->ahead.headers.len > 0 &&
+           call->request.method == calls->ahead.method &&
+           str_equal(buf_str(&call->request.path), buf_str(&calls->ahead.path)) &&
+           age_us < most_us && by_wall_us >= 0 && by_wall_us < most_us;
+}
+
 /* The signature is of a copy, since each attempt has another time. */
 static int sign(struct calls *calls, const struct call *call, struct account_request *copy,
                 struct err *err)
@@ -334,11 +379,13 @@ static int sign(struct calls *calls, const struct call *call, struct account_req
     if (call->request.is_public) {
         return 0;
     }
-    struct account_moment moment;
-    calls_moment(calls, &moment);
-    const struct account_key key = {.id = str_c(secret_text(calls->options.key_id)),
-                                    .secret = str_c(secret_text(calls->options.key_secret))};
-    return calls->options.api->sign(&key, &moment, copy, err);
+    if (!is_ahead(calls, call)) {
+        return sign_now(calls, copy, err);
+    }
+    buf_add_str(&copy->headers, buf_str(&calls->ahead.headers));
+    forget_ahead(calls);
+    loop_timer_in(calls->signer, 0);
+    return 0;
 }
 
 /* The check of a key may be at another URL of the venue; a server that stands in for the venue has
@@ -577,6 +624,14 @@ struct calls *calls_new(const struct calls_options *options)
     copy_host(options->url, calls->host);
     calls->timer = loop_add_timer(options->loop, on_due, calls);
     loop_source_name(calls->timer, "venue calls");
+    account_request_init(&calls->ahead);
+    if (api->order_path != NULL) {
+        calls->ahead.method = ACCOUNT_POST;
+        buf_add_c(&calls->ahead.path, api->order_path);
+        calls->signer = loop_add_timer(options->loop, sign_ahead, calls);
+        loop_source_name(calls->signer, "venue signatures");
+        loop_timer_in(calls->signer, 0);
+    }
     if (options->banned_us > 0) {
         calls->banned_mono_us = now_mono(calls) + options->banned_us;
         budget_close(&calls->requests, calls->banned_mono_us);
@@ -604,6 +659,9 @@ void calls_free(struct calls *calls)
         free_call(calls->draft);
     }
     loop_source_free(calls->timer);
+    loop_source_free(calls->signer);
+    forget_ahead(calls);
+    account_request_release(&calls->ahead);
     buf_release(&calls->url);
     free(calls);
 }

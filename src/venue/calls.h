@@ -13,7 +13,8 @@
  * - the deadline bounds the whole call; each function runs exactly once, from the loop, except
  *   after calls_free;
  * - requests with a nonce are sent one after another; others at most CALLS_AT_ONCE at a time;
- * - secrets are read from their struct secret for the time of a signature, and appear in no error.
+ * - secrets are read from their struct secret for the time of a signature, and appear in no error;
+ *   a signature that is made ahead of its order (account_api.order_path) is used once, and wiped.
  * The venue's clock is asked for before the first request, when it refuses a time, and every
  * CALLS_CLOCK_US.
  * Thread: the loop's.

@@ -14,6 +14,7 @@
 #define JSON     "application/json"
 #define ROWS     "250"
 #define LIFE_S   120
+#define LATE_S   60 /* of it, for clocks that differ and for the way */
 #define KID_MAX  512
 #define KEY_FORM (SIGNING_KEY_ED25519 | SIGNING_KEY_PEM)
 
@@ -292,6 +293,8 @@ const struct account_api coinbase_account = {
     .needs_id = true,
     .check_key = check_key,
     .sign = sign,
+    .order_path = COINBASE_ORDERS,
+    .order_signature_us = (LIFE_S - LATE_S) * USEC_PER_SEC,
     .judge = coinbase_judge,
     .add_check = add_check,
     .read_check = coinbase_read_check,

@@ -7,6 +7,8 @@
 #include <string.h>
 
 /* Between two questions for fills that the venue has counted and does not list yet. */
+/* Of the requests of one turn in the log; what is beyond is not logged. */
+#define SENT_BYTES     ((size_t)64 * 1024)
 #define FILLS_PAUSE_US (500 * USEC_PER_MSEC)
 #define FETCHES_MAX    8
 #define LIMIT_EVERY_US USEC_PER_SEC
@@ -485,7 +487,7 @@ static void cancel(struct gateway *g, const char *client_id)
     }
     struct account_request *request = calls_begin(g->calls);
     g->options.api->add_cancel(&find, request);
-    gateway_log_request(g, "cancellation", request, !g->options.dry_run);
+    gateway_log_request(g, "cancellation", request);
     if (g->options.dry_run) {
         calls_drop(g->calls);
         gateway_no_answer(g, VENUE_CALL_CANCEL, client_id);
@@ -578,6 +580,12 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
 void gateway_flush(struct gateway *g)
 {
     calls_flush(g->calls);
+    struct str left = buf_str(&g->sent);
+    struct str line;
+    while (str_split(&left, '\n', &line)) {
+        LOG(NOTICE, "%s: sending %.*s", g->options.api->name, (int)line.len, line.ptr);
+    }
+    buf_clear(&g->sent);
 }
 
 struct gateway *gateway_new(const struct gateway_options *options)
@@ -586,6 +594,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     NEED_MEMORY(g != NULL);
     g->options = *options;
     g->orders = order_memory_new();
+    buf_init(&g->sent, SENT_BYTES);
     g->market_count = options->symbol_count;
     g->markets = calloc((size_t)options->symbol_count, sizeof(*g->markets));
     NEED_MEMORY(g->markets != NULL);
@@ -623,6 +632,7 @@ void gateway_free(struct gateway *g)
         gateway_ask_end(g->asks);
     }
     order_memory_free(g->orders);
+    buf_release(&g->sent);
     free(g->markets);
     free(g);
 }

@@ -108,18 +108,21 @@ static void on_pair(const struct calls_answer *answer, void *userdata)
     gateway_ask_end(ask);
 }
 
-/* What is sent, for the log: the request without its signature. */
-void gateway_log_request(const struct gateway *g, const char *what,
-                         const struct account_request *request, bool sent)
+void gateway_log_request(struct gateway *g, const char *what, const struct account_request *request)
 {
-    LOG(NOTICE, "%s: %s %s %s %s", g->options.api->name, sent ? "sending" : "dry run, not sent",
-        what, request->path.data, request->body.len > 0 ? request->body.data : "");
+    const char *body = request->body.len > 0 ? request->body.data : "";
+    if (g->options.dry_run) {
+        LOG(NOTICE, "%s: dry run, not sent %s %s %s", g->options.api->name, what,
+            request->path.data, body);
+    } else {
+        buf_addf(&g->sent, "%s %s %s\n", what, request->path.data, body);
+    }
 }
 
 /* False: it is not sent. */
 static bool may_send(struct gateway *g, const char *what, const struct account_request *request)
 {
-    gateway_log_request(g, what, request, !g->options.dry_run);
+    gateway_log_request(g, what, request);
     if (g->options.dry_run) {
         calls_drop(g->calls);
     }

@@ -69,6 +69,7 @@ struct gateway {
     struct gateway_listing *listing; /* under way; NULL: none */
     int64_t limit_mono_us;           /* when the limit was reported */
     int64_t limit_used;
+    struct buf sent; /* for the log, one a line: it is written when they are on their way */
 };
 
 /* The answer to this call is awaited. All of them are in a list, since calls that are ended do not
@@ -101,9 +102,10 @@ void gateway_report_order(struct gateway *g, const struct known_order *o, const 
 void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE]);
 /* Places an order, in gateway_place.c. */
 void gateway_place(struct gateway *g, const struct order *order);
-/* What is sent, for the log: the request without its signature. */
-void gateway_log_request(const struct gateway *g, const char *what,
-                         const struct account_request *request, bool sent);
+/* Logs what is sent, without its signature: at the next gateway_flush, since an order does not wait
+ * for a log. What a dry run does not send is logged at once. */
+void gateway_log_request(struct gateway *g, const char *what,
+                         const struct account_request *request);
 
 int64_t gateway_now(const struct gateway *g);
 int gateway_find_symbol(const struct gateway *g, struct symbol symbol); /* -1: none */

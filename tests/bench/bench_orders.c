@@ -1,9 +1,13 @@
 /*
  * bench_orders.c: an order on its way to a venue: from the engine's push into the ring to the
- * return of the send() that has the last byte of its signed request, through the thread of the
+ * return of the send() that has the whole of its signed request, through the thread of the
  * account and libcurl, on an open connection to the fakes of Binance (HMAC-SHA-256) and Coinbase
  * (JWT, ES256); and how long it takes from a cut of all connections until orders can be sent again
  * and the account has been listed. Without TLS: the fakes speak HTTP.
+ *
+ * A venue is another machine, so where there are several processors the fakes have the last one,
+ * and what is measured the others: else a send() returns when the fake, which it has woken and made
+ * room for, has read and checked the order.
  *
  * The peer is the least that a program can do: the same query signed by hand and given to
  * curl_easy_perform on an open connection, in one thread.
@@ -18,6 +22,7 @@
 #include <curl/curl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +53,7 @@ static double order_us[COUNT_OF(places)][ORDERS], ready_ms[COUNT_OF(places)][CUT
 /* ---------------------------------------------------------------- the socket */
 
 static const char *watched = "";
-static int watched_fd = -1;
-static _Atomic int64_t sent_ns; /* when the last send() of such a request returned; 0: not yet */
+static _Atomic int64_t sent_ns; /* when the send() of such a request returned; 0: not yet */
 
 /* In place of the C library's, also for libcurl: every byte of ours goes through it. */
 ssize_t send(int fd, const void *bytes, size_t count, int flags);
@@ -58,13 +62,29 @@ ssize_t send(int fd, const void *bytes, size_t count, int flags)
     ssize_t n = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
     size_t len = strlen(watched);
     if (n > 0 && len > 0 && count >= len && memcmp(bytes, watched, len) == 0) {
-        watched_fd = fd;
+        ASSERT((size_t)n == count && memmem(bytes, count, "nd", 2) != NULL); /* with its body */
         atomic_store(&sent_ns, bench_now_ns());
-    } else if (n > 0 && fd == watched_fd && atomic_load(&sent_ns) != 0) {
-        atomic_store(&sent_ns, bench_now_ns()); /* its body */
-        watched_fd = -1;
     }
     return n;
+}
+
+/* ---------------------------------------------------------------- processors */
+
+/* Of this process and of those it starts from now on. */
+static void take_processors(const cpu_set_t *all, bool last)
+{
+    cpu_set_t set = *all;
+    size_t newest = CPU_SETSIZE - 1;
+    while (newest > 0 && !CPU_ISSET(newest, all)) {
+        newest--;
+    }
+    if (last) {
+        CPU_ZERO(&set);
+        CPU_SET(newest, &set);
+    } else if (CPU_COUNT(all) > 1) {
+        CPU_CLR(newest, &set);
+    }
+    ASSERT(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
 /* ---------------------------------------------------------------- the venue */
@@ -275,9 +295,13 @@ static void measure_peer(const struct fake_venue *fake)
 int main(void)
 {
     struct fake_venue *fakes[COUNT_OF(places)];
+    cpu_set_t all;
+    ASSERT(sched_getaffinity(0, sizeof(all), &all) == 0);
+    take_processors(&all, true);
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         ASSERT(fake_venue_start(places[i].name, &fakes[i]) == 0);
     }
+    take_processors(&all, false);
     ASSERT(secret_init(NULL) == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     bench_table_head();
     for (size_t i = 0; i < COUNT_OF(places); i++) {

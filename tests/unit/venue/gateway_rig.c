@@ -158,6 +158,7 @@ void gateway_rig_close(struct gateway_rig *rig)
 void gateway_rig_do(struct gateway_rig *rig, const struct gateway_call *call)
 {
     gateway_do(rig->gateway, call);
+    gateway_flush(rig->gateway);
 }
 
 void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char *qty,

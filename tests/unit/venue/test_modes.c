@@ -15,7 +15,8 @@ static char shown[4096];
 static void note(const struct log_line *line, void *userdata)
 {
     (void)userdata;
-    if (strstr(line->message, "dry run") != NULL || strstr(line->message, "VENUE_") != NULL) {
+    if (strstr(line->message, "dry run") != NULL || strstr(line->message, "VENUE_") != NULL ||
+        strstr(line->message, ": sending ") != NULL) {
         size_t used = strlen(shown);
         (void)snprintf(&shown[used], sizeof(shown) - used, "%s\n", line->message);
     }
@@ -112,6 +113,32 @@ static void a_dry_run_changes_nothing(void **state)
     }
 }
 
+/* Once, and without what signs it. */
+static void what_is_sent_is_logged(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases) && fake_venue_available(); i++) {
+        struct gateway_rig rig;
+        gateway_rig_prepare(&rig, cases[i].venue, &cases[i].symbol, 1, cases[i].before);
+        gateway_rig_start(&rig);
+        shown[0] = '\0';
+        log_set_sink(note, NULL);
+        gateway_rig_rest(&rig, "nd-1-1", "0.01", strrchr(cases[i].foreign, ' ') + 1);
+        const struct gateway_call cancel = {.kind = GATEWAY_CANCEL,
+                                            .question = {.client_id = "nd-1-1"}};
+        gateway_rig_do(&rig, &cancel);
+        gateway_rig_await(&rig, "/orders/0/state", "cancelled");
+        log_set_sink(NULL, NULL);
+        const char *order = strstr(shown, ": sending order /");
+        assert_non_null(order);
+        assert_null(strstr(order + 1, ": sending order /"));
+        assert_has(shown, ": sending cancellation /");
+        assert_null(strstr(shown, "ignature="));
+        assert_null(strstr(shown, secret_text(rig.secret)));
+        gateway_rig_close(&rig);
+    }
+}
+
 /* The real venue in test mode would trade with real money; the test system does not tell what a key
  * may do. */
 static void an_address_of_the_other_kind_is_refused(void **state)
@@ -185,5 +212,5 @@ static void a_ban_is_waited_for(void **state)
 }
 
 UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
-           cmocka_unit_test(a_ban_is_waited_for),
+           cmocka_unit_test(what_is_sent_is_logged), cmocka_unit_test(a_ban_is_waited_for),
            cmocka_unit_test(an_address_of_the_other_kind_is_refused))
