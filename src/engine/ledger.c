@@ -80,6 +80,12 @@ static enum ledger_result book_entry(const struct ledger *ledger, const struct f
     return LEDGER_BOOKED;
 }
 
+/* An entry of which fees have left less than can be sold. */
+static enum ledger_result book_cost(const struct ledger *ledger, const struct fill *fill)
+{
+    return settle(ledger, DEC_ZERO, fill->fee, DEC_ZERO) ? LEDGER_BOOKED : LEDGER_OVERFLOW;
+}
+
 static void drop(const struct ledger *ledger, int index)
 {
     (*ledger->position_count)--;
@@ -133,11 +139,13 @@ static enum ledger_result book_exit(const struct ledger *ledger, const struct fi
 enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *fill,
                                const struct order *order, struct trade *ret_trade)
 {
-    /* An invalid number is below zero. Of a part of an entry nothing may be left but its cost. */
-    bool costs_only =
-        fill->qty.e8 == 0 && fill->kind == ORDER_ENTRY && ledger_find(ledger, fill->symbol) >= 0;
+    /* An invalid number is below zero. Of an entry nothing may be left but its cost. */
+    bool costs_only = fill->qty.e8 == 0 && fill->fee.e8 > 0 && fill->kind == ORDER_ENTRY;
     if (!dec_is_valid(fill->fee) || (fill->qty.e8 <= 0 && !costs_only) || fill->price.e8 <= 0) {
         return LEDGER_MISFIT;
+    }
+    if (costs_only && ledger_find(ledger, fill->symbol) < 0) {
+        return book_cost(ledger, fill);
     }
     return fill->kind == ORDER_ENTRY ? book_entry(ledger, fill, order)
                                      : book_exit(ledger, fill, ret_trade);

@@ -150,9 +150,7 @@ static void classify(const struct http_call *call, struct http_response *respons
         (void)err_set(&response->err, ERR_HTTP_HEADERS, "%s", call->redacted);
         return;
     }
-    /* CURLOPT_ERRORBUFFER may quote the URL, so it is not shown. */
-    err_set(&response->err, id, "%s: %s", call->redacted,
-            call->t.why[0] != '\0' ? call->t.why : curl.easy_strerror(call->t.code));
+    err_set(&response->err, id, "%s: %s", call->redacted, transfer_why(&call->t, id));
 }
 
 /* When the certificate of the server, the first of its chain, ends; 0: not known. */

@@ -468,6 +468,12 @@ enum err_id transfer_error(CURLcode code)
     }
 }
 
+const char *transfer_why(const struct transfer *t, enum err_id id)
+{
+    bool says = id == ERR_HTTP_TLS && t->curl_why[0] != '\0';
+    return t->why[0] != '\0' ? t->why : says ? t->curl_why : curl.easy_strerror(t->code);
+}
+
 enum err_id transfer_unsent_error(const struct transfer *t, bool tls)
 {
     /* OpenSSL, OpenSSL 3.2, GnuTLS */

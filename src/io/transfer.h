@@ -115,6 +115,9 @@ void transfer_find_host(struct transfer *t, const char *url, bool proxies);
 void transfer_begin(struct transfer *t);
 /* What a code of curl says of an HTTP request of which a part was sent. */
 enum err_id transfer_error(CURLcode code);
+/* In words; of TLS what is wrong with the certificate. Otherwise what curl says beyond its code is
+ * not shown, since it may quote the URL. */
+const char *transfer_why(const struct transfer *t, enum err_id id);
 /* Why nothing was sent of one: there is no connection. */
 enum err_id transfer_unsent_error(const struct transfer *t, bool tls);
 /* Without memory libcurl leaves an option out; the request would then be another one. */

@@ -429,8 +429,8 @@ static void on_connection(struct transfer *t)
         return;
     }
     if (t->code != CURLE_OK) {
-        fail(c, transfer_unsent_error(t, c->tls), "%s",
-             t->why[0] != '\0' ? t->why : curl.easy_strerror(t->code));
+        enum err_id id = transfer_unsent_error(t, c->tls);
+        fail(c, id, "%s", transfer_why(t, id));
         return;
     }
     if (curl.easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0 ||

@@ -1,6 +1,7 @@
 #include "calls.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "io/json.h"
 #include "request_headers.h"
@@ -16,8 +17,12 @@
 #define CLOCK_PAUSE_US (2 * USEC_PER_SEC)
 #define HOST_MAX       256
 #define NO_LIMIT       INT32_MAX
-/* A nonce is a time in microseconds; after a refused one it goes on from so much later. */
-#define NONCE_JUMP_US (10 * USEC_PER_SEC)
+/* A nonce is a time in microseconds; after a refused one it goes on from so much later, and from
+ * ever later after each that is refused in a row: our clock may have been ahead by hours, and a
+ * venue locks out who has tried a few. */
+#define NONCE_JUMP_US     (2 * USEC_PER_SEC)
+#define NONCE_JUMP_FACTOR 8
+#define NONCE_JUMP_MAX_US USEC_PER_DAY
 
 struct call {
     struct call *next;
@@ -49,11 +54,13 @@ struct calls {
     struct http_call *clock_call;
     bool has_clock;
     bool clock_wanted;
-    int64_t offset_us;
+    int64_t offset_us;     /* to our monotonic clock, since ours may be set while we run */
     int64_t clock_mono_us; /* when it was read, or is to be asked for again after a failure */
-    int64_t clock_sent_wall_us;
+    int64_t clock_sent_mono_us;
+    struct err clock_err; /* why it could not be read, the last time */
     uint64_t nonce;
     int64_t nonce_ahead_us;
+    int64_t nonce_jump_us; /* the next */
     /* The signature of the next order, if it can be made ahead. */
     struct loop_source *signer;
     struct account_request ahead; /* no headers: there is none */
@@ -69,11 +76,6 @@ static int64_t now_mono(const struct calls *calls)
 
 /* ---------------------------------------------------------------- the venue's clock */
 
-int64_t calls_clock_offset_us(const struct calls *calls)
-{
-    return calls->offset_us;
-}
-
 bool calls_has_clock(const struct calls *calls)
 {
     return calls->has_clock;
@@ -81,7 +83,43 @@ bool calls_has_clock(const struct calls *calls)
 
 int64_t calls_wall_us(const struct calls *calls)
 {
-    return clock_wall_us(loop_clock(calls->options.loop)) + calls->offset_us;
+    return calls->has_clock ? now_mono(calls) + calls->offset_us
+                            : clock_wall_us(loop_clock(calls->options.loop));
+}
+
+int64_t calls_clock_offset_us(const struct calls *calls)
+{
+    return calls_wall_us(calls) - clock_wall_us(loop_clock(calls->options.loop));
+}
+
+void calls_doubt_clock(struct calls *calls)
+{
+    calls->clock_wanted = true;
+    loop_timer_in(calls->timer, 0);
+}
+
+/* A certificate that is wrong will be wrong in a second, too. */
+static bool is_tls(const struct err *err)
+{
+    return err->id == ERR_HTTP_TLS || err->id == ERR_HTTP_NOT_TLS;
+}
+
+static void set_unreachable(struct calls *calls, const struct http_response *response,
+                            struct err *ret)
+{
+    (void)err_set(ret, is_tls(&response->err) ? response->err.id : ERR_VENUE_UNREACHABLE, "%s: %s",
+                  calls->options.api->name, response->err.context);
+}
+
+/* What waits for the clock ends with the next turn if nothing can be asked there. */
+static void clock_failed(struct calls *calls, const struct http_response *response)
+{
+    if (response->outcome != HTTP_OK) {
+        set_unreachable(calls, response, &calls->clock_err);
+    }
+    for (struct call *c = calls->first; is_tls(&calls->clock_err) && c != NULL; c = c->next) {
+        c->deadline_mono_us = c->http == NULL ? 0 : c->deadline_mono_us;
+    }
 }
 
 static void on_clock(const struct http_response *response, void *userdata)
@@ -92,16 +130,18 @@ static void on_clock(const struct http_response *response, void *userdata)
     struct err err = {0};
     int64_t theirs_us = 0;
     const struct exchange *x = calls->options.exchange;
-    int64_t ours_us = clock_wall_us(loop_clock(calls->options.loop));
     calls->clock_mono_us = now_mono(calls);
     if (response->outcome == HTTP_OK &&
         json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0 &&
         x->judge(response->status, root, &err) == EXCHANGE_FINE &&
         x->read_time(root, &theirs_us, &err) >= 0) {
         /* It was read half of the way between question and answer. */
-        calls->offset_us = theirs_us - (calls->clock_sent_wall_us + ours_us) / 2;
+        calls->offset_us = theirs_us - (calls->clock_sent_mono_us + calls->clock_mono_us) / 2;
         calls->has_clock = true;
         calls->clock_wanted = false;
+        err_clear(&calls->clock_err);
+    } else {
+        clock_failed(calls, response);
     }
     loop_timer_in(calls->timer, 0);
 }
@@ -129,7 +169,7 @@ static bool ask_clock(struct calls *calls)
     const struct http_request request = {.url = calls->url.data,
                                          .ca_file = calls->options.ca_file,
                                          .timeout_ms = TIMEOUT_US / USEC_PER_MSEC / 2};
-    calls->clock_sent_wall_us = clock_wall_us(loop_clock(calls->options.loop));
+    calls->clock_sent_mono_us = now_mono(calls);
     calls->clock_call = http_send(calls->options.http, &request, on_clock, calls, &err);
     calls->clock_mono_us = now_mono(calls);
     return wanted;
@@ -137,13 +177,15 @@ static bool ask_clock(struct calls *calls)
 
 void calls_moment(struct calls *calls, struct account_moment *ret)
 {
-    /* By our own clock: the venue's may be read to the second only, so it could go back between two
-     * runs. */
+    /* By the later clock: the venue's may be read to the second only, so it could go back between
+     * two runs, and ours may have been set back. */
     int64_t ours_us = clock_wall_us(loop_clock(calls->options.loop));
-    uint64_t nonce = (uint64_t)(ours_us + calls->nonce_ahead_us);
+    int64_t theirs_us = calls_wall_us(calls);
+    uint64_t nonce =
+        (uint64_t)((ours_us > theirs_us ? ours_us : theirs_us) + calls->nonce_ahead_us);
     calls->nonce = nonce > calls->nonce ? nonce : calls->nonce + 1;
-    *ret = (struct account_moment){
-        .wall_us = calls_wall_us(calls), .nonce = calls->nonce, .host = calls->host};
+    *ret =
+        (struct account_moment){.wall_us = theirs_us, .nonce = calls->nonce, .host = calls->host};
 }
 
 /* ---------------------------------------------------------------- the end of a call */
@@ -173,6 +215,9 @@ static void finish(struct call *call, enum account_verdict verdict, struct json_
         (void)err_set(&call->last, ERR_VENUE_BANNED, "%s: for another %lld s",
                       calls->options.api->name,
                       (long long)((calls->banned_mono_us - now_mono(calls)) / USEC_PER_SEC));
+    } else if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE &&
+               calls->clock_err.id != ERR_NONE) {
+        call->last = calls->clock_err;
     } else if (verdict != ACCOUNT_FINE && call->last.id == ERR_NONE) {
         (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: it did not answer in time",
                       calls->options.api->name);
@@ -228,12 +273,26 @@ static void banned(struct call *call, const struct http_response *response)
     finish(call, ACCOUNT_BANNED, NULL);
 }
 
+static void jump_nonce(struct calls *calls)
+{
+    int64_t next_us = calls->nonce_jump_us * NONCE_JUMP_FACTOR;
+    calls->nonce_ahead_us += calls->nonce_jump_us;
+    calls->nonce_jump_us = next_us < NONCE_JUMP_MAX_US ? next_us : NONCE_JUMP_MAX_US;
+    LOG(WARNING,
+        "%s has had a later nonce: another program uses this key, or this machine's clock was "
+        "ahead; going on with %lld s more",
+        calls->options.api->name, (long long)(calls->nonce_ahead_us / USEC_PER_SEC));
+}
+
 static void judge(struct call *call, enum account_verdict verdict, struct json_object *root,
                   const struct http_response *response)
 {
     struct calls *calls = call->owner;
     switch (verdict) {
     case ACCOUNT_FINE:
+        calls->nonce_jump_us = NONCE_JUMP_US;
+        finish(call, verdict, root);
+        break;
     case ACCOUNT_REFUSED:
     case ACCOUNT_NOT_FOUND:
     case ACCOUNT_DUPLICATE:
@@ -252,8 +311,11 @@ static void judge(struct call *call, enum account_verdict verdict, struct json_o
         again(call, growing_pause_us(call), verdict);
         break;
     case ACCOUNT_CLOCK:
-        calls->clock_wanted = true;
-        calls->nonce_ahead_us += calls->options.api->nonce ? NONCE_JUMP_US : 0;
+        if (calls->options.api->nonce) {
+            jump_nonce(calls);
+        } else {
+            calls_doubt_clock(calls);
+        }
         again(call, growing_pause_us(call), verdict);
         break;
     case ACCOUNT_LIMITED:
@@ -285,8 +347,8 @@ static void on_response(const struct http_response *response, void *userdata)
     err_clear(&call->last);
     AUTO_JSON struct json_object *root = NULL;
     if (response->outcome != HTTP_OK) {
-        (void)err_set(&call->last, ERR_VENUE_UNREACHABLE, "%s: %s", api->name,
-                      response->err.context);
+        set_unreachable(calls, response, &call->last);
+        call->deadline_mono_us = is_tls(&response->err) ? 0 : call->deadline_mono_us;
         judge(call, response->outcome == HTTP_NOT_SENT ? ACCOUNT_LATER : ACCOUNT_UNKNOWN, NULL,
               response);
     } else {
@@ -508,10 +570,10 @@ static void on_due(void *userdata)
     int64_t wait_us = INT64_MAX;
     int most = calls->options.api->nonce ? 1 : CALLS_AT_ONCE;
     end_late(calls, now_us);
-    if (calls->first == NULL) {
+    bool clock_first = (calls->first != NULL || calls->clock_wanted) && ask_clock(calls);
+    if (calls->first == NULL && !clock_first) {
         return;
     }
-    bool clock_first = ask_clock(calls);
     if (clock_first && calls->clock_call == NULL) {
         wait_us = CLOCK_PAUSE_US;
     }
@@ -616,6 +678,7 @@ struct calls *calls_new(const struct calls_options *options)
     NEED_MEMORY(calls != NULL);
     const struct account_api *api = options->api;
     calls->options = *options;
+    calls->nonce_jump_us = NONCE_JUMP_US;
     calls->requests = (struct budget){.limit = api->limit, .falls_per_s = api->falls_per_s};
     calls->orders =
         (struct budget){.limit = api->order_limit > 0 ? api->order_limit : NO_LIMIT,

@@ -16,7 +16,8 @@
  * - secrets are read from their struct secret for the time of a signature, and appear in no error;
  *   a signature that is made ahead of its order (account_api.order_path) is used once, and wiped.
  * The venue's clock is asked for before the first request, when it refuses a time, and every
- * CALLS_CLOCK_US.
+ * CALLS_CLOCK_US. In between our monotonic clock counts, so that it does not matter if the
+ * machine's time of day is set. Nonces rise even if it is set back.
  * Thread: the loop's.
  */
 #pragma once
@@ -73,5 +74,7 @@ int64_t calls_wall_us(const struct calls *calls);
 bool calls_has_clock(const struct calls *calls);
 /* The venue's clock is ahead of ours by so much. */
 int64_t calls_clock_offset_us(const struct calls *calls);
+/* What was signed outside of a request was refused for its time: the clock is asked for again. */
+void calls_doubt_clock(struct calls *calls);
 /* For what is signed outside of a request (streams). */
 void calls_moment(struct calls *calls, struct account_moment *ret);

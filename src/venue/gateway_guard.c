@@ -51,10 +51,10 @@ static void on_guard(const struct calls_answer *answer, void *userdata)
     g->guard_failed = failed;
 }
 
-static void set(struct gateway *g, int market, bool *armed)
+static void set(struct gateway *g, int market, bool renew, bool *armed)
 {
     bool wanted = is_wanted(g, market);
-    if (!wanted && !*armed) {
+    if (wanted == *armed && !(renew && (wanted || g->guard_failed))) {
         return;
     }
     *armed = wanted;
@@ -63,25 +63,38 @@ static void set(struct gateway *g, int market, bool *armed)
     calls_send(g->calls, ACCOUNT_GUARD, gateway_now(g) + GATEWAY_ANSWER_US, on_guard, g);
 }
 
-void gateway_guard_look(struct gateway *g)
+static void look(struct gateway *g, bool renew)
 {
-    if (g->guard == NULL || g->phase != GATEWAY_CONNECTED || g->options.dry_run) {
+    if (g->phase != GATEWAY_CONNECTED || g->options.dry_run) {
         return;
     }
     if (!g->options.api->guard_by_market) {
-        set(g, -1, &g->guarded);
+        set(g, -1, renew, &g->guarded);
         return;
     }
     for (int i = 0; i < g->market_count; i++) {
         if (g->markets[i].known) {
-            set(g, i, &g->markets[i].guarded);
+            set(g, i, renew, &g->markets[i].guarded);
         }
     }
 }
 
 static void on_tick(void *userdata)
 {
-    gateway_guard_look(userdata);
+    struct gateway *g = userdata;
+    int64_t now_us = gateway_now(g);
+    bool renew = now_us - g->guard_mono_us >= GUARD_EVERY_US;
+    g->guard_mono_us = renew ? now_us : g->guard_mono_us;
+    loop_timer_in(g->guard, g->guard_mono_us + GUARD_EVERY_US - now_us);
+    look(g, renew);
+}
+
+/* In the next turn: the caller may be about to send an order. */
+void gateway_guard_look(struct gateway *g)
+{
+    if (g->guard != NULL) {
+        loop_timer_in(g->guard, 0);
+    }
 }
 
 void gateway_guard_start(struct gateway *g)
@@ -89,6 +102,7 @@ void gateway_guard_start(struct gateway *g)
     if (g->options.api->add_guard != NULL) {
         g->guard = loop_add_timer(g->options.loop, on_tick, g);
         loop_source_name(g->guard, "venue guard");
-        loop_timer_every(g->guard, GUARD_EVERY_US);
+        g->guard_mono_us = gateway_now(g);
+        loop_timer_in(g->guard, GUARD_EVERY_US);
     }
 }

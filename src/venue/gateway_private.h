@@ -60,6 +60,7 @@ struct gateway {
     struct loop_source *guard; /* NULL: the venue has no dead man's switch */
     bool guarded;              /* the whole account */
     bool guard_failed;
+    int64_t guard_mono_us; /* when it was renewed */
     int foreign_elsewhere; /* open orders of others in symbols that are not watched */
     bool hours_open;       /* of the markets that have hours; closed until it is known */
     struct loop_source *hours;

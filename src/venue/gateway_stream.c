@@ -102,6 +102,7 @@ static bool take(struct gateway_stream *s, const struct account_event *event, co
         lost_for(s, "the venue ended it");
         break;
     case ACCOUNT_EVENT_REFUSED:
+        calls_doubt_clock(s->o.calls); /* not every venue says that it was the time */
         if (why->id != ERR_NONE) {
             lost(s, why);
         } else {

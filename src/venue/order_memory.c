@@ -254,7 +254,10 @@ static bool net_next(struct net *n, struct fill *ret)
         }
         struct dec whole = dec_floor_to(n->got, step);
         ret->qty = dec_sub(whole, n->reported);
-        if (ret->qty.e8 <= 0 && n->reported.e8 == 0) {
+        /* With a later fill it may be a whole step. An order that is over has cost something for
+         * nothing. */
+        bool later = n->next < o->fill_count || !order_state_is_final(o->state);
+        if (ret->qty.e8 <= 0 && n->reported.e8 == 0 && later) {
             continue;
         }
         struct dec rest = dec_sub(n->paid, dec_mul(f->price, ret->qty));

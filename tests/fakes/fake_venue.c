@@ -21,14 +21,14 @@
 
 struct fake_venue {
     pid_t pid;
-    uint16_t port;
+    uint16_t port; /* for commands */
     char url[48], stream_url[48];
     char key[256], secret[1024];
     struct buf answer;
 };
 
 /* In the child. */
-_Noreturn static void exec_fake(const char *name, const char *option, int out_fd)
+_Noreturn static void exec_fake(const char *name, const char *const options[3], int out_fd)
 {
     static char python[] = "python3";
     char folder[sizeof(__FILE__)] = __FILE__;
@@ -37,7 +37,10 @@ _Noreturn static void exec_fake(const char *name, const char *option, int out_fd
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(out_fd, STDOUT_FILENO);
     (void)snprintf(path, sizeof(path), "%.*s/venue", (int)(slash - folder), folder);
-    char *const argv[] = {python, path, (char *)(uintptr_t)name, (char *)(uintptr_t)option, NULL};
+    char *argv[7] = {python, path, (char *)(uintptr_t)name};
+    for (int i = 0; i < 3; i++) {
+        argv[3 + i] = (char *)(uintptr_t)options[i];
+    }
     (void)execvp(python, argv);
     _exit(127);
 }
@@ -57,7 +60,7 @@ static void read_output(int fd, bool one_line, struct buf *out)
     }
 }
 
-static pid_t run(const char *name, const char *option, bool one_line, struct buf *out)
+static pid_t run(const char *name, const char *const options[3], bool one_line, struct buf *out)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0) {
@@ -65,7 +68,7 @@ static pid_t run(const char *name, const char *option, bool one_line, struct buf
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_fake(name, option, fds[1]);
+        exec_fake(name, options, fds[1]);
     }
     (void)close(fds[1]);
     if (pid > 0) {
@@ -79,7 +82,7 @@ static pid_t run(const char *name, const char *option, bool one_line, struct buf
 static bool read_keys(const char *name, struct fake_venue *ret)
 {
     AUTO_BUF struct buf out = BUF_INIT(8192);
-    pid_t pid = run(name, "--keys", false, &out);
+    pid_t pid = run(name, (const char *const[3]){"--keys"}, false, &out);
     if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
         return false;
     }
@@ -99,26 +102,51 @@ bool fake_venue_available(void)
     return system("command -v python3 > /dev/null 2>&1") == 0;
 }
 
-int fake_venue_start(const char *name, struct fake_venue **ret)
+/* One port, or, with TLS, that and the one for commands. */
+static bool read_ports(struct str line, uint16_t ret[2])
+{
+    int count = 0;
+    struct str word;
+    while (count < 2 && str_split(&line, ' ', &word)) {
+        int64_t port = 0;
+        if (!str_to_i64(word, &port) || port <= 0 || port > UINT16_MAX) {
+            return false;
+        }
+        ret[count++] = (uint16_t)port;
+    }
+    ret[1] = count == 2 ? ret[1] : ret[0];
+    return count > 0;
+}
+
+int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
+                         struct fake_venue **ret)
 {
     AUTO_BUF struct buf out = BUF_INIT(512);
     struct str line = {0};
-    int64_t port = 0;
+    uint16_t ports[2];
+    const char *const tls[3] = {"--tls", certificate, key}, *const plain[3] = {0};
     struct fake_venue *venue = calloc(1, sizeof(*venue));
     ASSERT(venue != NULL);
     buf_init(&venue->answer, ANSWER_MAX);
-    venue->pid = run(name, NULL, true, &out);
+    venue->pid = run(name, certificate != NULL ? tls : plain, true, &out);
     struct str rest = buf_str(&out);
-    if (venue->pid <= 0 || !str_split(&rest, '\n', &line) || !str_to_i64(line, &port) ||
-        port <= 0 || port > UINT16_MAX || !read_keys(name, venue)) {
+    if (venue->pid <= 0 || !str_split(&rest, '\n', &line) || !read_ports(line, ports) ||
+        !read_keys(name, venue)) {
         fake_venue_stop(venue);
         return -1;
     }
-    venue->port = (uint16_t)port;
-    (void)snprintf(venue->url, sizeof(venue->url), "http://127.0.0.1:%u", venue->port);
-    (void)snprintf(venue->stream_url, sizeof(venue->stream_url), "ws://127.0.0.1:%u", venue->port);
+    const char *s = certificate != NULL ? "s" : "";
+    venue->port = ports[1];
+    (void)snprintf(venue->url, sizeof(venue->url), "http%s://127.0.0.1:%u", s, ports[0]);
+    (void)snprintf(venue->stream_url, sizeof(venue->stream_url), "ws%s://127.0.0.1:%u", s,
+                   ports[0]);
     *ret = venue;
     return 0;
+}
+
+int fake_venue_start(const char *name, struct fake_venue **ret)
+{
+    return fake_venue_start_tls(name, NULL, NULL, ret);
 }
 
 void fake_venue_stop(struct fake_venue *venue)

@@ -27,8 +27,11 @@ bool fake_venue_available(void);
 /* name: of its personality. The current folder is that of the sources. Below 0: it did not start.
  */
 int fake_venue_start(const char *name, struct fake_venue **ret);
+/* The same with TLS: https and wss. The files are PEM; commands need none. */
+int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
+                         struct fake_venue **ret);
 void fake_venue_stop(struct fake_venue *venue); /* accepts NULL */
-/* "http://127.0.0.1:PORT" and "ws://127.0.0.1:PORT"; valid as long as the fake. */
+/* "http://127.0.0.1:PORT" and "ws://127.0.0.1:PORT", or https and wss. As long as the fake. */
 const char *fake_venue_url(const struct fake_venue *venue);
 const char *fake_venue_stream_url(const struct fake_venue *venue);
 /* The key that it knows, and its secret: at most two lines of text, or a PEM with all its lines. */

@@ -155,13 +155,20 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
     }
 }
 
-static int symbol_place(const struct day *d, const char *symbol)
+static struct dec rule(struct day *d, const struct json_object *state, const char *symbol,
+                       const char *name)
 {
-    int place = 0;
-    while (place + 1 < DAY_SYMBOLS && strcmp(d->venue->symbols[place], symbol) != 0) {
-        place++;
-    }
-    return place;
+    return amount(d, json_get(json_get(state, "rules"), symbol), name);
+}
+
+/* What the venue's own rules forbid to sell. */
+static bool is_dust(struct day *d, const struct json_object *state, const char *symbol,
+                    struct dec qty)
+{
+    struct dec whole = dec_floor_to(qty, rule(d, state, symbol, "step"));
+    struct dec worth = dec_mul(whole, amount(d, json_get(state, "prices"), symbol));
+    return qty.e8 >= 0 && (whole.e8 == 0 || whole.e8 < rule(d, state, symbol, "minimum").e8 ||
+                           worth.e8 < rule(d, state, symbol, "notional").e8);
 }
 
 /* Of a pair of orders of which the venue refuses one, it cancels the other. */
@@ -178,7 +185,7 @@ static bool same_state(const struct pair *p)
 }
 
 /* One order. Money may differ by the rounding of each fill. */
-static void check_pair(struct day *d, const struct pair *p)
+static void check_pair(struct day *d, const struct json_object *state, const struct pair *p)
 {
     char a[DEC_TEXT_SIZE], b[DEC_TEXT_SIZE];
     if (!p->at_venue) {
@@ -198,7 +205,7 @@ static void check_pair(struct day *d, const struct pair *p)
     (void)day_check(d, p->filled.e8 == p->order_filled.e8, "%s: its fills are %s, and it says %s",
                     p->client_id, dec_text(p->filled, a), dec_text(p->order_filled, b));
     int64_t rest = p->venue_got.e8 - p->filled.e8;
-    int64_t step = d->venue->steps_e8[symbol_place(d, p->symbol)];
+    int64_t step = rule(d, state, p->symbol, "step").e8;
     (void)day_check(d, p->buys && !d->venue->margined ? rest >= 0 && rest < step : rest == 0,
                     "%s is filled by %s in the books and %s at the venue", p->client_id,
                     dec_text(p->filled, a), dec_text(p->venue_got, b));
@@ -263,17 +270,13 @@ static void check_account(struct day *d, struct db *db, const struct json_object
 {
     char a[DEC_TEXT_SIZE], b[DEC_TEXT_SIZE], outside[24];
     struct symbol symbol;
-    const struct json_object *prices = json_get(state, "prices");
     for (int i = 0; i < DAY_SYMBOLS; i++) {
         ASSERT(symbol_parse(str_c(d->venue->symbols[i]), &symbol));
         struct dec ours = held(d, db, symbol.name);
         struct dec theirs = d->venue->margined ? position(d, state, symbol.name)
                                                : balance(d, state, symbol_base(&symbol));
-        int64_t rest = theirs.e8 - ours.e8;
-        struct dec worth = dec_mul((struct dec){rest}, amount(d, prices, symbol.name));
-        (void)day_check(d,
-                        rest >= 0 && (rest < d->venue->smallest_e8[i] ||
-                                      worth.e8 < dec_from_int(d->venue->worth).e8),
+        struct dec rest = dec_sub(theirs, ours);
+        (void)day_check(d, d->venue->margined ? rest.e8 == 0 : is_dust(d, state, symbol.name, rest),
                         "the books hold %s %s, the account %s", dec_text(ours, a), symbol.name,
                         dec_text(theirs, b));
     }
@@ -337,7 +340,7 @@ void judge_compare(struct day *d)
     read_venue(d, state, tag, &pairs);
     int fills = 0, sent = 0;
     for (int i = 0; i < pairs.count; i++) {
-        check_pair(d, &pairs.list[i]);
+        check_pair(d, state, &pairs.list[i]);
         fills += pairs.list[i].venue_fills;
         sent += pairs.list[i].at_venue;
     }

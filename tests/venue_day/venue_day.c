@@ -11,7 +11,7 @@
  * end trading is paused, everything is answered, and the books are compared with the fake's:
  *   - no client id was accepted twice; each order of ours at the fake is in the books, and each
  *     order that was filled in the books is at the fake, with the same quantity, cost and state;
- *   - positions are what the account holds, up to what is too small to be sold;
+ *   - positions are what the account holds, up to what the venue's rules forbid to sell;
  *   - cash is the account's, to the last unit;
  *   - the fake saw no request that a client should never send.
  */
@@ -33,43 +33,16 @@
 #define SPEED_DEFAULT   3600
 
 static const struct day_venue cases[] = {
-    {"binance",
-     "/ws-api/v3",
-     {"BTC-USDT", "ETH-USDT"},
-     {1000, 10000},
-     {13000, 260000},
-     5,
-     false,
-     NULL,
-     10},
-    {"binance_futures",
-     "/private",
-     {"BTC-USDT", "ETH-USDT"},
-     {100000, 100000},
-     {1, 1},
-     0,
-     true,
-     NULL,
-     10},
+    {"binance", "/ws-api/v3", {"BTC-USDT", "ETH-USDT"}, false, NULL, 10},
+    {"binance_futures", "/private", {"BTC-USDT", "ETH-USDT"}, true, NULL, 10},
     {"kraken",
      "/v2",
      {"BTC-USD", "ETH-USD"},
-     {1, 1},
-     {8000, 310000},
-     0,
      false,
      "limits 100000 10000 100000 10000\nnonce 0",
      2},
-    {"coinbase", "", {"BTC-USD", "ETH-USD"}, {1, 1}, {2600, 52000}, 1, false, "limits 90 90", 10},
-    {"alpaca",
-     "/stream",
-     {"BTC-USD", "ETH-USD"},
-     {1, 1},
-     {2600, 52000},
-     1,
-     false,
-     "limits 2000",
-     10},
+    {"coinbase", "", {"BTC-USD", "ETH-USD"}, false, "limits 90 90", 10},
+    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, false, "limits 2000", 10},
 };
 /* ---------------------------------------------------------------- TAP */
 

@@ -26,11 +26,7 @@ struct day_venue {
     const char *name;        /* also of the fake */
     const char *stream_path; /* after the address of the fake's streams */
     const char *symbols[DAY_SYMBOLS];
-    int64_t steps_e8[DAY_SYMBOLS]; /* of quantities */
-    int64_t
-        smallest_e8[DAY_SYMBOLS]; /* what is held beyond a position is less: it cannot be sold */
-    int worth;                    /* or it is worth less than this, by the newest price */
-    bool margined;                /* positions instead of coins */
+    bool margined; /* positions instead of coins */
     /* Told to the fake before each life: a day passes in seconds here, so its limits are far too
      * low, and a clock that is read again is behind the last nonce. NULL: nothing. */
     const char *before_life;

@@ -2,6 +2,8 @@
 
     python3 tests/fakes/venue binance [--port N] [--seed N] [--tls CERTIFICATE KEY] [--keys]
 
+With --tls it prints a second port, which is plain and for commands.
+
 See README.md beside this file.
 """
 
@@ -23,7 +25,10 @@ async def run(options):
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*options.tls)
-    print(await server.start(options.port, context), flush=True)
+    ports = [await server.start(options.port, context)]
+    if context:
+        ports.append(await server.start(0))
+    print(*ports, flush=True)
     await server.pump()
 
 

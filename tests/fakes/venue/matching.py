@@ -360,6 +360,10 @@ class Matching:
                 name: {"total": f"{total:f}", "locked": f"{self.locked(name):f}"}
                 for name, total in self.balances.items()
             },
+            "rules": {
+                m.symbol: {"step": f"{m.step:f}", "minimum": f"{m.minimum:f}", "notional": f"{m.notional:f}"}
+                for m in self.markets.values()
+            },
             "prices": {m.symbol: f"{m.price:f}" for m in self.markets.values()},
             "guards": [key or "all" for key in self.guards],
             "positions": [],

@@ -113,10 +113,15 @@ static void a_fill_may_be_only_a_cost(void **state)
     (void)state;
     struct books b;
     books_open(&b);
-    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 100, 3), LEDGER_MISFIT); /* of no position */
+    (void)book(&b, fill(ORDER_CLOSE, SIDE_LONG, 0, 100, 3), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 100, 5), LEDGER_BOOKED);
+    assert_int_equal(b.count, 0); /* a whole entry */
+    assert_int_equal(b.state.realised.e8, dec_from_int(-5).e8);
+    assert_int_equal(b.state.fees.e8, dec_from_int(5).e8);
+    assert_true(ledger_balances(&b.ledger));
     (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
     (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 120, 3), LEDGER_BOOKED);
-    assert_int_equal(b.state.cash.e8, dec_from_int(10000 - 200 - 1 - 3).e8);
+    assert_int_equal(b.state.cash.e8, dec_from_int(10000 - 5 - 200 - 1 - 3).e8);
     assert_int_equal(b.positions[0].qty.e8, dec_from_int(2).e8);
     assert_int_equal(b.positions[0].entry_price.e8, dec_from_int(100).e8);
     struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_LONG, 2, 110, 1), LEDGER_CLOSED);

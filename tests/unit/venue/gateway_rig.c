@@ -17,7 +17,8 @@ static void on_report(const struct venue_report *report, void *userdata)
     struct gateway_rig *rig = userdata;
     switch (report->kind) {
     case VENUE_CONNECTION:
-        rig->ready = report->venue_state == VENUE_READY;
+        rig->state = report->venue_state;
+        rig->ready = rig->state == VENUE_READY;
         break;
     case VENUE_ORDER:
         rig->order = *report;
@@ -55,8 +56,9 @@ static const char *stream_path(const char *venue)
                                                    : "";
 }
 
-void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
-                         int count, const char *lines)
+void gateway_rig_prepare_tls(struct gateway_rig *rig, const char *venue,
+                             const struct symbol *symbols, int count, const char *certificate,
+                             const char *key)
 {
     struct err err = {0};
     *rig = (struct gateway_rig){.api = *account_api_find(venue), .symbols = symbols};
@@ -64,10 +66,7 @@ void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struc
     memset(rig->status, -1, sizeof(rig->status));
     ASSERT(count <= GATEWAY_RIG_SYMBOLS);
     assert_int_equal(secret_init(&err), 0);
-    assert_int_equal(fake_venue_start(venue, &rig->fake), 0);
-    if (lines != NULL) {
-        gateway_rig_fake(rig, lines);
-    }
+    assert_int_equal(fake_venue_start_tls(venue, certificate, key, &rig->fake), 0);
     clock_fake_init(&rig->clock, clock_wall_us(clock_real()));
     rig->real_us = clock_mono_us(clock_real());
     rig->loop = loop_new_fake(&rig->clock, &err);
@@ -94,6 +93,15 @@ void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struc
                                             .userdata = rig};
 }
 
+void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
+                         int count, const char *lines)
+{
+    gateway_rig_prepare_tls(rig, venue, symbols, count, NULL, NULL);
+    if (lines != NULL) {
+        gateway_rig_fake(rig, lines);
+    }
+}
+
 /* Real time passes here too, so that the clocks of the venue and of the loop stay together. */
 static void keep_up(struct gateway_rig *rig)
 {
@@ -101,6 +109,11 @@ static void keep_up(struct gateway_rig *rig)
     int64_t now_us = clock_mono_us(clock_real());
     loop_advance(rig->loop, now_us - rig->real_us);
     rig->real_us = now_us;
+}
+
+void gateway_rig_turn(struct gateway_rig *rig)
+{
+    keep_up(rig);
 }
 
 /* One turn; false: patience is at its end. */

@@ -30,7 +30,8 @@ struct gateway_rig {
     char stream_url[128];
     struct gateway_options options;
     struct gateway *gateway;
-    bool ready;                         /* the newest state is READY */
+    bool ready; /* the newest state is READY */
+    enum venue_state state;
     int orders, listings, unanswered;   /* reports */
     struct venue_report order, listing; /* the newest */
     const struct symbol *symbols;
@@ -38,10 +39,14 @@ struct gateway_rig {
 };
 
 /* The options may be changed before gateway_rig_start; lines: commands for the fake, or NULL. */
+void gateway_rig_prepare_tls(struct gateway_rig *rig, const char *venue,
+                             const struct symbol *symbols, int count, const char *certificate,
+                             const char *key);
 void gateway_rig_prepare(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
                          int count, const char *lines);
 void gateway_rig_start(struct gateway_rig *rig);
 void gateway_rig_wait_ready(struct gateway_rig *rig); /* real time passes */
+void gateway_rig_turn(struct gateway_rig *rig);       /* one turn of the loop */
 /* Both. */
 void gateway_rig_open(struct gateway_rig *rig, const char *venue, const struct symbol *symbols,
                       int count);

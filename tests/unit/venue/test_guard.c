@@ -54,6 +54,12 @@ static void it_is_armed_while_an_order_rests(void **state)
         gateway_rig_pass(&rig, 90);
         assert_true(gateway_rig_requests(&rig, "guard") >= 4);
         gateway_rig_await(&rig, "/orders/0/state", "new");
+        /* Another order changes nothing, and is not renewed for. */
+        int64_t before = gateway_rig_requests(&rig, "guard");
+        gateway_rig_rest(&rig, "nd-1-2", cases[i].qty, cases[i].price);
+        cancel(&rig, "nd-1-2");
+        gateway_rig_await(&rig, "/orders/1/state", "cancelled");
+        assert_in_range(gateway_rig_requests(&rig, "guard"), before, before + 1);
         cancel(&rig, "nd-1-1");
         gateway_rig_await(&rig, "/orders/0/state", "cancelled");
         gateway_rig_pass(&rig, 21);

@@ -153,6 +153,27 @@ static void a_fill_without_a_step_is_only_a_cost(void **unused)
     assert_int_equal(r.fills[1].fee.e8, dec("0.6").e8);
 }
 
+/* One step, of which the fee takes a part: nothing can be sold. Until the order is over, another
+ * fill may make a whole step of it. */
+static void an_order_may_be_only_a_cost(void **unused)
+{
+    (void)unused;
+    set_up_order();
+    assert_true(fill("1", 1, "0.00001", "60000", "0.00000001", "BTC"));
+    assert_true(state(ORDER_PARTIAL, "0.00001"));
+    struct venue_report r = report(&spot, "");
+    assert_int_equal(r.fill_count, 0);
+    assert_true(state(ORDER_CANCELLED, "0.00001"));
+    r = report(&spot, "");
+    assert_int_equal(r.filled_qty.e8, 0);
+    assert_int_equal(r.fill_count, 1);
+    assert_int_equal(r.fills[0].qty.e8, 0);
+    assert_int_equal(r.fills[0].fee.e8, dec("0.6").e8);
+    assert_string_equal(r.fills[0].fee_currency, "");
+    /* It is not reported again to whom it was. */
+    assert_int_equal(report(&spot, "1").fill_count, 0);
+}
+
 static void other_fees_stay(void **unused)
 {
     (void)unused;
@@ -249,6 +270,6 @@ UNIT_GROUP(order_memory, cmocka_unit_test(states_and_fills_never_go_back),
            cmocka_unit_test(a_number_replaces_a_makeshift_id),
            cmocka_unit_test(coins_and_cash_are_the_accounts),
            cmocka_unit_test(a_fill_without_a_step_is_only_a_cost),
-           cmocka_unit_test(other_fees_stay), cmocka_unit_test(a_rounded_cost_counts),
-           cmocka_unit_test(long_orders_come_in_pages),
+           cmocka_unit_test(an_order_may_be_only_a_cost), cmocka_unit_test(other_fees_stay),
+           cmocka_unit_test(a_rounded_cost_counts), cmocka_unit_test(long_orders_come_in_pages),
            cmocka_unit_test(the_oldest_final_order_is_forgotten))
