@@ -201,9 +201,10 @@ struct snapshot {
     struct position *positions;
     struct snapshot_legs *legs; /* of each position */
     struct snapshot_venue venue;
-    bool venue_agrees; /* the venue's list of positions, read after our last order and fill, has
-                        * exactly the positions above and the foreign ones */
-    int foreign_count; /* positions at the venue that the bot did not open */
+    bool venue_agrees;  /* the venue's list of positions, read after our last order and fill, has
+                         * exactly the positions above and the foreign ones */
+    int foreign_orders; /* open at the venue, not placed by the bot */
+    int foreign_count;  /* positions at the venue that the bot did not open */
     struct snapshot_foreign *foreign;
 
     uint64_t candles; /* accepted candles of the finest timeframe */

@@ -362,6 +362,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     }
     ret->leverage = pct_of(held, equity) / 100;
     ret->risk_state = risk_state_of(ret->state, engine->books_balance);
+    ret->foreign_orders = engine->exposure.foreign_orders;
     ret->foreign_count = engine->exposure.foreign_count;
     memcpy(ret->foreign, engine->exposure.foreign,
            (size_t)engine->exposure.foreign_count * sizeof(engine->exposure.foreign[0]));

@@ -116,8 +116,10 @@ struct engine_exposure {
     int entry_count;     /* since the start */
     int foreign_count;   /* in the newest listing but not in our books */
     struct snapshot_foreign *foreign; /* position_capacity of them */
-    int *foreign_seen; /* per entry of foreign: consecutive listings that showed it */
-    int unsaved_count; /* of unsaved; once it is full, each symbol counts as unsaved */
+    int *foreign_seen;  /* per entry of foreign: consecutive listings that showed it */
+    int foreign_orders; /* in the newest listing but not in our books */
+    int others_seen;    /* consecutive listings with an order of another nightdesk */
+    int unsaved_count;  /* of unsaved; once it is full, each symbol counts as unsaved */
     int unsaved_capacity;
     struct symbol *unsaved;           /* closed, but trading.db still has the position */
     struct engine_liquidation_guard { /* per series[i]: how close liquidation has come */

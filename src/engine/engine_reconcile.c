@@ -15,6 +15,9 @@
 /* Consecutive listings that show a foreign position before it is accepted as one: a single listing
  * may be older than our own close. No entry is made in the symbol from the first on. */
 #define FOREIGN_AFTER 2
+/* The same with an order of another nightdesk, which may be one of ours that a listing is late to
+ * forget. */
+#define OTHERS_AFTER 3
 
 static const struct symbol no_symbol;
 
@@ -152,6 +155,27 @@ static void find_foreign(struct engine *engine, const struct engine_listing *lis
     x->foreign_count = count;
     memcpy(x->foreign, found, sizeof(found[0]) * (size_t)count);
     memcpy(x->foreign_seen, seen, sizeof(seen[0]) * (size_t)count);
+}
+
+/* Orders that somebody else placed. Those of another nightdesk have another tag, which the venue's
+ * side writes as "##", or are ours by their name, and our books never had them: a copy of the books
+ * trades too. */
+static void find_foreign_orders(struct engine *engine, const struct engine_listing *listing)
+{
+    struct engine_exposure *x = &engine->exposure;
+    bool others = false;
+    x->foreign_orders = 0;
+    for (int i = 0; i < listing->open_count; i++) {
+        const char *id = listing->open[i];
+        bool unknown = is_ours(id) && engine_orders_find(engine, id) == NULL;
+        x->foreign_orders += unknown || !is_ours(id);
+        others = others || unknown || strncmp(id, "##", 2) == 0;
+    }
+    x->others_seen = others ? x->others_seen + 1 : 0;
+    if (x->others_seen >= OTHERS_AFTER) {
+        x->others_seen = OTHERS_AFTER;
+        engine_fault(engine, ERR_VENUE_SHARED, no_symbol);
+    }
 }
 
 /* ---------------------------------------------------------------- comparing the books */
@@ -347,6 +371,7 @@ static void compare(struct engine *engine, const struct engine_listing *listing,
     bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unanswered(engine) == 0;
     bool same = agrees(engine, listing);
     find_foreign(engine, listing);
+    find_foreign_orders(engine, listing);
     if (quiet && caught_up && engine->disagreements >= MISSING_AFTER) {
         write_off_missing(engine, listing);
     }

@@ -57,6 +57,16 @@ void desk_add_run_orders(int64_t run_id, struct reply *r, void *userdata)
     }
 }
 
+static void add_foreign(struct reply *r, int count)
+{
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_i64(&data, "foreign_orders", count);
+    if (count > 0) {
+        reply_line(r, "%d more %s open at the venue, not placed by nightdesk.", count,
+                   count == 1 ? "order is" : "orders are");
+    }
+}
+
 static int show_orders(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
@@ -83,7 +93,9 @@ static int show_orders(struct action_call *call, struct err *err)
         reply_title(r, TONE_PLAIN, n == 1 ? "Last order" : "Last %d orders", n);
     }
     add_orders(r, orders, n, run_id == 0);
-    desk_market_line(r, desk_read(desk, r));
+    const struct snapshot *s = desk_read(desk, r);
+    add_foreign(r, s->foreign_orders);
+    desk_market_line(r, s);
     reply_protect(r);
     return ACTION_DONE;
 }
@@ -91,7 +103,7 @@ static int show_orders(struct action_call *call, struct err *err)
 const struct action action_order_list_rows[] = {
     {.name = "trading.orders",
      .summary = "Newest orders, or those that the run of a command caused",
-     .data = DESK_AGE " orders",
+     .data = DESK_AGE " orders foreign_orders",
      .effect = ACTION_READS,
      .assistant = true,
      .lowest = ROLE_READ_ONLY,

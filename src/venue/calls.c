@@ -21,7 +21,7 @@
  * ever later after each that is refused in a row: our clock may have been ahead by hours, and a
  * venue locks out who has tried a few. */
 #define NONCE_JUMP_US     (2 * USEC_PER_SEC)
-#define NONCE_JUMP_FACTOR 8
+#define NONCE_JUMP_FACTOR 30
 #define NONCE_JUMP_MAX_US USEC_PER_DAY
 
 struct call {
@@ -107,8 +107,8 @@ static bool is_tls(const struct err *err)
 static void set_unreachable(struct calls *calls, const struct http_response *response,
                             struct err *ret)
 {
-    (void)err_set(ret, is_tls(&response->err) ? response->err.id : ERR_VENUE_UNREACHABLE, "%s: %s",
-                  calls->options.api->name, response->err.context);
+    enum err_id id = is_tls(&response->err) ? (enum err_id)response->err.id : ERR_VENUE_UNREACHABLE;
+    (void)err_set(ret, id, "%s: %s", calls->options.api->name, response->err.context);
 }
 
 /* What waits for the clock ends with the next turn if nothing can be asked there. */
@@ -417,7 +417,7 @@ static void sign_ahead(void *userdata)
     loop_timer_in(calls->signer, calls->options.api->order_signature_us / 2);
 }
 
-/* False: it is for another request, too old, or the clock was set. */
+/* False: it is for another request, too old, or the venue's clock was read again. */
 static bool is_ahead(const struct calls *calls, const struct call *call)
 {
     int64_t age_us = now_mono(calls) - calls->ahead_mono_us;

@@ -70,6 +70,21 @@ void gateway_name_theirs(const struct gateway *g, const char *client_id, char re
     (void)snprintf(ret, ACCOUNT_ID_SIZE, "nd%s%s", g->options.tag, client_id + strlen("nd"));
 }
 
+/* Two characters, a tag, and the engine's two numbers. */
+static bool is_of_a_nightdesk(const char *theirs)
+{
+    size_t tag = strlen("nd") + GATEWAY_TAG_SIZE - 1;
+    if (strncmp(theirs, "nd", 2) != 0 || strlen(theirs) < tag || theirs[tag] != '-' ||
+        strcspn(theirs, "-") != tag) {
+        return false;
+    }
+    const char *run = theirs + tag + 1;
+    size_t run_len = strspn(run, "0123456789");
+    const char *number = run + run_len + 1;
+    return run_len > 0 && run[run_len] == '-' && number[0] != '\0' &&
+           number[strspn(number, "0123456789")] == '\0';
+}
+
 void gateway_name_order(const struct gateway *g, const struct account_order *order,
                         char ret[CLIENT_ID_SIZE])
 {
@@ -81,7 +96,8 @@ void gateway_name_order(const struct gateway *g, const struct account_order *ord
     } else if (strncmp(order->client_id, prefix, strlen(prefix)) == 0) {
         (void)snprintf(ret, CLIENT_ID_SIZE, OURS "%.24s", order->client_id + strlen(prefix));
     } else {
-        (void)snprintf(ret, CLIENT_ID_SIZE, "#%.30s", order->id);
+        bool other = is_of_a_nightdesk(order->client_id);
+        (void)snprintf(ret, CLIENT_ID_SIZE, "%s%.29s", other ? "##" : "#", order->id);
     }
 }
 

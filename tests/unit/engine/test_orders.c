@@ -663,6 +663,33 @@ static void a_difference_in_our_positions_halts(void **state)
     }
     assert_int_equal(l.snapshot->state, TRADING_STARTING);
     assert_non_null(strstr(l.snapshot->state_reason, "nd-9-9"));
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_SHARED)); /* a copy of our books trades */
+    assert_int_equal(l.snapshot->foreign_orders, 1);
+    report_rig_close(&l);
+}
+
+/* Orders of a person are counted, those of another nightdesk are an alert. Both stop nothing. */
+static void orders_of_others_are_counted(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    for (int i = 0; i < 8; i++) {
+        struct venue_report *r = report_rig_await_listing(&l);
+        report_rig_hold(r, report_rig_btc, 10, 100);
+        (void)str_copy(STR_LIT("#77"), r->open[r->open_count++], CLIENT_ID_SIZE);
+        if (i >= 4) {
+            (void)str_copy(STR_LIT("##78"), r->open[r->open_count++], CLIENT_ID_SIZE);
+        }
+        report_rig_step(&l);
+        assert_int_equal(l.snapshot->foreign_orders, i >= 4 ? 2 : 1);
+        assert_int_equal(report_rig_is_fault(&l, ERR_VENUE_SHARED), i >= 6);
+        assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    }
+    report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->foreign_orders, 0);
+    assert_false(report_rig_is_fault(&l, ERR_VENUE_SHARED));
     report_rig_close(&l);
 }
 
@@ -791,6 +818,7 @@ UNIT_GROUP(orders, cmocka_unit_test(a_stop_closes_a_foreign_position_once_our_ow
            cmocka_unit_test(a_lagging_listing_raises_no_fault),
            cmocka_unit_test(a_close_includes_foreign_positions),
            cmocka_unit_test(a_difference_in_our_positions_halts),
+           cmocka_unit_test(orders_of_others_are_counted),
            cmocka_unit_test(an_old_or_cut_listing_proves_nothing),
            cmocka_unit_test(fill_ids_are_compared_for_equality_only),
            cmocka_unit_test(a_fee_is_booked_in_quote_currency),

@@ -632,6 +632,14 @@ static void orders_and_runs_name_each_other(void **state)
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.rita, "/orders");
     assert_has(s->full, "No orders yet");
+    assert_null(strstr(s->full, "at the venue"));
+    struct snapshot *n = steer_rig_draft(s);
+    steer_rig_add_position(n);
+    n->foreign_orders = 2;
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/orders");
+    assert_has(s->full, "2 more orders are open at the venue, not placed by nightdesk.");
+    assert_has(s->full, "\"foreign_orders\":2");
     steer_rig_send(s, &s->rig.alice, "/close all");
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);

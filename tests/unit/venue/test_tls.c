@@ -18,9 +18,7 @@ static const struct {
     const char *before;
 } cases[] = {
     {"binance", {.name = "BTC-USDT"}, "59000", NULL},
-    {"binance_futures", {.name = "BTC-USDT"}, "59000", "price BTC-USDT 60000"},
     {"kraken", {.name = "BTC-USD"}, "50000", "limits 1000 1000 1000 1000"},
-    {"coinbase", {.name = "BTC-USD"}, "50000", NULL},
     {"alpaca", {.name = "BTC-USD"}, "50000", NULL},
 };
 
@@ -79,7 +77,7 @@ static void orders_and_their_stream_go_through_it(void **state)
     if (!fake_venue_available() || !make_certificates(&s)) {
         skip();
     }
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < (UNIT_SANITIZED ? 1 : COUNT_OF(cases)); i++) {
         struct gateway_rig rig;
         prepare(&rig, &s, i, "right");
         assert_non_null(strstr(rig.options.url, "https://"));
@@ -114,10 +112,10 @@ static void a_wrong_certificate_gets_no_order(void **state)
     if (!fake_venue_available() || !make_certificates(&s)) {
         skip();
     }
-    for (size_t i = 0; i < 2 * COUNT_OF(wrong); i++) {
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct gateway_rig rig;
-        const char *why = wrong[i / 2].why;
-        prepare(&rig, &s, i % 2 == 0 ? 0 : 4, wrong[i / 2].certificate);
+        const char *why = wrong[i].why;
+        prepare(&rig, &s, i, wrong[i].certificate); /* the first request of each is another one */
         complaint[0] = '\0';
         log_set_sink(note, NULL);
         rig.gateway = gateway_new(&rig.options);
