@@ -131,3 +131,6 @@ struct stream_api {
 
 const struct stream_api *stream_api_find(const char *name); /* NULL: there is none */
 void stream_add_names(struct buf *out);                     /* "binance, kraken" */
+/* For the tables: of a bid at or above the ask, as in an auction, or without orders on a side,
+ * there is no best price: both become zero. */
+void stream_check_top(struct stream_event *top);

@@ -95,7 +95,7 @@ static int read_candle(const struct field_place *place, const struct json_object
 }
 
 /* A side without orders has the price 0; at several exchanges at once the best bid may be at or
- * above the best ask for a moment. Then there is no best price. */
+ * above the best ask for a moment. */
 static int read_top(const struct field_place *place, const struct json_object *row,
                     struct stream_event *ret, struct err *err)
 {
@@ -111,9 +111,7 @@ static int read_top(const struct field_place *place, const struct json_object *r
                 : field_decimal(place, json_get(row, "as"), "as", FIELD_NUMBER | FIELD_FINE,
                                 &ret->ask.qty, err);
     rc = rc < 0 ? rc : field_iso_time(place, json_get(row, "t"), "t", &ret->at_us, err);
-    if (rc >= 0 && (ret->bid.price.e8 == 0 || ret->bid.price.e8 >= ret->ask.price.e8)) {
-        ret->bid = ret->ask = (struct stream_level){DEC_ZERO, DEC_ZERO};
-    }
+    stream_check_top(ret);
     return rc;
 }
 

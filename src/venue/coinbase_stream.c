@@ -184,9 +184,11 @@ static int read_top(const struct field_place *place, const struct json_object *r
                                &event->bid.qty, err);
     rc = rc < 0 ? rc
                 : field_price(place, json_get(row, "best_ask"), "best_ask", &event->ask.price, err);
-    return rc < 0 ? rc
-                  : field_amount(place, json_get(row, "best_ask_quantity"), "best_ask_quantity",
-                                 &event->ask.qty, err);
+    rc = rc < 0 ? rc
+                : field_amount(place, json_get(row, "best_ask_quantity"), "best_ask_quantity",
+                               &event->ask.qty, err);
+    stream_check_top(event);
+    return rc;
 }
 
 static int read_trade(const struct field_place *place, const struct json_object *row,

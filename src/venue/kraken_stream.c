@@ -114,7 +114,9 @@ static int read_top(const struct field_place *place, const struct json_object *r
     int rc = read_price(place, row, "bid", &ret->bid.price, err);
     rc = rc < 0 ? rc : read_qty(place, row, "bid_qty", &ret->bid.qty, err);
     rc = rc < 0 ? rc : read_price(place, row, "ask", &ret->ask.price, err);
-    return rc < 0 ? rc : read_qty(place, row, "ask_qty", &ret->ask.qty, err);
+    rc = rc < 0 ? rc : read_qty(place, row, "ask_qty", &ret->ask.qty, err);
+    stream_check_top(ret);
+    return rc;
 }
 
 static int read_public_trade(const struct field_place *place, const struct json_object *row,

@@ -23,6 +23,13 @@ const struct stream_api *stream_api_find(const char *name)
     return NULL;
 }
 
+void stream_check_top(struct stream_event *top)
+{
+    if (top->bid.price.e8 <= 0 || top->bid.price.e8 >= top->ask.price.e8) {
+        top->bid = top->ask = (struct stream_level){DEC_ZERO, DEC_ZERO};
+    }
+}
+
 void stream_add_names(struct buf *out)
 {
     for (int i = 0; streams[i] != NULL; i++) {

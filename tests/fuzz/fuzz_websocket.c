@@ -31,6 +31,19 @@ static struct websocket *receive(struct str bytes, size_t step, struct buf *said
     return ws;
 }
 
+/* The text of a close: wslay finds what is broken in it before it is whole if it comes in one
+ * piece, else at its end, after a code that is not allowed; and not that it is right where a
+ * character of it is cut. */
+static bool same_end(const struct websocket *a, const struct websocket *b)
+{
+    if (websocket_is_over(a) == websocket_is_over(b)) {
+        bool text =
+            websocket_code(a) == WEBSOCKET_INVALID || websocket_code(b) == WEBSOCKET_INVALID;
+        return websocket_code(a) == websocket_code(b) || (websocket_is_over(a) && text);
+    }
+    return websocket_code(websocket_is_over(a) ? a : b) == WEBSOCKET_INVALID;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_BUF struct buf whole_said = BUF_INIT((size_t)1 << 20);
@@ -47,10 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct buf *output = websocket_output(whole);
     if (!str_equal(buf_str(&whole_said), buf_str(&parts_said)) ||
         /* A close goes before the pongs that are not sent yet. */
-        (!websocket_is_over(whole) &&
+        (!websocket_is_over(whole) && !websocket_is_over(parts) &&
          !str_equal(buf_str(output), buf_str(websocket_output(parts)))) ||
-        websocket_is_over(whole) != websocket_is_over(parts) ||
-        websocket_code(whole) != websocket_code(parts) || output->len > bytes.len + 4) {
+        !same_end(whole, parts) || output->len > bytes.len + 4) {
         abort();
     }
     websocket_free(whole);

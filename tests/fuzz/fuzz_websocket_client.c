@@ -106,6 +106,11 @@ static bool agree(struct end *a, struct end *b)
         (!websocket_is_over(late) || websocket_code(late) == WEBSOCKET_PROTOCOL)) {
         return true;
     }
+    /* Nor does it find that the text of a close is right where a character of it is cut. */
+    if (websocket_is_over(early) && websocket_is_over(late) &&
+        (websocket_code(early) == WEBSOCKET_INVALID || websocket_code(late) == WEBSOCKET_INVALID)) {
+        return true;
+    }
     return websocket_is_over(a->ws) == websocket_is_over(b->ws) &&
            websocket_code(a->ws) == websocket_code(b->ws) &&
            websocket_was_closed(a->ws, &code_a, &reason_a) ==

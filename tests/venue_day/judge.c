@@ -45,6 +45,8 @@ static struct pair *pair_of(struct pairs *p, const char *client_id)
     return pair;
 }
 
+#define PLACES 8
+
 static struct dec amount(struct day *d, const struct json_object *row, const char *name)
 {
     struct dec value = DEC_INVALID;
@@ -155,10 +157,19 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
     }
 }
 
+/* A step may be smaller than the smallest amount that the books can hold. */
 static struct dec rule(struct day *d, const struct json_object *state, const char *symbol,
                        const char *name)
 {
-    return amount(d, json_get(json_get(state, "rules"), symbol), name);
+    char text[DEC_TEXT_SIZE];
+    struct dec value = DEC_INVALID;
+    str_cut(str_c(json_text(json_get(json_get(state, "rules"), symbol), name)), text, sizeof(text));
+    char *point = strchr(text, '.');
+    if (point != NULL && strlen(point) > PLACES + 1) {
+        point[PLACES + 1] = '\0';
+    }
+    (void)day_check(d, dec_parse(str_c(text), &value), "%s of the fake is \"%s\"", name, text);
+    return dec_max(value, (struct dec){1});
 }
 
 /* What the venue's own rules forbid to sell. */

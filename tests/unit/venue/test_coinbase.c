@@ -558,6 +558,15 @@ static void prices_are_followed(void **state)
         0);
     assert_int_equal(message.events[0].kind, STREAM_TOP);
     assert_dec(message.events[0].ask.qty, "0.5");
+    assert_int_equal(
+        read_with(read_public,
+                  "{\"channel\":\"ticker\",\"sequence_num\":5,\"events\":[{\"tickers\":"
+                  "[{\"product_id\":\"BTC-USD\",\"best_bid\":\"101\","
+                  "\"best_bid_quantity\":\"1\",\"best_ask\":\"101\","
+                  "\"best_ask_quantity\":\"0.5\"}]}]}"),
+        0);
+    assert_int_equal(message.events[0].bid.price.e8, 0); /* crossed: there is no best price */
+    assert_int_equal(message.events[0].ask.price.e8, 0);
     rig_refuses("coinbase", read_public, BOOK("update", UPDATE("bid", "%s", "1")), rig_bad_prices,
                 rig_bad_price_count);
     static const struct rig_bad sides[] = {{UPDATE("ask", "\"1\"", "1"), "side is ask"},

@@ -113,6 +113,14 @@ static void candles_and_prices_are_read(void **state)
     assert_dec(message.events[0].bid.qty, "0.00000001");
     assert_dec(message.events[0].ask.qty, "3");
     assert_int_equal(message.events[0].at_us, AT_US);
+    /* In an auction the best bid may be at or above the best ask: there is no best price. */
+    assert_int_equal(
+        read_text("{\"channel\":\"ticker\",\"type\":\"update\",\"data\":[{\"symbol\":"
+                  "\"BTC/USD\",\"bid\":200,\"bid_qty\":1,\"ask\":100,\"ask_qty\":1}]}"),
+        0);
+    assert_int_equal(message.events[0].kind, STREAM_TOP);
+    assert_int_equal(message.events[0].bid.price.e8, 0);
+    assert_int_equal(message.events[0].ask.price.e8, 0);
     assert_int_equal(
         read_text("{\"channel\":\"trade\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\","
                   "\"side\":\"sell\",\"price\":60000.1,\"qty\":0.5,\"timestamp\":\"" ISO
