@@ -339,9 +339,38 @@ static void many_trades_are_read_by_a_thread_of_their_own(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* The cost of an entry of which fees have left nothing is in no trade. */
+static void an_entry_may_be_only_a_cost(void **state)
+{
+    struct rig *rig = *state;
+    struct engine_state *row = calloc(1, sizeof(*row));
+    struct err err = {0};
+    row->market_us = NOW_US;
+    row->day = NOW_US / USEC_PER_DAY;
+    row->fills = 1;
+    row->fees = dec_from_int(2);
+    row->realised = row->cash = dec_from_int(-2);
+    assert_int_equal(state_table_save(rig->trading, row, &err), 0);
+    free(row);
+    assert_int_equal(
+        db_exec(trading_store_db(rig->trading),
+                "INSERT INTO orders(client_id, symbol, kind, side, state, qty, filled_qty,"
+                " average_price, decision_id, created_us, updated_us, reason) VALUES('nd-1-1',"
+                " 'BTC-USD', 'entry', 'long', 'cancelled', 1000, 0, 6000000000000, 1, 1, 1, '');"
+                "INSERT INTO fills(client_id, venue_fill_id, symbol, kind, side, qty, price, fee,"
+                " at_us) VALUES('nd-1-1', '7', 'BTC-USD', 'entry', 'long', 0, 6000000000000,"
+                " 200000000, 1);",
+                &err),
+        0);
+    struct json_object *invariants = json_get(read_report(rig, 24), "invariants");
+    assert_string_equal(json_text(json_get(invariants, "realised"), "state"), "kept");
+    assert_string_equal(json_text(json_get(invariants, "fees"), "state"), "kept");
+    assert_string_equal(json_text(json_get(invariants, "fill_count"), "state"), "kept");
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(report, RIGGED(requests_to_the_model_are_summed),
+UNIT_GROUP(report, RIGGED(requests_to_the_model_are_summed), RIGGED(an_entry_may_be_only_a_cost),
            RIGGED(trades_are_counted_by_window_and_streak),
            RIGGED(many_symbols_are_summed_as_the_rest),
            RIGGED(what_could_not_be_evaluated_says_why), RIGGED(a_damaged_table_is_a_gap),
