@@ -70,7 +70,8 @@ enum account_call {
     ACCOUNT_PLACE,
     ACCOUNT_QUERY,
     ACCOUNT_CANCEL,
-    ACCOUNT_OPEN, /* open orders */
+    ACCOUNT_AMEND, /* the price of an order that rests */
+    ACCOUNT_OPEN,  /* open orders */
     ACCOUNT_FILLS,
     ACCOUNT_FUNDING,
     ACCOUNT_SETTINGS, /* leverage, margin mode */
@@ -222,6 +223,16 @@ struct account_pair_ask {
     struct dec target;
 };
 
+/* A new price for an order that rests. */
+struct account_amend_ask {
+    const struct exchange_market *market;
+    const char *client_id;
+    const char *id; /* "": not known */
+    enum order_type type;
+    struct dec price; /* as in struct account_order_ask */
+    int64_t until_us; /* the same */
+};
+
 struct account_find {
     const struct exchange_market *market;
     const char *client_id; /* one of both may be "" */
@@ -329,9 +340,9 @@ struct account_api {
     /* Both or none; its answer is not read, but both orders are asked for. Needed with
      * VENUE_LEGS_PAIR only. */
     void (*add_pair)(const struct account_pair_ask *ask, struct account_request *request);
-    /* Of an order that was placed, asked for or cancelled. The fills that the answer has: none if
-     * the venue gives them by ACCOUNT_FILLS only. The client id is the order's, never that of the
-     * cancellation. */
+    /* Of an order that was placed, asked for, cancelled or amended. The fills that the answer has:
+     * none if the venue gives them by ACCOUNT_FILLS only. The client id is the order's, never that
+     * of the cancellation. */
     int (*read_order)(enum account_call call, const struct json_object *root,
                       struct account_order *ret, struct account_fill *ret_fills,
                       int *ret_fill_count, struct err *err);
@@ -341,6 +352,8 @@ struct account_api {
      * of add_history. */
     bool (*add_query)(const struct account_find *find, int step, struct account_request *request);
     void (*add_cancel)(const struct account_find *find, struct account_request *request);
+    /* The order keeps its ids, and a FINE answer is final. NULL: with can.amend false only. */
+    void (*add_amend)(const struct account_amend_ask *ask, struct account_request *request);
 
     void (*add_open)(const struct account_page *page, struct account_request *request);
     /* page: of the request, here and below. */

@@ -69,7 +69,7 @@ enum venue_report_kind {
                        * chain: each names the one before, so a lost one is noticed and a repeated
                        * one counts once */
     VENUE_REFUSED,    /* answer to amend: not done, for `reason`; stop and target are the requested
-                       * ones */
+                       * ones. It is final: a leg is replaced then */
     VENUE_CONNECTION, /* the state of the connection, and the reason */
     VENUE_LIMIT,      /* how much of the request limit is used */
     VENUE_INSTRUMENT, /* the rules of one symbol */
@@ -118,7 +118,8 @@ struct venue_capabilities {
     unsigned times_in_force; /* VENUE_SET of each; at least GTC, DAY or IOC */
     bool post_only;          /* if not, an entry that should be is a plain limit */
     bool reduce_only;        /* if not, the engine closes only what it knows to be there */
-    bool amend;              /* a bracket of its own can be changed */
+    bool amend;              /* the prices of a bracket, or of a leg that is none of a pair, can be
+                              * changed; if not, legs are cancelled and placed again */
     bool shorts;             /* if not, the engine opens long only */
     bool leverage;           /* if not, positions are worth no more than the account */
     bool brackets; /* entries carry a stop and a target, which the venue executes. If not, the
@@ -169,7 +170,8 @@ struct venue_report {
     int fill_count;
     struct fill fills[VENUE_FILLS_MAX]; /* oldest first; those of stop and target have the entry's
                                          * client_id */
-    struct dec stop;                    /* of the bracket at the venue; zero: none */
+    struct dec stop;                    /* of the bracket at the venue; of a leg: the one of both
+                                         * that it is. Zero: none, or not reported */
     struct dec target;
 
     /* REFUSED: the current bracket; zero: none, or unknown */
@@ -295,6 +297,8 @@ static inline void venue_list(struct venue *venue, int64_t ask_id, int64_t after
 
 /* Requests a new stop and target, both above zero, for an entry or its position; answered by
  * VENUE_ORDER with the current bracket, or by VENUE_REFUSED. */
+/* Requests these prices for the bracket of an entry or its position, or for a leg, which takes the
+ * one of both that it is. Repeating it does no harm. */
 static inline void venue_amend(struct venue *venue, const char *client_id, struct dec stop,
                                struct dec target)
 {

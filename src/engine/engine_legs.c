@@ -1,5 +1,6 @@
 #include "engine_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -8,8 +9,11 @@
  * their client ids after a restart. What is special about them:
  * - the wanted stop and target stay in effect here: while no leg rests, the position is guarded as
  *   at a venue without legs;
- * - legs that do not fit (moved prices, a part was closed, the position is gone) are cancelled, and
- *   new ones are placed once none is alive: two orders never sell the same coins;
+ * - a leg whose price has moved is amended where the venue can do that: its row has the wanted
+ *   stop and target before they are asked for, and its price is what the venue has reported;
+ * - legs that do not fit otherwise (a part was closed, the position is gone, the venue does not
+ * move them) are cancelled, and new ones are placed once none is alive: two orders never sell the
+ * same coins;
  * - a close is prepared at once, but committed and sent when the venue has said of each leg that it
  *   is over, and for no more than is left then;
  * - a position whose leg was refused is closed; after REFUSALS_MAX in a row no more are placed.
@@ -63,12 +67,22 @@ static bool wants_target(const struct engine *engine)
     return engine->venue.can.legs == VENUE_LEGS_BOTH || engine->venue.can.legs == VENUE_LEGS_PAIR;
 }
 
+/* Which of the stop and target of this order a leg has to have. */
+static struct dec price_for(const struct engine_slot *leg, const struct order *wanted)
+{
+    return leg->order.kind == ORDER_STOP ? wanted->stop : wanted->target;
+}
+
+static bool covers(const struct engine_slot *leg, const struct position *p)
+{
+    struct dec left = dec_sub(leg->order.qty, leg->order.filled_qty);
+    return leg->order.side == p->side && left.e8 == p->qty.e8;
+}
+
 static bool fits_alone(const struct engine_slot *leg, const struct position *p,
                        const struct engine_slot *entry)
 {
-    struct dec left = dec_sub(leg->order.qty, leg->order.filled_qty);
-    struct dec price = leg->order.kind == ORDER_STOP ? entry->order.stop : entry->order.target;
-    return leg->order.side == p->side && left.e8 == p->qty.e8 && leg->order.price.e8 == price.e8;
+    return covers(leg, p) && leg->order.price.e8 == price_for(leg, &entry->order).e8;
 }
 
 /* Of a pair both do, or none. */
@@ -89,14 +103,18 @@ static bool fits(const struct engine *engine, const struct engine_slot *leg,
     return count == 2 && fitting == 2;
 }
 
+static bool rests(const struct engine_slot *leg)
+{
+    return leg->order.state == ORDER_ACKED || leg->order.state == ORDER_PARTIAL;
+}
+
 /* The leg of this kind, which rests at the venue and fits; NULL: there is none. */
 static const struct engine_slot *resting(const struct engine *engine, const struct position *p,
                                          const struct engine_slot *entry, enum order_kind kind)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        bool rests = s->order.state == ORDER_ACKED || s->order.state == ORDER_PARTIAL;
-        if (is_leg_of(s, p->symbol) && s->order.kind == kind && rests &&
+        if (is_leg_of(s, p->symbol) && s->order.kind == kind && rests(s) &&
             fits(engine, s, p, entry)) {
             return s;
         }
@@ -217,15 +235,60 @@ static void tick_closes(struct engine *engine)
 
 /* ---------------------------------------------------------------- legs that do not fit */
 
+void engine_legs_price(struct engine *engine, struct engine_slot *leg, struct dec price)
+{
+    if (price.e8 > 0 && leg->order.price.e8 != price.e8) {
+        leg->order.price = price;
+        engine_orders_touch(engine, leg);
+    }
+}
+
+void engine_legs_refused(struct engine *engine, struct engine_slot *leg,
+                         const struct venue_report *report)
+{
+    leg->amend_refused = true;
+    engine_legs_price(
+        engine, leg, leg->order.kind == ORDER_STOP ? report->current_stop : report->current_target);
+}
+
+/* A leg of a part that has filled could fill twice at a venue that makes a new order of it. */
+static bool can_move(const struct engine *engine, const struct engine_slot *leg,
+                     const struct position *p, const struct engine_slot *entry)
+{
+    return engine->venue.can.amend && engine->venue.can.legs != VENUE_LEGS_PAIR &&
+           leg->order.state == ORDER_ACKED && !leg->amend_refused && leg->cancel_mono_us == 0 &&
+           covers(leg, p) && entry->closing == NULL && !engine_orders_acting(engine, p->symbol);
+}
+
+/* The wish is written before it is sent. An answer that is missing is asked for before it is sent
+ * again. */
+static void move(struct engine *engine, struct engine_slot *leg, const struct engine_slot *entry)
+{
+    struct order *o = &leg->order;
+    if (o->stop.e8 != entry->order.stop.e8 || o->target.e8 != entry->order.target.e8) {
+        o->stop = entry->order.stop;
+        o->target = entry->order.target;
+        leg->amend_mono_us = 0;
+        engine_orders_touch(engine, leg);
+    }
+    if (!leg->ask && engine->venue.state == VENUE_READY && !engine_venue_is_banned(engine)) {
+        engine_orders_send_amend(engine, leg);
+    }
+}
+
 static void tick_leg(struct engine *engine, struct engine_slot *leg)
 {
-    bool rests = leg->order.state == ORDER_ACKED || leg->order.state == ORDER_PARTIAL;
-    engine->venue.legs_refused = rests ? 0 : engine->venue.legs_refused;
+    engine->venue.legs_refused = rests(leg) ? 0 : engine->venue.legs_refused;
     const struct position *p = position_in(engine, leg->order.symbol);
     struct engine_slot *entry = p != NULL ? engine_orders_find(engine, p->client_id) : NULL;
     if (entry != NULL && fits(engine, leg, p, entry)) {
         leg->loose_mono_us = 0;
-        entry->legs_tries = rests ? 0 : entry->legs_tries;
+        entry->legs_tries = rests(leg) ? 0 : entry->legs_tries;
+        return;
+    }
+    if (entry != NULL && can_move(engine, leg, p, entry)) {
+        leg->loose_mono_us = 0;
+        move(engine, leg, entry);
         return;
     }
     if (leg->loose_mono_us == 0) {
@@ -352,16 +415,33 @@ void engine_legs_tick(struct engine *engine)
 
 /* ---------------------------------------------------------------- the snapshot */
 
-static const char *describe(const struct engine *engine, const struct position *p,
-                            const struct engine_slot *entry)
+/* The stop that rests at the venue, but not at the wanted price; NULL: there is none. */
+static const struct engine_slot *moving(const struct engine *engine, const struct position *p)
 {
-    if (entry == NULL) {
-        return "it was not opened by the bot";
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (is_leg_of(s, p->symbol) && s->order.kind == ORDER_STOP && rests(s)) {
+            return s;
+        }
     }
-    const char *why = why_none(engine, p, entry);
-    return engine_legs_alive(engine, p->symbol) || why == NULL || why[0] == '\0'
-               ? "it is being placed or moved"
-               : why;
+    return NULL;
+}
+
+static void describe(const struct engine *engine, const struct position *p,
+                     const struct engine_slot *entry, struct snapshot_legs *ret)
+{
+    const char *why = entry == NULL ? "it was not opened by the bot" : why_none(engine, p, entry);
+    if (entry != NULL && (engine_legs_alive(engine, p->symbol) || why == NULL || why[0] == '\0')) {
+        why = "it is being placed or moved";
+    }
+    str_cut(str_c(why), ret->reason, sizeof(ret->reason));
+    const struct engine_slot *old = entry != NULL ? moving(engine, p) : NULL;
+    char price[DEC_TEXT_SIZE], text[64];
+    if (old != NULL && old->order.price.e8 != entry->order.stop.e8 &&
+        snprintf(text, sizeof(text), "it is being moved, the venue has %s",
+                 dec_text(old->order.price, price)) < (int)sizeof(ret->reason)) {
+        (void)str_copy(str_c(text), ret->reason, sizeof(ret->reason));
+    }
 }
 
 void engine_legs_snapshot(const struct engine *engine, struct snapshot *ret)
@@ -383,7 +463,7 @@ void engine_legs_snapshot(const struct engine *engine, struct snapshot *ret)
         l->stop_at_venue = entry != NULL && resting(engine, p, entry, ORDER_STOP) != NULL;
         l->target_at_venue = entry != NULL && resting(engine, p, entry, ORDER_TARGET) != NULL;
         if (!l->stop_at_venue) {
-            str_cut(str_c(describe(engine, p, entry)), l->reason, sizeof(l->reason));
+            describe(engine, p, entry, l);
         } else if (!l->target_at_venue) {
             str_cut(STR_LIT("the venue holds one order for it"), l->reason, sizeof(l->reason));
         }

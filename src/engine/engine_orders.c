@@ -409,6 +409,19 @@ static void adopt_bracket(struct engine *engine, struct engine_slot *slot,
     }
 }
 
+void engine_orders_send_amend(struct engine *engine, struct engine_slot *slot)
+{
+    bool asked_recently = slot->amend_mono_us != 0 &&
+                          engine->now->mono_us - slot->amend_mono_us < ENGINE_ASK_EVERY_US;
+    if (!asked_recently && engine->out->amend_count < engine->position_capacity) {
+        struct engine_amend *amend = &engine->out->amends[engine->out->amend_count++];
+        memcpy(amend->client_id, slot->order.client_id, sizeof(amend->client_id));
+        amend->stop = slot->order.stop;
+        amend->target = slot->order.target;
+        slot->amend_mono_us = engine->now->mono_us;
+    }
+}
+
 /* The entry's order holds the wanted bracket, its position the one that the venue reported. While
  * they differ, the amendment is sent repeatedly, also after a restart. */
 static void retry_bracket(struct engine *engine, struct engine_slot *slot)
@@ -426,15 +439,7 @@ static void retry_bracket(struct engine *engine, struct engine_slot *slot)
         adopt_bracket(engine, slot, p);
         return;
     }
-    bool asked_recently = slot->amend_mono_us != 0 &&
-                          engine->now->mono_us - slot->amend_mono_us < ENGINE_ASK_EVERY_US;
-    if (!asked_recently && engine->out->amend_count < engine->position_capacity) {
-        struct engine_amend *amend = &engine->out->amends[engine->out->amend_count++];
-        memcpy(amend->client_id, slot->order.client_id, sizeof(amend->client_id));
-        amend->stop = slot->order.stop;
-        amend->target = slot->order.target;
-        slot->amend_mono_us = engine->now->mono_us;
-    }
+    engine_orders_send_amend(engine, slot);
 }
 
 /* Repeats a cancellation or close that has not taken effect: a call can get lost, and an entry can

@@ -43,6 +43,7 @@ struct engine_slot {
     int64_t not_found_last_us; /* of the last of them */
     int64_t cancel_mono_us;    /* when its cancellation was last requested; 0: never */
     int64_t amend_mono_us;     /* when its amendment was last requested; 0: never */
+    bool amend_refused;        /* of a leg: it is replaced by a new one */
     int refusals;              /* in a row, of the bracket measured from its fills */
     int legs_tries;            /* of an entry: times in a row that its legs were placed in vain */
     int64_t legs_mono_us;      /* of an entry: when its legs were last placed; 0: place them now */
@@ -52,7 +53,8 @@ struct engine_slot {
     char legs_reason[48];      /* of an entry: why the venue ended its legs; empty: it did not */
     char last_fill_id[FILL_ID_SIZE]; /* newest booked fill; empty: none */
     bool restored;                   /* the ids of its oldest booked fills may not be in memory */
-    struct order order;              /* of an entry: with the wanted stop and target */
+    struct order order;              /* with the wanted stop and target; its price is that of the
+                                      * venue, from which those of a leg differ while it moves */
 };
 
 /* The rules and their compiled conditions, in the same order. */
@@ -328,6 +330,8 @@ int engine_orders_unanswered(
 
 /* Asks the venue to cancel an order, at most once in ENGINE_ASK_EVERY_US. */
 void engine_orders_cancel(struct engine *engine, struct engine_slot *slot);
+/* Asks the venue for the stop and target of the order's row, as often at most. */
+void engine_orders_send_amend(struct engine *engine, struct engine_slot *slot);
 /* Which end of the bracket the mark has reached; NULL: neither. */
 const char *engine_orders_reached(const struct position *position);
 
@@ -340,6 +344,11 @@ void engine_legs_tick(struct engine *engine);
 bool engine_legs_act(struct engine *engine, const struct position *position, const char *reached);
 /* The venue does not find this leg, which may only be late. */
 bool engine_legs_is_missing(const struct engine_slot *leg);
+/* The venue has reported the price at which this leg rests, zero: it has not. */
+void engine_legs_price(struct engine *engine, struct engine_slot *leg, struct dec price);
+/* The venue does not move this leg. */
+void engine_legs_refused(struct engine *engine, struct engine_slot *leg,
+                         const struct venue_report *report);
 /* The venue has ended this leg. */
 void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
                       const struct venue_report *report);

@@ -240,6 +240,10 @@ static void accept_order(struct engine *engine, const struct venue_report *repor
     if (dec_is_valid(report->filled_qty)) {
         adopt_state(engine, slot, report);
     }
+    if (slot->order.kind == ORDER_STOP || slot->order.kind == ORDER_TARGET) {
+        engine_legs_price(engine, slot,
+                          slot->order.kind == ORDER_STOP ? report->stop : report->target);
+    }
 }
 
 /* Counts an answer, and judges by all of them whether the order never reached the venue. */
@@ -350,6 +354,10 @@ static void accept_refused(struct engine *engine, const struct venue_report *rep
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
     if (slot == NULL || slot->order.stop.e8 != report->stop.e8 ||
         slot->order.target.e8 != report->target.e8) {
+        return;
+    }
+    if (slot->order.kind == ORDER_STOP || slot->order.kind == ORDER_TARGET) {
+        engine_legs_refused(engine, slot, report);
         return;
     }
     for (int i = 0; i < engine->position_count; i++) {

@@ -301,7 +301,7 @@ static void judge(struct call *call, enum account_verdict verdict, struct json_o
         finish(call, verdict, root);
         break;
     case ACCOUNT_UNKNOWN:
-        if (call->kind == ACCOUNT_PLACE) {
+        if (call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND) {
             finish(call, verdict, NULL);
         } else {
             again(call, growing_pause_us(call), verdict);
@@ -503,6 +503,7 @@ static int urgency(const struct call *call)
     switch (call->kind) {
     case ACCOUNT_PLACE:
     case ACCOUNT_CANCEL:
+    case ACCOUNT_AMEND:
     case ACCOUNT_GUARD:
         return 0;
     case ACCOUNT_QUERY:

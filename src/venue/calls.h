@@ -7,9 +7,10 @@
  *     calls_send(calls, ACCOUNT_QUERY, deadline_mono_us, on_answer, self);
  *
  * Always true:
- * - an order (ACCOUNT_PLACE) whose outcome is not known is never sent again: the answer is
- *   ACCOUNT_UNKNOWN. One that was certainly not done is repeated until its deadline, with the same
- *   client id. Everything else may be repeated, since doing it twice does no harm;
+ * - an order (ACCOUNT_PLACE), or a change of one (ACCOUNT_AMEND), whose outcome is not known is
+ *   never sent again: the answer is ACCOUNT_UNKNOWN. One that was certainly not done is repeated
+ * until its deadline, with the same client id. Everything else may be repeated, since doing it
+ * twice does no harm;
  * - the deadline bounds the whole call; each function runs exactly once, from the loop, except
  *   after calls_free;
  * - requests with a nonce are sent one after another; others at most CALLS_AT_ONCE at a time;

@@ -211,14 +211,13 @@ static void connector_list(struct venue *venue, int64_t ask_id, int64_t after_fu
     call(of(venue), &what);
 }
 
-/* No bracket is at the venue: the engine keeps stop and target, see the capabilities. */
+/* Of a leg: no bracket is at the venue, see the capabilities. */
 static void connector_amend(struct venue *venue, const char *client_id, struct dec stop,
                             struct dec target)
 {
-    (void)venue;
-    (void)client_id;
-    (void)stop;
-    (void)target;
+    struct gateway_call what = {.kind = GATEWAY_AMEND, .stop = stop, .target = target};
+    (void)str_copy(str_c(client_id), what.question.client_id, sizeof(what.question.client_id));
+    call(of(venue), &what);
 }
 
 static void connector_set_leverage(struct venue *venue, double leverage)

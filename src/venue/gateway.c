@@ -140,9 +140,7 @@ struct ask *gateway_ask_new(struct gateway *g, const char *client_id, enum venue
     return ask;
 }
 
-/* The engine repeats what is not answered. A venue with few requests answers later than that, and
- * would be asked ever more often, and never answer one. */
-static bool is_asked(const struct gateway *g, const char *client_id, enum venue_call asked)
+bool gateway_is_asked(const struct gateway *g, const char *client_id, enum venue_call asked)
 {
     const struct ask *ask = g->asks;
     while (ask != NULL && (ask->asked != asked || strcmp(ask->client_id, client_id) != 0)) {
@@ -440,7 +438,7 @@ void gateway_query(struct gateway *g, struct known_order *o, struct ask *ask)
 
 static void ask_about(struct gateway *g, const struct venue_question *question)
 {
-    if (is_asked(g, question->client_id, VENUE_CALL_QUERY)) {
+    if (gateway_is_asked(g, question->client_id, VENUE_CALL_QUERY)) {
         return;
     }
     struct known_order *o = order_memory_find(g->orders, question->client_id);
@@ -485,7 +483,7 @@ static void on_cancelled(const struct calls_answer *answer, void *userdata)
 static void cancel(struct gateway *g, const char *client_id)
 {
     const struct known_order *o = order_memory_find(g->orders, client_id);
-    if (is_asked(g, client_id, VENUE_CALL_CANCEL)) {
+    if (gateway_is_asked(g, client_id, VENUE_CALL_CANCEL)) {
         return;
     }
     if (o == NULL) {
@@ -520,7 +518,7 @@ static void cancel(struct gateway *g, const char *client_id)
 static void ask_newest(struct gateway *g, struct known_order *o)
 {
     if (!(o->has_state && order_state_is_final(o->state)) &&
-        !is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
+        !gateway_is_asked(g, o->client_id, VENUE_CALL_QUERY)) {
         struct ask *ask = gateway_ask_new(g, o->client_id, VENUE_CALL_QUERY);
         ask->newest = true;
         gateway_query(g, o, ask);
@@ -571,6 +569,9 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
         break;
     case GATEWAY_CANCEL:
         cancel(g, call->question.client_id);
+        break;
+    case GATEWAY_AMEND:
+        gateway_amend(g, call->question.client_id, call->stop, call->target);
         break;
     case GATEWAY_QUERY:
         ask_about(g, &call->question);

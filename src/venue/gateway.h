@@ -29,6 +29,7 @@ struct gateway_call {
     enum {
         GATEWAY_SEND,
         GATEWAY_CANCEL,
+        GATEWAY_AMEND, /* of `question.client_id`, a leg */
         GATEWAY_QUERY,
         GATEWAY_LIST,
         GATEWAY_LEVERAGE,
@@ -37,6 +38,7 @@ struct gateway_call {
     } kind;
     struct order order;             /* SEND */
     struct venue_question question; /* CANCEL: its client_id only */
+    struct dec stop, target;        /* AMEND: the leg takes the one of both that it is */
     int64_t ask_id;
     int64_t after_funding_id;
     double leverage;

@@ -1,7 +1,7 @@
 /*
- * gateway_private.h: the parts of the gateway: orders (gateway_place.c,
- * gateway.c), listings (gateway_list.c), the
- * connection (gateway_session.c), the dead man's switch (gateway_guard.c). Thread: the loop's.
+ * gateway_private.h: the parts of the gateway: orders (gateway_place.c, gateway_amend.c,
+ * gateway.c), listings (gateway_list.c), the connection (gateway_session.c), the dead man's switch
+ * (gateway_guard.c). Thread: the loop's.
  */
 #pragma once
 
@@ -81,6 +81,7 @@ struct ask {
     char client_id[CLIENT_ID_SIZE];
     char other_id[CLIENT_ID_SIZE]; /* of the second order of a pair */
     char after_fill_id[FILL_ID_SIZE];
+    struct dec stop, target; /* of an amendment */
     enum venue_call asked;
     bool newest;
     int step;                         /* of a query */
@@ -89,6 +90,9 @@ struct ask {
 
 struct ask *gateway_ask_new(struct gateway *g, const char *client_id, enum venue_call asked);
 void gateway_ask_end(struct ask *ask); /* accepts NULL */
+/* The engine repeats what is not answered. A venue with few requests answers later than that, and
+ * would be asked ever more often, and never answer one. */
+bool gateway_is_asked(const struct gateway *g, const char *client_id, enum venue_call asked);
 /* Asks for the state of an order, and reports it. Takes the ask. */
 void gateway_query(struct gateway *g, struct known_order *o, struct ask *ask);
 /* Reports the order, once its fills are whole. Takes the ask; NULL: nobody asked. */
@@ -103,6 +107,8 @@ void gateway_report_order(struct gateway *g, const struct known_order *o, const 
 void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE]);
 /* Places an order, in gateway_place.c. */
 void gateway_place(struct gateway *g, const struct order *order);
+/* Moves a leg, in gateway_amend.c. */
+void gateway_amend(struct gateway *g, const char *client_id, struct dec stop, struct dec target);
 /* Logs what is sent, without its signature: at the next gateway_flush, since an order does not wait
  * for a log. What a dry run does not send is logged at once. */
 void gateway_log_request(struct gateway *g, const char *what,

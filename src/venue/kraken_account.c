@@ -19,6 +19,8 @@
 #define WEIGHT_HISTORY 6
 /* A cancellation counts more the younger the order is; this is that of one older than 15 s. */
 #define WEIGHT_CANCEL 4
+/* So does an amendment; this is that of a new one. */
+#define WEIGHT_AMEND 4
 
 /* ---------------------------------------------------------------- signature */
 
@@ -128,12 +130,20 @@ static const char *type_name(enum order_type type)
     return "limit";
 }
 
-/* deadline: the matching engine refuses the order afterwards. Kraken wants one that is 2 to 60 s
- * ahead. */
+/* The matching engine refuses the request afterwards. Kraken wants a time that is 2 to 60 s ahead.
+ */
+static void add_deadline(int64_t until_us, struct account_request *request)
+{
+    AUTO_BUF struct buf deadline = BUF_INIT(64);
+    if (until_us != 0) {
+        clock_add_iso(&deadline, until_us, true);
+        add(request, "deadline", deadline.data);
+    }
+}
+
 static void add_order(const struct account_order_ask *ask, struct account_request *request)
 {
     AUTO_BUF struct buf pair = BUF_INIT(64);
-    AUTO_BUF struct buf deadline = BUF_INIT(64);
     bool limit = ask->type == ORDER_TYPE_LIMIT;
     begin(request, KRAKEN_ADD, 0);
     request->order_weight = 1;
@@ -150,10 +160,18 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
     if (limit && ask->time_in_force == TIF_IOC) {
         add(request, "timeinforce", "IOC");
     }
-    if (ask->until_us != 0) {
-        clock_add_iso(&deadline, ask->until_us, true);
-        add(request, "deadline", deadline.data);
-    }
+    add_deadline(ask->until_us, request);
+}
+
+/* https://docs.kraken.com/api/docs/rest-api/amend-order */
+static void add_amend(const struct account_amend_ask *ask, struct account_request *request)
+{
+    begin(request, KRAKEN_AMEND, 0);
+    request->order_weight = WEIGHT_AMEND;
+    add(request, ask->id[0] != '\0' ? "txid" : "cl_ord_id",
+        ask->id[0] != '\0' ? ask->id : ask->client_id);
+    add_dec(request, ask->type == ORDER_TYPE_STOP ? "trigger_price" : "limit_price", ask->price);
+    add_deadline(ask->until_us, request);
 }
 
 /* By its own id in one step; by ours among the open orders, then the closed ones: so an order that
@@ -237,6 +255,7 @@ const struct account_api kraken_account = {
                            VENUE_SET(ORDER_TYPE_STOP),
             .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC),
             .post_only = true,
+            .amend = true,
             .legs = VENUE_LEGS_STOP,
             .prices_in_ticks = true,
             .connection = true,
@@ -266,6 +285,7 @@ const struct account_api kraken_account = {
     .read_order = kraken_read_order,
     .add_query = add_query,
     .add_cancel = add_cancel,
+    .add_amend = add_amend,
     .add_open = add_open,
     .read_open = kraken_read_open,
     .add_fills = add_fills,

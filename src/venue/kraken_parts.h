@@ -16,6 +16,7 @@
 #define KRAKEN_CHECK       "/0/private/GetApiKeyInfo"
 #define KRAKEN_BALANCE     "/0/private/BalanceEx"
 #define KRAKEN_ADD         "/0/private/AddOrder"
+#define KRAKEN_AMEND       "/0/private/AmendOrder"
 #define KRAKEN_CANCEL      "/0/private/CancelOrder"
 #define KRAKEN_QUERY       "/0/private/QueryOrders"
 #define KRAKEN_OPEN        "/0/private/OpenOrders"

@@ -285,17 +285,23 @@ static int read_row(const struct field_place *place, const char *id, const struc
     return rc;
 }
 
-/* Of AddOrder: only the id; of CancelOrder: only a number. */
+/* Of AddOrder: only the id; of CancelOrder: only a number; of AmendOrder: an id of the change. */
 static int read_acknowledgement(enum account_call call, const struct json_object *result,
                                 struct account_order *ret, struct err *err)
 {
-    const struct field_place added = PLACE(KRAKEN_ADD), cancelled = PLACE(KRAKEN_CANCEL);
+    const struct field_place added = PLACE(KRAKEN_ADD), cancelled = PLACE(KRAKEN_CANCEL),
+                             amended = PLACE(KRAKEN_AMEND);
+    char change[ACCOUNT_ID_SIZE];
     const struct json_object *ids = json_get(result, "txid");
     size_t count = 0;
     int64_t ended = 0;
     *ret = (struct account_order){.state = ORDER_ACKED};
     if (call == ACCOUNT_CANCEL) {
         return field_number(&cancelled, json_get(result, "count"), "count", &ended, err);
+    }
+    if (call == ACCOUNT_AMEND) {
+        return field_word(&amended, json_get(result, "amend_id"), "amend_id", change,
+                          sizeof(change), err);
     }
     int rc = field_list(&added, ids, "txid", 1, &count, err);
     return rc < 0 ? rc

@@ -81,6 +81,13 @@ static int read_names(const struct field_place *place, const struct json_object 
     return rc;
 }
 
+/* At which a stop triggers now: that of a foreign order may be given as a distance. */
+static int read_trigger(const struct field_place *place, const struct json_object *row,
+                        struct account_order *ret, struct err *err)
+{
+    return optional(place, json_get(row, "triggers"), "actual_price", &ret->stop_price, err);
+}
+
 static int read_order(const struct field_place *place, const struct json_object *row,
                       struct account_order *ret, struct err *err)
 {
@@ -92,6 +99,7 @@ static int read_order(const struct field_place *place, const struct json_object 
     rc = rc < 0 ? rc : optional(place, row, "order_qty", &ret->qty, err);
     rc = rc < 0 ? rc : optional(place, row, "cum_qty", &ret->filled_qty, err);
     rc = rc < 0 ? rc : optional(place, row, "limit_price", &ret->price, err);
+    rc = rc < 0 ? rc : read_trigger(place, row, ret, err);
     rc = rc < 0 ? rc
                 : field_iso_time(place, json_get(row, "timestamp"), "timestamp", &ret->at_us, err);
     ret->state = (enum order_state)state;

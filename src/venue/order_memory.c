@@ -137,9 +137,18 @@ void known_order_name(struct known_order *o, const char *id)
     }
 }
 
+bool known_order_price(struct known_order *o, struct dec price)
+{
+    bool is_leg = o->kind == ORDER_STOP || o->kind == ORDER_TARGET;
+    bool fresh = is_leg && dec_is_valid(price) && price.e8 > 0 && price.e8 != o->price.e8;
+    o->price = fresh ? price : o->price;
+    return fresh;
+}
+
 bool known_order_update(struct known_order *o, const struct account_order *state)
 {
-    bool fresh = !o->has_state;
+    bool fresh = known_order_price(o, o->kind == ORDER_STOP ? state->stop_price : state->price);
+    fresh = fresh || !o->has_state;
     known_order_name(o, state->id);
     if (dec_is_valid(state->filled_qty) && state->filled_qty.e8 > o->filled_qty.e8) {
         o->filled_qty = state->filled_qty;
@@ -302,6 +311,8 @@ void known_order_report(const struct known_order *o, const struct order_terms *t
     *ret = (struct venue_report){.kind = VENUE_ORDER, .state = o->state};
     memcpy(ret->client_id, o->client_id, sizeof(ret->client_id));
     memcpy(ret->reason, o->reason, sizeof(ret->reason));
+    ret->stop = o->kind == ORDER_STOP ? o->price : DEC_ZERO;
+    ret->target = o->kind == ORDER_TARGET ? o->price : DEC_ZERO;
     if (!known_order_is_whole(o)) {
         ret->filled_qty = o->filled_qty; /* no fills; the engine asks again */
         (void)str_copy(str_c(after_fill_id), ret->fills_after, sizeof(ret->fills_after));

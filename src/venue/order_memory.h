@@ -36,6 +36,7 @@ struct known_order {
     bool seen_resting;
     enum order_state state;
     struct dec filled_qty; /* as the venue counts */
+    struct dec price;      /* of a leg, the newest that the venue has said; zero: none yet */
     char reason[48];
     int fill_count;
     int fill_capacity;
@@ -69,6 +70,8 @@ struct known_order *order_memory_at(const struct order_memory *m, int index);
 /* The venue's id: the first that is known; and another one in place of an id with a colon, which a
  * table makes for orders that get a number when they trigger. */
 void known_order_name(struct known_order *o, const char *id);
+/* A leg rests at this price. True: that is new. */
+bool known_order_price(struct known_order *o, struct dec price);
 /* True: something is new. */
 bool known_order_update(struct known_order *o, const struct account_order *state);
 bool known_order_fill(struct known_order *o, const struct account_fill *fill);

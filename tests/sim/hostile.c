@@ -382,7 +382,9 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
         hide(h, o->client_id);
     }
     if (call->amends) {
-        venue_amend(h->inner, o->client_id, o->stop, o->target);
+        if (!hostile_legs_amend(h, o)) {
+            venue_amend(h->inner, o->client_id, o->stop, o->target);
+        }
     } else if (hostile_is_leg(o)) {
         hostile_legs_arrive(h, o, call->paired ? &call->other : NULL);
     } else if (!hostile_traits_refuse(h, o) && !match_foreign(h, o)) {

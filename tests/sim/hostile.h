@@ -154,6 +154,7 @@ struct hostile {
     int64_t ended;    /* orders that the venue ended, with a part filled or none */
     int64_t shortages;
     int64_t legs_placed;
+    int64_t legs_moved;
     int64_t legs_fired;
     int64_t legs_refused;
     int64_t delistings;
@@ -185,6 +186,7 @@ void hostile_delist(struct hostile *h, struct symbol symbol, int64_t for_us);
 bool hostile_has_delisted(const struct hostile *h);
 /* Orders of hostile_legs.c that rest. */
 int hostile_legs_resting(const struct hostile *h);
+bool hostile_legs_has_stop(const struct hostile *h, struct symbol symbol, struct dec price);
 /* Nothing can be closed: halted, or outside its hours. */
 bool hostile_is_closed(const struct hostile *h);
 bool hostile_is_halted(const struct hostile *h);

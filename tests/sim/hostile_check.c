@@ -201,8 +201,9 @@ void hostile_check_amend(struct hostile *h, const char *client_id, struct dec st
         instrument_round(&rules, target, false).e8 != target.e8) {
         hostile_violation(h, "an amendment of %s is not in ticks", client_id);
     }
-    if (!h->can.brackets) {
-        hostile_violation(h, "an amendment of %s at a venue without brackets", client_id);
+    bool is_leg = hostile_is_leg(&row);
+    if (is_leg ? !h->can.amend || h->can.legs == VENUE_LEGS_PAIR : !h->can.brackets) {
+        hostile_violation(h, "an amendment of %s at a venue that cannot do it", client_id);
     }
     if (stop.e8 <= 0 || target.e8 <= 0) {
         hostile_violation(h, "an amendment removes the stop of %s", client_id);

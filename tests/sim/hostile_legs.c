@@ -26,11 +26,18 @@ bool hostile_is_leg(const struct order *o)
     return o->kind == ORDER_STOP || o->kind == ORDER_TARGET;
 }
 
+/* Where a report has the price of this leg. */
+static struct dec *price_in(struct venue_report *r, const struct hostile_leg *leg)
+{
+    return leg->order.kind == ORDER_STOP ? &r->stop : &r->target;
+}
+
 static void report(struct hostile *h, const struct hostile_leg *leg)
 {
     struct venue_report r = {.kind = VENUE_ORDER, .state = leg->order.state};
     memcpy(r.client_id, leg->order.client_id, sizeof(r.client_id));
     memcpy(r.reason, leg->order.reason, sizeof(r.reason));
+    *price_in(&r, leg) = leg->order.price;
     hostile_deliver(h, &r);
 }
 
@@ -53,6 +60,18 @@ int hostile_legs_resting(const struct hostile *h)
         count += rests(&h->legs[i]);
     }
     return count;
+}
+
+bool hostile_legs_has_stop(const struct hostile *h, struct symbol symbol, struct dec price)
+{
+    for (int i = 0; i < h->leg_count; i++) {
+        const struct order *o = &h->legs[i].order;
+        if (rests(&h->legs[i]) && o->kind == ORDER_STOP && symbol_equal(o->symbol, symbol) &&
+            o->price.e8 == price.e8) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Coins that a resting leg holds: no other order can sell them. A pair holds them once. */
@@ -200,6 +219,33 @@ bool hostile_legs_cancel(struct hostile *h, const char *client_id)
     } else {
         report(h, leg);
     }
+    return true;
+}
+
+bool hostile_legs_amend(struct hostile *h, const struct order *wanted)
+{
+    struct hostile_leg *leg = find(h, wanted->client_id);
+    if (leg == NULL || leg->fired) {
+        return leg != NULL;
+    }
+    if (!rests(leg)) {
+        report(h, leg);
+        return true;
+    }
+    struct order moved = leg->order;
+    moved.price = moved.kind == ORDER_STOP ? wanted->stop : wanted->target;
+    if (is_reached(h, &moved) || rng_chance(&h->trait_rng, REFUSED * h->fault_scale)) {
+        struct venue_report r = {
+            .kind = VENUE_REFUSED, .stop = wanted->stop, .target = wanted->target};
+        memcpy(r.client_id, moved.client_id, sizeof(r.client_id));
+        (void)str_cut(STR_LIT("refused"), r.reason, sizeof(r.reason));
+        *(moved.kind == ORDER_STOP ? &r.current_stop : &r.current_target) = leg->order.price;
+        hostile_deliver(h, &r);
+        return true;
+    }
+    h->legs_moved += leg->order.price.e8 != moved.price.e8;
+    leg->order.price = moved.price;
+    report(h, leg);
     return true;
 }
 

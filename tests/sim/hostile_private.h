@@ -50,6 +50,7 @@ void hostile_legs_crash(struct hostile *h);
 void hostile_legs_drop(struct hostile *h, struct symbol symbol);
 /* True: it is answered. */
 bool hostile_legs_cancel(struct hostile *h, const char *client_id);
+bool hostile_legs_amend(struct hostile *h, const struct order *wanted);
 bool hostile_legs_query(struct hostile *h, const char *client_id);
 void hostile_legs_dress(struct hostile *h, struct venue_report *r);
 struct dec hostile_legs_locked(const struct hostile *h, struct symbol symbol);

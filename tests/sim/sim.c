@@ -585,6 +585,7 @@ static bool print_totals(const struct personality *who, int64_t seeds)
         {"orders that the venue ended", t->ended, who != NULL},
         {"fees that nobody reported", t->shortages, who != NULL && can.dust},
         {"stops and targets at the venue", t->legs_placed, can.legs != VENUE_LEGS_NONE},
+        {"of which were moved", t->legs_moved, can.amend && can.legs == VENUE_LEGS_STOP},
         {"of which the price reached", t->legs_fired, can.legs != VENUE_LEGS_NONE},
         {"of which the venue refused", t->legs_refused, can.legs != VENUE_LEGS_NONE},
         {"delistings", t->delistings, who != NULL},

@@ -86,6 +86,7 @@ struct sim_totals {
     int64_t refusals;
     int64_t ended;
     int64_t legs_placed;
+    int64_t legs_moved;
     int64_t legs_fired;
     int64_t legs_refused;
     int64_t delistings;

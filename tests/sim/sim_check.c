@@ -503,6 +503,19 @@ static bool check_events(struct sim *sim)
     return true;
 }
 
+/* A stop that is said to rest at the venue rests there, at this price. */
+static bool check_stops(struct sim *sim)
+{
+    const struct snapshot *s = driver_snapshot(sim->driver);
+    for (int i = 0; i < s->position_count && !sim->hostile.can.brackets; i++) {
+        const struct position *p = &s->positions[i];
+        if (s->legs[i].stop_at_venue && !hostile_legs_has_stop(&sim->hostile, p->symbol, p->stop)) {
+            return sim_fail(sim, "no stop of %s rests at the wanted price", p->symbol.name);
+        }
+    }
+    return true;
+}
+
 /* Our positions are those of the venue. */
 static bool check_positions(struct sim *sim)
 {
@@ -556,7 +569,7 @@ bool sim_check_end(struct sim *sim)
         return sim_fail(sim, "%d stops and targets rest at the end without a position",
                         hostile_legs_resting(&sim->hostile));
     }
-    if (!check_events(sim) || !check_positions(sim)) {
+    if (!check_events(sim) || !check_positions(sim) || !check_stops(sim)) {
         return false;
     }
     int64_t fills = 0;
@@ -605,6 +618,7 @@ bool sim_check_end(struct sim *sim)
     sim_totals.refusals += sim->hostile.refusals;
     sim_totals.ended += sim->hostile.ended;
     sim_totals.legs_placed += sim->hostile.legs_placed;
+    sim_totals.legs_moved += sim->hostile.legs_moved;
     sim_totals.legs_fired += sim->hostile.legs_fired;
     sim_totals.legs_refused += sim->hostile.legs_refused;
     sim_totals.delistings += sim->hostile.delistings;

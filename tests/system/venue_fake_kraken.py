@@ -95,6 +95,31 @@ def run(tap):
         answer = client.call("AddOrder", **order, cl_ord_id="nd-4")
         tap.check("a time-out after acceptance", answer["error"] == ["EService:Timeout"] and "nd-4" in fake.state()["ids"])
         fake.control("unlimited")
+        stop = {"ordertype": "stop-loss", "pair": "XBTUSD", "type": "sell", "volume": "0.01", "price": "50000"}
+        client.call("AddOrder", **stop, cl_ord_id="nd-5")
+        while user.until(lambda m: m.get("channel") == "executions", 0.3) is not None:
+            pass
+        answer = client.call("AmendOrder", cl_ord_id="nd-5", trigger_price="51000.1")
+        tap.check("a stop is amended", not answer["error"] and list(answer["result"]) == ["amend_id"], answer)
+        row = list(client.call("OpenOrders", cl_ord_id="nd-5")["result"]["open"].values())[0]
+        tap.check("in place", (row["stopprice"], row["misc"], row["vol"]) == ("51000.10000", "amended", "0.01000000"), row)
+        rows = user.until(lambda m: m.get("channel") == "executions")["data"]
+        tap.check("its event has the new price", [(r["exec_type"], r["triggers"]["actual_price"], r["cl_ord_id"]) for r in rows]
+                  == [("amended", "51000.1", "nd-5")], rows)
+        refuses("a stop through the market", "EOrder:Invalid price", client.call(
+            "AmendOrder", cl_ord_id="nd-5", trigger_price="61000"), False)
+        refuses("a limit price of a stop", "EGeneral:Invalid arguments", client.call(
+            "AmendOrder", cl_ord_id="nd-5", limit_price="51000"))
+        refuses("an amendment of nothing", "EGeneral:Invalid arguments", client.call("AmendOrder", cl_ord_id="nd-5"))
+        refuses("an amendment off the tick", "EOrder:Invalid price", client.call(
+            "AmendOrder", cl_ord_id="nd-5", trigger_price="51000.05"))
+        refuses("a late amendment", "EService:Deadline elapsed", client.call(
+            "AmendOrder", cl_ord_id="nd-5", trigger_price="52000", deadline="2026-01-01T00:00:00Z"), False)
+        client.call("CancelOrder", cl_ord_id="nd-5")
+        refuses("an amendment of what has ended", "EOrder:Unknown order", client.call(
+            "AmendOrder", cl_ord_id="nd-5", trigger_price="52000"), False)
+        row = list(client.call("ClosedOrders", cl_ord_id="nd-5")["result"]["closed"].values())[0]
+        tap.check("what was refused changed nothing", row["stopprice"] == "51000.10000", row)
         tap.check("the key may not withdraw", "withdraw-funds" not in client.call("GetApiKeyInfo")["result"]["permissions"])
         fake.control("permit withdraw on")
         tap.check("or it may", "withdraw-funds" in client.call("GetApiKeyInfo")["result"]["permissions"])

@@ -105,6 +105,8 @@ class Kraken(Streams, Venue):
         post["Balance"] = Route("coins", self.balance, 1)
         post["BalanceEx"] = Route("coins", self.balance_ex, 1)
         post["AddOrder"] = Route("place", self.add_order, 0, ("ordertype", "pair", "type", "volume"), orders)
+        post["AmendOrder"] = Route(  # of what it can change, only prices
+            "amend", self.amend_order, 0, (), ("txid", "cl_ord_id", "limit_price", "trigger_price", "deadline"))
         post["CancelOrder"] = Route("cancel", self.cancel_order, 0, (), ("txid", "cl_ord_id"))
         post["CancelAll"] = Route("cancel", self.cancel_all, 1)
         post["CancelAllOrdersAfter"] = Route("guard", self.cancel_after, 1, ("timeout",))
@@ -203,7 +205,7 @@ class Kraken(Streams, Venue):
             raise self.refuse("EAPI:Invalid nonce")
         self.nonce = int(nonce)
         needs = "trade" if request.path.rpartition("/")[2] in (
-            "AddOrder", "CancelOrder", "CancelAll", "CancelAllOrdersAfter") else "read"
+            "AddOrder", "AmendOrder", "CancelOrder", "CancelAll", "CancelAllOrdersAfter") else "read"
         if not self.permissions[needs] and not request.path.endswith("GetApiKeyInfo"):
             raise self.refuse("EGeneral:Permission denied", False)
 
@@ -217,12 +219,12 @@ class Kraken(Streams, Venue):
             self.counter -= weight
             raise self.refuse("EAPI:Rate limit exceeded")
 
-    def charge_orders(self, market, weight):
+    def charge_orders(self, market, weight, cancels=False):
         most, falls = self.limits["orders"]
         now = self.clock.now()
         count, at = self.order_counters.get(market, (0.0, now))
         count = max(0.0, count - (now - at) * falls) + weight
-        if count > most and weight == 1:
+        if count > most and not cancels:
             raise self.refuse("EOrder:Rate limit exceeded")
         self.order_counters[market] = (count, now)
 
@@ -363,13 +365,7 @@ class Kraken(Streams, Venue):
         limit = (price2 if stop else price) if limited else ZERO
         if limited and not limit or kind in ("stop", "target") and not stop or kind == "market" and price:
             raise self.wrong("price")
-        for value in (stop, limit):
-            if -value.as_tuple().exponent > self.digits[market.symbol] and value % market.tick:
-                raise self.refuse(
-                    f"EOrder:Invalid price:{market.alt} price can only be specified up to "
-                    f"{self.digits[market.symbol]} decimals.")
-            if value % market.tick:
-                raise self.refuse("EOrder:Tick size check failed")
+        self.check_ticks(market, stop, limit)
         flags = set(given.get("oflags", "fciq").split(","))
         if flags - {"post", "fcib", "fciq", "nompp", "viqc"} or {"fcib", "fciq"} <= flags:
             raise self.wrong("oflags")
@@ -396,6 +392,15 @@ class Kraken(Streams, Venue):
             venue={"type": given["ordertype"], "oflags": ",".join(sorted(flags)), "tif": tif},
         )
 
+    def check_ticks(self, market, *prices):
+        for value in prices:
+            if -value.as_tuple().exponent > self.digits[market.symbol] and value % market.tick:
+                raise self.refuse(
+                    f"EOrder:Invalid price:{market.alt} price can only be specified up to "
+                    f"{self.digits[market.symbol]} decimals.")
+            if value % market.tick:
+                raise self.refuse("EOrder:Tick size check failed")
+
     def check_ids(self, given):
         name = given.get("cl_ord_id")
         if name is not None and not re.fullmatch(
@@ -404,6 +409,9 @@ class Kraken(Streams, Venue):
             raise self.wrong("cl_ord_id")
         if name is not None and "userref" in given:
             raise self.wrong("userref")
+        self.check_deadline(given)
+
+    def check_deadline(self, given):
         if "deadline" in given:
             try:
                 at = datetime.fromisoformat(given["deadline"].replace("Z", "+00:00"))
@@ -449,6 +457,31 @@ class Kraken(Streams, Venue):
             return self.book.by_client.get(given["cl_ord_id"])
         return next((o for o in self.book.orders.values() if name_of("O", o.id) == given["txid"]), None)
 
+    def amend_order(self, given):
+        """In place: the ids stay. A stop that has triggered, or would, is not changed."""
+        order = self.find(given)
+        names = [name for name in ("limit_price", "trigger_price") if name in given]
+        if not names:
+            raise self.wrong("nothing is changed")
+        if order is not None and order.open:
+            self.race(order)
+        if order is None or not order.open or not self.book.visible(order):
+            raise self.refuse("EOrder:Unknown order", False)
+        if "trigger_price" in names and order.kind == "limit" or "limit_price" in names and not order.limited:
+            raise self.wrong(names[0])
+        price, stop = self.amount(given, "limit_price") or order.price, self.amount(given, "trigger_price") or order.stop_price
+        self.check_ticks(order.market, price, stop)
+        self.check_deadline(given)
+        age = self.clock.shown() - order.created
+        self.charge_orders(order.market, next((w for most, w in ((5, 4), (10, 3), (15, 2)) if age < most), 1))
+        try:
+            self.book.amend(order, price, stop)
+        except Refusal as why:
+            raise self.refuse(
+                {"insufficient": "EOrder:Insufficient funds", "would_trigger": "EOrder:Invalid price"}[why.kind],
+                False) from None
+        return self.result({"amend_id": name_of("T", f"{order.id} {self.clock.now()}")})
+
     def cancel_order(self, given):
         order = self.find(given)
         if order is not None and order.open:
@@ -457,7 +490,7 @@ class Kraken(Streams, Venue):
             raise self.refuse("EOrder:Unknown order", False)
         age = self.clock.shown() - order.created
         weights = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
-        self.charge_orders(order.market, next((w for most, w in weights if age < most), 0))
+        self.charge_orders(order.market, next((w for most, w in weights if age < most), 0), cancels=True)
         order.venue["reason"] = "User requested"
         self.book.cancel(order)
         return self.result({"count": 1})
@@ -488,8 +521,8 @@ class Kraken(Streams, Venue):
                 "order": self.describe(order), "close": "",
             },
             "vol": f"{order.qty:.8f}", "vol_exec": f"{order.filled:.8f}", "cost": f"{order.cost:.5f}",
-            "fee": f"{sum((f.fee for f in order.fills), ZERO):.5f}", "price": f"{average:.5f}", "stopprice": "0.00000",
-            "limitprice": "0.00000", "misc": "", "oflags": order.venue.get("oflags", "fciq"), "reason": None,
+            "fee": f"{sum((f.fee for f in order.fills), ZERO):.5f}", "price": f"{average:.5f}", "stopprice": f"{order.stop_price:.5f}",
+            "limitprice": "0.00000", "misc": "amended" if order.amended else "", "oflags": order.venue.get("oflags", "fciq"), "reason": None,
             "trades": [name_of("T", f.id) for f in order.fills],
         }
         if order.client_id:

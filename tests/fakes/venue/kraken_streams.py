@@ -50,10 +50,16 @@ class Streams:
         if order.price:
             base["limit_price"] = number(self.price(market, order.price))
         if order.stop_price:
-            base["stop_price"] = number(self.price(market, order.stop_price))
+            stop = number(self.price(market, order.stop_price))
+            base.update(stop_price=stop, triggers={
+                "reference": "last", "price": stop, "price_type": "static", "actual_price": stop,
+                "status": "triggered" if order.triggered else "untriggered"})
         if what == "new":
             return [("executions", [{**base, "exec_type": "pending_new", "order_status": "pending_new"}]),
                     ("executions", [{**base, "exec_type": "new", "order_status": "new"}])]
+        if what == "amended":
+            status = "partially_filled" if order.filled else "new"
+            return [("executions", [{**base, "exec_type": "amended", "order_status": status, "amended": True}])]
         if what != "fill":
             return [("executions", [{**base, "exec_type": "canceled", "order_status": "canceled",
                                      "reason": order.venue.get("reason") or order.reason or "Order replaced"}])]

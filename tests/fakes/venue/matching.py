@@ -67,6 +67,7 @@ class Order:
         self.state = "new"  # waiting, partial, filled, cancelled, expired, rejected
         self.reason = ""
         self.triggered = kind in ("market", "limit")
+        self.amended = False
         self.filled, self.cost = ZERO, ZERO
         self.fills = []
         self.created = self.updated = self.worked = 0.0
@@ -289,6 +290,23 @@ class Matching:
         for sibling in order.siblings:
             if sibling.open:
                 self.finish(sibling, "cancelled")
+
+    def amend(self, order, price, stop_price):
+        """New prices for an open order, in place; or raises Refusal, and it rests as before."""
+        before = order.price, order.stop_price
+        order.price, order.stop_price = price, stop_price
+        self.hold(order)
+        why = "insufficient" if self.free(order.held_currency) < 0 else None
+        why = "would_trigger" if not order.triggered and self.passed(order) else why
+        if why or order.kind != "limit" and order.triggered:
+            order.price, order.stop_price = before
+            self.hold(order)
+            raise Refusal(why or "would_trigger")
+        order.updated = self.clock.shown()
+        order.amended = True
+        self.emit("amended", order, None)
+        if order.triggered and self.reached(order):
+            self.work(order, maker=False)
 
     def visible(self, order):
         """Whether REST knows it already."""

@@ -203,9 +203,9 @@ class Venue:
         self.silent = True
 
     def race(self, order):
-        """The order fills before the cancellation of it arrives."""
+        """The order fills before its cancellation or amendment arrives."""
         if self.marks.pop("fill-first", None):
-            self.book.match(order, maker=True)
+            self.book.match(order, maker=order.limited)
 
     def public_gap(self):
         """Whether this public message is lost."""

@@ -33,9 +33,24 @@ void engine_rig_free(struct engine_rig *s)
     free(s);
 }
 
+static void refuse_stops(struct engine_rig *s)
+{
+    for (int i = 0; i < s->in.report_count; i++) {
+        struct venue_report *r = &s->in.reports[i];
+        if (r->kind == VENUE_ORDER && r->fills[0].kind == ORDER_STOP) {
+            r->state = ORDER_REJECTED;
+            r->filled_qty = DEC_ZERO;
+            r->fill_count = 0;
+        }
+    }
+}
+
 void engine_rig_step(struct engine_rig *s, const struct request *request)
 {
     instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
+    if (s->refuses_stops) {
+        refuse_stops(s);
+    }
     s->in.bar_count = 0;
     if (request == NULL) {
         s->now.market_us = source_next_us(&s->market.source);

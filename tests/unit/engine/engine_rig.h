@@ -25,6 +25,7 @@ struct engine_rig {
     struct engine_outputs out;
     int64_t fill_id;
     int64_t next_request;
+    bool refuses_stops; /* the venue rejects stops */
 };
 
 struct engine_rig *engine_rig_new(uint64_t seed);

@@ -3,9 +3,11 @@
  * cancelled, and that nothing is sold twice.
  */
 #include "base/check.h"
+#include "engine_rig.h"
 #include "report_rig.h"
 #include "unit/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int next_fill = 100;
@@ -219,16 +221,20 @@ static void a_leg_that_fills_before_its_cancellation_ends_the_close(void **state
     }
 }
 
+static int move_stop(struct report_rig *l, int64_t price)
+{
+    return report_rig_ask(l, (struct request){.kind = REQUEST_AMEND,
+                                              .symbol = report_rig_btc,
+                                              .stop = report_rig_whole(price)});
+}
+
 static void moved_prices_replace_the_legs(void **state)
 {
     (void)state;
     struct report_rig l;
     open_with(&l, VENUE_LEGS_PAIR);
     const struct legs legs = rest(&l);
-    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
-                                                         .symbol = report_rig_btc,
-                                                         .stop = report_rig_whole(95)}),
-                     ERR_NONE);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
     assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(95).e8);
     assert_false(l.snapshot->legs[0].stop_at_venue); /* the one that rests is not this one */
     pass(&l, 1);
@@ -249,12 +255,11 @@ static void a_moved_stop_leaves_a_target_of_its_own_alone(void **state)
 {
     (void)state;
     struct report_rig l;
-    open_with(&l, VENUE_LEGS_BOTH);
+    struct venue_capabilities can = {VENUE_USUAL, .legs = VENUE_LEGS_BOTH};
+    can.amend = false;
+    open_at(&l, &can);
     const struct legs legs = rest(&l);
-    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
-                                                         .symbol = report_rig_btc,
-                                                         .stop = report_rig_whole(95)}),
-                     ERR_NONE);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
     pass(&l, 1);
     assert_true(is_cancelled(&l, &legs.stop));
     (void)tell(&l, &legs.stop, ORDER_CANCELLED);
@@ -265,6 +270,203 @@ static void a_moved_stop_leaves_a_target_of_its_own_alone(void **state)
     assert_true(l.snapshot->legs[0].target_at_venue);
     report_rig_close(&l);
 }
+
+/* ---------------------------------------------------------------- legs that the venue moves */
+
+/* How many amendments of this leg the last step sends; each with this stop. */
+static int amends(const struct report_rig *l, const struct order *leg, int64_t stop)
+{
+    int count = 0;
+    for (int i = 0; i < l->out->amend_count; i++) {
+        const struct engine_amend *a = &l->out->amends[i];
+        assert_string_equal(a->client_id, leg->client_id);
+        assert_int_equal(a->stop.e8, report_rig_whole(stop).e8);
+        count++;
+    }
+    return count;
+}
+
+static void tell_price(struct report_rig *l, const struct order *leg, int64_t price)
+{
+    struct venue_report *r = tell(l, leg, ORDER_ACKED);
+    *(leg->kind == ORDER_STOP ? &r->stop : &r->target) = report_rig_whole(price);
+}
+
+static void refuse_move(struct report_rig *l, const struct order *leg, int64_t price)
+{
+    struct venue_report *r = report_rig_add(l, VENUE_REFUSED, leg->client_id);
+    r->stop = report_rig_whole(price);
+    r->target = leg->target;
+    r->current_stop = leg->price;
+    (void)str_copy(STR_LIT("too late"), r->reason, sizeof(r->reason));
+}
+
+static void a_moved_stop_is_amended(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    const struct legs legs = rest(&l);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
+    assert_int_equal(amends(&l, &legs.stop, 95), 1);
+    /* The wish is on disk before it is sent, beside what rests. */
+    const struct order *row = report_rig_written(&l, legs.stop.client_id);
+    assert_int_equal(row->stop.e8, report_rig_whole(95).e8);
+    assert_int_equal(row->price.e8, report_rig_whole(90).e8);
+    assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(95).e8);
+    assert_false(l.snapshot->legs[0].stop_at_venue);
+    assert_string_equal(l.snapshot->legs[0].reason, "it is being moved, the venue has 90");
+    tell_price(&l, &legs.stop, 95);
+    report_rig_step(&l);
+    assert_int_equal(report_rig_written(&l, legs.stop.client_id)->price.e8,
+                     report_rig_whole(95).e8);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    for (int i = 0; i < 20; i++) {
+        report_rig_step_after(&l, USEC_PER_SEC);
+        assert_int_equal(l.out->amend_count + l.out->cancel_count + l.out->send_count, 0);
+    }
+    report_rig_close(&l);
+}
+
+static void legs_that_stand_alone_are_amended_each(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_BOTH);
+    const struct legs legs = rest(&l);
+    assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
+                                                         .symbol = report_rig_btc,
+                                                         .target = report_rig_whole(130)}),
+                     ERR_NONE);
+    assert_int_equal(amends(&l, &legs.target, 90), 1);
+    assert_int_equal(l.out->amends[0].target.e8, report_rig_whole(130).e8);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    assert_false(l.snapshot->legs[0].target_at_venue);
+    tell_price(&l, &legs.target, 130);
+    report_rig_step(&l);
+    assert_true(l.snapshot->legs[0].target_at_venue);
+    report_rig_close(&l);
+}
+
+/* Nothing is sent again before the venue has said what rests there. */
+static void an_amendment_without_an_answer_is_asked_for(void **state)
+{
+    (void)state;
+    for (int arrived = 0; arrived < 2; arrived++) {
+        struct report_rig l;
+        open_with(&l, VENUE_LEGS_STOP);
+        const struct legs legs = rest(&l);
+        assert_int_equal(move_stop(&l, 95), ERR_NONE);
+        report_rig_add(&l, VENUE_NO_ANSWER, legs.stop.client_id)->asked = VENUE_CALL_AMEND;
+        int asked = 0;
+        for (int i = 0; i < 8; i++) {
+            report_rig_step_after(&l, USEC_PER_SEC);
+            assert_int_equal(l.out->amend_count, 0);
+            for (int k = 0; k < l.out->query_count; k++) {
+                asked += strcmp(l.out->queries[k].client_id, legs.stop.client_id) == 0;
+            }
+        }
+        assert_in_range(asked, 3, 5);
+        tell_price(&l, &legs.stop, arrived ? 95 : 90);
+        report_rig_step(&l);
+        assert_int_equal(amends(&l, &legs.stop, 95), arrived ? 0 : 1);
+        assert_int_equal(l.snapshot->legs[0].stop_at_venue, arrived);
+        report_rig_close(&l);
+    }
+}
+
+/* Killed between the commit and the answer: the price at the venue is the judge. */
+static void a_start_asks_what_became_of_an_amendment(void **state)
+{
+    (void)state;
+    for (int arrived = 0; arrived < 2; arrived++) {
+        struct report_rig l;
+        open_with(&l, VENUE_LEGS_STOP);
+        const struct legs legs = rest(&l);
+        struct order entry = l.memory->orders[0];
+        assert_int_equal(move_stop(&l, 95), ERR_NONE);
+        l.memory->order_count = 2;
+        l.memory->orders[1] = *report_rig_written(&l, legs.stop.client_id);
+        entry.state = ORDER_FILLED;
+        entry.filled_qty = entry.qty;
+        entry.average_price = report_rig_whole(100);
+        entry.stop = report_rig_whole(95);
+        report_rig_booked(&l, 1);
+        report_rig_restart(&l, &entry);
+        engine_set_venue(l.engine,
+                         &(struct venue_capabilities){VENUE_USUAL, .legs = VENUE_LEGS_STOP});
+        pass(&l, 3);
+        assert_int_equal(l.out->amend_count, 0); /* not before it is known */
+        assert_false(l.snapshot->legs[0].stop_at_venue);
+        tell_price(&l, &legs.stop, arrived ? 95 : 90);
+        report_rig_step(&l);
+        assert_int_equal(amends(&l, &legs.stop, 95), arrived ? 0 : 1);
+        assert_int_equal(l.snapshot->legs[0].stop_at_venue, arrived);
+        report_rig_close(&l);
+    }
+}
+
+static void a_stop_that_the_venue_does_not_move_is_replaced(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    const struct legs legs = rest(&l);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
+    refuse_move(&l, &legs.stop, 95);
+    report_rig_step(&l);
+    assert_int_equal(l.out->amend_count, 0);
+    pass(&l, 1);
+    assert_int_equal(l.out->amend_count, 0);
+    assert_true(is_cancelled(&l, &legs.stop));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    const struct order next = need_sent(&l, ORDER_STOP);
+    assert_int_equal(next.price.e8, report_rig_whole(95).e8);
+    (void)rest(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    assert_int_equal(move_stop(&l, 96), ERR_NONE); /* the new one can be moved */
+    assert_int_equal(amends(&l, &next, 96), 1);
+    report_rig_close(&l);
+}
+
+static void a_refusal_of_an_older_wish_changes_nothing(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    const struct legs legs = rest(&l);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
+    assert_int_equal(move_stop(&l, 97), ERR_NONE);
+    assert_int_equal(amends(&l, &legs.stop, 97), 1); /* at once, and the newest wish */
+    refuse_move(&l, &legs.stop, 95);
+    report_rig_step(&l);
+    pass(&l, 3);
+    assert_false(is_cancelled(&l, &legs.stop));
+    tell_price(&l, &legs.stop, 97);
+    report_rig_step(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    report_rig_close(&l);
+}
+
+/* The wanted stop is in effect here while the old one rests. */
+static void a_stop_that_is_reached_while_it_moves_closes(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_with(&l, VENUE_LEGS_STOP);
+    const struct legs legs = rest(&l);
+    assert_int_equal(move_stop(&l, 95), ERR_NONE);
+    report_rig_bar(&l, 94);
+    assert_int_equal(l.out->amend_count, 0);
+    assert_true(is_cancelled(&l, &legs.stop));
+    (void)tell(&l, &legs.stop, ORDER_CANCELLED);
+    report_rig_step(&l);
+    assert_string_equal(need_sent(&l, ORDER_CLOSE).reason, "stop");
+    report_rig_close(&l);
+}
+
+/* ---------------------------------------------------------------- the end */
 
 static void the_other_leg_is_cancelled_when_one_has_filled(void **state)
 {
@@ -416,6 +618,36 @@ static void an_emergency_stop_cancels_legs_first(void **state)
     report_rig_close(&l);
 }
 
+/* Each refusal closes a position: after three in a row the venue is not asked for any. */
+static void after_three_refused_stops_none_is_placed(void **state)
+{
+    (void)state;
+    struct engine_rig *s = engine_rig_new(7);
+    struct snapshot *snapshot = snapshot_new(s->settings.symbol_count);
+    engine_set_venue(s->engine, &(struct venue_capabilities){VENUE_USUAL, .legs = VENUE_LEGS_STOP});
+    s->refuses_stops = true;
+    int stops = 0, entries = 0, refused = 0, kept = 0;
+    for (int minute = 0; minute < 4000 && entries < 8; minute++) {
+        engine_rig_step(s, NULL);
+        for (int i = 0; i < s->out.send_count; i++) {
+            const struct order *o = &s->out.orders[s->out.sends[i]];
+            stops += o->kind == ORDER_STOP;
+            entries += o->kind == ORDER_ENTRY;
+            refused += o->kind == ORDER_CLOSE && strcmp(o->reason, "stop refused") == 0;
+        }
+        engine_snapshot(s->engine, &s->now, snapshot);
+        for (int i = 0; i < snapshot->position_count && stops == 3; i++) {
+            kept += strcmp(snapshot->legs[i].reason, "the venue has refused the last ones") == 0;
+        }
+    }
+    assert_int_equal(entries, 8);
+    assert_int_equal(stops, 3);
+    assert_int_equal(refused, 3);
+    assert_true(kept > 0);
+    free(snapshot);
+    engine_rig_free(s);
+}
+
 UNIT_GROUP(legs, cmocka_unit_test(legs_follow_the_entry),
            cmocka_unit_test(a_stop_alone_leaves_the_target_here),
            cmocka_unit_test(the_position_is_guarded_here_until_a_stop_rests),
@@ -424,9 +656,17 @@ UNIT_GROUP(legs, cmocka_unit_test(legs_follow_the_entry),
            cmocka_unit_test(a_leg_that_fills_before_its_cancellation_ends_the_close),
            cmocka_unit_test(moved_prices_replace_the_legs),
            cmocka_unit_test(a_moved_stop_leaves_a_target_of_its_own_alone),
+           cmocka_unit_test(a_moved_stop_is_amended),
+           cmocka_unit_test(legs_that_stand_alone_are_amended_each),
+           cmocka_unit_test(an_amendment_without_an_answer_is_asked_for),
+           cmocka_unit_test(a_start_asks_what_became_of_an_amendment),
+           cmocka_unit_test(a_stop_that_the_venue_does_not_move_is_replaced),
+           cmocka_unit_test(a_refusal_of_an_older_wish_changes_nothing),
+           cmocka_unit_test(a_stop_that_is_reached_while_it_moves_closes),
            cmocka_unit_test(the_other_leg_is_cancelled_when_one_has_filled),
            cmocka_unit_test(what_is_left_gets_new_legs),
            cmocka_unit_test(a_refused_leg_closes_the_position),
+           cmocka_unit_test(after_three_refused_stops_none_is_placed),
            cmocka_unit_test(legs_that_end_are_placed_again),
            cmocka_unit_test(legs_in_vain_are_placed_ever_more_seldom),
            cmocka_unit_test(missing_legs_do_not_hold_up_a_close),

@@ -39,8 +39,11 @@ static void on_report(const struct venue_report *report, void *userdata)
             }
         }
         break;
-    case VENUE_FUNDING:
     case VENUE_REFUSED:
+        rig->refusal = *report;
+        rig->refusals++;
+        break;
+    case VENUE_FUNDING:
     case VENUE_LIMIT:
     case VENUE_ACCOUNT:
         break;
@@ -174,20 +177,18 @@ void gateway_rig_do(struct gateway_rig *rig, const struct gateway_call *call)
     gateway_flush(rig->gateway);
 }
 
-void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char *qty,
-                      const char *price)
+/* Sends it, and waits until it rests. */
+static void place(struct gateway_rig *rig, struct gateway_call *call, const char *client_id,
+                  const char *qty, const char *price)
 {
-    struct gateway_call call = {.kind = GATEWAY_SEND,
-                                .order = {.symbol = rig->symbols[0],
-                                          .kind = ORDER_ENTRY,
-                                          .side = SIDE_LONG,
-                                          .state = ORDER_PREPARED,
-                                          .type = ORDER_TYPE_LIMIT,
-                                          .post_only = rig->api.can.post_only}};
-    assert_true(dec_parse(str_c(qty), &call.order.qty) &&
-                dec_parse(str_c(price), &call.order.price));
-    (void)str_copy(str_c(client_id), call.order.client_id, sizeof(call.order.client_id));
-    gateway_rig_do(rig, &call);
+    call->kind = GATEWAY_SEND;
+    call->order.symbol = rig->symbols[0];
+    call->order.side = SIDE_LONG;
+    call->order.state = ORDER_PREPARED;
+    assert_true(dec_parse(str_c(qty), &call->order.qty) &&
+                dec_parse(str_c(price), &call->order.price));
+    (void)str_copy(str_c(client_id), call->order.client_id, sizeof(call->order.client_id));
+    gateway_rig_do(rig, call);
     int64_t since_us = clock_mono_us(clock_real());
     /* A late report about another order may come before. */
     while (strcmp(rig->order.client_id, client_id) != 0 && turn(rig, since_us)) {}
@@ -197,14 +198,35 @@ void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char
     }
 }
 
-void gateway_rig_await_orders(struct gateway_rig *rig, int count)
+void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char *qty,
+                      const char *price)
+{
+    struct gateway_call call = {.order = {.kind = ORDER_ENTRY,
+                                          .type = ORDER_TYPE_LIMIT,
+                                          .post_only = rig->api.can.post_only}};
+    place(rig, &call, client_id, qty, price);
+}
+
+void gateway_rig_protect(struct gateway_rig *rig, const char *client_id, const char *qty,
+                         const char *price)
+{
+    struct gateway_call call = {.order = {.kind = ORDER_STOP, .type = ORDER_TYPE_STOP}};
+    place(rig, &call, client_id, qty, price);
+}
+
+void gateway_rig_await_count(struct gateway_rig *rig, const int *counter, int count)
 {
     int64_t since_us = clock_mono_us(clock_real());
-    while (rig->orders < count) {
+    while (*counter < count) {
         if (!turn(rig, since_us)) {
-            fail_msg("%s: %d reports about orders, not %d", rig->api.name, rig->orders, count);
+            fail_msg("%s: %d reports, not %d", rig->api.name, *counter, count);
         }
     }
+}
+
+void gateway_rig_await_orders(struct gateway_rig *rig, int count)
+{
+    gateway_rig_await_count(rig, &rig->orders, count);
 }
 
 void gateway_rig_await(struct gateway_rig *rig, const char *path, const char *value)

@@ -32,8 +32,8 @@ struct gateway_rig {
     struct gateway *gateway;
     bool ready; /* the newest state is READY */
     enum venue_state state;
-    int orders, listings, unanswered;   /* reports */
-    struct venue_report order, listing; /* the newest */
+    int orders, listings, refusals, unanswered;  /* reports */
+    struct venue_report order, listing, refusal; /* the newest */
     const struct symbol *symbols;
     int status[GATEWAY_RIG_SYMBOLS]; /* enum instrument_status; -1: not reported */
 };
@@ -58,10 +58,14 @@ void gateway_rig_do(struct gateway_rig *rig, const struct gateway_call *call);
 /* A limit order to buy that rests far below the price. */
 void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char *qty,
                       const char *price);
+/* A stop of a long position; the fake's coins must cover it. */
+void gateway_rig_protect(struct gateway_rig *rig, const char *client_id, const char *qty,
+                         const char *price);
 /* Until the value at this path of the fake's state is this text; "": it is not there. */
 void gateway_rig_await(struct gateway_rig *rig, const char *path, const char *value);
-/* Until so many reports about orders have come. */
+/* Until so many reports have come: about orders, or of another kind. */
 void gateway_rig_await_orders(struct gateway_rig *rig, int count);
+void gateway_rig_await_count(struct gateway_rig *rig, const int *counter, int count);
 void gateway_rig_fake(struct gateway_rig *rig, const char *lines);
 void gateway_rig_pass(struct gateway_rig *rig, int seconds);
 /* How many requests of this kind the fake has had. */

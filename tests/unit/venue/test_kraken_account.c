@@ -128,6 +128,21 @@ static void the_other_requests_are_made(void **state)
     api()->add_cancel(&find, &request);
     assert_string_equal(rig_request(&request),
                         "POST /0/private/CancelOrder txid=OU22CG-KLAF2-FWUDD7");
+    struct account_amend_ask amend = {.market = &market,
+                                      .client_id = "nd-1",
+                                      .id = "",
+                                      .type = ORDER_TYPE_STOP,
+                                      .price = rig_dec("37500.1")};
+    api()->add_amend(&amend, &request);
+    assert_string_equal(rig_request(&request),
+                        "POST /0/private/AmendOrder cl_ord_id=nd-1&trigger_price=37500.1");
+    amend.id = "OU22CG-KLAF2-FWUDD7";
+    amend.type = ORDER_TYPE_LIMIT;
+    amend.until_us = AT_US + 5 * USEC_PER_SEC;
+    api()->add_amend(&amend, &request);
+    assert_string_equal(rig_request(&request),
+                        "POST /0/private/AmendOrder txid=OU22CG-KLAF2-FWUDD7&limit_price=37500.1&"
+                        "deadline=2026-01-01T00%3A00%3A05.000000Z");
     api()->add_fills(&page, &request);
     assert_string_equal(rig_request(&request),
                         "POST /0/private/TradesHistory start=1767225599&end=1767225601&ofs=50");
@@ -417,6 +432,13 @@ static int read_placed(const struct account_api *a, const struct json_object *ro
     return a->read_order(ACCOUNT_PLACE, root, &order, NULL, &count, err);
 }
 
+static int read_amended(const struct account_api *a, const struct json_object *root,
+                        struct err *err)
+{
+    int count = 0;
+    return a->read_order(ACCOUNT_AMEND, root, &order, NULL, &count, err);
+}
+
 static void acknowledgements_are_read(void **state)
 {
     (void)state;
@@ -439,6 +461,14 @@ static void acknowledgements_are_read(void **state)
     assert_int_equal(api()->read_order(ACCOUNT_CANCEL, cancelled, &order, NULL, &count, NULL), 0);
     assert_int_equal(count, 0);
     rig_refuses("kraken", read_placed, "{\"result\":{\"txid\":%s}}", bad, COUNT_OF(bad));
+    AUTO_JSON struct json_object *amended =
+        rig_parse("{\"error\":[],\"result\":{\"amend_id\":\"TUMY4K-E4MPE-CSL2N3\"}}");
+    static const struct rig_bad changes[] = {{"null", "/0/private/AmendOrder, amend_id is nothing"},
+                                             {"[]", "amend_id is an array"}};
+    assert_int_equal(read_amended(api(), amended, NULL), 0);
+    assert_dec(order.qty, "0");
+    rig_refuses("kraken", read_amended, "{\"result\":{\"amend_id\":%s}}", changes,
+                COUNT_OF(changes));
 }
 
 static void open_orders_are_listed(void **state)
@@ -584,6 +614,10 @@ static void answers_are_judged(void **state)
         {ACCOUNT_PLACE, 200, ERROR("EOrder:Rate limit exceeded"), ACCOUNT_LIMITED, 0},
         {ACCOUNT_PLACE, 429, "error code: 1015", ACCOUNT_LIMITED, 0},
         {ACCOUNT_CANCEL, 200, ERROR("EOrder:Unknown order"), ACCOUNT_NOT_FOUND, 0},
+        {ACCOUNT_AMEND, 200, ERROR("EOrder:Unknown order"), ACCOUNT_NOT_FOUND, 0},
+        {ACCOUNT_AMEND, 200, ERROR("EOrder:Invalid price"), ACCOUNT_REFUSED, 0},
+        {ACCOUNT_AMEND, 200, ERROR("EService:Deadline elapsed"), ACCOUNT_REFUSED, 0},
+        {ACCOUNT_AMEND, 200, ERROR("EService:Busy"), ACCOUNT_UNKNOWN, 0},
         {ACCOUNT_QUERY, 200, ERROR("EOrder:Unknown order"), ACCOUNT_NOT_FOUND, 0},
         {ACCOUNT_QUERY, 200, "{\"error\":[],\"result\":{\"open\":{}}}", ACCOUNT_NOT_FOUND, 0},
         {ACCOUNT_QUERY, 200, "{\"error\":[],\"result\":{\"closed\":{},\"count\":0}}",

@@ -349,6 +349,11 @@ static void executions_become_events(void **state)
         assert_string_equal(events[0].order.reason, rows[i].reason);
         assert_string_equal(events[0].order.id, "OK4GJX-KSTLS-7DZZO5");
     }
+    assert_int_equal(read_events(EXECUTION("amended", "new",
+                                           ",\"order_qty\":1,\"triggers\":{\"price\":59000.1,"
+                                           "\"actual_price\":59000.1,\"status\":\"untriggered\"}")),
+                     0);
+    assert_dec(events[0].order.stop_price, "59000.1");
     assert_int_equal(read_events(EXECUTION("trade", "partially_filled",
                                            TRADE "\"last_qty\":0.00500000,\"last_price\":26599.9,"
                                                  "\"fees\":[{\"asset\":\"XBT\",\"qty\":"
