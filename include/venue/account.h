@@ -134,8 +134,10 @@ struct account_order {
     struct dec filled_qty;
     struct dec price;      /* of a limit; zero: none */
     struct dec stop_price; /* of a stop; zero: none */
-    char reason[48];       /* of a rejection, or of a cancellation that we did not ask for */
-    int64_t at_us;         /* of its newest change; 0: not reported */
+    bool changing;         /* an amendment of it is under way: its price may be another soon */
+    char before[ACCOUNT_ID_SIZE]; /* its id, which has been replaced by `id`; "": its id stays */
+    char reason[48];              /* of a rejection, or of a cancellation that we did not ask for */
+    int64_t at_us;                /* of its newest change; 0: not reported */
 };
 
 struct account_fill {
@@ -227,6 +229,8 @@ struct account_pair_ask {
 struct account_amend_ask {
     const struct exchange_market *market;
     const char *client_id;
+    const char
+        *next_id;   /* its client id afterwards, where it becomes a new order: never used before */
     const char *id; /* "": not known */
     enum order_type type;
     struct dec price; /* as in struct account_order_ask */
@@ -253,7 +257,8 @@ struct account_page {
 enum account_event_kind {
     ACCOUNT_EVENT_NONE,    /* an answer, a heartbeat, or nothing that concerns us */
     ACCOUNT_EVENT_READY,   /* the stream is open: events come from now on */
-    ACCOUNT_EVENT_ORDER,   /* the order's state; with qty zero: only that its id is another now */
+    ACCOUNT_EVENT_ORDER,   /* the order's state; with qty zero: only that its id is another now, see
+                            * `before` */
     ACCOUNT_EVENT_FILL,    /* a fill, and the order's state after it */
     ACCOUNT_EVENT_CHANGED, /* balances or positions: list them */
     ACCOUNT_EVENT_MARGIN,  /* the margin is nearly used up */
@@ -352,8 +357,10 @@ struct account_api {
      * of add_history. */
     bool (*add_query)(const struct account_find *find, int step, struct account_request *request);
     void (*add_cancel)(const struct account_find *find, struct account_request *request);
-    /* The order keeps its ids, and a FINE answer is final. NULL: with can.amend false only. */
-    void (*add_amend)(const struct account_amend_ask *ask, struct account_request *request);
+    /* NULL: with can.amend false only. False: this order cannot be amended. */
+    bool (*add_amend)(const struct account_amend_ask *ask, struct account_request *request);
+    bool amends_in_place; /* it keeps its ids, and a FINE answer is final; if not, a FINE answer
+                           * says nothing, and the order is asked for */
 
     void (*add_open)(const struct account_page *page, struct account_request *request);
     /* page: of the request, here and below. */

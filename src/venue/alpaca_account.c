@@ -66,7 +66,7 @@ static void begin(struct account_request *request, enum account_method method, c
 {
     request->method = method;
     request->weight = 1;
-    request->content_type = method == ACCOUNT_POST ? JSON : NULL;
+    request->content_type = method == ACCOUNT_POST || method == ACCOUNT_PATCH ? JSON : NULL;
     buf_add_c(&request->path, path);
 }
 
@@ -180,6 +180,26 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
     json_out_end(&out);
 }
 
+/* The venue makes a new order of it, as large as the old one was. So a stop of coins, which may be
+ * filled in part after it has triggered, is not amended.
+ * https://docs.alpaca.markets/reference/patchorderbyorderid-1 */
+static bool add_amend(const struct account_amend_ask *ask, struct account_request *request)
+{
+    struct json_out out = JSON_OUT(&request->body);
+    char text[DEC_TEXT_SIZE];
+    if (ask->id[0] == '\0' || ask->type != ORDER_TYPE_STOP ||
+        alpaca_is_coin(&ask->market->symbol)) {
+        return false;
+    }
+    begin(request, ACCOUNT_PATCH, ALPACA_ORDERS "/");
+    http_add_encoded(&request->path, str_c(ask->id));
+    json_out_object(&out, NULL);
+    json_out_text(&out, "stop_price", dec_text(ask->price, text));
+    json_out_text(&out, "client_order_id", ask->next_id);
+    json_out_end(&out);
+    return true;
+}
+
 static bool add_query(const struct account_find *find, int step, struct account_request *request)
 {
     if (step > 0) {
@@ -253,6 +273,7 @@ const struct account_api alpaca_account = {
         {
             .order_types = VENUE_SET(ORDER_TYPE_MARKET) | VENUE_SET(ORDER_TYPE_LIMIT) |
                            VENUE_SET(ORDER_TYPE_STOP),
+            .amend = true,
             .legs = VENUE_LEGS_STOP,
             .times_in_force = VENUE_SET(TIF_GTC) | VENUE_SET(TIF_IOC),
             .prices_in_ticks = true,
@@ -292,6 +313,7 @@ const struct account_api alpaca_account = {
     .read_order = alpaca_read_order,
     .add_query = add_query,
     .add_cancel = add_cancel,
+    .add_amend = add_amend,
     .add_open = add_open,
     .read_open = alpaca_read_open,
     .add_fills = add_fills,

@@ -41,7 +41,8 @@ static enum account_verdict judge_status(enum account_call call,
                                          const struct account_response *response)
 {
     const struct json_object *root = response->root;
-    bool finds = call == ACCOUNT_QUERY || call == ACCOUNT_CANCEL;
+    bool finds = call == ACCOUNT_QUERY || call == ACCOUNT_CANCEL || call == ACCOUNT_AMEND;
+    bool orders = call == ACCOUNT_PLACE || call == ACCOUNT_AMEND;
     switch (response->status) {
     case 200:
     case 207:
@@ -51,9 +52,9 @@ static enum account_verdict judge_status(enum account_call call,
     case 401:
         return ACCOUNT_KEY;
     case 403:
-        return call == ACCOUNT_PLACE && root != NULL ? judge_refused(root)
-               : root != NULL                        ? ACCOUNT_KEY
-                                                     : ACCOUNT_BANNED;
+        return orders && root != NULL ? judge_refused(root)
+               : root != NULL         ? ACCOUNT_KEY
+                                      : ACCOUNT_BANNED;
     case 404:
         return finds && root != NULL ? ACCOUNT_NOT_FOUND
                : root != NULL        ? ACCOUNT_REFUSED

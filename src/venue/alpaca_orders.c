@@ -61,6 +61,25 @@ static int read_amounts(const struct field_place *place, const struct json_objec
     return rc;
 }
 
+/* An amendment has made another order of it, which is asked for; if it does not say which one, it
+ * is asked for once more. */
+static int read_next(const struct field_place *place, const struct json_object *row,
+                     struct account_order *ret, struct err *err)
+{
+    struct account_order next = {.state = ORDER_ACKED, .at_us = ret->at_us};
+    memcpy(next.client_id, ret->client_id, sizeof(next.client_id));
+    memcpy(next.market, ret->market, sizeof(next.market));
+    memcpy(next.id, ret->id, sizeof(next.id));
+    if (json_get(row, "replaced_by") == NULL) {
+        *ret = next;
+        return 0;
+    }
+    memcpy(next.before, ret->id, sizeof(next.before));
+    *ret = next;
+    return field_word(place, json_get(row, "replaced_by"), "replaced_by", ret->id, sizeof(ret->id),
+                      err);
+}
+
 int alpaca_read_row(const struct field_place *place, const struct json_object *row,
                     struct account_order *ret, struct err *err)
 {
@@ -84,6 +103,10 @@ int alpaca_read_row(const struct field_place *place, const struct json_object *r
     rc = rc < 0
              ? rc
              : field_iso_time(place, json_get(row, "updated_at"), "updated_at", &ret->at_us, err);
+    if (rc >= 0 && str_equal_c(json_str(row, "status"), "replaced") && ret->filled_qty.e8 == 0) {
+        return read_next(place, row, ret, err);
+    }
+    ret->changing = str_equal_c(json_str(row, "status"), "pending_replace");
     ret->type = (enum order_type)type;
     ret->buys = buys != 0;
     ret->state =

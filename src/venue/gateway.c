@@ -70,6 +70,16 @@ void gateway_name_theirs(const struct gateway *g, const char *client_id, char re
     (void)snprintf(ret, ACCOUNT_ID_SIZE, "nd%s%s", g->options.tag, client_id + strlen("nd"));
 }
 
+/* Where an amendment makes a new order, its client id is that of the first with a point and a
+ * number after it. */
+static void first_id(const char *theirs, char ret[ACCOUNT_ID_SIZE])
+{
+    (void)str_copy(str_c(theirs), ret, ACCOUNT_ID_SIZE);
+    if (strncmp(ret, "nd", 2) == 0) {
+        ret[strcspn(ret, ".")] = '\0';
+    }
+}
+
 /* Two characters, a tag, and the engine's two numbers. */
 static bool is_of_a_nightdesk(const char *theirs)
 {
@@ -88,15 +98,16 @@ static bool is_of_a_nightdesk(const char *theirs)
 void gateway_name_order(const struct gateway *g, const struct account_order *order,
                         char ret[CLIENT_ID_SIZE])
 {
-    const struct known_order *o = order_memory_find_theirs(g->orders, order->client_id);
-    char prefix[16];
+    char prefix[16], first[ACCOUNT_ID_SIZE];
+    first_id(order->client_id, first);
+    const struct known_order *o = order_memory_find_theirs(g->orders, first);
     (void)snprintf(prefix, sizeof(prefix), "nd%s-", g->options.tag);
     if (o != NULL) {
         memcpy(ret, o->client_id, CLIENT_ID_SIZE);
-    } else if (strncmp(order->client_id, prefix, strlen(prefix)) == 0) {
-        (void)snprintf(ret, CLIENT_ID_SIZE, OURS "%.24s", order->client_id + strlen(prefix));
+    } else if (strncmp(first, prefix, strlen(prefix)) == 0) {
+        (void)snprintf(ret, CLIENT_ID_SIZE, OURS "%.24s", first + strlen(prefix));
     } else {
-        bool other = is_of_a_nightdesk(order->client_id);
+        bool other = is_of_a_nightdesk(first);
         (void)snprintf(ret, CLIENT_ID_SIZE, "%s%.29s", other ? "##" : "#", order->id);
     }
 }
@@ -176,6 +187,7 @@ void gateway_settle(struct gateway *g, struct known_order *o, struct ask *ask)
         }
         gateway_report_order(g, o, ask != NULL ? ask->after_fill_id : "",
                              ask == NULL || ask->newest);
+        gateway_amend_look(g, o);
         gateway_ask_end(ask);
         return;
     }
@@ -286,7 +298,7 @@ int gateway_take_order(struct gateway *g, enum account_call call, struct known_o
         return rc;
     }
     if (state.qty.e8 == 0) {
-        known_order_name(o, state.id);
+        known_order_name(o, &state);
         return 0;
     }
     (void)known_order_update(o, &state);
@@ -340,14 +352,12 @@ static void on_query(const struct calls_answer *answer, void *userdata)
         not_read(g, ask, answer->err);
         return;
     }
-    char id[ACCOUNT_ID_SIZE];
-    memcpy(id, o->id, sizeof(id));
     int rc = gateway_take_order(g, ACCOUNT_QUERY, o, answer->root, &err);
     if (rc < 0) {
         not_read(g, ask, &err);
     } else if (rc > 0) {
         gateway_settle(g, o, ask);
-    } else if (strcmp(id, o->id) != 0) { /* a stop has triggered, and is another order now */
+    } else if (strcmp(ask->id, o->id) != 0) { /* it is another order now */
         ask->step = 0;
         gateway_query(g, o, ask);
     } else {
@@ -424,6 +434,7 @@ void gateway_query(struct gateway *g, struct known_order *o, struct ask *ask)
 {
     struct account_find find;
     add_find(g, o, &find);
+    memcpy(ask->id, o->id, sizeof(ask->id));
     if (g->options.api->add_query(&find, ask->step, calls_begin(g->calls))) {
         calls_send(g->calls, ACCOUNT_QUERY, gateway_now(g) + GATEWAY_ANSWER_US, on_query, ask);
         return;
@@ -529,14 +540,20 @@ void gateway_take_event(struct gateway *g, const struct account_event *event)
 {
     const char *id = event->has_order ? event->order.id : event->fill.order_id;
     const char *theirs = event->has_order ? event->order.client_id : event->fill.client_id;
-    struct known_order *o = order_memory_find_theirs(g->orders, theirs);
+    char first[ACCOUNT_ID_SIZE];
+    first_id(theirs, first);
+    struct known_order *o = order_memory_find_theirs(g->orders, first);
     o = o != NULL ? o : order_memory_find_id(g->orders, id);
     if (o == NULL || o->client_id[0] == '#') {
         return; /* somebody else's: the listings show it */
     }
     if (event->has_order && event->order.qty.e8 == 0) {
-        known_order_name(o, event->order.id);
+        known_order_name(o, &event->order);
         ask_newest(g, o);
+        return;
+    }
+    if ((o->replaced || strcmp(theirs, first) != 0) && strcmp(o->id, id) != 0) {
+        ask_newest(g, o); /* of the order before, or of one that may take its place */
         return;
     }
     bool fresh = event->kind == ACCOUNT_EVENT_FILL && known_order_fill(o, &event->fill);

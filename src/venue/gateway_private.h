@@ -85,6 +85,7 @@ struct ask {
     enum venue_call asked;
     bool newest;
     int step;                         /* of a query */
+    char id[ACCOUNT_ID_SIZE];         /* under which the order was asked for */
     char cursor[ACCOUNT_CURSOR_SIZE]; /* of the pages of fills, or of the history */
 };
 
@@ -109,6 +110,8 @@ void gateway_name_theirs(const struct gateway *g, const char *client_id, char re
 void gateway_place(struct gateway *g, const struct order *order);
 /* Moves a leg, in gateway_amend.c. */
 void gateway_amend(struct gateway *g, const char *client_id, struct dec stop, struct dec target);
+/* The state of the order is known: has its amendment been done? */
+void gateway_amend_look(struct gateway *g, struct known_order *o);
 /* Logs what is sent, without its signature: at the next gateway_flush, since an order does not wait
  * for a log. What a dry run does not send is logged at once. */
 void gateway_log_request(struct gateway *g, const char *what,

@@ -164,7 +164,7 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
 }
 
 /* https://docs.kraken.com/api/docs/rest-api/amend-order */
-static void add_amend(const struct account_amend_ask *ask, struct account_request *request)
+static bool add_amend(const struct account_amend_ask *ask, struct account_request *request)
 {
     begin(request, KRAKEN_AMEND, 0);
     request->order_weight = WEIGHT_AMEND;
@@ -172,6 +172,7 @@ static void add_amend(const struct account_amend_ask *ask, struct account_reques
         ask->id[0] != '\0' ? ask->id : ask->client_id);
     add_dec(request, ask->type == ORDER_TYPE_STOP ? "trigger_price" : "limit_price", ask->price);
     add_deadline(ask->until_us, request);
+    return true;
 }
 
 /* By its own id in one step; by ours among the open orders, then the closed ones: so an order that
@@ -286,6 +287,7 @@ const struct account_api kraken_account = {
     .add_query = add_query,
     .add_cancel = add_cancel,
     .add_amend = add_amend,
+    .amends_in_place = true,
     .add_open = add_open,
     .read_open = kraken_read_open,
     .add_fills = add_fills,

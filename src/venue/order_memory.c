@@ -129,11 +129,14 @@ static int rank(enum order_state state)
     return 0;
 }
 
-void known_order_name(struct known_order *o, const char *id)
+void known_order_name(struct known_order *o, const struct account_order *state)
 {
-    bool better = o->id[0] == '\0' || (strchr(o->id, ':') != NULL && strchr(id, ':') == NULL);
-    if (id[0] != '\0' && better) {
-        (void)str_copy(str_c(id), o->id, sizeof(o->id));
+    bool next = state->before[0] != '\0' && strcmp(state->before, o->id) == 0;
+    bool better =
+        o->id[0] == '\0' || (strchr(o->id, ':') != NULL && strchr(state->id, ':') == NULL) || next;
+    if (state->id[0] != '\0' && better) {
+        (void)str_copy(str_c(state->id), o->id, sizeof(o->id));
+        o->replaced = o->replaced || state->before[0] != '\0';
     }
 }
 
@@ -149,7 +152,8 @@ bool known_order_update(struct known_order *o, const struct account_order *state
 {
     bool fresh = known_order_price(o, o->kind == ORDER_STOP ? state->stop_price : state->price);
     fresh = fresh || !o->has_state;
-    known_order_name(o, state->id);
+    known_order_name(o, state);
+    o->changing = state->changing;
     if (dec_is_valid(state->filled_qty) && state->filled_qty.e8 > o->filled_qty.e8) {
         o->filled_qty = state->filled_qty;
         fresh = true;

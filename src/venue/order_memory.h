@@ -41,6 +41,10 @@ struct known_order {
     int fill_count;
     int fill_capacity;
     struct account_fill *fills;
+    bool changing; /* an amendment is under way at the venue */
+    bool moving;   /* it was taken, and what became of it is not known yet */
+    struct dec wanted_stop, wanted_target;
+    bool replaced; /* it is another order there than the one that was placed */
     bool fetching; /* its fills are being asked for */
     int fetches;   /* in vain, one after another */
     int64_t used_mono_us;
@@ -67,9 +71,9 @@ struct known_order *order_memory_add(struct order_memory *m, const char *client_
 int order_memory_count(const struct order_memory *m);
 struct known_order *order_memory_at(const struct order_memory *m, int index);
 
-/* The venue's id: the first that is known; and another one in place of an id with a colon, which a
- * table makes for orders that get a number when they trigger. */
-void known_order_name(struct known_order *o, const char *id);
+/* The venue's id: the first that is known; another one in place of an id with a colon, which a
+ * table makes for orders that get a number when they trigger; and the one that has replaced it. */
+void known_order_name(struct known_order *o, const struct account_order *state);
 /* A leg rests at this price. True: that is new. */
 bool known_order_price(struct known_order *o, struct dec price);
 /* True: something is new. */

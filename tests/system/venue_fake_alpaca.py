@@ -51,7 +51,20 @@ def run(tap):
         one = order(type="limit", qty="1", limit_price="190", time_in_force="gtc", client_order_id="nd-2")[2]
         answer = call("PATCH", f"/v2/orders/{one['id']}", {"limit_price": "191", "client_order_id": "nd-3"})[2]
         tap.check("a replacement has a new id", answer["id"] != one["id"] and answer["replaces"] == one["id"], answer)
-        tap.check("the old one is replaced", call("GET", f"/v2/orders/{one['id']}")[2]["status"] == "replaced")
+        old = call("GET", f"/v2/orders/{one['id']}")[2]["status"]
+        tap.check("which takes a moment", old == "pending_replace", old)
+        two = call("PATCH", f"/v2/orders/{one['id']}", {"limit_price": "192"})
+        tap.check("in which there is no other", two[0] == 422 and "pending_replace" in two[2]["message"], two)
+        fake.control("advance 1")
+        old = call("GET", f"/v2/orders/{one['id']}")[2]
+        tap.check("the old one is replaced", (old["status"], old["replaced_by"]) == ("replaced", answer["id"]), old)
+        same = call("PATCH", f"/v2/orders/{answer['id']}", {"limit_price": "191"})
+        tap.check("not without a change", same[0] == 403 and "not changed" in same[2]["message"], same)
+        fake.control("refuse-replace 1")
+        lost = call("PATCH", f"/v2/orders/{answer['id']}", {"limit_price": "192"})[2]
+        fake.control("advance 1")
+        states = [call("GET", f"/v2/orders/{o['id']}")[2]["status"] for o in (answer, lost)]
+        tap.check("a replacement may be taken and then rejected", states == ["new", "rejected"], states)
         tap.check("cancelled without a body", call("DELETE", f"/v2/orders/{answer['id']}")[0] == 204)
         answer = call("GET", "/v2/orders:by_client_order_id?client_order_id=nd-3")[2]
         tap.check("found by its client id", answer["status"] == "canceled", answer)

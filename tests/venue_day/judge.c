@@ -19,6 +19,8 @@ struct pair {
     struct dec filled, moved; /* by the fills in the books; money: > 0 is received */
     struct dec order_filled;  /* by the row of the order */
     struct dec venue_filled, venue_got, venue_moved;
+    bool stops;             /* it is a stop, */
+    struct dec stop, rests; /* whose price is this in the books, and this at the venue */
     int fills, venue_fills;
 };
 
@@ -66,7 +68,7 @@ static void read_books(struct day *d, struct db *db, struct pairs *p)
     AUTO_DB_ROWS struct db_rows *orders = NULL;
     AUTO_DB_ROWS struct db_rows *fills = NULL;
     int rc = db_query(db,
-                      "SELECT client_id, symbol, kind, side, state, filled_qty FROM orders"
+                      "SELECT client_id, symbol, kind, side, state, filled_qty, price FROM orders"
                       " ORDER BY rowid",
                       DB_NO_VALUES, &orders, &err);
     while (rc >= 0 && (rc = db_next(orders, &err)) > 0) {
@@ -79,6 +81,8 @@ static void read_books(struct day *d, struct db *db, struct pairs *p)
             str_equal_c(db_text(orders, 2), "entry") == str_equal_c(db_text(orders, 3), "long");
         (void)str_copy(db_text(orders, 4), pair->state, sizeof(pair->state));
         pair->order_filled = (struct dec){db_i64(orders, 5)};
+        pair->stops = str_equal_c(db_text(orders, 2), "stop");
+        pair->stop = (struct dec){db_i64(orders, 6)};
     }
     rc = rc < 0 ? rc
                 : db_query(db, "SELECT client_id, qty, price, fee FROM fills", DB_NO_VALUES, &fills,
@@ -126,6 +130,7 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
         struct dec cost = amount(d, o, "cost");
         pair->venue_got = pair->venue_filled;
         pair->venue_moved = pair->buys ? dec_neg(cost) : cost;
+        pair->rests = amount(d, o, "stop_price");
         (void)str_copy(str_c(json_text(o, "state")), pair->venue_state, sizeof(pair->venue_state));
     }
     /* Conditional orders that rest, which Binance's futures list apart; one that has triggered is
@@ -137,6 +142,7 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
             strcmp(json_text(a, "algoStatus"), "NEW") == 0) {
             struct pair *pair = pair_of(p, id);
             pair->at_venue = true;
+            pair->rests = amount(d, a, "triggerPrice");
             (void)str_copy(STR_LIT("new"), pair->venue_state, sizeof(pair->venue_state));
         }
     }
@@ -215,6 +221,9 @@ static void check_pair(struct day *d, const struct json_object *state, const str
                     p->state, p->venue_state);
     (void)day_check(d, p->filled.e8 == p->order_filled.e8, "%s: its fills are %s, and it says %s",
                     p->client_id, dec_text(p->filled, a), dec_text(p->order_filled, b));
+    (void)day_check(d, !p->stops || strcmp(p->state, "acked") != 0 || p->stop.e8 == p->rests.e8,
+                    "the stop %s rests at %s in the books and %s at the venue", p->client_id,
+                    dec_text(p->stop, a), dec_text(p->rests, b));
     int64_t rest = p->venue_got.e8 - p->filled.e8;
     int64_t step = rule(d, state, p->symbol, "step").e8;
     (void)day_check(d, p->buys && !d->venue->margined ? rest >= 0 && rest < step : rest == 0,
@@ -358,10 +367,11 @@ void judge_compare(struct day *d)
     check_account(d, db, state, fills);
     check_venue(d, state);
     (void)printf("# %s: %lld minutes, %d lives of which %lld could trade, %lld faults; %d orders, "
-                 "%d of them at the venue, %d fills, %lld trades\n",
+                 "%d of them at the venue, %d fills, %lld trades, %lld stops moved\n",
                  d->venue->name, (long long)atomic_load(&d->told->minutes), d->lives,
                  (long long)atomic_load(&d->told->ready), (long long)d->fault_count, pairs.count,
-                 sent, fills, (long long)number(d, db, "SELECT count(*) FROM trades"));
+                 sent, fills, (long long)number(d, db, "SELECT count(*) FROM trades"),
+                 (long long)atomic_load(&d->told->moved));
     (void)day_check(d, fills >= d->venue->fills, "too little happened to prove anything");
     free(pairs.list);
     db_free(db);

@@ -12,7 +12,8 @@
 
 #define CAPITAL 9000 /* the fakes have 10000, of which the rest is not ours */
 /* For the last life, which ends as soon as it can. */
-#define SETTLE_US (120 * USEC_PER_SEC)
+#define SETTLE_US    (120 * USEC_PER_SEC)
+#define MOVE_MINUTES 3
 /* The fake forgets nothing, and is late by LAG at most, so that a test need not wait as long. */
 #define NOT_FOUND_US (3 * USEC_PER_SEC)
 
@@ -190,6 +191,28 @@ static void print_unsettled(const struct snapshot *s)
     (void)fflush(stdout);
 }
 
+/* A person moves a stop half the way to the price, every few minutes. */
+static void move_stop(struct day *d, struct shared *shared, const struct snapshot *s)
+{
+    static int64_t last, count;
+    int64_t minute = atomic_load(&d->told->minutes);
+    if (s->position_count == 0 || minute - last < MOVE_MINUTES) {
+        return;
+    }
+    last = minute;
+    const struct position *p = &s->positions[minute % s->position_count];
+    const struct dec tenth = {DEC_ONE / 10}; /* a multiple of each tick */
+    struct request move = {
+        .id = (d->lives + 1) * INT64_C(100000) + count++,
+        .kind = REQUEST_AMEND,
+        .symbol = p->symbol,
+        .stop = dec_floor_to((struct dec){(p->stop.e8 + p->mark_price.e8) / 2}, tenth)};
+    (void)str_copy(STR_LIT("test"), move.by, sizeof(move.by));
+    if (move.stop.e8 > 0 && ring_push(shared->requests, &move)) {
+        (void)atomic_fetch_add(&d->told->moved, 1);
+    }
+}
+
 static void ask_pause(struct day *d, struct shared *shared)
 {
     struct request pause = {.id = d->lives + 1, .kind = REQUEST_PAUSE};
@@ -229,6 +252,9 @@ _Noreturn void trader_trade(struct day *d, bool last)
             *(struct settings *)mailbox_draft(shared.settings) = settings;
             mailbox_publish(shared.settings);
             (void)atomic_fetch_add(&d->told->ready, 1);
+        }
+        if (ready && !last) {
+            move_stop(d, &shared, s);
         }
         settled_us = !is_settled(s) ? 0 : settled_us == 0 ? now_us : settled_us;
         if (last && settled_us != 0 && now_us - settled_us > USEC_PER_SEC) {

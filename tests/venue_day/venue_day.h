@@ -40,6 +40,7 @@ struct day_told {
     _Atomic int64_t minutes; /* since the day began */
     _Atomic int64_t ready;   /* lives that could trade */
     _Atomic int64_t fills;   /* in the books */
+    _Atomic int64_t moved;   /* stops, by a person */
 };
 
 struct day {

@@ -20,7 +20,7 @@ KEY = "PKNIGHTDESKTESTKEY00"
 SECRET = "NightdeskTestSecretOfAlpaca0000000000000"
 STATES = {
     "new": "new", "partial": "partially_filled", "filled": "filled", "cancelled": "canceled", "expired": "expired",
-    "rejected": "rejected", "replaced": "replaced",
+    "rejected": "rejected", "replaced": "replaced", "waiting": "pending_new",
 }
 STOCKS = ("AAPL", "SPY")
 FIELDS = (
@@ -93,6 +93,8 @@ class Alpaca(Streams, Venue):
         self.keys_reset = False
         self.leg_refused = 0
         self.stuck = 0
+        self.replaces_after = 0.1
+        self.replace_refused = 0
         self.names = {}
         self.halts = {}
         self.early = set()
@@ -529,8 +531,9 @@ class Alpaca(Streams, Venue):
         status = STATES[order.state]
         if order.state == "new" and not self.book.trades(order.market):
             status = "accepted"
-        if order.venue.get("pending_cancel") and order.open:
-            status = "pending_cancel"
+        for waits in ("pending_replace", "pending_cancel"):
+            if order.venue.get(waits) and order.open:
+                status = waits
         found = {
             "id": self.order_id(order), "client_order_id": order.client_id, "created_at": iso(order.created),
             "updated_at": iso(order.updated), "submitted_at": iso(order.created), "filled_at": None, "expired_at": None,
@@ -607,23 +610,53 @@ class Alpaca(Streams, Venue):
         return Answer(207, rows)
 
     def patch_order(self, given, name):
+        """The answer is the order that will take the place of the old one, if that does not end before."""
         old = self.find(name)
-        if not old.open:
-            raise self.wrong(f'cannot replace order in "{STATES[old.state]}" state', False)
+        if old.open:
+            self.race(old)
+        state = self.row(old)["status"]
+        if state not in ("new", "partially_filled"):
+            raise self.wrong(f'cannot replace order in "{state}" state', False)
+        if old.market.stock and old.qty != old.qty.to_integral_value():
+            raise self.wrong("only whole shares can be replaced", False)
+        for word, value in (("limit_price", old.price), ("stop_price", old.stop_price)):
+            if word in given and not value:
+                raise self.wrong(f"{old.venue['type']} orders do not have {word}")
         price, stop = (self.decimal(given, n) or v for n, v in (("limit_price", old.price), ("stop_price", old.stop_price)))
         for word, value in (("limit_price", price), ("stop_price", stop)):
             self.tick_check(old.market, word, value)
+        qty = self.decimal(given, "qty") or old.qty
+        if (price, stop, qty) == (old.price, old.stop_price, old.qty):
+            raise self.refuse(403, 40310000, "order parameters are not changed", False)
         new = Order(
-            old.market, old.buys, old.kind, (self.decimal(given, "qty") or old.qty) - old.filled, price=price,
+            old.market, old.buys, old.kind, qty - old.filled, price=price,
             stop_price=stop, client_id=given.get("client_order_id") or self.id_of(f"client {self.book.last_order}"),
             time_in_force=old.time_in_force, venue={**old.venue, "replaces": name},
         )
         if new.client_id in self.book.ids:
             raise self.refuse(422, 40010001, "client_order_id must be unique", False)
-        old.venue["replaced_by"] = self.id_of(f"order {self.book.last_order + 1}")
-        self.book.finish(old, "replaced")
-        self.put(new)
+        if not new.triggered and self.book.passed(new):
+            raise self.wrong("stop price must be beyond the current price", False)
+        self.book.number(new)
+        new.state = "waiting"
+        old.venue["pending_replace"] = True
+        self.clock.after(self.replaces_after, lambda: self.replace(old, new))
         return Answer(200, self.row(new))
+
+    def replace(self, old, new):
+        """What came of it: the old order has ended, or rests as before and the new one is rejected."""
+        old.venue.pop("pending_replace")
+        refused = self.replace_refused > 0
+        self.replace_refused -= refused
+        if refused or not old.open:
+            self.book.finish(new, "rejected", "replacement rejected")
+            return
+        old.venue["replaced_by"] = self.order_id(new)
+        self.book.finish(old, "replaced")
+        try:
+            self.book.place(new)
+        except Refusal as why:
+            self.book.finish(new, "rejected", why.kind)
 
     # ---------------------------------------------------------------- fills
 
@@ -667,6 +700,10 @@ class Alpaca(Streams, Venue):
             self.early.add(words[0])
         elif word == "refuse-leg" and len(words) == 1:
             self.leg_refused += int(words[0])
+        elif word == "refuse-replace" and len(words) == 1:
+            self.replace_refused += int(words[0])
+        elif word == "replace-after" and len(words) == 1:
+            self.replaces_after = float(words[0])
         elif word == "stuck" and len(words) == 1:
             self.stuck += int(words[0])
         elif word == "reset-keys" and not words:

@@ -103,6 +103,22 @@ static void requests_are_made(void **state)
     assert_true(api()->needs_id);
     api()->add_cancel(&find, &request);
     assert_string_equal(rig_request(&request), "DELETE /v2/orders/61e69015");
+    struct account_amend_ask amend = {.market = &stock,
+                                      .client_id = "nd-1",
+                                      .next_id = "nd-1.1767225600000",
+                                      .id = "61e69015",
+                                      .type = ORDER_TYPE_STOP,
+                                      .price = rig_dec("160.02")};
+    assert_true(api()->add_amend(&amend, &request));
+    assert_string_equal(request.content_type, "application/json");
+    assert_string_equal(rig_request(&request),
+                        "PATCH /v2/orders/61e69015 {\"stop_price\":\"160.02\",\"client_order_id\":"
+                        "\"nd-1.1767225600000\"}");
+    amend.market = &coin;
+    assert_false(api()->add_amend(&amend, &request));
+    amend.market = &stock;
+    amend.id = "";
+    assert_false(api()->add_amend(&amend, &request));
     struct account_page page = {
         .market = &coin, .order_id = "", .since_us = AT_US, .until_us = AT_US, .cursor = ""};
     api()->add_open(&page, &request);
@@ -403,7 +419,7 @@ static void orders_are_read(void **state)
         {ORDER("partially_filled", "\"1\"", "\"2\"", LIMIT), ORDER_PARTIAL},
         {ORDER("filled", "\"2\"", "\"2\"", LIMIT), ORDER_FILLED},
         {ORDER("canceled", "\"1\"", "\"2\"", LIMIT), ORDER_CANCELLED},
-        {ORDER("replaced", "\"0\"", "\"2\"", LIMIT), ORDER_CANCELLED},
+        {ORDER("replaced", "\"1\"", "\"2\"", LIMIT), ORDER_CANCELLED},
         {ORDER("rejected", "\"0\"", "\"2\"", LIMIT), ORDER_REJECTED},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -422,6 +438,24 @@ static void orders_are_read(void **state)
         "\"10\",\"side\":\"sell_short\",\"type\":\"trailing_stop\",\"updated_at\":\"" ISO "\"}");
     assert_int_equal(read_query(api(), foreign, &err), 0);
     assert_string_equal(orders[0].client_id, "");
+    AUTO_JSON struct json_object *replaced =
+        rig_parse(ORDER("replaced", "\"0\"", "\"2\"", LIMIT ",\"replaced_by\":\"904837e3\""));
+    AUTO_JSON struct json_object *unsaid =
+        rig_parse(ORDER("replaced", "\"0\"", "\"2\"", LIMIT ",\"replaced_by\":null"));
+    AUTO_JSON struct json_object *waits =
+        rig_parse(ORDER("pending_replace", "\"0\"", "\"2\"", LIMIT));
+    assert_int_equal(read_query(api(), replaced, &err), 0);
+    assert_string_equal(orders[0].id, "904837e3");
+    assert_string_equal(orders[0].before, "61e69015");
+    assert_dec(orders[0].qty, "0");
+    assert_int_equal(read_query(api(), unsaid, &err), 0);
+    assert_string_equal(orders[0].id, "61e69015");
+    assert_string_equal(orders[0].before, "");
+    assert_dec(orders[0].qty, "0");
+    assert_int_equal(read_query(api(), waits, &err), 0);
+    assert_true(orders[0].changing);
+    assert_int_equal(orders[0].state, ORDER_ACKED);
+    assert_int_equal(read_query(api(), foreign, &err), 0);
     assert_int_equal(orders[0].type, ORDER_TYPE_STOP);
     assert_int_equal(api()->read_order(ACCOUNT_CANCEL, NULL, orders, NULL, &count, NULL), 0);
     assert_dec(orders[0].qty, "0");
@@ -500,6 +534,13 @@ static void answers_are_judged(void **state)
         {ACCOUNT_CANCEL, 204, "", ACCOUNT_FINE, 0},
         {ACCOUNT_CANCEL, 422, SAID("42210000", "order is not cancelable"), ACCOUNT_NOT_FOUND, 0},
         {ACCOUNT_CANCEL, 404, SAID("40410000", "order not found"), ACCOUNT_NOT_FOUND, 0},
+        {ACCOUNT_AMEND, 422, SAID("42210000", "cannot replace order in \\\"filled\\\" state"),
+         ACCOUNT_REFUSED, 0},
+        {ACCOUNT_AMEND, 403, SAID("40310000", "order parameters are not changed"), ACCOUNT_REFUSED,
+         0},
+        {ACCOUNT_AMEND, 404, SAID("40410000", "order not found"), ACCOUNT_NOT_FOUND, 0},
+        {ACCOUNT_AMEND, 422, SAID("40010001", "client_order_id must be unique"), ACCOUNT_DUPLICATE,
+         0},
         {ACCOUNT_QUERY, 404, SAID("40410000", "order not found"), ACCOUNT_NOT_FOUND, 0},
         {ACCOUNT_QUERY, 404, "<html>", ACCOUNT_UNKNOWN, 0},
         {ACCOUNT_QUERY, 204, "", ACCOUNT_UNKNOWN, 0},

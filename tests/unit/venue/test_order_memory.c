@@ -85,24 +85,49 @@ static void states_and_fills_never_go_back(void **unused)
     assert_string_equal(r.fills[0].venue_fill_id, "10");
 }
 
-/* What was paid is cost plus fees, and what was got can be sold, to the last unit. */
+static void name(const char *id, const char *before)
+{
+    struct account_order what = {0};
+    (void)str_copy(str_c(id), what.id, sizeof(what.id));
+    (void)str_copy(str_c(before), what.before, sizeof(what.before));
+    known_order_name(order, &what);
+}
+
 /* A stop at Binance's futures gets its number when it triggers. */
 static void a_number_replaces_a_makeshift_id(void **unused)
 {
     (void)unused;
     set_up_order();
-    known_order_name(order, "");
-    known_order_name(order, "algo:5");
+    name("", "");
+    name("algo:5", "");
     assert_string_equal(order->id, "algo:5");
-    known_order_name(order, "algo:6");
+    name("algo:6", "");
     assert_string_equal(order->id, "algo:5");
     assert_true(state(ORDER_ACKED, "0"));
     assert_string_equal(order->id, "77");
     assert_ptr_equal(order_memory_find_id(memory, "77"), order);
-    known_order_name(order, "algo:5");
-    known_order_name(order, "78");
+    name("algo:5", "");
+    name("78", "");
     assert_string_equal(order->id, "77");
 }
+
+/* An amendment at Alpaca makes another order; the first one may be reported late. */
+static void the_next_id_follows_the_one_before(void **unused)
+{
+    (void)unused;
+    set_up_order();
+    assert_true(state(ORDER_ACKED, "0"));
+    name("79", "78");
+    assert_string_equal(order->id, "77");
+    assert_false(order->replaced);
+    name("78", "77");
+    name("79", "78");
+    name("78", "77");
+    assert_string_equal(order->id, "79");
+    assert_true(order->replaced);
+}
+
+/* What was paid is cost plus fees, and what was got can be sold, to the last unit. */
 
 static void coins_and_cash_are_the_accounts(void **unused)
 {
@@ -268,6 +293,7 @@ static void the_oldest_final_order_is_forgotten(void **unused)
 
 UNIT_GROUP(order_memory, cmocka_unit_test(states_and_fills_never_go_back),
            cmocka_unit_test(a_number_replaces_a_makeshift_id),
+           cmocka_unit_test(the_next_id_follows_the_one_before),
            cmocka_unit_test(coins_and_cash_are_the_accounts),
            cmocka_unit_test(a_fill_without_a_step_is_only_a_cost),
            cmocka_unit_test(an_order_may_be_only_a_cost), cmocka_unit_test(other_fees_stay),
