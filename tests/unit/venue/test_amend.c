@@ -77,7 +77,9 @@ static void assert_rests(struct gateway_rig *rig, const char *stop)
 /* Some venues take a moment, in which the old price may be told. */
 static void assert_comes_to_rest(struct gateway_rig *rig, const char *stop)
 {
-    for (int i = 0; i < 200 && ask(rig).stop.e8 != dec_of(stop).e8; i++) {}
+    int64_t since_us = clock_mono_us(clock_real());
+    while (ask(rig).stop.e8 != dec_of(stop).e8 &&
+           clock_mono_us(clock_real()) - since_us < 30 * USEC_PER_SEC) {}
     assert_rests(rig, stop);
 }
 
