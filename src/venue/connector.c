@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/ring.h"
 #include "gateway.h"
+#include "io/file.h"
 #include "io/secret.h"
 #include "store/order_table.h"
 #include "store/venue_table.h"
@@ -23,7 +24,7 @@
 #define BAN_MAX_US   (4 * USEC_PER_DAY)
 #define TAG          "tag"     /* of client ids */
 #define NAME         "venue"   /* to which the books belong */
-#define ALLOWED      "allowed" /* a person has allowed orders with real money */
+#define ALLOWED      "allowed" /* a person has allowed orders with real money: on which machine */
 #define BANNED       "banned"  /* until then, wall time in microseconds: a restart must not ask */
 #define PAID_IN      "paid_in" /* balance when the books began, and paid in since; units of 1e-8 */
 
@@ -458,12 +459,42 @@ static int load_outside(struct connector *c, struct err *err)
     return rc;
 }
 
+/* Where the machine has no id of its own (some containers), "yes": then copies are not told apart.
+ */
+#define ANY_MACHINE  "yes"
+#define MACHINE_ID   "/etc/machine-id"
+#define MACHINE_SIZE 17
+
+/* Not the id itself, which others must not learn. */
+static void name_machine(char ret[MACHINE_SIZE])
+{
+    AUTO_BUF struct buf id = BUF_INIT(256);
+    char hex[SECRET_HASH_HEX_SIZE];
+    str_cut(STR_LIT(ANY_MACHINE), ret, MACHINE_SIZE);
+    if (file_read(MACHINE_ID, &id, NULL) >= 0 && str_trim(buf_str(&id)).len > 0) {
+        struct secret_key key;
+        secret_derive(&(struct secret_key){0}, "nightdesk machine", &key);
+        secret_hash(&key, str_trim(buf_str(&id)), hex);
+        str_cut(str_c(hex), ret, MACHINE_SIZE);
+    }
+}
+
+/* A copy of the state folder on another machine must not trade beside this one: there a person says
+ * it again. */
 static int load_allowed(struct connector *c, struct err *err)
 {
-    char text[8];
+    char text[MACHINE_SIZE], ours[MACHINE_SIZE];
     int rc = venue_table_get(c->store, ALLOWED, text, sizeof(text), err);
-    c->is_allowed = c->is_allowed || (rc >= 0 && text[0] != '\0');
-    return rc;
+    if (rc < 0 || text[0] == '\0' || c->is_allowed) {
+        return rc;
+    }
+    name_machine(ours);
+    c->is_allowed = strcmp(text, ours) == 0 || strcmp(text, ANY_MACHINE) == 0;
+    if (!c->is_allowed) {
+        LOG(WARNING, "orders with real money were allowed on another machine: if nightdesk still "
+                     "runs there, end it before /golive");
+    }
+    return c->is_allowed ? venue_table_set(c->store, ALLOWED, ours, err) : 0;
 }
 
 static int connector_allow(struct venue *venue, struct err *err)
@@ -472,7 +503,9 @@ static int connector_allow(struct venue *venue, struct err *err)
     if (c->is_allowed) {
         return err_set(err, ERR_VENUE_ALLOWED, "%s", c->api->name);
     }
-    int rc = c->store == NULL ? 0 : venue_table_set(c->store, ALLOWED, "yes", err);
+    char ours[MACHINE_SIZE];
+    name_machine(ours);
+    int rc = c->store == NULL ? 0 : venue_table_set(c->store, ALLOWED, ours, err);
     c->is_allowed = rc >= 0;
     return rc;
 }
