@@ -431,9 +431,11 @@ test: ## run every test that this machine can run; the last line is a summary
 # The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests
 # with a limit in milliseconds run after the others. ASan and UBSan run all unit tests;
 # ThreadSanitizer runs those with several threads (all but two groups of the engine's tests, and one
-# of the report's, are single-threaded).
+# of the report's, are single-threaded; so are what io reads, writes and draws).
 TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
+TSAN_GROUPS_io     := db db_file host http_web library log_file loop pool process resolve secret \
+                      signing_key systemd web_requests websocket websocket_client
 TSAN_GROUPS_report := report
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
 SYSTEM_TIMED       := silent_supervisor silent_dns slow_disk terminal
@@ -456,7 +458,7 @@ test-with-deps:
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
 	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
-	    'sim' '$(BUILD)/release/sim --seeds 80 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 10' \
+	    'sim' '$(BUILD)/release/sim --seeds 60 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 8' \
 	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_TIMED) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
 	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
