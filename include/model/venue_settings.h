@@ -93,6 +93,7 @@ struct real_venue_settings {
     const char *ca_file;    /* "": the authorities of the system */
     bool accept_withdrawal;
     bool accept_unknown_withdrawal;
+    bool extended_hours; /* stocks are traded before and after regular hours too */
     int reserved_count;
     struct reserved_coin reserved[RESERVED_MAX];
 };

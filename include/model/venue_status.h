@@ -38,7 +38,8 @@ struct venue_limit {
 enum instrument_status {
     INSTRUMENT_TRADING,
     INSTRUMENT_CLOSE_ONLY, /* positions can only be reduced */
-    INSTRUMENT_HALTED
+    INSTRUMENT_HALTED,
+    INSTRUMENT_CLOSED /* outside the hours of its exchange */
 };
 
 /* The rules for orders in one symbol. Zero: no such rule. */
@@ -50,10 +51,12 @@ struct instrument {
     struct dec step; /* quantities are multiples of it */
     struct dec min_qty;
     struct dec max_qty;
-    struct dec min_notional; /* of an entry, in quote currency */
+    struct dec min_notional;      /* of an entry, in quote currency */
+    bool limits_only;             /* extended hours: it takes no market order now */
+    int64_t hours_change_wall_us; /* its exchange opens or closes then; 0: it has no hours */
 };
 
-const char *instrument_status_name(enum instrument_status s); /* "trading" "close-only" "halted" */
+const char *instrument_status_name(enum instrument_status s); /* "trading" "halted" … */
 /* The step of prices near this one; invalid: they have none. */
 struct dec instrument_price_step(const struct instrument *instrument, struct dec price);
 /* A multiple of that step; without a step, or with a NULL instrument, the price itself. */
@@ -77,6 +80,16 @@ struct venue_account {
     double leverage;               /* the most that the venue allows; 0: unknown */
 };
 
+/* Of the symbols that have hours: they are those of one exchange. */
+enum venue_hours {
+    VENUE_HOURS_NONE,
+    VENUE_HOURS_CLOSED,
+    VENUE_HOURS_EXTENDED,
+    VENUE_HOURS_REGULAR
+};
+
+const char *venue_hours_name(enum venue_hours h); /* "none" "closed" "extended" "regular" */
+
 /* The part of the snapshot about the venue. */
 struct snapshot_venue {
     char name[16];
@@ -86,6 +99,8 @@ struct snapshot_venue {
     bool brackets;      /* it executes stops and targets itself; if not, nightdesk does */
     bool catching_up;   /* ready again, but orders and positions have not been compared yet */
     int64_t limited_us; /* no entries for so long, because of its request limit; 0: not limited */
+    enum venue_hours hours;
+    int64_t hours_change_wall_us; /* until then */
     struct venue_limit limit;
     struct venue_account account;
 };

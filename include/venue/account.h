@@ -179,6 +179,7 @@ struct account_margin {
 struct account_hours {
     bool open;
     int64_t changes_us; /* when it opens or closes next */
+    int64_t ahead_us;   /* local time of the exchange, minus UTC */
 };
 
 /* A day on which markets that have hours are open, by the calendar of their exchange. */
@@ -187,8 +188,24 @@ struct account_day {
     char open[6];  /* "09:30", local time of the exchange */
     char close[6];
     bool closes_early;
+    /* Local time of the exchange: trading begins, regular hours, trading ends. */
+    int64_t begins_us;
+    int64_t opens_us;
+    int64_t closes_us;
+    int64_t ends_us;
 };
 #define ACCOUNT_DAYS_MAX 64
+
+enum account_session {
+    ACCOUNT_CLOSED_SESSION,
+    ACCOUNT_EXTENDED_SESSION, /* before or after regular hours */
+    ACCOUNT_REGULAR_SESSION
+};
+
+/* What is open now, and when that changes. Without days there are regular hours only. */
+enum account_session account_session(const struct account_hours *hours,
+                                     const struct account_day *days, int count, int64_t now_us,
+                                     int64_t *ret_changes_us);
 
 struct account_payment { /* for holding a position */
     char market[EXCHANGE_NAME_SIZE];
@@ -208,6 +225,7 @@ struct account_order_ask {
     enum time_in_force time_in_force;
     bool post_only;
     bool reduce_only;
+    bool extended; /* a limit, outside regular hours */
     struct dec qty;
     struct dec price; /* of a limit, or at which a stop triggers */
     int64_t until_us; /* the venue refuses it after this time, where it can; 0: no limit */

@@ -38,6 +38,7 @@ enum exchange_verdict {
 struct exchange_market {
     struct symbol symbol;
     char name[EXCHANGE_NAME_SIZE]; /* the venue's: "BTCUSDT", "XXBTZUSD" */
+    bool whole_extended;           /* outside regular hours no parts of a share are traded */
 };
 
 struct exchange_ask { /* for candles that open in [from_us, until_us) */

@@ -307,7 +307,8 @@ void config_venue(const struct config *config, struct venue_settings *ret)
                  .stream_url = config->venue_stream_url,
                  .ca_file = config->venue_ca_file,
                  .accept_withdrawal = config->venue_accept_withdrawal,
-                 .accept_unknown_withdrawal = config->venue_accept_unknown_withdrawal},
+                 .accept_unknown_withdrawal = config->venue_accept_unknown_withdrawal,
+                 .extended_hours = config->venue_extended_hours},
     };
     (void)str_copy(str_c(config->venue_name), ret->name, sizeof(ret->name));
     set_reserved(config, &ret->real);

@@ -247,6 +247,7 @@ void engine_orders_close(struct engine *engine, const struct position *position,
             engine_orders_cancel(engine, s);
         }
     }
+    what.qty = engine_terms_closable(engine, what.symbol, what.qty);
     if (what.qty.e8 > 0) {
         what.stop = DEC_ZERO;
         what.target = DEC_ZERO;
@@ -458,7 +459,8 @@ static void retry_close(struct engine *engine, struct engine_slot *slot)
 
 static void tick_slot(struct engine *engine, struct engine_slot *slot)
 {
-    if (engine_orders_is_alive(slot) && engine_terms_is_over(engine, &slot->order)) {
+    if (engine_orders_is_alive(slot) && !slot->held &&
+        engine_terms_is_over(engine, &slot->order, slot->sent_mono_us)) {
         engine_orders_cancel(engine, slot);
     }
     slot->ask = slot->ask && !slot->held; /* the venue does not have it yet */

@@ -84,6 +84,8 @@ struct engine_venue {
     bool ban_reported;
     bool *known; /* per series: its rules are known */
     struct instrument *instruments;
+    enum venue_hours hours; /* by the newest rules of a symbol that has some */
+    int64_t hours_change_wall_us;
     struct venue_account account;
     int64_t account_list_id;    /* of its listing; 0: none yet */
     int64_t account_funding_id; /* and the newest event in it */
@@ -280,8 +282,12 @@ void engine_decide(struct engine *engine, const struct series *series);
 void engine_terms_set(const struct engine *engine, struct order *order);
 /* The rules that prices in this symbol must follow; NULL: none, or not known. */
 const struct instrument *engine_terms_rules(const struct engine *engine, struct symbol symbol);
-/* An entry that has rested as a limit for long enough. */
-bool engine_terms_is_over(const struct engine *engine, const struct order *order);
+/* What can be closed of this quantity now: outside regular hours perhaps whole shares only. */
+struct dec engine_terms_closable(const struct engine *engine, struct symbol symbol, struct dec qty);
+/* An order that has rested for long enough, or waits for nothing. A close is made again while its
+ * reason lasts. */
+bool engine_terms_is_over(const struct engine *engine, const struct order *order,
+                          int64_t sent_mono_us);
 
 /* engine_orders.c */
 /* Creates an order in PREPARED that is sent with this step; NULL: no free slot. */

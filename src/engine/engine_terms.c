@@ -3,8 +3,12 @@
 /* How far beyond the market a limit goes that stands in for a market order: it fills in all but a
  * crash, and then for no less. */
 #define BEYOND_PER_CENT 1
+/* Further only to close, as far as the best price on the other side is from ours. */
+#define BEYOND_MOST_PER_CENT 5
 /* Market time that an entry rests as a limit. The decision is old by then. */
 #define LIMIT_RESTS_US (15 * USEC_PER_MIN)
+/* A close that rests as a limit is placed again at the newest price. */
+#define CLOSE_RESTS_US USEC_PER_MIN
 
 const struct instrument *engine_terms_rules(const struct engine *engine, struct symbol symbol)
 {
@@ -44,15 +48,35 @@ static void set_limit(const struct engine *engine, struct order *o, bool buys)
     o->price = instrument_round(engine_terms_rules(engine, o->symbol), o->reference_price, !buys);
 }
 
-/* A limit that fills like a market order. */
-static void set_beyond_market(const struct engine *engine, struct order *o, bool buys)
+static struct dec beyond(const struct order *o, bool buys, int per_cent)
 {
-    struct dec part =
-        dec_mul_div(o->reference_price, dec_from_int(BEYOND_PER_CENT), dec_from_int(100));
-    struct dec price = buys ? dec_add(o->reference_price, part) : dec_sub(o->reference_price, part);
+    struct dec part = dec_mul_div(o->reference_price, dec_from_int(per_cent), dec_from_int(100));
+    return buys ? dec_add(o->reference_price, part) : dec_sub(o->reference_price, part);
+}
+
+/* A limit that fills like a market order. Outside regular hours few trade: the best price that a
+ * position can be closed at may be far from the last one. */
+static void set_beyond_market(const struct engine *engine, struct order *o, bool buys, bool rests)
+{
+    struct dec price = beyond(o, buys, BEYOND_PER_CENT);
+    const struct quote *quote = rests ? engine_quote(engine, o->symbol) : NULL;
+    if (quote != NULL && o->kind == ORDER_CLOSE) {
+        struct dec most = beyond(o, buys, BEYOND_MOST_PER_CENT);
+        struct dec best = buys ? quote->ask : quote->bid;
+        price = best.e8 <= 0 ? price
+                : buys       ? dec_min(dec_max(price, best), most)
+                             : dec_max(dec_min(price, best), most);
+    }
     o->type = ORDER_TYPE_LIMIT;
-    o->time_in_force = choose_time(engine, false);
+    o->time_in_force = choose_time(engine, rests);
     o->price = instrument_round(engine_terms_rules(engine, o->symbol), price, buys);
+}
+
+/* The venue takes no market order in this symbol now. */
+static bool limits_only(const struct engine *engine, struct symbol symbol)
+{
+    const struct instrument *rules = engine_venue_instrument(engine, symbol);
+    return rules != NULL && rules->limits_only && can_type(engine, ORDER_TYPE_LIMIT);
 }
 
 void engine_terms_set(const struct engine *engine, struct order *order)
@@ -63,17 +87,41 @@ void engine_terms_set(const struct engine *engine, struct order *order)
     order->reduce_only = order->kind == ORDER_CLOSE && engine->venue.can.reduce_only;
     if (limited && can_type(engine, ORDER_TYPE_LIMIT)) {
         set_limit(engine, order, buys);
+    } else if (limits_only(engine, order->symbol)) {
+        set_beyond_market(engine, order, buys, true);
     } else if (can_type(engine, ORDER_TYPE_MARKET)) {
         order->type = ORDER_TYPE_MARKET;
         order->time_in_force = choose_time(engine, true);
         order->price = DEC_ZERO;
     } else {
-        set_beyond_market(engine, order, buys);
+        set_beyond_market(engine, order, buys, false);
     }
 }
 
-bool engine_terms_is_over(const struct engine *engine, const struct order *order)
+struct dec engine_terms_closable(const struct engine *engine, struct symbol symbol, struct dec qty)
 {
-    return order->kind == ORDER_ENTRY && order->type == ORDER_TYPE_LIMIT &&
-           engine->now->market_us - order->created_us > LIMIT_RESTS_US;
+    const struct instrument *rules = engine_venue_instrument(engine, symbol);
+    return rules != NULL && rules->limits_only && rules->step.e8 > 0
+               ? dec_floor_to(qty, rules->step)
+               : qty;
+}
+
+/* A close at the market that waits for the market to open, while limits are traded. */
+static bool waits_in_vain(const struct engine *engine, const struct order *order)
+{
+    return order->type == ORDER_TYPE_MARKET && limits_only(engine, order->symbol);
+}
+
+bool engine_terms_is_over(const struct engine *engine, const struct order *order,
+                          int64_t sent_mono_us)
+{
+    const struct instrument *rules = engine_venue_instrument(engine, order->symbol);
+    bool limit = order->type == ORDER_TYPE_LIMIT;
+    if (order->kind == ORDER_ENTRY) {
+        /* One at the market would be filled when its exchange opens again, days later. */
+        return limit ? engine->now->market_us - order->created_us > LIMIT_RESTS_US
+                     : rules != NULL && rules->status == INSTRUMENT_CLOSED;
+    }
+    bool late = sent_mono_us != 0 && engine->now->mono_us - sent_mono_us > CLOSE_RESTS_US;
+    return order->kind == ORDER_CLOSE && late && (limit || waits_in_vain(engine, order));
 }

@@ -113,6 +113,12 @@ static void accept_instrument(struct engine *engine, const struct instrument *in
     if (place >= 0) {
         engine->venue.known[place] = is_valid(instrument);
         engine->venue.instruments[place] = *instrument;
+        if (instrument->hours_change_wall_us != 0 && instrument->status != INSTRUMENT_HALTED) {
+            engine->venue.hours = instrument->status == INSTRUMENT_CLOSED ? VENUE_HOURS_CLOSED
+                                  : instrument->limits_only               ? VENUE_HOURS_EXTENDED
+                                                                          : VENUE_HOURS_REGULAR;
+            engine->venue.hours_change_wall_us = instrument->hours_change_wall_us;
+        }
     }
 }
 
@@ -148,6 +154,8 @@ const char *engine_venue_refusal(const struct engine *engine, struct symbol symb
         return "closing only in the symbol";
     case INSTRUMENT_HALTED:
         return "not trading the symbol";
+    case INSTRUMENT_CLOSED:
+        return "closed: it is outside the hours of the exchange";
     }
     return NULL;
 }
@@ -413,6 +421,8 @@ void engine_venue_snapshot(const struct engine *engine, const struct engine_now 
     ret->brackets = v->can.brackets;
     ret->catching_up = v->catching_up;
     ret->limited_us = limited_us(engine, now->mono_us);
+    ret->hours = v->hours;
+    ret->hours_change_wall_us = v->hours_change_wall_us;
     ret->limit = v->limit;
     ret->account = v->account;
 }

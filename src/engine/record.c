@@ -59,13 +59,17 @@ static void pack_listing(struct pack *p, struct venue_report *r)
 static void pack_instrument(struct pack *p, struct instrument *x)
 {
     pack_symbol(p, &x->symbol);
-    PACK_ENUM(p, x->status, INSTRUMENT_HALTED);
+    PACK_ENUM(p, x->status, INSTRUMENT_CLOSED);
     pack_dec(p, &x->tick);
     pack_count(p, &x->digits, 18);
     pack_dec(p, &x->step);
     pack_dec(p, &x->min_qty);
     pack_dec(p, &x->max_qty);
     pack_dec(p, &x->min_notional);
+    if (p->version >= 8) {
+        pack_bool(p, &x->limits_only);
+        pack_i64(p, &x->hours_change_wall_us);
+    }
 }
 
 static void pack_account(struct pack *p, struct venue_account *a)

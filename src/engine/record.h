@@ -26,8 +26,8 @@
 
 #include <stdbool.h>
 
-#define RECORD_VERSION     7
-#define RECORD_MAGIC       "nightdesk-ndj-7\n"
+#define RECORD_VERSION     8
+#define RECORD_MAGIC       "nightdesk-ndj-8\n"
 #define RECORD_MAGIC_SIZE  ((size_t)16)
 #define RECORD_FAMILY_SIZE ((size_t)14) /* the part of the magic that all versions share */
 #define RECORD_FRAME_SIZE  ((size_t)12)

@@ -418,6 +418,8 @@ static void add_venue(struct json_out *out, const struct snapshot_venue *v)
     json_out_i64(out, "requests_used", v->limit.used);
     json_out_i64(out, "requests_limit", v->limit.most);
     json_out_i64(out, "limited_ms", v->limited_us / USEC_PER_MSEC);
+    json_out_text(out, "hours", venue_hours_name(v->hours));
+    json_out_time(out, "hours_change", v->hours_change_wall_us);
     json_out_array(out, "balances");
     for (int i = 0; i < v->account.balance_count; i++) {
         const struct venue_balance *b = &v->account.balances[i];

@@ -11,10 +11,18 @@ static const char *const status_words[] = {
     [INSTRUMENT_TRADING] = "trading",
     [INSTRUMENT_CLOSE_ONLY] = "close-only",
     [INSTRUMENT_HALTED] = "halted",
+    [INSTRUMENT_CLOSED] = "closed",
+};
+static const char *const hours_words[] = {
+    [VENUE_HOURS_NONE] = "none",
+    [VENUE_HOURS_CLOSED] = "closed",
+    [VENUE_HOURS_EXTENDED] = "extended",
+    [VENUE_HOURS_REGULAR] = "regular",
 };
 
 NAMES_PRINT(venue_state, enum venue_state, state_words)
 NAMES_PRINT(instrument_status, enum instrument_status, status_words)
+NAMES_PRINT(venue_hours, enum venue_hours, hours_words)
 
 struct dec instrument_price_step(const struct instrument *instrument, struct dec price)
 {

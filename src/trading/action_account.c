@@ -164,6 +164,19 @@ static void status_venue(struct reply *r, const struct snapshot *s)
         reply_para(r, "⚠ Venue {} limits requests: no new positions for {}.", cell_text(v->name),
                    cell_duration(v->limited_us));
     }
+    switch (v->hours) {
+    case VENUE_HOURS_NONE:
+    case VENUE_HOURS_REGULAR:
+        break;
+    case VENUE_HOURS_CLOSED:
+        reply_para(r, "Stocks at {} are closed until {}.", cell_text(v->name),
+                   cell_time(v->hours_change_wall_us, s->published_wall_us));
+        break;
+    case VENUE_HOURS_EXTENDED:
+        reply_para(r, "Stocks at {}: extended hours, by limit orders, until {}.",
+                   cell_text(v->name), cell_time(v->hours_change_wall_us, s->published_wall_us));
+        break;
+    }
 }
 
 /* Problems of the candle feed; adds nothing if there are none. */

@@ -59,6 +59,28 @@ void account_request_clear(struct account_request *request)
     buf_clear(&request->headers);
 }
 
+enum account_session account_session(const struct account_hours *hours,
+                                     const struct account_day *days, int count, int64_t now_us,
+                                     int64_t *ret_changes_us)
+{
+    enum account_session session = hours->open ? ACCOUNT_REGULAR_SESSION : ACCOUNT_CLOSED_SESSION;
+    int64_t changes_us = hours->changes_us > now_us ? hours->changes_us : INT64_MAX;
+    for (int i = 0; i < count && !hours->open; i++) {
+        const int64_t parts[][2] = {{days[i].begins_us, days[i].opens_us},
+                                    {days[i].closes_us, days[i].ends_us}};
+        for (size_t k = 0; k < COUNT_OF(parts); k++) {
+            int64_t begins_us = parts[k][0] - hours->ahead_us;
+            int64_t ends_us = parts[k][1] - hours->ahead_us;
+            bool on = begins_us <= now_us && now_us < ends_us;
+            int64_t next_us = on ? ends_us : begins_us;
+            session = on ? ACCOUNT_EXTENDED_SESSION : session;
+            changes_us = next_us > now_us && next_us < changes_us ? next_us : changes_us;
+        }
+    }
+    *ret_changes_us = changes_us == INT64_MAX ? now_us : changes_us;
+    return session;
+}
+
 static enum err_id verdict_error(enum account_call call, enum account_verdict verdict)
 {
     switch (verdict) {

@@ -17,6 +17,8 @@
 /* Within ACCOUNT_DAYS_MAX. */
 #define CALENDAR_US (31 * USEC_PER_DAY)
 #define DATE_LEN    10
+/* The day of New York, at least: it is still yesterday there in the first hours of ours. */
+#define BEHIND_US (6 * USEC_PER_HOUR)
 
 int alpaca_check_key(const struct account_key *key, struct err *err)
 {
@@ -113,7 +115,7 @@ static void add_calendar(int64_t now_us, struct account_request *request)
 {
     AUTO_BUF struct buf from = BUF_INIT(64);
     AUTO_BUF struct buf until = BUF_INIT(64);
-    clock_add_iso(&from, now_us, false);
+    clock_add_iso(&from, now_us - BEHIND_US, false);
     clock_add_iso(&until, now_us + CALENDAR_US, false);
     from.data[DATE_LEN] = until.data[DATE_LEN] = '\0';
     begin(request, ACCOUNT_GET, ALPACA_CALENDAR);
@@ -136,6 +138,9 @@ static void add_positions(struct account_request *request)
  * is each order for a part of a share: the venue takes no others. */
 static const char *time_in_force(const struct account_order_ask *ask)
 {
+    if (ask->extended) {
+        return "day";
+    }
     bool stock = !alpaca_is_coin(&ask->market->symbol);
     bool market = ask->type == ORDER_TYPE_MARKET, part = ask->qty.e8 % DEC_ONE != 0;
     switch (ask->time_in_force) {
@@ -168,6 +173,9 @@ static void add_order(const struct account_order_ask *ask, struct account_reques
                   : stop         ? "stop"
                                  : "market");
     json_out_text(&out, "time_in_force", time_in_force(ask));
+    if (ask->extended) {
+        json_out_bool(&out, "extended_hours", true);
+    }
     if (limit) {
         json_out_text(&out, "limit_price", dec_text(ask->price, text));
     } else if (stop) {

@@ -150,6 +150,17 @@ static int read_increment(const struct field_place *place, const struct json_obj
     return rc;
 }
 
+static bool has_attribute(const struct json_object *asset, const char *name)
+{
+    const struct json_object *list = json_get(asset, "attributes");
+    for (size_t i = 0; i < json_len(list); i++) {
+        if (str_equal_c(json_value_str(json_item(list, i)), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Stocks: a cent; whole shares, or parts of one for at least a dollar. */
 static int read_share_steps(const struct field_place *place, const struct json_object *asset,
                             struct instrument *ret, struct err *err)
@@ -201,6 +212,7 @@ int alpaca_read_rules(const struct json_object *root, const struct symbol *symbo
                            ? INSTRUMENT_TRADING
                            : INSTRUMENT_HALTED;
         (void)str_copy(str_c(name), found.name, sizeof(found.name));
+        found.whole_extended = coin == 0 && !has_attribute(root, "fractional_eh_enabled");
         *ret = found;
         *ret_rules = rules;
     }
@@ -209,7 +221,8 @@ int alpaca_read_rules(const struct json_object *root, const struct symbol *symbo
 
 /* "2026-01-02T09:30:00-05:00" */
 static int read_local_time(const struct field_place *place, const struct json_object *value,
-                           const char *name, int64_t *ret_us, struct err *err)
+                           const char *name, int64_t *ret_us, int64_t *ret_ahead_us,
+                           struct err *err)
 {
     struct str text = json_value_str(value);
     struct str zone =
@@ -220,9 +233,11 @@ static int read_local_time(const struct field_place *place, const struct json_ob
         str_to_i64(str_n(zone.ptr + 4, 2), &minutes) && memchr(text.ptr, 'T', text.len) != NULL &&
         clock_parse_iso(str_n(text.ptr, text.len - 6), &wall_us)) {
         int64_t ahead_us = (hours * 60 + minutes) * USEC_PER_MIN;
-        *ret_us = zone.ptr[0] == '-' ? wall_us + ahead_us : wall_us - ahead_us;
+        *ret_ahead_us = zone.ptr[0] == '-' ? -ahead_us : ahead_us;
+        *ret_us = wall_us - *ret_ahead_us;
         return 0;
     }
+    *ret_ahead_us = 0;
     return field_iso_time(place, value, name, ret_us, err);
 }
 
@@ -231,7 +246,16 @@ int alpaca_read_hours(const struct json_object *root, struct account_hours *ret,
     const struct field_place place = PLACE(ALPACA_CLOCK);
     int rc = field_flag(&place, json_get(root, "is_open"), "is_open", &ret->open, err);
     const char *name = rc >= 0 && ret->open ? "next_close" : "next_open";
-    return rc < 0 ? rc : read_local_time(&place, json_get(root, name), name, &ret->changes_us, err);
+    int64_t ahead_us = 0, now_us = 0;
+    rc = rc < 0 ? rc
+                : read_local_time(&place, json_get(root, name), name, &ret->changes_us, &ahead_us,
+                                  err);
+    if (rc >= 0 && json_get(root, "timestamp") != NULL) {
+        rc = read_local_time(&place, json_get(root, "timestamp"), "timestamp", &now_us,
+                             &ret->ahead_us, err);
+    }
+    ret->ahead_us = ret->ahead_us == 0 ? ahead_us : ret->ahead_us; /* that of now, if reported */
+    return rc;
 }
 
 /* ---------------------------------------------------------------- the calendar */
@@ -248,6 +272,26 @@ static int read_minute(const struct field_place *place, const struct json_object
                                       : rc;
 }
 
+/* "0400", as the hours before and after are written; without it: as the regular hours. */
+static int read_session(const struct field_place *place, const struct json_object *row,
+                        const char *name, int usual, int *ret_minute, struct err *err)
+{
+    struct str text = json_str(row, name);
+    char minute[] = "00:00";
+    *ret_minute = usual;
+    if (json_get(row, name) == NULL) {
+        return 0;
+    }
+    if (text.len == 4) {
+        memcpy(minute, text.ptr, 2);
+        memcpy(minute + 3, text.ptr + 2, 2);
+        *ret_minute = zone_parse_minute(minute);
+    }
+    return text.len != 4 || *ret_minute < 0
+               ? field_wrong(place, name, "is no time such as 0400", err)
+               : 0;
+}
+
 int alpaca_read_calendar(const struct json_object *root, struct account_day *ret, int *ret_count,
                          struct err *err)
 {
@@ -257,7 +301,7 @@ int alpaca_read_calendar(const struct json_object *root, struct account_day *ret
     for (size_t i = 0; i < count && rc >= 0; i++) {
         const struct json_object *row = json_item(root, i);
         struct account_day *day = &ret[i];
-        int open = 0, close = 0;
+        int open = 0, close = 0, begins = 0, ends = 0;
         int64_t date_us = 0;
         place.row = (int64_t)i;
         rc = field_word(&place, json_get(row, "date"), "date", day->date, sizeof(day->date), err);
@@ -273,7 +317,16 @@ int alpaca_read_calendar(const struct json_object *root, struct account_day *ret
         if (rc >= 0 && close <= open) {
             rc = field_wrong(&place, "close", "is not after open", err);
         }
+        rc = rc < 0 ? rc : read_session(&place, row, "session_open", open, &begins, err);
+        rc = rc < 0 ? rc : read_session(&place, row, "session_close", close, &ends, err);
+        if (rc >= 0 && (begins > open || ends < close)) {
+            rc = field_wrong(&place, "session_open", "to session_close is not around open", err);
+        }
         day->closes_early = close < CLOSE_MINUTE;
+        day->begins_us = date_us + begins * USEC_PER_MIN;
+        day->opens_us = date_us + open * USEC_PER_MIN;
+        day->closes_us = date_us + close * USEC_PER_MIN;
+        day->ends_us = date_us + ends * USEC_PER_MIN;
     }
     *ret_count = rc < 0 ? 0 : (int)count;
     return rc;

@@ -672,6 +672,7 @@ struct venue *connector_new(const struct venue_setup *setup)
         .policy = {.accept_withdrawal = real->accept_withdrawal,
                    .accept_unknown_withdrawal = real->accept_unknown_withdrawal},
         .leverage = setup->leverage,
+        .extended_hours = real->extended_hours,
         .reserved = c->reserved,
         .reserved_count = real->reserved_count,
         .report = on_report,

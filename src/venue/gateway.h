@@ -71,7 +71,8 @@ struct gateway_options {
     const struct symbol *symbols; /* copied */
     int symbol_count;
     double leverage;
-    int64_t banned_us; /* the ban that a process before this one met, from now on; 0: none */
+    bool extended_hours; /* markets that have hours are traded before and after them too */
+    int64_t banned_us;   /* the ban that a process before this one met, from now on; 0: none */
     const struct reserved_coin *reserved; /* not copied; coins that are no position */
     int reserved_count;
     gateway_report_fn report;

@@ -192,11 +192,32 @@ static void place_leg(struct gateway *g, int market, const struct order *order)
     place_pair(g, market, &m->stop, order);
 }
 
+/* An order that came when its session had just ended: the engine does not know yet. */
+static const char *why_not_now(const struct order *order, enum account_session session)
+{
+    switch (session) {
+    case ACCOUNT_CLOSED_SESSION: /* a close waits there until its exchange opens */
+        return order->kind == ORDER_ENTRY ? "its exchange is closed" : NULL;
+    case ACCOUNT_EXTENDED_SESSION:
+        return order->type == ORDER_TYPE_MARKET ? "limits only outside regular hours" : NULL;
+    case ACCOUNT_REGULAR_SESSION:
+        break;
+    }
+    return NULL;
+}
+
 static void place_one(struct gateway *g, int market, const struct order *order)
 {
     char theirs[ACCOUNT_ID_SIZE];
     gateway_name_theirs(g, order->client_id, theirs);
     const struct gateway_market *m = &g->markets[market];
+    int64_t changes_us = 0;
+    enum account_session session = gateway_hours_session(g, m, &changes_us);
+    const char *why_not = why_not_now(order, session);
+    if (why_not != NULL) {
+        refuse(g, order, why_not);
+        return;
+    }
     const struct account_order_ask what = {.market = &m->market,
                                            .rules = &m->rules,
                                            .client_id = theirs,
@@ -205,6 +226,8 @@ static void place_one(struct gateway *g, int market, const struct order *order)
                                            .time_in_force = order->time_in_force,
                                            .post_only = order->post_only,
                                            .reduce_only = order->reduce_only,
+                                           .extended = session == ACCOUNT_EXTENDED_SESSION &&
+                                                       order->type == ORDER_TYPE_LIMIT,
                                            .qty = order->qty,
                                            .price = order->price,
                                            .until_us = calls_wall_us(g->calls) + GATEWAY_ORDER_US};

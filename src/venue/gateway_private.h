@@ -1,6 +1,7 @@
 /*
  * gateway_private.h: the parts of the gateway: orders (gateway_place.c, gateway_amend.c,
- * gateway.c), listings (gateway_list.c), the connection (gateway_session.c), the dead man's switch
+ * gateway.c), listings (gateway_list.c), the connection (gateway_session.c), the hours of markets
+ * (gateway_hours.c), the dead man's switch
  * (gateway_guard.c). Thread: the loop's.
  */
 #pragma once
@@ -38,6 +39,7 @@ enum gateway_phase {
 struct gateway_listing;
 struct ask;
 struct gateway_stream;
+struct gateway_hours;
 
 struct gateway {
     struct gateway_options options;
@@ -60,10 +62,9 @@ struct gateway {
     struct loop_source *guard; /* NULL: the venue has no dead man's switch */
     bool guarded;              /* the whole account */
     bool guard_failed;
-    int64_t guard_mono_us; /* when it was renewed */
-    int foreign_elsewhere; /* open orders of others in symbols that are not watched */
-    bool hours_open;       /* of the markets that have hours; closed until it is known */
-    struct loop_source *hours;
+    int64_t guard_mono_us;       /* when it was renewed */
+    int foreign_elsewhere;       /* open orders of others in symbols that are not watched */
+    struct gateway_hours *hours; /* NULL: all markets are open around the clock */
 
     struct gateway_stream *stream;   /* NULL: none yet */
     struct ask *asks;                /* under way */
@@ -135,6 +136,17 @@ void gateway_list_free(struct gateway *g);
 void gateway_session_start(struct gateway *g);
 /* Its exchange has halted it, or not any more; -1: none. */
 void gateway_session_halt(struct gateway *g, int market, bool halted);
+bool gateway_has_hours(const struct gateway *g, const struct gateway_market *m);
+/* Of a market; ret_changes_us: 0 if it has no hours. */
+enum account_session gateway_hours_session(const struct gateway *g, const struct gateway_market *m,
+                                           int64_t *ret_changes_us);
+void gateway_hours_start(struct gateway *g);
+void gateway_hours_ask(struct gateway *g);
+void gateway_hours_free(struct gateway *g);
+/* From them: the rules of the markets that have hours are reported again. */
+void gateway_session_hours(struct gateway *g);
+/* They are known, or why not. False: nothing waited for them. */
+bool gateway_session_hours_known(struct gateway *g, const struct err *why);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

@@ -15,8 +15,6 @@
 #define RULES_EVERY_US USEC_PER_DAY
 /* After an order was refused the rules are read again, but not more often than this. */
 #define RULES_AGAIN_US USEC_PER_MIN
-/* After they could not be read. */
-#define HOURS_AGAIN_US (10 * USEC_PER_SEC)
 
 static void go_on(struct gateway *g);
 
@@ -66,11 +64,6 @@ static void failed(struct gateway *g, const struct err *why)
 /* Spot: what was bought must be large enough to be sold after a fall and without its fee. */
 #define SELLABLE(least) dec_mul_div(least, dec_from_int(3), dec_from_int(2))
 
-static bool has_hours(const struct gateway *g, const struct gateway_market *m)
-{
-    return g->options.api->has_hours != NULL && g->options.api->has_hours(&m->market);
-}
-
 static void report_rules(struct gateway *g, const struct gateway_market *m)
 {
     struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = m->rules};
@@ -80,8 +73,23 @@ static void report_rules(struct gateway *g, const struct gateway_market *m)
         rules->min_notional = SELLABLE(rules->min_notional);
         rules->min_qty = SELLABLE(rules->min_qty);
     }
-    if (m->halted || (has_hours(g, m) && !g->hours_open)) {
+    enum account_session session = gateway_hours_session(g, m, &rules->hours_change_wall_us);
+    if (m->halted) {
         rules->status = INSTRUMENT_HALTED;
+    }
+    switch (session) {
+    case ACCOUNT_CLOSED_SESSION:
+        rules->status = rules->status == INSTRUMENT_HALTED ? INSTRUMENT_HALTED : INSTRUMENT_CLOSED;
+        break;
+    case ACCOUNT_EXTENDED_SESSION:
+        rules->limits_only = true;
+        if (m->market.whole_extended) {
+            rules->step = dec_max(rules->step, dec_from_int(1));
+            rules->min_qty = dec_max(rules->min_qty, rules->step);
+        }
+        break;
+    case ACCOUNT_REGULAR_SESSION:
+        break;
     }
     gateway_report(g, &r);
 }
@@ -143,50 +151,28 @@ static int read_rules(struct gateway *g, const struct json_object *root, struct 
     return 0;
 }
 
-/* They are asked for when markets open or close, and at least once an hour. */
-static void on_hours(const struct calls_answer *answer, void *userdata)
+/* Their session has begun or ended, or ends at another time. */
+void gateway_session_hours(struct gateway *g)
 {
-    struct gateway *g = userdata;
-    struct account_hours hours = {0};
-    struct err err = {0};
-    int rc = answer->verdict == ACCOUNT_FINE
-                 ? g->options.api->read_hours(answer->root, &hours, &err)
-                 : -answer->err->id;
-    if (rc < 0) {
-        const struct err *why = answer->err != NULL ? answer->err : &err;
-        if (g->phase == GATEWAY_RULES) {
-            failed(g, why);
-        } else {
-            log_err(LOG_LEVEL_WARNING, why, "cannot read whether the markets are open");
-            loop_timer_in(g->hours, HOURS_AGAIN_US);
-        }
-        return;
-    }
-    bool moved = hours.open != g->hours_open;
-    if (moved) {
-        LOG(NOTICE, "%s: stocks are %s", g->options.api->name,
-            hours.open ? "traded now" : "not traded any more");
-    }
-    g->hours_open = hours.open;
-    for (int i = 0; moved && i < g->market_count; i++) {
-        if (g->markets[i].reported && has_hours(g, &g->markets[i])) {
+    for (int i = 0; i < g->market_count; i++) {
+        if (g->markets[i].reported && gateway_has_hours(g, &g->markets[i])) {
             report_rules(g, &g->markets[i]);
         }
     }
-    int64_t left_us = hours.changes_us - calls_wall_us(g->calls);
-    left_us = left_us < USEC_PER_SEC ? USEC_PER_SEC : left_us;
-    loop_timer_in(g->hours, left_us < USEC_PER_HOUR ? left_us : USEC_PER_HOUR);
-    if (g->phase == GATEWAY_RULES) {
-        g->phase = GATEWAY_CHECK;
-        go_on(g);
-    }
 }
 
-static void ask_hours(void *userdata)
+bool gateway_session_hours_known(struct gateway *g, const struct err *why)
 {
-    struct gateway *g = userdata;
-    g->options.api->add_hours(calls_begin(g->calls));
-    calls_send(g->calls, ACCOUNT_HOURS, gateway_now(g) + GATEWAY_START_US, on_hours, g);
+    if (g->phase != GATEWAY_RULES) {
+        return false;
+    }
+    if (why != NULL) {
+        failed(g, why);
+        return true;
+    }
+    g->phase = GATEWAY_CHECK;
+    go_on(g);
+    return true;
 }
 
 static void ask_rules(struct gateway *g);
@@ -236,7 +222,7 @@ static void on_rules(const struct calls_answer *answer, void *userdata)
         return;
     }
     if (g->options.api->has_hours != NULL) {
-        ask_hours(g);
+        gateway_hours_ask(g);
         return;
     }
     g->phase = GATEWAY_CHECK;
@@ -448,8 +434,7 @@ void gateway_session_start(struct gateway *g)
     g->daily = loop_add_timer(g->options.loop, on_daily, g);
     loop_source_name(g->retry, "venue connection");
     loop_source_name(g->daily, "venue rules");
-    g->hours = loop_add_timer(g->options.loop, ask_hours, g);
-    loop_source_name(g->hours, "venue hours");
+    gateway_hours_start(g);
     loop_timer_every(g->daily, RULES_EVERY_US);
     struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_CONNECTING};
     gateway_report(g, &r);
@@ -463,5 +448,5 @@ void gateway_session_free(struct gateway *g)
     loop_source_free(g->retry);
     loop_source_free(g->daily);
     loop_source_free(g->guard);
-    loop_source_free(g->hours);
+    gateway_hours_free(g);
 }

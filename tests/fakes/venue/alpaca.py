@@ -10,6 +10,7 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_DOWN, Decimal
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from alpaca_streams import Streams, from_iso, iso
 from matching import ZERO, Matching, Order, Refusal
@@ -39,19 +40,24 @@ class Broker(Matching):
         super().__init__(clock, emit)
         self.maker_rate = self.taker_rate = ZERO
         self.entries = {}
-        self.is_open = True
+        self.session = "open"  # or extended, closed
 
     def trades(self, market):
-        return self.is_open or market.base not in STOCKS
+        return self.session != "closed" or market.base not in STOCKS
+
+    def takes_part(self, order):
+        """In extended hours only limits that ask for it."""
+        return self.session == "open" or order.market.base not in STOCKS or (
+            self.session == "extended" and order.venue.get("extended", False))
 
     def reached(self, order):
-        return self.trades(order.market) and super().reached(order)
+        return self.takes_part(order) and super().reached(order)
 
     def passed(self, order):
-        return self.trades(order.market) and super().passed(order)
+        return self.takes_part(order) and super().passed(order)
 
     def work(self, order, maker):
-        if self.trades(order.market):
+        if self.takes_part(order):
             super().work(order, maker)
 
     def check_funds(self, order):
@@ -87,7 +93,8 @@ class Alpaca(Streams, Venue):
     def __init__(self, seed):
         super().__init__(seed)
         self.session = "open"
-        self.was_open = True
+        self.zone = self.noon()
+        self.closing = None
         self.limit = 200
         self.window = (0, 0)
         self.keys_reset = False
@@ -97,7 +104,8 @@ class Alpaca(Streams, Venue):
         self.replace_refused = 0
         self.names = {}
         self.halts = {}
-        self.early = set()
+        self.early, self.holidays = set(), set()
+        self.whole_extended = set()
         for market in self.book.markets.values():
             stock = market.base in STOCKS
             market.shown = market.base if stock else f"{market.base}/{market.quote}"
@@ -271,52 +279,83 @@ class Alpaca(Streams, Venue):
 
     # ---------------------------------------------------------------- hours
 
+    def noon(self):
+        """The zone in which it is noon: a session that a test sets is the same at each time of the day."""
+        hour = datetime.fromtimestamp(self.clock.now(), timezone.utc).hour
+        return timezone(timedelta(hours=12 - hour))
+
+    def local(self):
+        return ZoneInfo("America/New_York") if self.session == "auto" else self.zone
+
+    def day(self, date):
+        """Minutes at which trading begins, opens, closes, ends; None: not on this day."""
+        if self.session != "auto" and date == datetime.fromtimestamp(self.clock.now(), self.zone).date():
+            return {"open": (240, 570, 960, 1200), "extended": (240, 1020, 1080, 1200),
+                    "closed": (960, 1020, 1080, 1200)}[self.session]
+        if date.weekday() > 4 or str(date) in self.holidays:
+            return None
+        return (240, 570, 780, 1020) if str(date) in self.early else (240, 570, 960, 1200)
+
     def hours(self, now):
-        """(open, next open, next close) of regular hours, without holidays."""
-        from zoneinfo import ZoneInfo
-
-        new_york = ZoneInfo("America/New_York")
-        here = datetime.fromtimestamp(now, new_york)
-        opens, closes = [], []
-        for days in range(8):
-            day = here.date() + timedelta(days=days)
-            if day.weekday() < 5:
-                opens.append(datetime(day.year, day.month, day.day, 9, 30, tzinfo=new_york))
-                closes.append(datetime(day.year, day.month, day.day, 16, 0, tzinfo=new_york))
+        """(session, next open, next close)."""
+        here = datetime.fromtimestamp(now, self.local())
+        session, opens, closes = "closed", [], []
+        for days in range(-1, 9):
+            date = here.date() + timedelta(days=days)
+            day = self.day(date)
+            if day:
+                times = [datetime(date.year, date.month, date.day, m // 60, m % 60, tzinfo=here.tzinfo) for m in day]
+                if times[0] <= here < times[3]:
+                    session = "open" if times[1] <= here < times[2] else "extended"
+                opens.append(times[1])
+                closes.append(times[2])
         next_open, next_close = (next(t for t in times if t > here) for times in (opens, closes))
-        return next_close < next_open, next_open, next_close
+        if self.closing and self.session == "open":
+            next_close = datetime.fromtimestamp(self.closing, here.tzinfo)
+        return session, next_open, next_close
 
-    def market_open(self):
-        return self.hours(self.clock.now())[0] if self.session == "auto" else self.session == "open"
+    def session_now(self):
+        return self.hours(self.clock.now())[0] if self.session == "auto" else self.session
 
     def get_clock(self, _):
         _, next_open, next_close = self.hours(self.clock.shown())
-        return Answer(200, {"timestamp": iso(self.clock.shown()), "is_open": self.market_open(),
+        here = datetime.fromtimestamp(self.clock.shown(), self.local())
+        return Answer(200, {"timestamp": here.isoformat(), "is_open": self.session_now() == "open",
                             "next_open": next_open.isoformat(), "next_close": next_close.isoformat()})
 
     def get_calendar(self, given):
-        today = datetime.fromtimestamp(self.clock.shown(), timezone.utc).date()
+        today = datetime.fromtimestamp(self.clock.shown(), self.local()).date()
         try:
             first, last = (datetime.strptime(given[n], "%Y-%m-%d").date() if n in given else today + timedelta(days=d)
                            for n, d in (("start", 0), ("end", 30)))
         except ValueError:
             raise self.wrong("start or end is no day") from None
-        days = [first + timedelta(days=n) for n in range(min(400, (last - first).days + 1))]
-        return Answer(200, [
-            {"date": str(day), "open": "09:30", "close": "13:00" if str(day) in self.early else "16:00",
-             "session_open": "0400", "session_close": "1700" if str(day) in self.early else "2000",
-             "settlement_date": str(day + timedelta(days=1))} for day in days if day.weekday() < 5])
+        rows = []
+        for date in (first + timedelta(days=n) for n in range(min(400, (last - first).days + 1))):
+            day = self.day(date)
+            if day:
+                begins, opens, closes, ends = (f"{m // 60:02d}:{m % 60:02d}" for m in day)
+                rows.append({"date": str(date), "open": opens, "close": closes, "session_open": begins.replace(":", ""),
+                             "session_close": ends.replace(":", ""), "settlement_date": str(date + timedelta(days=1))})
+        return Answer(200, rows)
 
     def second(self):
         super().second()
-        is_open = self.market_open()
-        self.book.is_open = is_open
-        if is_open and not self.was_open:
-            for order in self.book.open_orders():
-                if order.open and order.triggered:
-                    self.book.work(order, maker=False)
-        self.was_open = is_open
+        before, now = self.book.session, self.session_now()
+        self.book.session = now
+        if now != before:
+            self.turn(before, now)
         self.tell_statuses()
+
+    def turn(self, before, now):
+        """Orders of the day end with it, and those that waited go to work."""
+        for order in self.book.open_orders():
+            of_day = order.market.stock and order.venue.get("tif") == "day"
+            extended = order.venue.get("extended", False)
+            if of_day and (before == "open" and not extended or now == "closed" and extended):
+                self.book.finish(order, "expired")
+            elif order.open and order.triggered:
+                self.book.work(order, maker=False)
 
     def tell_statuses(self):
         """Halts of stocks, when they begin and end."""
@@ -338,7 +377,7 @@ class Alpaca(Streams, Venue):
             "status": "active" if market.status != "delisted" else "inactive", "tradable": market.status == "trading",
             "marginable": False, "maintenance_margin_requirement": 100, "margin_requirement_long": "100",
             "margin_requirement_short": "100", "shortable": False, "easy_to_borrow": False, "fractionable": True,
-            "attributes": ["fractional_eh_enabled"] if market.stock else [],
+            "attributes": ["fractional_eh_enabled"] if market.stock and market.base not in self.whole_extended else [],
         }
         if not market.stock:
             found.update(min_order_size=short(market.minimum), min_trade_increment=short(market.step),
@@ -429,8 +468,12 @@ class Alpaca(Streams, Venue):
             raise self.wrong("fractional orders must be DAY orders")
         for name, value in (("limit_price", price), ("stop_price", stop)):
             self.tick_check(market, name, value)
+        if given.get("extended_hours") not in (None, True, False):
+            raise self.wrong("extended_hours is no boolean")
         if given.get("extended_hours") and not (kind == "limit" and tif in ("day", "gtc") and market.stock):
             raise self.wrong("extended hours order must be DAY or GTC limit orders")
+        if given.get("extended_hours") and not whole and market.base in self.whole_extended:
+            raise self.wrong(f"asset {market.shown} is not fractionable in extended hours")
         if (money or qty * (price or stop or market.price)) < market.notional:
             raise self.refuse(403, 40310000, "cost basis must be >= minimal amount of order 1")
         name = given.get("client_order_id")
@@ -693,11 +736,18 @@ class Alpaca(Streams, Venue):
         return Answer(200, found)
 
     def control(self, word, words):
-        if word == "session" and words and words[0] in ("open", "closed", "auto"):
-            self.session = words[0]
+        if word == "session" and len(words) == 1 and words[0] in ("open", "extended", "closed", "auto"):
+            self.session, self.zone, self.closing = words[0], self.noon(), None
             Alpaca.second(self)
+        elif word == "session-ends" and len(words) == 2 and words[1] in ("extended", "closed"):
+            self.closing = self.clock.now() + float(words[0])
+            self.clock.at(self.closing, lambda: self.control("session", words[1:]))
         elif word == "closes-early" and len(words) == 1:
             self.early.add(words[0])
+        elif word == "holiday" and len(words) == 1:
+            self.holidays.add(words[0])
+        elif word == "whole-extended" and len(words) == 1:
+            self.whole_extended.add(words[0])
         elif word == "refuse-leg" and len(words) == 1:
             self.leg_refused += int(words[0])
         elif word == "refuse-replace" and len(words) == 1:

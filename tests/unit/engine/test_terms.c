@@ -320,6 +320,116 @@ static void an_entry_rests_as_a_limit_for_a_quarter_of_an_hour(void **state)
     }
 }
 
+/* Outside regular hours there are limits only. */
+static void a_market_order_becomes_a_limit_in_extended_hours(void **state)
+{
+    static const struct {
+        enum order_kind kind;
+        enum side side;
+        double bid, ask; /* 0: no quote */
+        double price;
+    } cases[] = {
+        {ORDER_ENTRY, SIDE_LONG, 0, 0, 101.5},
+        {ORDER_ENTRY, SIDE_LONG, 90, 110, 101.5}, /* an entry goes no further */
+        {ORDER_CLOSE, SIDE_LONG, 0, 0, 99},
+        {ORDER_CLOSE, SIDE_LONG, 99.5, 101, 99},
+        {ORDER_CLOSE, SIDE_LONG, 97, 103, 97}, /* the best that it can be sold at */
+        {ORDER_CLOSE, SIDE_LONG, 50, 150, 95}, /* but not for any price */
+        {ORDER_CLOSE, SIDE_SHORT, 50, 150, 105.5},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct report_rig l;
+        open_at(&l, &(struct venue_capabilities){VENUE_USUAL, .prices_in_ticks = true,
+                                                 .instruments = true});
+        report_rig_add(&l, VENUE_INSTRUMENT, "")->instrument =
+            (struct instrument){.symbol = report_rig_btc,
+                                .tick = {DEC_ONE / 2},
+                                .limits_only = true,
+                                .hours_change_wall_us = 77};
+        report_rig_step(&l);
+        assert_int_equal(l.snapshot->venue.hours, VENUE_HOURS_EXTENDED);
+        assert_int_equal(l.snapshot->venue.hours_change_wall_us, 77);
+        struct quote quote = {.symbol = report_rig_btc,
+                              .bid = dec_from_double(cases[i].bid),
+                              .ask = dec_from_double(cases[i].ask)};
+        struct engine_inputs inputs = {.quotes = &quote, .quote_count = cases[i].bid > 0};
+        l.engine->in = &inputs;
+        struct order o = order_at(&l, cases[i].kind, cases[i].side);
+        l.engine->in = NULL;
+        assert_int_equal(o.type, ORDER_TYPE_LIMIT);
+        assert_int_equal(o.time_in_force, TIF_GTC);
+        assert_int_equal(o.price.e8, dec_from_double(cases[i].price).e8);
+        report_rig_close(&l);
+    }
+}
+
+static void report_hours(struct report_rig *l, enum instrument_status status, bool limits_only)
+{
+    report_rig_add(l, VENUE_INSTRUMENT, "")->instrument =
+        (struct instrument){.symbol = report_rig_btc,
+                            .status = status,
+                            .step = report_rig_whole(3),
+                            .limits_only = limits_only,
+                            .hours_change_wall_us = 77};
+    report_rig_step(l);
+}
+
+/* A close waits for its market to open; when limits are traded before that, it becomes one. One
+ * that is not filled is made again, at the newest price. */
+static void a_close_is_made_again_while_it_does_not_fill(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    struct venue_capabilities can = {VENUE_USUAL, .brackets = true, .instruments = true};
+    fill_at(&l, &can);
+    report_hours(&l, INSTRUMENT_CLOSED, false);
+    assert_int_equal(l.snapshot->venue.hours, VENUE_HOURS_CLOSED);
+    assert_int_equal(closes(&l), 1);
+    const struct order first = l.out->orders[l.out->sends[0]];
+    assert_int_equal(first.type, ORDER_TYPE_MARKET);
+    struct venue_report *r = report_rig_add(&l, VENUE_ORDER, first.client_id);
+    r->state = ORDER_ACKED;
+    report_rig_step(&l);
+    report_rig_step_after(&l, 2 * USEC_PER_MIN);
+    assert_int_equal(l.out->cancel_count, 0);
+    report_hours(&l, INSTRUMENT_TRADING, true);
+    assert_int_equal(l.out->cancel_count, 1);
+    assert_string_equal(l.out->cancels[0], first.client_id);
+    report_rig_add(&l, VENUE_ORDER, first.client_id)->state = ORDER_CANCELLED;
+    report_rig_step(&l);
+    report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+    report_rig_step(&l);
+    assert_int_equal(l.out->send_count, 1);
+    const struct order second = l.out->orders[l.out->sends[0]];
+    assert_int_equal(second.type, ORDER_TYPE_LIMIT);
+    assert_int_equal(second.qty.e8, report_rig_whole(9).e8); /* of 10, in steps of 3 */
+    report_rig_add(&l, VENUE_ORDER, second.client_id)->state = ORDER_ACKED;
+    report_rig_step(&l);
+    report_rig_step_after(&l, 50 * USEC_PER_SEC);
+    assert_int_equal(l.out->cancel_count, 0);
+    report_rig_step_after(&l, 15 * USEC_PER_SEC);
+    assert_int_equal(l.out->cancel_count, 1);
+    report_rig_close(&l);
+}
+
+/* It would be filled when its exchange opens again, at any price. */
+static void an_entry_does_not_wait_for_its_exchange(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_open(&l);
+    report_rig_start(&l);
+    engine_set_venue(l.engine, &(struct venue_capabilities){VENUE_USUAL, .instruments = true});
+    report_rig_step(&l);
+    assert_int_equal(l.out->cancel_count, 0);
+    report_hours(&l, INSTRUMENT_CLOSED, false);
+    assert_int_equal(l.out->cancel_count, 1);
+    assert_string_equal(account_of(&l, SIDE_LONG).venue == NULL ? "" : "the venue's",
+                        "the venue's");
+    report_rig_close(&l);
+}
+
 /* A person's price is not moved to the tick: it would not be the confirmed one. */
 static void an_amendment_between_two_ticks_is_refused(void **state)
 {
@@ -346,7 +456,10 @@ static void an_amendment_between_two_ticks_is_refused(void **state)
     }
 }
 
-UNIT_GROUP(engine_terms, cmocka_unit_test(an_amendment_between_two_ticks_is_refused),
+UNIT_GROUP(engine_terms, cmocka_unit_test(a_market_order_becomes_a_limit_in_extended_hours),
+           cmocka_unit_test(a_close_is_made_again_while_it_does_not_fill),
+           cmocka_unit_test(an_entry_does_not_wait_for_its_exchange),
+           cmocka_unit_test(an_amendment_between_two_ticks_is_refused),
            cmocka_unit_test(the_order_is_what_the_venue_can_do),
            cmocka_unit_test(without_shorts_and_leverage),
            cmocka_unit_test(without_reduce_only_a_close_waits_for_answers),

@@ -147,6 +147,24 @@ static void stops_at_the_venue_match_the_golden_files(void **state)
     }
 }
 
+static void hours_of_stocks_match_the_golden_files(void **state)
+{
+    static const struct {
+        const char *name;
+        enum venue_hours hours;
+    } cases[] = {{"status_closed", VENUE_HOURS_CLOSED}, {"status_extended", VENUE_HOURS_EXTENDED}};
+    struct steer_rig *s = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct snapshot *n = steer_rig_draft(s);
+        n->venue.since_wall_us = RIG_WALL_US - USEC_PER_HOUR;
+        n->venue.hours = cases[i].hours;
+        n->venue.hours_change_wall_us = RIG_WALL_US + 15 * USEC_PER_HOUR;
+        steer_rig_publish(s);
+        check(s, "/status", cases[i].name);
+        n->venue.hours = VENUE_HOURS_NONE;
+    }
+}
+
 /* As the engine does with a new rule. */
 static void save_rule(struct steer_rig *s, const struct request *r, enum rule_status status)
 {
@@ -254,6 +272,7 @@ static void trades_come_in_pages(void **state)
 
 UNIT_GROUP(trading_golden, STEER_RIG_TEST(replies_match_the_golden_files),
            STEER_RIG_TEST(stops_at_the_venue_match_the_golden_files),
+           STEER_RIG_TEST(hours_of_stocks_match_the_golden_files),
            STEER_RIG_TEST(steering_matches_the_golden_files),
            STEER_RIG_TEST(cooldowns_match_the_golden_files),
            STEER_RIG_TEST(rules_match_the_golden_files),

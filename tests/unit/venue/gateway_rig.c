@@ -35,7 +35,7 @@ static void on_report(const struct venue_report *report, void *userdata)
     case VENUE_INSTRUMENT:
         for (int i = 0; i < rig->options.symbol_count; i++) {
             if (symbol_equal(rig->symbols[i], report->instrument.symbol)) {
-                rig->status[i] = (int)report->instrument.status;
+                rig->rules[i] = report->instrument;
             }
         }
         break;
@@ -66,7 +66,9 @@ void gateway_rig_prepare_tls(struct gateway_rig *rig, const char *venue,
     struct err err = {0};
     *rig = (struct gateway_rig){.api = *account_api_find(venue), .symbols = symbols};
     rig->api.limit = rig->api.falls_per_s = 1000;
-    memset(rig->status, -1, sizeof(rig->status));
+    for (int i = 0; i < GATEWAY_RIG_SYMBOLS; i++) {
+        rig->rules[i].status = INSTRUMENT_CLOSE_ONLY; /* no venue reports it at a start */
+    }
     ASSERT(count <= GATEWAY_RIG_SYMBOLS);
     assert_int_equal(secret_init(&err), 0);
     assert_int_equal(fake_venue_start_tls(venue, certificate, key, &rig->fake), 0);

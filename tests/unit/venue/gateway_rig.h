@@ -35,7 +35,7 @@ struct gateway_rig {
     int orders, listings, refusals, unanswered;  /* reports */
     struct venue_report order, listing, refusal; /* the newest */
     const struct symbol *symbols;
-    int status[GATEWAY_RIG_SYMBOLS]; /* enum instrument_status; -1: not reported */
+    struct instrument rules[GATEWAY_RIG_SYMBOLS]; /* as reported */
 };
 
 /* The options may be changed before gateway_rig_start; lines: commands for the fake, or NULL. */

@@ -64,6 +64,10 @@ static void requests_are_made(void **state)
         "POST /v2/orders {\"symbol\":\"AAPL\",\"qty\":\"2\",\"side\":\"buy\",\"type\":"
         "\"limit\",\"time_in_force\":\"gtc\",\"limit_price\":\"200.5\","
         "\"client_order_id\":\"nd-1\"}");
+    ask.extended = true;
+    api()->add_order(&ask, &request);
+    assert_has(rig_request(&request), "\"time_in_force\":\"day\",\"extended_hours\":true,\"limit");
+    ask.extended = false;
     ask.qty = rig_dec("0.5"); /* parts of a share are of the day */
     api()->add_order(&ask, &request);
     assert_has(rig_request(&request), "\"qty\":\"0.5\",\"side\":\"buy\",\"type\":\"limit\","
@@ -239,7 +243,7 @@ static void the_calendar_is_read(void **state)
     struct account_request request;
     account_request_init(&request);
     api()->add_calendar(AT_US, &request);
-    assert_string_equal(rig_request(&request), "GET /v2/calendar?start=2026-01-01&end=2026-02-01");
+    assert_string_equal(rig_request(&request), "GET /v2/calendar?start=2025-12-31&end=2026-02-01");
     account_request_release(&request);
     AUTO_JSON struct json_object *root =
         rig_parse("[{\"date\":\"2026-11-25\",\"open\":\"09:30\",\"close\":\"16:00\",\"session_"
@@ -251,6 +255,16 @@ static void the_calendar_is_read(void **state)
     assert_true(days[1].closes_early);
     assert_string_equal(days[1].date, "2026-11-27");
     assert_string_equal(days[1].close, "13:00");
+    assert_int_equal(days[0].opens_us - days[0].begins_us, 5 * USEC_PER_HOUR + USEC_PER_HOUR / 2);
+    assert_int_equal(days[1].begins_us, days[1].opens_us);
+    assert_int_equal(days[1].ends_us, days[1].closes_us);
+    static const struct rig_bad sessions[] = {{"\"04:00\"", "session_open is no time"},
+                                              {"400", "session_open is no time"},
+                                              {"\"1000\"", "session_open to session_close"}};
+    rig_refuses("alpaca", read_calendar,
+                "[{\"date\":\"2026-11-27\",\"open\":\"09:30\",\"close\":\"13:00\",\"session_"
+                "open\":%s}]",
+                sessions, COUNT_OF(sessions));
     static const struct rig_bad dates[] = {{"null", "/v2/calendar, row 0, date is nothing"},
                                            {"20261127", "date is 20261127"},
                                            {"\"27.11.2026\"", "date is no day"},
@@ -270,6 +284,67 @@ static void the_calendar_is_read(void **state)
                                             "\"close\":\"16:00\"},{\"date\":\"2026-11-27\"}]",
                                             "row 1, date is not after the row before"}};
     rig_refuses("alpaca", read_calendar, "%s", lists, COUNT_OF(lists));
+}
+
+/* The clock with an offset, as it is: its own one is that of now, the others may be of summer. */
+static void sessions_are_told_apart(void **state)
+{
+    (void)state;
+    struct account_day days[ACCOUNT_DAYS_MAX];
+    struct account_hours hours;
+    int64_t changes_us = 0;
+    AUTO_JSON struct json_object *calendar = rig_parse(
+        "[{\"date\":\"2026-11-25\",\"open\":\"09:30\",\"close\":\"16:00\",\"session_open\":"
+        "\"0400\",\"session_close\":\"2000\"},{\"date\":\"2026-11-27\",\"open\":\"09:30\","
+        "\"close\":\"13:00\",\"session_open\":\"0400\",\"session_close\":\"1700\"}]");
+    assert_int_equal(api()->read_calendar(calendar, days, &count, NULL), 0);
+    static const struct {
+        const char *now;
+        bool open;
+        const char *changes; /* of the clock */
+        enum account_session session;
+        const char *until;
+    } cases[] = {
+        {"2026-11-25T03:59:59", false, "2026-11-25T09:30:00", ACCOUNT_CLOSED_SESSION,
+         "2026-11-25T04:00:00"},
+        {"2026-11-25T04:00:00", false, "2026-11-25T09:30:00", ACCOUNT_EXTENDED_SESSION,
+         "2026-11-25T09:30:00"},
+        {"2026-11-25T12:00:00", true, "2026-11-25T16:00:00", ACCOUNT_REGULAR_SESSION,
+         "2026-11-25T16:00:00"},
+        /* the clock says closed within regular hours: so it is */
+        {"2026-11-25T12:00:00", false, "2026-11-27T09:30:00", ACCOUNT_CLOSED_SESSION,
+         "2026-11-25T16:00:00"},
+        {"2026-11-25T19:59:59", false, "2026-11-27T09:30:00", ACCOUNT_EXTENDED_SESSION,
+         "2026-11-25T20:00:00"},
+        /* Thanksgiving: no session in the evening before, either */
+        {"2026-11-25T20:00:00", false, "2026-11-27T09:30:00", ACCOUNT_CLOSED_SESSION,
+         "2026-11-27T04:00:00"},
+        {"2026-11-27T13:00:00", false, "2026-11-30T09:30:00", ACCOUNT_EXTENDED_SESSION,
+         "2026-11-27T17:00:00"},
+        {"2026-11-27T17:00:00", false, "2026-11-30T09:30:00", ACCOUNT_CLOSED_SESSION,
+         "2026-11-30T09:30:00"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(256);
+        buf_addf(&text,
+                 "{\"timestamp\":\"%s.123456789-05:00\",\"is_open\":%s,\"next_open\":\"%s-05:00\","
+                 "\"next_close\":\"%s-05:00\"}",
+                 cases[i].now, cases[i].open ? "true" : "false", cases[i].changes,
+                 cases[i].changes);
+        AUTO_JSON struct json_object *clock = rig_parse(text.data);
+        int64_t now_us = 0, until_us = 0;
+        assert_int_equal(api()->read_hours(clock, &hours, NULL), 0);
+        assert_int_equal(hours.ahead_us, -5 * USEC_PER_HOUR);
+        assert_true(clock_parse_iso(str_c(cases[i].now), &now_us) &&
+                    clock_parse_iso(str_c(cases[i].until), &until_us));
+        assert_int_equal(
+            account_session(&hours, days, count, now_us + 5 * USEC_PER_HOUR, &changes_us),
+            cases[i].session);
+        assert_int_equal(changes_us, until_us + 5 * USEC_PER_HOUR);
+        /* without the calendar there are regular hours only */
+        assert_int_equal(account_session(&hours, NULL, 0, now_us + 5 * USEC_PER_HOUR, &changes_us),
+                         cases[i].open ? ACCOUNT_REGULAR_SESSION : ACCOUNT_CLOSED_SESSION);
+    }
 }
 
 /* ---------------------------------------------------------------- candles of coins */
@@ -613,7 +688,7 @@ static void the_account_is_followed(void **state)
 
 UNIT_GROUP(alpaca, cmocka_unit_test(requests_carry_the_keys), cmocka_unit_test(requests_are_made),
            cmocka_unit_test(the_rules_of_a_market_are_read), cmocka_unit_test(hours_are_read),
-           cmocka_unit_test(the_calendar_is_read), cmocka_unit_test(candles_of_coins_are_read),
-           cmocka_unit_test(the_account_is_read), cmocka_unit_test(orders_are_read),
-           cmocka_unit_test(fills_add_up_to_the_order), cmocka_unit_test(answers_are_judged),
-           cmocka_unit_test(the_account_is_followed))
+           cmocka_unit_test(the_calendar_is_read), cmocka_unit_test(sessions_are_told_apart),
+           cmocka_unit_test(candles_of_coins_are_read), cmocka_unit_test(the_account_is_read),
+           cmocka_unit_test(orders_are_read), cmocka_unit_test(fills_add_up_to_the_order),
+           cmocka_unit_test(answers_are_judged), cmocka_unit_test(the_account_is_followed))
