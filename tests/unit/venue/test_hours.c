@@ -105,8 +105,8 @@ static void without_the_option_they_are_closed(void **state)
 
 static void await_status(struct gateway_rig *rig, enum instrument_status status, bool limits_only)
 {
-    for (int i = 0; i < 60 && (rig->rules[0].status != status ||
-                               rig->rules[0].limits_only != limits_only);
+    for (int i = 0;
+         i < 60 && (rig->rules[0].status != status || rig->rules[0].limits_only != limits_only);
          i++) {
         gateway_rig_pass(rig, 1);
     }
