@@ -70,6 +70,8 @@ struct venue_balance {
     char currency[CURRENCY_SIZE];
     struct dec total;
     struct dec available;
+    struct dec
+        accrued; /* fees that are charged later: they may be missing from the total already */
 };
 
 struct venue_account {

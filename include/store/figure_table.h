@@ -4,7 +4,7 @@
  *
  *     struct figure_sum week;
  *     figure_table_sum(store, monday_us, INT64_MAX, &week, err);
- *     net = dec_sub(week.pnl, week.funding);
+ *     net = dec_sub(week.pnl, dec_add(week.funding, week.charges));
  *     figure_table_groups(store, FIGURE_BY_AGENT, since_us, on_group, self, err);
  *
  * Always true: a trade counts at its closing time and a payment at its own (market time); pnl is
@@ -31,6 +31,7 @@ struct figure_sum {
     struct dec best;    /* the largest pnl; zero without trades, as the next */
     struct dec worst;   /* the smallest pnl */
     struct dec funding; /* > 0: paid by the account; zero in groups */
+    struct dec charges; /* fees of the account that belong to no trade; zero in groups */
     int64_t held_us;    /* sum over the trades */
     int64_t first_us;   /* closing time of the first trade; 0 without trades */
     int64_t last_us;

@@ -1,5 +1,6 @@
 /*
- * funding_table.h: the funding payments that the engine has booked, in trading.db.
+ * funding_table.h: the funding payments that the engine has booked, in trading.db, and (table
+ * charges) the fees of the account.
  *
  *     rc = funding_table_add(store, &payment, err);   // in the transaction of its step
  *
@@ -13,6 +14,6 @@
 #include "store/trading.h"
 
 int funding_table_add(struct trading_store *store, const struct funding *payment, struct err *err);
-/* The number of payments and their sum. */
+/* The number of payments and their sum, without fees. */
 int funding_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_paid,
                       struct err *err);

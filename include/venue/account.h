@@ -158,6 +158,7 @@ struct account_coin {
     char currency[CURRENCY_SIZE]; /* our name: "BTC", never "XXBT" */
     struct dec total;             /* never below zero, except where the venue lends */
     struct dec available;
+    struct dec accrued; /* fees of today, which it charges later; total may be without them */
 };
 
 struct account_position {
@@ -207,8 +208,8 @@ enum account_session account_session(const struct account_hours *hours,
                                      const struct account_day *days, int count, int64_t now_us,
                                      int64_t *ret_changes_us);
 
-struct account_payment { /* for holding a position */
-    char market[EXCHANGE_NAME_SIZE];
+struct account_payment {             /* for holding a position, or a fee that no fill has */
+    char market[EXCHANGE_NAME_SIZE]; /* of a fee it may be empty */
     char id[FILL_ID_SIZE];
     struct dec payment; /* above zero: paid by us */
     int64_t at_us;
@@ -310,9 +311,12 @@ struct account_api {
     int64_t window_us;       /* in which a request must arrive; 0: requests carry no time */
     bool nonce;              /* its requests carry one, and must arrive in its order */
     bool positions;          /* it has positions; if not, coins that are held (spot) */
-    int client_id_max;       /* characters */
-    bool needs_id;           /* it cancels an order by its own id only */
-    int rules_max;           /* symbols of one request for rules; 0: any number */
+    /* With positions: a fee is taken from the coins that are bought, as in spot. NULL: never. */
+    bool (*takes_coins)(const struct exchange_market *market);
+    bool late_fees;    /* its payments are fees, which it posts at the end of the day */
+    int client_id_max; /* characters */
+    bool needs_id;     /* it cancels an order by its own id only */
+    int rules_max;     /* symbols of one request for rules; 0: any number */
 
     /* Checks the form of a key: a PEM or base 64 text where the venue wants one. ERR_VENUE_KEY. */
     int (*check_key)(const struct account_key *key, struct err *err);

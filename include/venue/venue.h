@@ -82,7 +82,8 @@ enum venue_event {
     VENUE_EVENT_MARGIN_CALL,  /* the margin is nearly used up */
     VENUE_EVENT_LIQUIDATION,  /* `qty` of our position was closed at `price` for lack of margin */
     VENUE_EVENT_DELEVERAGING, /* the same, to cover the loss of somebody else */
-    VENUE_EVENT_FORCED_CLOSE  /* the same, for another reason, such as a delisting */
+    VENUE_EVENT_FORCED_CLOSE, /* the same, for another reason, such as a delisting */
+    VENUE_EVENT_FEE           /* `payment` was charged, and belongs to no fill */
 };
 enum venue_call {
     VENUE_CALL_SEND,

@@ -372,16 +372,17 @@ static void accept_refused(struct engine *engine, const struct venue_report *rep
 
 /* ---------------------------------------------------------------- funding */
 
-static bool book_payment(struct engine *engine, const struct venue_report *report)
+static bool book_payment(struct engine *engine, const struct venue_report *report, bool charge)
 {
     struct engine_outputs *out = engine->out;
     struct ledger ledger = engine_ledger(engine);
-    if (!ledger_pay(&ledger, report->payment)) {
+    if (!(charge ? ledger_charge(&ledger, report->payment)
+                 : ledger_pay(&ledger, report->payment))) {
         return false;
     }
     ASSERT(out->payment_count < ENGINE_REPORTS_MAX);
-    out->payments[out->payment_count++] =
-        (struct funding){report->funding_id, report->symbol, report->payment, report->at_us};
+    out->payments[out->payment_count++] = (struct funding){report->funding_id, report->symbol,
+                                                           report->payment, report->at_us, charge};
     return true;
 }
 
@@ -450,7 +451,9 @@ static bool book_event(struct engine *engine, const struct venue_report *report)
 {
     switch (report->event) {
     case VENUE_EVENT_FUNDING:
-        return book_payment(engine, report);
+        return book_payment(engine, report, false);
+    case VENUE_EVENT_FEE:
+        return book_payment(engine, report, true);
     case VENUE_EVENT_TRANSFER:
         if (!engine_reports_transfer(engine, 0, dec_neg(report->payment))) {
             return false;

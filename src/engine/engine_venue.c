@@ -205,12 +205,16 @@ static bool expect_balance(const struct engine *engine, struct dec *ret)
     return false;
 }
 
+/* The ids of events are their numbers, or at some venues their times. */
+#define EVENTS_MAX 10000
+
 /* Each amount and fee that is booked may be rounded otherwise than by the venue, by one unit of the
  * last place; and the average price of an open position by one unit for each coin. */
 static int64_t rounding(const struct engine *engine)
 {
     const struct engine_state *s = &engine->state;
-    int64_t units = 2 * (s->fills + s->trades + s->last_funding_id);
+    int64_t events = s->last_funding_id < EVENTS_MAX ? s->last_funding_id : EVENTS_MAX;
+    int64_t units = 2 * (s->fills + s->trades + events);
     for (int i = 0; i < engine->position_count; i++) {
         units += engine->positions[i].qty.e8 / DEC_ONE + 1;
     }
@@ -222,6 +226,7 @@ static int64_t rounding(const struct engine *engine)
  * fill was booked, and it has the same events. */
 static bool surplus_of(const struct engine *engine, struct dec *ret)
 {
+    struct dec accrued = DEC_ZERO;
     const struct venue_balance *b =
         balance_of(&engine->venue.account, symbol_quote(&engine->series[0].symbol));
     struct dec expected;
@@ -231,6 +236,10 @@ static bool surplus_of(const struct engine *engine, struct dec *ret)
         return false;
     }
     *ret = dec_sub(b->total, expected);
+    accrued = dec_is_valid(b->accrued) && b->accrued.e8 > 0 ? b->accrued : accrued;
+    if (dec_is_valid(*ret) && ret->e8 < 0) { /* it may be without the fees that come later */
+        *ret = dec_min(dec_add(*ret, accrued), DEC_ZERO);
+    }
     return dec_is_valid(*ret);
 }
 

@@ -198,6 +198,11 @@ bool ledger_pay(const struct ledger *ledger, struct dec payment)
     return true;
 }
 
+bool ledger_charge(const struct ledger *ledger, struct dec fee)
+{
+    return settle(ledger, DEC_ZERO, fee, DEC_ZERO);
+}
+
 bool ledger_transfer(const struct ledger *ledger, struct dec amount)
 {
     struct engine_state *s = ledger->state;

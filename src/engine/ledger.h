@@ -51,6 +51,10 @@ bool ledger_disown(const struct ledger *ledger, int index);
  * the profit of a trade, which comes from its fills. False: overflow, nothing changed. */
 bool ledger_pay(const struct ledger *ledger, struct dec payment);
 
+/* Books a fee that belongs to no fill. It counts in realised, but in no trade's profit. False:
+ * overflow, nothing changed. */
+bool ledger_charge(const struct ledger *ledger, struct dec fee);
+
 /* Books money that left the account, or with a negative amount arrived. It is neither profit nor
  * loss: the capital, the peak of equity and the start of the day move with it. If profits are
  * withdrawn, the capital falls below zero. False: overflow. */

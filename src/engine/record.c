@@ -79,6 +79,9 @@ static void pack_account(struct pack *p, struct venue_account *a)
         pack_text(p, a->balances[i].currency, sizeof(a->balances[i].currency));
         pack_dec(p, &a->balances[i].total);
         pack_dec(p, &a->balances[i].available);
+        if (p->version >= 8) {
+            pack_dec(p, &a->balances[i].accrued);
+        }
     }
     pack_dec(p, &a->margin_used);
     if (p->version >= 3) {
@@ -90,7 +93,7 @@ static void pack_account(struct pack *p, struct venue_account *a)
 /* Version 1 had funding only. */
 static void pack_event(struct pack *p, struct venue_report *r)
 {
-    PACK_ENUM(p, r->event, VENUE_EVENT_FORCED_CLOSE);
+    PACK_ENUM(p, r->event, VENUE_EVENT_FEE);
     PACK_ENUM(p, r->side, SIDE_SHORT);
     pack_dec(p, &r->qty);
     pack_dec(p, &r->price);

@@ -98,6 +98,9 @@ static void add_books(struct pack *p, struct engine_outputs *out, struct engine 
         pack_symbol(p, &out->payments[i].symbol);
         pack_dec(p, &out->payments[i].payment);
         pack_i64(p, &out->payments[i].at_us);
+        if (p->version >= 8) {
+            pack_bool(p, &out->payments[i].charge);
+        }
     }
     for (int i = 0; i < out->trade_count; i++) {
         record_trade_pack(p, &out->trades[i]);

@@ -43,6 +43,7 @@ void figure_sum_add(struct figure_sum *a, const struct figure_sum *b)
     a->profit = dec_add(a->profit, b->profit);
     a->loss = dec_add(a->loss, b->loss);
     a->funding = dec_add(a->funding, b->funding);
+    a->charges = dec_add(a->charges, b->charges);
     a->held_us += b->held_us;
 }
 
@@ -59,13 +60,15 @@ int figure_table_sum(struct trading_store *store, int64_t from_us, int64_t to_us
     read_sum(&row, ret);
     AUTO_ROW struct row funding = {0};
     rc = row_query_one(store->db,
-                       "SELECT coalesce(sum(payment), 0) FROM funding"
-                       " WHERE at_us >= ? AND at_us < ?",
+                       "SELECT (SELECT coalesce(sum(payment), 0) FROM funding"
+                       " WHERE at_us >= ?1 AND at_us < ?2), (SELECT coalesce(sum(amount), 0)"
+                       " FROM charges WHERE at_us >= ?1 AND at_us < ?2)",
                        DB_VALUES(DB_I64(from_us), DB_I64(to_us)), &funding, err);
     if (rc < 0) {
         return rc;
     }
     ret->funding = row_dec(&funding);
+    ret->charges = row_dec(&funding);
     return 0;
 }
 

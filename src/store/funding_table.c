@@ -4,7 +4,12 @@
 
 int funding_table_add(struct trading_store *store, const struct funding *payment, struct err *err)
 {
-    return order_rows_add_funding(store->db, FUNDING_ROWS_ADD("funding"), payment, err);
+    return order_rows_add_funding(
+        store->db,
+        payment->charge
+            ? "INSERT INTO charges(charge_id, symbol, amount, at_us) VALUES (?, ?, ?, ?)"
+            : FUNDING_ROWS_ADD("funding"),
+        payment, err);
 }
 
 int funding_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_paid,

@@ -169,12 +169,20 @@ static const char schema_transfers[] =
     " realised FROM (SELECT *, (SELECT coalesce(sum(amount), 0) FROM transfers"
     " WHERE transfers.at_us > equity.at_us) AS moved FROM equity);";
 
+/* Fees of the account, which belong to no fill; see funding_table.h and venue_table.h. */
+static const char schema_charges[] =
+    "CREATE TABLE charges(charge_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, amount INTEGER,"
+    " at_us INTEGER NOT NULL);"
+    "CREATE TABLE venue_events(id TEXT PRIMARY KEY, number INTEGER NOT NULL,"
+    " at_us INTEGER NOT NULL);";
+
 static const struct db_migration migrations[] = {
     {"the engine's tables", schema_engine},      {"the paper venue's tables", schema_paper},
     {"imported candles", schema_import},         {"funding, rules and models", schema_desk},
     {"brackets by distance", schema_distances},  {"fill ids as texts", schema_fill_ids},
     {"how orders are executed", schema_terms},   {"runs of orders", schema_runs},
-    {"the state of a real venue", schema_venue}, {"transfers of money", schema_transfers}};
+    {"the state of a real venue", schema_venue}, {"transfers of money", schema_transfers},
+    {"fees of the account", schema_charges}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

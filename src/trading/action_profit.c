@@ -144,7 +144,8 @@ static void show_profit(struct action_call *call, void *userdata)
         reply_title(r, TONE_PLAIN, p->days == 1 ? "Profit, today" : "Profit, last %lld days",
                     (long long)p->days);
         reply_field(r, "Realised", "{}", figures_result(figures_net(&p->sum)));
-        figures_fields(r, dec_add(p->sum.pnl, p->sum.fees), p->sum.fees, p->sum.funding);
+        figures_fields(r, dec_add(p->sum.pnl, p->sum.fees), figures_fees(&p->sum),
+                       p->sum.funding);
     }
     reply_gap(r);
     figures_trades(r, &p->sum);
@@ -240,7 +241,7 @@ static void show_periods(struct action_call *call, void *userdata)
     figures_json(&data, &sum);
     json_out_end(&data);
     reply_field(r, "Sum", "{}", figures_result(figures_net(&sum)));
-    figures_fields(r, dec_add(sum.pnl, sum.fees), sum.fees, sum.funding);
+    figures_fields(r, dec_add(sum.pnl, sum.fees), figures_fees(&sum), sum.funding);
     figures_trades(r, &sum);
     desk_zone_line(desk, r);
     desk_market_line(r, s);

@@ -9,7 +9,12 @@ struct cell figures_result(struct dec amount)
 
 struct dec figures_net(const struct figure_sum *sum)
 {
-    return dec_sub(sum->pnl, sum->funding);
+    return dec_sub(sum->pnl, dec_add(sum->funding, sum->charges));
+}
+
+struct dec figures_fees(const struct figure_sum *sum)
+{
+    return dec_add(sum->fees, sum->charges);
 }
 
 static double won_pct(const struct figure_sum *sum)
@@ -58,7 +63,7 @@ void figures_json(struct json_out *data, const struct figure_sum *sum)
     json_out_i64(data, "losses", sum->losses);
     json_out_rounded(data, "win_rate_pct", won_pct(sum), 6);
     json_out_dec(data, "before_fees", dec_add(sum->pnl, sum->fees));
-    json_out_dec(data, "fees", sum->fees);
+    json_out_dec(data, "fees", figures_fees(sum));
     json_out_dec(data, "funding", sum->funding);
     json_out_dec(data, "net", figures_net(sum));
     json_out_rounded(data, "profit_factor", profit_factor(sum), 6);

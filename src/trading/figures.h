@@ -18,6 +18,7 @@
 struct cell figures_result(struct dec amount);
 /* After fees and funding. */
 struct dec figures_net(const struct figure_sum *sum);
+struct dec figures_fees(const struct figure_sum *sum); /* of the trades, and of the account */
 /* What was earned before fees and funding, and both: as three fields. */
 void figures_fields(struct reply *r, struct dec before_fees, struct dec fees, struct dec funding);
 /* How many trades, how many won, and the rates that follow from them. */

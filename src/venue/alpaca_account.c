@@ -252,6 +252,23 @@ static void add_fills(const struct account_page *page, struct account_request *r
     add(request, "page_token", page->cursor);
 }
 
+/* By their day: a part of it would leave out those of its beginning. */
+static void add_fees(const struct account_page *page, struct account_request *request)
+{
+    begin(request, ACCOUNT_GET, ALPACA_FEES);
+    add(request, "activity_types", "FEE,CFEE");
+    add_time(request, "after", page->since_us);
+    add(request, "direction", "asc");
+    add(request, "page_size", FILLS);
+    add(request, "page_token", page->cursor);
+}
+
+/* Of coins that are bought; that of a sale, and those of stocks, come at the end of the day. */
+static bool takes_coins(const struct exchange_market *market)
+{
+    return !alpaca_has_hours(market);
+}
+
 static int add_stream_login(int n, const struct account_key *key,
                             const struct account_moment *moment, const char *stream_key,
                             struct buf *message, struct err *err)
@@ -297,6 +314,8 @@ const struct account_api alpaca_account = {
     .limit = 60, /* with what falls in a minute, below 200 a minute */
     .falls_per_s = 2,
     .positions = true,
+    .takes_coins = takes_coins,
+    .late_fees = true,
     .client_id_max = 128,
     .needs_id = true,
     .rules_max = 1,
@@ -326,6 +345,8 @@ const struct account_api alpaca_account = {
     .read_open = alpaca_read_open,
     .add_fills = add_fills,
     .read_fills = alpaca_read_fills,
+    .add_funding = add_fees,
+    .read_funding = alpaca_read_fees,
     .add_stream_login = add_stream_login,
     .stream_silence_us = 60 * USEC_PER_SEC, /* only answers to our pings come */
     .read_stream = alpaca_read_updates,

@@ -187,23 +187,48 @@ static int read_filled(const struct field_place *place, const struct json_object
     return rc;
 }
 
+/* A ten-thousandth of the coins that are bought: what those pay who take, at the lowest volume. */
+#define COIN_FEE 25
+
+/* No answer tells what a fill of coins costs: the account gets less coins at once, and the fee is
+ * listed at the end of the day. So it is the highest one; if less was taken, the rest stays on the
+ * account, and belongs to no position. The fee of a sale is charged at the end of the day. */
+static void take_fee(struct account_fill *fill)
+{
+    const char *slash = strchr(fill->market, '/');
+    if (slash == NULL || !fill->buys) {
+        return;
+    }
+    (void)str_copy(str_n(fill->market, (size_t)(slash - fill->market)), fill->fee_currency,
+                   sizeof(fill->fee_currency));
+    int64_t parts = 0;
+    bool fits = !__builtin_mul_overflow(fill->qty.e8, COIN_FEE, &parts) && parts < INT64_MAX - 9999;
+    fill->fee.e8 = fits ? (parts + 9999) / 10000 : fill->qty.e8 / (10000 / COIN_FEE) + 1;
+}
+
+static int activity_id(const struct field_place *place, const struct json_object *row,
+                       char ret[FILL_ID_SIZE], struct err *err)
+{
+    const char *id = NULL;
+    int rc = field_text(place, json_get(row, "id"), "id", &id, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const char *name = strstr(id, "::");
+    name = name != NULL ? name + 2 : id;
+    return name[0] == '\0' || !str_copy(str_c(name), ret, FILL_ID_SIZE)
+               ? field_wrong(place, "id", "is not a time and an id", err)
+               : 0;
+}
+
 /* An activity is "20220202135509981::2d7be4ff-d1f3-43e9-856a-0f5cf5c5088e": the part behind the
- * time is the id of the execution. Its fee is not in it: Alpaca books fees at the end of the day.
- */
+ * time is the id of the execution. Its fee is not in it: see take_fee. */
 static int read_fill(const struct field_place *place, const struct json_object *row,
                      struct account_fill *ret, struct err *err)
 {
-    const char *id = NULL;
     int buys = 0;
     *ret = (struct account_fill){0};
-    int rc = field_text(place, json_get(row, "id"), "id", &id, err);
-    if (rc >= 0) {
-        const char *name = strstr(id, "::");
-        name = name != NULL ? name + 2 : id;
-        if (name[0] == '\0' || !str_copy(str_c(name), ret->id, sizeof(ret->id))) {
-            return field_wrong(place, "id", "is not a time and an id", err);
-        }
-    }
+    int rc = activity_id(place, row, ret->id, err);
     rc = rc < 0 ? rc
                 : field_word(place, json_get(row, "order_id"), "order_id", ret->order_id,
                              sizeof(ret->order_id), err);
@@ -217,6 +242,7 @@ static int read_fill(const struct field_place *place, const struct json_object *
                 : field_iso_time(place, json_get(row, "transaction_time"), "transaction_time",
                                  &ret->at_us, err);
     ret->buys = buys != 0;
+    take_fee(ret);
     return rc;
 }
 
@@ -237,6 +263,53 @@ int alpaca_read_fills(const struct account_page *page, const struct json_object 
             (page->market == NULL || alpaca_is_market(page->market, ret[kept].market)) &&
             (page->order_id[0] == '\0' || strcmp(page->order_id, ret[kept].order_id) == 0);
         kept += wanted ? 1 : 0;
+    }
+    if (rc >= 0 && count == 100) {
+        rc = field_word(&place, json_get(json_item(root, count - 1), "id"), "id", ret_next,
+                        ACCOUNT_CURSOR_SIZE, err);
+    }
+    *ret_count = rc < 0 ? 0 : kept;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- fees */
+
+/* One that was taken in coins is in the position already; one that was cancelled is none. */
+static int read_fee(const struct field_place *place, const struct json_object *row,
+                    struct account_payment *ret, bool *ret_counts, struct err *err)
+{
+    struct dec amount = DEC_ZERO;
+    *ret = (struct account_payment){0};
+    int rc = activity_id(place, row, ret->id, err);
+    if (rc >= 0 && json_get(row, "symbol") != NULL && json_str(row, "symbol").len > 0) {
+        rc = field_word(place, json_get(row, "symbol"), "symbol", ret->market, sizeof(ret->market),
+                        err);
+    }
+    rc = rc < 0 ? rc
+                : field_decimal(place, json_get(row, "net_amount"), "net_amount",
+                                FIELD_FINE | FIELD_NEGATIVE, &amount, err);
+    char date[ALPACA_DATE_SIZE];
+    rc = rc < 0 ? rc : alpaca_read_date(place, row, date, &ret->at_us, err);
+    ret->payment = dec_neg(amount);
+    *ret_counts = amount.e8 != 0 && !str_equal_c(json_str(row, "status"), "canceled");
+    return rc;
+}
+
+int alpaca_read_fees(const struct account_page *page, const struct json_object *root,
+                     struct account_payment *ret, int *ret_count,
+                     char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err)
+{
+    struct field_place place = PLACE(ALPACA_FEES);
+    size_t count = 0;
+    int kept = 0;
+    (void)page;
+    int rc = field_list(&place, root, NULL, 100, &count, err);
+    ret_next[0] = '\0';
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        bool counts = false;
+        place.row = (int64_t)i;
+        rc = read_fee(&place, json_item(root, i), &ret[kept], &counts, err);
+        kept += rc >= 0 && counts ? 1 : 0;
     }
     if (rc >= 0 && count == 100) {
         rc = field_word(&place, json_get(json_item(root, count - 1), "id"), "id", ret_next,
@@ -271,6 +344,7 @@ static int read_update(const struct json_object *data, struct account_event *ret
     rc = rc < 0
              ? rc
              : field_iso_time(&place, json_get(data, "timestamp"), "timestamp", &fill->at_us, err);
+    take_fee(fill);
     ret->kind = rc >= 0 && fill->qty.e8 > 0 ? ACCOUNT_EVENT_FILL : ACCOUNT_EVENT_ORDER;
     return rc;
 }

@@ -25,6 +25,7 @@
 #define ALPACA_ORDERS     "/v2/orders"
 #define ALPACA_FIND       "/v2/orders:by_client_order_id"
 #define ALPACA_FILLS      "/v2/account/activities/FILL"
+#define ALPACA_FEES       "/v2/account/activities"
 
 int alpaca_check_key(const struct account_key *key, struct err *err);
 /* The headers that log in; the same for orders and prices. */
@@ -38,6 +39,10 @@ int alpaca_read_price(const struct field_place *place, const struct json_object 
 int alpaca_read_bar(const struct field_place *place, const struct json_object *row,
                     struct candle *ret, struct err *err);
 
+#define ALPACA_DATE_SIZE 11 /* "2026-11-27" */
+/* The member "date" of a row. */
+int alpaca_read_date(const struct field_place *place, const struct json_object *row,
+                     char ret[ALPACA_DATE_SIZE], int64_t *ret_us, struct err *err);
 bool alpaca_is_coin(const struct symbol *symbol);
 void alpaca_add_name(const struct symbol *symbol, struct buf *out);
 /* Stocks. */
@@ -69,5 +74,8 @@ int alpaca_read_open(const struct account_page *page, const struct json_object *
 int alpaca_read_fills(const struct account_page *page, const struct json_object *root,
                       struct account_fill *ret, int *ret_count, char ret_next[ACCOUNT_CURSOR_SIZE],
                       struct err *err);
+int alpaca_read_fees(const struct account_page *page, const struct json_object *root,
+                     struct account_payment *ret, int *ret_count,
+                     char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
 int alpaca_read_updates(const struct json_object *root, struct account_event *ret, int *ret_count,
                         struct err *err);

@@ -91,6 +91,10 @@ int alpaca_read_coins(const struct json_object *root, struct account_coin *ret, 
     rc = rc < 0 ? rc
                 : field_decimal(&place, json_get(root, "non_marginable_buying_power"),
                                 "non_marginable_buying_power", FIELD_FINE, &ret->available, err);
+    if (rc >= 0 && json_get(root, "accrued_fees") != NULL) {
+        rc = field_decimal(&place, json_get(root, "accrued_fees"), "accrued_fees", FIELD_FINE,
+                           &ret->accrued, err);
+    }
     *ret_count = rc < 0 ? 0 : 1;
     ret_next[0] = '\0';
     return rc;
@@ -262,6 +266,16 @@ int alpaca_read_hours(const struct json_object *root, struct account_hours *ret,
 
 #define CLOSE_MINUTE (16 * 60)
 
+int alpaca_read_date(const struct field_place *place, const struct json_object *row,
+                     char ret[ALPACA_DATE_SIZE], int64_t *ret_us, struct err *err)
+{
+    int rc = field_word(place, json_get(row, "date"), "date", ret, ALPACA_DATE_SIZE, err);
+    if (rc >= 0 && (strlen(ret) != ALPACA_DATE_SIZE - 1 || !clock_parse_iso(str_c(ret), ret_us))) {
+        rc = field_wrong(place, "date", "is no day such as 2026-11-27", err);
+    }
+    return rc;
+}
+
 /* "09:30": its minute of the day. */
 static int read_minute(const struct field_place *place, const struct json_object *row,
                        const char *name, char ret[6], int *ret_minute, struct err *err)
@@ -304,11 +318,7 @@ int alpaca_read_calendar(const struct json_object *root, struct account_day *ret
         int open = 0, close = 0, begins = 0, ends = 0;
         int64_t date_us = 0;
         place.row = (int64_t)i;
-        rc = field_word(&place, json_get(row, "date"), "date", day->date, sizeof(day->date), err);
-        if (rc >= 0 && (strlen(day->date) != sizeof(day->date) - 1 ||
-                        !clock_parse_iso(str_c(day->date), &date_us))) {
-            rc = field_wrong(&place, "date", "is no day such as 2026-11-27", err);
-        }
+        rc = alpaca_read_date(&place, row, day->date, &date_us, err);
         if (rc >= 0 && i > 0 && strcmp(day->date, ret[i - 1].date) <= 0) {
             rc = field_wrong(&place, "date", "is not after the row before", err);
         }

@@ -1,5 +1,6 @@
 #include "calls.h"
 
+#include "ban_memory.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/rng.h"
@@ -267,7 +268,9 @@ static void banned(struct call *call, const struct http_response *response)
 {
     struct calls *calls = call->owner;
     int64_t after_s = http_retry_after_s(response);
-    int64_t until_us = now_mono(calls) + (after_s >= 0 ? after_s * USEC_PER_SEC : USEC_PER_MIN);
+    int64_t most_s = BAN_MAX_US / USEC_PER_SEC;
+    after_s = after_s < 0 ? 60 : after_s < most_s ? after_s : most_s;
+    int64_t until_us = now_mono(calls) + after_s * USEC_PER_SEC;
     calls->banned_mono_us = until_us > calls->banned_mono_us ? until_us : calls->banned_mono_us;
     budget_close(&calls->requests, until_us);
     finish(call, ACCOUNT_BANNED, NULL);

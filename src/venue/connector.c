@@ -1,8 +1,10 @@
 #include "connector.h"
 
+#include "ban_memory.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "fee_memory.h"
 #include "gateway.h"
 #include "io/file.h"
 #include "io/secret.h"
@@ -21,11 +23,10 @@
 #define WAITING_MAX  4096
 #define DRAIN_US     (5 * USEC_PER_MSEC)
 #define URL_SIZE     512
-#define BAN_MAX_US   (4 * USEC_PER_DAY)
 #define TAG          "tag"     /* of client ids */
 #define NAME         "venue"   /* to which the books belong */
 #define ALLOWED      "allowed" /* a person has allowed orders with real money: on which machine */
-#define BANNED       "banned"  /* until then, wall time in microseconds: a restart must not ask */
+#define BANNED       "banned"  /* see ban_memory.h: a restart must not ask */
 #define PAID_IN      "paid_in" /* balance when the books began, and paid in since; units of 1e-8 */
 
 struct connector {
@@ -42,9 +43,12 @@ struct connector {
     bool lacks_funds;
     bool is_allowed;
     bool told_not_allowed;
-    int64_t banned_wall_us;   /* on disk; 0: never banned */
+    int64_t banned_boot_us;   /* on disk, since the machine has started; 0: not in this run */
     struct venue_report held; /* CONNECTION: waits until the funds are known */
     bool has_held;
+    struct fee_memory *fees;   /* NULL: the venue has none that come late */
+    int64_t after_funding_id;  /* the books have the events up to it */
+    struct venue_report *page; /* of a listing, which waits for the fees that belong to it */
 
     /* What the gateway gets when the feed starts. */
     char url[URL_SIZE];
@@ -207,9 +211,14 @@ static void connector_query(struct venue *venue, const struct venue_question *qu
 
 static void connector_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
-    const struct gateway_call what = {
+    struct connector *c = of(venue);
+    struct gateway_call what = {
         .kind = GATEWAY_LIST, .ask_id = ask_id, .after_funding_id = after_funding_id};
-    call(of(venue), &what);
+    if (c->fees != NULL) {
+        c->after_funding_id = after_funding_id;
+        what.fees_since_us = fee_memory_since_us(c->fees, clock_wall_us(clock_real()));
+    }
+    call(c, &what);
 }
 
 /* Of a leg: no bracket is at the venue, see the capabilities. */
@@ -274,33 +283,36 @@ static bool set_outside(struct connector *c, struct dec total)
     return true;
 }
 
-/* A ban that is asked into becomes longer, and a new process would not know of it. */
+/* Reports of the same ban differ by the time that they took. */
 static void keep_ban(struct connector *c, int64_t banned_us)
 {
     struct err err = {0};
-    char text[24];
-    int64_t until_us = clock_wall_us(clock_real()) + banned_us;
-    if (c->store == NULL || until_us - c->banned_wall_us < USEC_PER_SEC) {
+    char text[BAN_TEXT_SIZE];
+    struct ban_now now;
+    ban_read_now(&now);
+    int64_t until_us = now.boot_us + banned_us;
+    if (c->store == NULL || until_us - c->banned_boot_us < USEC_PER_SEC) {
         return;
     }
-    (void)snprintf(text, sizeof(text), "%lld", (long long)until_us);
+    ban_print(&now, banned_us, text);
     if (venue_table_set(c->store, BANNED, text, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "cannot keep a ban of the venue");
         return;
     }
-    c->banned_wall_us = until_us;
+    c->banned_boot_us = until_us;
 }
 
 static int load_ban(struct connector *c, struct err *err)
 {
-    char text[24];
+    char text[BAN_TEXT_SIZE];
+    struct ban_now now;
+    ban_read_now(&now);
+    c->banned_boot_us = 0;
+    c->options.banned_us = 0;
     int rc = venue_table_get(c->store, BANNED, text, sizeof(text), err);
-    if (rc >= 0 && text[0] != '\0' && !str_to_i64(str_c(text), &c->banned_wall_us)) {
+    if (rc >= 0 && text[0] != '\0' && ban_left(text, &now, &c->options.banned_us) < 0) {
         return err_set(err, ERR_STORE_DAMAGED, "venue_state " BANNED);
     }
-    int64_t left_us = c->banned_wall_us - clock_wall_us(clock_real());
-    bool lasts = left_us > 0 && left_us < BAN_MAX_US; /* the clock may have been set back */
-    c->options.banned_us = lasts ? left_us : 0;
     return rc;
 }
 
@@ -330,6 +342,49 @@ static void leave_out_foreign_cash(struct connector *c, struct venue_account *ac
     b->available = dec_sub(b->available, c->outside);
 }
 
+static bool begins_listing(const struct venue_report *r)
+{
+    return r->kind == VENUE_LISTING && r->page == 0;
+}
+
+/* The next of the ring. Where fees come late, those of a listing are put in its front: each once,
+ * and with a number that it keeps. */
+static bool next_report(struct connector *c, struct venue_report *ret)
+{
+    if (c->fees == NULL) {
+        return ring_pop(c->reports, ret);
+    }
+    if (fee_memory_pop(c->fees, ret)) {
+        return true;
+    }
+    if (c->page != NULL) {
+        *ret = *c->page;
+        free(TAKE(c->page));
+        ret->funding_id = fee_memory_newest(c->fees);
+        return true;
+    }
+    while (ring_pop(c->reports, ret)) {
+        if (ret->kind == VENUE_FUNDING && ret->event == VENUE_EVENT_FEE) {
+            fee_memory_add(c->fees, ret);
+            continue;
+        }
+        if (begins_listing(ret)) {
+            fee_memory_close(c->fees, c->after_funding_id, clock_wall_us(clock_real()));
+        }
+        if (begins_listing(ret) && fee_memory_waits(c->fees)) {
+            c->page = malloc(sizeof(*c->page));
+            NEED_MEMORY(c->page != NULL);
+            *c->page = *ret;
+            return fee_memory_pop(c->fees, ret);
+        }
+        if (ret->kind == VENUE_LISTING || ret->kind == VENUE_ACCOUNT) {
+            ret->funding_id = fee_memory_newest(c->fees);
+        }
+        return true;
+    }
+    return false;
+}
+
 /* READY reaches the engine when the books and the account have the same cash to begin with, and a
  * person has allowed orders with real money. */
 static bool poll_report(struct connector *c, struct venue_report *ret)
@@ -345,7 +400,7 @@ static bool poll_report(struct connector *c, struct venue_report *ret)
         c->told_not_allowed = true;
         return true;
     }
-    if (!ring_pop(c->reports, ret)) {
+    if (!next_report(c, ret)) {
         return false;
     }
     if (ret->kind == VENUE_LIMIT && ret->limit.banned_us > 0) {
@@ -404,7 +459,7 @@ static int64_t connector_due_us(const struct venue *venue)
 {
     const struct connector *c = (const struct connector *)venue;
     bool held = c->has_held && c->has_outside && (c->is_allowed || !c->told_not_allowed);
-    return ring_len(c->reports) > 0 || held ? 0 : INT64_MAX;
+    return ring_len(c->reports) > 0 || held || c->page != NULL ? 0 : INT64_MAX;
 }
 
 static const struct venue_capabilities *connector_capabilities(const struct venue *venue)
@@ -540,11 +595,12 @@ static int connector_open(struct venue *venue, struct trading_store *store, stru
     c->store = store;
     c->has_outside = false;
     c->has_held = false;
-    int rc = 0;
+    free(TAKE(c->page));
+    int rc = c->fees != NULL ? fee_memory_open(c->fees, store, err) : 0;
     if (store == NULL) {
         secret_nonce(c->options.tag, sizeof(c->options.tag) - 1);
     } else {
-        rc = claim_books(c, err);
+        rc = rc < 0 ? rc : claim_books(c, err);
         rc = rc < 0 ? rc : load_tag(c, err);
         rc = rc < 0 ? rc : load_outside(c, err);
         rc = rc < 0 ? rc : load_allowed(c, err);
@@ -595,6 +651,8 @@ static void connector_free(struct venue *venue)
     ring_free(c->reports);
     secret_free(c->key_id);
     secret_free(c->key_secret);
+    fee_memory_free(c->fees);
+    free(c->page);
     free(c);
 }
 
@@ -646,7 +704,8 @@ struct venue *connector_new(const struct venue_setup *setup)
     c->venue.ops = &connector_ops;
     c->api = api;
     c->can = api->can;
-    c->can.dust = !api->positions;
+    c->can.dust = !api->positions || api->takes_coins != NULL;
+    c->fees = api->late_fees ? fee_memory_new() : NULL;
     c->feed = setup->feed;
     c->market = setup->market;
     c->cash = setup->cash;

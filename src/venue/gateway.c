@@ -112,12 +112,18 @@ void gateway_name_order(const struct gateway *g, const struct account_order *ord
     }
 }
 
+bool gateway_takes_coins(const struct gateway *g, const struct gateway_market *m)
+{
+    const struct account_api *api = g->options.api;
+    return !api->positions || (api->takes_coins != NULL && api->takes_coins(&m->market));
+}
+
 static void terms_of(const struct gateway *g, const struct known_order *o, struct order_terms *ret)
 {
     const struct gateway_market *m = &g->markets[o->market];
     *ret = (struct order_terms){.symbol = m->market.symbol,
                                 .step = m->rules.step,
-                                .takes_coins = !g->options.api->positions};
+                                .takes_coins = gateway_takes_coins(g, m)};
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -594,7 +600,7 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
         ask_about(g, &call->question);
         break;
     case GATEWAY_LIST:
-        gateway_list(g, call->ask_id, call->after_funding_id);
+        gateway_list(g, call);
         break;
     case GATEWAY_LEVERAGE:
         g->options.leverage = call->leverage;

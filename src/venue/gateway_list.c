@@ -9,11 +9,12 @@
 /* What is listed: holdings, open orders and payments of the account, read one after another. */
 #define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
 #define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
-#define PAYMENTS_MAX 200
+#define PAYMENTS_MAX 1000
 
 struct gateway_listing {
     int64_t ask_id;
     int64_t after_funding_id;
+    int64_t fees_since_us;
     char cursor[ACCOUNT_CURSOR_SIZE];
     int coin_count;
     struct account_coin coins[ACCOUNT_ROWS_MAX];
@@ -52,6 +53,24 @@ static int by_time(const void *a, const void *b)
 {
     const struct account_payment *x = a, *y = b;
     return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1) : strcmp(x->id, y->id);
+}
+
+/* Their numbers are given where it is known which of them are booked. */
+static void report_fees(struct gateway *g, const struct gateway_listing *l)
+{
+    for (int i = 0; i < l->payment_count; i++) {
+        const struct account_payment *p = &l->payments[i];
+        int market = gateway_find_market(g, p->market);
+        struct venue_report r = {.kind = VENUE_FUNDING,
+                                 .event = VENUE_EVENT_FEE,
+                                 .payment = p->payment,
+                                 .at_us = p->at_us};
+        if (market >= 0) {
+            r.symbol = g->markets[market].market.symbol;
+        }
+        memcpy(r.fills_after, p->id, sizeof(r.fills_after));
+        gateway_report(g, &r);
+    }
 }
 
 static int64_t report_payments(struct gateway *g, struct gateway_listing *l)
@@ -115,6 +134,7 @@ static void report_account(struct gateway *g, const struct gateway_listing *l, i
             memcpy(b->currency, l->coins[i].currency, sizeof(b->currency));
             b->total = l->coins[i].total;
             b->available = l->coins[i].available;
+            b->accrued = l->coins[i].accrued;
         }
     }
     r.account.margin_used = l->margin.used;
@@ -126,7 +146,12 @@ static void report_account(struct gateway *g, const struct gateway_listing *l, i
 static void finish(struct gateway *g)
 {
     struct gateway_listing *l = g->listing;
-    int64_t funding_id = report_payments(g, l);
+    int64_t funding_id = l->after_funding_id;
+    if (g->options.api->late_fees) {
+        report_fees(g, l);
+    } else {
+        funding_id = report_payments(g, l);
+    }
     report_pages(g, l, funding_id);
     report_account(g, l, funding_id);
     gateway_list_free(g);
@@ -140,7 +165,9 @@ static void page_of(const struct gateway *g, const struct gateway_listing *l, bo
                     struct account_page *ret)
 {
     *ret = (struct account_page){.order_id = "",
-                                 .since_us = payments ? l->after_funding_id : 0,
+                                 .since_us = !payments                   ? 0
+                                             : g->options.api->late_fees ? l->fees_since_us
+                                                                         : l->after_funding_id,
                                  .until_us = calls_wall_us(g->calls),
                                  .cursor = l->cursor};
 }
@@ -290,6 +317,18 @@ static void hold_coins(struct gateway *g, struct gateway_listing *l)
     }
 }
 
+/* What fees in coins and rounding have left cannot be sold, and is no position. */
+static void hold_position(const struct gateway *g, struct gateway_listing *l,
+                          const struct gateway_market *m, const struct account_position *p)
+{
+    bool coins = gateway_takes_coins(g, m);
+    struct dec qty = coins && m->rules.step.e8 > 0 ? dec_floor_to(p->qty, m->rules.step) : p->qty;
+    if (qty.e8 > 0 && !(coins && is_dust(m, qty)) && l->holding_count < HOLDINGS_MAX) {
+        l->holdings[l->holding_count++] =
+            (struct venue_holding){m->market.symbol, p->side, qty, p->entry_price};
+    }
+}
+
 static void on_positions(const struct calls_answer *answer, void *userdata)
 {
     struct gateway *g = userdata;
@@ -305,9 +344,8 @@ static void on_positions(const struct calls_answer *answer, void *userdata)
         int market = gateway_find_market(g, rows[i].market);
         if (rows[i].hedged) {
             rc = err_set(&err, ERR_VENUE_HEDGED, "%s: %s", g->options.api->name, rows[i].market);
-        } else if (market >= 0 && rows[i].qty.e8 > 0 && l->holding_count < HOLDINGS_MAX) {
-            l->holdings[l->holding_count++] = (struct venue_holding){
-                g->markets[market].market.symbol, rows[i].side, rows[i].qty, rows[i].entry_price};
+        } else if (market >= 0) {
+            hold_position(g, l, &g->markets[market], &rows[i]);
         }
     }
     free(rows);
@@ -366,15 +404,16 @@ static void on_coins(const struct calls_answer *answer, void *userdata)
 }
 
 /* One at a time: the engine repeats an ask that is not answered. */
-void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id)
+void gateway_list(struct gateway *g, const struct gateway_call *call)
 {
     if (g->listing != NULL || g->phase == GATEWAY_RULES) {
         return; /* without the rules it is not known which coin belongs to which symbol */
     }
     struct gateway_listing *l = calloc(1, sizeof(*l));
     NEED_MEMORY(l != NULL);
-    l->ask_id = ask_id;
-    l->after_funding_id = after_funding_id;
+    l->ask_id = call->ask_id;
+    l->after_funding_id = call->after_funding_id;
+    l->fees_since_us = call->fees_since_us;
     l->open = calloc(OPEN_MAX, sizeof(*l->open));
     NEED_MEMORY(l->open != NULL);
     g->listing = l;

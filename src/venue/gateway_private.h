@@ -118,6 +118,8 @@ void gateway_amend_look(struct gateway *g, struct known_order *o);
 void gateway_log_request(struct gateway *g, const char *what,
                          const struct account_request *request);
 
+/* Fees may be taken from the coins that are bought in it. */
+bool gateway_takes_coins(const struct gateway *g, const struct gateway_market *m);
 int64_t gateway_now(const struct gateway *g);
 int gateway_find_symbol(const struct gateway *g, struct symbol symbol); /* -1: none */
 int gateway_find_market(const struct gateway *g, const char *name);     /* -1: none */
@@ -131,7 +133,7 @@ void gateway_name_order(const struct gateway *g, const struct account_order *ord
 void gateway_take_event(struct gateway *g, const struct account_event *event);
 /* After an outage of the stream: the orders that are alive are asked for. */
 void gateway_ask_all(struct gateway *g);
-void gateway_list(struct gateway *g, int64_t ask_id, int64_t after_funding_id);
+void gateway_list(struct gateway *g, const struct gateway_call *call);
 void gateway_list_free(struct gateway *g);
 void gateway_session_start(struct gateway *g);
 /* Its exchange has halted it, or not any more; -1: none. */

@@ -42,6 +42,7 @@ static void failed(struct gateway *g, const struct err *why)
 {
     char reason[48];
     (void)snprintf(reason, sizeof(reason), "%s", err_info(why->id)->message);
+    gateway_note_limit(g); /* a ban, perhaps: the next process must know of it */
     if (g->failures == 0) {
         log_err(why->id == ERR_VENUE_STREAM ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, why,
                 "cannot trade at the venue");
@@ -69,7 +70,7 @@ static void report_rules(struct gateway *g, const struct gateway_market *m)
     struct venue_report r = {.kind = VENUE_INSTRUMENT, .instrument = m->rules};
     struct instrument *rules = &r.instrument;
     rules->symbol = m->market.symbol;
-    if (!g->options.api->positions) {
+    if (gateway_takes_coins(g, m)) {
         rules->min_notional = SELLABLE(rules->min_notional);
         rules->min_qty = SELLABLE(rules->min_qty);
     }

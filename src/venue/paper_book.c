@@ -851,7 +851,7 @@ static void pay_funding(struct paper_book *book, const struct paper_terms *terms
         ASSERT(change->payment_count < capacity_positions(change->symbols));
         book->cash = cash;
         change->payments[change->payment_count++] =
-            (struct funding){book->next_funding_id++, p->symbol, payment, at_us};
+            (struct funding){book->next_funding_id++, p->symbol, payment, at_us, false};
     }
 }
 

@@ -26,6 +26,7 @@ static const char *exit_reason(enum venue_event event)
     case VENUE_EVENT_FUNDING:
     case VENUE_EVENT_TRANSFER:
     case VENUE_EVENT_MARGIN_CALL:
+    case VENUE_EVENT_FEE:
         break;
     }
     return NULL;
@@ -41,6 +42,7 @@ static enum err_id alert_of(enum venue_event event)
 {
     switch (event) {
     case VENUE_EVENT_FUNDING:
+    case VENUE_EVENT_FEE:
         break;
     case VENUE_EVENT_TRANSFER:
         return ERR_VENUE_TRANSFER;

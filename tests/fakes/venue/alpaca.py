@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from datetime import datetime, timedelta, timezone
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
@@ -30,15 +30,22 @@ FIELDS = (
 )
 
 
+CENT = Decimal("0.01")
+
+
 class Broker(Matching):
-    """Without fees, as the paper account has it. Stocks fill only while their market is open."""
+    """Stocks fill only while their market is open. Fees are in no fill: coins that are bought come without
+    theirs, the others add up and are charged at the end of the day, to the cent above."""
 
     cost_step = Decimal("0.00000001")
+    fee_step = Decimal("0.000000001")
     sibling_ends = "cancelled"
 
     def __init__(self, clock, emit):
         super().__init__(clock, emit)
-        self.maker_rate = self.taker_rate = ZERO
+        self.maker_rate = self.taker_rate = Decimal("0.0025")
+        self.share_rate = Decimal("0.000195")  # of each share that is sold
+        self.accrued = {}  # (kind, market): amount
         self.entries = {}
         self.session = "open"  # or extended, closed
 
@@ -69,6 +76,14 @@ class Broker(Matching):
                 raise Refusal("wash", other)
 
     def settle(self, order, made):
+        amount = ZERO if order.buys else made.qty * self.share_rate
+        if order.market.base not in STOCKS:
+            amount = made.fee
+        if amount:
+            kind = "FEE" if order.market.base in STOCKS else "CFEE coins" if order.buys else "CFEE"
+            self.accrued[kind, order.market] = self.accrued.get((kind, order.market), ZERO) + amount
+        if made.fee_currency == order.market.quote:
+            made.fee = ZERO  # of this fill; it is accrued
         held, cost = self.entries.get(order.market, (ZERO, ZERO))
         if order.buys:
             self.entries[order.market] = (held + made.qty, cost + made.cost)
@@ -76,6 +91,11 @@ class Broker(Matching):
             left = max(ZERO, held - made.qty)
             self.entries[order.market] = (left, cost * left / held if held else ZERO)
         super().settle(order, made)
+
+    def fee(self, order, qty, price, maker):
+        if order.market.base in STOCKS:
+            return ZERO, order.market.quote
+        return super().fee(order, qty, price, maker)
 
 
 class Alpaca(Streams, Venue):
@@ -106,6 +126,7 @@ class Alpaca(Streams, Venue):
         self.halts = {}
         self.early, self.holidays = set(), set()
         self.whole_extended = set()
+        self.charges = []
         for market in self.book.markets.values():
             stock = market.base in STOCKS
             market.shown = market.base if stock else f"{market.base}/{market.quote}"
@@ -400,7 +421,7 @@ class Alpaca(Streams, Venue):
         return Answer(200, {
             "id": self.id_of("account"), "account_number": "PA3NIGHTDESK", "status": "ACTIVE", "crypto_status": "ACTIVE",
             "currency": "USD", "buying_power": short(free), "regt_buying_power": short(free),
-            "non_marginable_buying_power": short(free), "cash": short(cash), "accrued_fees": "0",
+            "non_marginable_buying_power": short(free), "cash": short(cash), "accrued_fees": short(self.accrued_usd()),
             "portfolio_value": short(cash + worth), "equity": short(cash + worth), "last_equity": short(cash + worth),
             "trading_blocked": False, "transfers_blocked": False, "account_blocked": False,
             "created_at": "2024-01-01T00:00:00Z", "trade_suspended_by_user": False, "multiplier": "1",
@@ -707,9 +728,44 @@ class Alpaca(Streams, Venue):
         return datetime.fromtimestamp(fill.at, timezone.utc).strftime("%Y%m%d%H%M%S%f")[:17] + "::" + self.id_of(
             f"fill {fill.id}")
 
+    def accrued_usd(self):
+        amounts = (a for (kind, _), a in self.book.accrued.items() if kind != "CFEE coins")
+        return sum(amounts, ZERO).quantize(CENT, ROUND_UP)
+
+    def charge_day(self):
+        """At the end of the day its fees are taken, and listed."""
+        now = self.clock.shown()
+        for (kind, market), amount in self.book.accrued.items():
+            coins = kind == "CFEE coins"
+            paid = ZERO if coins else amount.quantize(CENT, ROUND_UP)
+            self.book.add("USD", -paid)
+            self.charges.append((now, {
+                "activity_type": kind.split()[0], "date": iso(now)[:10], "net_amount": short(-paid), "status": "executed",
+                "id": datetime.fromtimestamp(now, timezone.utc).strftime("%Y%m%d") + "000000000::" + self.id_of(
+                    f"charge {len(self.charges)}"),
+                "description": f"fees of {market.shown}",
+                **({"symbol": market.holding, "qty": short(-amount), "price": short(market.price)} if coins else {}),
+            }))
+        self.book.accrued.clear()
+
+    def get_charges(self, given):
+        size = self.integer(given, "page_size", 100, 1, 100)
+        after = self.time(given, "after", 0.0)
+        rows = [row for _, row in self.charges if from_iso(row["date"] + "T00:00:00Z") > after]
+        rows = rows if given.get("direction") == "asc" else rows[::-1]
+        if "page_token" in given:
+            names = [row["id"] for row in rows]
+            if given["page_token"] not in names:
+                raise self.wrong("page_token")
+            rows = rows[names.index(given["page_token"]) + 1 :]
+        return Answer(200, rows[:size])
+
     def get_activities(self, given):
-        if given["activity_types"] != "FILL":
-            return Answer(200, [])
+        kinds = set(given["activity_types"].split(","))
+        if kinds == {"FEE", "CFEE"}:
+            return self.get_charges(given)
+        if kinds != {"FILL"}:
+            raise self.wrong("activity_types")
         return self.get_fills({name: value for name, value in given.items() if name != "activity_types"})
 
     def get_fills(self, given):
@@ -744,6 +800,8 @@ class Alpaca(Streams, Venue):
             self.clock.at(self.closing, lambda: self.control("session", words[1:]))
         elif word == "closes-early" and len(words) == 1:
             self.early.add(words[0])
+        elif word == "end-day" and not words:
+            self.charge_day()
         elif word == "holiday" and len(words) == 1:
             self.holidays.add(words[0])
         elif word == "whole-extended" and len(words) == 1:

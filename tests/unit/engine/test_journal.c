@@ -120,7 +120,7 @@ static void a_failed_write_changes_nothing(void **state)
     memcpy(f.client_id, whole->orders[0].client_id, sizeof(f.client_id));
     out->fills[out->fill_count++] = f;
     out->payments[out->payment_count++] =
-        (struct funding){1, rig.settings.symbols[0], dec_from_int(1), 1};
+        (struct funding){1, rig.settings.symbols[0], dec_from_int(1), 1, false};
     out->trades[out->trade_count++] = (struct trade){.id = 1000, .symbol = f.symbol};
     for (int i = 0; i < 2; i++) {
         out->decisions[out->decision_count++] = (struct decision){

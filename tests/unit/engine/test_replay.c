@@ -606,12 +606,12 @@ static void every_field_is_recorded(void **state)
     assert_int_equal(sizeof(struct request), 648);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
-    assert_int_equal(sizeof(struct venue_report), 3584);
+    assert_int_equal(sizeof(struct venue_report), 3648);
     assert_int_equal(sizeof(struct sentiment_value), 32);
-    assert_int_equal(sizeof(struct engine_inputs), 57440);
+    assert_int_equal(sizeof(struct engine_inputs), 58464);
     assert_int_equal(sizeof(struct engine_state), 7472);
     assert_int_equal(sizeof(struct engine_memory), 328176);
-    assert_int_equal(sizeof(struct engine_outputs), 21416);
+    assert_int_equal(sizeof(struct engine_outputs), 21544);
 }
 
 /* ---------------------------------------------------------------- queries */

@@ -281,9 +281,9 @@ static void other_cash_at_the_venue_is_an_alert(void **state)
             r = report_rig_add(&l, VENUE_ACCOUNT, "");
             r->ask_id = l.out->list_id;
             r->account.balance_count = 2;
-            r->account.balances[0] = (struct venue_balance){"EUR", {1}, {1}};
-            r->account.balances[1] =
-                (struct venue_balance){"USD", report_rig_whole(off ? 9800 : 9900), DEC_ZERO};
+            r->account.balances[0] = (struct venue_balance){"EUR", {1}, {1}, {0}};
+            r->account.balances[1] = (struct venue_balance){
+                "USD", report_rig_whole(off ? 9800 : 9900), DEC_ZERO, DEC_ZERO};
             r->account.leverage = 2;
             report_rig_step(&l);
             faults += report_rig_is_fault(&l, ERR_VENUE_BALANCE);
@@ -298,7 +298,7 @@ static void other_cash_at_the_venue_is_an_alert(void **state)
 }
 
 /* Ten are held at 100, bought with 10,000. */
-static int count_balance_faults(enum venue_balances balances, struct dec total)
+static int count_faults(enum venue_balances balances, struct dec total, struct dec accrued)
 {
     struct report_rig l;
     int faults = 0;
@@ -311,12 +311,30 @@ static int count_balance_faults(enum venue_balances balances, struct dec total)
         struct venue_report *r = report_rig_add(&l, VENUE_ACCOUNT, "");
         r->ask_id = l.out->list_id;
         r->account.balance_count = 1;
-        r->account.balances[0] = (struct venue_balance){"USD", total, DEC_ZERO};
+        r->account.balances[0] = (struct venue_balance){"USD", total, DEC_ZERO, accrued};
         report_rig_step(&l);
         faults += report_rig_is_fault(&l, ERR_VENUE_BALANCE);
     }
     report_rig_close(&l);
     return faults;
+}
+
+static int count_balance_faults(enum venue_balances balances, struct dec total)
+{
+    return count_faults(balances, total, DEC_ZERO);
+}
+
+/* Fees that the venue charges at the end of the day may be missing from the cash before. */
+static void fees_that_come_later_explain_missing_cash(void **state)
+{
+    (void)state;
+    const struct dec cash = report_rig_whole(9000);
+    const struct dec accrued = {DEC_ONE / 20};
+    const struct dec less = dec_sub(cash, accrued);
+    assert_int_equal(count_faults(VENUE_BALANCES_CASH, cash, accrued), 0);
+    assert_int_equal(count_faults(VENUE_BALANCES_CASH, less, accrued), 0);
+    assert_int_equal(count_faults(VENUE_BALANCES_CASH, less, (struct dec){DEC_ONE / 100}), 2);
+    assert_int_equal(count_faults(VENUE_BALANCES_CASH, dec_add(cash, accrued), accrued), 2);
 }
 
 /* Cash is without what the position cost, a wallet with it; three reports in a row are needed, and
@@ -396,6 +414,29 @@ static void a_transfer_is_not_a_loss(void **state)
     report_rig_close(&l);
 }
 
+/* It lowers the profit, but of no trade. */
+static void a_fee_of_the_account_is_booked_once(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    const struct engine_state *s = engine_state(l.engine);
+    struct dec cash = s->cash, fees = s->fees;
+    for (int i = 0; i < 2; i++) {
+        struct venue_report *r = add_event(&l, VENUE_EVENT_FEE, 1);
+        r->symbol = (struct symbol){0};
+        r->payment = report_rig_whole(3);
+        report_rig_step(&l);
+        assert_int_equal(l.out->payment_count, i == 0);
+    }
+    assert_int_equal(s->last_funding_id, 1);
+    assert_int_equal(s->cash.e8, dec_sub(cash, report_rig_whole(3)).e8);
+    assert_int_equal(s->fees.e8, dec_add(fees, report_rig_whole(3)).e8);
+    assert_int_equal(s->funding.e8, 0);
+    assert_true(l.snapshot->books_balance);
+    report_rig_close(&l);
+}
+
 /* A listing without positions, and the account with this total. */
 static void report_account(struct report_rig *l, int64_t total)
 {
@@ -403,7 +444,8 @@ static void report_account(struct report_rig *l, int64_t total)
     struct venue_report *r = report_rig_add(l, VENUE_ACCOUNT, "");
     r->ask_id = l->out->list_id;
     r->account.balance_count = 1;
-    r->account.balances[0] = (struct venue_balance){"USD", report_rig_whole(total), DEC_ZERO};
+    r->account.balances[0] =
+        (struct venue_balance){"USD", report_rig_whole(total), DEC_ZERO, DEC_ZERO};
     report_rig_step(l);
 }
 
@@ -578,8 +620,10 @@ static void an_event_of_a_position_that_was_written_off(void **state)
 }
 
 UNIT_GROUP(engine_venue, cmocka_unit_test(cash_is_compared_while_a_position_is_open),
+           cmocka_unit_test(fees_that_come_later_explain_missing_cash),
            cmocka_unit_test(a_higher_maintenance_margin_counts),
            cmocka_unit_test(a_transfer_is_not_a_loss),
+           cmocka_unit_test(a_fee_of_the_account_is_booked_once),
            cmocka_unit_test(capital_is_changed_without_profit_or_loss),
            cmocka_unit_test(the_venue_closes_a_position),
            cmocka_unit_test(a_margin_call_pauses_trading),

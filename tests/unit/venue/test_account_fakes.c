@@ -240,7 +240,7 @@ static void an_order_rests_and_is_cancelled(struct visit *v, const char *qty, co
 static void a_market_order_is_filled(struct visit *v, const char *qty)
 {
     char next[ACCOUNT_CURSOR_SIZE];
-    struct dec sum = DEC_ZERO;
+    struct dec sum = DEC_ZERO, fees = DEC_ZERO;
     int count = 0;
     need(v, "buy", place(v, "nd-2", ORDER_TYPE_MARKET, qty, "0") == ACCOUNT_FINE ? 0 : -1);
     assert_true(find(v, "nd-2", ""));
@@ -259,6 +259,7 @@ static void a_market_order_is_filled(struct visit *v, const char *qty)
         assert_string_equal(fills[i].order_id, v->order.id);
         assert_true(fills[i].buys && fills[i].price.e8 > 0 && fills[i].at_us > 0);
         sum = dec_add(sum, fills[i].qty);
+        fees = dec_add(fees, fills[i].fee);
     }
     assert_dec(sum, qty);
     if (v->api->positions) {
@@ -267,7 +268,9 @@ static void a_market_order_is_filled(struct visit *v, const char *qty)
         (void)ask(v, ACCOUNT_POSITIONS);
         need(v, "positions", v->api->read_positions(v->root, positions, &count, &margin, &v->err));
         assert_int_equal(count, 1);
-        assert_dec(positions[0].qty, qty);
+        bool takes_coins = v->api->takes_coins != NULL && v->api->takes_coins(&v->market);
+        assert_int_equal(positions[0].qty.e8, sum.e8 - (takes_coins ? fees.e8 : 0));
+        assert_int_equal(fees.e8 > 0, takes_coins);
         assert_true(v->api->is_market(&v->market, positions[0].market));
     }
 }

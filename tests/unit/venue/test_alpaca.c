@@ -686,9 +686,62 @@ static void the_account_is_followed(void **state)
     assert_int_equal(read_text("[]"), -ERR_VENUE_DATA);
 }
 
+static struct account_payment payments[ACCOUNT_ROWS_MAX];
+
+static int read_fees(const struct account_api *a, const struct json_object *root, struct err *e)
+{
+    const struct account_page page = {.order_id = "", .cursor = ""};
+    return a->read_funding(&page, root, payments, &count, next, e);
+}
+
+static void fees_of_the_day_are_read(void **state)
+{
+    (void)state;
+    struct account_request request;
+    account_request_init(&request);
+    const struct account_page page = {.order_id = "", .since_us = AT_US, .cursor = "7"};
+    api()->add_funding(&page, &request);
+    assert_string_equal(rig_request(&request),
+                        "GET /v2/account/activities?activity_types=FEE%2CCFEE&after=2026-01-01T00"
+                        "%3A00%3A00.000000Z&direction=asc&page_size=100&page_token=7");
+    account_request_release(&request);
+    AUTO_JSON struct json_object *rows = rig_parse(
+        "[{\"id\":\"20260102000000000::a\",\"activity_type\":\"FEE\",\"date\":\"2026-01-02\","
+        "\"net_amount\":\"-0.02\",\"status\":\"executed\",\"description\":\"TAF\"},"
+        "{\"id\":\"20260102000000000::b\",\"date\":\"2026-01-02\",\"net_amount\":\"0\","
+        "\"symbol\":\"BTCUSD\",\"qty\":\"-0.0001\",\"price\":\"60000\"}," /* in coins: taken */
+        "{\"id\":\"20260102000000000::c\",\"date\":\"2026-01-02\",\"net_amount\":\"-1\","
+        "\"status\":\"canceled\"},"
+        "{\"id\":\"20260103000000000::d\",\"date\":\"2026-01-03\",\"net_amount\":\"0.5\","
+        "\"symbol\":\"BTCUSD\"}]"); /* given back */
+    assert_int_equal(read_fees(api(), rows, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(payments[0].id, "a");
+    assert_string_equal(payments[0].market, "");
+    assert_dec(payments[0].payment, "0.02");
+    assert_int_equal(payments[0].at_us, AT_US + USEC_PER_DAY);
+    assert_string_equal(payments[1].market, "BTCUSD");
+    assert_dec(payments[1].payment, "-0.5");
+    static const struct rig_bad ids[] = {{"null", "/v2/account/activities, row 0, id is nothing"},
+                                         {"\"2026::\"", "id is not a time and an id"},
+                                         {"7", "id is 7"}};
+    static const struct rig_bad amounts[] = {{"-0.02", "net_amount is -0.02"},
+                                             {"null", "net_amount is nothing"},
+                                             {"\"x\"", "net_amount is x"}};
+    static const struct rig_bad dates[] = {{"null", "date is nothing"},
+                                           {"\"2026\"", "date is no day"}};
+    rig_refuses("alpaca", read_fees, "[{\"id\":%s,\"date\":\"2026-01-02\",\"net_amount\":\"-1\"}]",
+                ids, COUNT_OF(ids));
+    rig_refuses("alpaca", read_fees, "[{\"id\":\"a\",\"date\":\"2026-01-02\",\"net_amount\":%s}]",
+                amounts, COUNT_OF(amounts));
+    rig_refuses("alpaca", read_fees, "[{\"id\":\"a\",\"date\":%s,\"net_amount\":\"-1\"}]", dates,
+                COUNT_OF(dates));
+}
+
 UNIT_GROUP(alpaca, cmocka_unit_test(requests_carry_the_keys), cmocka_unit_test(requests_are_made),
            cmocka_unit_test(the_rules_of_a_market_are_read), cmocka_unit_test(hours_are_read),
-           cmocka_unit_test(the_calendar_is_read), cmocka_unit_test(sessions_are_told_apart),
-           cmocka_unit_test(candles_of_coins_are_read), cmocka_unit_test(the_account_is_read),
-           cmocka_unit_test(orders_are_read), cmocka_unit_test(fills_add_up_to_the_order),
-           cmocka_unit_test(answers_are_judged), cmocka_unit_test(the_account_is_followed))
+           cmocka_unit_test(the_calendar_is_read), cmocka_unit_test(fees_of_the_day_are_read),
+           cmocka_unit_test(sessions_are_told_apart), cmocka_unit_test(candles_of_coins_are_read),
+           cmocka_unit_test(the_account_is_read), cmocka_unit_test(orders_are_read),
+           cmocka_unit_test(fills_add_up_to_the_order), cmocka_unit_test(answers_are_judged),
+           cmocka_unit_test(the_account_is_followed))

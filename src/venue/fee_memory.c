@@ -1,0 +1,212 @@
+#include "fee_memory.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "store/venue_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A fee may be posted so much later than its day, or be corrected. */
+#define LATE_US (4 * USEC_PER_DAY)
+/* What is kept of those that were booked. */
+#define KEPT_US (30 * USEC_PER_DAY)
+#define BEGAN   "fees_since" /* in venue_state: when the first listing came, wall time */
+/* Of one listing; more wait for the next. */
+#define LISTED_MAX 1000
+
+struct listed {
+    char id[FILL_ID_SIZE];
+    int64_t number;
+    struct symbol symbol;
+    struct dec payment;
+    int64_t at_us;
+};
+
+struct fee_memory {
+    struct trading_store *store;
+    int64_t began_us; /* 0: no listing has come yet */
+    int64_t newest_us;
+    int64_t last; /* the highest number given */
+    int64_t reported;
+    int known_count;
+    int known_room;
+    struct venue_event_row *known;
+    int listed_count;
+    int listed_room;
+    struct listed *listed; /* of the listing that is coming in; then those to report */
+    int next;              /* of them; listed_count: none is left */
+    bool closed;
+};
+
+struct fee_memory *fee_memory_new(void)
+{
+    struct fee_memory *m = calloc(1, sizeof(*m));
+    NEED_MEMORY(m != NULL);
+    return m;
+}
+
+void fee_memory_free(struct fee_memory *m)
+{
+    if (m != NULL) {
+        free(m->known);
+        free(m->listed);
+        free(m);
+    }
+}
+
+static void *grown(void *list, int count, int *room, size_t size)
+{
+    if (count == *room) {
+        *room = *room == 0 ? 16 : 2 * *room;
+        list = realloc(list, (size_t)*room * size);
+        NEED_MEMORY(list != NULL);
+    }
+    return list;
+}
+
+static void know(const struct venue_event_row *row, void *userdata)
+{
+    struct fee_memory *m = userdata;
+    m->known = grown(m->known, m->known_count, &m->known_room, sizeof(m->known[0]));
+    m->known[m->known_count++] = *row;
+    m->last = row->number > m->last ? row->number : m->last;
+    m->newest_us = row->at_us > m->newest_us ? row->at_us : m->newest_us;
+}
+
+int fee_memory_open(struct fee_memory *m, struct trading_store *store, struct err *err)
+{
+    char text[24] = "";
+    m->store = store;
+    m->known_count = m->listed_count = m->next = 0;
+    m->began_us = m->newest_us = m->last = m->reported = 0;
+    m->closed = false;
+    int rc = store == NULL ? 0 : venue_table_get(store, BEGAN, text, sizeof(text), err);
+    if (rc >= 0 && text[0] != '\0' && !str_to_i64(str_c(text), &m->began_us)) {
+        return err_set(err, ERR_STORE_DAMAGED, "venue_state " BEGAN);
+    }
+    return rc < 0 || store == NULL ? rc : venue_table_events(store, know, m, err);
+}
+
+int64_t fee_memory_since_us(const struct fee_memory *m, int64_t now_us)
+{
+    int64_t newest_us = m->newest_us > m->began_us ? m->newest_us : m->began_us;
+    return (newest_us > 0 && newest_us < now_us ? newest_us : now_us) - LATE_US;
+}
+
+void fee_memory_add(struct fee_memory *m, const struct venue_report *report)
+{
+    if (m->closed) { /* the next listing begins */
+        m->closed = false;
+        m->listed_count = m->next = 0;
+    }
+    if (m->listed_count == LISTED_MAX) {
+        return;
+    }
+    m->listed = grown(m->listed, m->listed_count, &m->listed_room, sizeof(m->listed[0]));
+    struct listed *l = &m->listed[m->listed_count++];
+    *l = (struct listed){
+        .symbol = report->symbol, .payment = report->payment, .at_us = report->at_us};
+    memcpy(l->id, report->fills_after, sizeof(l->id));
+}
+
+/* -1: it is new. */
+static int64_t number_of(const struct fee_memory *m, const char *id)
+{
+    for (int i = m->known_count - 1; i >= 0; i--) {
+        if (strcmp(m->known[i].id, id) == 0) {
+            return m->known[i].number;
+        }
+    }
+    return -1;
+}
+
+/* 0: it is not reported, now or ever. */
+static int64_t give_number(struct fee_memory *m, const struct listed *l)
+{
+    struct err err = {0};
+    struct venue_event_row row = {.number = m->began_us == 0 ? 0 : m->last + 1, .at_us = l->at_us};
+    memcpy(row.id, l->id, sizeof(row.id));
+    if (m->store != NULL && venue_table_add_event(m->store, &row, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "a fee of the venue is booked later");
+        return 0;
+    }
+    know(&row, m);
+    return row.number;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void begin(struct fee_memory *m, int64_t now_us)
+{
+    struct err err = {0};
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)now_us);
+    if (m->store != NULL && venue_table_set(m->store, BEGAN, text, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot keep since when fees are booked");
+        return;
+    }
+    m->began_us = now_us;
+}
+
+void fee_memory_close(struct fee_memory *m, int64_t after, int64_t now_us)
+{
+    struct err err = {0};
+    int kept = 0;
+    if (m->closed) { /* there were none in this one */
+        m->listed_count = 0;
+    }
+    m->last = after > m->last ? after : m->last;
+    for (int i = 0; i < m->listed_count; i++) {
+        struct listed *l = &m->listed[i];
+        int64_t number = number_of(m, l->id);
+        l->number = number < 0 ? give_number(m, l) : number;
+        if (l->number > after) {
+            m->listed[kept++] = *l;
+        }
+    }
+    m->listed_count = kept;
+    m->next = 0;
+    m->closed = true;
+    m->reported = after;
+    if (kept > 0) {
+        qsort(m->listed, (size_t)kept, sizeof(m->listed[0]), by_number);
+    }
+    if (m->began_us == 0) {
+        begin(m, now_us);
+    } else if (kept > 0 && m->store != NULL &&
+               venue_table_forget_events(m->store, now_us - KEPT_US, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot forget old fees of the venue");
+    }
+}
+
+bool fee_memory_waits(const struct fee_memory *m)
+{
+    return m->closed && m->next < m->listed_count;
+}
+
+bool fee_memory_pop(struct fee_memory *m, struct venue_report *ret)
+{
+    if (!fee_memory_waits(m)) {
+        return false;
+    }
+    const struct listed *l = &m->listed[m->next++];
+    *ret = (struct venue_report){.kind = VENUE_FUNDING,
+                                 .event = VENUE_EVENT_FEE,
+                                 .funding_id = l->number,
+                                 .prev_funding_id = m->reported,
+                                 .symbol = l->symbol,
+                                 .payment = l->payment,
+                                 .at_us = l->at_us};
+    m->reported = l->number;
+    return true;
+}
+
+int64_t fee_memory_newest(const struct fee_memory *m)
+{
+    return m->reported;
+}

@@ -1,0 +1,206 @@
+#include "base/check.h"
+#include "fakes/fake_venue.h"
+#include "io/secret.h"
+#include "store/venue_table.h"
+#include "unit/unit.h"
+#include "venue/feed.h"
+#include "venue/venue.h"
+
+#include <poll.h>
+#include <string.h>
+
+/* What the engine's side of a real venue keeps over a restart: bans, and the fees that are booked.
+ */
+
+#define PATIENCE_US (60 * USEC_PER_SEC) /* real time, on a busy machine */
+#define QUIET_US    (300 * USEC_PER_MSEC)
+
+struct trader {
+    struct fake_venue *fake;
+    struct trading_store *store;
+    struct venue_settings settings;
+    struct symbol symbol;
+    char stream_url[128];
+    struct shared shared;
+    struct feed *feed;
+    struct venue *venue;
+    struct venue_report report; /* the newest */
+};
+
+static bool prepare(struct trader *s, const char *venue, const char *symbol,
+                    const char *stream_path)
+{
+    *s = (struct trader){0};
+    if (!fake_venue_available()) {
+        return false;
+    }
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(fake_venue_start(venue, &s->fake), 0);
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &s->store, NULL), 0);
+    (void)snprintf(s->stream_url, sizeof(s->stream_url), "%s%s", fake_venue_stream_url(s->fake),
+                   stream_path);
+    (void)str_copy(str_c(venue), s->settings.name, sizeof(s->settings.name));
+    (void)str_copy(str_c(symbol), s->symbol.name, sizeof(s->symbol.name));
+    s->settings.real = (struct real_venue_settings){.mode = VENUE_SANDBOX,
+                                                    .key_id = fake_venue_key(s->fake),
+                                                    .key_secret = fake_venue_secret(s->fake),
+                                                    .url = fake_venue_url(s->fake),
+                                                    .stream_url = s->stream_url,
+                                                    .ca_file = "",
+                                                    .accept_unknown_withdrawal = true};
+    return true;
+}
+
+static void start(struct trader *s)
+{
+    shared_init(&s->shared, 1);
+    s->feed = feed_new(&(struct feed_options){.shared = &s->shared, .account = true}, NULL);
+    s->venue = venue_new(&(struct venue_setup){.feed = s->feed,
+                                               .settings = &s->settings,
+                                               .cash = dec_from_int(1000),
+                                               .leverage = 1,
+                                               .step_us = USEC_PER_MIN,
+                                               .symbols = 1});
+    venue_watch(s->venue, s->symbol, dec_from_int(60000));
+    assert_int_equal(venue_open(s->venue, s->store, NULL), 0);
+    assert_int_equal(feed_start(s->feed, NULL), 0);
+}
+
+static void stop(struct trader *s)
+{
+    assert_true(feed_stop(s->feed));
+    venue_free(TAKE(s->venue));
+    feed_free(TAKE(s->feed));
+    shared_release(&s->shared);
+}
+
+static void leave(struct trader *s)
+{
+    trading_store_free(s->store);
+    fake_venue_stop(s->fake);
+}
+
+static int64_t requests(const struct trader *s)
+{
+    int64_t sum = 0;
+    AUTO_JSON struct json_object *state = fake_venue_state(s->fake);
+    json_object_object_foreach(json_object_object_get(state, "requests"), kind, count)
+    {
+        sum += kind[0] != '\0' ? json_object_get_int64(count) : 0;
+    }
+    return sum;
+}
+
+/* The next report; false: none came for so long. */
+static bool next(struct trader *s, int64_t patience_us)
+{
+    int64_t until_us = clock_mono_us(clock_real()) + patience_us;
+    while (!venue_poll(s->venue, &s->report)) {
+        struct pollfd fd = {.fd = s->shared.requests_fd, .events = POLLIN};
+        if (clock_mono_us(clock_real()) > until_us) {
+            return false;
+        }
+        (void)poll(&fd, 1, 5);
+    }
+    return true;
+}
+
+static void await(struct trader *s, enum venue_report_kind kind)
+{
+    do {
+        if (!next(s, PATIENCE_US)) {
+            fail_msg("no report of kind %d", (int)kind);
+        }
+    } while (s->report.kind != kind);
+}
+
+/* The first time it is ready only when the account was listed. */
+static void await_connected(struct trader *s)
+{
+    do {
+        await(s, VENUE_CONNECTION);
+    } while (s->report.venue_state != VENUE_READY &&
+             strcmp(s->report.reason, "reading the account") != 0);
+}
+
+/* A process that does not know of the ban would ask at once. */
+static void a_ban_outlives_the_process(void **state)
+{
+    struct trader s;
+    (void)state;
+    if (!prepare(&s, "binance", "BTC-USDT", "/ws-api/v3")) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "fault rules 1 banned 600"));
+    start(&s);
+    do {
+        await(&s, VENUE_LIMIT);
+    } while (s.report.limit.banned_us == 0);
+    stop(&s);
+    int64_t asked = requests(&s);
+    start(&s);
+    int64_t until_us = clock_mono_us(clock_real()) + QUIET_US;
+    while (clock_mono_us(clock_real()) < until_us && requests(&s) == asked) {
+        (void)next(&s, 20 * USEC_PER_MSEC);
+    }
+    assert_int_equal(requests(&s), asked);
+    stop(&s);
+    assert_int_equal(venue_table_set(s.store, "banned", "1 1 1 another", NULL), 0); /* it is over */
+    start(&s);
+    until_us = clock_mono_us(clock_real()) + PATIENCE_US;
+    while (clock_mono_us(clock_real()) < until_us && requests(&s) == asked) {
+        (void)next(&s, 20 * USEC_PER_MSEC);
+    }
+    assert_true(requests(&s) > asked);
+    stop(&s);
+    leave(&s);
+}
+
+/* The newest event of the account that a listing has; the fees before it are counted. */
+static int64_t list(struct trader *s, int64_t ask_id, int64_t after, int *ret_fees)
+{
+    *ret_fees = 0;
+    venue_list(s->venue, ask_id, after);
+    do {
+        assert_true(next(s, PATIENCE_US));
+        if (s->report.kind == VENUE_FUNDING) {
+            assert_int_equal(s->report.event, VENUE_EVENT_FEE);
+            assert_int_equal(s->report.prev_funding_id, after + *ret_fees);
+            assert_int_equal(s->report.payment.e8, (DEC_ONE / 100) * 150); /* 0.25 % of 600 */
+            (*ret_fees)++;
+        }
+    } while (s->report.kind != VENUE_LISTING);
+    return s->report.funding_id;
+}
+
+static void fees_of_the_day_are_reported_once(void **state)
+{
+    struct trader s;
+    int fees = 0;
+    (void)state;
+    if (!prepare(&s, "alpaca", "BTC-USD", "/stream")) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "price BTC-USD 60000\nforeign BTC-USD buy 0.04"));
+    assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list(&s, 1, 0, &fees), 0); /* charged before the books began */
+    assert_int_equal(fees, 0);
+    assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
+    assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
+    assert_int_equal(list(&s, 2, 0, &fees), 2);
+    assert_int_equal(fees, 2);
+    assert_int_equal(list(&s, 3, 1, &fees), 2); /* one was booked */
+    assert_int_equal(fees, 1);
+    stop(&s);
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list(&s, 4, 2, &fees), 2);
+    assert_int_equal(fees, 0);
+    stop(&s);
+    leave(&s);
+}
+
+UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
+           cmocka_unit_test(fees_of_the_day_are_reported_once))
