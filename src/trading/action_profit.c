@@ -144,8 +144,7 @@ static void show_profit(struct action_call *call, void *userdata)
         reply_title(r, TONE_PLAIN, p->days == 1 ? "Profit, today" : "Profit, last %lld days",
                     (long long)p->days);
         reply_field(r, "Realised", "{}", figures_result(figures_net(&p->sum)));
-        figures_fields(r, dec_add(p->sum.pnl, p->sum.fees), figures_fees(&p->sum),
-                       p->sum.funding);
+        figures_fields(r, dec_add(p->sum.pnl, p->sum.fees), figures_fees(&p->sum), p->sum.funding);
     }
     reply_gap(r);
     figures_trades(r, &p->sum);
