@@ -428,10 +428,11 @@ test: ## run every test that this machine can run; the last line is a summary
 	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
-# The longest tests, which mostly wait, run beside the others, so that all cores stay busy; tests
-# with a limit in milliseconds run after the others. ASan and UBSan run all unit tests;
-# ThreadSanitizer runs those with several threads (all but two groups of the engine's tests, and one
-# of the report's, are single-threaded; so are what io reads, writes and draws).
+# The longest tests, which mostly wait, run beside the others; then come others that wait, and last
+# those that compute, so that all cores stay busy to the end; tests with a limit in milliseconds run
+# after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several threads
+# (all but two groups of the engine's tests, and one of the report's, are single-threaded; so are
+# what io reads, writes and draws).
 TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 TSAN_GROUPS_io     := db db_file host http_web library log_file loop pool process resolve secret \
@@ -441,6 +442,8 @@ SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard te
 SYSTEM_TIMED       := silent_supervisor silent_dns slow_disk terminal
 SYSTEM_LONGEST     := systemd silent autofix playbooks bench
 UNIT_LONGEST       := chat
+UNIT_WAITING       := api health ops store venue
+unit_tests   = $(foreach r,$(3),'$(1) $(r)' $(BUILD)/$(2)/unit/$(r))
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
@@ -448,21 +451,22 @@ test-with-deps:
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
-	    $(foreach r,$(UNIT_LONGEST),'asan $(r)' $(BUILD)/asan/unit/$(r)) $(call system_tests,$(SYSTEM_LONGEST)) \
-	    $(foreach r,$(UNIT_LONGEST),'unit $(r)' $(BUILD)/release/unit/$(r)) ++ \
-	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
+	    $(call unit_tests,asan,asan,$(UNIT_LONGEST)) $(call system_tests,$(SYSTEM_LONGEST)) \
+	    $(call unit_tests,unit,release,$(UNIT_LONGEST)) ++ \
+	    $(call unit_tests,unit,release,$(UNIT_WAITING)) \
+	    $(call system_tests,$(filter-out $(SYSTEM_TIMED) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
+	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
+	    $(call unit_tests,asan,asan,$(UNIT_WAITING) $(filter-out $(UNIT_LONGEST) $(UNIT_WAITING),$(UNIT_MODULES))) \
+	    'sim' '$(BUILD)/release/sim --seeds 60 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 8' \
+	    tidy '$(MAKE) -s tidy' layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' \
 	    docs 'sh tests/checks/docs.sh $(BUILD)/release/nightdesk' \
-	    'oom sample' '$(BUILD)/release/oom --every 400' \
+	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'audit answers' '$(BUILD)/release/audit_answers --quick' \
 	    'audit faults' '$(BUILD)/release/audit_faults --quick' \
 	    'watch incidents' '$(BUILD)/release/watch_incidents --quick' \
-	    'learning' '$(BUILD)/release/learn_bench --quick' \
 	    'ask questions' '$(BUILD)/release/ask_bench --quick' \
-	    'sim' '$(BUILD)/release/sim --seeds 60 --list tests/sim/seeds.txt && $(BUILD)/release/sim --personality all --seeds 8' \
-	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
-	    $(call system_tests,$(filter-out $(SYSTEM_TIMED) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
-	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
-	    $(foreach r,$(filter-out $(UNIT_LONGEST),$(UNIT_MODULES)),'unit $(r)' $(BUILD)/release/unit/$(r)) \
+	    'oom sample' '$(BUILD)/release/oom --every 400' \
+	    $(call unit_tests,unit,release,$(filter-out $(UNIT_LONGEST) $(UNIT_WAITING),$(UNIT_MODULES))) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_MORE_$(f))') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    -- $(call system_tests,$(SYSTEM_TIMED))
