@@ -19,6 +19,10 @@
  * forget. */
 #define OTHERS_AFTER 3
 
+/* What fees in coins and rounding leave may be worth so many smallest orders before it is foreign.
+ */
+#define LEFT_OVER_ORDERS 10
+
 static const struct symbol no_symbol;
 
 static const struct venue_holding *holding_of(const struct engine_listing *listing,
@@ -116,11 +120,29 @@ static void release_adopted(struct engine *engine)
     }
 }
 
+/* Coins beyond a position that our own fills explain: each leaves less than a step. They add up
+ * until a person sells them; an emergency stop does. */
+static bool is_left_over(const struct engine *engine, struct symbol symbol, struct dec qty,
+                         struct dec price)
+{
+    const struct instrument *rules = engine_venue_instrument(engine, symbol);
+    if (!engine->venue.can.dust || rules == NULL || engine->state.state == TRADING_EMERGENCY) {
+        return false;
+    }
+    const struct dec orders = dec_from_int(LEFT_OVER_ORDERS);
+    struct dec left = dec_mul(rules->step, dec_from_int(engine->state.fills));
+    struct dec value = dec_mul(qty, price);
+    return dec_is_valid(left) && qty.e8 <= left.e8 && dec_is_valid(value) &&
+           (value.e8 < dec_mul(rules->min_notional, orders).e8 ||
+            qty.e8 < dec_mul(rules->min_qty, orders).e8);
+}
+
 /* Foreign: it is not in our books, and no order of ours is under way in the symbol. */
-static bool is_foreign(struct engine *engine, struct symbol symbol)
+static bool is_foreign(struct engine *engine, const struct venue_holding *h)
 {
     struct ledger ledger = engine_ledger(engine);
-    return ledger_find(&ledger, symbol) < 0 && !engine_orders_busy(engine, symbol);
+    return ledger_find(&ledger, h->symbol) < 0 && !engine_orders_busy(engine, h->symbol) &&
+           !is_left_over(engine, h->symbol, h->qty, h->entry_price);
 }
 
 static int seen_before(const struct engine_exposure *x, struct symbol symbol)
@@ -141,7 +163,7 @@ static void find_foreign(struct engine *engine, const struct engine_listing *lis
     int count = 0;
     for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];
-        if (!is_foreign(engine, h->symbol) || count == engine->position_capacity) {
+        if (!is_foreign(engine, h) || count == engine->position_capacity) {
             continue;
         }
         int times = seen_before(x, h->symbol) + 1;
@@ -202,7 +224,8 @@ static bool same_quantity(const struct engine *engine, const struct position *p,
         return more.e8 == 0;
     }
     struct dec value = dec_mul(more, p->mark_price);
-    return more.e8 < 2 * dec_max(rules->min_qty, rules->step).e8 ||
+    return is_left_over(engine, p->symbol, more, p->mark_price) ||
+           more.e8 < 2 * dec_max(rules->min_qty, rules->step).e8 ||
            (dec_is_valid(value) && value.e8 < 2 * rules->min_notional.e8);
 }
 
@@ -221,9 +244,10 @@ static bool agrees(struct engine *engine, const struct engine_listing *listing)
     int foreign = 0;
     for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];
-        bool theirs = is_foreign(engine, h->symbol);
+        bool theirs = is_foreign(engine, h);
         foreign += theirs;
-        if (ledger_find(&ledger, h->symbol) < 0 && !theirs) {
+        if (ledger_find(&ledger, h->symbol) < 0 && !theirs &&
+            !is_left_over(engine, h->symbol, h->qty, h->entry_price)) {
             describe_difference(engine, h->symbol, DEC_ZERO, h->qty);
             same = false;
         }

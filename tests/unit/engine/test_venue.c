@@ -619,7 +619,64 @@ static void an_event_of_a_position_that_was_written_off(void **state)
     report_rig_close(&l);
 }
 
-UNIT_GROUP(engine_venue, cmocka_unit_test(cash_is_compared_while_a_position_is_open),
+static void hold_both(struct report_rig *l, int64_t btc, int64_t eth)
+{
+    for (int i = 0; i < 4; i++) {
+        struct venue_report *r = report_rig_await_listing(l);
+        report_rig_hold(r, report_rig_btc, btc, 100);
+        report_rig_hold(r, report_rig_eth, eth, 50);
+        report_rig_step(l);
+    }
+}
+
+/* Of each fill less than a step may be left: a position must not be too large for ever, nor its
+ * symbol blocked, once that is enough to be sold. In an emergency stop it is sold. */
+static void what_our_fills_leave_is_not_foreign(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_at(&l, &(struct venue_capabilities){VENUE_USUAL, .brackets = true, .instruments = true,
+                                             .dust = true});
+    const struct symbol symbols[] = {report_rig_btc, report_rig_eth};
+    for (size_t i = 0; i < COUNT_OF(symbols); i++) {
+        struct venue_report *r = report_rig_add(&l, VENUE_INSTRUMENT, "");
+        r->instrument = (struct instrument){.symbol = symbols[i],
+                                            .step = report_rig_whole(1),
+                                            .min_notional = report_rig_whole(20)};
+    }
+    struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
+    r->stop = report_rig_whole(90);
+    r->target = report_rig_whole(120);
+    report_rig_add_fill(r, 1, ORDER_ENTRY, 4, 100);
+    report_rig_add_fill(r, 2, ORDER_ENTRY, 3, 100);
+    report_rig_add_fill(r, 3, ORDER_ENTRY, 3, 100);
+    report_rig_step(&l);
+    report_rig_bar(&l, 100);
+    hold_both(&l, 11, 3);
+    assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    assert_int_equal(l.snapshot->foreign_count, 0);
+    assert_null(refusal(&l, report_rig_eth));
+    hold_both(&l, 11, 4); /* more than three fills leave */
+    assert_int_equal(l.snapshot->foreign_count, 1);
+    assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    hold_both(&l, 14, 3); /* the same beside a position */
+    assert_int_equal(l.snapshot->state, TRADING_STARTING);
+    hold_both(&l, 10, 3);
+    assert_int_equal(l.snapshot->foreign_count, 0);
+    assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    struct request stop = {.kind = REQUEST_EMERGENCY_STOP};
+    (void)str_copy(STR_LIT("alice"), stop.by, sizeof(stop.by));
+    assert_int_equal(report_rig_ask(&l, stop), 0);
+    r = report_rig_await_listing(&l);
+    report_rig_hold(r, report_rig_btc, 10, 100);
+    report_rig_hold(r, report_rig_eth, 3, 50);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->foreign_count, 1);
+    report_rig_close(&l);
+}
+
+UNIT_GROUP(engine_venue, cmocka_unit_test(what_our_fills_leave_is_not_foreign),
+           cmocka_unit_test(cash_is_compared_while_a_position_is_open),
            cmocka_unit_test(fees_that_come_later_explain_missing_cash),
            cmocka_unit_test(a_higher_maintenance_margin_counts),
            cmocka_unit_test(a_transfer_is_not_a_loss),
