@@ -16,7 +16,11 @@
  * same coins;
  * - a close is prepared at once, but committed and sent when the venue has said of each leg that it
  *   is over, and for no more than is left then;
- * - a position whose leg was refused is closed; after REFUSALS_MAX in a row no more are placed.
+ * - a position whose leg was refused is closed; after REFUSALS_MAX in a row no more are placed;
+ * - a leg that the venue repeatedly does not find (we were killed before it was sent, or the venue
+ * is late) stays UNKNOWN, but nothing waits for it: another one is placed. If it exists all the
+ * same, it holds the coins, or both only reduce: nothing is sold twice, and one of them is
+ * cancelled.
  */
 
 /* A venue that refuses each leg would have each position closed as soon as it is opened: no more
@@ -85,6 +89,12 @@ static bool fits_alone(const struct engine_slot *leg, const struct position *p,
     return covers(leg, p) && leg->order.price.e8 == price_for(leg, &entry->order).e8;
 }
 
+/* Those of a pair are placed together. */
+static bool is_placed_with(const struct engine_slot *a, const struct engine_slot *b)
+{
+    return a->order.created_us == b->order.created_us;
+}
+
 /* Of a pair both do, or none. */
 static bool fits(const struct engine *engine, const struct engine_slot *leg,
                  const struct position *p, const struct engine_slot *entry)
@@ -95,7 +105,7 @@ static bool fits(const struct engine *engine, const struct engine_slot *leg,
     int count = 0, fitting = 0;
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        if (is_leg_of(s, p->symbol)) {
+        if (is_leg_of(s, p->symbol) && is_placed_with(s, leg)) {
             count++;
             fitting += fits_alone(s, p, entry);
         }
@@ -148,6 +158,22 @@ bool engine_legs_act(struct engine *engine, const struct position *p, const char
 
 /* ---------------------------------------------------------------- the end of a leg */
 
+bool engine_legs_is_missing(const struct engine_slot *slot)
+{
+    return is_leg(slot) && slot->not_found >= ENGINE_NOT_FOUND_ANSWERS;
+}
+
+bool engine_legs_has_other(const struct engine *engine, const struct engine_slot *leg)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (is_leg_of(s, leg->order.symbol) && s->order.kind == leg->order.kind && s != leg) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
                       const struct venue_report *report)
 {
@@ -156,7 +182,7 @@ void engine_legs_over(struct engine *engine, const struct engine_slot *leg,
     if (entry == NULL) {
         return;
     }
-    if (report->state == ORDER_REJECTED) {
+    if (report->state == ORDER_REJECTED && !engine_legs_has_other(engine, leg)) {
         engine->venue.legs_refused += entry->closing == NULL;
         entry->closing = "stop refused";
     } else if (leg->cancel_mono_us == 0 && leg->order.filled_qty.e8 == 0) {
@@ -175,13 +201,8 @@ static void cancel_all(struct engine *engine, struct symbol symbol)
     }
 }
 
-/* A leg that the venue repeatedly does not find does not keep a position from being closed: if it
- * exists, it holds the coins, and the venue refuses the close. */
-bool engine_legs_is_missing(const struct engine_slot *leg)
-{
-    return leg->not_found >= ENGINE_NOT_FOUND_ANSWERS;
-}
-
+/* One that is missing does not keep a position from being closed: if it exists, it holds the coins,
+ * and the venue refuses the close. */
 static bool is_in_the_way(const struct engine *engine, struct symbol symbol)
 {
     for (int i = 0; i < engine->slot_end; i++) {
@@ -276,9 +297,26 @@ static void move(struct engine *engine, struct engine_slot *leg, const struct en
     }
 }
 
+/* It was missing, and another one has taken its place: ids are numbers of runs and orders. */
+static bool is_replaced(const struct engine *engine, const struct engine_slot *leg)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (is_leg_of(s, leg->order.symbol) && s->order.kind == leg->order.kind && rests(s) &&
+            strverscmp(s->order.client_id, leg->order.client_id) > 0) {
+            return rests(leg);
+        }
+    }
+    return false;
+}
+
 static void tick_leg(struct engine *engine, struct engine_slot *leg)
 {
     engine->venue.legs_refused = rests(leg) ? 0 : engine->venue.legs_refused;
+    if (is_replaced(engine, leg)) {
+        engine_orders_cancel(engine, leg);
+        return;
+    }
     const struct position *p = position_in(engine, leg->order.symbol);
     struct engine_slot *entry = p != NULL ? engine_orders_find(engine, p->client_id) : NULL;
     if (entry != NULL && fits(engine, leg, p, entry)) {
@@ -353,7 +391,8 @@ static bool is_missing(const struct engine *engine, struct symbol symbol, enum o
     bool alone = engine->venue.can.legs == VENUE_LEGS_BOTH;
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        if (is_leg_of(s, symbol) && (s->order.kind == kind || !alone)) {
+        if (is_leg_of(s, symbol) && (s->order.kind == kind || !alone) &&
+            !engine_legs_is_missing(s)) {
             return false;
         }
     }

@@ -71,7 +71,7 @@ int engine_orders_unanswered(const struct engine *engine)
     int count = 0;
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        count += s->used && (!s->answered || s->ask);
+        count += s->used && (!s->answered || s->ask) && !engine_legs_is_missing(s);
     }
     return count;
 }
@@ -218,9 +218,7 @@ static bool may_close(const struct engine *engine, const struct position *positi
     for (int i = 0; i < engine->slot_end && !engine->venue.can.reduce_only; i++) {
         const struct engine_slot *s = &engine->slots[i];
         bool unknown = s->ask || s->order.state == ORDER_SENT || s->order.state == ORDER_UNKNOWN;
-        bool missing = s->order.kind != ORDER_ENTRY && s->order.kind != ORDER_CLOSE &&
-                       engine_legs_is_missing(s);
-        if (s->used && unknown && !missing && position->client_id[0] != '\0' &&
+        if (s->used && unknown && !engine_legs_is_missing(s) && position->client_id[0] != '\0' &&
             symbol_equal(s->order.symbol, position->symbol)) {
             return false;
         }

@@ -332,7 +332,8 @@ void engine_orders_move(struct engine *engine, struct engine_slot *slot, enum or
  * every order under way. */
 void engine_orders_ask(struct engine *engine, struct symbol symbol);
 int engine_orders_unanswered(
-    const struct engine *engine); /* orders that the venue was asked about and has not answered */
+    const struct engine *engine); /* orders that the venue was asked about and has not answered,
+                                   * without legs that are missing */
 
 /* Asks the venue to cancel an order, at most once in ENGINE_ASK_EVERY_US. */
 void engine_orders_cancel(struct engine *engine, struct engine_slot *slot);
@@ -348,8 +349,10 @@ void engine_legs_tick(struct engine *engine);
 /* The mark has reached the stop or target of a position, or has not (NULL). True: the venue's leg
  * is left to act. */
 bool engine_legs_act(struct engine *engine, const struct position *position, const char *reached);
-/* The venue does not find this leg, which may only be late. */
-bool engine_legs_is_missing(const struct engine_slot *leg);
+/* A leg that the venue repeatedly does not find: nothing waits for it. */
+bool engine_legs_is_missing(const struct engine_slot *slot);
+/* Another leg of this kind may hold the coins: then the venue refuses this one. */
+bool engine_legs_has_other(const struct engine *engine, const struct engine_slot *leg);
 /* The venue has reported the price at which this leg rests, zero: it has not. */
 void engine_legs_price(struct engine *engine, struct engine_slot *leg, struct dec price);
 /* The venue does not move this leg. */

@@ -192,7 +192,8 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
     }
     if (report->state == ORDER_REJECTED) {
         (void)str_copy(str_c(report->reason), slot->order.reason, sizeof(slot->order.reason));
-        engine_fault(engine, is_leg ? ERR_VENUE_LEG : ERR_VENUE_REJECTED, slot->order.symbol);
+        bool closes = is_leg && !engine_legs_has_other(engine, slot);
+        engine_fault(engine, closes ? ERR_VENUE_LEG : ERR_VENUE_REJECTED, slot->order.symbol);
     }
     engine_orders_move(engine, slot, report->state);
     if (is_leg && order_state_is_final(report->state)) {
@@ -278,7 +279,7 @@ static void accept_not_found(struct engine *engine, const char *client_id)
     bool open = engine_orders_is_alive(slot) && slot->order.filled_qty.e8 == 0;
     if (open && !never_arrived(engine, slot)) {
         slot->ask = true;
-        if (slot->order.state == ORDER_SENT) {
+        if (slot->order.state == ORDER_SENT || slot->order.state == ORDER_PREPARED) {
             engine_orders_move(engine, slot, ORDER_UNKNOWN);
         }
         return;

@@ -582,6 +582,123 @@ static void missing_legs_do_not_hold_up_a_close(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- killed before it was sent */
+
+/* Answers each question about this order by "not found". */
+static void lose(struct report_rig *l, const struct order *o)
+{
+    for (int i = 0; i < l->out->query_count; i++) {
+        if (strcmp(l->out->queries[i].client_id, o->client_id) == 0) {
+            (void)report_rig_add(l, VENUE_NOT_FOUND, o->client_id);
+        }
+    }
+}
+
+/* A start with a leg that is on disk and was not sent, as far as the venue says; until another one
+ * is sent. Returns the seconds that it took. */
+static int start_without(struct report_rig *l, enum venue_legs legs, struct order *ret_lost)
+{
+    struct venue_capabilities can = {VENUE_USUAL, .legs = legs, .not_found_us = 60 * USEC_PER_SEC};
+    can.reduce_only = false;
+    open_at(l, &can);
+    *ret_lost = need_sent(l, ORDER_STOP);
+    struct order entry = l->memory->orders[0];
+    entry.state = ORDER_FILLED;
+    entry.filled_qty = entry.qty;
+    entry.average_price = report_rig_whole(100);
+    l->memory->order_count = 2;
+    l->memory->orders[1] = *ret_lost;
+    report_rig_booked(l, 1);
+    report_rig_restart(l, &entry);
+    engine_set_venue(l->engine, &can);
+    int seconds = 0;
+    report_rig_step(l);
+    while (sent(l, ORDER_STOP) == NULL) {
+        assert_true(++seconds < 40);
+        lose(l, ret_lost);
+        for (int i = 0; i < l->out->query_count; i++) {
+            if (strcmp(l->out->queries[i].client_id, REPORT_RIG_ID) == 0) {
+                fill_id_of_number(1, report_rig_add_order(l, ORDER_FILLED, 10)->fills_after);
+            }
+        }
+        if (l->out->list) {
+            report_rig_hold(report_rig_add_listing(l), report_rig_btc, 10, 100);
+        }
+        report_rig_step_after(l, USEC_PER_SEC);
+    }
+    return seconds;
+}
+
+static void a_leg_that_was_not_sent_is_placed_soon(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    struct order lost;
+    assert_in_range(start_without(&l, VENUE_LEGS_STOP, &lost), 10, 25);
+    assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    assert_int_equal(l.snapshot->unknown_orders, 1); /* it may exist */
+    const struct order next = need_sent(&l, ORDER_STOP);
+    assert_string_not_equal(next.client_id, lost.client_id);
+    (void)tell(&l, &next, ORDER_ACKED);
+    report_rig_step(&l);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    for (int i = 0; i < 70; i++) {
+        lose(&l, &lost);
+        report_rig_step_after(&l, USEC_PER_SEC);
+        assert_int_equal(l.out->send_count + l.out->cancel_count, 0);
+    }
+    assert_int_equal(l.snapshot->unknown_orders, 0);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    report_rig_close(&l);
+}
+
+/* The venue was late: both rest, and the first one is cancelled. */
+static void a_leg_that_is_found_late_is_cancelled(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    struct order lost;
+    (void)start_without(&l, VENUE_LEGS_STOP, &lost);
+    const struct order next = need_sent(&l, ORDER_STOP);
+    (void)tell(&l, &next, ORDER_ACKED);
+    report_rig_step(&l);
+    (void)tell(&l, &lost, ORDER_ACKED);
+    report_rig_step(&l);
+    assert_true(is_cancelled(&l, &lost));
+    assert_false(is_cancelled(&l, &next));
+    (void)tell(&l, &lost, ORDER_CANCELLED);
+    report_rig_step(&l);
+    pass(&l, 5);
+    assert_int_equal(l.out->send_count + l.out->cancel_count, 0);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    report_rig_close(&l);
+}
+
+/* The first one holds the coins: that is no reason to close the position. */
+static void a_second_leg_that_is_refused_closes_nothing(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    struct order lost;
+    (void)start_without(&l, VENUE_LEGS_STOP, &lost);
+    const struct order next = need_sent(&l, ORDER_STOP);
+    (void)tell(&l, &next, ORDER_REJECTED);
+    report_rig_step(&l);
+    assert_false(report_rig_is_fault(&l, ERR_VENUE_LEG));
+    for (int i = 0; i < 5; i++) {
+        lose(&l, &lost);
+        report_rig_step_after(&l, USEC_PER_SEC);
+        assert_null(sent(&l, ORDER_CLOSE));
+        assert_null(sent(&l, ORDER_STOP)); /* not at once */
+    }
+    (void)tell(&l, &lost, ORDER_ACKED);
+    report_rig_step(&l);
+    pass(&l, 5);
+    assert_int_equal(l.out->send_count + l.out->cancel_count, 0);
+    assert_true(l.snapshot->legs[0].stop_at_venue);
+    report_rig_close(&l);
+}
+
 /* A close that waits is not in the database: a start finds the position with its legs. */
 static void a_close_that_waits_is_not_written(void **state)
 {
@@ -670,5 +787,8 @@ UNIT_GROUP(legs, cmocka_unit_test(legs_follow_the_entry),
            cmocka_unit_test(legs_that_end_are_placed_again),
            cmocka_unit_test(legs_in_vain_are_placed_ever_more_seldom),
            cmocka_unit_test(missing_legs_do_not_hold_up_a_close),
+           cmocka_unit_test(a_leg_that_was_not_sent_is_placed_soon),
+           cmocka_unit_test(a_leg_that_is_found_late_is_cancelled),
+           cmocka_unit_test(a_second_leg_that_is_refused_closes_nothing),
            cmocka_unit_test(a_close_that_waits_is_not_written),
            cmocka_unit_test(an_emergency_stop_cancels_legs_first))
