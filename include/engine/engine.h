@@ -105,7 +105,7 @@ struct engine_inputs {
     struct venue_report reports[ENGINE_REPORTS_MAX];
 };
 
-/* The wanted bracket of an entry or its position. */
+/* The wanted bracket of an entry or its position, or the wanted price of a leg, see venue_amend. */
 struct engine_amend {
     char client_id[CLIENT_ID_SIZE];
     struct dec stop;

@@ -44,6 +44,7 @@
 #define HOSTILE_AMENDS_MAX  256
 #define HOSTILE_HIDDEN_MAX  16
 #define HOSTILE_LEGS_MAX    256
+#define HOSTILE_STOPS_MAX   256
 /* For how long an order that exists may be answered "not found". */
 #define HOSTILE_NOT_FOUND_US (6 * USEC_PER_SEC)
 /* How far positions may lag behind orders. */
@@ -127,6 +128,11 @@ struct hostile {
         bool fired; /* it is a close at the paper venue now */
         bool again; /* and has to be sent there again */
     } legs[HOSTILE_LEGS_MAX];
+    struct {
+        struct symbol symbol;
+        struct dec price;
+    } stops[HOSTILE_STOPS_MAX]; /* a ring of the prices at which stops have ever rested */
+    int64_t stop_count;
 
     int sent_count;
     char sent[HOSTILE_SENT_MAX][CLIENT_ID_SIZE];
@@ -186,7 +192,9 @@ void hostile_delist(struct hostile *h, struct symbol symbol, int64_t for_us);
 bool hostile_has_delisted(const struct hostile *h);
 /* Orders of hostile_legs.c that rest. */
 int hostile_legs_resting(const struct hostile *h);
+/* A stop rests at this price; or has ever rested there. */
 bool hostile_legs_has_stop(const struct hostile *h, struct symbol symbol, struct dec price);
+bool hostile_legs_had_stop(const struct hostile *h, struct symbol symbol, struct dec price);
 /* Nothing can be closed: halted, or outside its hours. */
 bool hostile_is_closed(const struct hostile *h);
 bool hostile_is_halted(const struct hostile *h);

@@ -74,6 +74,25 @@ bool hostile_legs_has_stop(const struct hostile *h, struct symbol symbol, struct
     return false;
 }
 
+bool hostile_legs_had_stop(const struct hostile *h, struct symbol symbol, struct dec price)
+{
+    for (int64_t i = 0; i < h->stop_count && i < HOSTILE_STOPS_MAX; i++) {
+        if (symbol_equal(h->stops[i].symbol, symbol) && h->stops[i].price.e8 == price.e8) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_stop(struct hostile *h, const struct order *o)
+{
+    if (o->kind == ORDER_STOP) {
+        int64_t place = h->stop_count++ % HOSTILE_STOPS_MAX;
+        h->stops[place].symbol = o->symbol;
+        h->stops[place].price = o->price;
+    }
+}
+
 /* Coins that a resting leg holds: no other order can sell them. A pair holds them once. */
 struct dec hostile_legs_locked(const struct hostile *h, struct symbol symbol)
 {
@@ -129,6 +148,9 @@ static void add(struct hostile *h, const struct order *o, const char *refused)
     }
     struct hostile_leg *leg = &h->legs[h->leg_count++];
     *leg = (struct hostile_leg){.order = *o};
+    if (refused == NULL) {
+        note_stop(h, o);
+    }
     end(h, leg, refused == NULL ? ORDER_ACKED : ORDER_REJECTED, refused == NULL ? "" : refused);
     h->legs_placed += refused == NULL;
 }
@@ -245,6 +267,7 @@ bool hostile_legs_amend(struct hostile *h, const struct order *wanted)
     }
     h->legs_moved += leg->order.price.e8 != moved.price.e8;
     leg->order.price = moved.price;
+    note_stop(h, &moved);
     report(h, leg);
     return true;
 }

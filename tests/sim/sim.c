@@ -371,6 +371,10 @@ static bool run(struct sim *sim)
         if (round >= ROUNDS - 12 && round % 3 == 0) {
             ask_amendment(sim); /* so that some are still pending when the faults stop */
         }
+        bool moves = sim->hostile.can.amend && sim->hostile.can.legs != VENUE_LEGS_NONE;
+        if (moves && rng_chance(&sim->hostile.trait_rng, 0.03)) {
+            ask_amendment(sim);
+        }
         if (rng_chance(&sim->rng, 0.01)) {
             trade_foreign(sim);
         }

@@ -444,6 +444,10 @@ bool sim_check_round(struct sim *sim, bool halted)
         if (p->client_id[0] != '\0' && (p->stop.e8 <= 0 || p->target.e8 <= 0)) {
             return sim_fail(sim, "%s has no stop or no target", p->symbol.name);
         }
+        if (s->legs[i].stop_at_venue && !sim->hostile.can.brackets &&
+            !hostile_legs_had_stop(&sim->hostile, p->symbol, p->stop)) {
+            return sim_fail(sim, "the stop of %s never rested at the venue", p->symbol.name);
+        }
     }
     if (opened > s->max_positions) {
         return sim_fail(sim, "%d positions, the limit is %d", opened, s->max_positions);
