@@ -1,12 +1,12 @@
 // Logging in, the parts of the page, and what is urgent.
 import { act, get, setToken, token, whenLost } from './api.js';
 import { age, byId, el, problem } from './dom.js';
-import { commandLine } from './command.js';
+import { commandLine, run } from './command.js';
 import { live } from './live.js';
 import { foldAll, tiles, views } from './views.js';
 
-let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', soon = 0, asking = false;
-const now = { state: null, alerts: new Map(), cutSince: 0, stale: false, staleAge: 0 };
+let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', me = '', soon = 0, asking = false;
+const now = { state: null, alerts: new Map(), asked: [], cutSince: 0, stale: false, staleAge: 0 };
 let version = '', files = '', updated = ''; /* of nightdesk, and the page's: as they were loaded; and whether they have changed */
 
 /* ------------------------------------------------------------------ what is urgent */
@@ -22,6 +22,12 @@ function urgent() {
   }
   if (state && state.state !== 'active') add(state.state === 'paused', el('strong', {}, `Trading: ${state.state}. `), state.reason);
   if (now.stale) add(false, el('strong', {}, 'The engine is silent. '), 'These are the last figures that are known.');
+  for (const r of now.asked) {
+    const answer = (text, word) => el('button', { type: 'button', onclick: () => run(`${word} ${r.approval.code}`).then(approvals) }, text);
+    add(true, el('strong', {}, `${r.user} asks for `), `${r.command}${r.given}. `,
+      ...(r.user === me ? ['Another person has to approve it. ', answer('Cancel it', 'cancel')]
+        : [answer('Approve', 'confirm'), ' ', answer('Decline', 'cancel')]));
+  }
   const open = [...now.alerts.values()].filter((a) => a.status === 'open');
   for (const a of open.filter((one) => ['critical', 'high'].includes(one.severity)).slice(0, 3)) {
     add(false, el('strong', {}, `${a.severity}: `), el('a', { href: '#alerts' }, a.title));
@@ -33,6 +39,19 @@ function urgent() {
     urgentText = text;
     byId('urgent').replaceChildren(...notices);
   }
+}
+
+// What waits for the approval of another person, with the arguments that they approve.
+async function approvals() {
+  if (!['operator', 'admin'].includes(role)) return;
+  try {
+    const rows = (await get('runs?state=confirming&limit=10')).runs.filter((r) => r.approval);
+    now.asked = await Promise.all(rows.map(async (r) => {
+      const args = Object.entries((await get(`runs/${r.id}`)).run.args ?? {});
+      return { ...r, given: args.map(([name, value]) => ` ${name}=${value}`).join('') };
+    }));
+    urgent();
+  } catch { /* asked again with the next event */ }
 }
 
 // The tags of the files of this page: they differ when a build has other ones, whatever its version is called.
@@ -125,6 +144,7 @@ function onText(message) {
     used.replaceWith(tiles(data));
     loadedAt = Date.now();
   }
+  if (topic === 'runs') approvals();
   if (message.type === 'event' && views[current].topics.includes(topic) && topic !== 'equity') refresh();
   if (message.type === 'missed') refresh();
 }
@@ -155,6 +175,7 @@ function leave(why) {
   setToken('');
   foldAll();
   now.alerts.clear();
+  now.asked = [];
   now.state = null;
   urgentText = '';
   byId('urgent').replaceChildren();
@@ -168,11 +189,13 @@ function leave(why) {
 function enter(who) {
   session = true;
   role = who.role;
+  me = who.name;
   for (const id of ['nav', 'console', 'logout']) byId(id).hidden = false;
   byId('logout').textContent = `Log out ${who.name}`;
   byId('main').replaceChildren(el('p', { id: 'age', class: 'warn', role: 'status', hidden: true }), el('div', { id: 'content' }));
   commandLine(byId('console'));
   route();
+  approvals();
   stream = live({ onText, onLine: line });
 }
 

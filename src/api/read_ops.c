@@ -8,6 +8,7 @@
 #include "store/alert_table.h"
 #include "store/audit_search.h"
 #include "store/audit_table.h"
+#include "store/confirmation_table.h"
 #include "store/incident_table.h"
 #include "store/learning_table.h"
 #include "store/rule_table.h"
@@ -130,6 +131,23 @@ static uint32_t states_of(const char *word)
     return run_state_parse(str_c(word), &state) ? 1U << state : 0;
 }
 
+/* What a run waits for that another person has to approve: so that a page can offer it to them.
+ * Who may is judged when they answer. */
+static void add_approval(const struct api_call *call, const struct run_row *run,
+                         struct json_out *out)
+{
+    struct confirmation c;
+    if (run->state != RUN_CONFIRMING || call->role < ROLE_OPERATOR ||
+        confirmation_table_of_run(call->listener->stores.ops, run->id, &c, NULL) < 0 || c.used ||
+        strcmp(c.stage, "approve") != 0) {
+        return;
+    }
+    json_out_object(out, "approval");
+    json_out_text(out, "code", c.nonce);
+    json_out_time(out, "expires_at", c.expires_us);
+    json_out_end(out);
+}
+
 void api_runs_handle(struct api_call *call)
 {
     struct api_list l;
@@ -149,6 +167,7 @@ void api_runs_handle(struct api_call *call)
     for (int i = 0; i < rc && api_list_next(&l); i++) {
         api_list_item(&l);
         model_json_run(&l.answer.out, &rows[i]);
+        add_approval(call, &rows[i], &l.answer.out);
         api_list_item_end(&l);
         api_list_key(&l, rows[i].id);
     }

@@ -345,6 +345,21 @@ await press('Escape');
 let declined = [];
 for (const end = Date.now() + 40000; Date.now() < end && declined[0]?.state !== 'cancelled'; await sleep(50)) declined = (await api('runs?command=backup')).runs;
 check(declined.length === 1 && declined[0].state === 'cancelled', 'which Escape does', JSON.stringify(declined));
+await run("document.getElementById('dialog').close(); document.getElementById('line').focus()");
+await type('backup');
+await press('Enter');
+await until("/Another person has to approve it/.test(document.getElementById('dialog').textContent)");
+check(await until("/alice asks for backup.*Another person has to approve it/.test(document.getElementById('urgent').textContent)"),
+  'what waits for an approval stands at the top', await run("document.getElementById('urgent').textContent"));
+await open(launch(BOT, 1002, 'Bob', 'AAG'));
+check(await until("/alice asks for backup.*Approve.*Decline/.test(document.getElementById('urgent').textContent)"),
+  'the other person gets it with the answers', await run("document.getElementById('urgent').textContent"));
+await shoot('desktop-asked');
+await run("[...document.querySelectorAll('#urgent button')].find((b) => b.textContent === 'Approve').click()");
+let approved = [];
+for (const end = Date.now() + 40000; Date.now() < end && approved[0]?.state !== 'done'; await sleep(50)) approved = (await api('runs?command=backup')).runs;
+check(approved.length === 2 && approved[0].state === 'done' && approved[0].user === 'alice', 'whose yes lets it run', JSON.stringify(approved));
+check(await until("!/asks for backup/.test(document.getElementById('urgent').textContent)"), 'then it is gone from the top');
 await run("document.getElementById('dialog').close(); document.getElementById('logout').click()");
 await until(loggedOut);
 

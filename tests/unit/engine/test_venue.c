@@ -483,6 +483,17 @@ static void capital_is_changed_without_profit_or_loss(void **state)
     report_account(&l, 9950);
     assert_int_equal(check_capital(&l, 20000, &surplus), ERR_NONE);
     assert_int_equal(surplus, 50); /* was paid in */
+    /* A stop may rest; an entry or a close may fill. */
+    struct engine_slot *slot = &l.engine->slots[l.engine->slot_end++];
+    *slot = (struct engine_slot){.used = true, .order = {.state = ORDER_ACKED}};
+    l.engine->venue.can.balances = VENUE_BALANCES_CASH;
+    static const enum order_kind kinds[] = {ORDER_STOP, ORDER_TARGET, ORDER_ENTRY, ORDER_CLOSE};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        slot->order.kind = kinds[i];
+        assert_int_equal(check_capital(&l, 20000, &surplus), i < 2 ? ERR_NONE : ERR_VENUE_CAPITAL);
+    }
+    slot->used = false;
+    l.engine->venue.can.balances = VENUE_BALANCES_UNKNOWN;
     assert_int_equal(ask_capital(&l, 20000), ERR_NONE);
     const struct engine_state *s = engine_state(l.engine);
     assert_int_equal(s->initial_cash.e8, report_rig_whole(20000).e8);
