@@ -49,17 +49,27 @@ static struct pair *pair_of(struct pairs *p, const char *client_id)
 
 #define PLACES 8
 
+/* Of what a venue counts in finer units than the books the last part is dropped, or counts whole.
+ */
+static struct dec amount_of(struct day *d, const struct json_object *row, const char *name, bool up)
+{
+    char text[64];
+    struct dec value = DEC_INVALID;
+    str_cut(str_c(json_text(row, name)), text, sizeof(text));
+    char *point = strchr(text, '.');
+    if (point != NULL && strlen(point) > PLACES + 1) {
+        up = up && strspn(point + PLACES + 1, "0") < strlen(point + PLACES + 1);
+        point[PLACES + 1] = '\0';
+    } else {
+        up = false;
+    }
+    (void)day_check(d, dec_parse(str_c(text), &value), "%s of the fake is \"%s\"", name, text);
+    return up ? dec_add(value, (struct dec){1}) : value;
+}
+
 static struct dec amount(struct day *d, const struct json_object *row, const char *name)
 {
-    struct dec value = DEC_INVALID;
-    struct str text = str_c(json_text(row, name));
-    while (text.len > 1 && strchr(text.ptr, '.') != NULL && text.ptr[text.len - 1] == '0') {
-        text.len--; /* some count in smaller units, and fill with zeros */
-    }
-    text.len -= text.len > 1 && text.ptr[text.len - 1] == '.';
-    (void)day_check(d, dec_parse(text, &value), "%s of the fake is \"%s\"", name,
-                    json_text(row, name));
-    return value;
+    return amount_of(d, row, name, false);
 }
 
 static void read_books(struct day *d, struct db *db, struct pairs *p)
@@ -152,7 +162,7 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
             continue;
         }
         struct pair *pair = pair_of(p, id);
-        struct dec fee = amount(d, f, "fee");
+        struct dec fee = amount_of(d, f, "fee", true);
         bool in_quote = strncmp(json_text(f, "fee_currency"), "USD", 3) == 0;
         pair->venue_fills++;
         if (in_quote) {
@@ -167,14 +177,7 @@ static void read_venue(struct day *d, const struct json_object *state, const cha
 static struct dec rule(struct day *d, const struct json_object *state, const char *symbol,
                        const char *name)
 {
-    char text[DEC_TEXT_SIZE];
-    struct dec value = DEC_INVALID;
-    str_cut(str_c(json_text(json_get(json_get(state, "rules"), symbol), name)), text, sizeof(text));
-    char *point = strchr(text, '.');
-    if (point != NULL && strlen(point) > PLACES + 1) {
-        point[PLACES + 1] = '\0';
-    }
-    (void)day_check(d, dec_parse(str_c(text), &value), "%s of the fake is \"%s\"", name, text);
+    struct dec value = amount(d, json_get(json_get(state, "rules"), symbol), name);
     return dec_max(value, (struct dec){1});
 }
 
