@@ -42,7 +42,7 @@ static const struct day_venue cases[] = {
      "limits 100000 10000 100000 10000\nnonce 0",
      2},
     {"coinbase", "", {"BTC-USD", "ETH-USD"}, false, "limits 90 90", 10},
-    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, false, "limits 2000", 10},
+    {"alpaca", "/stream", {"BTC-USD", "ETH-USD"}, false, "limits 2000\nend-day", 10},
 };
 /* ---------------------------------------------------------------- TAP */
 
