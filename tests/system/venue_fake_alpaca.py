@@ -96,6 +96,32 @@ def run(tap):
         tap.check("crypto at any hour", answer[2]["status"] == "filled", answer)
         clock = call("GET", "/v2/clock")[2]
         tap.check("the clock of the market", clock["is_open"] is True and clock["next_open"] > clock["timestamp"][:10], clock)
+        fake.control("session extended")
+        refuses("a market order in extended hours", order(qty="1", extended_hours=True), 422)
+        limit = {"type": "limit", "qty": "1", "limit_price": "201"}
+        answer = order(**limit)
+        tap.check("a limit does not take part by itself", answer[2]["filled_qty"] == "0", answer)
+        call("DELETE", f"/v2/orders/{answer[2]['id']}")
+        answer = order(extended_hours=True, **limit)
+        tap.check("but when it asks for it", answer[2]["status"] == "filled", answer)
+        fake.control("session auto")
+        date = call("GET", "/v2/clock")[2]["next_open"][:10]
+        fake.control(f"closes-early {date}")
+        row = call("GET", f"/v2/calendar?start={date}&end={date}")[2][0]
+        tap.check("a day that closes early", (row["close"], row["session_close"]) == ("13:00", "1700"), row)
+        fake.control(f"holiday {date}")
+        tap.check("a holiday", call("GET", "/v2/clock")[2]["next_open"][:10] > date
+                  and call("GET", f"/v2/calendar?start={date}&end={date}")[2] == [])
+        fake.control("session open", "price AAPL-USD 200")
+        charged = call("GET", "/v2/account/activities?activity_types=FEE,CFEE")[2]
+        cash = Decimal(call("GET", "/v2/account")[2]["cash"])
+        accrued = Decimal(call("GET", "/v2/account")[2]["accrued_fees"])
+        fake.control("end-day")
+        rows = call("GET", "/v2/account/activities?activity_types=FEE,CFEE&direction=asc")[2]
+        kinds = sorted(row["activity_type"] for row in rows)
+        tap.check("fees come at the end of the day", charged == [] and kinds == ["CFEE", "FEE"], rows)
+        tap.check("as many as were accrued", accrued > 0 and cash - Decimal(call("GET", "/v2/account")[2]["cash"])
+                  == accrued == -sum(Decimal(row["net_amount"]) for row in rows), (accrued, rows))
         rows = call("GET", "/v2/stocks/bars?symbols=AAPL&timeframe=1Min&limit=5&start=2026-11-27T15:00:00Z")[2]
         tap.check("bars, with a next page", len(rows["bars"]["AAPL"]) == 5 and rows["next_page_token"], rows)
         data = Stream(fake.port, "/v1beta3/crypto/us")
