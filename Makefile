@@ -102,7 +102,7 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DNIGHTDESK_VERSION='"$(VERSION)"' -include includ
                 -Iinclude -I$(B)/gen $(PKG_CFLAGS) $(CPPFLAGS)
 # The sanitizers look at runs: their builds leave the warnings to the others, and compile the tests
 # themselves without optimisation, which takes half the time.
-ifneq ($(filter $(VARIANT),asan tsan),)
+ifneq ($(filter $(VARIANT),asan tsan fuzz),)
 WARN         := -w
 CFLAGS_TESTS := -O0
 endif

@@ -142,10 +142,7 @@ static void add_approval(const struct api_call *call, const struct run_row *run,
         strcmp(c.stage, "approve") != 0) {
         return;
     }
-    json_out_object(out, "approval");
-    json_out_text(out, "code", c.nonce);
-    json_out_time(out, "expires_at", c.expires_us);
-    json_out_end(out);
+    model_json_approval(out, c.nonce, c.expires_us);
 }
 
 void api_runs_handle(struct api_call *call)

@@ -297,6 +297,14 @@ void model_json_run(struct json_out *out, const struct run_row *row)
     json_out_text(out, "cancelled_by", row->cancelled_by);
 }
 
+void model_json_approval(struct json_out *out, const char *code, int64_t expires_us)
+{
+    json_out_object(out, "approval");
+    json_out_text(out, "code", code);
+    json_out_time(out, "expires_at", expires_us);
+    json_out_end(out);
+}
+
 void model_json_step(struct json_out *out, const struct run_step *step)
 {
     AUTO_JSON struct json_object *outputs = NULL;

@@ -215,9 +215,9 @@ static void set_stop(const struct base *base, bool stop)
     stop_file_free(file);
 }
 
-/* With the fault of the moment, if any; the caller frees the report. */
+/* With the fault of the moment, if any, whose subject it returns; the caller frees the report. */
 static struct report *make_report(struct base *base, const struct fault *fault,
-                                  const char **ret_subject)
+                                  char ret_subject[64])
 {
     const struct snapshot *now = driver_rig_snapshot(&base->rig);
     struct clock *clock = &base->rig.clock.clock;
@@ -239,7 +239,7 @@ static struct report *make_report(struct base *base, const struct fault *fault,
                     .wall_minus_mono_us = clock_wall_us(clock) - clock_mono_us(clock)}};
     atomic_store(&base->rig.shared.telegram, CHAT_UP);
     if (fault != NULL && fault->change != NULL) {
-        *ret_subject = fault->change(&m);
+        (void)str_copy(str_c(fault->change(&m)), ret_subject, 64);
     }
     atomic_store(&base->rig.shared.engine_beat_mono_us,
                  clock_mono_us(clock) - (m.silent ? USEC_PER_HOUR : 0));
@@ -292,7 +292,6 @@ static struct report *report_with(struct base *base, const struct fault *fault, 
     struct db *db =
         fault->database == OPS ? ops_store_db(base->ops) : trading_store_db(base->rig.store);
     struct err err = {0};
-    const char *subject = expected;
     struct report *report = NULL;
     ASSERT(db_begin(db, NULL) == 0);
     if (fault->subject != NULL) {
@@ -301,13 +300,10 @@ static struct report *report_with(struct base *base, const struct fault *fault, 
     if (fault->plant != NULL && db_exec(db, fault->plant, &err) < 0) {
         printf("# %s\n", err.context);
     } else {
-        report = make_report(base, fault, &subject);
+        report = make_report(base, fault, expected);
     }
     db_rollback(db);
     full_disk = false;
-    if (subject != expected) {
-        (void)str_copy(str_c(subject), expected, 64);
-    }
     return report;
 }
 

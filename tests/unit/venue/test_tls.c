@@ -147,12 +147,14 @@ static void a_wrong_certificate_gets_no_order(void **state)
 /* Real time passes on the thread of the feed. */
 static bool is_up(struct market_feed *market, const struct symbol *symbol)
 {
+    struct market_history *history = NULL;
     for (int i = 0; i < 6000 && !market_feed_status(market)->up; i++) {
-        struct market_history *history = NULL;
-        (void)market_feed_warm(market, symbol, 1, &history, NULL);
-        market_history_free(history);
+        if (history == NULL) {
+            (void)market_feed_warm(market, symbol, 1, &history, NULL);
+        }
         (void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     }
+    market_history_free(history);
     return market_feed_status(market)->up;
 }
 
