@@ -35,7 +35,7 @@ struct http_call {
     bool tls;
     bool certificate; /* the caller asks for its end */
     bool too_large;
-    char redacted[160];
+    char *url; /* as it is: it may hold a token */
 };
 
 /* ------------------------------------------------------------------ curl's callbacks */
@@ -127,15 +127,19 @@ static bool headers_too_large(const struct http_call *call)
 /* Sets outcome and err of a failed call. */
 static void classify(const struct http_call *call, struct http_response *response)
 {
+    AUTO_BUF struct buf url = BUF_INIT(4096);
+    char redacted[160];
+    http_redact_url(str_c(call->url), &url);
+    str_cut(buf_str(&url), redacted, sizeof(redacted));
     if (call->too_large || call->t.code == CURLE_FILESIZE_EXCEEDED) {
         response->outcome = HTTP_TOO_LARGE;
-        err_set(&response->err, ERR_HTTP_TOO_LARGE, "%s: the limit is %zu bytes", call->redacted,
+        err_set(&response->err, ERR_HTTP_TOO_LARGE, "%s: the limit is %zu bytes", redacted,
                 call->body.max);
         return;
     }
     if (call->fd_error != 0) {
         response->outcome = HTTP_UNKNOWN;
-        (void)file_error(&response->err, call->fd_error, "write the body of", call->redacted);
+        (void)file_error(&response->err, call->fd_error, "write the body of", redacted);
         return;
     }
     long sent_bytes = 0;
@@ -147,10 +151,10 @@ static void classify(const struct http_call *call, struct http_response *respons
     if (!sent) {
         id = transfer_unsent_error(&call->t, call->tls);
     } else if (headers_too_large(call)) {
-        (void)err_set(&response->err, ERR_HTTP_HEADERS, "%s", call->redacted);
+        (void)err_set(&response->err, ERR_HTTP_HEADERS, "%s", redacted);
         return;
     }
-    err_set(&response->err, id, "%s: %s", call->redacted, transfer_why(&call->t, id));
+    err_set(&response->err, id, "%s: %s", redacted, transfer_why(&call->t, id));
 }
 
 /* When the certificate of the server, the first of its chain, ends; 0: not known. */
@@ -176,6 +180,7 @@ static void call_free(struct http_call *call)
     transfer_release(&call->t);
     curl.mime_free(call->mime);
     curl.slist_free_all(call->headers);
+    free(call->url);
     free(call->body_copy);
     buf_release(&call->body);
     buf_release(&call->header_text);
@@ -260,18 +265,6 @@ void http_take_body(const struct http_response *response, struct buf *ret)
 }
 
 /* ------------------------------------------------------------------ client */
-
-static bool url_is_plain(const char *url)
-{
-    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
-        return false;
-    }
-    CURLU *parts = curl.url();
-    ASSERT(parts != NULL);
-    bool good = curl.url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
-    curl.url_cleanup(parts);
-    return good;
-}
 
 static bool has_break(const char *text)
 {
@@ -448,17 +441,32 @@ bool http_join_url(const char *url, const char *location, struct buf *out)
 
 /* ------------------------------------------------------------------ calls */
 
+/* False: the URL or the method is malformed. */
+static bool find_host(struct http_call *call, const struct http_request *request)
+{
+    bool plain = call->tls || strncasecmp(request->url, "http://", 7) == 0;
+    bool good = plain && !has_break(request->url) &&
+                (request->method == NULL || !has_break(request->method)) &&
+                transfer_find_host(&call->t, request->url, !request->connect_only);
+    if (request->unix_path != NULL) {
+        call->t.host[0] = '\0'; /* of no host */
+    }
+    return good;
+}
+
+static struct http_call *refuse(struct http_call *call, const char *why, struct err *err)
+{
+    AUTO_BUF struct buf url = BUF_INIT(4096);
+    http_redact_url(str_c(call->url), &url);
+    (void)err_set(err, ERR_HTTP_URL, "%s%s", url.data, why);
+    call_free(call);
+    return NULL;
+}
+
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
                             void *userdata, struct err *err)
 {
     ASSERT(request->url != NULL && fn != NULL && !http->freed_inside);
-    AUTO_BUF struct buf redacted = BUF_INIT(4096);
-    http_redact_url(str_c(request->url), &redacted);
-    if (!url_is_plain(request->url) || has_break(request->url) ||
-        (request->method != NULL && has_break(request->method))) {
-        err_set(err, ERR_HTTP_URL, "%s", redacted.data);
-        return NULL;
-    }
     struct http_call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
     transfer_init(&call->t, http, deliver, discard);
@@ -469,19 +477,18 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     call->fd = request->body_fd;
     call->unmeasured = request->unmeasured;
     call->tls = strncasecmp(request->url, "https://", 8) == 0;
-    (void)str_copy(buf_str(&redacted), call->redacted, sizeof(call->redacted));
+    call->url = strdup(request->url);
+    NEED_MEMORY(call->url != NULL);
     buf_init(&call->body, request->max_body_bytes > 0 ? request->max_body_bytes : (size_t)1 << 20);
     buf_init(&call->header_text, HEADER_BYTES_MAX);
+    if (!find_host(call, request)) {
+        return refuse(call, "", err);
+    }
     if (!set_headers(call, request)) {
-        call_free(call);
-        err_set(err, ERR_HTTP_URL, "%s: header with a line break", redacted.data);
-        return NULL;
+        return refuse(call, ": header with a line break", err);
     }
     set_options(call, request);
     set_body(call, request);
-    if (request->unix_path == NULL) {
-        transfer_find_host(&call->t, request->url, !request->connect_only);
-    }
     transfer_begin(&call->t);
     return call;
 }

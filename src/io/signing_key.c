@@ -346,7 +346,9 @@ void signing_key_add(const struct signing_key *key, struct str message, enum sig
     switch (as) {
     case SIGNING_HEX:
         for (size_t i = 0; i < signature.len; i++) {
-            buf_addf(out, "%02x", bytes[i]);
+            static const char digits[] = "0123456789abcdef";
+            buf_add_char(out, digits[bytes[i] >> 4]);
+            buf_add_char(out, digits[bytes[i] & 15]);
         }
         return;
     case SIGNING_BASE64:

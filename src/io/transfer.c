@@ -329,15 +329,32 @@ static const char *proxy_of(const char *url)
     return NULL;
 }
 
-void transfer_find_host(struct transfer *t, const char *url, bool proxies)
+/* NULL: it is malformed. */
+static CURLU *parse(const char *url, unsigned flags)
+{
+    CURLU *parts = curl.url();
+    NEED_MEMORY(parts != NULL);
+    if (curl.url_set(parts, CURLUPART_URL, url, flags) != CURLUE_OK) {
+        curl.url_cleanup(parts);
+        return NULL;
+    }
+    return parts;
+}
+
+bool transfer_find_host(struct transfer *t, const char *url, bool proxies)
 {
     const char *proxy = proxies ? proxy_of(url) : NULL;
-    CURLU *parts = curl.url();
+    CURLU *parts = parse(url, 0);
     char *host = NULL, *port = NULL;
-    ASSERT(parts != NULL);
-    if (curl.url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : url,
-                     proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
-        curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && transfer_needs_lookup(host)) {
+    if (parts == NULL) {
+        return false;
+    }
+    if (proxy != NULL) {
+        curl.url_cleanup(parts);
+        parts = parse(proxy, CURLU_GUESS_SCHEME);
+    }
+    if (parts != NULL && curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        transfer_needs_lookup(host)) {
         (void)str_copy(str_c(host), t->host, sizeof(t->host));
         bool secure = strncasecmp(proxy != NULL ? proxy : url, "https://", 8) == 0;
         int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
@@ -349,6 +366,7 @@ void transfer_find_host(struct transfer *t, const char *url, bool proxies)
     curl.free(host);
     curl.free(port);
     curl.url_cleanup(parts);
+    return true;
 }
 
 /* libcurl (7.88) drops every timeout that is less than a millisecond away when another one is over,

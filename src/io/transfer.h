@@ -110,8 +110,8 @@ bool transfer_needs_lookup(const char *host);
 /* Sets host and port if we resolve the host before curl starts, because curl's own look-up cannot
  * be cancelled without waiting for it. Left to curl: addresses, "localhost", names that are not
  * plain ASCII, and hosts that NO_PROXY exempts from a proxy. proxies: those of the environment are
- * used. */
-void transfer_find_host(struct transfer *t, const char *url, bool proxies);
+ * used. False: the URL is malformed. */
+bool transfer_find_host(struct transfer *t, const char *url, bool proxies);
 void transfer_begin(struct transfer *t);
 /* What a code of curl says of an HTTP request of which a part was sent. */
 enum err_id transfer_error(CURLcode code);

@@ -566,7 +566,7 @@ struct websocket_client *websocket_client_open(struct http *http,
     c->o.headers = NULL;
     c->o.ca_file = NULL;
     c->until_us = now_us(c) + c->o.open_timeout_us;
-    transfer_find_host(&c->t, url.data, true);
+    (void)transfer_find_host(&c->t, url.data, true); /* add_request has parsed it */
     transfer_begin(&c->t);
     return c;
 }
