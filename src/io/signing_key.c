@@ -292,8 +292,9 @@ int signing_key_new(struct str text, unsigned forms, const char *what, struct si
     AUTO_BUF struct buf stripped = BUF_INIT(TEXT_MAX), bytes = BUF_INIT(TEXT_MAX);
     AUTO_SIGNING_KEY struct signing_key *key = allocate();
     /* In advance, so that no copy is left behind where a buffer was before it grew. */
-    buf_reserve(&stripped, TEXT_MAX);
-    buf_reserve(&bytes, TEXT_MAX);
+    size_t most = text.len < TEXT_MAX ? text.len : TEXT_MAX;
+    buf_reserve(&stripped, most);
+    buf_reserve(&bytes, most);
     const char *wrong =
         text.len > TEXT_MAX ? "it is too long" : read_key(text, forms, &stripped, &bytes, key);
     secret_wipe(stripped.data, stripped.cap);
