@@ -55,10 +55,10 @@ struct http_request {
     size_t max_body_bytes;      /* 0: 1 MiB */
     const char *ca_file;        /* PEM; NULL or "": the authorities of the system */
     bool certificate;           /* fills expires_us; needs a new connection */
-    bool once;         /* its headers are good for one sending: it fails where libcurl would
-                        * send it again on a new connection, as it does without a body */
-    bool connect_only; /* a TCP connection to the URL's host and port, without a proxy; it
-                        * is closed at once, and the status is 0 */
+    bool once;                  /* its headers are good for one sending: it fails, with an unknown
+                                 * outcome, where libcurl would send it again on a new connection */
+    bool connect_only;          /* a TCP connection to the URL's host and port, without a proxy; it
+                                 * is closed at once, and the status is 0 */
     /* Called from the loop, before the callback, with the whole body so far each time some of it
      * has arrived; it may cancel the call. NULL: only the callback gets the body. */
     void (*on_body)(struct str body, int status, void *userdata);

@@ -248,8 +248,8 @@ struct account_pair_ask {
 struct account_amend_ask {
     const struct exchange_market *market;
     const char *client_id;
-    const char
-        *next_id;   /* its client id afterwards, where it becomes a new order: never used before */
+    /* Its client id afterwards, where it becomes a new order: never used before. */
+    const char *next_id;
     const char *id; /* "": not known */
     enum order_type type;
     struct dec price; /* as in struct account_order_ask */

@@ -20,7 +20,7 @@
 #define NO_LIMIT       INT32_MAX
 /* A nonce is a time in microseconds; after a refused one it goes on from so much later, and from
  * ever later after each that is refused in a row: our clock may have been ahead by hours, and a
- * venue locks out who has tried a few. */
+ * venue locks out those who try too often. */
 #define NONCE_JUMP_US     (2 * USEC_PER_SEC)
 #define NONCE_JUMP_FACTOR 30
 #define NONCE_JUMP_MAX_US USEC_PER_DAY

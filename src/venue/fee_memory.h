@@ -4,8 +4,8 @@
  *
  *     rc = fee_memory_open(m, store, err);
  *     fee_memory_add(m, &report);            // each fee of a listing, in any order
- *     fee_memory_close(m, after, now_us);    // all of them are there; the books have those to
- * `after` while (fee_memory_pop(m, &report)) …   // the others, oldest first, as a chain
+ *     fee_memory_close(m, after, now_us);    // all are there; the books have those up to `after`
+ *     while (fee_memory_pop(m, &report)) …   // the others, oldest first, as a chain
  *
  * Always true: a fee gets one number, when it is first seen, and that is on disk before the fee is
  * reported; so it is booked once, also after a kill. Those of the first listing were charged before
