@@ -24,23 +24,28 @@ export class Problem extends Error {
   }
 }
 
-async function send(method, path, body, key) {
+const unreachable = () => new Problem({ message: 'nightdesk cannot be reached',
+  cause: 'The connection failed: the network, a proxy or nightdesk itself is down.',
+  remediation: 'Check the connection. If this goes on, look at the machine: nightdesk status.' }, 0);
+
+async function request(method, path, body, key) {
   const headers = {};
   if (token()) headers.Authorization = `Bearer ${token()}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key) headers['Idempotency-Key'] = key;
-  let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    return await fetch(`/api/v1/${path}`, {
       method, headers, cache: 'no-store', credentials: 'omit',
       signal: AbortSignal.timeout(method === 'GET' || path === 'stream/ticket' ? READ_MS : ACT_MS),
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Problem({ message: 'nightdesk cannot be reached',
-      cause: 'The connection failed: the network, a proxy or nightdesk itself is down.',
-      remediation: 'Check the connection. If this goes on, look at the machine: nightdesk status.' }, 0);
+    throw unreachable();
   }
+}
+
+async function send(method, path, body, key) {
+  const response = await request(method, path, body, key);
   let data = {};
   try {
     const text = await response.text();
@@ -53,15 +58,25 @@ async function send(method, path, body, key) {
   return { response, data };
 }
 
+function refuse(data, status, used) {
+  const problem = new Problem(data, status);
+  if (status === 401 && used !== '' && used === token()) onLost(problem);
+  throw problem;
+}
+
 export async function get(path) {
   const used = token();
   const { response, data } = await send('GET', path);
-  if (!response.ok) {
-    const problem = new Problem(data, response.status);
-    if (response.status === 401 && used !== '' && used === token()) onLost(problem);
-    throw problem;
-  }
+  if (!response.ok) refuse(data, response.status, used);
   return data;
+}
+
+// The picture of a reply, from its href. An <img> alone could not send the token.
+export async function picture(href) {
+  const used = token();
+  const response = await request('GET', href.replace('/api/v1/', ''));
+  if (!response.ok) refuse(await response.json().catch(() => ({})), response.status, used);
+  return response.blob().catch(() => { throw unreachable(); });
 }
 
 // For commands: the reply of any status that has one, with its status.
@@ -69,10 +84,6 @@ export async function act(method, path, body, key) {
   const used = token();
   const { response, data } = await send(method, path, body, key);
   if (data.schema?.startsWith('nightdesk.reply/')) return { ...data, status: response.status };
-  if (!response.ok) {
-    const problem = new Problem(data, response.status);
-    if (response.status === 401 && used !== '' && used === token()) onLost(problem);
-    throw problem;
-  }
+  if (!response.ok) refuse(data, response.status, used);
   return { ...data, status: response.status };
 }

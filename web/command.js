@@ -1,16 +1,31 @@
 // The command line, with completion, and the dialog that asks before a command runs.
-import { act, newKey } from './api.js';
-import { byId, el, exact, problem } from './dom.js';
+import { act, newKey, picture } from './api.js';
+import { byId, el, exact, percent, problem } from './dom.js';
 
 const cell = (value) => {
   if (value === null || value === undefined) return '–';
   if (typeof value !== 'object') return String(value);
+  if (value.unit === '%') return percent(value.value);
   if (value.type === 'time') return String(value.value).slice(0, 16).replace('T', ' ');
   return `${typeof value.value === 'number' ? exact(value.value) : value.value}${value.unit ? ` ${value.unit}` : ''}`;
 };
 const words = (spans) => (spans ?? []).map(cell).join('');
 
-function block(b) {
+// A picture is kept for a few minutes, and only while the dialog shows it.
+let urls = [];
+const forget = () => { urls.forEach((url) => URL.revokeObjectURL(url)); urls = []; };
+function image(b, href) {
+  const place = el('figure', {}, el('p', { class: 'dim' }, 'The picture is loading …'));
+  picture(href).then((blob) => {
+    if (!place.isConnected) return;
+    urls.push(URL.createObjectURL(blob));
+    place.replaceChildren(el('img', { src: urls.at(-1), alt: b.caption || b.name }));
+  }, (err) => place.replaceChildren(problem(err)));
+  return place;
+}
+
+function block(b, pictures = []) {
+  const href = pictures.find((p) => p.id === b.id)?.href;
   switch (b.type) {
   case 'para': return el('p', {}, words(b.spans));
   case 'heading': return el('h3', {}, b.text);
@@ -21,14 +36,18 @@ function block(b) {
     el('thead', {}, el('tr', {}, b.columns.map((c) => el(c ? 'th' : 'td', c ? { scope: 'col' } : {}, c)))),
     el('tbody', {}, b.rows.map((row) => el('tr', {}, row.map((c) => el('td', {}, cell(c)))))));
   case 'progress': return el('p', {}, `${Math.round(b.fraction * 100)} % ${b.text ?? ''}`);
-  case 'fold': return el('details', {}, el('summary', {}, b.title), b.blocks.map(block));
+  case 'fold': return el('details', {}, el('summary', {}, b.title), b.blocks.map((one) => block(one, pictures)));
   case 'link': return el('p', {}, `${b.text}: ${b.url}`);
-  default: return el('p', { class: 'dim' }, `${b.name ?? b.type}: see it in the chat`);
+  case 'image': return href ? image(b, href) : el('p', { class: 'dim' }, `${b.name}: run the command again to see it`);
+  default: return el('p', { class: 'dim' }, `${b.name ?? b.type}: run the command in the chat to get it`);
   }
 }
+const blocks = (answer) => (answer.blocks ?? []).map((b) => block(b, answer.pictures));
 
 function show(title, nodes, buttons) {
   const dialog = byId('dialog');
+  forget();
+  dialog.onclose = forget;
   dialog.replaceChildren(el('h2', { id: 'dialog-title' }, title), ...nodes, el('div', { class: 'buttons' }, buttons));
   dialog.oncancel = null;
   if (!dialog.open) dialog.showModal();
@@ -43,7 +62,7 @@ function failed(err) {
 
 function reply(answer) {
   if (answer.status === 202 && answer.confirmation) { ask(answer); return; }
-  const nodes = [...(answer.error ? [problem(answer.error)] : []), ...(answer.blocks ?? []).map(block),
+  const nodes = [...(answer.error ? [problem(answer.error)] : []), ...blocks(answer),
     answer.footer ? el('p', { class: 'dim' }, answer.footer) : null].filter(Boolean);
   const more = (answer.buttons ?? []).flat().filter((b) => b.command?.startsWith('/')).map((b) =>
     el('button', { type: 'button', onclick: () => run(b.command) }, b.text));
@@ -73,7 +92,7 @@ function ask(answer, wrong = null) {
   const confirm = el('button', { type: 'button', id: 'confirm', class: 'danger', onclick: () => decide('POST') }, 'Confirm');
   const code = el('form', { onsubmit: (event) => { event.preventDefault(); decide('POST'); } },
     el('label', { for: 'otp' }, 'Six digits of your authenticator app, or a recovery code '), otp);
-  const dialog = show(answer.title || 'Are you sure?', [...(answer.blocks ?? []).map(block),
+  const dialog = show(answer.title || 'Are you sure?', [...blocks(answer),
     wrong ? el('div', { role: 'alert' }, problem(wrong)) : null,
     stage === 'code' ? code : null].filter(Boolean), stage === 'approve' ? [cancel] : [cancel, confirm]);
   dialog.oncancel = (event) => { event.preventDefault(); decide('DELETE'); };

@@ -45,6 +45,7 @@ struct manifest_list;
 struct ops_store;
 struct reply;
 struct runner;
+struct shelf;
 
 #define API_TOKEN_MAX          256
 #define API_DOCUMENT_HASH_SIZE 65
@@ -66,6 +67,7 @@ struct api_options {
     const char *state_dir;                 /* of the databases that the lists are read from */
     struct ops_store *store;               /* the calls of /mcp are recorded there */
     const struct manifest_list *manifests; /* the tools of /mcp */
+    struct shelf *shelf;                   /* of the runner; NULL: replies have no pictures */
     /* Keeps the text of a request's `document` for the command that names it by this hash; NULL: no
      * command takes one. */
     int (*offer)(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,

@@ -7,8 +7,9 @@
  *     return file_job_start(helpers, state_dir, call, &chart->job, err);   // ACTION_PENDING
  *
  * make(job) runs on the helper with connections of its own, show(job, reply) then on the loop; the
- * file is added to the reply after what show adds. The job is one block, which free() releases.
- * Thread: ops; make: a helper.
+ * file is added to the reply after what show adds. The job is one block, which is freed with
+ * free(). A picture for a program goes to the shelf (shelf.h): over TCP in place of a file, at the
+ * socket beside it, where `nightdesk do` shows the path. Thread: ops; make: a helper.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ struct pool;
 #define FILE_JOB_DIR_SIZE 4096
 
 struct file_job {
-    /* 1: `added` is set. 0: there is nothing to send. Negative: failed. */
+    /* 1: file_job_keep was called. 0: there is nothing to send. Negative: failed. */
     int (*make)(struct file_job *job, struct err *err);
     void (*show)(const struct file_job *job, struct reply *reply);
     struct attachment_new file; /* without the bytes; its texts are constants */
@@ -29,7 +30,10 @@ struct file_job {
     /* Set by file_job_start. */
     char state_dir[FILE_JOB_DIR_SIZE];
     char dir[FILE_JOB_DIR_SIZE]; /* of attachments */
+    bool to_folder;
+    bool to_shelf;
     struct attachment added;
+    char *shelved; /* the bytes for the shelf; NULL: none */
     struct err err;
     int rc;
 };
@@ -37,5 +41,7 @@ struct file_job {
 /* Takes ownership of the job, also if it fails. */
 int file_job_start(struct pool *helpers, const char *state_dir, struct action_call *call,
                    struct file_job *job, struct err *err);
+/* For make(): keeps the bytes of a file that is made at once. Sets `added`. */
+int file_job_keep(struct file_job *job, struct str bytes, struct err *err);
 /* cancel() of such an action. */
 void file_job_cancel(struct action_call *call);

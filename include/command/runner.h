@@ -54,6 +54,7 @@ struct loop;
 struct ops_store;
 struct invocation;
 struct runner;
+struct shelf;
 struct telemetry;
 
 struct runner_unstored {
@@ -93,6 +94,7 @@ struct runner_options {
     struct access *access;
     const struct action_table *actions;
     const struct manifest_list *manifests;
+    struct shelf *shelf; /* for programs that fetch pictures; NULL: pictures are files only */
     /* Adds the footer of every reply ("⏸ paused …"); may be NULL. */
     void (*decorate)(struct reply *reply, void *userdata);
     void *decorate_userdata;

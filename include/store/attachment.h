@@ -66,6 +66,8 @@ void attachment_abort(struct attachment_writer *writer);
  * NULL. */
 int attachment_path(const char *dir, const char *id, struct buf *out, int64_t *ret_size,
                     struct err *err);
+/* A new id that ends as the name does, for what is no file of the folder. */
+void attachment_id(const char *name, char ret[ATTACHMENT_ID_SIZE]);
 /* Deletes the files that are older than before_us (wall). ERR_FILE_…; a folder that does not exist
  * is empty. */
 int attachment_expire(const char *dir, int64_t before_us, struct err *err);

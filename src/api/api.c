@@ -49,6 +49,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->userdata = options->userdata;
     api->store = options->store;
     api->manifests = options->manifests;
+    api->shelf = options->shelf;
     api->config = options->config;
     if (!str_copy(str_c(options->state_dir), api->state_dir, sizeof(api->state_dir))) {
         free(api);

@@ -421,6 +421,7 @@ static void answer_reply(struct api_job *job, const struct reply *reply, const s
         write_error(&out, failed);
     }
     add_confirmation(&out, failed);
+    api_picture_write(job, reply, &out);
     if (problem) {
         json_out_end(&out);
     } else {
@@ -566,6 +567,9 @@ static void run(struct api *api, struct api_job *job)
         break;
     case API_JOB_LOGIN:
         api_session_run(api, job);
+        break;
+    case API_JOB_PICTURE:
+        api_picture_run(job);
         break;
     }
 }

@@ -59,6 +59,7 @@ struct json_out;
 struct api_metrics;
 struct ops_store;
 struct route;
+struct shelf;
 
 struct listener {
     struct api *api;
@@ -105,7 +106,8 @@ enum api_job_kind {
     API_JOB_PING,
     API_JOB_MCP,
     API_JOB_ALERTS,
-    API_JOB_LOGIN
+    API_JOB_LOGIN,
+    API_JOB_PICTURE
 };
 
 struct api_login;
@@ -118,7 +120,7 @@ struct api_job {
     struct listener *listener;
     struct web_request *request;
     struct api_job *next; /* in api->active or api->watches */
-    char *line;           /* "restart demo", or "restart"; of a ping its key */
+    char *line;           /* "restart demo", or "restart"; of a ping its key, of a picture its id */
     char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; over TCP the number of its token */
     bool confirmed;
@@ -159,6 +161,7 @@ struct api {
     struct loop_source *listen_timer;
     struct ops_store *store;
     const struct manifest_list *manifests;
+    struct shelf *shelf;         /* NULL: replies have no pictures */
     const struct config *config; /* in force */
     int (*offer)(struct str text, char ret_hash[API_DOCUMENT_HASH_SIZE], void *userdata,
                  struct err *err); /* NULL: no command takes a document */
@@ -256,6 +259,7 @@ void api_cancel_handle(struct api_call *call);
 void api_mcp_handle(struct api_call *call);
 void api_alertmanager_handle(struct api_call *call);
 void api_session_handle(struct api_call *call);
+void api_picture_handle(struct api_call *call);
 
 /* The content of a command request. */
 struct api_command {
@@ -290,6 +294,10 @@ void api_reading_answer(struct api_job *job, const struct reply *reply);
 void api_complete_run(struct api *api, struct api_job *job);
 void api_alertmanager_run(struct api *api, struct api_job *job);
 void api_session_run(struct api *api, struct api_job *job);
+void api_picture_run(struct api_job *job);
+/* Ops: where the job's caller fetches the pictures of its reply; nothing for a reply without any.
+ */
+void api_picture_write(const struct api_job *job, const struct reply *reply, struct json_out *out);
 int api_alertmanager_end(struct api *api); /* returns how many requests it has ended */
 void api_ping_run(struct api *api, struct api_job *job);
 void api_events_start(struct api *api);

@@ -11,7 +11,7 @@
 
 #define CSP                                                                              \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; " \
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "    \
+    "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "    \
     "frame-ancestors "
 
 /* Telegram's web client shows a Mini App in a frame, its other programs in a window. */

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "call.h"
 #include "command/runner.h"
+#include "command/shelf.h"
 #include "io/json_out.h"
 
 #include <stdlib.h>
@@ -97,6 +98,9 @@ static int log_out(struct api *api, const struct api_job *job, struct err *err)
         return err_set(err, ERR_API_TOKEN_ENDED, "the session");
     }
     int rc = access_logout(api->access, &who, err);
+    if (rc == 0 && api->shelf != NULL) {
+        shelf_forget(api->shelf, &who);
+    }
     return rc < 0 ? rc : runner_cancel_prompts(api->runner, &who, err);
 }
 

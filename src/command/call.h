@@ -16,6 +16,7 @@
 
 struct basis;
 struct manifest;
+struct shelf;
 
 struct action_call {
     const struct action *action;
@@ -28,6 +29,7 @@ struct action_call {
     int64_t chat_id;
     int64_t thread_id;   /* the topic of a forum from which it came; 0: none */
     struct basis *basis; /* of the prompt; NULL: not in a preview */
+    struct shelf *shelf; /* of the runner; NULL: pictures are files only */
     int step;
     int64_t begun_us;
     void *state;

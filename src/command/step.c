@@ -408,6 +408,7 @@ static int make_call(struct step *s, int64_t begun_us, struct err *err)
                              .run_id = run->id,
                              .chat_id = run->chat_id,
                              .thread_id = run->thread_id,
+                             .shelf = run->runner->o.shelf,
                              .step = s->index,
                              .begun_us = begun_us,
                              .progress = call_progress,

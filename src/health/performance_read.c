@@ -372,8 +372,6 @@ int performance_read(struct file_job *job, struct err *err)
     if (rc <= 0) {
         return rc;
     }
-    job->file.bytes = buf_str(&png);
-    rc = attachment_add(job->dir, &job->file, &job->added, err);
-    job->file.bytes = str_n(NULL, 0);
+    rc = file_job_keep(job, buf_str(&png), err);
     return rc < 0 ? rc : 1;
 }

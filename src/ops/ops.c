@@ -15,6 +15,7 @@
 #include "chat/telegram.h"
 #include "command/manifest.h"
 #include "command/runner.h"
+#include "command/shelf.h"
 #include "config/limit.h"
 #include "deploy/deploy.h"
 #include "health/autofix.h"
@@ -534,6 +535,7 @@ static int build_commands(struct ops *ops, struct err *err)
     ops_commands_init(&ops->commands, ops->access, ops->alerts, ops->manifests);
     (void)ops_commands_load(&ops->commands, ops->options.config->commands_folder,
                             MANIFEST_SKIP_BAD);
+    ops->shelf = shelf_new(ops->loop);
     rc = runner_new(&(struct runner_options){.loop = ops->loop,
                                              .clock = ops->clock,
                                              .config = ops->options.config,
@@ -541,6 +543,7 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .access = ops->access,
                                              .actions = ops->actions,
                                              .manifests = ops->manifests,
+                                             .shelf = ops->shelf,
                                              .decorate = decorate,
                                              .decorate_userdata = ops,
                                              .outbox_changed = ops_channels_wake,
@@ -732,6 +735,7 @@ void ops_free(struct ops *ops)
     heartbeat_free(ops->heartbeat);
     assistant_close(ops->assistant);
     runner_free(ops->runner);
+    shelf_free(ops->shelf);
     assistant_free(ops->assistant);
     autofix_free(ops->autofix);
     ops_commands_release(&ops->commands);

@@ -147,6 +147,7 @@ static void open_api(struct ops *ops)
         .config = config,
         .store = ops->store,
         .manifests = ops->manifests,
+        .shelf = ops->shelf,
         .offer = offer_text,
         .userdata = ops->reload,
     };

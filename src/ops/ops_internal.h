@@ -59,6 +59,7 @@ struct ops {
     struct builtin builtin;
     struct manifest_list *manifests;
     struct ops_commands commands;
+    struct shelf *shelf;
     struct runner *runner;
     struct telegram *telegram;
     struct courier *mailer;

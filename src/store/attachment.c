@@ -33,7 +33,7 @@ static bool is_id(const char *id)
                len - 2 * ID_BYTES - 1;
 }
 
-static void new_id(const char *name, char ret[ATTACHMENT_ID_SIZE])
+void attachment_id(const char *name, char ret[ATTACHMENT_ID_SIZE])
 {
     unsigned char bytes[ID_BYTES];
     AUTO_BUF struct buf id = BUF_INIT(ATTACHMENT_ID_SIZE - 1);
@@ -119,7 +119,7 @@ int attachment_add(const char *dir, const struct attachment_new *file, struct at
     }
     AUTO_BUF struct buf path = BUF_INIT(8192);
     ret->size_bytes = (int64_t)file->bytes.len;
-    new_id(file->name, ret->id);
+    attachment_id(file->name, ret->id);
     buf_addf(&path, "%s/%s", dir, ret->id);
     int rc = file_make_folder(dir, 0750, err);
     rc = rc < 0 ? rc : make_space(dir, err);
@@ -149,7 +149,7 @@ int attachment_begin(const char *dir, const struct attachment_new *file,
                                       .fd = -1};
     buf_init(&ret->pending, PENDING_MAX);
     (void)str_copy(str_c(dir), ret->dir, sizeof(ret->dir));
-    new_id(file->name, ret->id);
+    attachment_id(file->name, ret->id);
     int rc = file_make_folder(dir, 0750, err);
     rc = rc < 0 ? rc : make_space(dir, err);
     if (rc < 0) {

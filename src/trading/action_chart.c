@@ -26,9 +26,7 @@ static int draw_chart(struct file_job *job, struct err *err)
         return rc;
     }
     (void)str_copy(str_c(c->picture.title), job->caption, sizeof(job->caption));
-    job->file.bytes = buf_str(&png);
-    rc = attachment_add(job->dir, &job->file, &job->added, err);
-    job->file.bytes = str_n(NULL, 0);
+    rc = file_job_keep(job, buf_str(&png), err);
     return rc < 0 ? rc : 1;
 }
 

@@ -108,6 +108,19 @@ for (const [path, { post }] of Object.entries(description.paths)) {
     fits ? '' : ` ${why.join('; ')} ${body.slice(0, 300)}`}`);
 }
 
+// A reply leads to its picture, as what the description says of that path.
+{
+  const { status, body } = await send('POST', '/api/v1/commands/chart', { args: 'equity 30d' });
+  const { blocks, pictures } = JSON.parse(body);
+  const picture = await get(pictures?.[0]?.href ?? '/');
+  const media = Object.keys(description.paths['/api/v1/pictures/{id}'].get.responses['200'].content);
+  const size = blocks?.find((b) => b.id === pictures?.[0]?.id)?.size_bytes;
+  const fits = status === 200 && picture.status === 200 && picture.headers['content-type'] === media[0] &&
+    picture.body.slice(1, 4) === 'PNG' && Number(picture.headers['content-length']) === size;
+  console.log(`${fits ? '' : 'not '}ok the picture of /chart is at ${pictures?.[0]?.href ? 'its href' : 'no href'}${
+    fits ? '' : `: ${picture.status} ${JSON.stringify(picture.headers)} ${body.slice(0, 300)}`}`);
+}
+
 const used = new Map();
 const collect = (content) => {
   for (const { schema, examples: of } of Object.values(content ?? {})) {

@@ -76,6 +76,7 @@ WORK=$WORK BOT=$bot TOTP=$totp DAEMON=$daemon \
     > "$WORK/page" 2> "$WORK/page.err"
 tap_check "Chromium has seen it: $(grep -c ok "$WORK/page") checks" test "$(grep -c ok "$WORK/page")" -gt 60
 tap_show "$WORK/page.err"
+tap_check "its pictures are in no file" sh -c "! find '$state' -name '*.png' | grep ."
 while read -r line; do
     case $line in
     '#'*) echo "$line" ;;

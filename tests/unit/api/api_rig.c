@@ -152,13 +152,30 @@ static void give_up(struct action_call *call)
     api_rig_slow_call = NULL;
 }
 
+static struct shelf *shelf_of_rig;
+
+static int show_picture(struct action_call *call, struct err *err)
+{
+    (void)err;
+    struct shelf_picture picture = {
+        .media_type = "image/png", .bytes = strdup(API_RIG_PNG), .size = strlen(API_RIG_PNG)};
+    ASSERT(picture.bytes != NULL);
+    attachment_id("mood.png", picture.id);
+    shelf_put(shelf_of_rig, action_who(call), &picture);
+    reply_image(action_reply(call), &(struct reply_file){.id = picture.id,
+                                                         .name = "mood.png",
+                                                         .media_type = "image/png",
+                                                         .size_bytes = (int64_t)picture.size});
+    return ACTION_DONE;
+}
+
 static const struct action ops_rows[] = {
     {.name = "sentiment.show",
      .summary = "Sentiment",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = ACTION_PARAMS({.name = "what", .type = PARAM_TEXT}),
-     .run = never_run},
+     .run = show_picture},
     {.name = "sentiment.test",
      .summary = "Test a source",
      .effect = ACTION_READS,
@@ -338,13 +355,15 @@ static int set_up(void **state, bool on_disk)
     action_table_add(f->actions, ops_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;
+    f->shelf = shelf_of_rig = shelf_new(f->loop);
     const struct runner_options runner = {.loop = f->loop,
                                           .clock = clock_real(),
                                           .config = f->config,
                                           .store = f->store,
                                           .access = f->access,
                                           .actions = f->actions,
-                                          .manifests = f->manifests};
+                                          .manifests = f->manifests,
+                                          .shelf = f->shelf};
     assert_int_equal(runner_new(&runner, &f->runner, &err), 0);
     const struct api_options options = {.loop = f->loop,
                                         .shared = &f->shared,
@@ -361,6 +380,7 @@ static int set_up(void **state, bool on_disk)
                                         .state_dir = f->folder,
                                         .store = f->store,
                                         .manifests = f->manifests,
+                                        .shelf = f->shelf,
                                         .offer = keep_document};
     assert_int_equal(api_start(&options, &f->api, &err), 0);
     *state = f;
@@ -382,6 +402,7 @@ int api_rig_teardown(void **state)
     struct api_rig *f = *state;
     api_stop(f->api);
     runner_free(f->runner);
+    shelf_free(f->shelf);
     manifest_list_free(f->manifests);
     action_table_free(f->actions);
     health_free(f->health);

@@ -19,6 +19,7 @@
 #include "command/manifest.h"
 #include "command/reply.h"
 #include "command/runner.h"
+#include "command/shelf.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "io/json.h"
@@ -43,6 +44,7 @@ struct api_rig {
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;
+    struct shelf *shelf;
     struct runner *runner;
     struct health *health; /* not started: the restart prompt reads it */
     struct api *api;
@@ -61,6 +63,9 @@ struct api_client {
     char answer[262144];
     size_t len;
 };
+
+/* The picture of the command sentiment. */
+#define API_RIG_PNG "\x89PNG\r\n\x1a\n but not a real one"
 
 /* The pending call of config.history. */
 extern struct action_call *api_rig_slow_call;

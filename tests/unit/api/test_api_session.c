@@ -78,6 +78,35 @@ static void a_link_becomes_a_session(void **state)
     api_rig_code(body, "LOGIN_NONE");
 }
 
+/* The same person in another session has no part in them. */
+static void logging_out_drops_the_pictures(void **state)
+{
+    struct api_rig *f = *state;
+    char code[LOGIN_CODE_CHARS + 1], one[128], other[128], href[80], id[48];
+    const char *body;
+    struct principal session = {.channel = CHANNEL_HTTP};
+    struct access_token token;
+    new_code(f, code);
+    assert_int_equal(by_code(f, code, &body), 201);
+    header_of(body, one);
+    assert_true(access_token_at(f->access, 0, &token));
+    session.id = token.id;
+    new_code(f, code);
+    assert_int_equal(by_code(f, code, &body), 201);
+    header_of(body, other);
+    assert_int_equal(api_rig_post(f, true, "sentiment", one, "", &body), 200);
+    const char *at = strstr(body, "/api/v1/pictures/");
+    assert_non_null(at);
+    (void)snprintf(href, sizeof(href), "%.*s", (int)strcspn(at, "\""), at);
+    (void)snprintf(id, sizeof(id), "%.47s", href + strlen("/api/v1/pictures/"));
+    assert_int_equal(api_rig_get(f, true, href, other, &body), 410);
+    api_rig_code(body, "API_PICTURE_GONE");
+    assert_int_equal(api_rig_get(f, true, href, one, &body), 200);
+    assert_non_null(shelf_find(f->shelf, &session, id));
+    assert_int_equal(log_out(f, one, &body), 204);
+    assert_null(shelf_find(f->shelf, &session, id));
+}
+
 static int64_t waiting(struct api_rig *f)
 {
     struct confirmation due[8];
@@ -235,6 +264,7 @@ static void so_many_logins_are_remembered(void **state)
     config_free(mini);
 }
 
-UNIT_GROUP(api_session, API_TEST(a_link_becomes_a_session), API_TEST(what_is_no_login_is_refused),
+UNIT_GROUP(api_session, API_TEST(a_link_becomes_a_session),
+           API_TEST(logging_out_drops_the_pictures), API_TEST(what_is_no_login_is_refused),
            API_TEST(a_session_that_ends_takes_its_prompts_with_it),
            API_TEST(data_of_telegram_log_in_once), API_TEST(so_many_logins_are_remembered))

@@ -202,6 +202,7 @@ static void a_helper_reads_the_period_and_the_trades(void **state)
     fill_day(f);
     (void)str_copy(str_c(f->path), p->job.state_dir, sizeof(p->job.state_dir));
     (void)snprintf(p->job.dir, sizeof(p->job.dir), "%s/attachments", f->path);
+    p->job.to_folder = true;
     p->job.file =
         (struct attachment_new){.name = "s.png", .media_type = "image/png", .image = true};
     int rc = performance_read(&p->job, &err);

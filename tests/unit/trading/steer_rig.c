@@ -138,6 +138,7 @@ static void start(struct steer_rig *s)
         .path = "commands/stand_still.yaml", .data = stand, .size = sizeof(stand) - 1};
     assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
+    s->shelf = shelf_new(s->rig.loop);
     const struct runner_options runner = {.loop = s->rig.loop,
                                           .clock = &s->rig.clock.clock,
                                           .config = &s->rig.config,
@@ -145,6 +146,7 @@ static void start(struct steer_rig *s)
                                           .access = s->rig.access,
                                           .actions = s->actions,
                                           .manifests = s->manifests,
+                                          .shelf = s->shelf,
                                           .decorate = decorate,
                                           .decorate_userdata = s,
                                           .deliver = deliver,
@@ -160,6 +162,7 @@ static void start(struct steer_rig *s)
 static void stop(struct steer_rig *s)
 {
     runner_free(s->runner);
+    shelf_free(s->shelf);
     s->rig.runner = NULL;
     desk_free(s->desk);
     manifest_list_free(s->manifests);

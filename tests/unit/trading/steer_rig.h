@@ -14,6 +14,7 @@
 #pragma once
 
 #include "command/builtin.h"
+#include "command/shelf.h"
 #include "rigs/runner_rig.h"
 #include "trading/desk.h"
 
@@ -27,6 +28,7 @@ struct steer_rig {
     struct desk *desk;
     struct action_table *actions;
     struct manifest_list *manifests;
+    struct shelf *shelf;
     struct runner *runner;
     struct builtin builtin;
     uint64_t version;

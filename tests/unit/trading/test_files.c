@@ -1,5 +1,6 @@
 /* /chart, /export and /status live: replies with files, and the message that is kept up to date. */
 #include "base/check.h"
+#include "io/file.h"
 #include "io/pool.h"
 #include "rigs/golden.h"
 #include "steer_rig.h"
@@ -81,20 +82,69 @@ static void charts_and_exports_match_the_golden_files(void **state)
     check_golden(s, "/export trades 30h json", "trades.json", "export_json");
 }
 
+/* The id of the file of the newest reply. */
+static void read_id(const struct steer_rig *s, char ret[ATTACHMENT_ID_SIZE])
+{
+    const char *id = strstr(s->full, "\"id\":\"");
+    assert_non_null(id);
+    id += strlen("\"id\":\"");
+    (void)str_copy(str_n(id, strcspn(id, "\"")), ret, ATTACHMENT_ID_SIZE);
+}
+
 /* The bytes of the file of the newest reply. */
 static void read_file(struct steer_rig *s, const char *extension, struct buf *ret)
 {
     AUTO_BUF struct buf dir = BUF_INIT(4096);
     AUTO_BUF struct buf path = BUF_INIT(8192);
-    const char *id = strstr(s->full, "\"id\":\"");
-    assert_non_null(id);
-    id += strlen("\"id\":\"");
     char name[ATTACHMENT_ID_SIZE];
-    (void)str_copy(str_n(id, strcspn(id, "\"")), name, sizeof(name));
+    read_id(s, name);
     assert_has(name, extension);
     attachment_dir(s->rig.folder, &dir);
     assert_int_equal(attachment_path(dir.data, name, &path, NULL, NULL), 0);
     assert_int_equal(file_read(path.data, ret, NULL), 0);
+}
+
+/* Runs /chart as a program of this channel; returns how many files there are then. */
+static size_t chart_as(struct steer_rig *s, struct principal *who, enum channel channel)
+{
+    AUTO_FILE_NAMES struct file_names names = {0};
+    AUTO_BUF struct buf dir = BUF_INIT(4096);
+    *who = s->rig.adam;
+    who->channel = channel;
+    who->id = 7;
+    s->full[0] = '\0';
+    (void)runner_rig_submit(&s->rig, who, "chart 2d");
+    wait_full(s, "chart.png");
+    attachment_dir(s->rig.folder, &dir);
+    assert_int_equal(file_exists(dir.data) ? file_list(dir.data, 100, &names, NULL) : 0, 0);
+    return names.count;
+}
+
+static void a_program_gets_its_picture_from_memory(void **state)
+{
+    struct steer_rig *s = *state;
+    struct principal program, local;
+    char id[ATTACHMENT_ID_SIZE];
+    start_helpers(s);
+    steer_rig_publish_plain(s, 0);
+    for (int64_t h = 0; h < 24; h++) {
+        const struct equity_point point = {.at_us = RIG_WALL_US - h * USEC_PER_HOUR,
+                                           .equity = steer_rig_dec("10412.88")};
+        assert_int_equal(equity_table_add(s->engine_store, &point, NULL), 0);
+    }
+    assert_int_equal(chart_as(s, &program, CHANNEL_HTTP), 0);
+    read_id(s, id);
+    const struct shelf_picture *p = shelf_find(s->shelf, &program, id);
+    assert_non_null(p);
+    assert_string_equal(p->media_type, "image/png");
+    assert_true(str_starts(str_n(p->bytes, p->size), "\x89PNG\r\n"));
+    assert_int_equal(chart_as(s, &local, CHANNEL_SOCKET), 1); /* nightdesk do shows its path */
+    read_id(s, id);
+    assert_non_null(shelf_find(s->shelf, &local, id));
+    assert_null(shelf_find(s->shelf, &program, id));
+    assert_int_equal(chart_as(s, &local, CHANNEL_TELEGRAM), 2);
+    read_id(s, id);
+    assert_null(shelf_find(s->shelf, &local, id));
 }
 
 static void an_export_has_all_rows_of_its_period(void **state)
@@ -264,6 +314,7 @@ static void a_person_who_loses_access_gets_no_live_message(void **state)
 }
 
 UNIT_GROUP(trading_files, STEER_RIG_TEST(charts_and_exports_match_the_golden_files),
+           STEER_RIG_TEST(a_program_gets_its_picture_from_memory),
            STEER_RIG_TEST(an_export_has_all_rows_of_its_period),
            STEER_RIG_TEST(a_live_message_is_edited_only_when_it_changes),
            STEER_RIG_TEST(a_message_that_may_not_have_arrived_is_sent_again),
