@@ -201,19 +201,6 @@ static void report(struct transfer *t)
     call->on_body(buf_str(&call->body), (int)status, call->userdata);
 }
 
-static void measure(const struct http_call *call, const struct http_response *response)
-{
-    struct http_meter *meter = call->t.http->meter;
-    if (meter == NULL || call->unmeasured) {
-        return;
-    }
-    histogram_add(&meter->took, response->elapsed_us * 1000);
-    if (response->outcome != HTTP_OK) {
-        uint64_t failed = atomic_load_explicit(&meter->failed, memory_order_relaxed);
-        atomic_store_explicit(&meter->failed, failed + 1, memory_order_relaxed);
-    }
-}
-
 static void deliver(struct transfer *t)
 {
     struct http_call *call = (struct http_call *)t;
@@ -238,7 +225,9 @@ static void deliver(struct transfer *t)
     } else {
         classify(call, &response);
     }
-    measure(call, &response);
+    if (!call->unmeasured) {
+        transfer_measure(call->t.http, response.elapsed_us, response.outcome != HTTP_OK);
+    }
     /* The handle becomes invalid here; body and headers stay valid until the callback returns. */
     struct buf body = call->body;
     response.memory = &body;

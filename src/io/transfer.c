@@ -369,6 +369,50 @@ bool transfer_find_host(struct transfer *t, const char *url, bool proxies)
     return true;
 }
 
+bool transfer_split_url(const char *url, struct buf *authority, struct buf *target)
+{
+    char *host = NULL, *port = NULL, *path = NULL, *query = NULL, *user = NULL, *fragment = NULL;
+    CURLU *parts = parse(url, 0);
+    bool good = parts != NULL && curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                curl.url_get(parts, CURLUPART_PATH, &path, 0) == CURLUE_OK;
+    if (good) {
+        buf_add_c(authority, host);
+        if (curl.url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK) {
+            buf_addf(authority, ":%s", port);
+        }
+        buf_add_c(target, path);
+        if (curl.url_get(parts, CURLUPART_QUERY, &query, 0) == CURLUE_OK) {
+            buf_addf(target, "?%s", query);
+        }
+        good = curl.url_get(parts, CURLUPART_USER, &user, 0) != CURLUE_OK &&
+               curl.url_get(parts, CURLUPART_FRAGMENT, &fragment, 0) != CURLUE_OK;
+    }
+    char *const texts[] = {host, port, path, query, user, fragment};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        curl.free(texts[i]);
+    }
+    curl.url_cleanup(parts);
+    return good && !buf_failed(authority) && !buf_failed(target);
+}
+
+void transfer_set_connection(struct transfer *t, const char *url, const char *ca_file,
+                             int64_t timeout_us)
+{
+    int64_t ms = timeout_us / USEC_PER_MSEC;
+    transfer_set_times(t, ms, ms);
+    transfer_need_memory(easy_set(t->easy, CURLOPT_URL, url));
+    transfer_need_memory(easy_set(t->easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+    (void)easy_set(t->easy, CURLOPT_CONNECT_ONLY, 1L);
+    (void)easy_set(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+    (void)easy_set(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)easy_set(t->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    /* TLS must not agree on HTTP/2. */
+    (void)easy_set(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (ca_file != NULL && ca_file[0] != '\0') {
+        transfer_need_memory(easy_set(t->easy, CURLOPT_CAINFO, ca_file));
+    }
+}
+
 /* libcurl (7.88) drops every timeout that is less than a millisecond away when another one is over,
  * and on a connection that is used again the one of the connection is over, too, without an effect:
  * a transfer that hangs would then never end. */
@@ -454,6 +498,19 @@ void transfer_begin(struct transfer *t)
     t->lookup_timer = loop_add_timer(http->loop, on_lookup_timeout, t);
     loop_source_name(t->lookup_timer, "http look-up");
     loop_timer_in(t->lookup_timer, t->connect_ms * USEC_PER_MSEC);
+}
+
+void transfer_measure(struct http *http, int64_t elapsed_us, bool failed)
+{
+    struct http_meter *meter = http->meter;
+    if (meter == NULL) {
+        return;
+    }
+    histogram_add(&meter->took, elapsed_us * 1000);
+    if (failed) {
+        uint64_t before = atomic_load_explicit(&meter->failed, memory_order_relaxed);
+        atomic_store_explicit(&meter->failed, before + 1, memory_order_relaxed);
+    }
 }
 
 /* ------------------------------------------------------------------ errors */

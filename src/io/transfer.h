@@ -112,7 +112,17 @@ bool transfer_needs_lookup(const char *host);
  * plain ASCII, and hosts that NO_PROXY exempts from a proxy. proxies: those of the environment are
  * used. False: the URL is malformed. */
 bool transfer_find_host(struct transfer *t, const char *url, bool proxies);
+/* Takes the URL of a connection apart: host and port as a Host header has them, and the target,
+ * which is path and query. False: it is malformed, or has a user or a fragment. */
+bool transfer_split_url(const char *url, struct buf *authority, struct buf *target);
+/* For a connection of its own without requests, over which its owner speaks HTTP/1.1: with
+ * easy_send and easy_recv, when the transfer has ended well. ca_file: NULL or "": the authorities
+ * of the system. */
+void transfer_set_connection(struct transfer *t, const char *url, const char *ca_file,
+                             int64_t timeout_us);
 void transfer_begin(struct transfer *t);
+/* Notes how long a request took, and whether it failed. */
+void transfer_measure(struct http *http, int64_t elapsed_us, bool failed);
 /* What a code of curl says of an HTTP request of which a part was sent. */
 enum err_id transfer_error(CURLcode code);
 /* In words; of TLS what is wrong with the certificate. Otherwise what curl says beyond its code is

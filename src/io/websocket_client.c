@@ -473,24 +473,7 @@ static bool add_http_url(const char *url, bool *ret_tls, struct buf *out)
 static bool add_request(struct websocket_client *c, const char *http_url)
 {
     AUTO_BUF struct buf target = BUF_INIT(8192), authority = BUF_INIT(512);
-    char *host = NULL, *port = NULL, *path = NULL, *query = NULL, *user = NULL, *fragment = NULL;
-    CURLU *parts = curl.url();
-    NEED_MEMORY(parts != NULL);
-    bool good = curl.url_set(parts, CURLUPART_URL, http_url, 0) == CURLUE_OK &&
-                curl.url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-                curl.url_get(parts, CURLUPART_PATH, &path, 0) == CURLUE_OK;
-    if (good) {
-        buf_add_c(&authority, host);
-        if (curl.url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK) {
-            buf_addf(&authority, ":%s", port);
-        }
-        buf_add_c(&target, path);
-        if (curl.url_get(parts, CURLUPART_QUERY, &query, 0) == CURLUE_OK) {
-            buf_addf(&target, "?%s", query);
-        }
-        good = curl.url_get(parts, CURLUPART_USER, &user, 0) != CURLUE_OK &&
-               curl.url_get(parts, CURLUPART_FRAGMENT, &fragment, 0) != CURLUE_OK;
-    }
+    bool good = transfer_split_url(http_url, &authority, &target);
     for (const char *const *h = c->o.headers; good && h != NULL && *h != NULL; h++) {
         good = !has_break(*h);
     }
@@ -498,30 +481,7 @@ static bool add_request(struct websocket_client *c, const char *http_url)
         websocket_upgrade_begin(&c->upgrade, authority.data, target.data, c->o.headers,
                                 &c->sending);
     }
-    char *const texts[] = {host, port, path, query, user, fragment};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        curl.free(texts[i]);
-    }
-    curl.url_cleanup(parts);
-    return good && !buf_failed(&c->sending) && !buf_failed(&target) && !buf_failed(&authority);
-}
-
-static void set_options(struct websocket_client *c, const char *http_url)
-{
-    CURL *easy = c->t.easy;
-    int64_t ms = c->o.open_timeout_us / USEC_PER_MSEC;
-    transfer_set_times(&c->t, ms, ms);
-    transfer_need_memory(easy_set(easy, CURLOPT_URL, http_url));
-    transfer_need_memory(easy_set(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
-    (void)easy_set(easy, CURLOPT_CONNECT_ONLY, 1L);
-    (void)easy_set(easy, CURLOPT_FRESH_CONNECT, 1L);
-    (void)easy_set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    (void)easy_set(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
-    /* An upgrade is one of HTTP/1.1: TLS must not agree on HTTP/2. */
-    (void)easy_set(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    if (c->o.ca_file != NULL && c->o.ca_file[0] != '\0') {
-        transfer_need_memory(easy_set(easy, CURLOPT_CAINFO, c->o.ca_file));
-    }
+    return good && !buf_failed(&c->sending);
 }
 
 static int64_t or_default(int64_t value, int64_t fallback)
@@ -561,7 +521,7 @@ struct websocket_client *websocket_client_open(struct http *http,
         destroy(c);
         return NULL;
     }
-    set_options(c, url.data);
+    transfer_set_connection(&c->t, url.data, c->o.ca_file, c->o.open_timeout_us);
     c->o.url = NULL; /* the caller's */
     c->o.headers = NULL;
     c->o.ca_file = NULL;

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "answer_head.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -25,7 +26,7 @@
 
 struct websocket_upgrade {
     char accept[WEBSOCKET_ACCEPT_SIZE]; /* what the server must answer */
-    size_t searched;                    /* the head does not end before */
+    struct answer_head head;            /* of the answer so far */
     size_t used;                        /* size of the head */
     int status;                         /* of the answer; 0: not read yet */
     int64_t retry_after_s;              /* -1: not given */

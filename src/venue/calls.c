@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "io/http_line.h"
 #include "io/json.h"
 #include "request_headers.h"
 #include "venue/budget.h"
@@ -33,7 +34,8 @@ struct call {
     int64_t deadline_mono_us;
     int64_t due_mono_us; /* not before it */
     int attempt;
-    struct http_call *http; /* NULL: it waits */
+    bool under_way;         /* else it waits */
+    struct http_call *http; /* NULL: it waits, or is on the line */
     calls_fn fn;
     void *userdata;
     struct err last;
@@ -41,6 +43,7 @@ struct call {
 
 struct calls {
     struct calls_options options;
+    struct http_line *line; /* for orders, their changes and their ends; NULL: none */
     struct loop_source *timer;
     struct buf url;
     char host[HOST_MAX];
@@ -119,7 +122,7 @@ static void clock_failed(struct calls *calls, const struct http_response *respon
         set_unreachable(calls, response, &calls->clock_err);
     }
     for (struct call *c = calls->first; is_tls(&calls->clock_err) && c != NULL; c = c->next) {
-        c->deadline_mono_us = c->http == NULL ? 0 : c->deadline_mono_us;
+        c->deadline_mono_us = c->under_way ? c->deadline_mono_us : 0;
     }
 }
 
@@ -346,6 +349,7 @@ static void on_response(const struct http_response *response, void *userdata)
     struct calls *calls = call->owner;
     const struct account_api *api = calls->options.api;
     call->http = NULL;
+    call->under_way = false;
     calls->under_way--;
     err_clear(&call->last);
     AUTO_JSON struct json_object *root = NULL;
@@ -491,9 +495,16 @@ static void start(struct calls *calls, struct call *call)
     int64_t now_us = now_mono(calls);
     budget_take(&calls->requests, call->request.weight, now_us);
     budget_take(&calls->orders, call->request.order_weight, now_us);
-    call->http = http_send(calls->options.http, &request, on_response, call, &call->last);
+    bool order =
+        call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND || call->kind == ACCOUNT_CANCEL;
+    call->under_way =
+        order && calls->line != NULL && http_line_send(calls->line, &request, on_response, call);
+    if (!call->under_way) {
+        call->http = http_send(calls->options.http, &request, on_response, call, &call->last);
+        call->under_way = call->http != NULL;
+    }
     account_request_release(&copy);
-    if (call->http == NULL) {
+    if (!call->under_way) {
         finish(call, ACCOUNT_REFUSED, NULL);
         return;
     }
@@ -530,7 +541,7 @@ static struct call *most_urgent(const struct calls *calls, int64_t now_us, int64
 {
     struct call *best = NULL;
     for (struct call *c = calls->first; c != NULL; c = c->next) {
-        if (c->http != NULL) {
+        if (c->under_way) {
             continue;
         }
         if (c->due_mono_us > now_us) {
@@ -549,7 +560,7 @@ static void end_late(struct calls *calls, int64_t now_us)
     struct call *next = NULL;
     for (struct call *c = calls->first; c != NULL; c = next) {
         next = c->next;
-        if (c->http == NULL && c->deadline_mono_us <= now_us) {
+        if (!c->under_way && c->deadline_mono_us <= now_us) {
             finish(c, late_verdict(c), NULL);
             next = calls->first; /* its function may have made or ended others */
         }
@@ -560,7 +571,7 @@ static void wake_at_deadlines(struct calls *calls, int64_t now_us, int64_t wait_
 {
     for (const struct call *c = calls->first; c != NULL; c = c->next) {
         int64_t left_us = c->deadline_mono_us - now_us;
-        wait_us = c->http == NULL && left_us < wait_us ? left_us : wait_us;
+        wait_us = !c->under_way && left_us < wait_us ? left_us : wait_us;
     }
     if (wait_us != INT64_MAX) {
         loop_timer_in(calls->timer, wait_us);
@@ -689,6 +700,8 @@ struct calls *calls_new(const struct calls_options *options)
                         .falls_per_s = api->order_limit > 0 ? api->order_falls_per_s : NO_LIMIT};
     buf_init(&calls->url, (size_t)64 << 10);
     copy_host(options->url, calls->host);
+    calls->line =
+        options->line ? http_line_new(options->http, options->url, options->ca_file) : NULL;
     calls->timer = loop_add_timer(options->loop, on_due, calls);
     loop_source_name(calls->timer, "venue calls");
     account_request_init(&calls->ahead);
@@ -714,6 +727,7 @@ void calls_free(struct calls *calls)
     if (calls->clock_call != NULL) {
         http_cancel(calls->clock_call);
     }
+    http_line_free(calls->line);
     while (calls->first != NULL) {
         struct call *call = calls->first;
         calls->first = call->next;

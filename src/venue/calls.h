@@ -43,6 +43,7 @@ struct calls_options {
     const char *ca_file;             /* NULL: those of the system */
     const struct secret *key_id;     /* all three are not copied */
     const struct secret *key_secret;
+    bool line;         /* a connection is kept open for orders, their changes and their ends */
     int64_t banned_us; /* for so long from now on nothing may be sent */
 };
 

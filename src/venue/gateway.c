@@ -651,6 +651,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
                                                  .ca_file = options->ca_file,
                                                  .key_id = options->key_id,
                                                  .key_secret = options->key_secret,
+                                                 .line = !options->dry_run,
                                                  .banned_us = options->banned_us});
     return g;
 }

@@ -1,16 +1,19 @@
 /*
- * bench_orders.c: an order on its way to a venue: from the engine's push into the ring to the
- * return of the send() that has the whole of its signed request, through the thread of the
- * account and libcurl, on an open connection to the fakes of Binance (HMAC-SHA-256) and Coinbase
- * (JWT, ES256); and how long it takes from a cut of all connections until orders can be sent again
- * and the account has been listed. Without TLS: the fakes speak HTTP.
+ * bench_orders.c: an order on its way to a venue: from the engine's push into the ring, through the
+ * thread of the account, until the whole of its signed request is on the socket, on an open
+ * connection to the fakes of Binance (HMAC-SHA-256) and Coinbase (JWT, ES256); and how long it
+ * takes from a cut of all connections until orders can be sent again and the account has been
+ * listed. Without TLS: the fakes speak HTTP.
  *
- * A venue is another machine, so where there are several processors the fakes have the last one,
- * and what is measured the others: else a send() returns when the fake, which it has woken and made
- * room for, has read and checked the order.
+ * On the socket: the kernel has given the segment to the driver of the network, at a time which it
+ * tells itself (SOF_TIMESTAMPING_TX_SOFTWARE). On a loopback, send() goes on from there as the
+ * receiver's interrupt, and wakes the venue, which is another machine elsewhere: its return has a
+ * row of its own. So do the shares of this machine: a thread that wakes, and the same bytes from a
+ * bare send(). Where there are several processors the fakes have the last one, and what is measured
+ * the others.
  *
- * The peer is the least that a program can do: the same query signed by hand and given to
- * curl_easy_perform on an open connection, in one thread.
+ * The peer is the least that a program can do with a library: the same query signed by hand and
+ * given to curl_easy_perform on an open connection, in one thread.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -19,7 +22,10 @@
 #include "venue/feed.h"
 #include "venue/venue.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 /* The venues limit orders: Binance 50 at once and two a second, Coinbase 14 requests a second. */
@@ -47,23 +54,63 @@ static const struct place places[] = {
     {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", 90, false},
 };
 
-static double order_us[COUNT_OF(places)][ORDERS], ready_ms[COUNT_OF(places)][CUTS], bare_us[PEERS],
-    wake_us[WAKES];
+static double order_us[COUNT_OF(places)][ORDERS], return_us[COUNT_OF(places)][ORDERS],
+    ready_ms[COUNT_OF(places)][CUTS], peer_us[PEERS], bare_us[PEERS], wake_us[WAKES];
 
 /* ---------------------------------------------------------------- the socket */
 
 static const char *watched = "";
-static _Atomic int64_t sent_ns; /* when the send() of such a request returned; 0: not yet */
+static _Atomic int64_t sent_ns; /* when such a request was on the socket; 0: not yet */
+static _Atomic int64_t gave_ns; /* when its send() returned */
+
+static int64_t wall_ns(void)
+{
+    struct timespec at;
+    ASSERT(clock_gettime(CLOCK_REALTIME, &at) == 0);
+    return at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+}
+
+/* The time at which the kernel gave what was sent last to the network's driver, which is when a
+ * loopback's has it, too; on the clock of bench_now_ns. */
+static int64_t driver_ns(int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[512];
+    } control;
+    struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+    int64_t apart_ns = bench_now_ns() - wall_ns();
+    ASSERT(recvmsg(fd, &message, MSG_ERRQUEUE) >= 0);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPING) {
+            struct timespec at;
+            memcpy(&at, CMSG_DATA(c), sizeof(at));
+            return at.tv_sec * INT64_C(1000000000) + at.tv_nsec + apart_ns;
+        }
+    }
+    ASSERT(false);
+    return 0;
+}
 
 /* In place of the C library's, also for libcurl: every byte of ours goes through it. */
 ssize_t send(int fd, const void *bytes, size_t count, int flags);
 ssize_t send(int fd, const void *bytes, size_t count, int flags)
 {
-    ssize_t n = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
+    static const int stamps =
+        SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+    static const int none = 0;
     size_t len = strlen(watched);
-    if (n > 0 && len > 0 && count >= len && memcmp(bytes, watched, len) == 0) {
+    bool order = len > 0 && count >= len && memcmp(bytes, watched, len) == 0;
+    if (order) {
+        ASSERT(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof(stamps)) == 0);
+    }
+    ssize_t n = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
+    if (order) {
+        int64_t now_ns = bench_now_ns();
         ASSERT((size_t)n == count && memmem(bytes, count, "nd", 2) != NULL); /* with its body */
-        atomic_store(&sent_ns, bench_now_ns());
+        atomic_store(&gave_ns, now_ns);
+        atomic_store(&sent_ns, driver_ns(fd));
+        ASSERT(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &none, sizeof(none)) == 0);
     }
     return n;
 }
@@ -169,7 +216,7 @@ static void close_desk(struct desk *d)
     shared_release(&d->shared);
 }
 
-static double one_order_us(struct desk *d, const struct place *place)
+static double one_order_us(struct desk *d, const struct place *place, double *ret_return_us)
 {
     struct order order = {
         .kind = ORDER_ENTRY, .qty = {DEC_ONE / 5000}, .reference_price = dec_from_int(60000)};
@@ -185,18 +232,19 @@ static double one_order_us(struct desk *d, const struct place *place)
         take_reports(d);
     }
     ASSERT(atomic_load(&sent_ns) != 0);
+    *ret_return_us = (double)(atomic_load(&gave_ns) - from_ns) / 1e3;
     return (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
 }
 
 static void measure(const struct place *place, struct fake_venue *fake, double *orders,
-                    double *ready)
+                    double *returns, double *ready)
 {
     struct desk *d = malloc(sizeof(*d));
     ASSERT(d != NULL && fake_venue_do(fake, place->price) == NULL);
     watched = place->begins;
     open_desk(d, place, fake);
     for (int i = 0; i < ORDERS; i++) {
-        orders[i] = one_order_us(d, place);
+        orders[i] = one_order_us(d, place, &returns[i]);
         (void)poll(NULL, 0, place->slow && i >= FAST ? SLOW_MS : place->gap_ms);
     }
     for (int i = 0; i < CUTS; i++) {
@@ -251,6 +299,33 @@ static void measure_wakes(void)
     (void)close(wake_fd);
 }
 
+/* An order's bytes go to the socket: how long that alone takes here, after as long a pause. */
+static void measure_bare(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    char bytes[512];
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
+           getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
+           connect(fd, (struct sockaddr *)&address, size) == 0);
+    int other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    ASSERT(other >= 0);
+    watched = "order nd";
+    (void)snprintf(bytes, sizeof(bytes), "%-511s", watched);
+    for (int i = 0; i < PEERS; i++) {
+        (void)poll(NULL, 0, places[0].gap_ms);
+        int64_t from_ns = bench_now_ns();
+        ASSERT(send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) == sizeof(bytes));
+        bare_us[i] = (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
+        ASSERT(recv(other, bytes, sizeof(bytes), MSG_WAITALL) == sizeof(bytes));
+    }
+    (void)close(other);
+    (void)close(fd);
+    (void)close(listener);
+}
+
 /* ---------------------------------------------------------------- the peer */
 
 static size_t ignore(char *bytes, size_t size, size_t count, void *userdata)
@@ -286,7 +361,7 @@ static void measure_peer(const struct fake_venue *fake)
                        query, signature);
         (void)curl_easy_setopt(curl, CURLOPT_URL, url);
         ASSERT(curl_easy_perform(curl) == CURLE_OK && atomic_load(&sent_ns) != 0);
-        bare_us[i] = (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
+        peer_us[i] = (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
@@ -306,20 +381,24 @@ int main(void)
     bench_table_head();
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         char name[64], peer[96] = "";
-        measure(&places[i], fakes[i], order_us[i], ready_ms[i]);
+        measure(&places[i], fakes[i], order_us[i], return_us[i], ready_ms[i]);
         if (i == 0) {
             measure_peer(fakes[i]);
+            measure_bare();
             measure_wakes();
             (void)snprintf(peer, sizeof(peer), "signed by hand, easy libcurl: %.0f, p99 %.0f",
-                           bench_percentile(bare_us, PEERS, 0.5),
-                           bench_percentile(bare_us, PEERS, 0.99));
+                           bench_percentile(peer_us, PEERS, 0.5),
+                           bench_percentile(peer_us, PEERS, 0.99));
         }
         (void)snprintf(name, sizeof(name), "%s, order to socket (limit p99 300)", places[i].name);
         bench_table_row(name, order_us[i], ORDERS, "us", peer);
+        (void)snprintf(name, sizeof(name), "%s, until send() has returned", places[i].name);
+        bench_table_row(name, return_us[i], ORDERS, "us", NULL);
         (void)snprintf(name, sizeof(name), "%s, cut to ready, listed (limit 2000)", places[i].name);
         bench_table_row(name, ready_ms[i], CUTS, "ms", NULL);
         fake_venue_stop(fakes[i]);
     }
     bench_table_row("the machine's share: a thread wakes", wake_us, WAKES, "us", NULL);
+    bench_table_row("the machine's share: a send() to the socket", bare_us, PEERS, "us", NULL);
     return 0;
 }

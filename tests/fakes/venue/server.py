@@ -88,8 +88,11 @@ class Server:
             await asyncio.sleep(min(0.02, max(0.001, clock.wait())))
 
     async def serve(self, reader, writer):
+        kinds = set()
+        self.venue.carried.append(kinds)
         try:
             while request := await read_request(reader):
+                request.kinds = kinds
                 if request.path.startswith("/fake"):
                     writer.write(self.control.answer(request).raw())
                 elif request.header("upgrade"):
@@ -112,6 +115,7 @@ class Server:
         venue = self.venue
         venue.note(request)
         route = venue.route(request)
+        request.kinds.add(route.kind if route else "unknown")
         fault = venue.faults.take(route.kind if route else "unknown")
         if fault.name == "delay-before":
             await asyncio.sleep(fault.number(1.0))

@@ -81,6 +81,7 @@ class Venue:
         self.book = self.matching(self.clock, self.emit)
         self.sockets = []
         self.violations, self.refused, self.log, self.requests = [], [], [], {}
+        self.carried = []  # the kinds of requests that each connection has carried
         self.marks = {}  # of the fault of the request that is done now
         self.pending = []  # events of the account that wait for the answer to be written
         self.permissions = {"read": True, "trade": True, "withdraw": False, "transfer": False, "bound": True}
@@ -259,6 +260,7 @@ class Venue:
         found = self.book.state()
         found.update(
             venue=self.name, now=self.clock.shown(), violations=self.violations, refused=self.refused,
-            requests=self.requests, sockets=[s.path for s in self.sockets], faults_left=len(self.faults.rows),
+            requests=self.requests, carried=[sorted(kinds) for kinds in self.carried if kinds],
+            sockets=[s.path for s in self.sockets], faults_left=len(self.faults.rows),
         )
         return found

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "gateway_rig.h"
+#include "io/json.h"
 #include "unit/unit.h"
 #include "venue/venue.h"
 
@@ -142,6 +143,51 @@ static void what_is_sent_is_logged(void **state)
     }
 }
 
+/* True: the connection has carried an order. */
+static bool carried_orders(const char *venue, const struct json_object *kinds)
+{
+    static const char *const theirs[] = {"place", "cancel", "amend"};
+    size_t count = json_object_array_length(kinds), found = 0;
+    bool order = false, end = false;
+    for (size_t i = 0; i < count; i++) {
+        const char *kind = json_object_get_string(json_object_array_get_idx(kinds, i));
+        for (size_t k = 0; k < COUNT_OF(theirs); k++) {
+            found += strcmp(kind, theirs[k]) == 0 ? 1 : 0;
+        }
+        order |= strcmp(kind, "place") == 0;
+        end |= strcmp(kind, "cancel") == 0;
+    }
+    if (found > 0 && (found < count || (order && !end))) {
+        fail_msg("%s: a connection carried %zu kinds, %zu of them of orders", venue, count, found);
+    }
+    return order;
+}
+
+/* And it carries nothing else. */
+static void orders_have_a_connection_of_their_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CASES && fake_venue_available(); i++) {
+        struct gateway_rig rig;
+        gateway_rig_prepare(&rig, cases[i].venue, &cases[i].symbol, 1, cases[i].before);
+        gateway_rig_start(&rig);
+        gateway_rig_rest(&rig, "nd-1-1", "0.01", strrchr(cases[i].foreign, ' ') + 1);
+        const struct gateway_call cancel = {.kind = GATEWAY_CANCEL,
+                                            .question = {.client_id = "nd-1-1"}};
+        gateway_rig_do(&rig, &cancel);
+        gateway_rig_await(&rig, "/orders/0/state", "cancelled");
+        AUTO_JSON struct json_object *found = fake_venue_state(rig.fake);
+        const struct json_object *all = json_get(found, "carried");
+        int with_orders = 0;
+        for (size_t k = 0; k < json_object_array_length(all); k++) {
+            with_orders +=
+                carried_orders(cases[i].venue, json_object_array_get_idx(all, k)) ? 1 : 0;
+        }
+        assert_int_equal(with_orders, 1);
+        gateway_rig_close(&rig);
+    }
+}
+
 /* The real venue in test mode would trade with real money; the test system does not tell what a key
  * may do. */
 static void an_address_of_the_other_kind_is_refused(void **state)
@@ -215,5 +261,7 @@ static void a_ban_is_waited_for(void **state)
 }
 
 UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
-           cmocka_unit_test(what_is_sent_is_logged), cmocka_unit_test(a_ban_is_waited_for),
+           cmocka_unit_test(what_is_sent_is_logged),
+           cmocka_unit_test(orders_have_a_connection_of_their_own),
+           cmocka_unit_test(a_ban_is_waited_for),
            cmocka_unit_test(an_address_of_the_other_kind_is_refused))
