@@ -44,6 +44,8 @@ struct db_options {
     const char *path; /* ":memory:" for tests */
     bool read_only;   /* changes nothing; a database with an older schema is upgraded in memory */
     int busy_timeout_ms; /* 0: a locked database fails at once */
+    int busy_rest_ms;    /* after such a time-out it fails at once for so long: several statements
+                          * of a thread that others wait for cost one time-out */
     /* WAL size in pages at which a commit also checkpoints, which makes it several times slower.
      * 0: SQLite's default, 1000. Set it higher if you call db_checkpoint while idle. */
     int checkpoint_pages;

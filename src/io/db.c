@@ -1,6 +1,7 @@
 #include "io/db.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "db_private.h"
 
 #include <errno.h>
@@ -94,6 +95,25 @@ static int migrate_one(struct db *db, const struct db_migration *migration, int6
  * copied; otherwise it stays as large as it ever was. Above what any database waits for before it
  * checkpoints. */
 #define WAL_KEPT_BYTES "20971520"
+
+#define BUSY_STEP_US   1000
+
+/* Of SQLite, while the database is locked by another connection; 0: the statement fails. */
+static int on_busy(void *userdata, int times)
+{
+    struct db *db = userdata;
+    int64_t now_us = clock_mono_us(clock_real());
+    if (now_us < db->rest_mono_us) {
+        return 0;
+    }
+    db->busy_mono_us = times == 0 ? now_us : db->busy_mono_us;
+    if (now_us - db->busy_mono_us >= db->options.busy_timeout_ms * USEC_PER_MSEC) {
+        db->rest_mono_us = now_us + db->options.busy_rest_ms * USEC_PER_MSEC;
+        return 0;
+    }
+    (void)usleep(BUSY_STEP_US);
+    return 1;
+}
 
 static int configure(struct db *db, const struct db_options *options, struct err *err)
 {
@@ -254,6 +274,7 @@ static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
         (void)sqlite3_close(fresh.sqlite);
         return rc;
     }
+    (void)sqlite3_busy_handler(fresh.sqlite, on_busy, db);
     *ret = fresh.sqlite;
     db->work = fresh.work;
     return 0;

@@ -35,10 +35,12 @@ struct db {
     struct db_options options; /* path is NULL */
     struct db_file file;       /* the open files */
     struct db_work work;
-    bool begun;    /* between db_begin and db_commit or db_rollback */
-    bool relaxed;  /* synchronous = NORMAL at the moment */
-    bool unsynced; /* something was committed since the last sync */
-    bool sealed;   /* no writes: a copy replaces this file but is not at path yet */
+    int64_t busy_mono_us; /* since when the statement waits for a lock */
+    int64_t rest_mono_us; /* until then none waits */
+    bool begun;           /* between db_begin and db_commit or db_rollback */
+    bool relaxed;         /* synchronous = NORMAL at the moment */
+    bool unsynced;        /* something was committed since the last sync */
+    bool sealed;          /* no writes: a copy replaces this file but is not at path yet */
 };
 
 /* db.c */

@@ -10,6 +10,7 @@
 enum {
     OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
     OPS_BUSY_MS = 10,                /* blocks the ops loop */
+    OPS_BUSY_REST_MS = 90,           /* so for a tenth of the time at most */
     OPS_CHECKPOINT_PAGES = 4000      /* 16 MB; the ops thread checkpoints much earlier */
 };
 
@@ -483,6 +484,7 @@ int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_s
     int rc = db_open(&(struct db_options){.path = path.data,
                                           .read_only = mode == OPS_STORE_READ,
                                           .busy_timeout_ms = OPS_BUSY_MS,
+                                          .busy_rest_ms = OPS_BUSY_REST_MS,
                                           .checkpoint_pages = OPS_CHECKPOINT_PAGES,
                                           .application_id = OPS_APPLICATION_ID,
                                           .migrations = migrations,

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "io/db.h"
 #include "io/file.h"
 #include "scratch.h"
@@ -391,6 +392,31 @@ static void a_locked_database_has_its_own_error(void **state)
     db_free(two);
 }
 
+/* Many statements that find it locked wait as long as one. */
+static void a_locked_database_is_waited_for_once(void **state)
+{
+    (void)state;
+    enum { TIMES = 30, BUSY_MS = 100 };
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *path = scratch_path(&s, "a.db");
+    struct db *one = open_good(path);
+    struct db *two = NULL;
+    const struct db_options options = {
+        .path = path, .busy_timeout_ms = BUSY_MS, .busy_rest_ms = 60000};
+    assert_int_equal(db_open(&options, &two, NULL), 0);
+    assert_int_equal(db_begin(one, NULL), 0);
+    int64_t from_us = clock_mono_us(clock_real());
+    for (int i = 0; i < TIMES; i++) {
+        assert_int_equal(add_thing(two, "x", NULL), -ERR_DB_LOCKED);
+    }
+    assert_in_range(clock_mono_us(clock_real()) - from_us, BUSY_MS * USEC_PER_MSEC,
+                    TIMES / 2 * BUSY_MS * USEC_PER_MSEC);
+    assert_int_equal(db_commit(one, NULL), 0);
+    assert_int_equal(add_thing(two, "x", NULL), 0); /* it is free */
+    db_free(one);
+    db_free(two);
+}
+
 static void a_full_disk_has_its_own_error(void **state)
 {
     (void)state;
@@ -661,6 +687,7 @@ UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(read_only_refuses_writes),
            cmocka_unit_test(unwritable_file_is_refused_at_open),
            cmocka_unit_test(a_locked_database_has_its_own_error),
+           cmocka_unit_test(a_locked_database_is_waited_for_once),
            cmocka_unit_test(a_full_disk_has_its_own_error),
            cmocka_unit_test(fault_hook_stops_between_any_two_writes),
            cmocka_unit_test(changes_are_told_row_by_row),
