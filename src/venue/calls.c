@@ -467,6 +467,19 @@ static const char *url_of(const struct calls *calls, enum account_call kind)
     return apart ? api->check_url : calls->options.url;
 }
 
+/* To the line if it is for orders, and free. False: the request is malformed. */
+static bool give(struct call *call, const struct http_request *request)
+{
+    struct calls *calls = call->owner;
+    bool order =
+        call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND || call->kind == ACCOUNT_CANCEL;
+    if (order && calls->line != NULL && http_line_send(calls->line, request, on_response, call)) {
+        return true;
+    }
+    call->http = http_send(calls->options.http, request, on_response, call, &call->last);
+    return call->http != NULL;
+}
+
 static void start(struct calls *calls, struct call *call)
 {
     struct account_request copy;
@@ -495,14 +508,7 @@ static void start(struct calls *calls, struct call *call)
     int64_t now_us = now_mono(calls);
     budget_take(&calls->requests, call->request.weight, now_us);
     budget_take(&calls->orders, call->request.order_weight, now_us);
-    bool order =
-        call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND || call->kind == ACCOUNT_CANCEL;
-    call->under_way =
-        order && calls->line != NULL && http_line_send(calls->line, &request, on_response, call);
-    if (!call->under_way) {
-        call->http = http_send(calls->options.http, &request, on_response, call, &call->last);
-        call->under_way = call->http != NULL;
-    }
+    call->under_way = give(call, &request);
     account_request_release(&copy);
     if (!call->under_way) {
         finish(call, ACCOUNT_REFUSED, NULL);
