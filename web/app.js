@@ -1,11 +1,11 @@
 // Logging in, the parts of the page, and what is urgent.
 import { act, get, setToken, token, whenLost } from './api.js';
 import { age, byId, el, problem } from './dom.js';
-import { commandLine, run } from './command.js';
+import { answer, commandLine } from './command.js';
 import { live } from './live.js';
 import { foldAll, tiles, views } from './views.js';
 
-let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', me = '', soon = 0, asking = false;
+let stream = null, current = 'desk', loadedAt = 0, loading = 0, session = false, role = '', me = '', soon = 0, asking = false, asks = 0;
 const now = { state: null, alerts: new Map(), asked: [], cutSince: 0, stale: false, staleAge: 0 };
 let version = '', files = '', updated = ''; /* of nightdesk, and the page's: as they were loaded; and whether they have changed */
 
@@ -23,10 +23,10 @@ function urgent() {
   if (state && state.state !== 'active') add(state.state === 'paused', el('strong', {}, `Trading: ${state.state}. `), state.reason);
   if (now.stale) add(false, el('strong', {}, 'The engine is silent. '), 'These are the last figures that are known.');
   for (const r of now.asked) {
-    const answer = (text, word) => el('button', { type: 'button', onclick: () => run(`${word} ${r.approval.code}`).then(approvals) }, text);
-    add(true, el('strong', {}, `${r.user} asks for `), `${r.command}${r.given}. `,
-      ...(r.user === me ? ['Another person has to approve it. ', answer('Cancel it', 'cancel')]
-        : [answer('Approve', 'confirm'), ' ', answer('Decline', 'cancel')]));
+    const choice = (text, word) => el('button', { type: 'button', onclick: () => answer(`${word} ${r.approval.code}`).then(approvals) }, text);
+    add(true, el('strong', {}, `${r.user} asks for `), `${r.command}${r.given}. `, r.approval.asked ? `“${r.approval.asked}” ` : '',
+      ...(r.user === me ? ['Another person has to approve it. ', choice('Cancel it', 'cancel')]
+        : [choice('Approve', 'confirm'), ' ', choice('Decline', 'cancel')]));
   }
   const open = [...now.alerts.values()].filter((a) => a.status === 'open');
   for (const a of open.filter((one) => ['critical', 'high'].includes(one.severity)).slice(0, 3)) {
@@ -34,22 +34,26 @@ function urgent() {
   }
   const rest = open.length - Math.min(3, open.filter((one) => ['critical', 'high'].includes(one.severity)).length);
   if (rest > 0) add(true, el('a', { href: '#alerts' }, `${rest} more open ${rest === 1 ? 'alert' : 'alerts'}`));
-  const text = notices.map((n) => n.textContent).join('\n');
+  const text = [...notices.map((n) => n.textContent), ...now.asked.map((r) => r.approval.code)].join('\n');
   if (text !== urgentText) {
     urgentText = text;
     byId('urgent').replaceChildren(...notices);
   }
 }
 
-// What waits for the approval of another person, with the arguments that they approve.
+// What waits for the approval of another person, before a run or in its middle, with the arguments that they approve.
 async function approvals() {
+  const mine = ++asks;
   if (!['operator', 'admin'].includes(role)) return;
   try {
-    const rows = (await get('runs?state=confirming&limit=10')).runs.filter((r) => r.approval);
-    now.asked = await Promise.all(rows.map(async (r) => {
+    const lists = await Promise.all(['confirming', 'running'].map((state) => get(`runs?state=${state}&limit=50`)));
+    const rows = lists.flatMap((list) => list.runs.filter((r) => r.approval));
+    const found = await Promise.all(rows.map(async (r) => {
       const args = Object.entries((await get(`runs/${r.id}`)).run.args ?? {});
       return { ...r, given: args.map(([name, value]) => ` ${name}=${value}`).join('') };
     }));
+    if (mine !== asks) return;
+    now.asked = found;
     urgent();
   } catch { /* asked again with the next event */ }
 }

@@ -60,8 +60,16 @@ function failed(err) {
   show('It did not work', [problem(err)], [closer()]).querySelector('button').focus();
 }
 
+// A run that is longer than a request: it is not over, so there is no reply.
+function goesOn({ run: { id, command, state } }) {
+  const close = () => byId('dialog').close();
+  show(`${command}: ${state}`, [el('p', {}, `Run ${id} goes on without this page. `, el('a', { href: '#runs', onclick: close }, 'Runs'), ' shows its steps.')],
+    [closer()]).querySelector('.buttons button').focus();
+}
+
 function reply(answer) {
   if (answer.status === 202 && answer.confirmation) { ask(answer); return; }
+  if (answer.schema?.startsWith('nightdesk.run/')) { goesOn(answer); return; }
   const nodes = [...(answer.error ? [problem(answer.error)] : []), ...blocks(answer),
     answer.footer ? el('p', { class: 'dim' }, answer.footer) : null].filter(Boolean);
   const more = (answer.buttons ?? []).flat().filter((b) => b.command?.startsWith('/')).map((b) =>
@@ -99,19 +107,22 @@ function ask(answer, wrong = null) {
   (stage === 'code' ? otp : cancel).focus();
 }
 
-let running = false;
-export async function run(line) {
+const underWay = new Set();
+async function send(line, key) {
   const [, name, args] = /^\/?(\S+)\s*(.*)$/.exec(line.trim()) ?? [];
-  if (!name || running) return;
-  running = true;
+  if (!name || underWay.has(key)) return;
+  underWay.add(key);
   try {
     reply(await act('POST', `commands/${encodeURIComponent(name)}`, args ? { args } : {}, newKey()));
   } catch (err) {
     failed(err);
   } finally {
-    running = false;
+    underWay.delete(key);
   }
 }
+const run = (line) => send(line, 'a command');
+// What another command may wait for, such as the approval of its middle.
+export const answer = (line) => send(line, line);
 
 export function commandLine(place) {
   let items = [], from = 0, at = -1, asked = 0;

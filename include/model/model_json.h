@@ -45,8 +45,10 @@ void model_json_finding(struct json_out *out, const struct finding *finding,
 void model_json_evidence(struct json_out *out, const char *key, const struct finding *finding);
 void model_json_finding_check(struct json_out *out, const struct finding_check *check);
 void model_json_run(struct json_out *out, const struct run_row *row);
-/* The member of a run that waits for the approval of another person: by `confirm CODE`. */
-void model_json_approval(struct json_out *out, const char *code, int64_t expires_us);
+/* The member of a run that waits for the approval of another person: by `confirm CODE`. asked: of a
+ * step `approve`; NULL: the whole run. */
+void model_json_approval(struct json_out *out, const char *code, int64_t expires_us,
+                         const char *asked);
 void model_json_step(struct json_out *out, const struct run_step *step);
 /* The row of the catalogue and the context. */
 void model_json_err(struct json_out *out, const struct err *err);

@@ -2,6 +2,7 @@
 #include "alerts/alerts.h"
 #include "api_internal.h"
 #include "base/check.h"
+#include "command/approval_open.h"
 #include "learning/learner.h"
 #include "list.h"
 #include "model/model_json.h"
@@ -131,18 +132,37 @@ static uint32_t states_of(const char *word)
     return run_state_parse(str_c(word), &state) ? 1U << state : 0;
 }
 
+/* In the middle of the run: a step `approve`. */
+static void add_step_approval(struct ops_store *store, int64_t run_id, struct json_out *out)
+{
+    struct approval_open open;
+    AUTO_FREE struct run_step *steps = rows_for(STEPS_MAX, sizeof(*steps));
+    int count = run_table_steps(store, run_id, steps, STEPS_MAX, NULL);
+    for (int i = 0; i < count; i++) {
+        if (approval_open_read(&steps[i], &open)) {
+            model_json_approval(out, open.code, open.expires_us, open.asked);
+            return;
+        }
+    }
+}
+
 /* What a run waits for that another person has to approve: so that a page can offer it to them.
  * Who may is judged when they answer. */
 static void add_approval(const struct api_call *call, const struct run_row *run,
                          struct json_out *out)
 {
     struct confirmation c;
-    if (run->state != RUN_CONFIRMING || call->role < ROLE_OPERATOR ||
-        confirmation_table_of_run(call->listener->stores.ops, run->id, &c, NULL) < 0 || c.used ||
-        strcmp(c.stage, "approve") != 0) {
+    struct ops_store *store = call->listener->stores.ops;
+    if (call->role < ROLE_OPERATOR) {
         return;
     }
-    model_json_approval(out, c.nonce, c.expires_us);
+    if (run->state == RUN_RUNNING) {
+        add_step_approval(store, run->id, out);
+    } else if (run->state == RUN_CONFIRMING &&
+               confirmation_table_of_run(store, run->id, &c, NULL) == 0 && !c.used &&
+               strcmp(c.stage, "approve") == 0) {
+        model_json_approval(out, c.nonce, c.expires_us, NULL);
+    }
 }
 
 void api_runs_handle(struct api_call *call)

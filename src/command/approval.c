@@ -1,6 +1,7 @@
 #include "approval.h"
 
 #include "base/check.h"
+#include "command/approval_open.h"
 #include "config/config.h"
 #include "io/json_out.h"
 #include "run.h"
@@ -9,6 +10,7 @@
 #include "stage.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
+#include "store/run_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,6 +77,21 @@ static bool read_note(const char *note, struct approval *ret)
         ret->yes = str_equal_c(answer, "yes");
         (void)str_copy(rest, ret->answered_by, sizeof(ret->answered_by));
     }
+    return true;
+}
+
+bool approval_open_read(const struct run_step *step, struct approval_open *ret)
+{
+    struct approval noted = {0};
+    AUTO_JSON struct json_object *outputs = NULL;
+    if (step->state != RUN_STEP_RUNNING || strcmp(step->action, APPROVAL_ACTION) != 0 ||
+        !read_note(step->result, &noted) || noted.answered_by[0] != '\0') {
+        return false;
+    }
+    *ret = (struct approval_open){.expires_us = noted.expires_us};
+    (void)str_copy(str_c(noted.code), ret->code, sizeof(ret->code));
+    (void)json_parse(str_c(step->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL);
+    (void)str_copy(json_str(outputs, "asked"), ret->asked, sizeof(ret->asked));
     return true;
 }
 
@@ -178,6 +195,14 @@ static int post_run_message(struct run *run, struct err *err)
                           false, &run->outbox_id, err);
 }
 
+/* For the pages on which the prompt can be answered. */
+static int store_question(const struct step *s, struct err *err)
+{
+    AUTO_BUF struct buf outputs = BUF_INIT(RUN_OUTPUTS_SIZE - 1);
+    step_outputs_json(s, &outputs);
+    return run_table_step_outputs(s->run->runner->o.store, s->run->id, s->index, outputs.data, err);
+}
+
 /* In one transaction: the prompts, what a restart needs, and the audit row. */
 static int store_prompt(struct step *s, struct err *err)
 {
@@ -195,6 +220,7 @@ static int store_prompt(struct step *s, struct err *err)
         write_note(s->approval, note);
         rc = action_remember(&s->call, note, err);
     }
+    rc = rc < 0 ? rc : store_question(s, err);
     rc = rc < 0 ? rc : run_write_audit(run, "confirm.asked", detail.data, "ok", err);
     if (rc < 0) {
         ops_store_rollback(store);
@@ -255,6 +281,7 @@ static void make_approval(struct step *s)
     s->approval = calloc(1, sizeof(*s->approval));
     NEED_MEMORY(s->approval);
     (void)role_parse(str_c(role), &s->approval->role);
+    action_output(&s->call, "asked", "%s", action_text(&s->call, "text"));
 }
 
 /* Asks; also after a crash before the prompt was stored. */
@@ -323,7 +350,7 @@ const struct action approval_rows[] = {
      .data = "approved_by",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .outputs = "by",
+     .outputs = "asked by",
      .params =
          ACTION_PARAMS({.name = "text",
                         .type = PARAM_TEXT,

@@ -297,11 +297,15 @@ void model_json_run(struct json_out *out, const struct run_row *row)
     json_out_text(out, "cancelled_by", row->cancelled_by);
 }
 
-void model_json_approval(struct json_out *out, const char *code, int64_t expires_us)
+void model_json_approval(struct json_out *out, const char *code, int64_t expires_us,
+                         const char *asked)
 {
     json_out_object(out, "approval");
     json_out_text(out, "code", code);
     json_out_time(out, "expires_at", expires_us);
+    if (asked != NULL) {
+        json_out_text(out, "asked", asked);
+    }
     json_out_end(out);
 }
 

@@ -384,6 +384,46 @@ let approved = [];
 for (const end = Date.now() + 40000; Date.now() < end && approved[0]?.state !== 'done'; await sleep(50)) approved = (await api('runs?command=backup')).runs;
 check(approved.length === 2 && approved[0].state === 'done' && approved[0].user === 'alice', 'whose yes lets it run', JSON.stringify(approved));
 check(await until("!/asks for backup/.test(document.getElementById('urgent').textContent)"), 'then it is gone from the top');
+await run("document.getElementById('dialog').close()");
+
+/* A run that waits for another person in its middle, asked for in the chat: once declined, once approved. */
+const urgentText = () => run("document.getElementById('urgent').textContent");
+const pressUrgent = (text) => run(`[...document.querySelectorAll('#urgent button')].find((b) => b.textContent === '${text}').click()`);
+async function playbook(wanted) {
+  let found;
+  for (const end = Date.now() + 40000; Date.now() < end && found?.state !== wanted; await sleep(50)) [found] = (await api('runs?command=playbook')).runs;
+  return found;
+}
+const waits = "/alice asks for playbook service=kept. .Restart kept now\\?. ?Approve.*Decline/.test(document.getElementById('urgent').textContent)";
+appendFileSync(`${WORK}/say`, 'send 1001 /playbook kept\n');
+check(await until(waits), 'a run that waits in its middle stands at the top, with its question', await urgentText());
+await shoot('phone-step');
+await pressUrgent('Decline');
+const refused = await playbook('failed');
+check(refused?.error_code === 'APPROVAL_REFUSED', 'one person declines: the run ends', JSON.stringify(refused));
+check(await until("!/asks for playbook/.test(document.getElementById('urgent').textContent)"), 'it is gone from the top', await urgentText());
+await run("document.getElementById('dialog').close()");
+appendFileSync(`${WORK}/say`, 'send 1001 /playbook kept\n');
+check(await until(waits), 'the same again is another question', await urgentText());
+await pressUrgent('Approve');
+const went = await playbook('done');
+const { steps } = await api(`runs/${went?.id}`);
+check(went?.state === 'done' && steps[1].outputs.by === 'bob' && steps[2].action === 'service.restart', 'and the yes lets it go on', JSON.stringify([went, steps]));
+check(await until("!/asks for playbook/.test(document.getElementById('urgent').textContent)"), 'then it, too, is gone');
+await run("document.getElementById('dialog').close()");
+await enter('playbook kept');
+check(await until("/bob asks for playbook.*Another person has to approve it. Cancel it/.test(document.getElementById('urgent').textContent)"), 'who asked can only cancel it', await urgentText());
+await pressUrgent('Cancel it');
+check((await playbook('failed'))?.user === 'bob' && await until("!/asks for playbook/.test(document.getElementById('urgent').textContent)"), 'which ends the run', await urgentText());
+await until("/approval was refused/i.test(document.getElementById('dialog').textContent)");
+await run("document.getElementById('dialog').close()");
+await run("window.real = window.fetch; window.fetch = (url, more) => real(url, { ...more, headers: { ...more?.headers, Prefer: 'respond-async' } })");
+await enter('playbook kept');
+check(await until("/playbook: running[^]*Run \\d+ goes on without this page/.test(document.getElementById('dialog').textContent)"), 'a run that is longer than a request is not called done', await run("document.getElementById('dialog').textContent"));
+await run("window.fetch = real; delete window.real; document.querySelector('#dialog a').click()");
+check(await until("!document.getElementById('dialog').open && location.hash === '#runs'"), 'it leads to its steps');
+await pressUrgent('Cancel it');
+await until("!/asks for playbook/.test(document.getElementById('urgent').textContent)");
 await run("document.getElementById('dialog').close(); document.getElementById('logout').click()");
 await until(loggedOut);
 

@@ -38,6 +38,19 @@ telegram:
 YAML
 }
 mkdir "$WORK/commands"
+cat > "$WORK/commands/playbook.yaml" <<YAML
+command: playbook
+group: services
+summary: Restart a service after a second look
+role: operator
+args:
+  - {name: service, type: service, required: true, help: which service}
+steps:
+  - {run: service.state, with: {service: \$service}}
+  - {id: ok, approve: {role: operator, within: 5m, text: "Restart \$service now?"}}
+  - {run: service.restart, with: {service: \$service}, timeout: 60s}
+examples: [playbook kept]
+YAML
 printf 'restrict: backup\nrules:\n  - {four_eyes: true}\n' > "$WORK/commands/two.yaml"
 configure false
 "$ND" run --no-console --config "$conf" --state "$state" < /dev/null > "$WORK/log" 2>&1 &

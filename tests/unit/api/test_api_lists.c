@@ -113,6 +113,47 @@ static void runs_are_read_from_ops_db(void **state)
     ops_store_free(store);
 }
 
+static void add_approval(struct ops_store *store, int64_t run, const char *note)
+{
+    assert_int_equal(run_table_step_begin(store, run, 1, "command.approve", 1, NULL), 0);
+    assert_int_equal(run_table_step_note(store, run, 1, note, NULL), 0);
+    assert_int_equal(run_table_step_outputs(store, run, 1, "{\"asked\":\"Move it?\"}", NULL), 0);
+}
+
+/* What waits in the middle of a run, until it is answered. */
+static void a_run_says_what_it_waits_for(void **state)
+{
+    struct api_rig *f = *state;
+    struct err err = {0};
+    AUTO_OPS_STORE struct ops_store *store = NULL;
+    int64_t id = 0;
+    assert_int_equal(ops_store_open(f->folder, OPS_STORE_WRITE, &store, &err), 0);
+    for (int i = 0; i < 3; i++) {
+        const struct run_new run = {.command = "move",
+                                    .args_json = "{}",
+                                    .user_name = "carol",
+                                    .role = "operator",
+                                    .channel = "telegram",
+                                    .state = RUN_RUNNING};
+        assert_int_equal(run_table_add(store, &run, USEC_PER_DAY, &id, &err), 0);
+        assert_int_equal(run_table_step_begin(store, id, 0, "service.check", 1, &err), 0);
+    }
+    add_approval(store, 2, "K7Q2AB 1795000000000000 12 yes bob");
+    add_approval(store, 3, "Z9Q2AB 1795000000000000 12");
+    AUTO_JSON struct json_object *root = get_list(f, "/api/v1/runs?state=running");
+    struct json_object *runs = json_get(root, "runs");
+    struct json_object *approval = json_get(json_item(runs, 0), "approval");
+    assert_int_equal(json_len(runs), 3);
+    assert_string_equal(json_text(approval, "code"), "Z9Q2AB");
+    assert_string_equal(json_text(approval, "asked"), "Move it?");
+    assert_string_equal(json_text(approval, "expires_at"), "2026-11-18T11:06:40.000000Z");
+    assert_null(json_get(json_item(runs, 1), "approval"));
+    assert_null(json_get(json_item(runs, 2), "approval"));
+    assert_int_equal(run_table_step_end(store, 3, 1, RUN_STEP_DONE, "ok", 2, &err), 0);
+    AUTO_JSON struct json_object *later = get_list(f, "/api/v1/runs?state=running");
+    assert_null(json_get(json_item(json_get(later, "runs"), 0), "approval"));
+}
+
 /* Pages neither repeat nor skip a row, although rows are added between them. */
 static void pages_stay_whole_while_rows_are_added(void **state)
 {
@@ -269,6 +310,6 @@ static void a_bad_query_is_refused(void **state)
 
 UNIT_GROUP(api_lists, API_TEST(lists_are_read_from_the_databases),
            API_TEST(alerts_are_read_from_ops_db), API_TEST(runs_are_read_from_ops_db),
-           API_TEST(pages_stay_whole_while_rows_are_added),
+           API_TEST(a_run_says_what_it_waits_for), API_TEST(pages_stay_whole_while_rows_are_added),
            API_TEST(alerts_are_paged_in_their_order), API_TEST(a_field_that_no_item_has_is_refused),
            API_TEST(a_restored_database_is_read), API_TEST(a_bad_query_is_refused))

@@ -1,5 +1,6 @@
 /* The step `approve`: in the middle of a run, another person has to say yes. */
 #include "base/check.h"
+#include "command/approval_open.h"
 #include "io/embed.h"
 #include "rigs/runner_rig.h"
 
@@ -156,6 +157,37 @@ static void it_survives_a_restart(void **state)
     assert_string_equal(rig->notes, "[before -1][after adam -1][end -1]");
 }
 
+/* What a page reads from the rows, also after a restart; and what later steps can use. */
+static void its_row_says_what_is_asked(void **state)
+{
+    struct runner_rig *rig = *state;
+    struct approval_open open;
+    runner_rig_add(
+        rig, "carry",
+        "role: operator\nargs:\n  - {name: what, type: text, required: true, help: h}\nsteps:\n"
+        "  - {run: test.note, with: {text: before}}\n"
+        "  - {id: ok, approve: {within: 5m, text: \"Carry $what?\"}}\n"
+        "  - {run: test.note, with: {text: \"$ok.asked $ok.by\"}}\n"
+        "examples: [carry it]\n");
+    assert_int_equal(runner_rig_send(rig, "carry eggs"), 0);
+    for (int i = 0; i < 2; i++) {
+        struct run_step rows[4];
+        assert_int_equal(run_table_steps(rig->store, 1, rows, COUNT_OF(rows), NULL), 2);
+        assert_false(approval_open_read(&rows[0], &open));
+        assert_true(approval_open_read(&rows[1], &open));
+        assert_string_equal(open.asked, "Carry eggs?");
+        assert_string_equal(open.code, code_of(rig, 1));
+        assert_int_equal(open.expires_us, RIG_WALL_US + 5 * USEC_PER_MIN);
+        runner_rig_crash(rig);
+    }
+    assert_int_equal(answer(rig, &rig->adam, ADAM, true), 0);
+    loop_advance(rig->loop, 1);
+    assert_string_equal(rig->notes, "[before -1][Carry eggs? adam -1]");
+    struct run_step rows[4];
+    assert_int_equal(run_table_steps(rig->store, 1, rows, COUNT_OF(rows), NULL), 3);
+    assert_false(approval_open_read(&rows[1], &open));
+}
+
 static void its_time_goes_on_while_nightdesk_is_down(void **state)
 {
     struct runner_rig *rig = *state;
@@ -262,7 +294,7 @@ UNIT_GROUP(approvals, RIG_TEST(another_person_lets_the_run_go_on),
            RIG_TEST(neither_the_one_who_asked_nor_a_lower_role_may),
            RIG_TEST(a_refusal_fails_the_run), RIG_TEST(it_expires),
            RIG_TEST(the_run_can_be_cancelled_meanwhile), RIG_TEST(it_survives_a_restart),
-           RIG_TEST(its_time_goes_on_while_nightdesk_is_down),
+           RIG_TEST(its_row_says_what_is_asked), RIG_TEST(its_time_goes_on_while_nightdesk_is_down),
            RIG_TEST(it_is_asked_for_in_telegram),
            RIG_TEST(a_crash_at_any_write_of_the_answer_loses_nothing),
            cmocka_unit_test(it_stands_alone_under_steps))
