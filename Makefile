@@ -435,8 +435,8 @@ test: ## run every test that this machine can run; the last line is a summary
 # what io reads, writes and draws).
 TSAN_MODULES         := $(filter base engine api io report,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
-TSAN_GROUPS_io     := db db_file host http_web library log_file loop pool process resolve secret \
-                      signing_key systemd web_requests websocket websocket_client
+TSAN_GROUPS_io     := db db_file host http library log_file loop pool process resolve secret \
+                      signing_key systemd web web_requests websocket websocket_client
 TSAN_GROUPS_report := report
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
 SYSTEM_TIMED       := silent_supervisor silent_dns slow_disk terminal
