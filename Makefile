@@ -86,9 +86,9 @@ HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack $(SMALL_RELOCATIONS) -pie
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 $(HARDEN)
 CFLAGS_debug   := -Og -g3
-CFLAGS_asan    := -O1 -g1 -fno-var-tracking -fsanitize=address,undefined -fno-sanitize-recover=all \
+CFLAGS_asan    := -Og -g1 -fno-var-tracking -fsanitize=address,undefined -fno-sanitize-recover=all \
                   -fno-omit-frame-pointer
-CFLAGS_tsan    := -O1 -g1 -fno-var-tracking -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_tsan    := -Og -g1 -fno-var-tracking -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g --coverage
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 LDFLAGS_release := $(HARDEN_LD)
