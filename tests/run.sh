@@ -13,6 +13,8 @@
 set -u
 : "${LOGS:=build/test-logs}"
 export LOGS
+# The fakes in Python are started some two hundred times; Python keeps what it has compiled of them.
+unset PYTHONDONTWRITEBYTECODE
 skip='^(not )?ok [0-9]+.*# *skip'
 
 # Runs one program and writes its log, its counts and its report.

@@ -28,30 +28,29 @@ struct fake_venue {
 };
 
 /* In the child. */
-_Noreturn static void exec_fake(const char *name, const char *const options[3], int out_fd)
+_Noreturn static void exec_fake(const char *name, const char *const tls[3], int out_fd)
 {
-    static char python[] = "python3";
+    static char python[] = "python3", with_keys[] = "--with-keys";
     char folder[sizeof(__FILE__)] = __FILE__;
     char *slash = strrchr(folder, '/');
     char path[sizeof(folder) + 16];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(out_fd, STDOUT_FILENO);
     (void)snprintf(path, sizeof(path), "%.*s/venue", (int)(slash - folder), folder);
-    char *argv[7] = {python, path, (char *)(uintptr_t)name};
+    char *argv[8] = {python, path, (char *)(uintptr_t)name, with_keys};
     for (int i = 0; i < 3; i++) {
-        argv[3 + i] = (char *)(uintptr_t)options[i];
+        argv[4 + i] = (char *)(uintptr_t)tls[i];
     }
     (void)execvp(python, argv);
     _exit(127);
 }
 
-/* Reads until the end, or, with one_line, until a line has come. */
-static void read_output(int fd, bool one_line, struct buf *out)
+/* Reads until the output has this text, or, with NULL, to its end. */
+static void read_output(int fd, const char *until, struct buf *out)
 {
     char bytes[512];
     struct pollfd wait = {.fd = fd, .events = POLLIN};
-    while (!(one_line && memchr(out->data, '\n', out->len) != NULL) &&
-           poll(&wait, 1, START_MS) > 0) {
+    while ((until == NULL || strstr(out->data, until) == NULL) && poll(&wait, 1, START_MS) > 0) {
         ssize_t n = read(fd, bytes, sizeof(bytes));
         if (n <= 0) {
             return;
@@ -60,7 +59,7 @@ static void read_output(int fd, bool one_line, struct buf *out)
     }
 }
 
-static pid_t run(const char *name, const char *const options[3], bool one_line, struct buf *out)
+static pid_t run(const char *name, const char *const tls[3], struct buf *out)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0) {
@@ -68,33 +67,27 @@ static pid_t run(const char *name, const char *const options[3], bool one_line, 
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_fake(name, options, fds[1]);
+        exec_fake(name, tls, fds[1]);
     }
     (void)close(fds[1]);
     if (pid > 0) {
-        read_output(fds[0], one_line, out);
+        read_output(fds[0], "\n\n", out);
     }
     (void)close(fds[0]);
     return pid;
 }
 
 /* The first key of the list: its name, then its secret, up to an empty line. */
-static bool read_keys(const char *name, struct fake_venue *ret)
+static bool read_key(struct str rest, struct fake_venue *ret)
 {
-    AUTO_BUF struct buf out = BUF_INIT(8192);
-    pid_t pid = run(name, (const char *const[3]){"--keys"}, false, &out);
-    if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
+    struct str line;
+    const char *end = rest.len > 0 ? strstr(rest.ptr, "\n\n") : NULL;
+    if (end == NULL) {
         return false;
     }
-    const char *end = strstr(out.data, "\n\n");
-    struct str rest = str_n(out.data, end == NULL ? out.len : (size_t)(end - out.data)), line;
-    if (!str_split(&rest, '\n', &line) || !str_copy(line, ret->key, sizeof(ret->key))) {
-        return false;
-    }
-    while (rest.len > 0 && rest.ptr[rest.len - 1] == '\n') {
-        rest.len--;
-    }
-    return rest.len > 0 && str_copy(rest, ret->secret, sizeof(ret->secret));
+    rest.len = (size_t)(end - rest.ptr);
+    return str_split(&rest, '\n', &line) && str_copy(line, ret->key, sizeof(ret->key)) &&
+           rest.len > 0 && str_copy(rest, ret->secret, sizeof(ret->secret));
 }
 
 bool fake_venue_available(void)
@@ -121,17 +114,17 @@ static bool read_ports(struct str line, uint16_t ret[2])
 int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
                          struct fake_venue **ret)
 {
-    AUTO_BUF struct buf out = BUF_INIT(512);
+    AUTO_BUF struct buf out = BUF_INIT(8192);
     struct str line = {0};
     uint16_t ports[2];
     const char *const tls[3] = {"--tls", certificate, key}, *const plain[3] = {0};
     struct fake_venue *venue = calloc(1, sizeof(*venue));
     ASSERT(venue != NULL);
     buf_init(&venue->answer, ANSWER_MAX);
-    venue->pid = run(name, certificate != NULL ? tls : plain, true, &out);
+    venue->pid = run(name, certificate != NULL ? tls : plain, &out);
     struct str rest = buf_str(&out);
     if (venue->pid <= 0 || !str_split(&rest, '\n', &line) || !read_ports(line, ports) ||
-        !read_keys(name, venue)) {
+        !read_key(rest, venue)) {
         fake_venue_stop(venue);
         return -1;
     }
@@ -208,7 +201,7 @@ static const char *ask(struct fake_venue *venue, const char *line, struct str bo
     buf_clear(&venue->answer);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
         send_all(fd, buf_str(&request))) {
-        read_output(fd, false, &venue->answer);
+        read_output(fd, NULL, &venue->answer);
     }
     (void)close(fd);
     const char *end = strstr(venue->answer.data, "\r\n\r\n");

@@ -1,8 +1,8 @@
 """A strict trading venue on loopback. Prints its port.
 
-    python3 tests/fakes/venue binance [--port N] [--seed N] [--tls CERTIFICATE KEY] [--keys]
+    python3 tests/fakes/venue binance [--port N] [--seed N] [--tls CERTIFICATE KEY] [--keys | --with-keys]
 
-With --tls it prints a second port, which is plain and for commands.
+With --tls it prints a second port, which is plain and for commands; with --with-keys the keys follow the ports.
 
 See README.md beside this file.
 """
@@ -15,7 +15,8 @@ NAMES = ("binance", "binance_futures", "kraken", "coinbase", "alpaca")
 
 
 async def run(options):
-    venue = importlib.import_module(options.venue).VENUE(options.seed)
+    module = importlib.import_module(options.venue)
+    venue = module.VENUE(options.seed)
     from control import Control
     from server import Server
 
@@ -28,7 +29,9 @@ async def run(options):
     ports = [await server.start(options.port, context)]
     if context:
         ports.append(await server.start(0))
-    print(*ports, flush=True)
+    keys = module.keys() + "\n\n" if options.with_keys else ""
+    # In one piece: a reader may leave after the first key.
+    print(" ".join(map(str, ports)) + "\n" + keys, end="", flush=True)
     await server.pump()
 
 
@@ -39,6 +42,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of prices, books and everything that is random")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     parser.add_argument("--keys", action="store_true", help="print the key that the venue knows, and its secret")
+    parser.add_argument("--with-keys", action="store_true", help="start, and print the keys after the ports")
     options = parser.parse_args()
     if options.keys:
         print(importlib.import_module(options.venue).keys())
