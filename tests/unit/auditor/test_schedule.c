@@ -27,6 +27,9 @@
     "99.5}]}]}"
 
 /* Times of the first `count` audits, in microseconds from the start. */
+/* Looks every few seconds: each look costs a step of the loop. */
+#define LOOK_US (5 * USEC_PER_SEC)
+
 static void times_of(struct auditor_rig *rig, uint64_t seed, int64_t *ret, int count)
 {
     rig->jitter_seed = seed;
@@ -34,8 +37,9 @@ static void times_of(struct auditor_rig *rig, uint64_t seed, int64_t *ret, int c
     int64_t before = auditor_rig_audits(rig), begun_us = rig->clock.now_mono_us;
     auditor_start(rig->auditor);
     for (int i = 0; i < count; i++) {
-        for (int s = 0; s < 2 * 3600 && auditor_rig_audits(rig) == before + i; s++) {
-            loop_advance(rig->loop, USEC_PER_SEC);
+        for (int64_t us = 0; us < 2 * USEC_PER_HOUR && auditor_rig_audits(rig) == before + i;
+             us += LOOK_US) {
+            loop_advance(rig->loop, LOOK_US);
         }
         ret[i] = rig->clock.now_mono_us - begun_us;
     }
@@ -47,8 +51,8 @@ static void installations_do_not_ask_at_the_same_second(void **state)
     enum { COUNT = 4 };
     struct auditor_rig *rig = *state;
     int64_t exact[COUNT], one[COUNT], again[COUNT], other[COUNT];
-    const int64_t hour_us = USEC_PER_HOUR, most_us = hour_us / 20 + USEC_PER_SEC;
-    const int64_t near_us = COUNT * USEC_PER_SEC; /* times_of looks once a second */
+    const int64_t hour_us = USEC_PER_HOUR, most_us = hour_us / 20 + LOOK_US;
+    const int64_t near_us = COUNT * LOOK_US;
     times_of(rig, 0, exact, COUNT);
     times_of(rig, 7, one, COUNT);
     times_of(rig, 7, again, COUNT);

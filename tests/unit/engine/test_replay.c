@@ -394,11 +394,11 @@ static void hostile_frames_are_refused(void **state)
         assert_int_equal(replay_bytes(path, buf_str(&copy), &count, &err),
                          -ERR_ENGINE_RECORD_DAMAGED);
     }
-    /* Changes each byte of each frame and repairs the sum: the file is refused, or differs, or the
-     * byte had no effect; it never crashes. */
+    /* Changes each byte of each frame (each third one under a sanitizer) and repairs the sum: the
+     * file is refused, or differs, or the byte had no effect; it never crashes. */
     for (size_t frame = FIRST_FRAME; frame < bytes.len;) {
         size_t length = frame_length(bytes.data + frame);
-        for (size_t i = 0; i < length; i++) {
+        for (size_t i = 0; i < length; i += UNIT_SANITIZED ? 3 : 1) {
             AUTO_BUF struct buf copy = BUF_INIT((size_t)1 << 20);
             buf_add_str(&copy, buf_str(&bytes));
             copy.data[frame + FRAME_HEAD + i] = (char)0xff;

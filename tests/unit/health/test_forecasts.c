@@ -289,7 +289,7 @@ static void a_crash_loses_and_doubles_nothing(void **state)
 /* ------------------------------------------------------------------ kill -9 */
 
 #define KILL_DUE    160
-#define KILL_ROUNDS 6
+#define KILL_ROUNDS (UNIT_SANITIZED ? 3 : 6)
 #define KILL_WRITES 60 /* of one process, at most */
 #define KILL_WAIT_S 60
 
