@@ -29,8 +29,11 @@ struct http_line *http_line_new(struct http *http, const char *url, const char *
 void http_line_free(struct http_line *line); /* accepts NULL; may run in the callback */
 
 /* The request, which is copied, has method, url (which begins with that of the line), headers,
- * body, content_type, timeout_ms and max_body_bytes of io/http.h, and nothing else. False: the line
- * is not open or waits for an answer, or the request is not one for it: use http_send. */
+ * body, content_type, timeout_ms and max_body_bytes of io/http.h, and nothing else; at most 16 KiB.
+ * False: the line is not open or waits for an answer, or the request is not one for it: use
+ * http_send. */
 bool http_line_send(struct http_line *line, const struct http_request *request, http_fn fn,
                     void *userdata);
 bool http_line_is_free(const struct http_line *line); /* open, and waits for no answer */
+/* It is not open, and *ret_why says why. False: it is, or is being opened for the first time. */
+bool http_line_is_broken(const struct http_line *line, struct err *ret_why);

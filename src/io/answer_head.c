@@ -15,6 +15,17 @@ bool answer_head_lists(struct str list, const char *word)
     return false;
 }
 
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Splits "Name: value" into its parts. */
 static bool split_field(struct str line, struct str *ret_name, struct str *ret_value)
 {
@@ -29,11 +40,8 @@ static bool split_field(struct str line, struct str *ret_name, struct str *ret_v
     }
     *ret_name = str_n(line.ptr, at);
     *ret_value = str_n(line.ptr + at + 1, line.len - at - 1);
-    for (size_t i = 0; i < ret_value->len; i++) {
-        unsigned char c = (unsigned char)ret_value->ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7F) {
-            return false;
-        }
+    if (has_control(*ret_value)) {
+        return false;
     }
     *ret_value = str_trim(*ret_value);
     return true;
@@ -63,7 +71,7 @@ static bool read_status(struct answer_head *head, struct str line)
     int64_t status = 0;
     size_t at = strlen(VERSION) + 2;
     if (line.len < at + 3 || line.ptr[at - 1] != ' ' ||
-        (line.len > at + 3 && line.ptr[at + 3] != ' ') ||
+        (line.len > at + 3 && line.ptr[at + 3] != ' ') || has_control(line) ||
         !str_to_i64(str_n(line.ptr + at, 3), &status) || status < 100 || status > 599) {
         return false;
     }

@@ -255,11 +255,6 @@ void http_take_body(const struct http_response *response, struct buf *ret)
 
 /* ------------------------------------------------------------------ client */
 
-static bool has_break(const char *text)
-{
-    return strpbrk(text, "\r\n") != NULL;
-}
-
 /* False if a header contains a line break. */
 static bool set_headers(struct http_call *call, const struct http_request *request)
 {
@@ -268,12 +263,12 @@ static bool set_headers(struct http_call *call, const struct http_request *reque
     bool good = true;
     if (request->content_type != NULL) {
         buf_addf(&type, "Content-Type: %s", request->content_type);
-        good = !has_break(type.data) && !buf_failed(&type);
+        good = !transfer_has_break(type.data) && !buf_failed(&type);
         list = curl.slist_append(NULL, type.data);
         ASSERT(list != NULL);
     }
     for (const char *const *h = request->headers; good && h != NULL && *h != NULL; h++) {
-        good = !has_break(*h);
+        good = !transfer_has_break(*h);
         struct curl_slist *longer = curl.slist_append(list, *h);
         ASSERT(longer != NULL);
         list = longer;
@@ -434,8 +429,8 @@ bool http_join_url(const char *url, const char *location, struct buf *out)
 static bool find_host(struct http_call *call, const struct http_request *request)
 {
     bool plain = call->tls || strncasecmp(request->url, "http://", 7) == 0;
-    bool good = plain && !has_break(request->url) &&
-                (request->method == NULL || !has_break(request->method)) &&
+    bool good = plain && !transfer_has_break(request->url) &&
+                (request->method == NULL || !transfer_has_break(request->method)) &&
                 transfer_find_host(&call->t, request->url, !request->connect_only);
     if (request->unix_path != NULL) {
         call->t.host[0] = '\0'; /* of no host */

@@ -5,10 +5,14 @@
 #include "io/secret.h"
 #include "transfer.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
-enum { READ_SIZE = 32 * 1024, REQUEST_MAX = 256 * 1024 };
+/* A request is one record of TLS at most: of one that went out in part nothing can be read. */
+enum { READ_SIZE = 32 * 1024, REQUEST_MAX = 16 * 1024 };
 
 #define BODY_DEFAULT    ((size_t)1 << 20)
 #define TIMEOUT_DEFAULT (30 * USEC_PER_SEC)
@@ -17,6 +21,8 @@ enum { READ_SIZE = 32 * 1024, REQUEST_MAX = 256 * 1024 };
 #define FIRST_PAUSE_US (200 * USEC_PER_MSEC)
 #define PAUSE_MAX_US   (60 * USEC_PER_SEC)
 #define LASTED_US      (10 * USEC_PER_SEC)
+/* A way that is dead without a word: found while nothing is sent, too, since nothing else is. */
+enum { UNHEARD_MS = 20000 };
 
 /* One of its connections, in a row. */
 struct connection {
@@ -31,9 +37,9 @@ struct http_line {
     char *url;
     char *ca_file;
     struct buf authority;
-    struct buf path; /* the front of each target */
-    bool tls;
+    struct buf path;               /* the front of each target */
     struct connection *connection; /* NULL: none now */
+    struct err err;                /* why it could not be opened, or was lost while idle */
     struct loop_source *reopen;
     int64_t pause_us;
     /* The request under way. */
@@ -46,7 +52,6 @@ struct http_line {
     void *userdata;
     int64_t began_us;
     struct loop_source *deadline;
-    struct loop_source *broken; /* deferred: it broke while it was written */
 };
 
 static int64_t now_us(const struct http_line *line)
@@ -74,25 +79,51 @@ static void drop(struct http_line *line, bool at_once)
     line->pause_us = line->pause_us * 2 < PAUSE_MAX_US ? line->pause_us * 2 : PAUSE_MAX_US;
 }
 
+/* Nothing has come, and it has not ended, of which the loop has not told yet. */
+static bool is_quiet(const struct connection *c)
+{
+    char byte;
+    size_t n = 0;
+    return curl.easy_recv(c->t.easy, &byte, 1, &n) == CURLE_AGAIN;
+}
+
 static void on_ready(int fd, uint32_t events, void *userdata);
+
+static bool watch_socket(struct connection *c)
+{
+    static const unsigned unheard_ms = UNHEARD_MS;
+    curl_socket_t fd = -1;
+    /* Until it is read from, libcurl takes it for one that is left over, and may close it. */
+    if (curl.easy_getinfo(c->t.easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0 ||
+        !is_quiet(c)) {
+        return false;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof(unheard_ms));
+    c->io = loop_add_io(c->t.http->loop, fd, EPOLLIN, on_ready, c->line, NULL);
+    return c->io != NULL;
+}
 
 /* libcurl's part is done: there is a connection, or there will be none. */
 static void on_connection(struct transfer *t)
 {
     struct connection *c = (struct connection *)t;
-    curl_socket_t fd = -1;
+    struct http_line *line = c->line;
     t->done = false;
     if (c->io != NULL) {
         return; /* out of memory in a transfer that is over */
     }
-    if (t->code != CURLE_OK || curl.easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-        fd < 0 ||
-        (c->io = loop_add_io(t->http->loop, fd, EPOLLIN, on_ready, c->line, NULL)) == NULL) {
-        drop(c->line, false);
-        return;
+    if (t->code != CURLE_OK) {
+        enum err_id id = transfer_unsent_error(t, strncasecmp(line->url, "https://", 8) == 0);
+        (void)err_set(&line->err, id, "%s", transfer_why(t, id));
+        drop(line, false);
+    } else if (!watch_socket(c)) {
+        (void)err_set(&line->err, ERR_HTTP_CONNECT, "it broke");
+        drop(line, false);
+    } else {
+        loop_source_name(c->io, "http line");
+        c->opened_us = now_us(line);
+        err_clear(&line->err);
     }
-    loop_source_name(c->io, "http line");
-    c->opened_us = now_us(c->line);
 }
 
 /* Its http is freed: the line goes first, so it has none. */
@@ -118,13 +149,18 @@ static void on_reopen(void *userdata)
 
 /* ---------------------------------------------------------------- the end of a request */
 
-static void forget_request(struct http_line *line)
+static void forget_sent(struct http_line *line)
 {
     secret_wipe(line->sending.data, line->sending.len);
     buf_clear(&line->sending);
+    line->sent = 0;
+}
+
+static void forget_request(struct http_line *line)
+{
+    forget_sent(line);
     secret_wipe(line->request_url.data, line->request_url.len);
     buf_clear(&line->request_url);
-    line->sent = 0;
 }
 
 static enum http_outcome outcome_of(const struct err *err)
@@ -151,10 +187,12 @@ static void finish(struct http_line *line, const struct err *why)
         response.body = buf_str(&answer.body);
     } else {
         AUTO_BUF struct buf url = BUF_INIT(4096);
+        char redacted[160];
         http_redact_url(buf_str(&line->request_url), &url);
-        (void)err_set(&response.err, (enum err_id)why->id, "%.160s: %s", url.data, why->context);
+        str_cut(buf_str(&url), redacted, sizeof(redacted));
+        (void)err_set(&response.err, (enum err_id)why->id, "%s: %s", redacted, why->context);
     }
-    bool over = !whole || answer.close || answer.extra || line->sent < line->sending.len;
+    bool over = !whole || answer.close || answer.extra || line->sending.len > 0;
     line->pause_us = whole ? FIRST_PAUSE_US : line->pause_us;
     line->busy = false;
     loop_timer_stop(line->deadline);
@@ -173,14 +211,6 @@ static void lost(struct http_line *line)
     struct err err = {0};
     (void)err_set(&err, ERR_HTTP_LOST, "it broke");
     finish(line, &err);
-}
-
-static void on_broken(void *userdata)
-{
-    struct http_line *line = userdata;
-    if (line->busy) {
-        lost(line);
-    }
 }
 
 static void on_deadline(void *userdata)
@@ -211,13 +241,18 @@ static bool push(struct http_line *line)
     return true;
 }
 
+/* After a push: goes on when the kernel takes more. */
 static void watch(struct http_line *line)
 {
     bool more = line->sent < line->sending.len;
+    if (!more) {
+        forget_sent(line);
+    }
     loop_io_set(line->connection->io, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-static void receive(struct http_line *line)
+/* False: the connection has ended, or the request, and the callback may have freed the line. */
+static bool receive(struct http_line *line)
 {
     AUTO_UNCLEARED char bytes[READ_SIZE];
     struct err err = {0};
@@ -225,47 +260,45 @@ static void receive(struct http_line *line)
         size_t n = 0;
         CURLcode code = curl.easy_recv(line->connection->t.easy, bytes, sizeof(bytes), &n);
         if (code == CURLE_AGAIN) {
-            return;
+            return true;
         }
         if (!line->busy) { /* it ended while nothing was asked, or says what nobody wants to hear */
+            (void)err_set(&line->err, ERR_HTTP_LOST, "it ended");
             drop(line, false);
-            return;
+            return false;
         }
         if (code != CURLE_OK) {
             lost(line);
-            return;
+            return false;
         }
         int rc = n == 0 ? http_answer_end(&line->answer, &err)
                         : http_answer_read(&line->answer, str_n(bytes, n), &err);
         if (rc != 0) {
             finish(line, &err);
-            return;
+            return false;
         }
     }
 }
 
+/* An answer first: one that refuses the request may be there though its rest cannot be sent. */
 static void on_ready(int fd, uint32_t events, void *userdata)
 {
     (void)fd;
     struct http_line *line = userdata;
-    if ((events & EPOLLOUT) != 0) {
-        if (!push(line)) {
-            lost(line);
-            return;
-        }
-        watch(line);
+    if ((events & ~(uint32_t)EPOLLOUT) != 0 && !receive(line)) {
+        return;
     }
-    if ((events & ~(uint32_t)EPOLLOUT) != 0) {
-        receive(line);
+    if ((events & EPOLLOUT) == 0) {
+        return;
+    }
+    if (push(line)) {
+        watch(line);
+    } else {
+        lost(line);
     }
 }
 
 /* ---------------------------------------------------------------- requests */
-
-static bool has_break(const char *text)
-{
-    return strpbrk(text, "\r\n") != NULL;
-}
 
 /* Where the target goes on behind the path of the line; NULL: the request is not one for it. */
 static const char *target_of(const struct http_line *line, const struct http_request *request)
@@ -293,7 +326,7 @@ static bool write_request(struct http_line *line, const struct http_request *req
     const char *method = request->method != NULL ? request->method
                          : request->body.len > 0 ? "POST"
                                                  : "GET";
-    bool good = !has_break(method) && strcmp(method, "HEAD") != 0;
+    bool good = !transfer_has_break(method) && strcmp(method, "HEAD") != 0;
     buf_add_c(out, method);
     buf_add_char(out, ' ');
     buf_add_str(out, buf_str(&line->path));
@@ -302,12 +335,12 @@ static bool write_request(struct http_line *line, const struct http_request *req
     buf_add_str(out, buf_str(&line->authority));
     buf_add_c(out, "\r\nUser-Agent: nightdesk/" NIGHTDESK_VERSION "\r\nAccept: */*\r\n");
     for (const char *const *h = request->headers; h != NULL && *h != NULL; h++) {
-        good = good && !has_break(*h);
+        good = good && !transfer_has_break(*h);
         buf_add_c(out, *h);
         buf_add_c(out, "\r\n");
     }
     if (request->content_type != NULL) {
-        good = good && !has_break(request->content_type);
+        good = good && !transfer_has_break(request->content_type);
         buf_addf(out, "Content-Type: %s\r\n", request->content_type);
     }
     if (request->body.len > 0 || strcmp(method, "GET") != 0) {
@@ -318,17 +351,20 @@ static bool write_request(struct http_line *line, const struct http_request *req
     return good && !buf_failed(out);
 }
 
-/* Nothing has come, and it has not ended, of which the loop has not told yet. */
-static bool is_quiet(const struct http_line *line)
+static bool is_open(const struct http_line *line)
 {
-    char byte;
-    size_t n = 0;
-    return curl.easy_recv(line->connection->t.easy, &byte, 1, &n) == CURLE_AGAIN;
+    return line->connection != NULL && line->connection->io != NULL;
 }
 
 bool http_line_is_free(const struct http_line *line)
 {
-    return line->connection != NULL && line->connection->io != NULL && !line->busy;
+    return is_open(line) && !line->busy;
+}
+
+bool http_line_is_broken(const struct http_line *line, struct err *ret_why)
+{
+    *ret_why = line->err;
+    return !is_open(line) && line->err.id != ERR_NONE;
 }
 
 bool http_line_send(struct http_line *line, const struct http_request *request, http_fn fn,
@@ -342,8 +378,11 @@ bool http_line_send(struct http_line *line, const struct http_request *request, 
         forget_request(line);
         return false;
     }
-    bool fine = is_quiet(line) && push(line);
-    if (line->sent == 0) { /* it has ended, or is stuck */
+    if (is_quiet(line->connection)) {
+        (void)push(line); /* what breaks in the middle the loop finds out */
+    }
+    if (line->sent == 0) {
+        (void)err_set(&line->err, ERR_HTTP_LOST, "it ended, or is stuck");
         forget_request(line);
         drop(line, false);
         return false;
@@ -358,9 +397,6 @@ bool http_line_send(struct http_line *line, const struct http_request *request, 
     loop_timer_in(line->deadline,
                   request->timeout_ms > 0 ? request->timeout_ms * USEC_PER_MSEC : TIMEOUT_DEFAULT);
     watch(line);
-    if (!fine) {
-        loop_defer(line->broken);
-    }
     return true;
 }
 
@@ -374,21 +410,20 @@ struct http_line *http_line_new(struct http *http, const char *url, const char *
     line->url = strdup(url);
     line->ca_file = strdup(ca_file != NULL ? ca_file : "");
     NEED_MEMORY(line->url != NULL && line->ca_file != NULL);
-    line->tls = strncasecmp(url, "https://", 8) == 0;
     line->pause_us = FIRST_PAUSE_US;
     buf_init(&line->authority, 512);
     buf_init(&line->path, 4096);
     buf_init(&line->request_url, REQUEST_MAX);
     buf_init(&line->sending, REQUEST_MAX);
+    buf_reserve(&line->request_url, REQUEST_MAX); /* what moves would leave a copy behind */
+    buf_reserve(&line->sending, REQUEST_MAX);
     http_answer_init(&line->answer, 0);
     line->reopen = loop_add_timer(http->loop, on_reopen, line);
     line->deadline = loop_add_timer(http->loop, on_deadline, line);
-    line->broken = loop_add_deferred(http->loop, on_broken, line);
     loop_source_name(line->reopen, "http line opens");
     loop_source_name(line->deadline, "http line deadline");
-    loop_source_name(line->broken, "http line breaks");
-    bool plain = strncasecmp(url, "http://", 7) == 0;
-    if ((!plain && !line->tls) || !transfer_split_url(url, &line->authority, &line->path) ||
+    bool known = strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+    if (!known || !transfer_split_url(url, &line->authority, &line->path) ||
         strchr(line->path.data, '?') != NULL) {
         http_line_free(line);
         return NULL;
@@ -410,7 +445,6 @@ void http_line_free(struct http_line *line)
     }
     loop_source_free(line->reopen);
     loop_source_free(line->deadline);
-    loop_source_free(line->broken);
     forget_request(line);
     http_answer_release(&line->answer);
     buf_release(&line->authority);

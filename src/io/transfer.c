@@ -405,6 +405,8 @@ void transfer_set_connection(struct transfer *t, const char *url, const char *ca
     (void)easy_set(t->easy, CURLOPT_CONNECT_ONLY, 1L);
     (void)easy_set(t->easy, CURLOPT_FRESH_CONNECT, 1L);
     (void)easy_set(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)easy_set(t->easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    (void)easy_set(t->easy, CURLOPT_TCP_KEEPINTVL, 5L);
     (void)easy_set(t->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     /* TLS must not agree on HTTP/2. */
     (void)easy_set(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -498,6 +500,11 @@ void transfer_begin(struct transfer *t)
     t->lookup_timer = loop_add_timer(http->loop, on_lookup_timeout, t);
     loop_source_name(t->lookup_timer, "http look-up");
     loop_timer_in(t->lookup_timer, t->connect_ms * USEC_PER_MSEC);
+}
+
+bool transfer_has_break(const char *text)
+{
+    return strpbrk(text, "\r\n") != NULL;
 }
 
 void transfer_measure(struct http *http, int64_t elapsed_us, bool failed)

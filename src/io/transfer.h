@@ -116,11 +116,15 @@ bool transfer_find_host(struct transfer *t, const char *url, bool proxies);
  * which is path and query. False: it is malformed, or has a user or a fragment. */
 bool transfer_split_url(const char *url, struct buf *authority, struct buf *target);
 /* For a connection of its own without requests, over which its owner speaks HTTP/1.1: with
- * easy_send and easy_recv, when the transfer has ended well. ca_file: NULL or "": the authorities
+ * easy_send and easy_recv, when the transfer has ended well. One of them must be called at once:
+ * before, libcurl counts the connection as idle, and may close it when another transfer begins.
+ * ca_file: NULL or "": the authorities
  * of the system. */
 void transfer_set_connection(struct transfer *t, const char *url, const char *ca_file,
                              int64_t timeout_us);
 void transfer_begin(struct transfer *t);
+/* A header or method that would be more than one. */
+bool transfer_has_break(const char *text);
 /* Notes how long a request took, and whether it failed. */
 void transfer_measure(struct http *http, int64_t elapsed_us, bool failed);
 /* What a code of curl says of an HTTP request of which a part was sent. */

@@ -452,11 +452,6 @@ static void discard(struct transfer *t)
     destroy(c);
 }
 
-static bool has_break(const char *text)
-{
-    return strpbrk(text, "\r\n") != NULL;
-}
-
 /* Adds http:// or https:// and what follows the scheme of a ws:// or wss:// URL. */
 static bool add_http_url(const char *url, bool *ret_tls, struct buf *out)
 {
@@ -475,7 +470,7 @@ static bool add_request(struct websocket_client *c, const char *http_url)
     AUTO_BUF struct buf target = BUF_INIT(8192), authority = BUF_INIT(512);
     bool good = transfer_split_url(http_url, &authority, &target);
     for (const char *const *h = c->o.headers; good && h != NULL && *h != NULL; h++) {
-        good = !has_break(*h);
+        good = !transfer_has_break(*h);
     }
     if (good) {
         websocket_upgrade_begin(&c->upgrade, authority.data, target.data, c->o.headers,

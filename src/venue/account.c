@@ -1,5 +1,7 @@
 #include "venue/account.h"
 
+#include "io/secret.h"
+
 #include "account_tables.h"
 #include "base/check.h"
 
@@ -42,6 +44,9 @@ void account_request_init(struct account_request *request)
 
 void account_request_release(struct account_request *request)
 {
+    secret_wipe(request->path.data, request->path.len); /* they may hold key and signature */
+    secret_wipe(request->body.data, request->body.len);
+    secret_wipe(request->headers.data, request->headers.len);
     buf_release(&request->path);
     buf_release(&request->body);
     buf_release(&request->headers);

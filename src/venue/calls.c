@@ -44,6 +44,7 @@ struct call {
 struct calls {
     struct calls_options options;
     struct http_line *line; /* for orders, their changes and their ends; NULL: none */
+    bool past_line;         /* it was broken for the newest of them */
     struct loop_source *timer;
     struct buf url;
     char host[HOST_MAX];
@@ -467,6 +468,19 @@ static const char *url_of(const struct calls *calls, enum account_call kind)
     return apart ? api->check_url : calls->options.url;
 }
 
+/* Once while it lasts. */
+static void note_line(struct calls *calls)
+{
+    struct err why = {0};
+    bool broken = http_line_is_broken(calls->line, &why);
+    if (broken && !calls->past_line) {
+        LOG(WARNING,
+            "%s: the connection for orders is closed (%s: %s): they wait for a new one each",
+            calls->options.api->name, err_info((enum err_id)why.id)->message, why.context);
+    }
+    calls->past_line = broken;
+}
+
 /* To the line if it is for orders, and free. False: the request is malformed. */
 static bool give(struct call *call, const struct http_request *request)
 {
@@ -474,9 +488,13 @@ static bool give(struct call *call, const struct http_request *request)
     bool order =
         call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND || call->kind == ACCOUNT_CANCEL;
     if (order && calls->line != NULL && http_line_send(calls->line, request, on_response, call)) {
+        calls->past_line = false;
         return true;
     }
     call->http = http_send(calls->options.http, request, on_response, call, &call->last);
+    if (order && calls->line != NULL) {
+        note_line(calls);
+    }
     return call->http != NULL;
 }
 

@@ -69,7 +69,7 @@ static void rig_teardown(struct rig *r)
 {
     http_line_free(r->line);
     hang_up(r);
-    (void)close(r->listen_fd);
+    (void)(r->listen_fd >= 0 && close(r->listen_fd));
     http_free(r->http);
     loop_free(r->loop);
     buf_release(&r->heard);
@@ -264,6 +264,8 @@ static const struct {
     {"SSH-2.0-OpenSSH_9.2\r\n", ERR_HTTP_GARBLED, 0, "not HTTP", false, false},
     {"HTTP/2 200\r\n\r\n", ERR_HTTP_GARBLED, 0, "not HTTP", false, false},
     {"HTTP/1.1 OK\r\n\r\n", ERR_HTTP_GARBLED, 0, "status line", false, false},
+    {"HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\nok", ERR_HTTP_GARBLED, 0, "status line", false,
+     false},
     {"HTTP/1.1 101 Switching\r\n\r\n", ERR_HTTP_GARBLED, 0, "changes the protocol", false, false},
     {"HTTP/1.1 200 OK\r\n folded: 1\r\n\r\n", ERR_HTTP_GARBLED, 200, "malformed", false, false},
     {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", ERR_HTTP_GARBLED, 200,
@@ -404,13 +406,78 @@ static void pauses_grow_while_it_is_of_no_use(void **state)
         SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
     }
     assert_in_range(now_us(&r) - from_us, 1400 * USEC_PER_MSEC, PATIENCE_US);
-    assert_true(ask(&r, "/x", (struct http_request){.method = "GET"}));
-    says(&r, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    SPIN_UNTIL(&r, r.answers == 1);
-    hang_up(&r);
     from_us = now_us(&r);
-    SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line)); /* at once, since it was of use */
-    assert_in_range(now_us(&r) - from_us, 0, 1000 * USEC_PER_MSEC);
+    for (int i = 0; i < 10; i++) { /* and at once after an answer, since it was of use */
+        assert_true(ask(&r, "/x", (struct http_request){.method = "GET"}));
+        says(&r, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        SPIN_UNTIL(&r, r.answers == i + 1);
+        hang_up(&r);
+        SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
+    }
+    assert_in_range(now_us(&r) - from_us, 0, 1500 * USEC_PER_MSEC); /* pauses are 2 s */
+    rig_teardown(&r);
+}
+
+static void count_other(const struct http_response *response, void *userdata)
+{
+    *(int *)userdata += response->outcome == HTTP_OK ? 1 : -1;
+}
+
+static int listen_apart(int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* libcurl looks through its connections when another transfer begins, once a second at most, and
+ * closes those that have ended: that of the line must not be among them. */
+static void another_transfer_leaves_its_socket_alone(void **state)
+{
+    (void)state;
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    struct rig r;
+    char url[64], bytes[1024];
+    int others = 0, port = 0, listen_fd = listen_apart(&port);
+    rig_setup(&r, "http://127.0.0.1", "");
+    line_open(&r, NULL);
+    for (int64_t until_us = now_us(&r) + 1200 * USEC_PER_MSEC; now_us(&r) < until_us;) {
+        (void)turn(&r);
+    }
+    hang_up(&r);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/other", port);
+    const struct http_request request = {.url = url, .timeout_ms = 5000};
+    assert_non_null(http_send(r.http, &request, count_other, &others, NULL));
+    http_flush(r.http); /* before the loop hears of the end */
+    assert_false(ask(&r, "/order", (struct http_request){.method = "GET"}));
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    SPIN_UNTIL(&r, recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0);
+    SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
+    assert_int_equal(send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL), sizeof(answer) - 1);
+    SPIN_UNTIL(&r, others != 0);
+    assert_int_equal(others, 1); /* not its time-out */
+    (void)close(fd);
+    (void)close(listen_fd);
+    rig_teardown(&r);
+}
+
+static void it_says_why_it_is_not_open(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct err why = {0};
+    rig_setup(&r, "http://127.0.0.1", "");
+    (void)close(TAKE_FD(r.listen_fd));
+    assert_non_null(r.line = http_line_new(r.http, r.url, NULL));
+    assert_false(http_line_is_broken(r.line, &why)); /* it is being opened */
+    SPIN_UNTIL(&r, http_line_is_broken(r.line, &why));
+    assert_int_equal(why.id, ERR_HTTP_CONNECT);
     rig_teardown(&r);
 }
 
@@ -436,7 +503,7 @@ static void line_open_narrow(struct rig *r)
 static void what_the_kernel_does_not_take_is_sent_later(void **state)
 {
     (void)state;
-    enum { SIZE = 250000 };
+    enum { SIZE = 16000 };
     AUTO_FREE char *body = malloc(SIZE);
     struct rig r;
     assert_non_null(body);
@@ -544,6 +611,8 @@ UNIT_GROUP(http_line, cmocka_unit_test(an_order_is_one_request_on_an_open_connec
            cmocka_unit_test(silence_is_an_unknown_outcome),
            cmocka_unit_test(nothing_is_sent_on_a_connection_that_has_ended),
            cmocka_unit_test(pauses_grow_while_it_is_of_no_use),
+           cmocka_unit_test(another_transfer_leaves_its_socket_alone),
+           cmocka_unit_test(it_says_why_it_is_not_open),
            cmocka_unit_test(what_the_kernel_does_not_take_is_sent_later),
            cmocka_unit_test(callbacks_may_send_and_free),
            cmocka_unit_test(a_certificate_is_checked))
