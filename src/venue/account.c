@@ -1,9 +1,8 @@
 #include "venue/account.h"
 
-#include "io/secret.h"
-
 #include "account_tables.h"
 #include "base/check.h"
+#include "io/secret.h"
 
 #include <string.h>
 
