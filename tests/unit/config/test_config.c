@@ -612,10 +612,18 @@ static void the_dump_can_be_loaded_again(void **state)
 static void every_prefix_of_a_file_loads_or_is_refused(void **state)
 {
     (void)state;
-    const size_t stride = UNIT_SANITIZED ? 41 : 3;
+    const size_t stride = UNIT_SANITIZED ? 11 : 2;
+    size_t cuts = 0;
+    bool comment = false; /* the same wherever it is cut: once is enough */
     AUTO_BUF struct buf example = BUF_INIT(100000);
     config_write_example(&example);
-    for (size_t len = 0; len <= example.len; len += stride) {
+    for (size_t len = 0; len <= example.len; len++) {
+        char last = len > 0 ? example.data[len - 1] : '\n';
+        bool inside = comment && last != '\n';
+        comment = inside || last == '#';
+        if (inside || cuts++ % stride != 0) {
+            continue;
+        }
         struct config *c = NULL;
         struct err err = {0};
         int rc = config_parse(str_n(example.data, len), "t.yaml", &c, NULL, &err);
