@@ -113,7 +113,7 @@ static void add_run(struct json_out *out)
     const struct run_row row = {
         .state = RUN_FAILED, .created_us = 1, .updated_us = 1, .err_id = ERR_DB_FULL};
     model_json_run(out, &row);
-    model_json_approval(out, "K7QF", 1);
+    model_json_approval(out, "K7QF", 1, "stop everything");
 }
 
 static void add_step(struct json_out *out)
