@@ -197,9 +197,11 @@ struct arg_value *health_rig_values(const struct action *action, const char *arg
 struct action_call health_rig_call(struct rig *rig, const char *action, const char *arg0,
                                    const char *arg1, struct reply *reply, struct finished *f)
 {
+    static const struct principal who = {.channel = CHANNEL_TELEGRAM, .name = "al"};
     const struct action *found = action_find(rig->table, action);
     assert_non_null(found);
     return (struct action_call){.action = found,
+                                .who = &who,
                                 .userdata = rig->health,
                                 .reply = reply,
                                 .args = health_rig_values(found, arg0, arg1),
