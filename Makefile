@@ -121,7 +121,7 @@ OBJ  := $(SRC:src/%.c=$(B)/obj/%.o)
 BIN  := $(B)/nightdesk
 module_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
 module_closure = $(USES_$(1)) $(1)
-module_archives = $(patsubst %,$(B)/lib/%.a,$(sort $(1)))
+module_archives = $(patsubst src/%,$(B)/lib/%.a,$(wildcard $(addprefix src/,$(sort $(1)))))
 
 EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md) $(wildcard docs/*.md) \
               $(wildcard web/*.html web/*.css web/*.js web/*.svg) src/api/examples.json)
