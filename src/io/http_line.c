@@ -361,6 +361,14 @@ bool http_line_is_free(const struct http_line *line)
     return is_open(line) && !line->busy;
 }
 
+void http_line_check(struct http_line *line)
+{
+    if (http_line_is_free(line) && !is_quiet(line->connection)) {
+        (void)err_set(&line->err, ERR_HTTP_LOST, "it ended");
+        drop(line, true);
+    }
+}
+
 bool http_line_is_broken(const struct http_line *line, struct err *ret_why)
 {
     *ret_why = line->err;

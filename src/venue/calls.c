@@ -43,8 +43,9 @@ struct call {
 
 struct calls {
     struct calls_options options;
-    struct http_line *line; /* for orders, their changes and their ends; NULL: none */
-    bool past_line;         /* it was broken for the newest of them */
+    struct http_line *line;   /* for orders, their changes and their ends; NULL: none */
+    bool past_line;           /* it was broken for the newest of them */
+    int64_t expected_mono_us; /* when it was looked at last */
     struct loop_source *timer;
     struct buf url;
     char host[HOST_MAX];
@@ -678,6 +679,17 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
                 void *userdata)
 {
     calls_send_later(calls, call, 0, deadline_mono_us, fn, userdata);
+}
+
+#define EXPECT_US (100 * USEC_PER_MSEC) /* the candles of all symbols close together */
+
+void calls_expect_order(struct calls *calls)
+{
+    int64_t now_us = now_mono(calls);
+    if (calls->line != NULL && now_us - calls->expected_mono_us >= EXPECT_US) {
+        calls->expected_mono_us = now_us;
+        http_line_check(calls->line);
+    }
 }
 
 void calls_flush(struct calls *calls)

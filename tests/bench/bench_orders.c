@@ -38,7 +38,15 @@
 #include <sys/syscall.h>
 
 /* The venues limit orders: Binance 50 at once and two a second, Coinbase 14 requests a second. */
-enum { ORDERS = 200, FAST = 45, SLOW_MS = 520, PEERS = 200, WAKES = 1000, CUTS = 10 };
+enum {
+    ORDERS = 200,
+    FAST = 45,
+    SLOW_MS = 520,
+    COMMIT_MS = 1,
+    PEERS = 200,
+    WAKES = 1000,
+    CUTS = 10
+};
 #define WAIT_MS 20000
 
 struct place {
@@ -224,9 +232,16 @@ static void close_desk(struct desk *d)
 
 static double one_order_us(struct desk *d, const struct place *place, double *ret_return_us)
 {
+    const struct dec price = dec_from_int(60000);
     struct order order = {
         .kind = ORDER_ENTRY, .qty = {DEC_ONE / 5000}, .reference_price = dec_from_int(60000)};
     ASSERT(symbol_parse(str_c(place->symbol), &order.symbol));
+    /* As in the engine: first the closed candle, then the commit of the intent. */
+    const struct source_bar bar = {
+        .symbol = order.symbol,
+        .candle = {.open = price, .high = price, .low = price, .close = price}};
+    ASSERT(venue_bars(d->venue, &bar, 1, NULL) >= 0);
+    (void)poll(NULL, 0, COMMIT_MS);
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-77777-%lld", (long long)++d->next);
     atomic_store(&sent_ns, 0);
     int64_t from_ns = bench_now_ns();

@@ -383,6 +383,12 @@ static void nothing_is_sent_on_a_connection_that_has_ended(void **state)
     assert_false(ask(&r, "/x", (struct http_request){.method = "GET"}));
     hang_up(&r);
     SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
+    hang_up(&r); /* and when it is asked */
+    http_line_check(r.line);
+    assert_false(http_line_is_free(r.line));
+    SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
+    http_line_check(r.line);
+    assert_true(http_line_is_free(r.line));
     hang_up(&r); /* and the same, when the loop sees it first */
     SPIN_UNTIL(&r, !http_line_is_free(r.line));
     SPIN_UNTIL(&r, accepted(&r) && http_line_is_free(r.line));
