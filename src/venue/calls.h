@@ -65,7 +65,8 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
                 void *userdata);
 /* Sends at once what may be sent, where the next turn of the loop would: not from a calls_fn. */
 void calls_flush(struct calls *calls);
-/* A candle has closed, so an order may follow: its connection is looked at. */
+/* A candle has closed, so an order may follow: its connection is looked at, and what signs it is
+ * made ready. */
 void calls_expect_order(struct calls *calls);
 /* Not before the delay is over. */
 void calls_send_later(struct calls *calls, enum account_call call, int64_t delay_us,
