@@ -475,8 +475,7 @@ static void note_line(struct calls *calls)
     struct err why = {0};
     bool broken = http_line_is_broken(calls->line, &why);
     if (broken && !calls->past_line) {
-        LOG(WARNING,
-            "%s: the connection for orders is closed (%s: %s): they wait for a new one each",
+        LOG(WARNING, "%s: the connection for orders is closed (%s: %s): each opens one of its own",
             calls->options.api->name, err_info((enum err_id)why.id)->message, why.context);
     }
     calls->past_line = broken;
