@@ -17,10 +17,13 @@
 #define CLOCK_US      (10 * USEC_PER_MIN)
 #define CLOCK_SURE_US (10 * USEC_PER_SEC)
 #define CLOCK_JUMP_US USEC_PER_SEC
-#define PAUSE_US      USEC_PER_SEC
-#define PAUSE_MAX     6 /* doublings */
-#define GIVE_UP       4 /* failures in a row: then history is left out while the stream is up */
-#define STOPPED_US    (30 * USEC_PER_SEC)
+/* An answer that was longer on its way may be wrong by half of it: it is asked again, so often. */
+#define CLOCK_QUICK_US (2 * MINUTES_UNSURE_US)
+#define CLOCK_TRIES    4
+#define PAUSE_US       USEC_PER_SEC
+#define PAUSE_MAX      6 /* doublings */
+#define GIVE_UP        4 /* failures in a row: then history is left out while the stream is up */
+#define STOPPED_US     (30 * USEC_PER_SEC)
 /* Candles that wait, of all markets. */
 #define HELD_MAX (80 * 1024)
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
@@ -310,15 +313,9 @@ static void give_up_fill(struct market_feed *m)
     }
 }
 
-static int read_time(struct market_feed *m, const struct rest_answer *answer, struct err *err)
+static void set_clock(struct market_feed *m, int64_t offset_us)
 {
-    int64_t wall_us = 0, before_us = atomic_load(&m->link.offset_us);
-    int rc = m->exchange->read_time(answer->root, &wall_us, err);
-    if (rc < 0) {
-        return rc;
-    }
-    wall_us += answer->elapsed_us / 2; /* the way back */
-    int64_t offset_us = wall_us - mono_us(m);
+    int64_t before_us = atomic_load(&m->link.offset_us);
     atomic_store(&m->link.offset_us, offset_us);
     m->timed_mono_us = mono_us(m);
     if (before_us != 0 && llabs(offset_us - before_us) > CLOCK_JUMP_US) {
@@ -329,6 +326,25 @@ static int read_time(struct market_feed *m, const struct rest_answer *answer, st
         m->sure_mono_us = mono_us(m);
     }
     m->doubts_clock = false;
+}
+
+/* Of several slow answers the quickest counts. */
+static int read_time(struct market_feed *m, const struct rest_answer *answer, struct err *err)
+{
+    int64_t wall_us = 0;
+    int rc = m->exchange->read_time(answer->root, &wall_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (m->time_tries == 0 || answer->elapsed_us < m->time_elapsed_us) {
+        m->time_elapsed_us = answer->elapsed_us;
+        m->time_offset_us = wall_us + answer->elapsed_us / 2 - mono_us(m); /* the way back */
+    }
+    m->time_tries++;
+    if (m->time_elapsed_us <= CLOCK_QUICK_US || m->time_tries == CLOCK_TRIES) {
+        m->time_tries = 0;
+        set_clock(m, m->time_offset_us);
+    }
     return 0;
 }
 
@@ -341,6 +357,7 @@ bool market_feed_doubt_clock(struct market_feed *m)
         return false;
     }
     m->doubts_clock = true;
+    m->time_tries = 0;
     m->timed_mono_us = 0;
     next_job(m);
     return true;

@@ -125,6 +125,9 @@ struct market_feed {
     struct minutes minutes;
     bool follows; /* minutes has begun */
     int64_t history_until_us;
+    int time_tries;          /* answers about the time since it was last set */
+    int64_t time_elapsed_us; /* of the quickest of them, and what it said */
+    int64_t time_offset_us;
     int64_t timed_mono_us; /* when the venue's clock was last read; 0: never */
     bool doubts_clock;     /* it is to be read again */
     int64_t sure_mono_us;  /* when that last found it to be right; 0: never */

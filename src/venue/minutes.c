@@ -59,7 +59,8 @@ void minutes_up(struct minutes *minutes, int row, int64_t now_us)
     struct minutes_row *r = &minutes->rows[row];
     /* A closed candle has all of its minute. One that only the clock closes may have had its last
      * trade before the stream was open. */
-    int64_t from_us = floor_minute(now_us) + (minutes->says_closed ? 0 : minute_us);
+    int64_t from_us =
+        floor_minute(now_us + MINUTES_UNSURE_US) + (minutes->says_closed ? 0 : minute_us);
     r->has_live = false;
     r->stream_from_us = from_us > r->known_us ? from_us : r->known_us;
     r->stream_until_us = r->stream_from_us;

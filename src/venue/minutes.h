@@ -27,6 +27,8 @@
 #define MINUTES_GRACE_US (3 * USEC_PER_SEC)
 /* After the end of a minute its candle is in the venue's history. */
 #define MINUTES_SETTLED_US (2 * USEC_PER_SEC)
+/* So far the venue's clock may be from what we take it for. */
+#define MINUTES_UNSURE_US USEC_PER_SEC
 /* Without a stream the history is asked once there is so much of it. */
 #define MINUTES_POLL_US (2 * USEC_PER_MIN)
 /* Closed candles of a stream that wait for history before them; older ones become history. */
@@ -72,7 +74,8 @@ void minutes_begin(struct minutes *minutes, const struct symbol *symbols, int co
 void minutes_release(struct minutes *minutes);
 
 /* The stream of this market is open: it has all minutes that end from now on, or that begin from
- * now on if it does not say when one is closed. */
+ * now on if it does not say when one is closed. A minute that may have ended or begun before, by a
+ * clock that is MINUTES_UNSURE_US off, is left to the history. */
 void minutes_up(struct minutes *minutes, int row, int64_t now_us);
 void minutes_down(struct minutes *minutes, int row);
 /* The candle of a minute that is not over, and of one that is. */

@@ -71,7 +71,8 @@ tap_check "whose depth is shown beside the best prices" grep -qE '"bid":[0-9.]+,
 fake "gap public 12"
 tap_check "a gap in one is noticed, and it is read again" wait_for 10 status '"books":2,"books_lost":[1-9]'
 tap_check "the indicators are there" contains status '"regime":"'
-tap_check "a minute later there are new candles" wait_for 20 newer_than "$first"
+# On a slow machine that minute is over by now, and it is the next one.
+tap_check "a minute later there are new candles" wait_for 75 newer_than "$first"
 tap_check "of both markets" grep -q '"refused_candles":0.*"refused_candles":0' status
 
 fake "cut public"
@@ -88,12 +89,14 @@ wait $pid 2> /dev/null
 last=$(updated)
 before=$(requests 'interval=5m')
 decided=$(decisions)
-fake "advance 900"
+asked=$(requests '/api/v3/time')
+fake "advance 900" "fault time 1 delay-after 4"
 start
 tap_check "after a quarter of an hour without us" wait_for 20 newer_than "$last"
 tap_check "the missed candles are read" wait_for 10 status '"up":true,"late":false,.*"filled":[1-9][0-9]'
 tap_check "none is missing" grep -q '"missing_candles":0.*"missing_candles":0' status
 tap_check "the indicators go on" test "$(requests 'interval=5m')" -eq "$before"
+tap_check "a time that was long on its way is asked again" test "$(requests '/api/v3/time')" -eq $((asked + 2))
 # At most on the newest bar of each market; three bars of both were missed.
 tap_check "on candles of the past nothing is decided" test "$(decisions)" -le $((decided + 2))
 last=$(updated)

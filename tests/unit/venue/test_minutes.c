@@ -133,6 +133,28 @@ static void the_clock_closes_what_the_stream_does_not(void **state)
     assert_int_equal(bars[0].candle.close.e8, PRICE(7).e8);
 }
 
+/* Its end may have been said just before the stream was open: by our clock, or by the venue's. */
+static void a_minute_that_ends_while_the_stream_opens_is_of_the_history(void **state)
+{
+    const struct candle history[] = {candle(0, 5)};
+    int64_t from_us, until_us;
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        begin(1, closed == 1);
+        minutes_up(&minutes, 0, MINUTE(1) - USEC_PER_SEC / 2); /* it is past the end already */
+        assert_int_equal(close_at(0, 1, 6), closed ? MINUTES_TAKEN : MINUTES_REPEATED);
+        assert_false(next_at(1, 50));
+        assert_true(minutes_missing(&minutes, 0, MINUTE(3), &from_us, &until_us));
+        assert_int_equal(from_us, MINUTE(0));
+        assert_int_equal(until_us, closed ? MINUTE(1) : MINUTE(2));
+        minutes_fill(&minutes, 0, history, 1, MINUTE(1));
+        assert_true(next_at(1, 50));
+        assert_step(0, 1);
+        assert_int_equal(bars[0].candle.close.e8, PRICE(5).e8);
+        assert_int_equal(next_at(2, 10), closed);
+    }
+}
+
 static void a_gap_is_filled_in_order(void **state)
 {
     int64_t from = 0, until = 0;
@@ -245,6 +267,8 @@ UNIT_GROUP(minutes, cmocka_unit_test_teardown(a_step_waits_for_all_markets, rele
            cmocka_unit_test_teardown(a_market_without_trades_has_no_candle, release),
            cmocka_unit_test_teardown(a_lost_end_is_asked_of_the_history, release),
            cmocka_unit_test_teardown(the_clock_closes_what_the_stream_does_not, release),
+           cmocka_unit_test_teardown(a_minute_that_ends_while_the_stream_opens_is_of_the_history,
+                                     release),
            cmocka_unit_test_teardown(a_gap_is_filled_in_order, release),
            cmocka_unit_test_teardown(history_alone_is_read_in_pieces, release),
            cmocka_unit_test_teardown(what_does_not_fit_is_read_again, release),
