@@ -34,7 +34,6 @@ struct rig {
     char signature[128];
     char timestamp[32];
     char delivery[64];
-    int requests;
     int status; /* of the web server's answers */
     struct config *config;
     struct loop *loop;
@@ -54,7 +53,6 @@ static void on_request(struct web_request *request, void *userdata)
 {
     struct rig *rig = userdata;
     (void)pthread_mutex_lock(&rig->lock);
-    rig->requests++;
     keep(rig->request, sizeof(rig->request), web_body(request));
     keep(rig->signature, sizeof(rig->signature), web_header(request, "X-Nightdesk-Signature"));
     keep(rig->timestamp, sizeof(rig->timestamp), web_header(request, "X-Nightdesk-Timestamp"));
@@ -413,8 +411,8 @@ static void a_webhook_is_repeated_or_given_up_by_its_status(void **state)
     use_webhook(rig, "k3y");
     rig->status = 503;
     int64_t id = post(rig, "webhook", "t");
-    run_for(rig, 200 * USEC_PER_MSEC);
-    assert_int_equal(state_of(rig, id, NULL), OUTBOX_QUEUED);
+    reach(rig, id, OUTBOX_SENDING);
+    reach(rig, id, OUTBOX_QUEUED);
     rig->status = 200;
     reach(rig, id, OUTBOX_DELIVERED);
     rig->status = 403;
