@@ -280,13 +280,24 @@ enum account_event_kind {
                             * `before` */
     ACCOUNT_EVENT_FILL,    /* a fill, and the order's state after it */
     ACCOUNT_EVENT_CHANGED, /* balances or positions: list them */
-    ACCOUNT_EVENT_MARGIN,  /* the margin is nearly used up */
+    ACCOUNT_EVENT_MARGIN,  /* the margin is nearly used up: `market`, `at_us` */
     ACCOUNT_EVENT_OVER,    /* the stream must be opened again, with a new key */
     ACCOUNT_EVENT_REFUSED  /* the log-in was refused; err says why */
 };
 
+/* Why the venue has closed a position by an order of its own. */
+enum account_forced {
+    ACCOUNT_FORCED_NOT, /* it has not */
+    ACCOUNT_FORCED_MARGIN,
+    ACCOUNT_FORCED_DELEVERAGING, /* to cover the loss of somebody else */
+    ACCOUNT_FORCED_OTHER         /* a delisting, for one */
+};
+
 struct account_event {
     enum account_event_kind kind;
+    enum account_forced forced; /* of a fill */
+    char market[EXCHANGE_NAME_SIZE];
+    int64_t at_us;
     bool has_order;
     struct account_order order;
     struct account_fill fill;

@@ -27,6 +27,25 @@ static int read_fill(const struct field_place *place, const struct json_object *
     return rc;
 }
 
+/* The client ids of the venue's own orders: see "Event: Order Update" of the page above. */
+static enum account_forced forced_of(const char *client_id)
+{
+    static const struct {
+        const char *begins;
+        enum account_forced forced;
+    } names[] = {
+        {"autoclose-", ACCOUNT_FORCED_MARGIN},
+        {"adl_autoclose", ACCOUNT_FORCED_DELEVERAGING},
+        {"settlement_autoclose-", ACCOUNT_FORCED_OTHER},
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strncmp(client_id, names[i].begins, strlen(names[i].begins)) == 0) {
+            return names[i].forced;
+        }
+    }
+    return ACCOUNT_FORCED_NOT;
+}
+
 static int read_report(const struct json_object *event, struct account_event *ret, struct err *err)
 {
     const struct field_place place = {.venue = NAME, .endpoint = "ORDER_TRADE_UPDATE", .row = -1};
@@ -58,9 +77,24 @@ static int read_report(const struct json_object *event, struct account_event *re
         strcmp(what, "TRADE") == 0 || (strcmp(what, "CALCULATED") == 0 && json_i64(o, "t", 0) > 0);
     if (filled) {
         ret->kind = ACCOUNT_EVENT_FILL;
+        ret->forced = forced_of(order->client_id);
         rc = read_fill(&place, o, ret, err);
     }
     return rc;
+}
+
+/* It names each position; the first stands for all, since the margin is that of the account. */
+static int read_margin_call(const struct json_object *event, struct account_event *ret,
+                            struct err *err)
+{
+    const struct field_place place = {.venue = NAME, .endpoint = "MARGIN_CALL", .row = 0};
+    const struct json_object *p = json_item(json_get(event, "p"), 0);
+    ret->kind = ACCOUNT_EVENT_MARGIN;
+    int rc = p == NULL
+                 ? 0
+                 : field_word(&place, json_get(p, "s"), "s", ret->market, sizeof(ret->market), err);
+    return rc < 0 ? rc
+                  : field_time(&place, json_get(event, "E"), "E", USEC_PER_MSEC, &ret->at_us, err);
 }
 
 static enum account_event_kind kind_of(const char *event)
@@ -69,8 +103,9 @@ static enum account_event_kind kind_of(const char *event)
         const char *event;
         enum account_event_kind kind;
     } kinds[] = {
-        {"ACCOUNT_UPDATE", ACCOUNT_EVENT_CHANGED}, {"ACCOUNT_CONFIG_UPDATE", ACCOUNT_EVENT_CHANGED},
-        {"MARGIN_CALL", ACCOUNT_EVENT_MARGIN},     {"listenKeyExpired", ACCOUNT_EVENT_OVER},
+        {"ACCOUNT_UPDATE", ACCOUNT_EVENT_CHANGED},
+        {"ACCOUNT_CONFIG_UPDATE", ACCOUNT_EVENT_CHANGED},
+        {"listenKeyExpired", ACCOUNT_EVENT_OVER},
         {"serverShutdown", ACCOUNT_EVENT_OVER},
     };
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -96,6 +131,9 @@ int binance_futures_read_stream(const struct json_object *root, struct account_e
     }
     if (strcmp(name, "ORDER_TRADE_UPDATE") == 0) {
         return read_report(event, ret, err);
+    }
+    if (strcmp(name, "MARGIN_CALL") == 0) {
+        return read_margin_call(event, ret, err);
     }
     if (strcmp(name, "ALGO_UPDATE") == 0) {
         return binance_read_algo_event(event, ret, err);

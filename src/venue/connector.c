@@ -4,10 +4,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/ring.h"
-#include "fee_memory.h"
 #include "gateway.h"
 #include "io/file.h"
 #include "io/secret.h"
+#include "payment_memory.h"
 #include "store/order_table.h"
 #include "store/venue_table.h"
 #include "venue/feed.h"
@@ -46,9 +46,9 @@ struct connector {
     int64_t banned_boot_us;   /* on disk, since the machine has started; 0: not in this run */
     struct venue_report held; /* CONNECTION: waits until the funds are known */
     bool has_held;
-    struct fee_memory *fees;   /* NULL: the venue has none that come late */
-    int64_t after_funding_id;  /* the books have the events up to it */
-    struct venue_report *page; /* of a listing, which waits for the fees that belong to it */
+    struct payment_memory *payments; /* NULL: the venue has none but those of fills */
+    int64_t after_funding_id;        /* the books have the events up to it */
+    struct venue_report *page;       /* of a listing, which waits for the fees that belong to it */
 
     /* What the gateway gets when the feed starts. */
     char url[URL_SIZE];
@@ -214,9 +214,9 @@ static void connector_list(struct venue *venue, int64_t ask_id, int64_t after_fu
     struct connector *c = of(venue);
     struct gateway_call what = {
         .kind = GATEWAY_LIST, .ask_id = ask_id, .after_funding_id = after_funding_id};
-    if (c->fees != NULL) {
+    if (c->payments != NULL) {
         c->after_funding_id = after_funding_id;
-        what.fees_since_us = fee_memory_since_us(c->fees, clock_wall_us(clock_real()));
+        what.payments_since_us = payment_memory_since_us(c->payments, clock_wall_us(clock_real()));
     }
     call(c, &what);
 }
@@ -347,38 +347,46 @@ static bool begins_listing(const struct venue_report *r)
     return r->kind == VENUE_LISTING && r->page == 0;
 }
 
-/* The next of the ring. Where fees come late, those of a listing are put in its front: each once,
- * and with a number that it keeps. */
+/* The next of the ring. The payments of a listing are put in its front: each once, and with a
+ * number that it keeps. */
 static bool next_report(struct connector *c, struct venue_report *ret)
 {
-    if (c->fees == NULL) {
+    if (c->payments == NULL) {
         return ring_pop(c->reports, ret);
     }
-    if (fee_memory_pop(c->fees, ret)) {
+    if (payment_memory_pop(c->payments, ret)) {
         return true;
     }
     if (c->page != NULL) {
         *ret = *c->page;
         free(TAKE(c->page));
-        ret->funding_id = fee_memory_newest(c->fees);
+        ret->funding_id = payment_memory_newest(c->payments);
         return true;
     }
     while (ring_pop(c->reports, ret)) {
-        if (ret->kind == VENUE_FUNDING && ret->event == VENUE_EVENT_FEE) {
-            fee_memory_add(c->fees, ret);
+        if (ret->kind == VENUE_FUNDING &&
+            (ret->event == VENUE_EVENT_FUNDING || ret->event == VENUE_EVENT_FEE)) {
+            payment_memory_add(c->payments, ret);
+            continue;
+        }
+        if (ret->kind == VENUE_FUNDING) {
+            payment_memory_tell(c->payments, ret);
+            if (payment_memory_pop(c->payments, ret)) {
+                return true;
+            }
             continue;
         }
         if (begins_listing(ret)) {
-            fee_memory_close(c->fees, c->after_funding_id, clock_wall_us(clock_real()));
+            payment_memory_close(c->payments, c->after_funding_id, clock_wall_us(clock_real()));
         }
-        if (begins_listing(ret) && fee_memory_waits(c->fees)) {
+        if (begins_listing(ret) && payment_memory_waits(c->payments)) {
             c->page = malloc(sizeof(*c->page));
             NEED_MEMORY(c->page != NULL);
             *c->page = *ret;
-            return fee_memory_pop(c->fees, ret);
+            return payment_memory_pop(c->payments, ret);
         }
         if (ret->kind == VENUE_LISTING || ret->kind == VENUE_ACCOUNT) {
-            ret->funding_id = fee_memory_newest(c->fees);
+            ret->funding_id = payment_memory_newest(c->payments);
         }
         return true;
     }
@@ -596,7 +604,7 @@ static int connector_open(struct venue *venue, struct trading_store *store, stru
     c->has_outside = false;
     c->has_held = false;
     free(TAKE(c->page));
-    int rc = c->fees != NULL ? fee_memory_open(c->fees, store, err) : 0;
+    int rc = c->payments != NULL ? payment_memory_open(c->payments, store, err) : 0;
     if (store == NULL) {
         secret_nonce(c->options.tag, sizeof(c->options.tag) - 1);
     } else {
@@ -651,7 +659,7 @@ static void connector_free(struct venue *venue)
     ring_free(c->reports);
     secret_free(c->key_id);
     secret_free(c->key_secret);
-    fee_memory_free(c->fees);
+    payment_memory_free(c->payments);
     free(c->page);
     free(c);
 }
@@ -705,7 +713,7 @@ struct venue *connector_new(const struct venue_setup *setup)
     c->api = api;
     c->can = api->can;
     c->can.dust = !api->positions || api->takes_coins != NULL;
-    c->fees = api->late_fees ? fee_memory_new() : NULL;
+    c->payments = api->add_funding != NULL ? payment_memory_new() : NULL;
     c->feed = setup->feed;
     c->market = setup->market;
     c->cash = setup->cash;

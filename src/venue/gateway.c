@@ -542,8 +542,55 @@ static void ask_newest(struct gateway *g, struct known_order *o)
     }
 }
 
+/* What the account's venue did by itself. The engine numbers it (payment_memory.h); the id tells
+ * whether it was heard before. */
+static void report_margin_call(struct gateway *g, const struct account_event *event)
+{
+    int market = gateway_find_market(g, event->market);
+    struct venue_report r = {
+        .kind = VENUE_FUNDING, .event = VENUE_EVENT_MARGIN_CALL, .at_us = event->at_us};
+    (void)snprintf(r.fills_after, sizeof(r.fills_after), "call-%lld", (long long)event->at_us);
+    if (market >= 0) {
+        r.symbol = g->markets[market].market.symbol;
+    }
+    gateway_report(g, &r);
+}
+
+static void report_forced(struct gateway *g, const struct account_event *event)
+{
+    const struct account_fill *fill = &event->fill;
+    int market = gateway_find_market(g, fill->market);
+    if (market < 0) {
+        return; /* of a position that is not ours */
+    }
+    struct venue_report r = {
+        .kind = VENUE_FUNDING,
+        .event = event->forced == ACCOUNT_FORCED_MARGIN         ? VENUE_EVENT_LIQUIDATION
+                 : event->forced == ACCOUNT_FORCED_DELEVERAGING ? VENUE_EVENT_DELEVERAGING
+                                                                : VENUE_EVENT_FORCED_CLOSE,
+        .symbol = g->markets[market].market.symbol,
+        .side = fill->buys ? SIDE_SHORT : SIDE_LONG,
+        .qty = fill->qty,
+        .price = fill->price,
+        .payment = fill->fee,
+        .at_us = fill->at_us};
+    (void)snprintf(r.fills_after, sizeof(r.fills_after), "%.18s-%.20s", fill->market, fill->id);
+    gateway_report(g, &r);
+}
+
 void gateway_take_event(struct gateway *g, const struct account_event *event)
 {
+    if (event->kind == ACCOUNT_EVENT_CHANGED) {
+        return; /* balances are judged by the next listing */
+    }
+    if (event->kind == ACCOUNT_EVENT_MARGIN) {
+        report_margin_call(g, event);
+        return;
+    }
+    if (event->forced != ACCOUNT_FORCED_NOT) {
+        report_forced(g, event);
+        return;
+    }
     const char *id = event->has_order ? event->order.id : event->fill.order_id;
     const char *theirs = event->has_order ? event->order.client_id : event->fill.client_id;
     char first[ACCOUNT_ID_SIZE];

@@ -41,7 +41,7 @@ struct gateway_call {
     struct dec stop, target;        /* AMEND: the leg takes the one of both that it is */
     int64_t ask_id;
     int64_t after_funding_id;
-    int64_t fees_since_us; /* LIST, at a venue with late fees */
+    int64_t payments_since_us; /* LIST: older ones are known */
     double leverage;
     struct dec price;
     bool halted;

@@ -14,7 +14,7 @@
 struct gateway_listing {
     int64_t ask_id;
     int64_t after_funding_id;
-    int64_t fees_since_us;
+    int64_t payments_since_us;
     char cursor[ACCOUNT_CURSOR_SIZE];
     int coin_count;
     struct account_coin coins[ACCOUNT_ROWS_MAX];
@@ -47,24 +47,20 @@ static void give_up(struct gateway *g, const struct err *why)
 
 /* ---------------------------------------------------------------- the reports */
 
-/* Payments are numbered by their time, in microseconds, and further by one where two have the same:
- * so the numbers increase, and are the same in every listing. */
-static int by_time(const void *a, const void *b)
-{
-    const struct account_payment *x = a, *y = b;
-    return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1) : strcmp(x->id, y->id);
-}
-
 /* Their numbers are given where it is known which of them are booked. */
-static void report_fees(struct gateway *g, const struct gateway_listing *l)
+static void report_payments(struct gateway *g, const struct gateway_listing *l)
 {
     for (int i = 0; i < l->payment_count; i++) {
         const struct account_payment *p = &l->payments[i];
         int market = gateway_find_market(g, p->market);
         struct venue_report r = {.kind = VENUE_FUNDING,
-                                 .event = VENUE_EVENT_FEE,
+                                 .event = g->options.api->late_fees ? VENUE_EVENT_FEE
+                                                                    : VENUE_EVENT_FUNDING,
                                  .payment = p->payment,
                                  .at_us = p->at_us};
+        if (market < 0 && r.event == VENUE_EVENT_FUNDING) {
+            continue; /* of a position that is not ours */
+        }
         if (market >= 0) {
             r.symbol = g->markets[market].market.symbol;
         }
@@ -73,37 +69,14 @@ static void report_fees(struct gateway *g, const struct gateway_listing *l)
     }
 }
 
-static int64_t report_payments(struct gateway *g, struct gateway_listing *l)
-{
-    int64_t previous = l->after_funding_id;
-    int64_t number = 0;
-    qsort(l->payments, (size_t)l->payment_count, sizeof(l->payments[0]), by_time);
-    for (int i = 0; i < l->payment_count; i++) {
-        const struct account_payment *p = &l->payments[i];
-        number = p->at_us > number ? p->at_us : number + 1;
-        int market = gateway_find_market(g, p->market);
-        if (number <= l->after_funding_id || market < 0) {
-            continue;
-        }
-        struct venue_report r = {.kind = VENUE_FUNDING,
-                                 .funding_id = number,
-                                 .prev_funding_id = previous,
-                                 .event = VENUE_EVENT_FUNDING,
-                                 .symbol = g->markets[market].market.symbol,
-                                 .payment = p->payment,
-                                 .at_us = p->at_us};
-        previous = number;
-        gateway_report(g, &r);
-    }
-    return previous;
-}
-
-static void report_pages(struct gateway *g, const struct gateway_listing *l, int64_t funding_id)
+static void report_pages(struct gateway *g, const struct gateway_listing *l)
 {
     int holdings = 0, open = 0, page = 0;
     do {
-        struct venue_report r = {
-            .kind = VENUE_LISTING, .ask_id = l->ask_id, .funding_id = funding_id, .page = page++};
+        struct venue_report r = {.kind = VENUE_LISTING,
+                                 .ask_id = l->ask_id,
+                                 .funding_id = l->after_funding_id,
+                                 .page = page++};
         while (holdings < l->holding_count && r.holding_count < VENUE_PAGE_HOLDINGS) {
             r.holdings[r.holding_count++] = l->holdings[holdings++];
         }
@@ -125,9 +98,10 @@ static bool is_quote(const struct gateway *g, const char *currency)
     return false;
 }
 
-static void report_account(struct gateway *g, const struct gateway_listing *l, int64_t funding_id)
+static void report_account(struct gateway *g, const struct gateway_listing *l)
 {
-    struct venue_report r = {.kind = VENUE_ACCOUNT, .ask_id = l->ask_id, .funding_id = funding_id};
+    struct venue_report r = {
+        .kind = VENUE_ACCOUNT, .ask_id = l->ask_id, .funding_id = l->after_funding_id};
     for (int i = 0; i < l->coin_count && r.account.balance_count < VENUE_BALANCES_MAX; i++) {
         if (is_quote(g, l->coins[i].currency)) {
             struct venue_balance *b = &r.account.balances[r.account.balance_count++];
@@ -146,14 +120,9 @@ static void report_account(struct gateway *g, const struct gateway_listing *l, i
 static void finish(struct gateway *g)
 {
     struct gateway_listing *l = g->listing;
-    int64_t funding_id = l->after_funding_id;
-    if (g->options.api->late_fees) {
-        report_fees(g, l);
-    } else {
-        funding_id = report_payments(g, l);
-    }
-    report_pages(g, l, funding_id);
-    report_account(g, l, funding_id);
+    report_payments(g, l);
+    report_pages(g, l);
+    report_account(g, l);
     gateway_list_free(g);
 }
 
@@ -165,9 +134,7 @@ static void page_of(const struct gateway *g, const struct gateway_listing *l, bo
                     struct account_page *ret)
 {
     *ret = (struct account_page){.order_id = "",
-                                 .since_us = !payments                   ? 0
-                                             : g->options.api->late_fees ? l->fees_since_us
-                                                                         : l->after_funding_id,
+                                 .since_us = payments ? l->payments_since_us : 0,
                                  .until_us = calls_wall_us(g->calls),
                                  .cursor = l->cursor};
 }
@@ -413,7 +380,7 @@ void gateway_list(struct gateway *g, const struct gateway_call *call)
     NEED_MEMORY(l != NULL);
     l->ask_id = call->ask_id;
     l->after_funding_id = call->after_funding_id;
-    l->fees_since_us = call->fees_since_us;
+    l->payments_since_us = call->payments_since_us;
     l->open = calloc(OPEN_MAX, sizeof(*l->open));
     NEED_MEMORY(l->open != NULL);
     g->listing = l;

@@ -156,21 +156,28 @@ static void a_ban_outlives_the_process(void **state)
     leave(&s);
 }
 
-/* The newest event of the account that a listing has; the fees before it are counted. */
-static int64_t list(struct trader *s, int64_t ask_id, int64_t after, int *ret_fees)
+/* The newest event of the account that a listing has; the payments before it are counted. */
+static int64_t list(struct trader *s, int64_t ask_id, int64_t after, int *ret_count,
+                    enum venue_event event, int64_t payment_e8)
 {
-    *ret_fees = 0;
+    *ret_count = 0;
     venue_list(s->venue, ask_id, after);
     do {
         assert_true(next(s, PATIENCE_US));
         if (s->report.kind == VENUE_FUNDING) {
-            assert_int_equal(s->report.event, VENUE_EVENT_FEE);
-            assert_int_equal(s->report.prev_funding_id, after + *ret_fees);
-            assert_int_equal(s->report.payment.e8, (DEC_ONE / 100) * 150); /* 0.25 % of 600 */
-            (*ret_fees)++;
+            assert_int_equal(s->report.event, event);
+            assert_int_equal(s->report.prev_funding_id, after + *ret_count);
+            assert_int_equal(s->report.payment.e8, payment_e8);
+            (*ret_count)++;
         }
     } while (s->report.kind != VENUE_LISTING);
     return s->report.funding_id;
+}
+
+static int64_t list_fees(struct trader *s, int64_t ask_id, int64_t after, int *ret_fees)
+{
+    /* 0.25 % of 600 */
+    return list(s, ask_id, after, ret_fees, VENUE_EVENT_FEE, (DEC_ONE / 100) * 150);
 }
 
 static void fees_of_the_day_are_reported_once(void **state)
@@ -185,22 +192,108 @@ static void fees_of_the_day_are_reported_once(void **state)
     assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
     start(&s);
     await_connected(&s);
-    assert_int_equal(list(&s, 1, 0, &fees), 0); /* charged before the books began */
+    assert_int_equal(list_fees(&s, 1, 0, &fees), 0); /* charged before the books began */
     assert_int_equal(fees, 0);
     assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
     assert_null(fake_venue_do(s.fake, "foreign BTC-USD sell 0.01\nend-day"));
-    assert_int_equal(list(&s, 2, 0, &fees), 2);
+    assert_int_equal(list_fees(&s, 2, 0, &fees), 2);
     assert_int_equal(fees, 2);
-    assert_int_equal(list(&s, 3, 1, &fees), 2); /* one was booked */
+    assert_int_equal(list_fees(&s, 3, 1, &fees), 2); /* one was booked */
     assert_int_equal(fees, 1);
     stop(&s);
     start(&s);
     await_connected(&s);
-    assert_int_equal(list(&s, 4, 2, &fees), 2);
+    assert_int_equal(list_fees(&s, 4, 2, &fees), 2);
     assert_int_equal(fees, 0);
     stop(&s);
     leave(&s);
 }
 
+/* 0.1 % of 600 for a long of 0.01 at 60,000. */
+static int64_t list_funding(struct trader *s, int64_t ask_id, int64_t after, int *ret_payments)
+{
+    return list(s, ask_id, after, ret_payments, VENUE_EVENT_FUNDING, DEC_ONE / 10 * 6);
+}
+
+static void funding_is_reported_once(void **state)
+{
+    struct trader s;
+    int payments = 0;
+    (void)state;
+    if (!prepare(&s, "binance_futures", "BTC-USDT", "/private")) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "price BTC-USDT 60000\nforeign BTC-USDT buy 0.01"));
+    assert_null(fake_venue_do(s.fake, "funding BTC-USDT 0.001"));
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list_funding(&s, 1, 0, &payments), 0); /* paid before the books began */
+    assert_int_equal(payments, 0);
+    /* Two at one moment, and a position that is not ours. */
+    assert_null(fake_venue_do(s.fake, "foreign ETH-USDT buy 1\nfunding ETH-USDT 0.001\n"
+                                      "funding BTC-USDT 0.001\nfunding BTC-USDT 0.001"));
+    assert_int_equal(list_funding(&s, 2, 0, &payments), 2);
+    assert_int_equal(payments, 2);
+    assert_int_equal(list_funding(&s, 3, 1, &payments), 2); /* one was booked */
+    assert_int_equal(payments, 1);
+    stop(&s);
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list_funding(&s, 4, 2, &payments), 2);
+    assert_int_equal(payments, 0);
+    stop(&s);
+    leave(&s);
+}
+
+static void what_the_venue_does_by_itself_is_heard_at_once(void **state)
+{
+    static const struct {
+        const char *what;
+        enum venue_event event;
+    } forced[] = {
+        {"deleverage BTC-USDT", VENUE_EVENT_DELEVERAGING},
+        {"settle BTC-USDT", VENUE_EVENT_FORCED_CLOSE},
+        {"liquidate", VENUE_EVENT_LIQUIDATION},
+    };
+    struct trader s;
+    int payments = 0;
+    (void)state;
+    if (!prepare(&s, "binance_futures", "BTC-USDT", "/private")) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "price BTC-USDT 60000\nforeign BTC-USDT buy 0.01"));
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list_funding(&s, 1, 0, &payments), 0);
+    assert_null(fake_venue_do(s.fake, "margin-call BTC-USDT"));
+    await(&s, VENUE_FUNDING);
+    assert_int_equal(s.report.event, VENUE_EVENT_MARGIN_CALL);
+    assert_string_equal(s.report.symbol.name, "BTC-USDT");
+    assert_int_equal(s.report.funding_id, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_null(fake_venue_do(s.fake, forced[i].what));
+        await(&s, VENUE_FUNDING);
+        assert_int_equal(s.report.event, forced[i].event);
+        assert_int_equal(s.report.prev_funding_id, i + 1);
+        assert_int_equal(s.report.funding_id, i + 2);
+        assert_int_equal(s.report.side, SIDE_LONG);
+        assert_int_equal(s.report.qty.e8, DEC_ONE / 100);
+        assert_int_equal(s.report.price.e8, 60000 * DEC_ONE);
+        assert_int_equal(s.report.payment.e8, DEC_ONE / 10 * 3); /* 0.05 % of 600 */
+        assert_null(fake_venue_do(s.fake, "foreign BTC-USDT buy 0.01"));
+    }
+    /* What the books do not have yet is given again. */
+    venue_list(s.venue, 2, 3);
+    await(&s, VENUE_FUNDING);
+    assert_int_equal(s.report.event, VENUE_EVENT_LIQUIDATION);
+    assert_int_equal(s.report.funding_id, 4);
+    assert_int_equal(list_funding(&s, 3, 4, &payments), 4);
+    assert_int_equal(payments, 0);
+    stop(&s);
+    leave(&s);
+}
+
 UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
-           cmocka_unit_test(fees_of_the_day_are_reported_once))
+           cmocka_unit_test(fees_of_the_day_are_reported_once),
+           cmocka_unit_test(funding_is_reported_once),
+           cmocka_unit_test(what_the_venue_does_by_itself_is_heard_at_once))

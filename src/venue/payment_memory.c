@@ -1,4 +1,4 @@
-#include "fee_memory.h"
+#include "payment_memory.h"
 
 #include "base/check.h"
 #include "base/log.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A fee may be posted so much later than its day, or be corrected. */
+/* A payment may be posted so much later than its time, or be corrected. */
 #define LATE_US (4 * USEC_PER_DAY)
 /* What is kept of those that were booked. */
 #define KEPT_US (30 * USEC_PER_DAY)
@@ -18,12 +18,15 @@
 struct listed {
     char id[FILL_ID_SIZE];
     int64_t number;
+    enum venue_event event;
     struct symbol symbol;
+    enum side side;
+    struct dec qty, price;
     struct dec payment;
     int64_t at_us;
 };
 
-struct fee_memory {
+struct payment_memory {
     struct trading_store *store;
     int64_t began_us; /* 0: no listing has come yet */
     int64_t newest_us;
@@ -36,21 +39,25 @@ struct fee_memory {
     int listed_room;
     struct listed *listed; /* of the listing that is coming in; then those to report */
     int next;              /* of them; listed_count: none is left */
+    int told_count;
+    int told_room;
+    struct listed *told; /* that no listing repeats, until the books have them */
     bool closed;
 };
 
-struct fee_memory *fee_memory_new(void)
+struct payment_memory *payment_memory_new(void)
 {
-    struct fee_memory *m = calloc(1, sizeof(*m));
+    struct payment_memory *m = calloc(1, sizeof(*m));
     NEED_MEMORY(m != NULL);
     return m;
 }
 
-void fee_memory_free(struct fee_memory *m)
+void payment_memory_free(struct payment_memory *m)
 {
     if (m != NULL) {
         free(m->known);
         free(m->listed);
+        free(m->told);
         free(m);
     }
 }
@@ -67,18 +74,18 @@ static void *grown(void *list, int count, int *room, size_t size)
 
 static void know(const struct venue_event_row *row, void *userdata)
 {
-    struct fee_memory *m = userdata;
+    struct payment_memory *m = userdata;
     m->known = grown(m->known, m->known_count, &m->known_room, sizeof(m->known[0]));
     m->known[m->known_count++] = *row;
     m->last = row->number > m->last ? row->number : m->last;
     m->newest_us = row->at_us > m->newest_us ? row->at_us : m->newest_us;
 }
 
-int fee_memory_open(struct fee_memory *m, struct trading_store *store, struct err *err)
+int payment_memory_open(struct payment_memory *m, struct trading_store *store, struct err *err)
 {
     char text[24] = "";
     m->store = store;
-    m->known_count = m->listed_count = m->next = 0;
+    m->known_count = m->listed_count = m->told_count = m->next = 0;
     m->began_us = m->newest_us = m->last = m->reported = 0;
     m->closed = false;
     int rc = store == NULL ? 0 : venue_table_get(store, BEGAN, text, sizeof(text), err);
@@ -88,13 +95,32 @@ int fee_memory_open(struct fee_memory *m, struct trading_store *store, struct er
     return rc < 0 || store == NULL ? rc : venue_table_events(store, know, m, err);
 }
 
-int64_t fee_memory_since_us(const struct fee_memory *m, int64_t now_us)
+int64_t payment_memory_since_us(const struct payment_memory *m, int64_t now_us)
 {
     int64_t newest_us = m->newest_us > m->began_us ? m->newest_us : m->began_us;
     return (newest_us > 0 && newest_us < now_us ? newest_us : now_us) - LATE_US;
 }
 
-void fee_memory_add(struct fee_memory *m, const struct venue_report *report)
+static struct listed of_report(const struct venue_report *report)
+{
+    struct listed l = {.event = report->event,
+                       .symbol = report->symbol,
+                       .side = report->side,
+                       .qty = report->qty,
+                       .price = report->price,
+                       .payment = report->payment,
+                       .at_us = report->at_us};
+    memcpy(l.id, report->fills_after, sizeof(l.id));
+    return l;
+}
+
+static void append(struct payment_memory *m, const struct listed *l)
+{
+    m->listed = grown(m->listed, m->listed_count, &m->listed_room, sizeof(m->listed[0]));
+    m->listed[m->listed_count++] = *l;
+}
+
+void payment_memory_add(struct payment_memory *m, const struct venue_report *report)
 {
     if (m->closed) { /* the next listing begins */
         m->closed = false;
@@ -103,15 +129,12 @@ void fee_memory_add(struct fee_memory *m, const struct venue_report *report)
     if (m->listed_count == LISTED_MAX) {
         return;
     }
-    m->listed = grown(m->listed, m->listed_count, &m->listed_room, sizeof(m->listed[0]));
-    struct listed *l = &m->listed[m->listed_count++];
-    *l = (struct listed){
-        .symbol = report->symbol, .payment = report->payment, .at_us = report->at_us};
-    memcpy(l->id, report->fills_after, sizeof(l->id));
+    const struct listed l = of_report(report);
+    append(m, &l);
 }
 
 /* -1: it is new. */
-static int64_t number_of(const struct fee_memory *m, const char *id)
+static int64_t number_of(const struct payment_memory *m, const char *id)
 {
     for (int i = m->known_count - 1; i >= 0; i--) {
         if (strcmp(m->known[i].id, id) == 0) {
@@ -122,13 +145,13 @@ static int64_t number_of(const struct fee_memory *m, const char *id)
 }
 
 /* 0: it is not reported, now or ever. */
-static int64_t give_number(struct fee_memory *m, const struct listed *l)
+static int64_t give_number(struct payment_memory *m, const struct listed *l)
 {
     struct err err = {0};
     struct venue_event_row row = {.number = m->began_us == 0 ? 0 : m->last + 1, .at_us = l->at_us};
     memcpy(row.id, l->id, sizeof(row.id));
     if (m->store != NULL && venue_table_add_event(m->store, &row, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "a fee of the venue is booked later");
+        log_err(LOG_LEVEL_WARNING, &err, "a payment of the account is booked later");
         return 0;
     }
     know(&row, m);
@@ -141,19 +164,49 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void begin(struct fee_memory *m, int64_t now_us)
+static void begin(struct payment_memory *m, int64_t now_us)
 {
     struct err err = {0};
     char text[24];
     (void)snprintf(text, sizeof(text), "%lld", (long long)now_us);
     if (m->store != NULL && venue_table_set(m->store, BEGAN, text, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "cannot keep since when fees are booked");
+        log_err(LOG_LEVEL_WARNING, &err, "cannot keep since when payments are booked");
         return;
     }
     m->began_us = now_us;
 }
 
-void fee_memory_close(struct fee_memory *m, int64_t after, int64_t now_us)
+void payment_memory_tell(struct payment_memory *m, const struct venue_report *report)
+{
+    struct listed l = of_report(report);
+    if (m->began_us == 0 || number_of(m, l.id) >= 0) {
+        return; /* from before the books began, or known */
+    }
+    l.number = give_number(m, &l);
+    if (l.number == 0) {
+        return;
+    }
+    m->told = grown(m->told, m->told_count, &m->told_room, sizeof(m->told[0]));
+    m->told[m->told_count++] = l;
+    if (m->closed) {
+        append(m, &l); /* else the listing that is coming in takes it along */
+    }
+}
+
+/* Those that the books have by now are forgotten. */
+static void keep_told(struct payment_memory *m, int64_t after)
+{
+    int kept = 0;
+    for (int i = 0; i < m->told_count; i++) {
+        if (m->told[i].number > after) {
+            m->told[kept++] = m->told[i];
+            append(m, &m->told[kept - 1]);
+        }
+    }
+    m->told_count = kept;
+}
+
+void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_us)
 {
     struct err err = {0};
     int kept = 0;
@@ -170,6 +223,8 @@ void fee_memory_close(struct fee_memory *m, int64_t after, int64_t now_us)
         }
     }
     m->listed_count = kept;
+    keep_told(m, after);
+    kept = m->listed_count;
     m->next = 0;
     m->closed = true;
     m->reported = after;
@@ -180,33 +235,36 @@ void fee_memory_close(struct fee_memory *m, int64_t after, int64_t now_us)
         begin(m, now_us);
     } else if (kept > 0 && m->store != NULL &&
                venue_table_forget_events(m->store, now_us - KEPT_US, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "cannot forget old fees of the venue");
+        log_err(LOG_LEVEL_WARNING, &err, "cannot forget old payments of the account");
     }
 }
 
-bool fee_memory_waits(const struct fee_memory *m)
+bool payment_memory_waits(const struct payment_memory *m)
 {
     return m->closed && m->next < m->listed_count;
 }
 
-bool fee_memory_pop(struct fee_memory *m, struct venue_report *ret)
+bool payment_memory_pop(struct payment_memory *m, struct venue_report *ret)
 {
-    if (!fee_memory_waits(m)) {
+    if (!payment_memory_waits(m)) {
         return false;
     }
     const struct listed *l = &m->listed[m->next++];
     *ret = (struct venue_report){.kind = VENUE_FUNDING,
-                                 .event = VENUE_EVENT_FEE,
+                                 .event = l->event,
                                  .funding_id = l->number,
                                  .prev_funding_id = m->reported,
                                  .symbol = l->symbol,
+                                 .side = l->side,
+                                 .qty = l->qty,
+                                 .price = l->price,
                                  .payment = l->payment,
                                  .at_us = l->at_us};
     m->reported = l->number;
     return true;
 }
 
-int64_t fee_memory_newest(const struct fee_memory *m)
+int64_t payment_memory_newest(const struct payment_memory *m)
 {
     return m->reported;
 }

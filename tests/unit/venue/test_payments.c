@@ -1,35 +1,35 @@
-#include "../../../src/venue/fee_memory.h"
+#include "../../../src/venue/payment_memory.h"
 #include "base/check.h"
 #include "unit/unit.h"
 
 #include <string.h>
 
-/* Fees that a venue lists again and again are reported once, as a chain. */
+/* Payments that a venue lists again and again are reported once, as a chain. */
 
 #define NOW_US (INT64_C(1796000000) * USEC_PER_SEC)
 
-static void add(struct fee_memory *m, const char *id, int64_t at_us)
+static void add(struct payment_memory *m, const char *id, int64_t at_us)
 {
     struct venue_report r = {
         .kind = VENUE_FUNDING, .event = VENUE_EVENT_FEE, .payment = {DEC_ONE}, .at_us = at_us};
     (void)str_copy(str_c(id), r.fills_after, sizeof(r.fills_after));
-    fee_memory_add(m, &r);
+    payment_memory_add(m, &r);
 }
 
 /* The ids are the first characters of the letters. */
-static void list(struct fee_memory *m, const char *letters, int64_t after)
+static void list(struct payment_memory *m, const char *letters, int64_t after)
 {
     for (const char *c = letters; *c != '\0'; c++) {
         const char id[] = {*c, '\0'};
         add(m, id, NOW_US);
     }
-    fee_memory_close(m, after, NOW_US);
+    payment_memory_close(m, after, NOW_US);
 }
 
-static void expect(struct fee_memory *m, int64_t number, int64_t previous)
+static void expect(struct payment_memory *m, int64_t number, int64_t previous)
 {
     struct venue_report r;
-    assert_true(fee_memory_pop(m, &r));
+    assert_true(payment_memory_pop(m, &r));
     assert_int_equal(r.kind, VENUE_FUNDING);
     assert_int_equal(r.event, VENUE_EVENT_FEE);
     assert_int_equal(r.funding_id, number);
@@ -37,22 +37,22 @@ static void expect(struct fee_memory *m, int64_t number, int64_t previous)
     assert_int_equal(r.payment.e8, DEC_ONE);
 }
 
-static void expect_none(struct fee_memory *m, int64_t newest)
+static void expect_none(struct payment_memory *m, int64_t newest)
 {
     struct venue_report r;
-    assert_false(fee_memory_waits(m));
-    assert_false(fee_memory_pop(m, &r));
-    assert_int_equal(fee_memory_newest(m), newest);
+    assert_false(payment_memory_waits(m));
+    assert_false(payment_memory_pop(m, &r));
+    assert_int_equal(payment_memory_newest(m), newest);
 }
 
 static void each_fee_is_reported_once(void **state)
 {
     (void)state;
     struct trading_store *store = NULL;
-    struct fee_memory *m = fee_memory_new();
+    struct payment_memory *m = payment_memory_new();
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
-    assert_int_equal(fee_memory_open(m, store, NULL), 0);
-    int64_t since_us = fee_memory_since_us(m, NOW_US);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    int64_t since_us = payment_memory_since_us(m, NOW_US);
     assert_true(since_us < NOW_US - 3 * USEC_PER_DAY && since_us > NOW_US - 7 * USEC_PER_DAY);
     list(m, "ab", 0); /* charged before the books began */
     expect_none(m, 0);
@@ -65,7 +65,7 @@ static void each_fee_is_reported_once(void **state)
     expect_none(m, 2);
     /* A kill between the number and the books. */
     list(m, "e", 2);
-    assert_int_equal(fee_memory_open(m, store, NULL), 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
     list(m, "fecdab", 2);
     expect(m, 3, 2); /* e, as before */
     expect(m, 4, 3);
@@ -74,7 +74,7 @@ static void each_fee_is_reported_once(void **state)
     expect_none(m, 4);
     list(m, "c", 4);
     expect_none(m, 4);
-    fee_memory_free(m);
+    payment_memory_free(m);
     trading_store_free(store);
 }
 
@@ -83,9 +83,9 @@ static void old_fees_are_forgotten(void **state)
 {
     (void)state;
     struct trading_store *store = NULL;
-    struct fee_memory *m = fee_memory_new();
+    struct payment_memory *m = payment_memory_new();
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
-    assert_int_equal(fee_memory_open(m, store, NULL), 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
     list(m, "", 0);
     add(m, "old", NOW_US - 40 * USEC_PER_DAY);
     list(m, "n", 0);
@@ -93,28 +93,28 @@ static void old_fees_are_forgotten(void **state)
     expect(m, 2, 1);
     list(m, "o", 2);
     expect(m, 3, 2);
-    assert_int_equal(fee_memory_open(m, store, NULL), 0); /* "old" is not there any more */
+    assert_int_equal(payment_memory_open(m, store, NULL), 0); /* "old" is not there any more */
     add(m, "old", NOW_US);
     list(m, "", 3);
     expect(m, 4, 3);
     expect_none(m, 4);
-    fee_memory_free(m);
+    payment_memory_free(m);
     trading_store_free(store);
 }
 
 static void without_a_store_the_same(void **state)
 {
     (void)state;
-    struct fee_memory *m = fee_memory_new();
-    assert_int_equal(fee_memory_open(m, NULL, NULL), 0);
+    struct payment_memory *m = payment_memory_new();
+    assert_int_equal(payment_memory_open(m, NULL, NULL), 0);
     list(m, "a", 0);
     expect_none(m, 0);
     list(m, "ab", 0);
     expect(m, 1, 0);
     expect_none(m, 1);
-    fee_memory_free(m);
-    fee_memory_free(NULL);
+    payment_memory_free(m);
+    payment_memory_free(NULL);
 }
 
-UNIT_GROUP(fees, cmocka_unit_test(each_fee_is_reported_once),
+UNIT_GROUP(payments, cmocka_unit_test(each_fee_is_reported_once),
            cmocka_unit_test(old_fees_are_forgotten), cmocka_unit_test(without_a_store_the_same))
