@@ -422,6 +422,8 @@ struct account_api {
      * setting is so already. NULL: nothing to set. */
     bool (*add_setting)(int step, const struct exchange_market *market, int leverage,
                         struct account_request *request);
+    /* The leverage that the answer to a setting names; 0: it names none. NULL: none ever does. */
+    int (*read_leverage)(const struct json_object *root, int *ret, struct err *err);
 
     /* Cancels our orders unless it is called again within timeout_ms (0: switches it off). market:
      * NULL where one call guards the whole account. NULL: the venue has none. */

@@ -276,6 +276,20 @@ static bool add_setting(int step, const struct exchange_market *market, int leve
     }
 }
 
+static int read_leverage(const struct json_object *root, int *ret, struct err *err)
+{
+    const struct field_place place = {.venue = NAME, .endpoint = "/fapi/v1/leverage", .row = -1};
+    int64_t leverage = 0;
+    const struct json_object *value = json_get(root, "leverage");
+    *ret = 0;
+    int rc = value == NULL ? 0 : field_number(&place, value, "leverage", &leverage, err);
+    if (rc >= 0 && value != NULL && (leverage < 1 || leverage > 1000)) {
+        rc = field_wrong(&place, "leverage", "is no leverage", err);
+    }
+    *ret = rc < 0 ? 0 : (int)leverage;
+    return rc;
+}
+
 static void add_guard(const struct exchange_market *market, int64_t timeout_ms,
                       struct account_request *request)
 {
@@ -358,6 +372,7 @@ const struct account_api binance_futures_account = {
     .read_funding = read_funding,
     .add_account_setting = add_account_setting,
     .add_setting = add_setting,
+    .read_leverage = read_leverage,
     .guard_by_market = true,
     .add_guard = add_guard,
     .add_stream_key = add_stream_key,

@@ -650,7 +650,7 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
         gateway_list(g, call);
         break;
     case GATEWAY_LEVERAGE:
-        g->options.leverage = call->leverage;
+        gateway_session_leverage(g, call->leverage);
         break;
     case GATEWAY_PRICE:
         place_of = gateway_find_symbol(g, call->question.symbol);

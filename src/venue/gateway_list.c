@@ -113,7 +113,7 @@ static void report_account(struct gateway *g, const struct gateway_listing *l)
     }
     r.account.margin_used = l->margin.used;
     r.account.margin_maintenance = l->margin.maintenance;
-    r.account.leverage = g->options.api->can.leverage ? g->options.leverage : 0;
+    r.account.leverage = g->options.api->can.leverage ? g->leverage : 0;
     gateway_report(g, &r);
 }
 

@@ -49,7 +49,11 @@ struct gateway {
     struct gateway_market *markets;
 
     enum gateway_phase phase;
-    int step; /* of the phase */
+    int step;             /* of the phase, or of settings that are made again */
+    bool setting;         /* settings are being made */
+    bool setting_again;   /* and then once more: they have changed meanwhile */
+    double leverage;      /* the lowest that the venue has named for a market; 0: none yet */
+    double leverage_seen; /* of the settings under way */
     enum venue_state state;
     char reason[48];
     struct loop_source *retry;
@@ -149,6 +153,8 @@ void gateway_hours_free(struct gateway *g);
 void gateway_session_hours(struct gateway *g);
 /* They are known, or why not. False: nothing waited for them. */
 bool gateway_session_hours_known(struct gateway *g, const struct err *why);
+/* Makes the settings again if the leverage has changed. */
+void gateway_session_leverage(struct gateway *g, double leverage);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

@@ -303,15 +303,77 @@ static void ask_check(struct gateway *g)
 
 static void ask_setting(struct gateway *g);
 
+/* Where trading goes on, the leverage stays what the venue has named before: the engine takes the
+ * lower of that and the one that is wanted. */
+static void setting_failed(struct gateway *g, const struct err *why)
+{
+    g->setting = false;
+    if (g->phase == GATEWAY_SETTINGS) {
+        failed(g, why);
+    } else {
+        log_err(LOG_LEVEL_ERROR, why, "the venue keeps another leverage");
+    }
+}
+
 static void on_setting(const struct calls_answer *answer, void *userdata)
 {
     struct gateway *g = userdata;
+    const struct account_api *api = g->options.api;
+    struct err err = {0};
+    int named = 0;
     if (answer->verdict != ACCOUNT_FINE) {
-        failed(g, answer->err);
+        setting_failed(g, answer->err);
         return;
+    }
+    if (api->read_leverage != NULL && api->read_leverage(answer->root, &named, &err) < 0) {
+        setting_failed(g, &err);
+        return;
+    }
+    if (named > 0 && (g->leverage_seen == 0 || named < g->leverage_seen)) {
+        g->leverage_seen = named;
     }
     g->step++;
     ask_setting(g);
+}
+
+static void begin_settings(struct gateway *g)
+{
+    g->setting = true;
+    g->setting_again = false;
+    g->leverage_seen = 0;
+    g->step = 0;
+    ask_setting(g);
+}
+
+static void end_settings(struct gateway *g)
+{
+    g->setting = false;
+    g->leverage = g->leverage_seen;
+    if (g->setting_again) {
+        begin_settings(g);
+    } else if (g->phase == GATEWAY_SETTINGS) {
+        next_phase(g);
+    }
+}
+
+/* Venues take whole numbers. */
+static int whole(double leverage)
+{
+    return leverage > 1 ? (int)leverage : 1;
+}
+
+void gateway_session_leverage(struct gateway *g, double leverage)
+{
+    bool moved = whole(leverage) != whole(g->options.leverage);
+    g->options.leverage = leverage;
+    if (!moved || g->options.api->read_leverage == NULL) {
+        return;
+    }
+    if (g->setting) {
+        g->setting_again = true;
+    } else if (g->phase > GATEWAY_SETTINGS) {
+        begin_settings(g);
+    }
 }
 
 /* The n-th step of the account (market NULL) or of a market; false: there is none. Sends it if it
@@ -319,7 +381,7 @@ static void on_setting(const struct calls_answer *answer, void *userdata)
 static bool try_setting(struct gateway *g, const struct exchange_market *market, int n, int *step,
                         bool *sent)
 {
-    int leverage = g->options.leverage > 1 ? (int)g->options.leverage : 1;
+    int leverage = whole(g->options.leverage);
     const struct account_api *api = g->options.api;
     struct account_request *request = calls_begin(g->calls);
     bool exists = market != NULL ? api->add_setting(n, market, leverage, request)
@@ -353,7 +415,7 @@ static void ask_setting(struct gateway *g)
             }
         }
     }
-    next_phase(g);
+    end_settings(g);
 }
 
 /* ---------------------------------------------------------------- the stream */
@@ -413,8 +475,7 @@ static void go_on(struct gateway *g)
         ask_check(g);
         break;
     case GATEWAY_SETTINGS:
-        g->step = 0;
-        ask_setting(g);
+        begin_settings(g);
         break;
     case GATEWAY_STREAM:
         open_stream(g);

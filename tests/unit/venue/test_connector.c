@@ -293,7 +293,62 @@ static void what_the_venue_does_by_itself_is_heard_at_once(void **state)
     leave(&s);
 }
 
+/* That of the account, which a listing ends with, becomes this. */
+static void expect_leverage(struct trader *s, double leverage)
+{
+    static int64_t ask_id;
+    int64_t until_us = clock_mono_us(clock_real()) + PATIENCE_US;
+    do {
+        venue_list(s->venue, ++ask_id, 0);
+        do {
+            await(s, VENUE_ACCOUNT);
+        } while (s->report.ask_id != ask_id);
+    } while (s->report.account.leverage != leverage && clock_mono_us(clock_real()) < until_us);
+    assert_true(s->report.account.leverage == leverage);
+}
+
+static int64_t settings_made(const struct trader *s)
+{
+    AUTO_JSON struct json_object *state = fake_venue_state(s->fake);
+    return json_object_get_int64(json_get(json_get(state, "requests"), "settings"));
+}
+
+/* What is reported is what the venue has answered, not what was wanted. */
+static void leverage_is_that_of_the_venue(void **state)
+{
+    struct trader s;
+    (void)state;
+    if (!prepare(&s, "binance_futures", "BTC-USDT", "/private")) {
+        skip();
+    }
+    start(&s);
+    await_connected(&s);
+    expect_leverage(&s, 1);
+    venue_set_leverage(s.venue, 1.9); /* 1 of whole numbers */
+    venue_set_leverage(s.venue, 3.7);
+    expect_leverage(&s, 3);
+    int64_t before = settings_made(&s);
+    assert_null(fake_venue_do(s.fake, "fault settings * replace leverage 2"));
+    venue_set_leverage(s.venue, 5);
+    expect_leverage(&s, 2);
+    int64_t made = settings_made(&s), once = made - before;
+    assert_null(fake_venue_do(s.fake, "forget faults\nfault settings * replace leverage 0"));
+    venue_set_leverage(s.venue, 4);
+    int64_t until_us = clock_mono_us(clock_real()) + PATIENCE_US;
+    while (settings_made(&s) < made + once && clock_mono_us(clock_real()) < until_us) {
+        (void)next(&s, 20 * USEC_PER_MSEC);
+    }
+    assert_int_equal(settings_made(&s), made + once);
+    expect_leverage(&s, 2); /* that answer is none */
+    assert_null(fake_venue_do(s.fake, "forget faults"));
+    venue_set_leverage(s.venue, 6);
+    expect_leverage(&s, 6);
+    stop(&s);
+    leave(&s);
+}
+
 UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
            cmocka_unit_test(fees_of_the_day_are_reported_once),
            cmocka_unit_test(funding_is_reported_once),
-           cmocka_unit_test(what_the_venue_does_by_itself_is_heard_at_once))
+           cmocka_unit_test(what_the_venue_does_by_itself_is_heard_at_once),
+           cmocka_unit_test(leverage_is_that_of_the_venue))
