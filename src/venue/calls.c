@@ -309,7 +309,10 @@ static void judge(struct call *call, enum account_verdict verdict, struct json_o
         finish(call, verdict, root);
         break;
     case ACCOUNT_UNKNOWN:
-        if (call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND) {
+        /* A switch is set again by the next renewal: repeated here, it might come after a newer
+         * one. */
+        if (call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND ||
+            call->kind == ACCOUNT_GUARD) {
             finish(call, verdict, NULL);
         } else {
             again(call, growing_pause_us(call), verdict);

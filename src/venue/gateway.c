@@ -470,7 +470,8 @@ static void ask_about(struct gateway *g, const struct venue_question *question)
         o = order_memory_add(g->orders, question->client_id, theirs, market, gateway_now(g));
         o->kind = question->kind;
         o->side = question->side;
-        o->type = question->kind == ORDER_STOP ? ORDER_TYPE_STOP : ORDER_TYPE_MARKET;
+        /* Of an earlier process: it may rest. */
+        o->type = question->kind == ORDER_STOP ? ORDER_TYPE_STOP : ORDER_TYPE_LIMIT;
     }
     o->used_mono_us = gateway_now(g);
     struct ask *ask = gateway_ask_new(g, question->client_id, VENUE_CALL_QUERY);

@@ -24,40 +24,53 @@ static bool is_leg(const struct known_order *o)
            !(o->has_state && order_state_is_final(o->state));
 }
 
+struct here {
+    bool rests; /* an order of ours that the switch is for */
+    bool leg;
+    int foreign;
+};
+
 /* market: -1 for the whole account. */
-static bool is_wanted(const struct gateway *g, int market)
+static struct here look_at(const struct gateway *g, int market)
 {
-    bool ours = false, legs = false;
+    struct here here = {.foreign = market < 0 ? g->foreign_elsewhere : 0};
     for (int i = 0; i < order_memory_count(g->orders); i++) {
         const struct known_order *o = order_memory_at(g->orders, i);
-        bool here = market < 0 || o->market == market;
-        ours = ours || (rests(o) && here);
-        legs = legs || (is_leg(o) && here);
+        bool is_here = market < 0 || o->market == market;
+        here.rests = here.rests || (rests(o) && is_here);
+        here.leg = here.leg || (is_leg(o) && is_here);
     }
-    int foreign = 0;
     for (int i = 0; i < g->market_count; i++) {
-        foreign += market < 0 || i == market ? g->markets[i].foreign : 0;
+        here.foreign += market < 0 || i == market ? g->markets[i].foreign : 0;
     }
-    return ours && !legs && foreign + (market < 0 ? g->foreign_elsewhere : 0) == 0;
+    return here;
 }
 
 static void on_guard(const struct calls_answer *answer, void *userdata)
 {
     struct gateway *g = userdata;
-    bool failed = answer->verdict != ACCOUNT_FINE;
-    if (failed && !g->guard_failed) {
-        log_err(LOG_LEVEL_WARNING, answer->err, "cannot set the venue's dead man's switch");
-    }
-    g->guard_failed = failed;
-}
-
-static void set(struct gateway *g, int market, bool renew, bool *armed)
-{
-    bool wanted = is_wanted(g, market);
-    if (wanted == *armed && !(renew && (wanted || g->guard_failed))) {
+    if (answer->verdict == ACCOUNT_FINE) {
         return;
     }
-    *armed = wanted;
+    if (!g->guard_failed) {
+        log_err(LOG_LEVEL_WARNING, answer->err, "cannot set the venue's dead man's switch");
+    }
+    g->guard_failed = true;
+}
+
+/* Renewed: what runs; and all that were ever asked for, if a request has failed, since it is not
+ * known which. One that an earlier process has left would cancel what rests now. */
+static void set(struct gateway *g, int market, bool renew, bool failed, struct gateway_guard *guard)
+{
+    const struct here here = look_at(g, market);
+    bool wanted = here.rests && !here.leg && here.foreign == 0;
+    bool unsure = !guard->asked && (here.rests || here.leg);
+    bool again = renew && (wanted || (failed && guard->asked));
+    if (wanted == guard->armed && !unsure && !again) {
+        return;
+    }
+    guard->asked = true;
+    guard->armed = wanted;
     g->options.api->add_guard(market < 0 ? NULL : &g->markets[market].market, wanted ? GUARD_MS : 0,
                               calls_begin(g->calls));
     calls_send(g->calls, ACCOUNT_GUARD, gateway_now(g) + GATEWAY_ANSWER_US, on_guard, g);
@@ -68,13 +81,15 @@ static void look(struct gateway *g, bool renew)
     if (g->phase != GATEWAY_CONNECTED || g->options.dry_run) {
         return;
     }
+    bool failed = renew && g->guard_failed;
+    g->guard_failed = g->guard_failed && !renew;
     if (!g->options.api->guard_by_market) {
-        set(g, -1, renew, &g->guarded);
+        set(g, -1, renew, failed, &g->all_guard);
         return;
     }
     for (int i = 0; i < g->market_count; i++) {
         if (g->markets[i].known) {
-            set(g, i, renew, &g->markets[i].guarded);
+            set(g, i, renew, failed, &g->markets[i].guard);
         }
     }
 }

@@ -15,6 +15,12 @@
 #define GATEWAY_ANSWER_US (30 * USEC_PER_SEC)
 #define GATEWAY_START_US  (30 * USEC_PER_SEC) /* for a step of connecting */
 
+/* What the venue was asked for. */
+struct gateway_guard {
+    bool asked; /* by this process; before, one of an earlier process may run */
+    bool armed;
+};
+
 struct gateway_market {
     struct exchange_market market;
     struct instrument rules;
@@ -24,8 +30,8 @@ struct gateway_market {
     struct dec price; /* newest known; zero: none */
     bool has_stop;    /* the first of a pair, which waits for the second */
     struct order stop;
-    int foreign;  /* open orders of others, in the newest listing */
-    bool guarded; /* by the venue's dead man's switch */
+    int foreign;                /* open orders of others, in the newest listing */
+    struct gateway_guard guard; /* the venue's dead man's switch, where each market has one */
 };
 
 enum gateway_phase {
@@ -63,12 +69,12 @@ struct gateway {
     int rules_from;   /* the first market of the request under way */
     bool rules_apart; /* a market is unknown: they are asked for one by one */
     struct loop_source *daily;
-    struct loop_source *guard; /* NULL: the venue has no dead man's switch */
-    bool guarded;              /* the whole account */
-    bool guard_failed;
-    int64_t guard_mono_us;       /* when it was renewed */
-    int foreign_elsewhere;       /* open orders of others in symbols that are not watched */
-    struct gateway_hours *hours; /* NULL: all markets are open around the clock */
+    struct loop_source *guard;      /* NULL: the venue has no dead man's switch */
+    struct gateway_guard all_guard; /* of the whole account */
+    bool guard_failed;              /* a request, since the last renewal */
+    int64_t guard_mono_us;          /* when it was renewed */
+    int foreign_elsewhere;          /* open orders of others in symbols that are not watched */
+    struct gateway_hours *hours;    /* NULL: all markets are open around the clock */
 
     struct gateway_stream *stream;   /* NULL: none yet */
     struct ask *asks;                /* under way */
