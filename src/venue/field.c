@@ -40,7 +40,6 @@ static int wrong_value(const struct field_place *place, const char *name, const 
     return field_wrong(place, name, what, err);
 }
 
-/* least: in units of dec. */
 /* The text of a number is as it was sent: io/json keeps that of fractions, and a whole number has
  * only one. Its getter takes a pointer that is not const, but does not change the value. */
 static struct str digits_of(const struct json_object *value)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Between two questions for fills that the venue has counted and does not list yet. */
 /* Of the requests of one turn in the log; what is beyond is not logged. */
-#define SENT_BYTES     ((size_t)64 * 1024)
+#define SENT_BYTES ((size_t)64 * 1024)
+/* Between two questions for fills that the venue has counted and does not list yet. */
 #define FILLS_PAUSE_US (500 * USEC_PER_MSEC)
 #define FETCHES_MAX    8
 #define LIMIT_EVERY_US USEC_PER_SEC

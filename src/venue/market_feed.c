@@ -191,6 +191,7 @@ static void begin(struct market_feed *m, struct market_ask *ask)
     m->ask = ask;
     m->follows = false;
     m->history_until_us = 0;
+    m->time_tries = 0;
     m->failures = 0;
     m->retry_mono_us = 0;
     market_stream_close(m);
@@ -411,7 +412,9 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
     }
     if (answer->err != NULL) {
         fail(m, answer->err);
-        if (job == JOB_FILL) {
+        if (job == JOB_TIME) {
+            m->time_tries = 0;
+        } else if (job == JOB_FILL) {
             give_up_fill(m);
         } else if (job == JOB_BOOK) {
             m->rows[m->job_row].wants_book = true;
