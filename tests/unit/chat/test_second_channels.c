@@ -261,8 +261,9 @@ static void a_busy_server_is_tried_again(void **state)
     int64_t id = post(rig, "mail", "t");
     courier_start(rig->mailer);
     for (int i = 0; i < 200 && strstr(why, "451 try again later") == NULL; i++) {
-        run_for(rig, 50 * USEC_PER_MSEC);
-        assert_int_equal(state_of(rig, id, why), OUTBOX_QUEUED);
+        reach(rig, id, OUTBOX_SENDING);
+        reach(rig, id, OUTBOX_QUEUED);
+        (void)state_of(rig, id, why);
     }
     assert_non_null(strstr(why, "451 try again later"));
     fake_smtp_behave(rig->smtp, FAKE_SMTP_ACCEPT);
