@@ -48,7 +48,7 @@ struct connector {
     bool has_held;
     struct payment_memory *payments; /* NULL: the venue has none but those of fills */
     int64_t after_funding_id;        /* the books have the events up to it */
-    struct venue_report *page;       /* of a listing, which waits for the fees that belong to it */
+    struct venue_report *page; /* of a listing, which waits for the payments that belong to it */
 
     /* What the gateway gets when the feed starts. */
     char url[URL_SIZE];

@@ -52,10 +52,10 @@ static void on_guard(const struct calls_answer *answer, void *userdata)
     if (answer->verdict == ACCOUNT_FINE) {
         return;
     }
-    if (!g->guard_failed) {
+    if (!g->guard_logged) {
         log_err(LOG_LEVEL_WARNING, answer->err, "cannot set the venue's dead man's switch");
     }
-    g->guard_failed = true;
+    g->guard_failed = g->guard_logged = true;
 }
 
 /* Renewed: what runs; and all that were ever asked for, if a request has failed, since it is not
@@ -82,6 +82,7 @@ static void look(struct gateway *g, bool renew)
         return;
     }
     bool failed = renew && g->guard_failed;
+    g->guard_logged = g->guard_logged && (failed || !renew);
     g->guard_failed = g->guard_failed && !renew;
     if (!g->options.api->guard_by_market) {
         set(g, -1, renew, failed, &g->all_guard);

@@ -72,6 +72,7 @@ struct gateway {
     struct loop_source *guard;      /* NULL: the venue has no dead man's switch */
     struct gateway_guard all_guard; /* of the whole account */
     bool guard_failed;              /* a request, since the last renewal */
+    bool guard_logged;              /* that it fails, until a renewal finds no failure */
     int64_t guard_mono_us;          /* when it was renewed */
     int foreign_elsewhere;          /* open orders of others in symbols that are not watched */
     struct gateway_hours *hours;    /* NULL: all markets are open around the clock */
