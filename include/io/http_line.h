@@ -35,8 +35,9 @@ void http_line_free(struct http_line *line); /* accepts NULL; may run in the cal
 bool http_line_send(struct http_line *line, const struct http_request *request, http_fn fn,
                     void *userdata);
 bool http_line_is_free(const struct http_line *line); /* open, and waits for no answer */
-/* A request is expected: if the connection has ended, of which the loop has not told yet, it is
- * opened again now. */
-void http_line_check(struct http_line *line);
+/* One like this is expected: it is written, but not sent, so that the next finds code and memory in
+ * the processor's caches; and if the connection has ended, of which the loop has not told yet, it
+ * is opened again now. */
+void http_line_rehearse(struct http_line *line, const struct http_request *request);
 /* It is not open, and *ret_why says why. False: it is, or is being opened for the first time. */
 bool http_line_is_broken(const struct http_line *line, struct err *ret_why);

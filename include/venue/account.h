@@ -128,7 +128,8 @@ struct account_order {
     char id[ACCOUNT_ID_SIZE];        /* the venue's */
     char market[EXCHANGE_NAME_SIZE]; /* see is_market */
     enum order_state state;          /* ACKED, PARTIAL, FILLED, CANCELLED or REJECTED */
-    enum order_type type;            /* STOP also for a target: it rests outside of the book */
+    /* STOP if it has a price at which it triggers, though that may be a target's. */
+    enum order_type type;
     bool buys;
     struct dec qty;
     struct dec filled_qty;
@@ -166,15 +167,13 @@ struct account_position {
     enum side side;
     struct dec qty;
     struct dec entry_price;
-    struct dec liquidation_price; /* zero: not reported */
-    double leverage;
-    bool hedged; /* one of two sides that the venue holds at once */
+    double leverage; /* 0: not known */
+    bool hedged;     /* one of two sides that the venue holds at once */
 };
 
 struct account_margin {
     struct dec used;
     struct dec maintenance;
-    struct dec unrealised;
 };
 
 struct account_hours {
@@ -260,7 +259,7 @@ struct account_find {
     const struct exchange_market *market;
     const char *client_id; /* one of both may be "" */
     const char *id;
-    enum order_type type; /* with which it was placed, for venues that keep stops apart */
+    enum order_type type; /* as in struct account_order_ask: some venues keep stops apart */
 };
 
 struct account_page {
@@ -324,10 +323,9 @@ struct account_api {
     bool positions;          /* it has positions; if not, coins that are held (spot) */
     /* With positions: a fee is taken from the coins that are bought, as in spot. NULL: never. */
     bool (*takes_coins)(const struct exchange_market *market);
-    bool late_fees;    /* its payments are fees, which it posts at the end of the day */
-    int client_id_max; /* characters */
-    bool needs_id;     /* it cancels an order by its own id only */
-    int rules_max;     /* symbols of one request for rules; 0: any number */
+    bool late_fees; /* its payments are fees, which it posts at the end of the day */
+    bool needs_id;  /* it cancels an order by its own id only */
+    int rules_max;  /* symbols of one request for rules; 0: any number */
 
     /* Checks the form of a key: a PEM or base 64 text where the venue wants one. ERR_VENUE_KEY. */
     int (*check_key)(const struct account_key *key, struct err *err);

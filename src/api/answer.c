@@ -2,6 +2,7 @@
 
 #include "api_internal.h"
 #include "base/check.h"
+#include "base/hash.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,24 +54,15 @@ void api_answer_drop(struct api_answer *a)
     buf_release(&a->body);
 }
 
-/* FNV-1a: an ETag compares versions of one document; nobody gains by a collision. */
-static uint64_t add_hash(uint64_t hash, const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-    }
-    return hash;
-}
-
 void api_answer_headers(struct api_answer *a, struct api_headers *ret)
 {
     while (a->out.depth > 0) {
         json_out_end(&a->out);
     }
     buf_add_char(&a->body, '\n');
-    uint64_t hash = add_hash(UINT64_C(14695981039346656037), a->body.data, a->ages_from);
-    hash = add_hash(hash, a->body.data + a->ages_to, a->body.len - a->ages_to);
-    hash = add_hash(hash, a->stale ? "1" : "0", 1);
+    uint64_t hash = hash_add(HASH_BEGIN, a->body.data, a->ages_from);
+    hash = hash_add(hash, a->body.data + a->ages_to, a->body.len - a->ages_to);
+    hash = hash_add(hash, a->stale ? "1" : "0", 1);
     (void)snprintf(ret->etag, sizeof(ret->etag), "ETag: W/\"%016llx\"", (unsigned long long)hash);
     ret->list[0] = ret->etag;
     ret->list[1] = "Cache-Control: private, no-cache, stale-if-error=60";
@@ -80,7 +72,7 @@ void api_answer_headers(struct api_answer *a, struct api_headers *ret)
 
 void api_answer_tag(struct str bytes, struct api_headers *ret)
 {
-    uint64_t hash = add_hash(UINT64_C(14695981039346656037), bytes.ptr, bytes.len);
+    uint64_t hash = hash_add(HASH_BEGIN, bytes.ptr, bytes.len);
     (void)snprintf(ret->etag, sizeof(ret->etag), "ETag: \"%016llx\"", (unsigned long long)hash);
     ret->list[0] = ret->etag;
     ret->list[1] = "Cache-Control: no-cache";

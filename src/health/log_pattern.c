@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -152,11 +153,7 @@ void log_pattern_mask(struct str line, char ret[LOG_PATTERN_SIZE])
 
 static uint64_t hash_of(const char *text)
 {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    }
-    return hash;
+    return hash_add(HASH_BEGIN, text, strlen(text));
 }
 
 /* The pattern with this text, made if there is room; NULL: none is left. */

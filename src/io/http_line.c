@@ -361,9 +361,15 @@ bool http_line_is_free(const struct http_line *line)
     return is_open(line) && !line->busy;
 }
 
-void http_line_check(struct http_line *line)
+void http_line_rehearse(struct http_line *line, const struct http_request *request)
 {
-    if (http_line_is_free(line) && !is_quiet(line->connection)) {
+    const char *target = target_of(line, request);
+    if (target == NULL || !http_line_is_free(line)) {
+        return;
+    }
+    (void)write_request(line, request, target);
+    forget_request(line);
+    if (!is_quiet(line->connection)) {
         (void)err_set(&line->err, ERR_HTTP_LOST, "it ended");
         drop(line, true);
     }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/dec.h"
+#include "base/hash.h"
 
 #include <math.h>
 
@@ -80,10 +81,8 @@ static void change_climate(struct simulated_state *s)
 static void symbol_init(struct simulated_symbol *s, struct symbol symbol)
 {
     s->symbol = symbol;
-    uint64_t hash = UINT64_C(1469598103934665603);
-    for (const char *p = symbol.name; *p != '\0'; p++) {
-        hash = (hash ^ (uint64_t)(unsigned char)*p) * UINT64_C(1099511628211);
-    }
+    /* Not HASH_BEGIN, so that a seed gives the market that it has always given. */
+    uint64_t hash = hash_add(UINT64_C(1469598103934665603), symbol.name, strlen(symbol.name));
     s->base = 5.0 + (double)(hash % 49500) / 100.0;
     s->volatility = 1.0 + (double)(hash >> 32 & 0xff) / 256.0;
     for (size_t i = 0; i < COUNT_OF(known); i++) {

@@ -1,6 +1,7 @@
 #include "schedule.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "command/manifest.h"
 
 #include <time.h>
@@ -37,13 +38,10 @@ void schedule_free(struct schedule *schedule)
     }
 }
 
-/* FNV-1a, folded to the bits that the slot leaves free. */
+/* Folded to the bits that the slot leaves free. */
 static int64_t hash_name(const char *name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *c = name; *c != '\0'; c++) {
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    }
+    uint64_t hash = hash_add(HASH_BEGIN, name, strlen(name));
     return (int64_t)((hash ^ (hash >> 32)) >> (SLOT_BITS + 1)) << SLOT_BITS;
 }
 

@@ -1,6 +1,7 @@
 #include "live.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "command/reply_json.h"
 #include "desk_internal.h"
@@ -54,14 +55,10 @@ void live_free(struct live *live)
     }
 }
 
-/* FNV-1a; only compared with that of the text before. */
+/* Only compared with that of the text before. */
 static uint64_t digest_of(struct str text)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < text.len; i++) {
-        hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(1099511628211);
-    }
-    return hash;
+    return hash_add(HASH_BEGIN, text.ptr, text.len);
 }
 
 static struct shown *shown_of(struct live *live, int64_t outbox_id)

@@ -316,7 +316,6 @@ const struct account_api alpaca_account = {
     .positions = true,
     .takes_coins = takes_coins,
     .late_fees = true,
-    .client_id_max = 128,
     .needs_id = true,
     .rules_max = 1,
     .check_key = alpaca_check_key,

@@ -187,7 +187,6 @@ const struct account_api binance_account = {
     .order_falls_per_s = 2,
     .used_header = "x-mbx-used-weight-1m",
     .window_us = 5 * USEC_PER_SEC,
-    .client_id_max = 36,
     .check_key = binance_check_key,
     .sign = binance_sign,
     .judge = binance_spot_judge,

@@ -132,7 +132,7 @@ static int read_position(const struct field_place *place, const struct json_obje
                          struct account_position *ret, struct account_margin *margin,
                          struct err *err)
 {
-    struct dec qty, notional, used, held, need, profit;
+    struct dec qty, notional, used, held, need;
     const char *side = NULL;
     *ret = (struct account_position){0};
     int rc =
@@ -140,12 +140,10 @@ static int read_position(const struct field_place *place, const struct json_obje
     rc = rc < 0 ? rc : field_text(place, json_get(row, "positionSide"), "positionSide", &side, err);
     rc = rc < 0 ? rc : field_signed(place, json_get(row, "positionAmt"), "positionAmt", &qty, err);
     rc = rc < 0 ? rc : read_fine(place, row, "entryPrice", 0, &ret->entry_price, err);
-    rc = rc < 0 ? rc : read_fine(place, row, "liquidationPrice", 0, &ret->liquidation_price, err);
     rc = rc < 0 ? rc : read_fine(place, row, "notional", FIELD_NEGATIVE, &notional, err);
     rc = rc < 0 ? rc : read_fine(place, row, "initialMargin", 0, &used, err);
     rc = rc < 0 ? rc : read_fine(place, row, "positionInitialMargin", 0, &held, err);
     rc = rc < 0 ? rc : read_fine(place, row, "maintMargin", 0, &need, err);
-    rc = rc < 0 ? rc : read_fine(place, row, "unRealizedProfit", FIELD_NEGATIVE, &profit, err);
     if (rc < 0) {
         return rc;
     }
@@ -158,7 +156,6 @@ static int read_position(const struct field_place *place, const struct json_obje
     }
     margin->used = dec_add(margin->used, used);
     margin->maintenance = dec_add(margin->maintenance, need);
-    margin->unrealised = dec_add(margin->unrealised, profit);
     return 0;
 }
 
@@ -177,8 +174,7 @@ static int read_positions(const struct json_object *root, struct account_positio
         kept += rc >= 0 && ret[kept].qty.e8 != 0 ? 1 : 0;
     }
     place.row = -1;
-    if (rc >= 0 && (!dec_is_valid(ret_margin->used) || !dec_is_valid(ret_margin->maintenance) ||
-                    !dec_is_valid(ret_margin->unrealised))) {
+    if (rc >= 0 && (!dec_is_valid(ret_margin->used) || !dec_is_valid(ret_margin->maintenance))) {
         rc = field_wrong(&place, NULL, "has sums that are too large", err);
     }
     *ret_count = kept;
@@ -347,7 +343,6 @@ const struct account_api binance_futures_account = {
     .used_header = "x-mbx-used-weight-1m",
     .window_us = 5 * USEC_PER_SEC,
     .positions = true,
-    .client_id_max = 36,
     .check_key = binance_check_key,
     .sign = sign,
     .judge = binance_futures_judge,

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "clock_reading.h"
 #include "io/http_line.h"
 #include "io/json.h"
 #include "request_headers.h"
@@ -35,6 +36,7 @@ struct call {
     int64_t due_mono_us; /* not before it */
     int attempt;
     bool under_way;         /* else it waits */
+    bool rehearsal;         /* it is not sent */
     struct http_call *http; /* NULL: it waits, or is on the line */
     calls_fn fn;
     void *userdata;
@@ -58,10 +60,11 @@ struct calls {
     struct call *draft;
     /* The venue's clock. */
     struct http_call *clock_call;
+    struct clock_reading clock_reading;
     bool has_clock;
     bool clock_wanted;
     int64_t offset_us;     /* to our monotonic clock, since ours may be set while we run */
-    int64_t clock_mono_us; /* when it was read, or is to be asked for again after a failure */
+    int64_t clock_mono_us; /* when it was read, or could not be; 0: never, or not well enough */
     int64_t clock_sent_mono_us;
     struct err clock_err; /* why it could not be read, the last time */
     uint64_t nonce;
@@ -137,17 +140,20 @@ static void on_clock(const struct http_response *response, void *userdata)
     int64_t theirs_us = 0;
     const struct exchange *x = calls->options.exchange;
     calls->clock_mono_us = now_mono(calls);
-    if (response->outcome == HTTP_OK &&
-        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0 &&
-        x->judge(response->status, root, &err) == EXCHANGE_FINE &&
-        x->read_time(root, &theirs_us, &err) >= 0) {
-        /* It was read half of the way between question and answer. */
-        calls->offset_us = theirs_us - (calls->clock_sent_mono_us + calls->clock_mono_us) / 2;
+    if (response->outcome != HTTP_OK ||
+        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) < 0 ||
+        x->judge(response->status, root, &err) != EXCHANGE_FINE ||
+        x->read_time(root, &theirs_us, &err) < 0) {
+        clock_reading_drop(&calls->clock_reading);
+        clock_failed(calls, response);
+    } else if (clock_reading_add(&calls->clock_reading, theirs_us, calls->clock_sent_mono_us,
+                                 calls->clock_mono_us)) {
+        calls->offset_us = calls->clock_reading.offset_us;
         calls->has_clock = true;
         calls->clock_wanted = false;
         err_clear(&calls->clock_err);
     } else {
-        clock_failed(calls, response);
+        calls->clock_mono_us = 0; /* again, at once */
     }
     loop_timer_in(calls->timer, 0);
 }
@@ -457,8 +463,10 @@ static int sign(struct calls *calls, const struct call *call, struct account_req
         return sign_now(calls, copy, err);
     }
     buf_add_str(&copy->headers, buf_str(&calls->ahead.headers));
-    forget_ahead(calls);
-    loop_timer_in(calls->signer, 0);
+    if (!call->rehearsal) {
+        forget_ahead(calls);
+        loop_timer_in(calls->signer, 0);
+    }
     return 0;
 }
 
@@ -501,36 +509,56 @@ static bool give(struct call *call, const struct http_request *request)
     return call->http != NULL;
 }
 
-static void start(struct calls *calls, struct call *call)
-{
+/* A request as it goes out; its parts are borrowed from copy and calls. */
+struct outgoing {
     struct account_request copy;
-    account_request_init(&copy);
-    call->attempt++;
-    if (sign(calls, call, &copy, &call->last) < 0) {
-        account_request_release(&copy);
-        finish(call, ACCOUNT_KEY, NULL);
-        return;
+    const char *headers[REQUEST_HEADERS_MAX + 1];
+    struct http_request request;
+};
+
+static void release_outgoing(struct outgoing *out)
+{
+    account_request_release(&out->copy);
+}
+
+static int prepare(struct calls *calls, struct call *call, struct outgoing *ret)
+{
+    struct account_request *copy = &ret->copy;
+    account_request_init(copy);
+    if (sign(calls, call, copy, &call->last) < 0) {
+        return -1;
     }
     int64_t left_us = call->deadline_mono_us - now_mono(calls);
     left_us = left_us < TIMEOUT_US ? left_us : TIMEOUT_US;
     buf_clear(&calls->url);
-    buf_addf(&calls->url, "%s%s", url_of(calls, call->kind), copy.path.data);
-    const char *headers[REQUEST_HEADERS_MAX + 1];
-    request_headers_split(&copy.headers, headers);
-    const struct http_request request = {.method = method_name(copy.method),
+    buf_addf(&calls->url, "%s%s", url_of(calls, call->kind), copy->path.data);
+    request_headers_split(&copy->headers, ret->headers);
+    ret->request = (struct http_request){.method = method_name(copy->method),
                                          .url = calls->url.data,
-                                         .headers = headers,
-                                         .body = buf_str(&copy.body),
-                                         .content_type = copy.content_type,
+                                         .headers = ret->headers,
+                                         .body = buf_str(&copy->body),
+                                         .content_type = copy->content_type,
                                          .timeout_ms = 1 + left_us / USEC_PER_MSEC,
                                          .once = !call->request.is_public,
                                          .ca_file = calls->options.ca_file,
                                          .max_body_bytes = BODY_MAX};
+    return 0;
+}
+
+static void start(struct calls *calls, struct call *call)
+{
+    struct outgoing out;
+    call->attempt++;
+    if (prepare(calls, call, &out) < 0) {
+        release_outgoing(&out);
+        finish(call, ACCOUNT_KEY, NULL);
+        return;
+    }
     int64_t now_us = now_mono(calls);
     budget_take(&calls->requests, call->request.weight, now_us);
     budget_take(&calls->orders, call->request.order_weight, now_us);
-    call->under_way = give(call, &request);
-    account_request_release(&copy);
+    call->under_way = give(call, &out.request);
+    release_outgoing(&out);
     if (!call->under_way) {
         finish(call, ACCOUNT_REFUSED, NULL);
         return;
@@ -683,31 +711,30 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
     calls_send_later(calls, call, 0, deadline_mono_us, fn, userdata);
 }
 
-/* A signature of nothing, so that the next one finds key and code in the processor's caches. */
-static void rehearse(struct calls *calls)
-{
-    struct account_request nothing;
-    struct err err = {0};
-    account_request_init(&nothing);
-    nothing.method = ACCOUNT_POST;
-    buf_add_c(&nothing.path, "/");
-    (void)sign_now(calls, &nothing, &err);
-    account_request_release(&nothing);
-}
-
 #define EXPECT_US (100 * USEC_PER_MSEC) /* the candles of all symbols close together */
 
-void calls_expect_order(struct calls *calls)
+bool calls_expect_order(struct calls *calls)
 {
     int64_t now_us = now_mono(calls);
     if (calls->line == NULL || now_us - calls->expected_mono_us < EXPECT_US) {
-        return;
+        return false;
     }
     calls->expected_mono_us = now_us;
-    http_line_check(calls->line);
-    if (!calls->options.api->nonce && calls->signer == NULL) {
-        rehearse(calls);
+    return true;
+}
+
+void calls_rehearse(struct calls *calls)
+{
+    struct call *call = TAKE(calls->draft);
+    struct outgoing out;
+    ASSERT(call != NULL && calls->line != NULL);
+    call->kind = ACCOUNT_PLACE;
+    call->rehearsal = true;
+    if (prepare(calls, call, &out) >= 0) {
+        http_line_rehearse(calls->line, &out.request);
     }
+    release_outgoing(&out);
+    free_call(call);
 }
 
 void calls_flush(struct calls *calls)

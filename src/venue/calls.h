@@ -65,9 +65,11 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
                 void *userdata);
 /* Sends at once what may be sent, where the next turn of the loop would: not from a calls_fn. */
 void calls_flush(struct calls *calls);
-/* A candle has closed, so an order may follow: its connection is looked at, and what signs it is
- * made ready. */
-void calls_expect_order(struct calls *calls);
+/* An order may follow soon. True: begin one like it, and give it to calls_rehearse. */
+bool calls_expect_order(struct calls *calls);
+/* All is done with the request that was begun but the sending, so that the next order finds what it
+ * needs in the processor's caches, and its connection open. It is dropped. */
+void calls_rehearse(struct calls *calls);
 /* Not before the delay is over. */
 void calls_send_later(struct calls *calls, enum account_call call, int64_t delay_us,
                       int64_t deadline_mono_us, calls_fn fn, void *userdata);

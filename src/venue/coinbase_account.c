@@ -289,7 +289,6 @@ const struct account_api coinbase_account = {
     .limit = 15, /* with what falls in a second, below 30 a second */
     .falls_per_s = 14,
     .window_us = LIFE_S * USEC_PER_SEC,
-    .client_id_max = 36,
     .needs_id = true,
     .check_key = check_key,
     .sign = sign,

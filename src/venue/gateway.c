@@ -657,8 +657,8 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
         place_of = gateway_find_symbol(g, call->question.symbol);
         if (place_of >= 0) {
             g->markets[place_of].price = call->price;
+            gateway_rehearse(g, place_of);
         }
-        calls_expect_order(g->calls);
         break;
     case GATEWAY_HALT:
         gateway_session_halt(g, gateway_find_symbol(g, call->question.symbol), call->halted);

@@ -206,18 +206,10 @@ static const char *why_not_now(const struct order *order, enum account_session s
     return NULL;
 }
 
-static void place_one(struct gateway *g, int market, const struct order *order)
+static struct account_request *begin_order(struct gateway *g, const struct gateway_market *m,
+                                           const struct order *order, const char *theirs,
+                                           enum account_session session)
 {
-    char theirs[ACCOUNT_ID_SIZE];
-    gateway_name_theirs(g, order->client_id, theirs);
-    const struct gateway_market *m = &g->markets[market];
-    int64_t changes_us = 0;
-    enum account_session session = gateway_hours_session(g, m, &changes_us);
-    const char *why_not = why_not_now(order, session);
-    if (why_not != NULL) {
-        refuse(g, order, why_not);
-        return;
-    }
     const struct account_order_ask what = {.market = &m->market,
                                            .rules = &m->rules,
                                            .client_id = theirs,
@@ -233,6 +225,22 @@ static void place_one(struct gateway *g, int market, const struct order *order)
                                            .until_us = calls_wall_us(g->calls) + GATEWAY_ORDER_US};
     struct account_request *request = calls_begin(g->calls);
     g->options.api->add_order(&what, request);
+    return request;
+}
+
+static void place_one(struct gateway *g, int market, const struct order *order)
+{
+    char theirs[ACCOUNT_ID_SIZE];
+    gateway_name_theirs(g, order->client_id, theirs);
+    const struct gateway_market *m = &g->markets[market];
+    int64_t changes_us = 0;
+    enum account_session session = gateway_hours_session(g, m, &changes_us);
+    const char *why_not = why_not_now(order, session);
+    if (why_not != NULL) {
+        refuse(g, order, why_not);
+        return;
+    }
+    struct account_request *request = begin_order(g, m, order, theirs, session);
     if (!may_send(g, "order", request)) {
         refuse(g, order, "dry run: nothing is sent");
         return;
@@ -257,5 +265,22 @@ void gateway_place(struct gateway *g, const struct order *order)
         place_leg(g, market, order);
     } else {
         place_one(g, market, order);
+    }
+}
+
+void gateway_rehearse(struct gateway *g, int market)
+{
+    const struct gateway_market *m = &g->markets[market];
+    const struct order order = {.kind = ORDER_ENTRY,
+                                .type = ORDER_TYPE_MARKET,
+                                .symbol = m->market.symbol,
+                                .client_id = "nd-0-0",
+                                .qty = {DEC_ONE},
+                                .price = m->price};
+    char theirs[ACCOUNT_ID_SIZE];
+    if (m->known && calls_expect_order(g->calls)) {
+        gateway_name_theirs(g, order.client_id, theirs);
+        (void)begin_order(g, m, &order, theirs, ACCOUNT_REGULAR_SESSION);
+        calls_rehearse(g->calls);
     }
 }

@@ -60,6 +60,7 @@ struct gateway {
     bool setting_again;   /* and then once more: they have changed meanwhile */
     double leverage;      /* the lowest that the venue has named for a market; 0: none yet */
     double leverage_seen; /* of the settings under way */
+    double leverage_odd;  /* of a position, for which they were made in vain; 0: none */
     enum venue_state state;
     char reason[48];
     struct loop_source *retry;
@@ -120,6 +121,8 @@ void gateway_report_order(struct gateway *g, const struct known_order *o, const 
 void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE]);
 /* Places an order, in gateway_place.c. */
 void gateway_place(struct gateway *g, const struct order *order);
+/* A candle of the market has closed, so an order may follow. */
+void gateway_rehearse(struct gateway *g, int market);
 /* Moves a leg, in gateway_amend.c. */
 void gateway_amend(struct gateway *g, const char *client_id, struct dec stop, struct dec target);
 /* The state of the order is known: has its amendment been done? */
@@ -162,6 +165,9 @@ void gateway_session_hours(struct gateway *g);
 bool gateway_session_hours_known(struct gateway *g, const struct err *why);
 /* Makes the settings again if the leverage has changed. */
 void gateway_session_leverage(struct gateway *g, double leverage);
+/* That of a position; 0: not known. One that was not set here, by the venue or by a person there,
+ * is set again; until then a lower one is the account's. */
+void gateway_session_leverage_is(struct gateway *g, const char *market, double leverage);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

@@ -349,6 +349,7 @@ static void end_settings(struct gateway *g)
 {
     g->setting = false;
     g->leverage = g->leverage_seen;
+    g->leverage_odd = 0;
     if (g->setting_again) {
         begin_settings(g);
     } else if (g->phase == GATEWAY_SETTINGS) {
@@ -374,6 +375,20 @@ void gateway_session_leverage(struct gateway *g, double leverage)
     } else if (g->phase > GATEWAY_SETTINGS) {
         begin_settings(g);
     }
+}
+
+void gateway_session_leverage_is(struct gateway *g, const char *market, double leverage)
+{
+    bool lower = leverage<g->leverage, higher = leverage> whole(g->options.leverage);
+    bool known = leverage > 0 && g->leverage > 0 && g->phase > GATEWAY_SETTINGS && !g->setting;
+    if (!known || !(lower || higher) || leverage == g->leverage_odd) {
+        return;
+    }
+    LOG(WARNING, "%s: the position in %s has a leverage of %.0f, which was not set here",
+        g->options.api->name, market, leverage);
+    g->leverage = lower ? leverage : g->leverage;
+    g->leverage_odd = leverage;
+    begin_settings(g);
 }
 
 /* The n-th step of the account (market NULL) or of a market; false: there is none. Sends it if it

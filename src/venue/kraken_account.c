@@ -271,7 +271,6 @@ const struct account_api kraken_account = {
     .order_limit = 60, /* per market; one budget for all is the safe side */
     .order_falls_per_s = 1,
     .nonce = true,
-    .client_id_max = 18,
     .check_key = check_key,
     .sign = sign,
     .judge = kraken_judge,

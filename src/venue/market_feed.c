@@ -17,13 +17,10 @@
 #define CLOCK_US      (10 * USEC_PER_MIN)
 #define CLOCK_SURE_US (10 * USEC_PER_SEC)
 #define CLOCK_JUMP_US USEC_PER_SEC
-/* An answer that was longer on its way may be wrong by half of it: it is asked again, so often. */
-#define CLOCK_QUICK_US (2 * MINUTES_UNSURE_US)
-#define CLOCK_TRIES    4
-#define PAUSE_US       USEC_PER_SEC
-#define PAUSE_MAX      6 /* doublings */
-#define GIVE_UP        4 /* failures in a row: then history is left out while the stream is up */
-#define STOPPED_US     (30 * USEC_PER_SEC)
+#define PAUSE_US      USEC_PER_SEC
+#define PAUSE_MAX     6 /* doublings */
+#define GIVE_UP       4 /* failures in a row: then history is left out while the stream is up */
+#define STOPPED_US    (30 * USEC_PER_SEC)
 /* Candles that wait, of all markets. */
 #define HELD_MAX (80 * 1024)
 /* The history of the indicators: 200 bars of an hour, in bars of five minutes. */
@@ -191,7 +188,7 @@ static void begin(struct market_feed *m, struct market_ask *ask)
     m->ask = ask;
     m->follows = false;
     m->history_until_us = 0;
-    m->time_tries = 0;
+    clock_reading_drop(&m->clock_reading);
     m->failures = 0;
     m->retry_mono_us = 0;
     market_stream_close(m);
@@ -329,7 +326,6 @@ static void set_clock(struct market_feed *m, int64_t offset_us)
     m->doubts_clock = false;
 }
 
-/* Of several slow answers the quickest counts. */
 static int read_time(struct market_feed *m, const struct rest_answer *answer, struct err *err)
 {
     int64_t wall_us = 0;
@@ -337,14 +333,9 @@ static int read_time(struct market_feed *m, const struct rest_answer *answer, st
     if (rc < 0) {
         return rc;
     }
-    if (m->time_tries == 0 || answer->elapsed_us < m->time_elapsed_us) {
-        m->time_elapsed_us = answer->elapsed_us;
-        m->time_offset_us = wall_us + answer->elapsed_us / 2 - mono_us(m); /* the way back */
-    }
-    m->time_tries++;
-    if (m->time_elapsed_us <= CLOCK_QUICK_US || m->time_tries == CLOCK_TRIES) {
-        m->time_tries = 0;
-        set_clock(m, m->time_offset_us);
+    if (clock_reading_add(&m->clock_reading, wall_us, mono_us(m) - answer->elapsed_us,
+                          mono_us(m))) {
+        set_clock(m, m->clock_reading.offset_us);
     }
     return 0;
 }
@@ -358,7 +349,7 @@ bool market_feed_doubt_clock(struct market_feed *m)
         return false;
     }
     m->doubts_clock = true;
-    m->time_tries = 0;
+    clock_reading_drop(&m->clock_reading);
     m->timed_mono_us = 0;
     next_job(m);
     return true;
@@ -413,7 +404,7 @@ static void on_answer(const struct rest_answer *answer, void *userdata)
     if (answer->err != NULL) {
         fail(m, answer->err);
         if (job == JOB_TIME) {
-            m->time_tries = 0;
+            clock_reading_drop(&m->clock_reading);
         } else if (job == JOB_FILL) {
             give_up_fill(m);
         } else if (job == JOB_BOOK) {

@@ -9,6 +9,7 @@
 
 #include "base/mailbox.h"
 #include "base/ring.h"
+#include "clock_reading.h"
 #include "market_lane.h"
 #include "minutes.h"
 #include "venue/book.h"
@@ -125,9 +126,7 @@ struct market_feed {
     struct minutes minutes;
     bool follows; /* minutes has begun */
     int64_t history_until_us;
-    int time_tries;          /* answers about the time since it was last set */
-    int64_t time_elapsed_us; /* of the quickest of them, and what it said */
-    int64_t time_offset_us;
+    struct clock_reading clock_reading;
     int64_t timed_mono_us; /* when the venue's clock was last read; 0: never */
     bool doubts_clock;     /* it is to be read again */
     int64_t sure_mono_us;  /* when that last found it to be right; 0: never */

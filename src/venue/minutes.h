@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "clock_reading.h"
 #include "market/source.h"
 #include "model/candle.h"
 
@@ -28,7 +29,7 @@
 /* After the end of a minute its candle is in the venue's history. */
 #define MINUTES_SETTLED_US (2 * USEC_PER_SEC)
 /* So far the venue's clock may be from what we take it for. */
-#define MINUTES_UNSURE_US USEC_PER_SEC
+#define MINUTES_UNSURE_US CLOCK_READING_OFF_US
 /* Without a stream the history is asked once there is so much of it. */
 #define MINUTES_POLL_US (2 * USEC_PER_MIN)
 /* Closed candles of a stream that wait for history before them; older ones become history. */

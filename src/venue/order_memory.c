@@ -1,6 +1,7 @@
 #include "order_memory.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,15 @@
 struct order_memory {
     int count;
     struct known_order *orders[ORDER_MEMORY_MAX];
+    /* Of their client ids, side by side: an order that is on its way to the venue is looked for
+     * among all of them, and each of theirs would be a wait for memory. */
+    uint64_t keys[ORDER_MEMORY_MAX];
 };
+
+static uint64_t key_of(const char *client_id)
+{
+    return hash_add(HASH_BEGIN, client_id, strlen(client_id));
+}
 
 struct order_memory *order_memory_new(void)
 {
@@ -45,8 +54,9 @@ struct known_order *order_memory_at(const struct order_memory *m, int index)
 
 struct known_order *order_memory_find(const struct order_memory *m, const char *client_id)
 {
+    uint64_t key = key_of(client_id);
     for (int i = m->count - 1; i >= 0; i--) {
-        if (strcmp(m->orders[i]->client_id, client_id) == 0) {
+        if (m->keys[i] == key && strcmp(m->orders[i]->client_id, client_id) == 0) {
             return m->orders[i];
         }
     }
@@ -97,6 +107,8 @@ struct known_order *order_memory_add(struct order_memory *m, const char *client_
         m->count--;
         memmove(&m->orders[place], &m->orders[place + 1],
                 (size_t)(m->count - place) * sizeof(struct known_order *));
+        memmove(&m->keys[place], &m->keys[place + 1],
+                (size_t)(m->count - place) * sizeof(m->keys[0]));
     }
     struct known_order *o = calloc(1, sizeof(*o));
     NEED_MEMORY(o != NULL);
@@ -104,6 +116,7 @@ struct known_order *order_memory_add(struct order_memory *m, const char *client_
     (void)str_copy(str_c(theirs), o->theirs, sizeof(o->theirs));
     o->market = market;
     o->used_mono_us = now_mono_us;
+    m->keys[m->count] = key_of(o->client_id);
     m->orders[m->count++] = o;
     return o;
 }

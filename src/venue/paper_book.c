@@ -1,6 +1,7 @@
 #include "venue/paper_book.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 
 #include <math.h>
 
@@ -522,10 +523,8 @@ static void fill_close(struct paper_book *book, const struct paper_terms *terms,
 /* A pseudo-random number, 0..1, which depends on the id only. */
 static double random_of(const char *client_id)
 {
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a, then a finaliser that mixes all bits */
-    for (const char *p = client_id; *p != '\0'; p++) {
-        h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-    }
+    uint64_t h = hash_add(HASH_BEGIN, client_id, strlen(client_id));
+    /* A finaliser that mixes all bits. */
     h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
     h ^= h >> 31;

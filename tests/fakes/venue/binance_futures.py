@@ -288,13 +288,16 @@ class Futures(Conditional, Binance):
             for m in wanted
         ])
 
+    def set_leverage(self, market, leverage):
+        self.book.position(market).leverage = leverage
+        for order in self.book.open_orders(market):
+            self.book.hold(order)
+
     def post_leverage(self, given):
         market, leverage = self.market(given), self.integer(given, "leverage", 1, 0, 10**6)
         if not 1 <= leverage <= 125:
             raise self.refuse(-4028, f"Leverage {leverage} is not valid")
-        self.book.position(market).leverage = leverage
-        for order in self.book.open_orders(market):
-            self.book.hold(order)
+        self.set_leverage(market, leverage)
         return Answer(200, {"leverage": leverage, "maxNotionalValue": "1000000", "symbol": given["symbol"]})
 
     def post_margin(self, given):
@@ -725,6 +728,8 @@ class Futures(Conditional, Binance):
             self.fund(market, Decimal(words[1]))
         elif word == "rate" and len(words) == 1:
             self.rate = Decimal(words[0])
+        elif word == "leverage" and len(words) == 2:
+            self.set_leverage(market, int(words[1]))
         elif word == "liquidate" and not words:
             self.book.liquidate("USDT")
         elif word == "deleverage" and len(words) == 1:

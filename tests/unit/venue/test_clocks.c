@@ -79,6 +79,22 @@ static void the_clock_is_set_while_it_runs(void **state)
     }
 }
 
+/* 1.3 s too late: Binance refuses what is more than a second ahead of it. */
+static void a_slow_answer_about_the_time_is_asked_again(void **state)
+{
+    (void)state;
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    gateway_rig_prepare(&rig, "binance", &cases[0].symbol, 1, "fault time 1 delay-before 2.6");
+    gateway_rig_start(&rig);
+    gateway_rig_rest(&rig, "nd-1-1", "0.01", cases[0].price);
+    AUTO_JSON struct json_object *state_now = fake_venue_state(rig.fake);
+    assert_lacks(json_object_to_json_string(json_get(state_now, "refused")), "-1021");
+    gateway_rig_close(&rig);
+}
+
 static int warnings;
 
 static void note(const struct log_line *line, void *userdata)
@@ -223,6 +239,7 @@ static void two_nightdesks_share_a_key(void **state)
 }
 
 UNIT_GROUP(clocks, cmocka_unit_test(the_clock_is_set_while_it_runs),
+           cmocka_unit_test(a_slow_answer_about_the_time_is_asked_again),
            cmocka_unit_test(the_clock_is_set_between_two_runs),
            cmocka_unit_test(another_program_has_sent_later_nonces),
            cmocka_unit_test(two_nightdesks_share_a_key))

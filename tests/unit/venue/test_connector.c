@@ -343,6 +343,14 @@ static void leverage_is_that_of_the_venue(void **state)
     assert_null(fake_venue_do(s.fake, "forget faults"));
     venue_set_leverage(s.venue, 6);
     expect_leverage(&s, 6);
+    /* A position tells of one that somebody else has set: the lower one counts, and it is set
+     * again. */
+    assert_null(fake_venue_do(s.fake, "price BTC-USDT 60000\nforeign BTC-USDT buy 0.01\n"
+                                      "fault settings * replace leverage 0\n"
+                                      "leverage BTC-USDT 2"));
+    expect_leverage(&s, 2);
+    assert_null(fake_venue_do(s.fake, "forget faults\nleverage BTC-USDT 9"));
+    expect_leverage(&s, 6);
     stop(&s);
     leave(&s);
 }
