@@ -43,7 +43,7 @@ static int show_positions(struct action_call *call, struct err *err)
                     cell_price(p->mark_price, symbol), cell_money_signed(p->unrealised),
                     cell_duration(s->market_us - p->opened_us));
     }
-    bool kept = false;
+    bool stop_kept = false, target_kept = false;
     for (int i = 0; i < s->position_count; i++) {
         AUTO_BUF struct buf command = BUF_INIT(64);
         const struct position *p = &s->positions[i];
@@ -52,14 +52,16 @@ static int show_positions(struct action_call *call, struct err *err)
         if (!s->venue.brackets) {
             view_legs(r, &s->legs[i]);
         }
-        kept = kept || !(s->venue.brackets || s->legs[i].stop_at_venue);
+        stop_kept = stop_kept || !(s->venue.brackets || s->legs[i].stop_at_venue);
+        target_kept = target_kept || !(s->venue.brackets || s->legs[i].target_at_venue);
         buf_addf(&command, "/close %s", p->symbol.name);
         if (i < BUTTONS_MAX) {
             view_button(r, i, command.data + 1, command.data);
         }
     }
-    if (kept) {
-        reply_line(r, "A stop kept by nightdesk does not act while nightdesk is down.");
+    if (stop_kept || target_kept) {
+        reply_line(r, "A %s kept by nightdesk does not act while nightdesk is down.",
+                   stop_kept ? "stop" : "target");
     }
     desk_market_line(r, s);
     reply_protect(r);

@@ -26,7 +26,10 @@ struct checker {
     bool reached; /* it has answered something */
     bool hours;   /* a symbol has them */
     int next;     /* symbol */
-    int open;     /* orders on the pages so far */
+    bool has_quote;
+    struct dec quote; /* of the account, in total */
+    int open;         /* orders on the pages so far */
+    /* Of the list that is read. */
     int pages;
     char cursor[ACCOUNT_CURSOR_SIZE]; /* of the next page */
 };
@@ -56,6 +59,15 @@ static int64_t deadline(const struct checker *c)
     return clock_mono_us(loop_clock(c->loop)) + STEP_US;
 }
 
+/* False: the list ends there, or is long enough. */
+static bool turn_page(struct checker *c, const char *next)
+{
+    bool more = next[0] != '\0' && ++c->pages < PAGES_MAX;
+    c->pages = more ? c->pages : 0;
+    (void)str_copy(str_c(more ? next : ""), c->cursor, sizeof(c->cursor));
+    return more;
+}
+
 /* ---------------------------------------------------------------- open orders: the last one */
 
 static void ask_open(struct checker *c);
@@ -74,8 +86,7 @@ static void on_open(const struct calls_answer *answer, void *userdata)
                  : -answer->err->id;
     free(rows);
     c->open += rc >= 0 ? count : 0;
-    if (rc >= 0 && next[0] != '\0' && ++c->pages < PAGES_MAX) {
-        memcpy(c->cursor, next, sizeof(c->cursor));
+    if (rc >= 0 && turn_page(c, next)) {
         ask_open(c);
         return;
     }
@@ -134,24 +145,30 @@ static void show_own_coins(struct checker *c, const struct account_coin *coins, 
     }
 }
 
-static void show_coins(struct checker *c, const struct account_coin *coins, int count)
+static void note_quote(struct checker *c, const struct account_coin *coins, int count)
 {
-    struct str quote = symbol_quote(&c->o->symbols[0]);
-    char name[24];
-    str_cut(quote, name, sizeof(name));
-    show_own_coins(c, coins, count);
     for (int i = 0; i < count; i++) {
-        if (str_equal_c(quote, coins[i].currency)) {
-            char has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];
-            bool enough = dec_cmp(coins[i].total, c->o->capital) >= 0;
-            row(c, enough ? VENUE_CHECK_FINE : VENUE_CHECK_BAD, name,
-                "%s; the books begin with %s of it", dec_text(coins[i].total, has),
-                dec_text(c->o->capital, needs));
-            return;
+        if (str_equal_c(symbol_quote(&c->o->symbols[0]), coins[i].currency)) {
+            c->has_quote = true;
+            c->quote = coins[i].total;
         }
     }
-    row(c, VENUE_CHECK_BAD, name, "the account has none");
 }
+
+static void show_quote(struct checker *c)
+{
+    char name[24], has[DEC_TEXT_SIZE], needs[DEC_TEXT_SIZE];
+    str_cut(symbol_quote(&c->o->symbols[0]), name, sizeof(name));
+    if (!c->has_quote) {
+        row(c, VENUE_CHECK_BAD, name, "the account has none");
+        return;
+    }
+    bool enough = dec_cmp(c->quote, c->o->capital) >= 0;
+    row(c, enough ? VENUE_CHECK_FINE : VENUE_CHECK_BAD, name, "%s; the books begin with %s of it",
+        dec_text(c->quote, has), dec_text(c->o->capital, needs));
+}
+
+static void ask_coins(struct checker *c);
 
 static void on_coins(const struct calls_answer *answer, void *userdata)
 {
@@ -164,20 +181,27 @@ static void on_coins(const struct calls_answer *answer, void *userdata)
     int rc = answer->verdict == ACCOUNT_FINE
                  ? c->api->read_coins(answer->root, coins, &count, next, &err)
                  : -answer->err->id;
+    if (rc >= 0) {
+        show_own_coins(c, coins, count);
+        note_quote(c, coins, count);
+    }
+    free(coins);
     if (rc < 0) {
         row_of_error(c, "account", answer->err != NULL ? answer->err : &err);
-        free(coins);
         loop_exit(c->loop, 0);
         return;
     }
-    show_coins(c, coins, count);
-    free(coins);
+    if (turn_page(c, next)) {
+        ask_coins(c);
+        return;
+    }
+    show_quote(c);
     ask_open(c);
 }
 
 static void ask_coins(struct checker *c)
 {
-    c->api->add_coins("", calls_begin(c->calls));
+    c->api->add_coins(c->cursor, calls_begin(c->calls));
     calls_send(c->calls, ACCOUNT_COINS, deadline(c), on_coins, c);
 }
 

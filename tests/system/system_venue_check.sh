@@ -49,6 +49,12 @@ for name in binance binance_futures kraken coinbase alpaca; do
         tap_check "alpaca: hours of stocks, and days that end early" sh -c "grep -q '^ok *hours *stocks are traded until 20' out &&
             test \$(grep -c 'closes early' out) -eq 1 && grep -q '^note *$early *closes early, at 13:00 there' out" || tap_show out
     fi
+    if [ "$name" = coinbase ]; then
+        seq -f "balance COIN%.0f 1" 300 > coins
+        fake "$(cat coins)" "balance BTC 0.5"
+        check coinbase live "$symbol" 100
+        tap_check "coinbase: a coin on the second page of its accounts is seen" grep -q '^note *BTC *0.5 is held already' out || tap_show out
+    fi
     [ "$name" = alpaca ] && unknown=false # it does not tell what a key may do
     fake "permit trade off"
     check "$name" live "$symbol" 100
