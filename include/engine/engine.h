@@ -147,6 +147,7 @@ struct engine_outputs {
     bool list;
     int64_t list_id;
     int64_t list_after_funding_id;
+    bool list_doubts; /* the newest listing differs from the books */
     int send_count;
     int *sends; /* indexes into orders */
     int cancel_count;

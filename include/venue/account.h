@@ -121,6 +121,14 @@ int account_judge_permissions(const struct account_permissions *permissions,
                               const struct account_policy *policy, const char *venue,
                               struct err *err);
 
+/* Why the venue has closed a position by an order of its own. */
+enum account_forced {
+    ACCOUNT_FORCED_NOT, /* it has not */
+    ACCOUNT_FORCED_MARGIN,
+    ACCOUNT_FORCED_DELEVERAGING, /* to cover the loss of somebody else */
+    ACCOUNT_FORCED_OTHER         /* a delisting, for one */
+};
+
 /* An order as the venue reports it. Some answers to placing or cancelling only acknowledge: then
  * qty is zero, and the order must be asked for. */
 struct account_order {
@@ -133,9 +141,10 @@ struct account_order {
     bool buys;
     struct dec qty;
     struct dec filled_qty;
-    struct dec price;      /* of a limit; zero: none */
-    struct dec stop_price; /* of a stop; zero: none */
-    bool changing;         /* an amendment of it is under way: its price may be another soon */
+    struct dec price;           /* of a limit; zero: none */
+    struct dec stop_price;      /* of a stop; zero: none */
+    bool changing;              /* an amendment of it is under way: its price may be another soon */
+    enum account_forced forced; /* the venue has placed it */
     char before[ACCOUNT_ID_SIZE]; /* its id, which has been replaced by `id`; "": its id stays */
     char reason[48];              /* of a rejection, or of a cancellation that we did not ask for */
     int64_t at_us;                /* of its newest change; 0: not reported */
@@ -284,17 +293,8 @@ enum account_event_kind {
     ACCOUNT_EVENT_REFUSED  /* the log-in was refused; err says why */
 };
 
-/* Why the venue has closed a position by an order of its own. */
-enum account_forced {
-    ACCOUNT_FORCED_NOT, /* it has not */
-    ACCOUNT_FORCED_MARGIN,
-    ACCOUNT_FORCED_DELEVERAGING, /* to cover the loss of somebody else */
-    ACCOUNT_FORCED_OTHER         /* a delisting, for one */
-};
-
 struct account_event {
     enum account_event_kind kind;
-    enum account_forced forced; /* of a fill */
     char market[EXCHANGE_NAME_SIZE];
     int64_t at_us;
     bool has_order;
@@ -411,6 +411,14 @@ struct account_api {
     int (*read_funding)(const struct account_page *page, const struct json_object *root,
                         struct account_payment *ret, int *ret_count,
                         char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+
+    /* The orders by which it closed positions by itself since page->since_us, if it still lists
+     * them. With a market: of one that does not trade, which may have been settled. Other orders in
+     * the answer have ACCOUNT_FORCED_NOT. NULL: it closes none, or does not list them. */
+    void (*add_forced)(const struct account_page *page, struct account_request *request);
+    int (*read_forced)(const struct account_page *page, const struct json_object *root,
+                       struct account_order *ret, int *ret_count,
+                       char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
 
     /* What must hold for the whole account before the first order, step 0, 1, … as below. NULL:
      * nothing. */

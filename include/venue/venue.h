@@ -244,6 +244,7 @@ struct venue_ops {
     void (*cancel)(struct venue *venue, const char *client_id);
     void (*query)(struct venue *venue, const struct venue_question *question);
     void (*list)(struct venue *venue, int64_t ask_id, int64_t after_funding_id);
+    void (*doubt)(struct venue *venue); /* NULL: it always lists all that it has */
     void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
     bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
     bool (*poll)(struct venue *venue, struct venue_report *ret);
@@ -294,6 +295,15 @@ static inline void venue_query(struct venue *venue, const struct venue_question 
 static inline void venue_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
     venue->ops->list(venue, ask_id, after_funding_id);
+}
+
+/* The books differ from the newest listing: the next call of venue_list looks also for what costs
+ * many requests, such as what the venue has closed by itself and we have not heard. */
+static inline void venue_doubt(struct venue *venue)
+{
+    if (venue->ops->doubt != NULL) {
+        venue->ops->doubt(venue);
+    }
 }
 
 /* Requests a new stop and target, both above zero, for an entry or its position; answered by

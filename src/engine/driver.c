@@ -362,6 +362,9 @@ static void ship(struct driver *d, bool written)
     for (int i = 0; i < out->query_count; i++) {
         venue_query(d->venue, &out->queries[i]);
     }
+    if (out->list && out->list_doubts) {
+        venue_doubt(d->venue);
+    }
     if (out->list) {
         venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }

@@ -453,6 +453,7 @@ void engine_reconcile_tick(struct engine *engine)
         engine->out->list = true;
         engine->out->list_id = ++engine->list_id;
         engine->out->list_after_funding_id = engine->state.last_funding_id;
+        engine->out->list_doubts = engine->disagreements > 0;
         engine->list_wanted = false;
         engine->listed_mono_us = engine->now->mono_us;
     }

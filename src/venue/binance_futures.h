@@ -1,7 +1,8 @@
 /*
  * binance_futures.h: the parts of the table of Binance's USD-M futures that are in files of their
- * own: binance_futures_orders.c (orders and fills), binance_algo.c (stops, which are apart) and
- * binance_futures_user.c (the stream of the account). Private to this module.
+ * own: binance_futures_orders.c (orders and fills), binance_algo.c (stops, which are apart),
+ * binance_forced.c (the venue's own orders) and binance_futures_user.c (the stream of the account).
+ * Private to this module.
  *
  *     if (binance_is_algo(find)) binance_add_algo_cancel(find, request);
  *
@@ -33,6 +34,13 @@ void binance_futures_add_fills(const struct account_page *page, struct account_r
 int binance_futures_read_fills(const struct account_page *page, const struct json_object *root,
                                struct account_fill *ret, int *ret_count,
                                char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
+
+/* What an order with this client id is, if the venue has placed it. */
+enum account_forced binance_futures_forced(const char *client_id);
+void binance_futures_add_forced(const struct account_page *page, struct account_request *request);
+int binance_futures_read_forced(const struct account_page *page, const struct json_object *root,
+                                struct account_order *ret, int *ret_count,
+                                char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err);
 
 int binance_futures_read_stream(const struct json_object *root, struct account_event *ret,
                                 int *ret_count, struct err *err);

@@ -27,25 +27,6 @@ static int read_fill(const struct field_place *place, const struct json_object *
     return rc;
 }
 
-/* The client ids of the venue's own orders: see "Event: Order Update" of the page above. */
-static enum account_forced forced_of(const char *client_id)
-{
-    static const struct {
-        const char *begins;
-        enum account_forced forced;
-    } names[] = {
-        {"autoclose-", ACCOUNT_FORCED_MARGIN},
-        {"adl_autoclose", ACCOUNT_FORCED_DELEVERAGING},
-        {"settlement_autoclose-", ACCOUNT_FORCED_OTHER},
-    };
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (strncmp(client_id, names[i].begins, strlen(names[i].begins)) == 0) {
-            return names[i].forced;
-        }
-    }
-    return ACCOUNT_FORCED_NOT;
-}
-
 static int read_report(const struct json_object *event, struct account_event *ret, struct err *err)
 {
     const struct field_place place = {.venue = NAME, .endpoint = "ORDER_TRADE_UPDATE", .row = -1};
@@ -77,7 +58,7 @@ static int read_report(const struct json_object *event, struct account_event *re
         strcmp(what, "TRADE") == 0 || (strcmp(what, "CALCULATED") == 0 && json_i64(o, "t", 0) > 0);
     if (filled) {
         ret->kind = ACCOUNT_EVENT_FILL;
-        ret->forced = forced_of(order->client_id);
+        order->forced = binance_futures_forced(order->client_id);
         rc = read_fill(&place, o, ret, err);
     }
     return rc;

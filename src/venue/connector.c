@@ -48,6 +48,7 @@ struct connector {
     bool has_held;
     struct payment_memory *payments; /* NULL: the venue has none but those of fills */
     int64_t after_funding_id;        /* the books have the events up to it */
+    bool doubts;                     /* they differ from the newest listing */
     struct venue_report *page; /* of a listing, which waits for the payments that belong to it */
 
     /* What the gateway gets when the feed starts. */
@@ -217,8 +218,17 @@ static void connector_list(struct venue *venue, int64_t ask_id, int64_t after_fu
     if (c->payments != NULL) {
         c->after_funding_id = after_funding_id;
         what.payments_since_us = payment_memory_since_us(c->payments, clock_wall_us(clock_real()));
+        what.forced_since_us =
+            payment_memory_forced_since_us(c->payments, clock_wall_us(clock_real()));
     }
+    what.doubts = c->doubts;
+    c->doubts = false;
     call(c, &what);
+}
+
+static void connector_doubt(struct venue *venue)
+{
+    of(venue)->doubts = true;
 }
 
 /* Of a leg: no bracket is at the venue, see the capabilities. */
@@ -364,8 +374,7 @@ static bool next_report(struct connector *c, struct venue_report *ret)
         return true;
     }
     while (ring_pop(c->reports, ret)) {
-        if (ret->kind == VENUE_FUNDING &&
-            (ret->event == VENUE_EVENT_FUNDING || ret->event == VENUE_EVENT_FEE)) {
+        if (ret->kind == VENUE_FUNDING && ret->ask_id != 0) { /* of a listing */
             payment_memory_add(c->payments, ret);
             continue;
         }
@@ -672,6 +681,7 @@ static const struct venue_ops connector_ops = {
     .cancel = connector_cancel,
     .query = connector_query,
     .list = connector_list,
+    .doubt = connector_doubt,
     .amend = connector_amend,
     .quote = connector_quote,
     .poll = connector_poll,

@@ -557,24 +557,25 @@ static void report_margin_call(struct gateway *g, const struct account_event *ev
     gateway_report(g, &r);
 }
 
-static void report_forced(struct gateway *g, const struct account_event *event)
+void gateway_report_forced(struct gateway *g, enum account_forced forced,
+                           const struct account_fill *fill, int64_t ask_id)
 {
-    const struct account_fill *fill = &event->fill;
     int market = gateway_find_market(g, fill->market);
     if (market < 0) {
         return; /* of a position that is not ours */
     }
-    struct venue_report r = {
-        .kind = VENUE_FUNDING,
-        .event = event->forced == ACCOUNT_FORCED_MARGIN         ? VENUE_EVENT_LIQUIDATION
-                 : event->forced == ACCOUNT_FORCED_DELEVERAGING ? VENUE_EVENT_DELEVERAGING
-                                                                : VENUE_EVENT_FORCED_CLOSE,
-        .symbol = g->markets[market].market.symbol,
-        .side = fill->buys ? SIDE_SHORT : SIDE_LONG,
-        .qty = fill->qty,
-        .price = fill->price,
-        .payment = fill->fee,
-        .at_us = fill->at_us};
+    struct venue_report r = {.kind = VENUE_FUNDING,
+                             .ask_id = ask_id,
+                             .event = forced == ACCOUNT_FORCED_MARGIN ? VENUE_EVENT_LIQUIDATION
+                                      : forced == ACCOUNT_FORCED_DELEVERAGING
+                                          ? VENUE_EVENT_DELEVERAGING
+                                          : VENUE_EVENT_FORCED_CLOSE,
+                             .symbol = g->markets[market].market.symbol,
+                             .side = fill->buys ? SIDE_SHORT : SIDE_LONG,
+                             .qty = fill->qty,
+                             .price = fill->price,
+                             .payment = fill->fee,
+                             .at_us = fill->at_us};
     (void)snprintf(r.fills_after, sizeof(r.fills_after), "%.18s-%.20s", fill->market, fill->id);
     gateway_report(g, &r);
 }
@@ -588,8 +589,10 @@ void gateway_take_event(struct gateway *g, const struct account_event *event)
         report_margin_call(g, event);
         return;
     }
-    if (event->forced != ACCOUNT_FORCED_NOT) {
-        report_forced(g, event);
+    if (event->has_order && event->order.forced != ACCOUNT_FORCED_NOT) {
+        if (event->kind == ACCOUNT_EVENT_FILL) {
+            gateway_report_forced(g, event->order.forced, &event->fill, 0);
+        }
         return;
     }
     const char *id = event->has_order ? event->order.id : event->fill.order_id;
@@ -692,6 +695,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     }
     g->options.symbols = NULL;
     g->state = VENUE_CONNECTING;
+    g->forced_due = true;
     g->calls = calls_new(&(struct calls_options){.loop = options->loop,
                                                  .http = options->http,
                                                  .api = options->api,

@@ -42,6 +42,8 @@ struct gateway_call {
     int64_t ask_id;
     int64_t after_funding_id;
     int64_t payments_since_us; /* LIST: older ones are known */
+    int64_t forced_since_us;   /* LIST: what the venue closed before is not the books' */
+    bool doubts;               /* LIST: the books differ from the listing before */
     double leverage;
     struct dec price;
     bool halted;

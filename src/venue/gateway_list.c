@@ -6,15 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is listed: holdings, open orders and payments of the account, read one after another. */
+/* What is listed: holdings, open orders, what the venue closed by itself, and payments of the
+ * account, read one after another. */
 #define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
 #define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
 #define PAYMENTS_MAX 1000
+/* Orders of the venue's own; those beyond wait for the next listing that differs. */
+#define FORCED_MAX       200
+#define FORCED_FILLS_MAX 2000
+/* While the books keep differing for another reason: 100 of Binance's 2,400 a minute. */
+#define FORCED_EVERY_US (30 * USEC_PER_SEC)
 
 struct gateway_listing {
     int64_t ask_id;
     int64_t after_funding_id;
     int64_t payments_since_us;
+    int64_t forced_since_us;
+    bool doubts;
+    bool forced_asked;
     char cursor[ACCOUNT_CURSOR_SIZE];
     int coin_count;
     struct account_coin coins[ACCOUNT_ROWS_MAX];
@@ -23,6 +32,15 @@ struct gateway_listing {
     struct account_margin margin;
     int open_count;
     char (*open)[CLIENT_ID_SIZE];
+    int forced_market; /* whose orders are looked through; -1: the list of all markets */
+    int forced_count;
+    int forced_at; /* whose fills are read */
+    struct account_order forced[FORCED_MAX];
+    int fill_count;
+    struct forced_fill {
+        enum account_forced forced;
+        struct account_fill fill;
+    } * fills; /* FORCED_FILLS_MAX; NULL: none was read */
     int payment_count;
     struct account_payment payments[PAYMENTS_MAX];
 };
@@ -32,6 +50,7 @@ void gateway_list_free(struct gateway *g)
     struct gateway_listing *l = TAKE(g->listing);
     if (l != NULL) {
         free(l->open);
+        free(l->fills);
         free(l);
     }
 }
@@ -41,6 +60,7 @@ static void give_up(struct gateway *g, const struct err *why)
 {
     struct venue_report r = {.kind = VENUE_NO_ANSWER, .asked = VENUE_CALL_LIST};
     log_err(LOG_LEVEL_WARNING, why, "cannot list orders and positions");
+    g->forced_due = g->forced_due || g->listing->forced_asked;
     gateway_list_free(g);
     gateway_report(g, &r);
 }
@@ -54,6 +74,7 @@ static void report_payments(struct gateway *g, const struct gateway_listing *l)
         const struct account_payment *p = &l->payments[i];
         int market = gateway_find_market(g, p->market);
         struct venue_report r = {.kind = VENUE_FUNDING,
+                                 .ask_id = l->ask_id,
                                  .event = g->options.api->late_fees ? VENUE_EVENT_FEE
                                                                     : VENUE_EVENT_FUNDING,
                                  .payment = p->payment,
@@ -66,6 +87,13 @@ static void report_payments(struct gateway *g, const struct gateway_listing *l)
         }
         memcpy(r.fills_after, p->id, sizeof(r.fills_after));
         gateway_report(g, &r);
+    }
+}
+
+static void report_forced(struct gateway *g, const struct gateway_listing *l)
+{
+    for (int i = 0; i < l->fill_count; i++) {
+        gateway_report_forced(g, l->fills[i].forced, &l->fills[i].fill, l->ask_id);
     }
 }
 
@@ -120,6 +148,7 @@ static void report_account(struct gateway *g, const struct gateway_listing *l)
 static void finish(struct gateway *g)
 {
     struct gateway_listing *l = g->listing;
+    report_forced(g, l);
     report_payments(g, l);
     report_pages(g, l);
     report_account(g, l);
@@ -177,6 +206,184 @@ static void on_funding(const struct calls_answer *answer, void *userdata)
     } else {
         finish(g);
     }
+}
+
+/* ---------------------------------------------------------------- closed by the venue */
+
+static void ask_forced(struct gateway *g);
+static void ask_forced_fills(struct gateway *g);
+
+/* It costs half as much as all the rest of a listing, so it is read when it can matter only: in the
+ * first listing, after an outage of the stream, and while the books differ from the listings. Three
+ * that differ halt the engine, and the second reads this. It comes after the positions, so that
+ * what they show is in it, and is booked before they are compared. */
+static bool forced_is_due(struct gateway *g, const struct gateway_listing *l)
+{
+    int64_t now_us = gateway_now(g);
+    g->forced_mono_us = l->doubts ? g->forced_mono_us : 0;
+    bool doubts =
+        l->doubts && (g->forced_mono_us == 0 || now_us - g->forced_mono_us >= FORCED_EVERY_US);
+    g->forced_mono_us = doubts ? now_us : g->forced_mono_us;
+    return g->options.api->add_forced != NULL && (g->forced_due || doubts);
+}
+
+static void forced_page(const struct gateway *g, const struct gateway_listing *l,
+                        struct account_page *ret)
+{
+    *ret = (struct account_page){.order_id = "",
+                                 .since_us = l->forced_since_us,
+                                 .until_us = calls_wall_us(g->calls),
+                                 .cursor = l->cursor};
+    if (l->forced_market >= 0) {
+        ret->market = &g->markets[l->forced_market].market;
+    }
+}
+
+/* Two lists may have the same order. */
+static void keep_forced(const struct gateway *g, struct gateway_listing *l,
+                        const struct account_order *row)
+{
+    int i = 0;
+    while (i < l->forced_count && strcmp(l->forced[i].id, row->id) != 0) {
+        i++;
+    }
+    if (row->forced != ACCOUNT_FORCED_NOT && row->filled_qty.e8 > 0 && i == l->forced_count &&
+        i < FORCED_MAX && gateway_find_market(g, row->market) >= 0) {
+        l->forced[l->forced_count++] = *row;
+    }
+}
+
+/* A market that does not trade may have been settled, which the list of all markets leaves out. */
+static bool next_forced_market(const struct gateway *g, struct gateway_listing *l)
+{
+    do {
+        l->forced_market++;
+    } while (l->forced_market < g->market_count &&
+             (!g->markets[l->forced_market].known ||
+              g->markets[l->forced_market].rules.status == INSTRUMENT_TRADING));
+    return l->forced_market < g->market_count;
+}
+
+/* A sandbox may not have the list. What is missing shows as a difference of positions. */
+static void without_forced(struct gateway *g, const struct err *why)
+{
+    log_err(LOG_LEVEL_WARNING, why, "cannot read what the venue has closed by itself");
+    g->forced_due = true;
+    ask_forced_fills(g);
+}
+
+static void on_forced(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    struct account_page page;
+    forced_page(g, l, &page);
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    struct account_order *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_forced(&page, answer->root, rows, &count, next, &err)
+                 : -answer->err->id;
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        keep_forced(g, l, &rows[i]);
+    }
+    free(rows);
+    memcpy(l->cursor, next, sizeof(l->cursor));
+    if (answer->verdict == ACCOUNT_REFUSED) {
+        without_forced(g, answer->err);
+    } else if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+    } else if (next[0] != '\0' || next_forced_market(g, l)) {
+        ask_forced(g);
+    } else {
+        ask_forced_fills(g);
+    }
+}
+
+static void ask_forced(struct gateway *g)
+{
+    struct account_page page;
+    forced_page(g, g->listing, &page);
+    g->options.api->add_forced(&page, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_OPEN, gateway_now(g) + GATEWAY_ANSWER_US, on_forced, g);
+}
+
+static void begin_forced(struct gateway *g)
+{
+    struct gateway_listing *l = g->listing;
+    if (!forced_is_due(g, l)) {
+        ask_funding(g);
+        return;
+    }
+    g->forced_due = false;
+    l->forced_asked = true;
+    l->forced_market = -1;
+    ask_forced(g);
+}
+
+/* Prices, fees and the ids that the stream gives them: an order has none of these. */
+static void forced_fills_page(const struct gateway *g, const struct gateway_listing *l,
+                              struct account_page *ret)
+{
+    const struct account_order *o = &l->forced[l->forced_at];
+    *ret = (struct account_page){.market = &g->markets[gateway_find_market(g, o->market)].market,
+                                 .order_id = o->id,
+                                 .until_us = calls_wall_us(g->calls),
+                                 .cursor = l->cursor};
+}
+
+static void keep_forced_fill(struct gateway_listing *l, const struct account_fill *fill)
+{
+    const struct account_order *o = &l->forced[l->forced_at];
+    if (l->fills == NULL) {
+        l->fills = calloc(FORCED_FILLS_MAX, sizeof(*l->fills));
+        NEED_MEMORY(l->fills != NULL);
+    }
+    if (strcmp(fill->order_id, o->id) == 0 && l->fill_count < FORCED_FILLS_MAX) {
+        l->fills[l->fill_count++] = (struct forced_fill){o->forced, *fill};
+    }
+}
+
+static void on_forced_fills(const struct calls_answer *answer, void *userdata)
+{
+    struct gateway *g = userdata;
+    struct gateway_listing *l = g->listing;
+    struct err err = {0};
+    struct account_page page;
+    forced_fills_page(g, l, &page);
+    char next[ACCOUNT_CURSOR_SIZE] = "";
+    struct account_fill *rows = calloc(ACCOUNT_ROWS_MAX, sizeof(*rows));
+    NEED_MEMORY(rows != NULL);
+    int count = 0;
+    int rc = answer->verdict == ACCOUNT_FINE
+                 ? g->options.api->read_fills(&page, answer->root, rows, &count, next, &err)
+                 : -answer->err->id;
+    for (int i = 0; rc >= 0 && i < count; i++) {
+        keep_forced_fill(l, &rows[i]);
+    }
+    free(rows);
+    memcpy(l->cursor, next, sizeof(l->cursor));
+    if (rc < 0) {
+        give_up(g, answer->err != NULL ? answer->err : &err);
+        return;
+    }
+    l->forced_at += next[0] == '\0';
+    ask_forced_fills(g);
+}
+
+static void ask_forced_fills(struct gateway *g)
+{
+    struct gateway_listing *l = g->listing;
+    if (l->forced_at == l->forced_count) {
+        ask_funding(g);
+        return;
+    }
+    struct account_page page;
+    forced_fills_page(g, l, &page);
+    g->options.api->add_fills(&page, calls_begin(g->calls));
+    calls_send(g->calls, ACCOUNT_FILLS, gateway_now(g) + GATEWAY_ANSWER_US, on_forced_fills, g);
 }
 
 /* ---------------------------------------------------------------- open orders */
@@ -249,7 +456,7 @@ static void on_open(const struct calls_answer *answer, void *userdata)
         ask_open(g);
     } else {
         l->cursor[0] = '\0';
-        ask_funding(g);
+        begin_forced(g);
     }
 }
 
@@ -382,6 +589,8 @@ void gateway_list(struct gateway *g, const struct gateway_call *call)
     l->ask_id = call->ask_id;
     l->after_funding_id = call->after_funding_id;
     l->payments_since_us = call->payments_since_us;
+    l->forced_since_us = call->forced_since_us;
+    l->doubts = call->doubts;
     l->open = calloc(OPEN_MAX, sizeof(*l->open));
     NEED_MEMORY(l->open != NULL);
     g->listing = l;

@@ -81,7 +81,9 @@ struct gateway {
     struct gateway_stream *stream;   /* NULL: none yet */
     struct ask *asks;                /* under way */
     struct gateway_listing *listing; /* under way; NULL: none */
-    int64_t limit_mono_us;           /* when the limit was reported */
+    bool forced_due;                 /* the next listing reads what the venue closed by itself */
+    int64_t forced_mono_us; /* when that was read last for a difference; 0: there is none */
+    int64_t limit_mono_us;  /* when the limit was reported */
     int64_t limit_used;
     struct buf sent; /* for the log, one a line: it is written when they are on their way */
 };
@@ -143,6 +145,10 @@ void gateway_note_limit(struct gateway *g);
 /* The engine's id of an order at the venue: its own, or "#" and the venue's id of a foreign one. */
 void gateway_name_order(const struct gateway *g, const struct account_order *order,
                         char ret[CLIENT_ID_SIZE]);
+/* A fill by which the venue has closed a position. ask_id: of the listing; 0: it was heard on the
+ * stream. It has the same id both times. */
+void gateway_report_forced(struct gateway *g, enum account_forced forced,
+                           const struct account_fill *fill, int64_t ask_id);
 /* A state or a fill from the stream. */
 void gateway_take_event(struct gateway *g, const struct account_event *event);
 /* After an outage of the stream: the orders that are alive are asked for. */

@@ -446,7 +446,8 @@ static void on_stream(bool open, const struct err *why, void *userdata)
     }
     g->phase = GATEWAY_CONNECTED;
     g->failures = 0;
-    gateway_ask_all(g); /* before READY, by which the engine asks for everything too */
+    g->forced_due = true; /* nobody heard it during the outage */
+    gateway_ask_all(g);   /* before READY, by which the engine asks for everything too */
     gateway_set_state(g, VENUE_READY, "");
 }
 

@@ -11,7 +11,8 @@
 #define LATE_US (4 * USEC_PER_DAY)
 /* What is kept of those that were booked. */
 #define KEPT_US (30 * USEC_PER_DAY)
-#define BEGAN   "fees_since" /* in venue_state: when the first listing came, wall time */
+#define BEGAN   "fees_since"   /* in venue_state: when the first listing came, wall time */
+#define FORCED  "forced_since" /* the same: when one was first asked for */
 /* Of one listing; more wait for the next. */
 #define LISTED_MAX 1000
 
@@ -24,11 +25,13 @@ struct listed {
     struct dec qty, price;
     struct dec payment;
     int64_t at_us;
+    int place; /* in the listing */
 };
 
 struct payment_memory {
     struct trading_store *store;
-    int64_t began_us; /* 0: no listing has come yet */
+    int64_t began_us;  /* 0: no listing has come yet */
+    int64_t forced_us; /* 0: none was asked for yet */
     int64_t newest_us;
     int64_t last; /* the highest number given */
     int64_t reported;
@@ -41,7 +44,7 @@ struct payment_memory {
     int next;              /* of them; listed_count: none is left */
     int told_count;
     int told_room;
-    struct listed *told; /* that no listing repeats, until the books have them */
+    struct listed *told; /* that not every listing repeats, until the books have them */
     bool closed;
 };
 
@@ -81,17 +84,38 @@ static void know(const struct venue_event_row *row, void *userdata)
     m->newest_us = row->at_us > m->newest_us ? row->at_us : m->newest_us;
 }
 
-int payment_memory_open(struct payment_memory *m, struct trading_store *store, struct err *err)
+static int load_time(const struct payment_memory *m, const char *name, int64_t *ret_us,
+                     struct err *err)
 {
     char text[24] = "";
+    int rc = m->store == NULL ? 0 : venue_table_get(m->store, name, text, sizeof(text), err);
+    if (rc >= 0 && text[0] != '\0' && !str_to_i64(str_c(text), ret_us)) {
+        return err_set(err, ERR_STORE_DAMAGED, "venue_state %s", name);
+    }
+    return rc;
+}
+
+/* What could not be kept is not begun. */
+static void keep_time(struct payment_memory *m, const char *name, int64_t now_us, int64_t *ret_us)
+{
+    struct err err = {0};
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)now_us);
+    if (m->store != NULL && venue_table_set(m->store, name, text, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "cannot keep since when payments are booked");
+        return;
+    }
+    *ret_us = now_us;
+}
+
+int payment_memory_open(struct payment_memory *m, struct trading_store *store, struct err *err)
+{
     m->store = store;
     m->known_count = m->listed_count = m->told_count = m->next = 0;
-    m->began_us = m->newest_us = m->last = m->reported = 0;
+    m->began_us = m->forced_us = m->newest_us = m->last = m->reported = 0;
     m->closed = false;
-    int rc = store == NULL ? 0 : venue_table_get(store, BEGAN, text, sizeof(text), err);
-    if (rc >= 0 && text[0] != '\0' && !str_to_i64(str_c(text), &m->began_us)) {
-        return err_set(err, ERR_STORE_DAMAGED, "venue_state " BEGAN);
-    }
+    int rc = load_time(m, BEGAN, &m->began_us, err);
+    rc = rc < 0 ? rc : load_time(m, FORCED, &m->forced_us, err);
     return rc < 0 || store == NULL ? rc : venue_table_events(store, know, m, err);
 }
 
@@ -99,6 +123,14 @@ int64_t payment_memory_since_us(const struct payment_memory *m, int64_t now_us)
 {
     int64_t newest_us = m->newest_us > m->began_us ? m->newest_us : m->began_us;
     return (newest_us > 0 && newest_us < now_us ? newest_us : now_us) - LATE_US;
+}
+
+int64_t payment_memory_forced_since_us(struct payment_memory *m, int64_t now_us)
+{
+    if (m->forced_us == 0) {
+        keep_time(m, FORCED, now_us, &m->forced_us);
+    }
+    return m->forced_us == 0 ? now_us : m->forced_us;
 }
 
 static struct listed of_report(const struct venue_report *report)
@@ -117,7 +149,9 @@ static struct listed of_report(const struct venue_report *report)
 static void append(struct payment_memory *m, const struct listed *l)
 {
     m->listed = grown(m->listed, m->listed_count, &m->listed_room, sizeof(m->listed[0]));
-    m->listed[m->listed_count++] = *l;
+    m->listed[m->listed_count] = *l;
+    m->listed[m->listed_count].place = m->listed_count;
+    m->listed_count++;
 }
 
 void payment_memory_add(struct payment_memory *m, const struct venue_report *report)
@@ -164,16 +198,28 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void begin(struct payment_memory *m, int64_t now_us)
+static int by_time(const void *a, const void *b)
 {
-    struct err err = {0};
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%lld", (long long)now_us);
-    if (m->store != NULL && venue_table_set(m->store, BEGAN, text, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "cannot keep since when payments are booked");
-        return;
+    const struct listed *x = a, *y = b;
+    return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1)
+                                : (x->place > y->place) - (x->place < y->place);
+}
+
+static void keep_until_booked(struct payment_memory *m, const struct listed *l)
+{
+    for (int i = 0; i < m->told_count; i++) {
+        if (m->told[i].number == l->number) {
+            return;
+        }
     }
-    m->began_us = now_us;
+    m->told = grown(m->told, m->told_count, &m->told_room, sizeof(m->told[0]));
+    m->told[m->told_count++] = *l;
+}
+
+/* Each listing has these. */
+static bool is_repeated(const struct listed *l)
+{
+    return l->event == VENUE_EVENT_FUNDING || l->event == VENUE_EVENT_FEE;
 }
 
 void payment_memory_tell(struct payment_memory *m, const struct venue_report *report)
@@ -186,8 +232,7 @@ void payment_memory_tell(struct payment_memory *m, const struct venue_report *re
     if (l.number == 0) {
         return;
     }
-    m->told = grown(m->told, m->told_count, &m->told_room, sizeof(m->told[0]));
-    m->told[m->told_count++] = l;
+    keep_until_booked(m, &l);
     if (m->closed) {
         append(m, &l); /* else the listing that is coming in takes it along */
     }
@@ -214,12 +259,17 @@ void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_u
         m->listed_count = 0;
     }
     m->last = after > m->last ? after : m->last;
+    if (m->listed_count > 0) { /* as they came about */
+        qsort(m->listed, (size_t)m->listed_count, sizeof(m->listed[0]), by_time);
+    }
     for (int i = 0; i < m->listed_count; i++) {
         struct listed *l = &m->listed[i];
         int64_t number = number_of(m, l->id);
         l->number = number < 0 ? give_number(m, l) : number;
-        if (l->number > after) {
+        if (l->number > after && is_repeated(l)) {
             m->listed[kept++] = *l;
+        } else if (l->number > after) {
+            keep_until_booked(m, l);
         }
     }
     m->listed_count = kept;
@@ -232,7 +282,7 @@ void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_u
         qsort(m->listed, (size_t)kept, sizeof(m->listed[0]), by_number);
     }
     if (m->began_us == 0) {
-        begin(m, now_us);
+        keep_time(m, BEGAN, now_us, &m->began_us);
     } else if (kept > 0 && m->store != NULL &&
                venue_table_forget_events(m->store, now_us - KEPT_US, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "cannot forget old payments of the account");

@@ -1,7 +1,7 @@
 /*
  * payment_memory.h: which payments and events of the account the books have been given. Funding,
  * and fees that belong to no fill, are listed by a venue again and again, some of them late and in
- * any order; a liquidation or a call for margin is heard once.
+ * any order; a liquidation is heard, and listed seldom; a call for margin is only heard.
  *
  *     rc = payment_memory_open(m, store, err);
  *     payment_memory_add(m, &report);            // each payment of a listing, in any order
@@ -25,11 +25,15 @@ void payment_memory_free(struct payment_memory *m); /* accepts NULL */
 int payment_memory_open(struct payment_memory *m, struct trading_store *store, struct err *err);
 /* Payments older than this are known. */
 int64_t payment_memory_since_us(const struct payment_memory *m, int64_t now_us);
-/* fills_after of the report is the venue's id of the payment. */
+/* What the venue closed by itself before this is none of the books' business: persons have set them
+ * right, or they began later. It is the time of the first call. */
+int64_t payment_memory_forced_since_us(struct payment_memory *m, int64_t now_us);
+/* fills_after of the report is the venue's id of the payment. What is no payment is given again
+ * with each listing until the books have it. */
 void payment_memory_add(struct payment_memory *m, const struct venue_report *report);
 /* An event that the venue tells once. It is the next to pop, and is given again with each listing
- * until the books have it; told again, it is left out. Its id is in fills_after, too. A kill before
- * it is booked loses it: then the next listing of positions shows what it has done. */
+ * until the books have it; told again, it is left out. Its id is in fills_after, too. After a kill
+ * before it is booked, the next listing has it again, if the venue lists it. */
 void payment_memory_tell(struct payment_memory *m, const struct venue_report *report);
 void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_us);
 bool payment_memory_waits(const struct payment_memory *m);

@@ -73,6 +73,30 @@ def run(tap):
         fake.control("price BTC-USDT 63000")
         forced = user.until(lambda m: m.get("e") == "ORDER_TRADE_UPDATE" and m["o"]["x"] == "CALCULATED")
         tap.check("a short against the market is liquidated", forced and forced["o"]["c"].startswith("autoclose-"), forced)
+        rows = client.call("GET", "/fapi/v1/forceOrders")[2]
+        tap.check("and listed", [r["orderId"] for r in rows] == [forced["o"]["i"]], rows)
+        trades = client.call("GET", "/fapi/v1/userTrades", symbol="BTCUSDT", orderId=rows[0]["orderId"])[2]
+        tap.check("its fill has the same id there", [t["id"] for t in trades] == [forced["o"]["t"]], trades)
+        fake.control("balance USDT 10000", "foreign BTC-USDT buy 0.01", "deleverage BTC-USDT",
+                     "foreign BTC-USDT buy 0.01", "settle BTC-USDT")
+        kinds = [[r["clientOrderId"].split("-")[0] for r in client.call("GET", "/fapi/v1/forceOrders", **more)[2]]
+                 for more in ({}, {"autoCloseType": "ADL"}, {"symbol": "ETHUSDT"}, {"symbol": "BTCUSDT", "limit": 1})]
+        tap.check("deleveraging is listed too, a settlement among all orders only",
+                  kinds == [["autoclose", "adl_autoclose"], ["adl_autoclose"], [], ["autoclose"]]
+                  and [r["clientOrderId"].split("-")[0] for r in client.call("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")[2]
+                       ][-1] == "settlement_autoclose", kinds)
+        used = [int(client.call("GET", "/fapi/v1/forceOrders", **more)[1]["x-mbx-used-weight-1m"])
+                for more in ({}, {"symbol": "BTCUSDT"}, {})]
+        tap.check("it costs 20 with a symbol, 50 without", [used[1] - used[0], used[2] - used[1]] == [20, 50], used)
+        codes = [client.call("GET", "/fapi/v1/forceOrders", **more)[2]["code"]
+                 for more in ({"limit": 101}, {"autoCloseType": "STOP"}, {"page": 1})]
+        tap.check("and takes no other parameters", codes[:2] == [-1130, -1130] and codes[2] < 0, codes)
+        now = rows[0]["time"]
+        tap.check("by time too", client.call("GET", "/fapi/v1/forceOrders", endTime=now - 1)[2] == []
+                  and len(client.call("GET", "/fapi/v1/forceOrders", startTime=now, endTime=now + 10**6)[2]) == 2)
+        answer = client.call("GET", "/fapi/v1/forceOrders", startTime=now - 700_000_000, endTime=now)
+        tap.check("at most a week at a time", answer[2]["code"] == -4165, answer)
+        fake.control("forget violations")
         fake.control("balance USDT 10000", "hedge on")
         answer = order(side="BUY", type="MARKET", quantity="0.01")
         tap.check("hedge mode wants a side", answer[2]["code"] == -4061, answer)

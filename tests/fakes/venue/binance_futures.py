@@ -83,6 +83,8 @@ class Futures(Conditional, Binance):
             ("DELETE", "/fapi/v1/allOpenOrders"): Route("cancel", self.delete_open, 1, symbol, (), True),
             ("GET", "/fapi/v1/openOrders"): Route("open", self.get_open, 1, (), symbol, True),
             ("GET", "/fapi/v1/allOrders"): Route("orders", self.get_all, 5, symbol, ("orderId", *times), True),
+            ("GET", "/fapi/v1/forceOrders"): Route(
+                "forced", self.get_forced, 20, (), ("symbol", "autoCloseType", *times), True),
             ("GET", "/fapi/v1/userTrades"): Route(
                 "fills", self.get_trades, 5, symbol, ("orderId", "fromId", *times), True),
             ("GET", "/fapi/v1/income"): Route(
@@ -519,6 +521,28 @@ class Futures(Conditional, Binance):
             if o.market is market and o.id >= low and first <= o.created < last and self.book.visible(o)
         ]
         return Answer(200, found[:limit] if low or "startTime" in given else found[-limit:])
+
+    def get_forced(self, given):
+        """Liquidations and auto-deleveraging of the last seven days; settlements are not among them."""
+        if "symbol" not in given:
+            self.charge(30)
+        market = self.market(given) if "symbol" in given else None
+        begins = {"LIQUIDATION": ("autoclose-",), "ADL": ("adl_autoclose",)}
+        if given.get("autoCloseType", "ADL") not in begins:
+            raise self.refuse(-1130, "Data sent for parameter 'autoCloseType' is not valid.")
+        wanted = begins.get(given.get("autoCloseType"), ("autoclose-", "adl_autoclose"))
+        limit = self.integer(given, "limit", 50, 1, 100)
+        first, last = self.window(given)
+        first = max(first, self.clock.shown() - 7 * 86400)
+        rows = [
+            self.row(o) for o in self.book.orders.values()
+            if o.venue.get("forced") and o.client_id.startswith(wanted) and market in (None, o.market)
+            and first <= o.created < last and self.book.visible(o)
+        ][:limit]
+        for row in rows:
+            for name in ("priceMatch", "selfTradePreventionMode", "goodTillDate", "priceProtect"):
+                del row[name]
+        return Answer(200, rows)
 
     def get_trades(self, given):
         market, limit = self.market(given), self.integer(given, "limit", 500, 1, 1000)

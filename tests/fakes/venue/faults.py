@@ -10,7 +10,7 @@ from decimal import Decimal
 
 KINDS = (
     "any", "time", "rules", "klines", "book", "ticker", "check", "coins", "positions", "place", "query", "cancel",
-    "open", "orders", "fills", "funding", "settings", "stream", "guard", "connect", "amend", "other",
+    "open", "orders", "forced", "fills", "funding", "settings", "stream", "guard", "connect", "amend", "other",
 )
 # Of the bytes and the connection; of the venue's answer; of what becomes of the order.
 NAMES = {

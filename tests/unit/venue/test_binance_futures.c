@@ -191,6 +191,25 @@ static void what_is_asked(void **state)
               "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000000"
               "&endTime=1500000001000&limit=1000",
               "");
+    api->add_forced(&page, &asked); /* of the last seven days */
+    assert_int_equal(asked.weight, 50);
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/forceOrders?startTime=1500000000000&endTime=1500000001000&limit=100", "");
+    page.cursor = "1500000000999";
+    page.market = &btc;
+    api->add_forced(&page, &asked);
+    assert_int_equal(asked.weight, 5);
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/allOrders?symbol=BTCUSDT&startTime=1500000000999"
+              "&endTime=1500000001000&limit=1000",
+              "");
+    page.cursor = "";
+    page.market = NULL;
+    page.until_us += 8 * USEC_PER_DAY;
+    api->add_forced(&page, &asked);
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/forceOrders?startTime=1500086401000&endTime=1500691201000&limit=100", "");
+    page.until_us -= 8 * USEC_PER_DAY;
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 40);
     rig_asked(&asked, ACCOUNT_GET, "/fapi/v1/openOrders", "");
@@ -689,6 +708,70 @@ static void the_stream_of_the_account_is_read(void **state)
     assert_int_equal(user("[]", &is), -ERR_VENUE_DATA);
 }
 
+#define FORCED(client, time)                                                                     \
+    "{\"orderId\":6071832819,\"symbol\":\"BTCUSDT\",\"status\":\"FILLED\",\"clientOrderId\":"    \
+    "\"" client "\",\"price\":\"10871.09\",\"avgPrice\":\"10913.21000\",\"origQty\":\"0.001\","  \
+    "\"executedQty\":\"0.001\",\"cumQuote\":\"10.91321\",\"timeInForce\":\"IOC\",\"type\":"      \
+    "\"LIMIT\",\"reduceOnly\":false,\"closePosition\":false,\"side\":\"SELL\",\"positionSide\":" \
+    "\"BOTH\",\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\",\"origType\":\"LIMIT\","    \
+    "\"time\":" time ",\"updateTime\":1596107620087}"
+
+static void read_forced(const struct account_page *page, const char *text, char *next)
+{
+    AUTO_JSON struct json_object *root = rig_parse(text);
+    rows.count = -1;
+    assert_int_equal(api->read_forced(page, root, rows.orders, &rows.count, next, &err), 0);
+}
+
+static void what_the_venue_closed_is_read(void **state)
+{
+    (void)state;
+    struct account_page page = {.order_id = "",
+                                .cursor = "",
+                                .since_us = INT64_C(1596000000000000),
+                                .until_us = INT64_C(1596200000000000)};
+    char next[ACCOUNT_CURSOR_SIZE];
+    AUTO_BUF struct buf text = BUF_INIT(1 << 20);
+    static const char *const clients[] = {
+        FORCED("autoclose-1596107620040000020", "1596107620044"),
+        FORCED("adl_autoclose", "1596110725059"),
+        FORCED("settlement_autoclose-7", "1596110725059"),
+        FORCED("nd-1", "1596110725059"),
+    };
+    buf_add_c(&text, "[");
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        buf_add_c(&text, i > 0 ? "," : "");
+        buf_add_c(&text, clients[i]);
+    }
+    buf_add_c(&text, "]");
+    read_forced(&page, text.data, next);
+    assert_int_equal(rows.count, 4);
+    assert_int_equal(rows.orders[0].forced, ACCOUNT_FORCED_MARGIN);
+    assert_int_equal(rows.orders[1].forced, ACCOUNT_FORCED_DELEVERAGING);
+    assert_int_equal(rows.orders[2].forced, ACCOUNT_FORCED_OTHER);
+    assert_int_equal(rows.orders[3].forced, ACCOUNT_FORCED_NOT);
+    assert_string_equal(rows.orders[0].id, "6071832819");
+    assert_int_equal(rows.orders[0].filled_qty.e8, 100000);
+    assert_string_equal(next, "");
+    buf_clear(&text);
+    buf_add_c(&text, "[");
+    for (int i = 0; i < 100; i++) { /* a full page: there may be more since its newest */
+        buf_add_c(&text, i > 0 ? "," : "");
+        buf_add_c(&text, FORCED("adl_autoclose", "1596110725059"));
+    }
+    buf_add_c(&text, "]");
+    read_forced(&page, text.data, next);
+    assert_int_equal(rows.count, 100);
+    assert_string_equal(next, "1596110725059");
+    page.cursor = "1596110725059"; /* none is newer */
+    read_forced(&page, text.data, next);
+    assert_string_equal(next, "");
+    AUTO_JSON struct json_object *bad = rig_parse("[" FORCED("adl_autoclose", "\"7\"") "]");
+    assert_int_equal(api->read_forced(&page, bad, rows.orders, &rows.count, next, &err),
+                     -ERR_VENUE_DATA);
+    assert_has(err.context, "binance_futures /fapi/v1/forceOrders, row 0, time is 7");
+}
+
 /* ---------------------------------------------------------------- public data */
 
 static void streams_are_subscribed_where_they_speak(void **state)
@@ -772,5 +855,5 @@ UNIT_GROUP(binance_futures, TEST(an_order_is_signed_as_documented),
            TEST(answers_are_judged), TEST(permissions_are_read), TEST(rules_of_a_contract_are_read),
            TEST(balances_are_read), TEST(positions_are_read), TEST(orders_and_stops_are_read),
            TEST(both_lists_of_open_orders_are_read), TEST(fills_and_payments_are_read),
-           TEST(the_stream_of_the_account_is_read), TEST(streams_are_subscribed_where_they_speak),
-           TEST(candles_are_read))
+           TEST(what_the_venue_closed_is_read), TEST(the_stream_of_the_account_is_read),
+           TEST(streams_are_subscribed_where_they_speak), TEST(candles_are_read))

@@ -123,6 +123,13 @@ static void await_connected(struct trader *s)
              strcmp(s->report.reason, "reading the account") != 0);
 }
 
+static void await_state(struct trader *s, enum venue_state state)
+{
+    do {
+        await(s, VENUE_CONNECTION);
+    } while (s->report.venue_state != state);
+}
+
 /* A process that does not know of the ban would ask at once. */
 static void a_ban_outlives_the_process(void **state)
 {
@@ -293,6 +300,208 @@ static void what_the_venue_does_by_itself_is_heard_at_once(void **state)
     leave(&s);
 }
 
+/* ---------------------------------------------------------------- closed by the venue, not heard
+ */
+
+#define TAKEN 4
+
+/* The events of a listing, as a chain; returns how many there are. */
+static int list_events(struct trader *s, int64_t ask_id, int64_t after, enum venue_event ret[TAKEN])
+{
+    int count = 0;
+    int64_t newest = after;
+    venue_list(s->venue, ask_id, after);
+    do {
+        assert_true(next(s, PATIENCE_US));
+        if (s->report.kind == VENUE_FUNDING) {
+            assert_true(count < TAKEN);
+            assert_int_equal(s->report.prev_funding_id, newest);
+            newest = s->report.funding_id;
+            ret[count++] = s->report.event;
+            if (s->report.event != VENUE_EVENT_FUNDING) {
+                assert_string_equal(s->report.symbol.name, "BTC-USDT");
+                assert_int_equal(s->report.side, SIDE_LONG);
+                assert_int_equal(s->report.qty.e8, DEC_ONE / 100);
+                assert_int_equal(s->report.price.e8, 60000 * DEC_ONE);
+                assert_int_equal(s->report.payment.e8, DEC_ONE / 10 * 3); /* 0.05 % of 600 */
+                assert_true(s->report.at_us > 0);
+            }
+        }
+    } while (s->report.kind != VENUE_LISTING);
+    assert_int_equal(s->report.funding_id, newest);
+    return count;
+}
+
+/* What happened before the books began is not theirs. */
+static bool begin_long(struct trader *s)
+{
+    enum venue_event events[TAKEN];
+    if (!prepare(s, "binance_futures", "BTC-USDT", "/private")) {
+        return false;
+    }
+    assert_null(fake_venue_do(s->fake, "price BTC-USDT 60000\nforeign BTC-USDT buy 0.01\n"
+                                       "deleverage BTC-USDT\nforeign BTC-USDT buy 0.01"));
+    start(s);
+    await_connected(s);
+    assert_int_equal(list_events(s, 1, 0, events), 0);
+    return true;
+}
+
+static void again(struct trader *s, const char *meanwhile)
+{
+    stop(s);
+    assert_null(fake_venue_do(s->fake, meanwhile));
+    start(s);
+    await_connected(s);
+}
+
+static void what_happened_while_it_was_down_is_read_once(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    /* In the order of time, whichever list comes first. */
+    again(&s, "funding BTC-USDT 0.001\nadvance 1\ndeleverage BTC-USDT");
+    assert_int_equal(list_events(&s, 2, 0, events), 2);
+    assert_int_equal(events[0], VENUE_EVENT_FUNDING);
+    assert_int_equal(events[1], VENUE_EVENT_DELEVERAGING);
+    /* It is there until it is booked, also in listings that do not read it. */
+    assert_int_equal(list_events(&s, 3, 1, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_DELEVERAGING);
+    assert_int_equal(list_events(&s, 4, 2, events), 0);
+    again(&s, "foreign BTC-USDT buy 0.01\nadvance 1\nliquidate");
+    assert_int_equal(list_events(&s, 5, 2, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_LIQUIDATION);
+    again(&s, "advance 1");
+    assert_int_equal(list_events(&s, 6, 3, events), 0);
+    stop(&s);
+    leave(&s);
+}
+
+static void what_was_heard_and_not_booked_is_read_once(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "deleverage BTC-USDT"));
+    await(&s, VENUE_FUNDING);
+    assert_int_equal(s.report.funding_id, 1);
+    again(&s, "advance 1"); /* killed before it was booked */
+    assert_int_equal(list_events(&s, 2, 0, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_DELEVERAGING);
+    assert_int_equal(s.report.funding_id, 1);
+    again(&s, "advance 1"); /* now it is booked */
+    assert_int_equal(list_events(&s, 3, 1, events), 0);
+    stop(&s);
+    leave(&s);
+}
+
+static int64_t forced_asked(const struct trader *s)
+{
+    AUTO_JSON struct json_object *state = fake_venue_state(s->fake);
+    return json_object_get_int64(json_get(json_get(state, "requests"), "forced"));
+}
+
+/* It costs as much as the rest of a listing. */
+static void a_lost_event_is_looked_for_when_the_books_differ(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "silent on\ndeleverage BTC-USDT\nsilent off"));
+    assert_int_equal(forced_asked(&s), 1);
+    assert_int_equal(list_events(&s, 2, 0, events), 0);
+    assert_int_equal(forced_asked(&s), 1);
+    venue_doubt(s.venue);
+    assert_int_equal(list_events(&s, 3, 0, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_DELEVERAGING);
+    assert_int_equal(forced_asked(&s), 2);
+    venue_doubt(s.venue); /* they differ still: not each time */
+    assert_int_equal(list_events(&s, 4, 1, events), 0);
+    assert_int_equal(forced_asked(&s), 2);
+    assert_int_equal(list_events(&s, 5, 1, events), 0); /* they agree */
+    assert_null(fake_venue_do(s.fake, "silent on\nforeign BTC-USDT buy 0.01\n"
+                                      "deleverage BTC-USDT\nsilent off"));
+    venue_doubt(s.venue);
+    assert_int_equal(list_events(&s, 6, 1, events), 1);
+    assert_int_equal(forced_asked(&s), 3);
+    /* Heard, and then read too. */
+    assert_null(fake_venue_do(s.fake, "foreign BTC-USDT buy 0.01\nliquidate"));
+    await(&s, VENUE_FUNDING);
+    assert_int_equal(s.report.funding_id, 3);
+    again(&s, "advance 1");
+    assert_int_equal(list_events(&s, 7, 3, events), 0);
+    assert_int_equal(forced_asked(&s), 4);
+    stop(&s);
+    leave(&s);
+}
+
+static void an_outage_of_the_stream_is_followed_by_a_look(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    await_state(&s, VENUE_READY);
+    assert_null(fake_venue_do(s.fake, "silent on\ndeleverage BTC-USDT\nsilent off\ncut user"));
+    await_state(&s, VENUE_DEGRADED);
+    await_state(&s, VENUE_READY);
+    assert_int_equal(list_events(&s, 2, 0, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_DELEVERAGING);
+    stop(&s);
+    leave(&s);
+}
+
+/* A listing that fails after the look has not told what it found. */
+static void a_look_that_fails_is_repeated(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    again(&s, "deleverage BTC-USDT\nfault funding 1 json [7]");
+    venue_list(s.venue, 2, 0);
+    await(&s, VENUE_NO_ANSWER);
+    assert_int_equal(list_events(&s, 3, 0, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_DELEVERAGING);
+    assert_int_equal(list_events(&s, 4, 1, events), 0);
+    /* Refused: positions and payments are listed without it. */
+    again(&s, "foreign BTC-USDT buy 0.01\ndeleverage BTC-USDT\nfault forced 1 html 404");
+    assert_int_equal(list_events(&s, 5, 1, events), 0);
+    assert_int_equal(list_events(&s, 6, 1, events), 1);
+    stop(&s);
+    leave(&s);
+}
+
+/* It is in no list of forced orders. */
+static void a_settlement_is_read_where_the_market_is_closed(void **state)
+{
+    enum venue_event events[TAKEN];
+    struct trader s;
+    (void)state;
+    if (!begin_long(&s)) {
+        skip();
+    }
+    again(&s, "settle BTC-USDT\nmarket BTC-USDT delisted");
+    assert_int_equal(list_events(&s, 2, 0, events), 1);
+    assert_int_equal(events[0], VENUE_EVENT_FORCED_CLOSE);
+    stop(&s);
+    leave(&s);
+}
+
 /* That of the account, which a listing ends with, becomes this. */
 static void expect_leverage(struct trader *s, double leverage)
 {
@@ -359,4 +568,10 @@ UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
            cmocka_unit_test(fees_of_the_day_are_reported_once),
            cmocka_unit_test(funding_is_reported_once),
            cmocka_unit_test(what_the_venue_does_by_itself_is_heard_at_once),
+           cmocka_unit_test(what_happened_while_it_was_down_is_read_once),
+           cmocka_unit_test(what_was_heard_and_not_booked_is_read_once),
+           cmocka_unit_test(a_lost_event_is_looked_for_when_the_books_differ),
+           cmocka_unit_test(an_outage_of_the_stream_is_followed_by_a_look),
+           cmocka_unit_test(a_look_that_fails_is_repeated),
+           cmocka_unit_test(a_settlement_is_read_where_the_market_is_closed),
            cmocka_unit_test(leverage_is_that_of_the_venue))

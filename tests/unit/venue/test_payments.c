@@ -102,6 +102,87 @@ static void old_fees_are_forgotten(void **state)
     trading_store_free(store);
 }
 
+/* An event that is heard, or listed seldom: id and time. */
+static struct venue_report forced(const char *id, int64_t at_us)
+{
+    struct venue_report r = {.kind = VENUE_FUNDING,
+                             .event = VENUE_EVENT_LIQUIDATION,
+                             .payment = {DEC_ONE},
+                             .at_us = at_us};
+    (void)str_copy(str_c(id), r.fills_after, sizeof(r.fills_after));
+    return r;
+}
+
+static void expect_forced(struct payment_memory *m, int64_t number, int64_t previous)
+{
+    struct venue_report r;
+    assert_true(payment_memory_pop(m, &r));
+    assert_int_equal(r.event, VENUE_EVENT_LIQUIDATION);
+    assert_int_equal(r.funding_id, number);
+    assert_int_equal(r.prev_funding_id, previous);
+}
+
+static void a_liquidation_that_was_listed_once_is_kept_until_it_is_booked(void **state)
+{
+    (void)state;
+    struct trading_store *store = NULL;
+    struct payment_memory *m = payment_memory_new();
+    struct venue_report one = forced("x-1", NOW_US + 2), two = forced("x-2", NOW_US + 4);
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    list(m, "", 0);
+    payment_memory_add(m, &one);
+    add(m, "late", NOW_US + 3);
+    add(m, "early", NOW_US + 1);
+    payment_memory_close(m, 0, NOW_US);
+    expect(m, 1, 0);
+    expect_forced(m, 2, 1);
+    expect(m, 3, 2);
+    expect_none(m, 3);
+    /* The payments are listed again, the liquidation is not. */
+    add(m, "late", NOW_US + 3);
+    add(m, "early", NOW_US + 1);
+    payment_memory_close(m, 1, NOW_US);
+    expect_forced(m, 2, 1);
+    expect(m, 3, 2);
+    expect_none(m, 3);
+    /* Listed twice, heard and listed: once. */
+    payment_memory_tell(m, &two);
+    expect_forced(m, 4, 3);
+    payment_memory_add(m, &one);
+    payment_memory_add(m, &one);
+    payment_memory_add(m, &two);
+    payment_memory_close(m, 1, NOW_US);
+    expect_forced(m, 2, 1);
+    expect_forced(m, 4, 2);
+    expect_none(m, 4);
+    /* Killed before it is booked. */
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    payment_memory_add(m, &one);
+    payment_memory_add(m, &two);
+    payment_memory_close(m, 3, NOW_US);
+    expect_forced(m, 4, 3);
+    expect_none(m, 4);
+    payment_memory_free(m);
+    trading_store_free(store);
+}
+
+static void what_came_before_the_first_look_is_not_asked_for(void **state)
+{
+    (void)state;
+    struct trading_store *store = NULL;
+    struct payment_memory *m = payment_memory_new();
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    list(m, "a", 0); /* books of an earlier version, which has not looked */
+    assert_int_equal(payment_memory_forced_since_us(m, NOW_US + 5), NOW_US + 5);
+    assert_int_equal(payment_memory_forced_since_us(m, NOW_US + 7), NOW_US + 5);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    assert_int_equal(payment_memory_forced_since_us(m, NOW_US + 9), NOW_US + 5);
+    payment_memory_free(m);
+    trading_store_free(store);
+}
+
 static void without_a_store_the_same(void **state)
 {
     (void)state;
@@ -117,4 +198,7 @@ static void without_a_store_the_same(void **state)
 }
 
 UNIT_GROUP(payments, cmocka_unit_test(each_fee_is_reported_once),
-           cmocka_unit_test(old_fees_are_forgotten), cmocka_unit_test(without_a_store_the_same))
+           cmocka_unit_test(old_fees_are_forgotten),
+           cmocka_unit_test(a_liquidation_that_was_listed_once_is_kept_until_it_is_booked),
+           cmocka_unit_test(what_came_before_the_first_look_is_not_asked_for),
+           cmocka_unit_test(without_a_store_the_same))
