@@ -402,6 +402,14 @@ static bool is_written_off(struct engine *engine, const struct venue_report *rep
            !engine_orders_busy(engine, report->symbol);
 }
 
+/* It was opened after the event, which is of one that was written off. */
+static bool is_of_an_earlier_position(struct engine *engine, const struct venue_report *report)
+{
+    struct ledger ledger = engine_ledger(engine);
+    int i = ledger_find(&ledger, report->symbol);
+    return i >= 0 && engine->positions[i].opened_us > report->at_us;
+}
+
 /* The venue closed our position, or a part of it. If the books do not hold so much, fills are
  * missing: they are asked for, and the event is booked when a listing repeats it. */
 static bool book_closed(struct engine *engine, const struct venue_report *report,
@@ -416,7 +424,8 @@ static bool book_closed(struct engine *engine, const struct venue_report *report
                         .at_us = report->at_us};
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
-    if (ledger_book(&ledger, &fill, NULL, &trade) != LEDGER_CLOSED) {
+    if (is_of_an_earlier_position(engine, report) ||
+        ledger_book(&ledger, &fill, NULL, &trade) != LEDGER_CLOSED) {
         if (is_written_off(engine, report)) {
             engine_fault(engine, ERR_ENGINE_RECONCILE, report->symbol);
             engine_fault(engine, alert, report->symbol);

@@ -630,6 +630,55 @@ static void an_event_of_a_position_that_was_written_off(void **state)
     report_rig_close(&l);
 }
 
+/* Its position was written off, and another one has been opened since. */
+static void an_event_of_an_earlier_position(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    const int64_t opened_us = l.snapshot->positions[0].opened_us;
+    for (int i = 0; i < 2; i++) {
+        add_liquidation(&l);
+        l.in->reports[l.in->report_count - 1].at_us = opened_us - 1;
+        report_rig_step(&l);
+        assert_int_equal(l.snapshot->position_count, 1);
+        assert_int_equal(l.out->trade_count, 0);
+        assert_int_equal(engine_state(l.engine)->last_funding_id, i);
+        report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+        report_rig_step(&l);
+    }
+    add_liquidation(&l);
+    l.in->reports[l.in->report_count - 1].funding_id = 2;
+    l.in->reports[l.in->report_count - 1].prev_funding_id = 1;
+    l.in->reports[l.in->report_count - 1].at_us = opened_us;
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->position_count, 0);
+    assert_int_equal(engine_state(l.engine)->last_funding_id, 2);
+    report_rig_close(&l);
+}
+
+/* The next listing says that the one before differed, until one agrees. */
+static void a_difference_is_doubted(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    for (int i = 0; i < 2; i++) {
+        struct venue_report *r = report_rig_await_listing(&l);
+        assert_int_equal(l.out->list_doubts, i > 0);
+        report_rig_hold(r, report_rig_btc, 6, 100);
+        report_rig_step(&l);
+    }
+    assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+    struct venue_report *r = report_rig_await_listing(&l);
+    assert_true(l.out->list_doubts);
+    report_rig_hold(r, report_rig_btc, 10, 100);
+    report_rig_step(&l);
+    (void)report_rig_await_listing(&l);
+    assert_false(l.out->list_doubts);
+    report_rig_close(&l);
+}
+
 static void hold_both(struct report_rig *l, int64_t btc, int64_t eth)
 {
     for (int i = 0; i < 4; i++) {
@@ -696,6 +745,8 @@ UNIT_GROUP(engine_venue, cmocka_unit_test(what_our_fills_leave_is_not_foreign),
            cmocka_unit_test(the_venue_closes_a_position),
            cmocka_unit_test(a_margin_call_pauses_trading),
            cmocka_unit_test(an_event_of_a_position_that_was_written_off),
+           cmocka_unit_test(an_event_of_an_earlier_position),
+           cmocka_unit_test(a_difference_is_doubted),
            cmocka_unit_test(not_found_is_judged_by_answers_over_time),
            cmocka_unit_test(an_order_that_is_found_is_alive),
            cmocka_unit_test(nothing_opens_before_the_venue_is_ready),
