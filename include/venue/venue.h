@@ -256,6 +256,7 @@ struct venue_ops {
     int (*open)(struct venue *venue, struct trading_store *store, struct err *err);
     void (*watch)(struct venue *venue, struct symbol symbol, struct dec price);
     int (*bars)(struct venue *venue, const struct source_bar *bars, int count, struct err *err);
+    void (*expect)(struct venue *venue, struct symbol symbol); /* NULL: it needs no time */
     int (*flush)(struct venue *venue, struct err *err);
     bool (*is_behind)(const struct venue *venue);
     int (*allow)(struct venue *venue, struct err *err); /* NULL: there is nothing to allow */
@@ -400,6 +401,14 @@ static inline int venue_bars(struct venue *venue, const struct source_bar *bars,
                              struct err *err)
 {
     return venue->ops->bars(venue, bars, count, err);
+}
+
+/* An order of this symbol will be sent as soon as it is on disk: time to make ready what it needs. */
+static inline void venue_expect(struct venue *venue, struct symbol symbol)
+{
+    if (venue->ops->expect != NULL) {
+        venue->ops->expect(venue, symbol);
+    }
 }
 
 /* Writes what the venue keeps itself and is not on disk yet; must succeed before the books are

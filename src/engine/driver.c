@@ -379,6 +379,9 @@ static bool settle(struct driver *d)
     bool written = false;
     TRACE_WORK(d->work);
     d->uncommitted = true;
+    if (d->outputs.send_count > 0) {
+        venue_expect(d->venue, d->outputs.orders[d->outputs.sends[0]].symbol);
+    }
     if (d->behind || !backlog_is_empty(d->backlog)) {
         driver_defer(d);
     }

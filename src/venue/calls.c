@@ -45,9 +45,9 @@ struct call {
 
 struct calls {
     struct calls_options options;
-    struct http_line *line;   /* for orders, their changes and their ends; NULL: none */
-    bool past_line;           /* it was broken for the newest of them */
-    int64_t expected_mono_us; /* when it was looked at last */
+    int line_count;
+    struct http_line *lines[CALLS_LINES]; /* for orders, their changes and their ends */
+    bool past_lines;                      /* one was broken for the newest of them */
     struct loop_source *timer;
     struct buf url;
     char host[HOST_MAX];
@@ -481,30 +481,35 @@ static const char *url_of(const struct calls *calls, enum account_call kind)
 }
 
 /* Once while it lasts. */
-static void note_line(struct calls *calls)
+static void note_lines(struct calls *calls)
 {
     struct err why = {0};
-    bool broken = http_line_is_broken(calls->line, &why);
-    if (broken && !calls->past_line) {
+    bool broken = false;
+    for (int i = 0; i < calls->line_count && !broken; i++) {
+        broken = http_line_is_broken(calls->lines[i], &why);
+    }
+    if (broken && !calls->past_lines) {
         LOG(WARNING, "%s: the connection for orders is closed (%s: %s): each opens one of its own",
             calls->options.api->name, err_info((enum err_id)why.id)->message, why.context);
     }
-    calls->past_line = broken;
+    calls->past_lines = broken;
 }
 
-/* To the line if it is for orders, and free. False: the request is malformed. */
+/* To a line if it is for orders, and one is free. False: the request is malformed. */
 static bool give(struct call *call, const struct http_request *request)
 {
     struct calls *calls = call->owner;
     bool order =
         call->kind == ACCOUNT_PLACE || call->kind == ACCOUNT_AMEND || call->kind == ACCOUNT_CANCEL;
-    if (order && calls->line != NULL && http_line_send(calls->line, request, on_response, call)) {
-        calls->past_line = false;
-        return true;
+    for (int i = 0; i < calls->line_count && order; i++) {
+        if (http_line_send(calls->lines[i], request, on_response, call)) {
+            calls->past_lines = false;
+            return true;
+        }
     }
     call->http = http_send(calls->options.http, request, on_response, call, &call->last);
-    if (order && calls->line != NULL) {
-        note_line(calls);
+    if (order) {
+        note_lines(calls);
     }
     return call->http != NULL;
 }
@@ -711,27 +716,17 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
     calls_send_later(calls, call, 0, deadline_mono_us, fn, userdata);
 }
 
-#define EXPECT_US (100 * USEC_PER_MSEC) /* the candles of all symbols close together */
-
-bool calls_expect_order(struct calls *calls)
-{
-    int64_t now_us = now_mono(calls);
-    if (calls->line == NULL || now_us - calls->expected_mono_us < EXPECT_US) {
-        return false;
-    }
-    calls->expected_mono_us = now_us;
-    return true;
-}
-
 void calls_rehearse(struct calls *calls)
 {
     struct call *call = TAKE(calls->draft);
     struct outgoing out;
-    ASSERT(call != NULL && calls->line != NULL);
+    ASSERT(call != NULL);
     call->kind = ACCOUNT_PLACE;
     call->rehearsal = true;
     if (prepare(calls, call, &out) >= 0) {
-        http_line_rehearse(calls->line, &out.request);
+        for (int i = 0; i < calls->line_count; i++) {
+            http_line_rehearse(calls->lines[i], &out.request);
+        }
     }
     release_outgoing(&out);
     free_call(call);
@@ -781,8 +776,12 @@ struct calls *calls_new(const struct calls_options *options)
                         .falls_per_s = api->order_limit > 0 ? api->order_falls_per_s : NO_LIMIT};
     buf_init(&calls->url, (size_t)64 << 10);
     copy_host(options->url, calls->host);
-    calls->line =
-        options->line ? http_line_new(options->http, options->url, options->ca_file) : NULL;
+    for (int i = 0; options->lines && i < (api->nonce ? 1 : CALLS_LINES); i++) {
+        struct http_line *line = http_line_new(options->http, options->url, options->ca_file);
+        if (line != NULL) {
+            calls->lines[calls->line_count++] = line;
+        }
+    }
     calls->timer = loop_add_timer(options->loop, on_due, calls);
     loop_source_name(calls->timer, "venue calls");
     account_request_init(&calls->ahead);
@@ -808,7 +807,9 @@ void calls_free(struct calls *calls)
     if (calls->clock_call != NULL) {
         http_cancel(calls->clock_call);
     }
-    http_line_free(calls->line);
+    for (int i = 0; i < calls->line_count; i++) {
+        http_line_free(calls->lines[i]);
+    }
     while (calls->first != NULL) {
         struct call *call = calls->first;
         calls->first = call->next;

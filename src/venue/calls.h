@@ -29,6 +29,8 @@
 #include "venue/account.h"
 
 #define CALLS_AT_ONCE  8
+/* For orders. More at once, of symbols whose candles close together, share those of all requests. */
+#define CALLS_LINES    2
 #define CALLS_MAX      512 /* waiting; more are answered ACCOUNT_LIMITED */
 #define CALLS_CLOCK_US (10 * USEC_PER_MIN)
 
@@ -43,7 +45,7 @@ struct calls_options {
     const char *ca_file;             /* NULL: those of the system */
     const struct secret *key_id;     /* all three are not copied */
     const struct secret *key_secret;
-    bool line;         /* a connection is kept open for orders, their changes and their ends */
+    bool lines;        /* connections are kept open for orders, their changes and their ends */
     int64_t banned_us; /* for so long from now on nothing may be sent */
 };
 
@@ -65,10 +67,9 @@ void calls_send(struct calls *calls, enum account_call call, int64_t deadline_mo
                 void *userdata);
 /* Sends at once what may be sent, where the next turn of the loop would: not from a calls_fn. */
 void calls_flush(struct calls *calls);
-/* An order may follow soon. True: begin one like it, and give it to calls_rehearse. */
-bool calls_expect_order(struct calls *calls);
-/* All is done with the request that was begun but the sending, so that the next order finds what it
- * needs in the processor's caches, and its connection open. It is dropped. */
+/* An order is about to come, and this is one like it: all is done with it but the sending, so that
+ * the next one finds what it needs in the processor's caches, and its connection open. It is
+ * dropped. */
 void calls_rehearse(struct calls *calls);
 /* Not before the delay is over. */
 void calls_send_later(struct calls *calls, enum account_call call, int64_t delay_us,

@@ -647,6 +647,13 @@ static int connector_bars(struct venue *venue, const struct source_bar *bars, in
     return 0;
 }
 
+static void connector_expect(struct venue *venue, struct symbol symbol)
+{
+    struct gateway_call what = {.kind = GATEWAY_EXPECT};
+    what.question.symbol = symbol;
+    call(of(venue), &what);
+}
+
 static int connector_flush(struct venue *venue, struct err *err)
 {
     (void)venue;
@@ -691,6 +698,7 @@ static const struct venue_ops connector_ops = {
     .open = connector_open,
     .watch = connector_watch,
     .bars = connector_bars,
+    .expect = connector_expect,
     .flush = connector_flush,
     .is_behind = connector_is_behind,
     .allow = connector_allow,

@@ -660,6 +660,11 @@ void gateway_do(struct gateway *g, const struct gateway_call *call)
         place_of = gateway_find_symbol(g, call->question.symbol);
         if (place_of >= 0) {
             g->markets[place_of].price = call->price;
+        }
+        break;
+    case GATEWAY_EXPECT:
+        place_of = gateway_find_symbol(g, call->question.symbol);
+        if (place_of >= 0) {
             gateway_rehearse(g, place_of);
         }
         break;
@@ -704,7 +709,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
                                                  .ca_file = options->ca_file,
                                                  .key_id = options->key_id,
                                                  .key_secret = options->key_secret,
-                                                 .line = !options->dry_run,
+                                                 .lines = !options->dry_run,
                                                  .banned_us = options->banned_us});
     return g;
 }

@@ -34,6 +34,7 @@ struct gateway_call {
         GATEWAY_LIST,
         GATEWAY_LEVERAGE,
         GATEWAY_PRICE, /* of `question.symbol`, the newest known */
+        GATEWAY_EXPECT, /* an order of `question.symbol`, within moments */
         GATEWAY_HALT   /* the same: whether its exchange has halted it */
     } kind;
     struct order order;             /* SEND */

@@ -278,7 +278,7 @@ void gateway_rehearse(struct gateway *g, int market)
                                 .qty = {DEC_ONE},
                                 .price = m->price};
     char theirs[ACCOUNT_ID_SIZE];
-    if (m->known && calls_expect_order(g->calls)) {
+    if (m->known && !g->options.dry_run) {
         gateway_name_theirs(g, order.client_id, theirs);
         (void)begin_order(g, m, &order, theirs, ACCOUNT_REGULAR_SESSION);
         calls_rehearse(g->calls);

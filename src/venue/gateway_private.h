@@ -123,7 +123,7 @@ void gateway_report_order(struct gateway *g, const struct known_order *o, const 
 void gateway_name_theirs(const struct gateway *g, const char *client_id, char ret[ACCOUNT_ID_SIZE]);
 /* Places an order, in gateway_place.c. */
 void gateway_place(struct gateway *g, const struct order *order);
-/* A candle of the market has closed, so an order may follow. */
+/* An order of the market will follow. */
 void gateway_rehearse(struct gateway *g, int market);
 /* Moves a leg, in gateway_amend.c. */
 void gateway_amend(struct gateway *g, const char *client_id, struct dec stop, struct dec target);

@@ -1,9 +1,10 @@
 /*
  * bench_orders.c: an order on its way to a venue: from the engine's push into the ring, through the
  * thread of the account, until the whole of its signed request is on the socket, on an open
- * connection to the fakes of Binance (HMAC-SHA-256) and Coinbase (JWT, ES256, made ahead of its
- * order since it needs nothing of it); and how long it takes from a cut of all connections until
- * orders can be sent again and the account has been listed. Without TLS: the fakes speak HTTP.
+ * connection to the fakes of Binance (HMAC-SHA-256), Coinbase (JWT, ES256, made ahead of its order
+ * since it needs nothing of it) and Kraken (SHA-256, HMAC-SHA-512); the second of two that come at
+ * once; and how long it takes from a cut of all connections until orders can be sent again and the
+ * account has been listed. Without TLS: the fakes speak HTTP.
  *
  * On the socket: the kernel has given the segment to the driver of the network, at a time which it
  * tells itself (SOF_TIMESTAMPING_TX_SOFTWARE). On a loopback, send() goes on from there as the
@@ -37,10 +38,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* The venues limit orders: Binance 50 at once and two a second, Coinbase 14 requests a second. */
+/* The venues limit orders: Binance 50 at once and two a second, Coinbase 14 requests a second,
+ * Kraken 60 at once and one a second. */
 enum {
     ORDERS = 200,
     FAST = 45,
+    AT_ONCE = 2,
     SLOW_MS = 520,
     COMMIT_MS = 1,
     PEERS = 200,
@@ -54,23 +57,34 @@ struct place {
     const char *symbol;
     const char *price;  /* of the fake: an order is worth more than its minimum */
     const char *begins; /* of the request of an order */
+    const char *stream; /* its path */
+    int orders;
     int gap_ms;
-    bool slow; /* SLOW_MS after the first FAST orders */
+    bool slow;  /* SLOW_MS after the first FAST orders */
+    bool pairs; /* also two at once */
+    int cuts;   /* a listing costs more requests than Kraken's lowest level has for many of them */
 };
 
 static const struct place places[] = {
-    {"binance", "BTC-USDT", "price BTC-USDT 60000", "POST /api/v3/order", 20, true},
-    {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", 90, false},
+    {"binance", "BTC-USDT", "price BTC-USDT 60000", "POST /api/v3/order", "/ws-api/v3", ORDERS, 20,
+     true, false, CUTS},
+    {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", "", ORDERS, 90,
+     false, true, CUTS},
+    {"kraken", "BTC-USD",
+     "price BTC-USD 60000\nlimits 100000 10000 100000 10000", "POST /0/private/AddOrder", "/v2",
+     FAST, 90, false, false, 0},
 };
 
 static double order_us[COUNT_OF(places)][ORDERS], return_us[COUNT_OF(places)][ORDERS],
-    ready_ms[COUNT_OF(places)][CUTS], peer_us[PEERS], bare_us[PEERS], wake_us[WAKES];
+    second_us[ORDERS], ready_ms[COUNT_OF(places)][CUTS], peer_us[PEERS], bare_us[PEERS],
+    wake_us[WAKES];
 
 /* ---------------------------------------------------------------- the socket */
 
 static const char *watched = "", *within = ""; /* how such a request begins, and what it holds */
-static _Atomic int64_t sent_ns; /* when such a request was on the socket; 0: not yet */
-static _Atomic int64_t gave_ns; /* when its send() returned */
+/* When such a request was on the socket, by the number that follows in it; 0: not yet. */
+static _Atomic int64_t sent_ns[AT_ONCE];
+static _Atomic int64_t gave_ns[AT_ONCE]; /* when its send() returned */
 
 static int64_t wall_ns(void)
 {
@@ -121,9 +135,11 @@ ssize_t send(int fd, const void *bytes, size_t count, int flags)
     ssize_t n = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
     if (order) {
         int64_t now_ns = bench_now_ns();
-        ASSERT((size_t)n == count && memmem(bytes, count, within, strlen(within)) != NULL);
-        atomic_store(&gave_ns, now_ns);
-        atomic_store(&sent_ns, driver_ns(fd));
+        const char *found = memmem(bytes, count, within, strlen(within));
+        ASSERT((size_t)n == count && found != NULL);
+        int64_t number = strtoll(found + strlen(within), NULL, 10);
+        atomic_store(&gave_ns[number % AT_ONCE], now_ns);
+        atomic_store(&sent_ns[number % AT_ONCE], driver_ns(fd));
         ASSERT(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &none, sizeof(none)) == 0);
     }
     return n;
@@ -158,7 +174,7 @@ struct desk {
     int64_t list_id;
     int64_t listed_id;
     int64_t next;
-    char last[CLIENT_ID_SIZE]; /* the newest order in a final state */
+    int filled;
 };
 
 static void take_reports(struct desk *d)
@@ -172,7 +188,7 @@ static void take_reports(struct desk *d)
             d->listed_id = r.ask_id;
         } else if (r.kind == VENUE_ORDER && order_state_is_final(r.state)) {
             ASSERT(r.state == ORDER_FILLED);
-            memcpy(d->last, r.client_id, sizeof(d->last));
+            d->filled++;
         }
     }
 }
@@ -202,8 +218,7 @@ static void open_desk(struct desk *d, const struct place *place, const struct fa
                                                .accept_unknown_withdrawal = true}};
     char stream[256];
     struct symbol symbol;
-    (void)snprintf(stream, sizeof(stream), "%s%s", fake_venue_stream_url(fake),
-                   strcmp(place->name, "binance") == 0 ? "/ws-api/v3" : "");
+    (void)snprintf(stream, sizeof(stream), "%s%s", fake_venue_stream_url(fake), place->stream);
     settings.real.stream_url = stream;
     (void)snprintf(settings.name, sizeof(settings.name), "%s", place->name);
     ASSERT(symbol_parse(str_c(place->symbol), &symbol));
@@ -230,35 +245,39 @@ static void close_desk(struct desk *d)
     shared_release(&d->shared);
 }
 
-static double one_order_us(struct desk *d, const struct place *place, double *ret_return_us)
+/* As in the engine: while the intents are committed, the venue knows that orders will follow. */
+static void send_orders(struct desk *d, const struct place *place, int count, double *ret_us,
+                        double *ret_return_us)
 {
-    const struct dec price = dec_from_int(60000);
     struct order order = {
         .kind = ORDER_ENTRY, .qty = {DEC_ONE / 5000}, .reference_price = dec_from_int(60000)};
     ASSERT(symbol_parse(str_c(place->symbol), &order.symbol));
-    /* As in the engine: first the closed candle, then the commit of the intent. */
-    const struct source_bar bar = {
-        .symbol = order.symbol,
-        .candle = {.open = price, .high = price, .low = price, .close = price}};
-    ASSERT(venue_bars(d->venue, &bar, 1, NULL) >= 0);
+    venue_expect(d->venue, order.symbol);
     (void)poll(NULL, 0, COMMIT_MS);
-    (void)snprintf(order.client_id, sizeof(order.client_id), "nd-77777-%lld", (long long)++d->next);
-    atomic_store(&sent_ns, 0);
+    d->filled = 0;
+    d->next += AT_ONCE;
+    for (int i = 0; i < count; i++) {
+        atomic_store(&sent_ns[i], 0);
+    }
     int64_t from_ns = bench_now_ns();
-    venue_send(d->venue, &order);
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(order.client_id, sizeof(order.client_id), "nd-77777-%lld",
+                       (long long)d->next + i);
+        venue_send(d->venue, &order);
+    }
     int64_t until_ns = from_ns + WAIT_MS * INT64_C(1000000);
-    while (strcmp(d->last, order.client_id) != 0) {
+    while (d->filled < count) {
         ASSERT(bench_now_ns() < until_ns);
         (void)poll(NULL, 0, 1);
         take_reports(d);
     }
-    ASSERT(atomic_load(&sent_ns) != 0);
-    *ret_return_us = (double)(atomic_load(&gave_ns) - from_ns) / 1e3;
-    return (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
+    ASSERT(atomic_load(&sent_ns[count - 1]) != 0);
+    *ret_return_us = (double)(atomic_load(&gave_ns[count - 1]) - from_ns) / 1e3;
+    *ret_us = (double)(atomic_load(&sent_ns[count - 1]) - from_ns) / 1e3;
 }
 
-/* All of them have gone over one connection, which has carried nothing else (http_line.h). */
-static void check_way(struct fake_venue *fake)
+/* They have gone over connections that have carried nothing else (http_line.h). */
+static void check_way(struct fake_venue *fake, int connections)
 {
     AUTO_JSON struct json_object *state = fake_venue_state(fake);
     const struct json_object *carried = json_get(state, "carried");
@@ -272,7 +291,7 @@ static void check_way(struct fake_venue *fake)
             }
         }
     }
-    ASSERT(with_orders == 1);
+    ASSERT(with_orders == connections);
 }
 
 static void measure(const struct place *place, struct fake_venue *fake, double *orders,
@@ -283,12 +302,18 @@ static void measure(const struct place *place, struct fake_venue *fake, double *
     watched = place->begins;
     within = "-77777-"; /* its client id: it is whole, with its body */
     open_desk(d, place, fake);
-    for (int i = 0; i < ORDERS; i++) {
-        orders[i] = one_order_us(d, place, &returns[i]);
+    for (int i = 0; i < place->orders; i++) {
+        send_orders(d, place, 1, &orders[i], &returns[i]);
         (void)poll(NULL, 0, place->slow && i >= FAST ? SLOW_MS : place->gap_ms);
     }
-    check_way(fake);
-    for (int i = 0; i < CUTS; i++) {
+    check_way(fake, 1);
+    for (int i = 0; place->pairs && i < place->orders; i++) {
+        double returned;
+        send_orders(d, place, AT_ONCE, &second_us[i], &returned);
+        (void)poll(NULL, 0, AT_ONCE * place->gap_ms);
+    }
+    check_way(fake, place->pairs ? AT_ONCE : 1);
+    for (int i = 0; i < place->cuts; i++) {
         int64_t from_ns = bench_now_ns();
         ASSERT(fake_venue_do(fake, "cut all") == NULL);
         while (d->ready) {
@@ -359,7 +384,7 @@ static void measure_bare(void)
         (void)poll(NULL, 0, places[0].gap_ms);
         int64_t from_ns = bench_now_ns();
         ASSERT(send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) == sizeof(bytes));
-        bare_us[i] = (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
+        bare_us[i] = (double)(atomic_load(&sent_ns[0]) - from_ns) / 1e3;
         ASSERT(recv(other, bytes, sizeof(bytes), MSG_WAITALL) == sizeof(bytes));
     }
     (void)close(other);
@@ -393,17 +418,17 @@ static void measure_peer(const struct fake_venue *fake)
     for (int i = 0; i < PEERS; i++) {
         (void)poll(NULL, 0, places[0].gap_ms);
         int64_t from_ns = bench_now_ns();
-        atomic_store(&sent_ns, 0);
+        atomic_store(&sent_ns[0], 0);
         (void)snprintf(query, sizeof(query),
                        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01&newClientOrderId=nd-%d"
                        "&timestamp=%lld",
-                       i, (long long)(from_ns / 1000000));
+                       AT_ONCE * i, (long long)(from_ns / 1000000));
         secret_hmac_sha256(STR_LIT("0123456789abcdef0123456789abcdef"), str_c(query), signature);
         (void)snprintf(url, sizeof(url), "%s/api/v3/order?%s&signature=%s", fake_venue_url(fake),
                        query, signature);
         (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-        ASSERT(curl_easy_perform(curl) == CURLE_OK && atomic_load(&sent_ns) != 0);
-        peer_us[i] = (double)(atomic_load(&sent_ns) - from_ns) / 1e3;
+        ASSERT(curl_easy_perform(curl) == CURLE_OK && atomic_load(&sent_ns[0]) != 0);
+        peer_us[i] = (double)(atomic_load(&sent_ns[0]) - from_ns) / 1e3;
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
@@ -433,11 +458,19 @@ int main(void)
                            bench_percentile(peer_us, PEERS, 0.99));
         }
         (void)snprintf(name, sizeof(name), "%s, order to socket (limit p99 300)", places[i].name);
-        bench_table_row(name, order_us[i], ORDERS, "us", peer);
+        bench_table_row(name, order_us[i], (size_t)places[i].orders, "us", peer);
         (void)snprintf(name, sizeof(name), "%s, until send() has returned", places[i].name);
-        bench_table_row(name, return_us[i], ORDERS, "us", NULL);
-        (void)snprintf(name, sizeof(name), "%s, cut to ready, listed (limit 2000)", places[i].name);
-        bench_table_row(name, ready_ms[i], CUTS, "ms", NULL);
+        bench_table_row(name, return_us[i], (size_t)places[i].orders, "us", NULL);
+        if (places[i].pairs) {
+            (void)snprintf(name, sizeof(name), "%s, the second of two at once (limit p99 300)",
+                           places[i].name);
+            bench_table_row(name, second_us, (size_t)places[i].orders, "us", NULL);
+        }
+        if (places[i].cuts > 0) {
+            (void)snprintf(name, sizeof(name), "%s, cut to ready, listed (limit 2000)",
+                           places[i].name);
+            bench_table_row(name, ready_ms[i], (size_t)places[i].cuts, "ms", NULL);
+        }
         fake_venue_stop(fakes[i]);
     }
     bench_table_row("the machine's share: a thread wakes", wake_us, WAKES, "us", NULL);

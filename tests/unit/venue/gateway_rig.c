@@ -179,9 +179,8 @@ void gateway_rig_do(struct gateway_rig *rig, const struct gateway_call *call)
     gateway_flush(rig->gateway);
 }
 
-/* Sends it, and waits until it rests. */
-static void place(struct gateway_rig *rig, struct gateway_call *call, const char *client_id,
-                  const char *qty, const char *price)
+static void send_order(struct gateway_rig *rig, struct gateway_call *call, const char *client_id,
+                       const char *qty, const char *price)
 {
     call->kind = GATEWAY_SEND;
     call->order.symbol = rig->symbols[0];
@@ -191,6 +190,20 @@ static void place(struct gateway_rig *rig, struct gateway_call *call, const char
                 dec_parse(str_c(price), &call->order.price));
     (void)str_copy(str_c(client_id), call->order.client_id, sizeof(call->order.client_id));
     gateway_rig_do(rig, call);
+}
+
+void gateway_rig_send(struct gateway_rig *rig, const char *client_id, const char *qty,
+                      const char *price)
+{
+    struct gateway_call call = {.order = {.kind = ORDER_ENTRY, .type = ORDER_TYPE_LIMIT}};
+    send_order(rig, &call, client_id, qty, price);
+}
+
+/* Sends it, and waits until it rests. */
+static void place(struct gateway_rig *rig, struct gateway_call *call, const char *client_id,
+                  const char *qty, const char *price)
+{
+    send_order(rig, call, client_id, qty, price);
     int64_t since_us = clock_mono_us(clock_real());
     /* A late report about another order may come before. */
     while (strcmp(rig->order.client_id, client_id) != 0 && turn(rig, since_us)) {}

@@ -55,6 +55,9 @@ void gateway_rig_close(struct gateway_rig *rig);
 void gateway_rig_kill(struct gateway_rig *rig);
 
 void gateway_rig_do(struct gateway_rig *rig, const struct gateway_call *call);
+/* A limit order to buy, whose answer is not waited for. */
+void gateway_rig_send(struct gateway_rig *rig, const char *client_id, const char *qty,
+                      const char *price);
 /* A limit order to buy that rests far below the price. */
 void gateway_rig_rest(struct gateway_rig *rig, const char *client_id, const char *qty,
                       const char *price);

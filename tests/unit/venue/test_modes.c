@@ -188,6 +188,38 @@ static void orders_have_a_connection_of_their_own(void **state)
     }
 }
 
+/* Each on a connection that is open already; a venue with nonces has one after another. What was
+ * only expected is not sent. */
+static void orders_at_once_need_not_wait(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CASES && fake_venue_available(); i++) {
+        struct gateway_rig rig;
+        const char *price = strrchr(cases[i].foreign, ' ') + 1;
+        gateway_rig_prepare(&rig, cases[i].venue, &cases[i].symbol, 1, cases[i].before);
+        gateway_rig_start(&rig);
+        const struct gateway_call expect = {.kind = GATEWAY_EXPECT,
+                                            .question = {.symbol = cases[i].symbol}};
+        gateway_rig_do(&rig, &expect);
+        gateway_rig_fake(&rig, "fault place 1 delay-after 0.3");
+        gateway_rig_send(&rig, "nd-1-1", "0.01", price);
+        gateway_rig_send(&rig, "nd-1-2", "0.01", price);
+        gateway_rig_await_orders(&rig, 2);
+        assert_int_equal(gateway_rig_requests(&rig, "place"), 2);
+        AUTO_JSON struct json_object *found = fake_venue_state(rig.fake);
+        const struct json_object *all = json_get(found, "carried");
+        int with_orders = 0;
+        for (size_t k = 0; k < json_object_array_length(all); k++) {
+            const struct json_object *kinds = json_object_array_get_idx(all, k);
+            with_orders += json_object_array_length(kinds) > 0 &&
+                           strcmp(json_object_get_string(json_object_array_get_idx(kinds, 0)),
+                                  "place") == 0;
+        }
+        assert_int_equal(with_orders, rig.api.nonce ? 1 : 2);
+        gateway_rig_close(&rig);
+    }
+}
+
 /* The real venue in test mode would trade with real money; the test system does not tell what a key
  * may do. */
 static void an_address_of_the_other_kind_is_refused(void **state)
@@ -263,5 +295,6 @@ static void a_ban_is_waited_for(void **state)
 UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
            cmocka_unit_test(what_is_sent_is_logged),
            cmocka_unit_test(orders_have_a_connection_of_their_own),
+           cmocka_unit_test(orders_at_once_need_not_wait),
            cmocka_unit_test(a_ban_is_waited_for),
            cmocka_unit_test(an_address_of_the_other_kind_is_refused))
