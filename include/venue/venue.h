@@ -403,7 +403,7 @@ static inline int venue_bars(struct venue *venue, const struct source_bar *bars,
     return venue->ops->bars(venue, bars, count, err);
 }
 
-/* An order of this symbol will be sent as soon as it is on disk: time to make ready what it needs. */
+/* An order of this symbol is sent as soon as it is on disk: time to make ready what it needs. */
 static inline void venue_expect(struct venue *venue, struct symbol symbol)
 {
     if (venue->ops->expect != NULL) {

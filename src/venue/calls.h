@@ -29,8 +29,7 @@
 #include "venue/account.h"
 
 #define CALLS_AT_ONCE  8
-/* For orders. More at once, of symbols whose candles close together, share those of all requests. */
-#define CALLS_LINES    2
+#define CALLS_LINES    2   /* connections for orders; more at once share those of all requests */
 #define CALLS_MAX      512 /* waiting; more are answered ACCOUNT_LIMITED */
 #define CALLS_CLOCK_US (10 * USEC_PER_MIN)
 

@@ -33,9 +33,9 @@ struct gateway_call {
         GATEWAY_QUERY,
         GATEWAY_LIST,
         GATEWAY_LEVERAGE,
-        GATEWAY_PRICE, /* of `question.symbol`, the newest known */
+        GATEWAY_PRICE,  /* of `question.symbol`, the newest known */
         GATEWAY_EXPECT, /* an order of `question.symbol`, within moments */
-        GATEWAY_HALT   /* the same: whether its exchange has halted it */
+        GATEWAY_HALT    /* the same: whether its exchange has halted it */
     } kind;
     struct order order;             /* SEND */
     struct venue_question question; /* CANCEL: its client_id only */

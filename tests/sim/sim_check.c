@@ -297,10 +297,12 @@ static bool brackets_agree(const struct sim *sim)
     return true;
 }
 
-/* They must agree soon after faults stop losing messages, not at once. */
+/* They must agree soon after faults stop losing messages, not at once; and a bracket that the price
+ * has passed stays as it is until the close of its position is answered. */
 static bool check_brackets(struct sim *sim)
 {
-    if (sim->hostile.fault_scale > 0 || driver_engine(sim->driver) == NULL || brackets_agree(sim)) {
+    if (sim->hostile.fault_scale > 0 || driver_engine(sim->driver) == NULL ||
+        driver_snapshot(sim->driver)->unknown_orders > 0 || brackets_agree(sim)) {
         sim->differ_mono_us = sim->clock.now_mono_us;
     }
     return sim->clock.now_mono_us - sim->differ_mono_us <= AGREE_WITHIN_US ||
