@@ -70,9 +70,8 @@ static const struct place places[] = {
      true, false, CUTS},
     {"coinbase", "BTC-USD", "price BTC-USD 60000", "POST /api/v3/brokerage/orders", "", ORDERS, 90,
      false, true, CUTS},
-    {"kraken", "BTC-USD",
-     "price BTC-USD 60000\nlimits 100000 10000 100000 10000", "POST /0/private/AddOrder", "/v2",
-     FAST, 90, false, false, 0},
+    {"kraken", "BTC-USD", "price BTC-USD 60000\nlimits 100000 10000 100000 10000",
+     "POST /0/private/AddOrder", "/v2", FAST, 90, false, false, 0},
 };
 
 static double order_us[COUNT_OF(places)][ORDERS], return_us[COUNT_OF(places)][ORDERS],

@@ -211,9 +211,9 @@ static void orders_at_once_need_not_wait(void **state)
         int with_orders = 0;
         for (size_t k = 0; k < json_object_array_length(all); k++) {
             const struct json_object *kinds = json_object_array_get_idx(all, k);
-            with_orders += json_object_array_length(kinds) > 0 &&
-                           strcmp(json_object_get_string(json_object_array_get_idx(kinds, 0)),
-                                  "place") == 0;
+            with_orders +=
+                json_object_array_length(kinds) > 0 &&
+                strcmp(json_object_get_string(json_object_array_get_idx(kinds, 0)), "place") == 0;
         }
         assert_int_equal(with_orders, rig.api.nonce ? 1 : 2);
         gateway_rig_close(&rig);
@@ -295,6 +295,5 @@ static void a_ban_is_waited_for(void **state)
 UNIT_GROUP(modes, cmocka_unit_test(a_dry_run_changes_nothing),
            cmocka_unit_test(what_is_sent_is_logged),
            cmocka_unit_test(orders_have_a_connection_of_their_own),
-           cmocka_unit_test(orders_at_once_need_not_wait),
-           cmocka_unit_test(a_ban_is_waited_for),
+           cmocka_unit_test(orders_at_once_need_not_wait), cmocka_unit_test(a_ban_is_waited_for),
            cmocka_unit_test(an_address_of_the_other_kind_is_refused))
