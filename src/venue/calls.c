@@ -131,6 +131,30 @@ static void clock_failed(struct calls *calls, const struct http_response *respon
     }
 }
 
+/* Nothing is sent for as long as the answer says. */
+static void close_for_ban(struct calls *calls, const struct http_response *response)
+{
+    int64_t after_s = http_retry_after_s(response);
+    int64_t most_s = BAN_MAX_US / USEC_PER_SEC;
+    after_s = after_s < 0 ? 60 : after_s < most_s ? after_s : most_s;
+    int64_t until_us = now_mono(calls) + after_s * USEC_PER_SEC;
+    calls->banned_mono_us = until_us > calls->banned_mono_us ? until_us : calls->banned_mono_us;
+    budget_close(&calls->requests, until_us);
+}
+
+/* It may be the first request of a process that does not know of a limit that the one before met:
+ * a venue bans those who go on asking. */
+static void clock_limited(struct calls *calls, enum exchange_verdict verdict,
+                          const struct http_response *response)
+{
+    int64_t after_s = http_retry_after_s(response);
+    if (verdict == EXCHANGE_BANNED) {
+        close_for_ban(calls, response);
+    } else if (verdict == EXCHANGE_LIMITED && after_s >= 0) {
+        budget_close(&calls->requests, now_mono(calls) + after_s * USEC_PER_SEC);
+    }
+}
+
 static void on_clock(const struct http_response *response, void *userdata)
 {
     struct calls *calls = userdata;
@@ -139,11 +163,14 @@ static void on_clock(const struct http_response *response, void *userdata)
     struct err err = {0};
     int64_t theirs_us = 0;
     const struct exchange *x = calls->options.exchange;
+    enum exchange_verdict verdict = EXCHANGE_LATER;
     calls->clock_mono_us = now_mono(calls);
-    if (response->outcome != HTTP_OK ||
-        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) < 0 ||
-        x->judge(response->status, root, &err) != EXCHANGE_FINE ||
-        x->read_time(root, &theirs_us, &err) < 0) {
+    if (response->outcome == HTTP_OK &&
+        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0) {
+        verdict = x->judge(response->status, root, &err);
+    }
+    clock_limited(calls, verdict, response);
+    if (verdict != EXCHANGE_FINE || x->read_time(root, &theirs_us, &err) < 0) {
         clock_reading_drop(&calls->clock_reading);
         clock_failed(calls, response);
     } else if (clock_reading_add(&calls->clock_reading, theirs_us, calls->clock_sent_mono_us,
@@ -277,13 +304,7 @@ static void limited(struct call *call, const struct http_response *response)
 
 static void banned(struct call *call, const struct http_response *response)
 {
-    struct calls *calls = call->owner;
-    int64_t after_s = http_retry_after_s(response);
-    int64_t most_s = BAN_MAX_US / USEC_PER_SEC;
-    after_s = after_s < 0 ? 60 : after_s < most_s ? after_s : most_s;
-    int64_t until_us = now_mono(calls) + after_s * USEC_PER_SEC;
-    calls->banned_mono_us = until_us > calls->banned_mono_us ? until_us : calls->banned_mono_us;
-    budget_close(&calls->requests, until_us);
+    close_for_ban(call->owner, response);
     finish(call, ACCOUNT_BANNED, NULL);
 }
 

@@ -67,9 +67,9 @@ struct gateway {
     int failures;          /* in a row */
     int64_t rules_mono_us; /* when the rules were read */
     bool rules_wanted;
-    int rules_from;   /* the first market of the request under way */
-    bool rules_apart; /* a market is unknown: they are asked for one by one */
-    struct loop_source *daily;
+    int rules_from;                 /* the first market of the request under way */
+    bool rules_apart;               /* a market is unknown: they are asked for one by one */
+    struct loop_source *again;      /* reads them */
     struct loop_source *guard;      /* NULL: the venue has no dead man's switch */
     struct gateway_guard all_guard; /* of the whole account */
     bool guard_failed;              /* a request, since the last renewal */

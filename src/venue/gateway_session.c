@@ -13,7 +13,8 @@
 #define RETRY_MAX_US   USEC_PER_MIN
 #define BRIEF_FAILURES 3
 #define RULES_EVERY_US USEC_PER_DAY
-/* After an order was refused the rules are read again, but not more often than this. */
+/* The rules are read again after an order was refused, and while a symbol does not trade: nothing
+ * else tells that it does again. Not more often than this. */
 #define RULES_AGAIN_US USEC_PER_MIN
 
 static void go_on(struct gateway *g);
@@ -111,7 +112,9 @@ static void keep_rules(struct gateway *g, struct gateway_market *m,
                        const struct err *unknown)
 {
     if (unknown != NULL) {
-        log_err(LOG_LEVEL_ERROR, unknown, "a symbol cannot be traded");
+        if (!m->reported || m->rules.status != INSTRUMENT_HALTED) {
+            log_err(LOG_LEVEL_ERROR, unknown, "a symbol cannot be traded");
+        }
         *rules = m->rules;
         rules->status = INSTRUMENT_HALTED;
     } else {
@@ -176,6 +179,15 @@ bool gateway_session_hours_known(struct gateway *g, const struct err *why)
     return true;
 }
 
+static void plan_rules(struct gateway *g)
+{
+    bool all_trade = true;
+    for (int i = 0; i < g->market_count; i++) {
+        all_trade = all_trade && g->markets[i].rules.status == INSTRUMENT_TRADING;
+    }
+    loop_timer_in(g->again, all_trade ? RULES_EVERY_US : RULES_AGAIN_US);
+}
+
 static void ask_rules(struct gateway *g);
 
 /* Of an unknown market some venues refuse the whole request. Then each is asked for alone. */
@@ -211,6 +223,7 @@ static void on_rules(const struct calls_answer *answer, void *userdata)
     g->rules_from = 0;
     g->rules_wanted = false;
     g->rules_mono_us = gateway_now(g);
+    plan_rules(g);
     if (g->phase != GATEWAY_RULES) { /* a refresh: the old rules stay in use if it failed */
         if (rc < 0) {
             log_err(LOG_LEVEL_WARNING, answer->err != NULL ? answer->err : &err,
@@ -252,9 +265,11 @@ void gateway_refresh_rules(struct gateway *g)
     }
 }
 
-static void on_daily(void *userdata)
+static void on_again(void *userdata)
 {
-    gateway_refresh_rules(userdata);
+    struct gateway *g = userdata;
+    loop_timer_in(g->again, RULES_AGAIN_US); /* unless they are read before */
+    gateway_refresh_rules(g);
 }
 
 /* ---------------------------------------------------------------- the key */
@@ -509,11 +524,10 @@ static void on_retry(void *userdata)
 void gateway_session_start(struct gateway *g)
 {
     g->retry = loop_add_timer(g->options.loop, on_retry, g);
-    g->daily = loop_add_timer(g->options.loop, on_daily, g);
+    g->again = loop_add_timer(g->options.loop, on_again, g);
     loop_source_name(g->retry, "venue connection");
-    loop_source_name(g->daily, "venue rules");
+    loop_source_name(g->again, "venue rules");
     gateway_hours_start(g);
-    loop_timer_every(g->daily, RULES_EVERY_US);
     struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_CONNECTING};
     gateway_report(g, &r);
     gateway_guard_start(g);
@@ -524,7 +538,7 @@ void gateway_session_free(struct gateway *g)
 {
     gateway_stream_free(g->stream);
     loop_source_free(g->retry);
-    loop_source_free(g->daily);
+    loop_source_free(g->again);
     loop_source_free(g->guard);
     gateway_hours_free(g);
 }
