@@ -28,7 +28,7 @@ struct fake_venue {
 };
 
 /* In the child. */
-_Noreturn static void exec_fake(const char *name, const char *const tls[3], int out_fd)
+_Noreturn static void exec_fake(const char *name, const char *const more[3], int out_fd)
 {
     static char python[] = "python3", with_keys[] = "--with-keys";
     char folder[sizeof(__FILE__)] = __FILE__;
@@ -39,7 +39,7 @@ _Noreturn static void exec_fake(const char *name, const char *const tls[3], int 
     (void)snprintf(path, sizeof(path), "%.*s/venue", (int)(slash - folder), folder);
     char *argv[8] = {python, path, (char *)(uintptr_t)name, with_keys};
     for (int i = 0; i < 3; i++) {
-        argv[4 + i] = (char *)(uintptr_t)tls[i];
+        argv[4 + i] = (char *)(uintptr_t)more[i];
     }
     (void)execvp(python, argv);
     _exit(127);
@@ -59,7 +59,7 @@ static void read_output(int fd, const char *until, struct buf *out)
     }
 }
 
-static pid_t run(const char *name, const char *const tls[3], struct buf *out)
+static pid_t run(const char *name, const char *const more[3], struct buf *out)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0) {
@@ -67,7 +67,7 @@ static pid_t run(const char *name, const char *const tls[3], struct buf *out)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_fake(name, tls, fds[1]);
+        exec_fake(name, more, fds[1]);
     }
     (void)close(fds[1]);
     if (pid > 0) {
@@ -111,27 +111,26 @@ static bool read_ports(struct str line, uint16_t ret[2])
     return count > 0;
 }
 
-int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
-                         struct fake_venue **ret)
+/* more: its arguments. */
+static int start(const char *name, const char *const more[3], const char *secure,
+                 struct fake_venue **ret)
 {
     AUTO_BUF struct buf out = BUF_INIT(8192);
     struct str line = {0};
     uint16_t ports[2];
-    const char *const tls[3] = {"--tls", certificate, key}, *const plain[3] = {0};
     struct fake_venue *venue = calloc(1, sizeof(*venue));
     ASSERT(venue != NULL);
     buf_init(&venue->answer, ANSWER_MAX);
-    venue->pid = run(name, certificate != NULL ? tls : plain, &out);
+    venue->pid = run(name, more, &out);
     struct str rest = buf_str(&out);
     if (venue->pid <= 0 || !str_split(&rest, '\n', &line) || !read_ports(line, ports) ||
         !read_key(rest, venue)) {
         fake_venue_stop(venue);
         return -1;
     }
-    const char *s = certificate != NULL ? "s" : "";
     venue->port = ports[1];
-    (void)snprintf(venue->url, sizeof(venue->url), "http%s://127.0.0.1:%u", s, ports[0]);
-    (void)snprintf(venue->stream_url, sizeof(venue->stream_url), "ws%s://127.0.0.1:%u", s,
+    (void)snprintf(venue->url, sizeof(venue->url), "http%s://127.0.0.1:%u", secure, ports[0]);
+    (void)snprintf(venue->stream_url, sizeof(venue->stream_url), "ws%s://127.0.0.1:%u", secure,
                    ports[0]);
     *ret = venue;
     return 0;
@@ -139,7 +138,24 @@ int fake_venue_start_tls(const char *name, const char *certificate, const char *
 
 int fake_venue_start(const char *name, struct fake_venue **ret)
 {
-    return fake_venue_start_tls(name, NULL, NULL, ret);
+    const char *const none[3] = {0};
+    return start(name, none, "", ret);
+}
+
+int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
+                         struct fake_venue **ret)
+{
+    const char *const tls[3] = {"--tls", certificate, key};
+    return certificate == NULL ? fake_venue_start(name, ret) : start(name, tls, "s", ret);
+}
+
+int fake_venue_start_fast(const char *name, int64_t times, int64_t since_s, struct fake_venue **ret)
+{
+    char by[24], since[24];
+    (void)snprintf(by, sizeof(by), "%lld", (long long)times);
+    (void)snprintf(since, sizeof(since), "%lld", (long long)since_s);
+    const char *const fast[3] = {"--speed", by, since};
+    return start(name, fast, "", ret);
 }
 
 void fake_venue_stop(struct fake_venue *venue)
@@ -220,14 +236,24 @@ const char *fake_venue_do(struct fake_venue *venue, const char *lines)
     return said == NULL ? "the fake does not answer" : status == 200 ? NULL : said;
 }
 
-struct json_object *fake_venue_state(struct fake_venue *venue)
+static struct json_object *get(struct fake_venue *venue, const char *line)
 {
     const struct json_limits limits = {.max_bytes = ANSWER_MAX, .max_depth = 32};
     int status = 0;
     struct json_object *root = NULL;
-    const char *said = ask(venue, "GET /fake/state", STR_LIT(""), &status);
+    const char *said = ask(venue, line, STR_LIT(""), &status);
     if (said == NULL || status != 200 || json_parse(str_c(said), &limits, &root, NULL) < 0) {
         return NULL;
     }
     return root;
+}
+
+struct json_object *fake_venue_state(struct fake_venue *venue)
+{
+    return get(venue, "GET /fake/state");
+}
+
+struct json_object *fake_venue_met(struct fake_venue *venue)
+{
+    return get(venue, "GET /fake/met");
 }

@@ -19,6 +19,7 @@
 #include "io/json.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct fake_venue;
 
@@ -27,9 +28,12 @@ bool fake_venue_available(void);
 /* name: of its personality. The current folder is that of the sources. Below 0: it did not start.
  */
 int fake_venue_start(const char *name, struct fake_venue **ret);
-/* The same with TLS: https and wss. The files are PEM; commands need none. */
+/* The same with TLS: https and wss. The files are PEM, NULL: without; commands need none. */
 int fake_venue_start_tls(const char *name, const char *certificate, const char *key,
                          struct fake_venue **ret);
+/* The same without, and all of its times pass so many times as fast since this moment of 1970. */
+int fake_venue_start_fast(const char *name, int64_t times, int64_t since_s,
+                          struct fake_venue **ret);
 void fake_venue_stop(struct fake_venue *venue); /* accepts NULL */
 /* "http://127.0.0.1:PORT" and "ws://127.0.0.1:PORT", or https and wss. As long as the fake. */
 const char *fake_venue_url(const struct fake_venue *venue);
@@ -41,3 +45,5 @@ const char *fake_venue_secret(const struct fake_venue *venue);
 const char *fake_venue_do(struct fake_venue *venue, const char *lines);
 /* The whole state; NULL: it does not answer. The caller's. */
 struct json_object *fake_venue_state(struct fake_venue *venue);
+/* How often each fault has taken effect, by its name. The caller's; NULL: it does not answer. */
+struct json_object *fake_venue_met(struct fake_venue *venue);

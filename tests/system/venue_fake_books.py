@@ -100,7 +100,8 @@ def run(tap):
     import binance_futures
     import coinbase
     import kraken
+    from clock import Clock
 
     for module in (binance, kraken, coinbase, alpaca):
-        check_spot(tap, module.VENUE(5), 11)
-    check_futures(tap, binance_futures.VENUE(5), 12)
+        check_spot(tap, module.VENUE(5, Clock()), 11)
+    check_futures(tap, binance_futures.VENUE(5, Clock()), 12)

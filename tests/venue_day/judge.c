@@ -181,14 +181,17 @@ static struct dec rule(struct day *d, const struct json_object *state, const cha
     return dec_max(value, (struct dec){1});
 }
 
-/* What the venue's own rules forbid to sell. */
-static bool is_dust(struct day *d, const struct json_object *state, const char *symbol,
-                    struct dec qty)
+/* Less than a step of each order that buys coins, of which the fee is a part: no order sells it. */
+static struct dec left_over(const struct pairs *p, const char *symbol)
 {
-    struct dec whole = dec_floor_to(qty, rule(d, state, symbol, "step"));
-    struct dec worth = dec_mul(whole, amount(d, json_get(state, "prices"), symbol));
-    return qty.e8 >= 0 && (whole.e8 == 0 || whole.e8 < rule(d, state, symbol, "minimum").e8 ||
-                           worth.e8 < rule(d, state, symbol, "notional").e8);
+    struct dec left = DEC_ZERO;
+    for (int i = 0; i < p->count; i++) {
+        const struct pair *one = &p->list[i];
+        if (one->buys && strcmp(one->symbol, symbol) == 0) {
+            left = dec_add(left, dec_sub(one->venue_got, one->filled));
+        }
+    }
+    return left;
 }
 
 /* Of a pair of orders of which the venue refuses one, it cancels the other. */
@@ -289,7 +292,8 @@ static struct dec held(struct day *d, struct db *db, const char *symbol)
     return (struct dec){number(d, db, sql)};
 }
 
-static void check_account(struct day *d, struct db *db, const struct json_object *state, int fills)
+static void check_account(struct day *d, struct db *db, const struct json_object *state,
+                          const struct pairs *pairs, int fills)
 {
     char a[DEC_TEXT_SIZE], b[DEC_TEXT_SIZE], outside[24];
     struct symbol symbol;
@@ -299,7 +303,8 @@ static void check_account(struct day *d, struct db *db, const struct json_object
         struct dec theirs = d->venue->margined ? position(d, state, symbol.name)
                                                : balance(d, state, symbol_base(&symbol));
         struct dec rest = dec_sub(theirs, ours);
-        (void)day_check(d, d->venue->margined ? rest.e8 == 0 : is_dust(d, state, symbol.name, rest),
+        int64_t off = rest.e8 - left_over(pairs, symbol.name).e8;
+        (void)day_check(d, d->venue->margined ? rest.e8 == 0 : llabs(off) <= fills,
                         "the books hold %s %s, the account %s", dec_text(ours, a), symbol.name,
                         dec_text(theirs, b));
     }
@@ -322,6 +327,7 @@ static void check_account(struct day *d, struct db *db, const struct json_object
 static void check_venue(struct day *d, const struct json_object *state)
 {
     struct json_object *violations = json_get(state, "violations"), *ids = json_get(state, "ids");
+    int64_t limits = d->limits_met, jumps = d->jumps_met;
     for (size_t i = 0; i < json_len(violations); i++) {
         const struct json_object *v = json_item(violations, i);
         const char *why = json_text(v, "why");
@@ -329,9 +335,10 @@ static void check_venue(struct day *d, const struct json_object *state)
          * had read it; and those by which the client learns that the venue's clock has jumped. */
         bool pause = strstr(why, "limited") != NULL || strstr(why, "banned") != NULL ||
                      strstr(why, "lockout") != NULL;
-        bool crossed = pause && d->limits_met-- > 0;
-        bool jumped = (strstr(why, "-1021") != NULL || strstr(why, "of its time") != NULL) &&
-                      d->jumps_met-- > 0;
+        bool crossed = pause && limits-- > 0;
+        bool jumped = (strstr(why, "-1021") != NULL || strstr(why, "of its time") != NULL ||
+                       strstr(why, "Invalid nonce") != NULL) &&
+                      jumps-- > 0;
         (void)day_check(d, crossed || jumped, "violation: %s: %s", json_text(v, "request"),
                         json_text(v, "why"));
     }
@@ -343,15 +350,26 @@ static void check_venue(struct day *d, const struct json_object *state)
     }
 }
 
-void judge_compare(struct day *d)
+static int open_books(const struct day *d, struct db **ret, struct err *err)
 {
-    char path[128], tag[16];
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/trading.db", d->folder);
+    return db_open(&(struct db_options){.path = path, .read_only = true}, ret, err);
+}
+
+struct sum {
+    int orders, sent, fills;
+    int64_t trades;
+};
+
+static void compare(struct day *d, struct sum *ret)
+{
+    char tag[16];
     struct err err = {0};
     struct db *db = NULL;
     struct pairs pairs = {0};
     AUTO_JSON struct json_object *state = fake_venue_state(d->fake);
-    (void)snprintf(path, sizeof(path), "%s/trading.db", d->folder);
-    int rc = db_open(&(struct db_options){.path = path, .read_only = true}, &db, &err);
+    int rc = open_books(d, &db, &err);
     if (!day_check(d, rc == 0, "trading.db: %s", err.context) ||
         !day_check(d, state != NULL, "the fake does not tell its state")) {
         db_free(db);
@@ -367,15 +385,48 @@ void judge_compare(struct day *d)
         fills += pairs.list[i].venue_fills;
         sent += pairs.list[i].at_venue;
     }
-    check_account(d, db, state, fills);
+    check_account(d, db, state, &pairs, fills);
     check_venue(d, state);
+    *ret = (struct sum){.orders = pairs.count,
+                        .sent = sent,
+                        .fills = fills,
+                        .trades = number(d, db, "SELECT count(*) FROM trades")};
+    free(pairs.list);
+    db_free(db);
+}
+
+void judge_compare(struct day *d)
+{
+    struct sum sum = {0};
+    compare(d, &sum);
+}
+
+void judge_sum_up(struct day *d)
+{
+    struct sum sum = {0};
+    compare(d, &sum);
     (void)printf("# %s: %lld minutes, %d lives of which %lld could trade, %lld faults; %d orders, "
                  "%d of them at the venue, %d fills, %lld trades, %lld stops moved\n",
                  d->venue->name, (long long)atomic_load(&d->told->minutes), d->lives,
-                 (long long)atomic_load(&d->told->ready), (long long)d->fault_count, pairs.count,
-                 sent, fills, (long long)number(d, db, "SELECT count(*) FROM trades"),
+                 (long long)atomic_load(&d->told->ready), (long long)d->fault_count, sum.orders,
+                 sum.sent, sum.fills, (long long)sum.trades,
                  (long long)atomic_load(&d->told->moved));
-    (void)day_check(d, fills >= d->venue->fills, "too little happened to prove anything");
-    free(pairs.list);
+    (void)day_check(d, sum.fills >= d->venue->fills, "too little happened to prove anything");
+}
+
+void judge_refused(struct day *d)
+{
+    struct err err = {0};
+    struct db *db = NULL;
+    if (day_check(d, open_books(d, &db, &err) == 0, "%s", err.context)) {
+        (void)day_check(d,
+                        number(d, db,
+                               "SELECT count(*) FROM positions AS p"
+                               " JOIN orders AS entry ON entry.client_id = p.client_id"
+                               " JOIN orders AS stop ON stop.symbol = p.symbol"
+                               " WHERE stop.kind = 'stop' AND stop.state = 'rejected'"
+                               " AND stop.rowid > entry.rowid") == 0,
+                        "a position is open whose stop was refused");
+    }
     db_free(db);
 }

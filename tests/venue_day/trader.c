@@ -3,6 +3,7 @@
 #include "engine/driver.h"
 #include "market/simulated.h"
 #include "rigs/driver_rig.h"
+#include "venue_day/faster.h"
 #include "venue_day/venue_day.h"
 
 #include <poll.h>
@@ -12,7 +13,7 @@
 
 #define CAPITAL 9000 /* the fakes have 10000, of which the rest is not ours */
 /* For the last life, which ends as soon as it can. */
-#define SETTLE_US    (120 * USEC_PER_SEC)
+#define SETTLE_US    (300 * USEC_PER_SEC)
 #define MOVE_MINUTES 3
 /* The fake forgets nothing, and is late by LAG at most, so that a test need not wait as long. */
 #define NOT_FOUND_US (3 * USEC_PER_SEC)
@@ -54,10 +55,12 @@ static int market_next(struct source *source, struct source_bar *ret)
     return count;
 }
 
+/* While the books are compared nothing moves. */
 static int64_t market_next_us(const struct source *source)
 {
     (void)source;
-    return source_next_us(trader.market);
+    return source_next_us(trader.market) +
+           (atomic_load(&trader.day->told->settled) ? USEC_PER_DAY : 0);
 }
 
 static size_t market_save(const struct source *source, void *dst, size_t size)
@@ -158,13 +161,16 @@ static void set_up(struct day *d, struct settings *s, struct venue_settings *ven
                                                .accept_unknown_withdrawal = true};
 }
 
-static void wait_for(const struct shared *shared, int64_t wait_us)
+static void wait_for(const struct shared *shared, int venue_fd, int64_t wait_us)
 {
-    struct pollfd wake = {.fd = shared->requests_fd, .events = POLLIN};
+    struct pollfd wake[] = {{.fd = shared->requests_fd, .events = POLLIN},
+                            {.fd = venue_fd, .events = POLLIN}};
+    wait_us = faster_real_us(wait_us);
     struct timespec timeout = {.tv_sec = wait_us / USEC_PER_SEC,
                                .tv_nsec = wait_us % USEC_PER_SEC * 1000};
     uint64_t count;
-    if (wait_us > 0 && ppoll(&wake, 1, &timeout, NULL) > 0) {
+    if (wait_us > 0 && ppoll(wake, COUNT_OF(wake), &timeout, NULL) > 0 &&
+        (wake[0].revents & POLLIN) != 0) {
         (void)!read(shared->requests_fd, &count, sizeof(count));
     }
 }
@@ -191,33 +197,78 @@ static void print_unsettled(const struct snapshot *s)
     (void)fflush(stdout);
 }
 
-/* A person moves a stop half the way to the price, every few minutes. */
-static void move_stop(struct day *d, struct shared *shared, const struct snapshot *s)
+/* ---------------------------------------------------------------- requests of a person */
+
+struct person {
+    struct day *day;
+    struct shared *shared;
+    int64_t count;
+    int64_t moved_minute; /* when a stop was moved */
+    int64_t asked_us;     /* when trading was paused or resumed */
+};
+
+static bool ask(struct person *p, struct request *request)
 {
-    static int64_t last, count;
-    int64_t minute = atomic_load(&d->told->minutes);
-    if (s->position_count == 0 || minute - last < MOVE_MINUTES) {
+    request->id = (p->day->lives + 1) * INT64_C(100000) + p->count++;
+    (void)str_copy(STR_LIT("test"), request->by, sizeof(request->by));
+    return ring_push(p->shared->requests, request);
+}
+
+/* A stop half the way to the price, every few minutes. */
+static void move_stop(struct person *who, const struct snapshot *s)
+{
+    struct day_told *told = who->day->told;
+    int64_t minute = atomic_load(&told->minutes);
+    if (s->position_count == 0 || minute - who->moved_minute < MOVE_MINUTES) {
         return;
     }
-    last = minute;
+    who->moved_minute = minute;
     const struct position *p = &s->positions[minute % s->position_count];
     const struct dec tenth = {DEC_ONE / 10}; /* a multiple of each tick */
     struct request move = {
-        .id = (d->lives + 1) * INT64_C(100000) + count++,
         .kind = REQUEST_AMEND,
         .symbol = p->symbol,
         .stop = dec_floor_to((struct dec){(p->stop.e8 + p->mark_price.e8) / 2}, tenth)};
-    (void)str_copy(STR_LIT("test"), move.by, sizeof(move.by));
-    if (move.stop.e8 > 0 && ring_push(shared->requests, &move)) {
-        (void)atomic_fetch_add(&d->told->moved, 1);
+    if (move.stop.e8 > 0 && ask(who, &move)) {
+        (void)atomic_fetch_add(&told->moved, 1);
     }
 }
 
-static void ask_pause(struct day *d, struct shared *shared)
+/* Only what a person has paused is resumed: what nightdesk has paused by itself is a finding. */
+static void pause_or_resume(struct person *p, const struct snapshot *s, bool pause, int64_t now_us)
 {
-    struct request pause = {.id = d->lives + 1, .kind = REQUEST_PAUSE};
-    (void)str_copy(STR_LIT("test"), pause.by, sizeof(pause.by));
-    ASSERT(ring_push(shared->requests, &pause));
+    bool paused = s->state == TRADING_PAUSED;
+    bool by_person = paused && strncmp(s->state_reason, "paused by test", 14) == 0;
+    if (paused == pause || (!pause && !by_person) || now_us - p->asked_us < USEC_PER_SEC) {
+        return;
+    }
+    p->asked_us = now_us;
+    struct request request = {.kind = pause ? REQUEST_PAUSE : REQUEST_RESUME};
+    ASSERT(ask(p, &request));
+}
+
+static void set_speed(struct shared *shared, struct settings *settings, int64_t speed)
+{
+    if (settings->market_speed != speed) {
+        settings->market_speed = speed;
+        *(struct settings *)mailbox_draft(shared->settings) = *settings;
+        mailbox_publish(shared->settings);
+    }
+}
+
+static void count_refused(struct day *d, struct bus_reader *faults)
+{
+    struct bus_event raw;
+    struct event e;
+    while (bus_read(faults, &raw, 1, NULL) == 1) {
+        memcpy(&e, &raw, sizeof(e));
+        (void)atomic_fetch_add(&d->told->refused, e.code == ERR_VENUE_LEG);
+    }
+}
+
+static int64_t now_us(void)
+{
+    return clock_mono_us(clock_real());
 }
 
 _Noreturn void trader_trade(struct day *d, bool last)
@@ -225,44 +276,53 @@ _Noreturn void trader_trade(struct day *d, bool last)
     struct shared shared;
     struct settings settings;
     struct venue_settings venue;
+    struct bus_reader faults;
+    struct person person = {.day = d, .shared = &shared};
     trader.day = d;
+    if (d->times != 1) {
+        faster_begin(d->times, d->since_s, d->venue->limits);
+    }
     set_up(d, &settings, &venue);
     settings.market_speed = 1; /* until orders can be sent */
     shared_init(&shared, CAPACITY_MIN);
     shared_seal(&shared);
+    bus_reader_init(&faults, shared.bus, TOPIC_FAULT);
     struct driver *driver = driver_new(&(struct driver_options){.state_dir = d->folder,
                                                                 .settings = settings,
                                                                 .venue = venue,
                                                                 .wrap_source = wrap_source,
                                                                 .wrap_venue = wrap_venue},
                                        &shared);
-    int64_t began_us = clock_mono_us(clock_real()), settled_us = 0;
+    int64_t began_us = now_us(), settled_us = 0;
     bool ready = false;
-    if (last) {
-        ask_pause(d, &shared);
-    }
     while (true) {
-        wait_for(&shared, driver_round(driver));
+        wait_for(&shared, driver_fd(driver), driver_round(driver));
         const struct snapshot *s = driver_snapshot(driver);
-        int64_t now_us = clock_mono_us(clock_real());
+        bool pause = last || atomic_load(&d->told->pause);
         atomic_store(&d->told->fills, (int64_t)s->fills);
+        count_refused(d, &faults);
         if (!ready && s->venue.state == VENUE_READY && s->state != TRADING_STARTING) {
             ready = true;
-            settings.market_speed = last ? 1 : d->speed;
-            *(struct settings *)mailbox_draft(shared.settings) = settings;
-            mailbox_publish(shared.settings);
             (void)atomic_fetch_add(&d->told->ready, 1);
         }
-        if (ready && !last) {
-            move_stop(d, &shared, s);
+        if (last || ready) {
+            pause_or_resume(&person, s, pause, now_us());
         }
-        settled_us = !is_settled(s) ? 0 : settled_us == 0 ? now_us : settled_us;
-        if (last && settled_us != 0 && now_us - settled_us > USEC_PER_SEC) {
+        if (ready) {
+            set_speed(&shared, &settings, pause ? 1 : d->speed);
+        }
+        if (ready && !pause) {
+            move_stop(&person, s);
+        }
+        settled_us = !is_settled(s) ? 0 : settled_us == 0 ? now_us() : settled_us;
+        bool settled = settled_us != 0 && now_us() - settled_us > USEC_PER_SEC;
+        atomic_store(&d->told->settled, pause && settled);
+        if (last && settled) {
             driver_finish(driver);
             driver_free(driver);
             _exit(0);
         }
-        if (last && now_us - began_us > SETTLE_US) {
+        if (last && now_us() - began_us > SETTLE_US) {
             print_unsettled(s);
             _exit(3);
         }

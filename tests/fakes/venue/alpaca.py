@@ -110,15 +110,14 @@ class Alpaca(Streams, Venue):
     coins = (("USD", "10000"),)
     ping_every, pong_within, stream_age = 10.0, 20.0, 10.0**9
 
-    def __init__(self, seed):
-        super().__init__(seed)
+    def __init__(self, seed, clock):
+        super().__init__(seed, clock)
         self.session = "open"
         self.zone = self.noon()
         self.closing = None
         self.limit = 200
         self.window = (0, 0)
         self.keys_reset = False
-        self.leg_refused = 0
         self.stuck = 0
         self.replaces_after = 0.1
         self.replace_refused = 0
@@ -274,6 +273,8 @@ class Alpaca(Streams, Venue):
 
     def market(self, name, violation=True):
         market = self.names.get(name)
+        if market is not None and market.status == "delisted":
+            self.meet("delisted")
         if market is None or market.status == "delisted":
             raise self.refuse(422, 42210000, f'asset "{name}" not found', violation and market is None)
         return market
@@ -577,11 +578,6 @@ class Alpaca(Streams, Venue):
         """The exits of a filled entry go to work, or are rejected."""
         for leg in entry.venue["legs"]:
             leg.client_id = self.id_of(f"leg {self.book.last_order}")
-            if self.leg_refused and leg.kind == "stop":
-                self.leg_refused -= 1
-                self.book.accept(leg)
-                self.book.finish(leg, "rejected", "leg refused")
-                continue
             try:
                 self.book.place(leg)
             except Refusal as why:
@@ -657,6 +653,7 @@ class Alpaca(Streams, Venue):
         self.race(order)
         if order.open and self.stuck:
             self.stuck -= 1
+            self.meet("stuck")
             order.venue["pending_cancel"] = True
         elif order.open:
             self.book.cancel(order)
@@ -712,6 +709,8 @@ class Alpaca(Streams, Venue):
         old.venue.pop("pending_replace")
         refused = self.replace_refused > 0
         self.replace_refused -= refused
+        if refused:
+            self.meet("refuse-replace")
         if refused or not old.open:
             self.book.finish(new, "rejected", "replacement rejected")
             return
@@ -806,8 +805,6 @@ class Alpaca(Streams, Venue):
             self.holidays.add(words[0])
         elif word == "whole-extended" and len(words) == 1:
             self.whole_extended.add(words[0])
-        elif word == "refuse-leg" and len(words) == 1:
-            self.leg_refused += int(words[0])
         elif word == "refuse-replace" and len(words) == 1:
             self.replace_refused += int(words[0])
         elif word == "replace-after" and len(words) == 1:

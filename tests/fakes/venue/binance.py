@@ -55,10 +55,10 @@ class Spot(Lists, Binance):
     coins = (("USDT", "10000"), ("BTC", "0"), ("ETH", "0"), ("BNB", "0"))
     messages_a_second = 5
 
-    def __init__(self, seed):
-        super().__init__(seed)
+    def __init__(self, seed, clock):
+        super().__init__(seed, clock)
         self.subscriptions = 0
-        self.lists, self.leg_refused = {}, 0
+        self.lists = {}
 
     def make_routes(self):
         symbol = ("symbol",)
@@ -569,6 +569,7 @@ class Spot(Lists, Binance):
         self.silent = False
         if self.replay:
             self.replay = False
+            self.meet("replay")
             for made in self.book.fills:
                 self.pending.extend((made.order, event) for event in self.events("fill", made.order, made))
         return Answer(200, {"subscriptionId": socket.user})
@@ -582,12 +583,12 @@ class Spot(Lists, Binance):
             for socket in self.sockets:
                 event = {"e": "serverShutdown", "E": self.clock.ms()}
                 socket.send(json.dumps({"event": event} if socket.api else event))
+                self.meet("shutdown")
         elif word == "terminate" and not words:
             self.send_user({"e": "eventStreamTerminated", "E": self.clock.ms()})
             for socket in self.sockets:
+                self.met_user("terminate", socket)
                 socket.user = None
-        elif word == "refuse-leg" and len(words) == 1:
-            self.leg_refused += int(words[0])
         elif word == "deposit" and len(words) == 2:
             self.book.add(words[0], Decimal(words[1]))
             now = self.clock.ms()

@@ -53,8 +53,10 @@ class Conditional:
         if any(a["clientAlgoId"] == name and a["algoStatus"] == "NEW" for a in self.algos.values()):
             raise self.refuse(-4116, "ClientOrderId is duplicated.", violation=False)
         order = Order(market, given["side"] == "BUY", kind, self.number(given, "quantity"), stop_price=trigger)
-        if self.book.passed(order):
-            raise self.refuse(-2021, "Order would immediately trigger.", violation=False)
+        try:
+            self.book.check_trigger(order)
+        except Refusal as why:
+            raise self.refuse(*REFUSALS[why.kind], violation=False) from None
         if whole and any(
             a["closePosition"] and a["side"] == given["side"] and a["orderType"] == given["type"]
             and a["algoStatus"] == "NEW" and a["symbol"] == given["symbol"] for a in self.algos.values()
@@ -115,6 +117,9 @@ class Conditional:
 
     def delete_algo(self, given):
         algo = self.find_algo(given)
+        if algo is not None and algo["algoStatus"] == "NEW" and self.marks.pop("fill-first", None):
+            self.meet("fill-first")
+            self.trigger_algo(algo)
         if algo is None or algo["algoStatus"] != "NEW":
             raise self.refuse(-2011, "Unknown order sent.", violation=False)
         self.drop_algo(algo, "CANCELED")
@@ -131,32 +136,37 @@ class Conditional:
         for algo in list(self.algos.values()):
             if algo["algoStatus"] != "NEW" or algo["symbol"] != market.symbol.replace("-", ""):
                 continue
-            kind, limited = CONDITIONAL[algo["orderType"]]
-            buys, qty = algo["side"] == "BUY", Decimal(algo["quantity"])
-            watch = Order(market, buys, kind, qty, stop_price=Decimal(algo["triggerPrice"]))
-            if not self.book.passed(watch):
-                continue
-            algo["triggerTime"] = self.clock.ms()
-            self.drop_algo(algo, "TRIGGERING")
-            position = self.book.position(market).qty
-            order = Order(
-                market, buys, "limit" if limited else "market", abs(position) if algo["closePosition"] else qty,
-                price=Decimal(algo["price"]) if limited else ZERO, reduce_only=algo["reduceOnly"],
-                client_id=algo["clientAlgoId"],
-                venue={"type": "LIMIT" if limited else "MARKET", "tif": "GTC", "side": "BOTH"},
-            )
-            try:
-                if self.algo_refused:
-                    self.algo_refused -= 1
-                    raise Refusal("insufficient")
-                if algo["closePosition"] and (not position or (position > 0) == buys):
-                    self.drop_algo(algo, "EXPIRED")
-                    continue
-                self.book.place(order)
-                algo["actualOrderId"] = str(order.id)
-                self.drop_algo(algo, "TRIGGERED")
-                if not order.open:
-                    self.drop_algo(algo, "FINISHED")
-            except Refusal as why:
-                algo["reason"] = REFUSALS[why.kind][1]
-                self.drop_algo(algo, "REJECTED")
+            kind, _ = CONDITIONAL[algo["orderType"]]
+            watch = Order(market, algo["side"] == "BUY", kind, ZERO, stop_price=Decimal(algo["triggerPrice"]))
+            if self.book.passed(watch):
+                self.trigger_algo(algo)
+
+    def trigger_algo(self, algo):
+        market = self.name_of[algo["symbol"]]
+        _, limited = CONDITIONAL[algo["orderType"]]
+        buys, position = algo["side"] == "BUY", self.book.position(market).qty
+        algo["triggerTime"] = self.clock.ms()
+        self.drop_algo(algo, "TRIGGERING")
+        order = Order(
+            market, buys, "limit" if limited else "market",
+            abs(position) if algo["closePosition"] else Decimal(algo["quantity"]),
+            price=Decimal(algo["price"]) if limited else ZERO, reduce_only=algo["reduceOnly"],
+            client_id=algo["clientAlgoId"],
+            venue={"type": "LIMIT" if limited else "MARKET", "tif": "GTC", "side": "BOTH"},
+        )
+        try:
+            if self.algo_refused:
+                self.algo_refused -= 1
+                self.meet("refuse-algo")
+                raise Refusal("insufficient")
+            if algo["closePosition"] and (not position or (position > 0) == buys):
+                self.drop_algo(algo, "EXPIRED")
+                return
+            self.book.place(order)
+            algo["actualOrderId"] = str(order.id)
+            self.drop_algo(algo, "TRIGGERED")
+            if not order.open:
+                self.drop_algo(algo, "FINISHED")
+        except Refusal as why:
+            algo["reason"] = REFUSALS[why.kind][1]
+            self.drop_algo(algo, "REJECTED")

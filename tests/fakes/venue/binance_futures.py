@@ -44,8 +44,8 @@ class Futures(Conditional, Binance):
     messages_a_second = 10
     ping_every, pong_within = 180.0, 600.0
 
-    def __init__(self, seed):
-        super().__init__(seed)
+    def __init__(self, seed, clock):
+        super().__init__(seed, clock)
         self.hedged = False
         self.multi_assets = False
         self.algos, self.last_algo = {}, 1_000_000_000
@@ -605,6 +605,7 @@ class Futures(Conditional, Binance):
         now = self.clock.ms()
         self.send_user({"e": "listenKeyExpired", "E": str(now), "listenKey": self.listen_key})
         for socket in self.sockets:
+            self.met_user("expire", socket)
             socket.user = None
         self.listen_key = None
 
@@ -711,6 +712,7 @@ class Futures(Conditional, Binance):
             self.silent = False
         if self.replay:
             self.replay = False
+            self.meet("replay")
             for made in self.book.fills:
                 self.pending.extend((made.order, event) for event in self.events("fill", made.order, made))
         return None

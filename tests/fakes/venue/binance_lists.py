@@ -180,11 +180,7 @@ class Lists:
         """A pending leg goes to work once the working one is filled as a whole; it may be refused then."""
         if any(other.state not in ("new", "waiting") for other in leg.siblings) or leg.id and leg.state != "waiting":
             return
-        refused = self.leg_refused > 0 and leg.kind == "stop"
-        self.leg_refused -= refused
         try:
-            if refused:
-                raise Refusal("would_trigger")
             self.book.place(leg)
         except Refusal:
             self.book.accept(leg)

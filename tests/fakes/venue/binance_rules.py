@@ -57,10 +57,10 @@ class Binance(Venue):
     weight_limit, order_limit_10s, order_limit_day = 6000, 100, 200000
     order_window_name = "10S"
 
-    def __init__(self, seed):
+    def __init__(self, seed, clock):
         for secret, payload, signature in VECTORS:
             assert hmac_of(secret, payload) == signature
-        super().__init__(seed)
+        super().__init__(seed, clock)
         self.ed_public = curves.ed25519_public(ED_SEED)
         self.used = {}
         self.orders_counted = {"10S": {}, "1D": {}, "1M": {}}

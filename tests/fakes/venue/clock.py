@@ -5,16 +5,26 @@ import time
 
 
 class Clock:
-    """Real time plus an offset, so that a test can be hours later at once."""
+    """Real time plus an offset, so that a test can be hours later at once; or so many times as fast, since a moment
+    at which both were the same."""
 
-    def __init__(self):
+    def __init__(self, speed=1, since=0.0):
+        self.speed, self.since = speed, since
         self.offset = 0.0
         self.skew = 0.0  # the venue's clock is off: it shows another time than it acts by
         self.timers = []
         self.count = 0
 
     def now(self):
-        return time.time() + self.offset
+        return self.since + (time.time() - self.since) * self.speed + self.offset
+
+    def steady(self):
+        """For how long something has lasted, also while the time is advanced."""
+        return time.monotonic() * self.speed
+
+    def real(self, seconds):
+        """How long that is for the machine."""
+        return seconds / self.speed
 
     def shown(self):
         return self.now() + self.skew

@@ -87,10 +87,10 @@ class Coinbase(Venue):
     coins = (("USD", "10000"), ("BTC", "0"), ("ETH", "0"))
     ping_every, pong_within, stream_age = 3600.0, 3600.0, 10.0**9
 
-    def __init__(self, seed):
+    def __init__(self, seed, clock):
         assert curves.ed25519_good(bytes.fromhex(ED_VECTOR[0]), b"", bytes.fromhex(ED_VECTOR[1]))
         assert curves.p256_good(curves.p256_public(ES_VECTOR[0]), b"sample", bytes.fromhex(ES_VECTOR[1]))
-        super().__init__(seed)
+        super().__init__(seed, clock)
         self.public = {ES_KEY: curves.p256_public(ES_SECRET), ED_KEY: curves.ed25519_public(ED_SEED)}
         self.tokens = set()
         self.portfolio = self.id_of("portfolio")
@@ -277,6 +277,8 @@ class Coinbase(Venue):
 
     def market(self, name, violation=True):
         market = self.book.markets.get(name)
+        if market is not None and market.status == "delisted":
+            self.meet("delisted")
         if market is None or market.status == "delisted":
             raise self.refuse(404, "NOT_FOUND", "valid product_id is required", violation and market is None)
         return market
@@ -730,14 +732,10 @@ class Coinbase(Venue):
         """Cumulative: an event has no trade of its own."""
         return [{"type": "update", "orders": [self.stream_row(order)]}]
 
-    def send(self, event):
-        if self.gaps["user"] > 0:
-            self.gaps["user"] -= 1
-            for socket in self.sockets:
-                if socket.user is not None:
-                    socket.sequence += 1
-        elif not self.silent:
-            self.send_user(event)
+    def skip_user(self, event):
+        for socket in self.sockets:
+            if socket.user is not None:
+                socket.sequence += 1
 
     def send_user(self, event):
         for socket in self.sockets:

@@ -16,10 +16,12 @@ class Control:
     def answer(self, request):
         if request.path == "/fake/state":
             return Answer(200, json.dumps(self.venue.state(), default=str))
+        if request.path == "/fake/met":
+            return Answer(200, self.venue.met)
         if request.path == "/fake/log":
             return Answer(200, "".join(line + "\n" for line in self.venue.log), kind="text/plain")
         if request.path != "/fake" or request.method != "POST":
-            return Answer(404, "POST commands to /fake, GET /fake/state or /fake/log\n", kind="text/plain")
+            return Answer(404, "POST commands to /fake, GET /fake/state, /fake/met or /fake/log\n", kind="text/plain")
         for line in request.body.decode().splitlines():
             words = line.split("#")[0].split()
             try:
@@ -150,6 +152,9 @@ class Control:
     def do_silent(self, value):
         self.venue.silent = {"on": True, "off": False}[value]
 
+    def do_refuse_leg(self, count):
+        self.venue.book.legs_refused += int(count)
+
     def do_gap(self, which, count):
         self.venue.gaps[which] += int(count)
 
@@ -160,13 +165,19 @@ class Control:
         """The next message that has this member is changed: replace NAME VALUE, missing NAME, extra NAME."""
         if name not in ("replace", "missing", "extra"):
             raise ValueError("no such change")
+
+        def change(text):
+            self.venue.meet("spoil")
+            return spoil(text, name, words)
+
         for socket in self.chosen(which):
-            socket.spoils.append((words[0], lambda text: spoil(text, name, words)))
+            socket.spoils.append((words[0], change))
 
     def do_bytes(self, which, text):
         """A message of just these bytes (hexadecimal), whether they are UTF-8 and JSON or not."""
         for socket in self.chosen(which):
             socket.write(websocket.TEXT, bytes.fromhex(text))
+            self.venue.meet("bytes")
 
     def do_half(self, which):
         """Half of a frame, then the end of the connection."""
@@ -174,14 +185,17 @@ class Control:
             socket.writer.write(websocket.frame(websocket.TEXT, b"{" + b" " * 400)[:200])
             socket.closed = True
             socket.writer.close()
+            self.venue.meet("half")
 
     def do_freeze(self, which):
         for socket in self.chosen(which):
             socket.frozen = True
+            self.venue.meet("freeze")
 
     def do_cut(self, which):
         for socket in self.chosen(which):
             socket.cut()
+            self.venue.meet("cut")
 
     def do_replay(self):
         self.venue.replay = True

@@ -11,6 +11,7 @@ from decimal import Decimal
 KINDS = (
     "any", "time", "rules", "klines", "book", "ticker", "check", "coins", "positions", "place", "query", "cancel",
     "open", "orders", "forced", "fills", "funding", "settings", "stream", "guard", "connect", "amend", "other",
+    "market", "stop",  # of those that place: orders that are done at once, and those that wait for their price
 )
 # Of the bytes and the connection; of the venue's answer; of what becomes of the order.
 NAMES = {
@@ -82,7 +83,8 @@ class Fault:
 
 
 class Faults:
-    def __init__(self):
+    def __init__(self, meet):
+        self.meet = meet
         self.rows = []
         self.counts = {}
 
@@ -92,14 +94,21 @@ class Faults:
         first = None if number == "*" else self.counts.get(kind, 0) + int(number)
         self.rows.append((kind, first, Fault(name, words)))
 
-    def take(self, kind):
-        """Of the request of this kind that comes now."""
-        for name in (kind, "any"):
+    def take(self, *kinds):
+        """Of the request of these kinds that comes now."""
+        kinds = (*kinds, "any")
+        for name in kinds:
             self.counts[name] = self.counts.get(name, 0) + 1
         for row in self.rows:
             name, first, fault = row
-            if name in (kind, "any") and first in (None, self.counts[name]):
+            if name in kinds and first in (None, self.counts[name]):
                 if first is not None:
                     self.rows.remove(row)
+                if not fault.marks():  # those are met when the order meets them
+                    self.meet(fault.name)
                 return fault
         return Fault("none", ())
+
+    def again(self, kind, fault):
+        """It has had no effect: the next request of this kind meets it."""
+        self.rows.append((kind, self.counts[kind] + 1, fault))

@@ -65,12 +65,12 @@ class Kraken(Streams, Venue):
     digits = {"BTC-USD": 1, "ETH-USD": 2, "SOL-USD": 2}
     ping_every, pong_within, stream_age = 3600.0, 3600.0, 10.0**9
 
-    def __init__(self, seed):
+    def __init__(self, seed, clock):
         path, nonce, body, expected = VECTOR
         assert signature(SECRET, path, nonce, body) == expected
         asks, bids = ([word.split("/") for word in side.split()] for side in BOOK_VECTOR[:2])
         assert checksum(asks, bids) == BOOK_VECTOR[2]
-        super().__init__(seed)
+        super().__init__(seed, clock)
         self.nonce, self.bad_nonces = 0, 0
         self.locked_until = 0.0
         self.counter, self.counter_at = Decimal(0), self.clock.now()
@@ -200,6 +200,7 @@ class Kraken(Streams, Venue):
             raise self.refuse("EAPI:Invalid signature")
         if not nonce.isdigit() or not self.nonce < int(nonce) < 2**64:
             self.bad_nonces += 1
+            self.meet("nonce")
             if self.bad_nonces >= 5:
                 self.locked_until = now + 900
             raise self.refuse("EAPI:Invalid nonce")
@@ -230,6 +231,8 @@ class Kraken(Streams, Venue):
 
     def market(self, given, strict=True):
         market = self.pairs.get(given.get("pair", ""))
+        if market is not None and market.status == "delisted":
+            self.meet("delisted")
         if market is None or market.status == "delisted":
             raise self.refuse("EQuery:Unknown asset pair", strict and market is None)
         return market
@@ -583,7 +586,7 @@ class Kraken(Streams, Venue):
 
     def control(self, word, words):
         if word == "nonce" and len(words) == 1:
-            self.nonce = int(words[0])
+            self.nonce = int(words[0]) + (self.nonce if words[0].startswith("+") else 0)
         elif word == "limits" and len(words) == 4:
             self.limits = {"calls": (int(words[0]), float(words[1])), "orders": (int(words[2]), float(words[3]))}
         elif word == "unlimited" and not words:

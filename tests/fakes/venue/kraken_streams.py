@@ -102,15 +102,10 @@ class Streams:
         socket.user[channel] += 1
         socket.send(plain({"channel": channel, "type": kind, "data": rows, "sequence": socket.user[channel]}))
 
-    def send(self, event):
-        """A gap is seen by the sequence."""
-        if self.gaps["user"] > 0:
-            self.gaps["user"] -= 1
-            for socket in self.sockets:
-                if socket.user is not None and event[0] in socket.user:
-                    socket.user[event[0]] += 1
-        elif not self.silent:
-            self.send_user(event)
+    def skip_user(self, event):
+        for socket in self.sockets:
+            if socket.user is not None and event[0] in socket.user:
+                socket.user[event[0]] += 1
 
     def snapshot(self, socket, channel, params):
         if channel == "balances":

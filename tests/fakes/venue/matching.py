@@ -93,6 +93,8 @@ class Matching:
 
     def __init__(self, clock, emit):
         self.clock, self.emit = clock, emit  # emit(what, order, fill)
+        self.meet = lambda name: None
+        self.legs_refused = 0  # so many of the next stops
         self.markets = {}
         self.balances = {}
         self.orders = {}
@@ -144,9 +146,8 @@ class Matching:
     def place(self, order):
         """Accepts the order, or raises Refusal and leaves nothing behind."""
         market = order.market
-        if market.status in ("halted", "delisted", "cancel_only"):
-            raise Refusal("closed", market.status)
-        if market.status == "post_only" and not order.post_only:
+        if market.status in ("halted", "delisted", "cancel_only") or market.status == "post_only" and not order.post_only:
+            self.meet(market.status)
             raise Refusal("closed", market.status)
         if order.quote_qty:
             order.qty = (order.quote_qty / market.price / market.step).to_integral_value(ROUND_DOWN) * market.step
@@ -156,8 +157,7 @@ class Matching:
         takes = order.kind == "limit" and self.reached(order)
         if order.post_only and takes:
             raise Refusal("would_take")
-        if order.kind in ("stop", "target") and self.passed(order):
-            raise Refusal("would_trigger")
+        self.check_trigger(order)
         self.check_funds(order)
         if order.time_in_force == "FOK" and not (takes and self.enough(order)):
             order.marks["killed"] = True
@@ -165,6 +165,15 @@ class Matching:
         if order.triggered:
             self.work(order, maker=False)
         return order
+
+    def check_trigger(self, order):
+        """A stop or target that the price has passed is refused, and so is one of which a test says so."""
+        refused = order.kind == "stop" and self.legs_refused > 0
+        if refused:
+            self.legs_refused -= 1
+            self.meet("refuse-leg")
+        if refused or order.kind in ("stop", "target") and self.passed(order):
+            raise Refusal("would_trigger")
 
     def accept(self, order):
         self.number(order)
@@ -216,12 +225,18 @@ class Matching:
         part = order.marks.pop("partial", None)
         qty = order.left
         if part:
+            self.meet("partial-cancel")
             qty = max(market.step, (qty * part / market.step).to_integral_value(ROUND_DOWN) * market.step)
         if market.liquidity is not None:
+            if market.liquidity < qty:
+                self.meet("liquidity")
             qty = min(qty, market.liquidity)
             market.liquidity -= qty
         base = order.price if maker else market.price
-        for n, size in enumerate(self.split(qty, market)):
+        sizes = self.split(qty, market)
+        if len(sizes) > 1:
+            self.meet("parts")
+        for n, size in enumerate(sizes):
             slip = n * market.part_ticks * market.tick * (0 if maker else 1 if order.buys else -1)
             price = base + slip
             if order.limited:
@@ -263,6 +278,7 @@ class Matching:
         self.fills.append(made)
         order.state = "filled" if order.left <= 0 else "partial"
         order.updated = made.at
+        self.meet(f"fill {order.market.symbol}")
         self.settle(order, made)
         if order.open:
             self.hold(order)
@@ -310,7 +326,10 @@ class Matching:
 
     def visible(self, order):
         """Whether REST knows it already."""
-        return self.clock.now() >= order.hidden_until
+        hidden = self.clock.now() < order.hidden_until
+        if hidden:
+            self.meet("lag")
+        return not hidden
 
     def open_orders(self, market=None):
         return [o for o in self.working.values() if market is None or o.market is market]

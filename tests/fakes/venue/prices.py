@@ -95,13 +95,33 @@ class Path:
 
 
 class Book:
-    """Levels around the price, a tick apart. Changes are numbered without gaps."""
+    """Levels around the price, a tick apart, which are made when they are looked at. Changes are numbered without
+    gaps."""
 
     def __init__(self, tick, step, price, seed):
         self.tick, self.step, self.seed = tick, step, seed
         self.last = 1000
         self.count = 0
-        self.bids, self.asks = self.levels(price)
+        self.price, self.sides = price, None
+
+    @property
+    def bids(self):
+        return self.both()[0]
+
+    @property
+    def asks(self):
+        return self.both()[1]
+
+    def both(self):
+        if self.sides is None:
+            self.sides = self.levels(self.price)
+        return self.sides
+
+    def follow(self, price):
+        """Nobody listens to the change."""
+        self.count += 1
+        self.last += 1
+        self.price, self.sides = price, None
 
     def levels(self, price):
         bids, asks = {}, {}
@@ -114,16 +134,16 @@ class Book:
 
     def move(self, price):
         """(first, last number, bids, asks) of the change; a quantity of zero removes a level."""
+        before = self.both()
         self.count += 1
-        bids, asks = self.levels(price)
+        self.price, self.sides = price, self.levels(price)
         changes = []
-        for old, new in ((self.bids, bids), (self.asks, asks)):
+        for old, new in zip(before, self.sides):
             changed = {level: Decimal(0) for level in old if level not in new}
             changed.update((level, qty) for level, qty in new.items() if old.get(level) != qty)
             changes.append(changed)
         first = self.last + 1
         self.last += max(1, len(changes[0]) + len(changes[1]))
-        self.bids, self.asks = bids, asks
         return first, self.last, changes[0], changes[1]
 
     def best(self):

@@ -85,7 +85,7 @@ class Server:
             clock.run_due()
             self.venue.keep_streams()
             self.venue.flush()
-            await asyncio.sleep(min(0.02, max(0.001, clock.wait())))
+            await asyncio.sleep(min(0.02, max(0.001, clock.real(clock.wait()))))
 
     async def serve(self, reader, writer):
         kinds = set()
@@ -110,24 +110,29 @@ class Server:
         finally:
             writer.close()
 
+    async def wait(self, seconds):
+        await asyncio.sleep(self.venue.clock.real(seconds))
+
     async def answer(self, request, writer):
         """Answers as the venue does, or as the fault of this request says. False: the connection ends."""
         venue = self.venue
         venue.note(request)
         route = venue.route(request)
         request.kinds.add(route.kind if route else "unknown")
-        fault = venue.faults.take(route.kind if route else "unknown")
+        fault = venue.faults.take(*venue.kinds(request, route))
         if fault.name == "delay-before":
-            await asyncio.sleep(fault.number(1.0))
+            await self.wait(fault.number(1.0))
         if fault.name in ("lost-before", "reset"):
             writer.transport.abort()
             return False
         if fault.name == "hang":
-            await asyncio.sleep(3600)
+            await self.wait(3600)
         answer = fault.instead(venue)
         if answer is None:
             venue.marks = fault.marks()
             answer = venue.handle(request, route)
+            if "fill-first" in venue.marks:
+                venue.faults.again(route.kind, fault)
             venue.marks = {}
             answer = fault.afterwards(venue, answer)
         if fault.name == "lost-after":
@@ -136,9 +141,9 @@ class Server:
             return False
         if fault.name == "event-before-ack":
             venue.flush()
-            await asyncio.sleep(fault.number(0.1))
+            await self.wait(fault.number(0.1))
         if fault.name == "delay-after":
-            await asyncio.sleep(fault.number(1.0))
+            await self.wait(fault.number(1.0))
         raw = answer.raw()
         if fault.name == "truncated":
             writer.write(raw[: len(raw) - max(1, len(answer.body) // 2)])

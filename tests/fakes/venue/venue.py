@@ -3,16 +3,16 @@
 import json
 import random
 import re
-import time
 from decimal import Decimal, InvalidOperation
 from urllib.parse import unquote
 
-from clock import Clock
 from faults import Faults
 from matching import Market
 from server import Answer, page
 
 PERCENT = re.compile(r"%(?![0-9A-F]{2})")
+# In a request that places an order which waits for its price, whatever the venue.
+WAITS = re.compile(b"stop|algoOrder|orderList", re.IGNORECASE)
 MARK = "\ue000"
 
 
@@ -73,12 +73,14 @@ class Venue:
     coins = ()  # (currency, amount)
     ping_every, pong_within, stream_age = 20.0, 60.0, 86400.0
 
-    def __init__(self, seed):
+    def __init__(self, seed, clock):
         self.seed = seed
         self.random = random.Random(seed)
-        self.clock = Clock()
-        self.faults = Faults()
+        self.clock = clock
+        self.met = {}  # what went wrong, by name: how often it has taken effect
+        self.faults = Faults(self.meet)
         self.book = self.matching(self.clock, self.emit)
+        self.book.meet = self.meet
         self.sockets = []
         self.violations, self.refused, self.log, self.requests = [], [], [], {}
         self.carried = []  # the kinds of requests that each connection has carried
@@ -128,6 +130,20 @@ class Venue:
     def violation(self, kind, why):
         self.violations.append({"kind": kind, "why": why, "request": self.current})
 
+    def meet(self, name):
+        self.met[name] = self.met.get(name, 0) + 1
+
+    def met_user(self, name, socket):
+        if socket.user is not None:
+            self.meet(name)
+
+    def kinds(self, request, route):
+        """By which faults find a request."""
+        if route is None or route.kind != "place":
+            return (route.kind if route else "unknown",)
+        waits = WAITS.search(request.target.encode() + b" " + request.body)
+        return ("place", "stop" if waits else "market")
+
     def note(self, request):
         self.log.append(f"{request.method} {request.target} {request.body.decode('latin-1')}".rstrip())
         del self.log[:-5000]
@@ -138,10 +154,13 @@ class Venue:
             if request.repeated:
                 raise Refused(page(400, "400 Bad Request"), f"repeated headers {sorted(request.repeated)}")
             if self.under_maintenance and (not route or route.kind not in ("time",)):
+                self.meet("maintenance")
                 return self.closed()
             if route is None:
                 raise Refused(self.unknown_path(), f"no such request: {self.current}")
             self.requests[route.kind] = self.requests.get(route.kind, 0) + 1
+            if self.clock.skew and route.kind != "time":
+                self.meet("clock")
             return self.act(request, route)
         except Refused as why:
             self.refused.append({"request": self.current, "why": why.why})
@@ -179,9 +198,14 @@ class Venue:
 
     def emit(self, what, order, fill):
         if "no-event" in order.marks:
+            self.meet("no-event")
             return
+        if fill is not None and "late-fill" in order.marks:
+            self.meet("late-fill")
         for event in self.events(what, order, fill):
             twice = fill is not None and "dup-fill" in order.marks
+            if twice:
+                self.meet("dup-fill")
             for _ in range(2 if twice else 1):
                 if fill is not None and "late-fill" in order.marks:
                     self.clock.after(order.marks["late-fill"], lambda event=event: self.send(event))
@@ -191,12 +215,21 @@ class Venue:
     def send(self, event):
         if self.gaps["user"] > 0:
             self.gaps["user"] -= 1
-        elif not self.silent:
+            self.meet("gap")
+            self.skip_user(event)
+        elif self.silent:
+            self.meet("silent")
+        else:
             self.send_user(event)
+
+    def skip_user(self, event):
+        """An event is lost: where messages are numbered, its number is missing."""
 
     def flush(self):
         pending, self.pending = self.pending, []
         turned = [pair for pair in pending if "reorder" in pair[0].marks]
+        if len(turned) > 1:
+            self.meet("reorder")
         for pair in pending:
             self.send((turned.pop() if "reorder" in pair[0].marks else pair)[1])
 
@@ -206,6 +239,7 @@ class Venue:
     def race(self, order):
         """The order fills before its cancellation or amendment arrives."""
         if self.marks.pop("fill-first", None):
+            self.meet("fill-first")
             self.book.match(order, maker=order.limited)
 
     def public_gap(self):
@@ -220,16 +254,25 @@ class Venue:
     def set_price(self, market, price):
         before = market.price
         self.book.set_price(market, price)
+        if not self.has_listeners():
+            market.book.follow(market.price)
+            return
         change = market.book.move(market.price)
         self.publish(market, "trade", qty=market.step * 100, rises=market.price >= before)
         self.publish(market, "book", change=change)
         self.publish(market, "candle", closed=False)
 
+    def has_listeners(self):
+        """To what is public."""
+        return any(socket.user is None for socket in self.sockets)
+
     def second(self):
         for market in self.book.markets.values():
-            if market.status != "delisted":
+            if market.status != "delisted" and self.has_listeners():
                 self.publish(market, "book", change=market.book.move(market.price))
                 self.publish(market, "candle", closed=False)
+            elif market.status != "delisted":
+                market.book.follow(market.price)
 
     def minute(self):
         for market in self.book.markets.values():
@@ -239,7 +282,7 @@ class Venue:
 
     def keep_streams(self):
         """Pings in real time, also while a test lets the time of the venue jump; the age is in the venue's time."""
-        now = time.monotonic()
+        now = self.clock.steady()
         for socket in list(self.sockets):
             if socket.frozen or socket.closed:
                 continue
@@ -261,6 +304,6 @@ class Venue:
         found.update(
             venue=self.name, now=self.clock.shown(), violations=self.violations, refused=self.refused,
             requests=self.requests, carried=[sorted(kinds) for kinds in self.carried if kinds],
-            sockets=[s.path for s in self.sockets], faults_left=len(self.faults.rows),
+            sockets=[s.path for s in self.sockets], faults_left=len(self.faults.rows), met=self.met,
         )
         return found

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import struct
-import time
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -61,7 +60,7 @@ class Socket:
         self.closed = False
         self.silent = False
         self.opened = clock.now()
-        self.asked = time.monotonic()  # when the last ping was sent
+        self.asked = clock.steady()  # when the last ping was sent
         self.pinged = None  # when the first one that waits for its pong was
         self.payload = b""
         self.received = []  # when messages came
@@ -83,7 +82,7 @@ class Socket:
         self.write(BINARY if self.binary else TEXT, text.encode())
 
     def ping(self, payload):
-        self.asked = time.monotonic()
+        self.asked = self.clock.steady()
         if self.pinged is None:
             self.pinged, self.payload = self.asked, payload
         self.write(PING, payload)
