@@ -84,11 +84,12 @@ struct day {
     pid_t trader;
     int lives;
     int64_t fault_count, next_fault;
-    int64_t jumps_met;           /* requests that may have a wrong time */
-    int64_t limits_met;          /* mishaps after which no request may be sent for a while */
-    const struct mishap *mishap; /* NULL: none is under way */
-    int64_t mishap_us;           /* since when */
-    int told_count;              /* of what is wrong: it stays so, and counts once */
+    int64_t jumps_met;            /* requests that may have a wrong time */
+    int64_t limits_met;           /* mishaps after which no request may be sent for a while */
+    const struct mishap *mishap;  /* NULL: none is under way */
+    int64_t mishap_us;            /* since when */
+    int64_t off[DAY_SYMBOLS + 1]; /* between books and account, of each symbol and the cash, told */
+    int told_count;               /* of what is wrong: it stays so, and counts once */
     char *told_texts[64];
     int failures;
     int checks;
