@@ -43,6 +43,12 @@ struct call {
     struct err last;
 };
 
+/* The signature of an order that is yet to come. */
+struct ahead {
+    struct account_request request; /* no headers: it is yet to be made */
+    int64_t mono_us, wall_us;
+};
+
 struct calls {
     struct calls_options options;
     int line_count;
@@ -70,10 +76,9 @@ struct calls {
     uint64_t nonce;
     int64_t nonce_ahead_us;
     int64_t nonce_jump_us; /* the next */
-    /* The signature of the next order, if it can be made ahead. */
+    /* Signatures of the next orders, if they can be made ahead. */
     struct loop_source *signer;
-    struct account_request ahead; /* no headers: there is none */
-    int64_t ahead_mono_us, ahead_wall_us;
+    struct ahead ahead[CALLS_LINES];
 };
 
 static void on_due(void *userdata);
@@ -436,42 +441,66 @@ static int sign_now(struct calls *calls, struct account_request *request, struct
     return calls->options.api->sign(&key, &moment, request, err);
 }
 
-static void forget_ahead(struct calls *calls)
+static void forget_ahead(struct ahead *a)
 {
-    secret_wipe(calls->ahead.headers.data, calls->ahead.headers.len);
-    buf_clear(&calls->ahead.headers);
+    secret_wipe(a->request.headers.data, a->request.headers.len);
+    buf_clear(&a->request.headers);
 }
 
-/* Such a signature costs more time than all the rest of an order's way. */
+static void sign_one_ahead(struct calls *calls, struct ahead *a)
+{
+    struct err err = {0}; /* the order's own signature will say it */
+    forget_ahead(a);
+    if (sign_now(calls, &a->request, &err) < 0) {
+        forget_ahead(a);
+    }
+    a->mono_us = now_mono(calls);
+    a->wall_us = calls_wall_us(calls);
+}
+
+/* Such a signature costs more time than all the rest of an order's way: one in a turn of the loop.
+ */
 static void sign_ahead(void *userdata)
 {
     struct calls *calls = userdata;
-    struct err err = {0}; /* the order's own signature will say it */
-    forget_ahead(calls);
-    if (sign_now(calls, &calls->ahead, &err) < 0) {
-        forget_ahead(calls);
+    int64_t again_us = calls->options.api->order_signature_us / 2, wait_us = again_us;
+    bool signs = true;
+    for (size_t i = 0; i < COUNT_OF(calls->ahead); i++) {
+        struct ahead *a = &calls->ahead[i];
+        int64_t left_us = a->mono_us + again_us - now_mono(calls);
+        if (a->request.headers.len == 0 || left_us <= 0) {
+            left_us = signs ? again_us : 0;
+            if (signs) {
+                sign_one_ahead(calls, a);
+                signs = false;
+            }
+        }
+        wait_us = left_us < wait_us ? left_us : wait_us;
     }
-    calls->ahead_mono_us = now_mono(calls);
-    calls->ahead_wall_us = calls_wall_us(calls);
-    loop_timer_in(calls->signer, calls->options.api->order_signature_us / 2);
+    loop_timer_in(calls->signer, wait_us);
 }
 
-/* False: it is for another request, too old, or the venue's clock was read again. */
-static bool is_ahead(const struct calls *calls, const struct call *call)
+/* NULL: none is for this request, all are too old, or the venue's clock was read again. */
+static struct ahead *find_ahead(struct calls *calls, const struct call *call)
 {
-    int64_t age_us = now_mono(calls) - calls->ahead_mono_us;
-    int64_t by_wall_us = calls_wall_us(calls) - calls->ahead_wall_us;
     int64_t most_us = calls->options.api->order_signature_us;
-    return call->kind == ACCOUNT_PLACE && calls->ahead.headers.len > 0 &&
-           call->request.method == calls->ahead.method &&
-           str_equal(buf_str(&call->request.path), buf_str(&calls->ahead.path)) &&
-           age_us < most_us && by_wall_us >= 0 && by_wall_us < most_us;
+    for (size_t i = 0; i < COUNT_OF(calls->ahead) && call->kind == ACCOUNT_PLACE; i++) {
+        struct ahead *a = &calls->ahead[i];
+        int64_t by_wall_us = calls_wall_us(calls) - a->wall_us;
+        if (a->request.headers.len > 0 && call->request.method == a->request.method &&
+            str_equal(buf_str(&call->request.path), buf_str(&a->request.path)) &&
+            now_mono(calls) - a->mono_us < most_us && by_wall_us >= 0 && by_wall_us < most_us) {
+            return a;
+        }
+    }
+    return NULL;
 }
 
 /* The signature is of a copy, since each attempt has another time. */
 static int sign(struct calls *calls, const struct call *call, struct account_request *copy,
                 struct err *err)
 {
+    struct ahead *a = find_ahead(calls, call);
     copy->method = call->request.method;
     copy->content_type = call->request.content_type;
     buf_add_str(&copy->path, buf_str(&call->request.path));
@@ -480,12 +509,12 @@ static int sign(struct calls *calls, const struct call *call, struct account_req
     if (call->request.is_public) {
         return 0;
     }
-    if (!is_ahead(calls, call)) {
+    if (a == NULL) {
         return sign_now(calls, copy, err);
     }
-    buf_add_str(&copy->headers, buf_str(&calls->ahead.headers));
+    buf_add_str(&copy->headers, buf_str(&a->request.headers));
     if (!call->rehearsal) {
-        forget_ahead(calls);
+        forget_ahead(a);
         loop_timer_in(calls->signer, 0);
     }
     return 0;
@@ -805,10 +834,12 @@ struct calls *calls_new(const struct calls_options *options)
     }
     calls->timer = loop_add_timer(options->loop, on_due, calls);
     loop_source_name(calls->timer, "venue calls");
-    account_request_init(&calls->ahead);
+    for (size_t i = 0; i < COUNT_OF(calls->ahead); i++) {
+        account_request_init(&calls->ahead[i].request);
+        calls->ahead[i].request.method = ACCOUNT_POST;
+        buf_add_c(&calls->ahead[i].request.path, api->order_path != NULL ? api->order_path : "");
+    }
     if (api->order_path != NULL) {
-        calls->ahead.method = ACCOUNT_POST;
-        buf_add_c(&calls->ahead.path, api->order_path);
         calls->signer = loop_add_timer(options->loop, sign_ahead, calls);
         loop_source_name(calls->signer, "venue signatures");
         loop_timer_in(calls->signer, 0);
@@ -844,8 +875,10 @@ void calls_free(struct calls *calls)
     }
     loop_source_free(calls->timer);
     loop_source_free(calls->signer);
-    forget_ahead(calls);
-    account_request_release(&calls->ahead);
+    for (size_t i = 0; i < COUNT_OF(calls->ahead); i++) {
+        forget_ahead(&calls->ahead[i]);
+        account_request_release(&calls->ahead[i].request);
+    }
     buf_release(&calls->url);
     free(calls);
 }

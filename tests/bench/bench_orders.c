@@ -45,7 +45,7 @@ enum {
     FAST = 45,
     AT_ONCE = 2,
     PAIRS = 100,
-    PAIR_MS = 650, /* with the questions about their fills a pair is eight requests */
+    PAIR_MS = 100, /* after their fills, of which about half a second passes */
     SLOW_MS = 520,
     COMMIT_MS = 1,
     PEERS = 200,

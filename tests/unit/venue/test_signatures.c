@@ -20,6 +20,8 @@ static int sign(const struct account_key *key, const struct account_moment *mome
     return real_sign(key, moment, request, err);
 }
 
+#define AHEAD 2 /* as many as may come at once */
+
 static void open_rig(struct gateway_rig *rig)
 {
     gateway_rig_prepare(rig, "coinbase", &symbol, 1, NULL);
@@ -28,7 +30,7 @@ static void open_rig(struct gateway_rig *rig)
     signed_orders = 0;
     gateway_rig_start(rig);
     gateway_rig_pass(rig, 1);
-    assert_int_equal(signed_orders, 1);
+    assert_int_equal(signed_orders, AHEAD);
 }
 
 static void send_order(struct gateway_rig *rig, const char *client_id)
@@ -54,14 +56,16 @@ static void an_order_finds_its_signature_made(void **state)
     struct gateway_rig rig;
     open_rig(&rig);
     send_order(&rig, "nd-1-1");
-    assert_int_equal(signed_orders, 1);
+    assert_int_equal(signed_orders, AHEAD);
     gateway_rig_await_orders(&rig, 1);
-    assert_int_equal(signed_orders, 2); /* of the next one */
+    assert_int_equal(signed_orders, AHEAD + 1); /* of the next one */
     send_order(&rig, "nd-1-2");
-    send_order(&rig, "nd-1-3"); /* at the same time: it needs one of its own */
-    assert_int_equal(signed_orders, 3);
-    gateway_rig_await_orders(&rig, 3);
-    gateway_rig_await(&rig, "/orders/2/state", "new");
+    send_order(&rig, "nd-1-3");
+    assert_int_equal(signed_orders, AHEAD + 1);
+    send_order(&rig, "nd-1-4"); /* at the same time: it needs one of its own */
+    assert_int_equal(signed_orders, AHEAD + 2);
+    gateway_rig_await_orders(&rig, 4);
+    gateway_rig_await(&rig, "/orders/3/state", "new");
     gateway_rig_close(&rig);
 }
 
@@ -74,9 +78,9 @@ static void a_signature_is_renewed(void **state)
     struct gateway_rig rig;
     open_rig(&rig);
     gateway_rig_pass(&rig, 20);
-    assert_int_equal(signed_orders, 1);
+    assert_int_equal(signed_orders, AHEAD);
     gateway_rig_pass(&rig, 20);
-    assert_int_equal(signed_orders, 2);
+    assert_int_equal(signed_orders, 2 * AHEAD);
     gateway_rig_close(&rig);
 }
 
