@@ -13,9 +13,10 @@
 #define NAME         BINANCE_FUTURES
 #define FORCE_ORDERS "/fapi/v1/forceOrders"
 #define ALL_ORDERS   "/fapi/v1/allOrders"
-#define LISTED_US    (7 * USEC_PER_DAY) /* also the longest range of time in one request */
-#define FORCED_ROWS  100                /* the most that may be asked for */
-#define ALL_ROWS     BINANCE_ROWS
+/* Also the longest range of time in one request, less what a request may take. */
+#define LISTED_US   (7 * USEC_PER_DAY - USEC_PER_MIN)
+#define FORCED_ROWS 100 /* the most that may be asked for */
+#define ALL_ROWS    BINANCE_ROWS
 
 /* See "Event: Order Update" of the stream of the account. */
 enum account_forced binance_futures_forced(const char *client_id)

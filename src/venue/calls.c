@@ -108,6 +108,9 @@ int64_t calls_clock_offset_us(const struct calls *calls)
 
 void calls_doubt_clock(struct calls *calls)
 {
+    if (!calls->clock_wanted) {
+        clock_reading_drop(&calls->clock_reading); /* it was another time then */
+    }
     calls->clock_wanted = true;
     loop_timer_in(calls->timer, 0);
 }
@@ -170,22 +173,26 @@ static void on_clock(const struct http_response *response, void *userdata)
     const struct exchange *x = calls->options.exchange;
     enum exchange_verdict verdict = EXCHANGE_LATER;
     calls->clock_mono_us = now_mono(calls);
+    bool client_error = response->status >= 400 && response->status < 500; /* a firewall's page */
     if (response->outcome == HTTP_OK &&
-        json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0) {
+        (json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0 || client_error)) {
         verdict = x->judge(response->status, root, &err);
     }
     clock_limited(calls, verdict, response);
     if (verdict != EXCHANGE_FINE || x->read_time(root, &theirs_us, &err) < 0) {
         clock_reading_drop(&calls->clock_reading);
         clock_failed(calls, response);
-    } else if (clock_reading_add(&calls->clock_reading, theirs_us, calls->clock_sent_mono_us,
-                                 calls->clock_mono_us)) {
-        calls->offset_us = calls->clock_reading.offset_us;
-        calls->has_clock = true;
-        calls->clock_wanted = false;
-        err_clear(&calls->clock_err);
     } else {
-        calls->clock_mono_us = 0; /* again, at once */
+        bool over = clock_reading_add(&calls->clock_reading, theirs_us, calls->clock_sent_mono_us,
+                                      calls->clock_mono_us);
+        /* Orders wait for a clock that was refused: for them a slow answer is better than none. */
+        if (over || calls->clock_wanted) {
+            calls->offset_us = calls->clock_reading.offset_us;
+            calls->has_clock = true;
+            calls->clock_wanted = false;
+            err_clear(&calls->clock_err);
+        }
+        calls->clock_mono_us = over ? calls->clock_mono_us : 0; /* again, with the next request */
     }
     loop_timer_in(calls->timer, 0);
 }

@@ -23,7 +23,7 @@ struct gateway_listing {
     int64_t payments_since_us;
     int64_t forced_since_us;
     bool doubts;
-    bool forced_asked;
+    bool forced_asked, forced_failed;
     char cursor[ACCOUNT_CURSOR_SIZE];
     int coin_count;
     struct account_coin coins[ACCOUNT_ROWS_MAX];
@@ -224,7 +224,9 @@ static bool forced_is_due(struct gateway *g, const struct gateway_listing *l)
     bool doubts =
         l->doubts && (g->forced_mono_us == 0 || now_us - g->forced_mono_us >= FORCED_EVERY_US);
     g->forced_mono_us = doubts ? now_us : g->forced_mono_us;
-    return g->options.api->add_forced != NULL && (g->forced_due || doubts);
+    /* The first failure is repeated at once. */
+    bool retries = g->forced_failures < 2 || now_us - g->forced_failed_mono_us >= FORCED_EVERY_US;
+    return g->options.api->add_forced != NULL && ((g->forced_due && retries) || doubts);
 }
 
 static void forced_page(const struct gateway *g, const struct gateway_listing *l,
@@ -264,12 +266,23 @@ static bool next_forced_market(const struct gateway *g, struct gateway_listing *
     return l->forced_market < g->market_count;
 }
 
-/* A sandbox may not have the list. What is missing shows as a difference of positions. */
-static void without_forced(struct gateway *g, const struct err *why)
+/* A sandbox may not have the list, nor fills of a market that is gone. Positions and orders are
+ * listed all the same: what is missing shows as a difference of positions. */
+static void forced_failed(struct gateway *g, const struct err *why)
 {
-    log_err(LOG_LEVEL_WARNING, why, "cannot read what the venue has closed by itself");
+    if (g->forced_failures == 0) {
+        log_err(LOG_LEVEL_WARNING, why, "cannot read what the venue has closed by itself");
+    }
+    g->forced_failures += g->listing->forced_failed ? 0 : 1;
+    g->forced_failed_mono_us = gateway_now(g);
+    g->listing->forced_failed = true;
     g->forced_due = true;
-    ask_forced_fills(g);
+}
+
+/* Nothing else can be asked for then, either. */
+static bool is_closed_to_us(enum account_verdict verdict)
+{
+    return verdict == ACCOUNT_LIMITED || verdict == ACCOUNT_BANNED;
 }
 
 static void on_forced(const struct calls_answer *answer, void *userdata)
@@ -290,11 +303,12 @@ static void on_forced(const struct calls_answer *answer, void *userdata)
         keep_forced(g, l, &rows[i]);
     }
     free(rows);
-    memcpy(l->cursor, next, sizeof(l->cursor));
-    if (answer->verdict == ACCOUNT_REFUSED) {
-        without_forced(g, answer->err);
+    memcpy(l->cursor, rc < 0 ? "" : next, rc < 0 ? 1 : sizeof(l->cursor));
+    if (is_closed_to_us(answer->verdict)) {
+        give_up(g, answer->err);
     } else if (rc < 0) {
-        give_up(g, answer->err != NULL ? answer->err : &err);
+        forced_failed(g, answer->err != NULL ? answer->err : &err);
+        ask_forced_fills(g);
     } else if (next[0] != '\0' || next_forced_market(g, l)) {
         ask_forced(g);
     } else {
@@ -364,12 +378,15 @@ static void on_forced_fills(const struct calls_answer *answer, void *userdata)
         keep_forced_fill(l, &rows[i]);
     }
     free(rows);
-    memcpy(l->cursor, next, sizeof(l->cursor));
-    if (rc < 0) {
-        give_up(g, answer->err != NULL ? answer->err : &err);
+    memcpy(l->cursor, rc < 0 ? "" : next, rc < 0 ? 1 : sizeof(l->cursor));
+    if (is_closed_to_us(answer->verdict)) {
+        give_up(g, answer->err);
         return;
     }
-    l->forced_at += next[0] == '\0';
+    if (rc < 0) {
+        forced_failed(g, answer->err != NULL ? answer->err : &err);
+    }
+    l->forced_at += l->cursor[0] == '\0';
     ask_forced_fills(g);
 }
 
@@ -377,6 +394,7 @@ static void ask_forced_fills(struct gateway *g)
 {
     struct gateway_listing *l = g->listing;
     if (l->forced_at == l->forced_count) {
+        g->forced_failures = l->forced_failed ? g->forced_failures : 0;
         ask_funding(g);
         return;
     }

@@ -82,8 +82,10 @@ struct gateway {
     struct ask *asks;                /* under way */
     struct gateway_listing *listing; /* under way; NULL: none */
     bool forced_due;                 /* the next listing reads what the venue closed by itself */
-    int64_t forced_mono_us; /* when that was read last for a difference; 0: there is none */
-    int64_t limit_mono_us;  /* when the limit was reported */
+    int64_t forced_mono_us;        /* when that was read last for a difference; 0: there is none */
+    int forced_failures;           /* listings in a row in which it could not be read */
+    int64_t forced_failed_mono_us; /* the newest of them */
+    int64_t limit_mono_us;         /* when the limit was reported */
     int64_t limit_used;
     struct buf sent; /* for the log, one a line: it is written when they are on their way */
 };

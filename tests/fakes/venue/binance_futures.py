@@ -504,7 +504,7 @@ class Futures(Conditional, Binance):
     def window(self, given):
         first = self.integer(given, "startTime", None, 10**11, 10**15)
         last = self.integer(given, "endTime", None, 10**11, 10**15)
-        if first is not None and last is not None and last - first > 7 * 86400000:
+        if first is not None and last is not None and last - first >= 7 * 86400000:
             raise self.refuse(-4165, "Maximum time interval is 7 days.")
         if last is None:
             last = (first + 7 * 86400000) if first is not None else self.clock.ms() + 1000

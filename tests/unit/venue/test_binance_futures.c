@@ -208,7 +208,7 @@ static void what_is_asked(void **state)
     page.until_us += 8 * USEC_PER_DAY;
     api->add_forced(&page, &asked);
     rig_asked(&asked, ACCOUNT_GET,
-              "/fapi/v1/forceOrders?startTime=1500086401000&endTime=1500691201000&limit=100", "");
+              "/fapi/v1/forceOrders?startTime=1500086461000&endTime=1500691201000&limit=100", "");
     page.until_us -= 8 * USEC_PER_DAY;
     api->add_open(&page, &asked);
     assert_int_equal(asked.weight, 40);

@@ -464,6 +464,12 @@ static void an_outage_of_the_stream_is_followed_by_a_look(void **state)
 }
 
 /* A listing that fails after the look has not told what it found. */
+static int64_t requests_of(const struct trader *s, const char *kind)
+{
+    AUTO_JSON struct json_object *state = fake_venue_state(s->fake);
+    return json_object_get_int64(json_get(json_get(state, "requests"), kind));
+}
+
 static void a_look_that_fails_is_repeated(void **state)
 {
     enum venue_event events[TAKEN];
@@ -482,6 +488,21 @@ static void a_look_that_fails_is_repeated(void **state)
     again(&s, "foreign BTC-USDT buy 0.01\ndeleverage BTC-USDT\nfault forced 1 html 404");
     assert_int_equal(list_events(&s, 5, 1, events), 0);
     assert_int_equal(list_events(&s, 6, 1, events), 1);
+    /* The same where its fills cannot be read, as of a market that is gone, or a row is odd. */
+    again(&s, "foreign BTC-USDT buy 0.01\ndeleverage BTC-USDT\nfault fills * html 400");
+    assert_int_equal(list_events(&s, 7, 2, events), 0);
+    assert_null(fake_venue_do(s.fake, "forget faults"));
+    assert_int_equal(list_events(&s, 8, 2, events), 1);
+    again(&s, "foreign BTC-USDT buy 0.01\ndeleverage BTC-USDT\nfault forced 1 json [7]");
+    assert_int_equal(list_events(&s, 9, 3, events), 0);
+    assert_int_equal(list_events(&s, 10, 3, events), 1);
+    /* A venue that never has it is not asked with each listing. */
+    again(&s, "fault forced * replace symbol null");
+    int64_t before = requests_of(&s, "forced");
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(list_events(&s, 11 + i, 4, events), 0);
+    }
+    assert_in_range(requests_of(&s, "forced") - before, 1, 2);
     stop(&s);
     leave(&s);
 }
@@ -518,8 +539,7 @@ static void expect_leverage(struct trader *s, double leverage)
 
 static int64_t settings_made(const struct trader *s)
 {
-    AUTO_JSON struct json_object *state = fake_venue_state(s->fake);
-    return json_object_get_int64(json_get(json_get(state, "requests"), "settings"));
+    return requests_of(s, "settings");
 }
 
 /* What is reported is what the venue has answered, not what was wanted. */
