@@ -267,7 +267,7 @@ static bool next_forced_market(const struct gateway *g, struct gateway_listing *
 }
 
 /* A sandbox may not have the list, nor fills of a market that is gone. Positions and orders are
- * listed all the same: what is missing shows as a difference of positions. */
+ * still listed: what is missing shows as a difference of positions. */
 static void forced_failed(struct gateway *g, const struct err *why)
 {
     if (g->forced_failures == 0) {
