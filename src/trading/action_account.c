@@ -61,7 +61,9 @@ static int show_positions(struct action_call *call, struct err *err)
     }
     if (stop_kept || target_kept) {
         reply_line(r, "A %s kept by nightdesk does not act while nightdesk is down.",
-                   stop_kept ? "stop" : "target");
+                   !target_kept ? "stop"
+                   : !stop_kept ? "target"
+                                : "stop or target");
     }
     desk_market_line(r, s);
     reply_protect(r);

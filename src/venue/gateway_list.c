@@ -11,7 +11,8 @@
 #define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
 #define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
 #define PAYMENTS_MAX 1000
-/* Orders of the venue's own; those beyond wait for the next listing that differs. */
+/* Orders of the venue's own, the oldest first; those beyond are left out, and show as a difference.
+ */
 #define FORCED_MAX       200
 #define FORCED_FILLS_MAX 2000
 /* While the books keep differing for another reason: 100 of Binance's 2,400 a minute. */

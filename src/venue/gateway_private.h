@@ -66,6 +66,7 @@ struct gateway {
     struct loop_source *retry;
     int failures;          /* in a row */
     int64_t rules_mono_us; /* when the rules were read */
+    int64_t rules_weight;  /* what that has cost */
     bool rules_wanted;
     int rules_from;                 /* the first market of the request under way */
     bool rules_apart;               /* a market is unknown: they are asked for one by one */

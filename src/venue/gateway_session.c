@@ -14,8 +14,10 @@
 #define BRIEF_FAILURES 3
 #define RULES_EVERY_US USEC_PER_DAY
 /* The rules are read again after an order was refused, and while a symbol does not trade: nothing
- * else tells that it does again. Not more often than this. */
+ * else tells that it does again. Not more often than this, and with a part of the venue's limit of
+ * requests: some want a request for each symbol. */
 #define RULES_AGAIN_US USEC_PER_MIN
+#define RULES_PART     10
 
 static void go_on(struct gateway *g);
 
@@ -179,13 +181,19 @@ bool gateway_session_hours_known(struct gateway *g, const struct err *why)
     return true;
 }
 
+static int64_t rules_pause_us(const struct gateway *g)
+{
+    int64_t pause_us = g->rules_weight * RULES_PART * USEC_PER_SEC / g->options.api->falls_per_s;
+    return pause_us > RULES_AGAIN_US ? pause_us : RULES_AGAIN_US;
+}
+
 static void plan_rules(struct gateway *g)
 {
     bool all_trade = true;
     for (int i = 0; i < g->market_count; i++) {
         all_trade = all_trade && g->markets[i].rules.status == INSTRUMENT_TRADING;
     }
-    loop_timer_in(g->again, all_trade ? RULES_EVERY_US : RULES_AGAIN_US);
+    loop_timer_in(g->again, all_trade ? RULES_EVERY_US : rules_pause_us(g));
 }
 
 static void ask_rules(struct gateway *g);
@@ -251,8 +259,10 @@ static void ask_rules(struct gateway *g)
     for (int i = 0; i < count; i++) {
         symbols[i] = g->markets[g->rules_from + i].market.symbol;
     }
-    g->options.api->add_rules(symbols, count, calls_begin(g->calls));
+    struct account_request *request = calls_begin(g->calls);
+    g->options.api->add_rules(symbols, count, request);
     free(symbols);
+    g->rules_weight = request->weight + (g->rules_from > 0 ? g->rules_weight : 0);
     g->rules_wanted = true;
     calls_send(g->calls, ACCOUNT_RULES, gateway_now(g) + GATEWAY_START_US, on_rules, g);
 }
@@ -260,7 +270,7 @@ static void ask_rules(struct gateway *g)
 void gateway_refresh_rules(struct gateway *g)
 {
     if (!g->rules_wanted && g->phase == GATEWAY_CONNECTED &&
-        gateway_now(g) - g->rules_mono_us >= RULES_AGAIN_US) {
+        gateway_now(g) - g->rules_mono_us >= rules_pause_us(g)) {
         ask_rules(g);
     }
 }
@@ -268,7 +278,7 @@ void gateway_refresh_rules(struct gateway *g)
 static void on_again(void *userdata)
 {
     struct gateway *g = userdata;
-    loop_timer_in(g->again, RULES_AGAIN_US); /* unless they are read before */
+    loop_timer_in(g->again, rules_pause_us(g)); /* unless they are read before */
     gateway_refresh_rules(g);
 }
 
@@ -394,7 +404,8 @@ void gateway_session_leverage(struct gateway *g, double leverage)
 
 void gateway_session_leverage_is(struct gateway *g, const char *market, double leverage)
 {
-    bool lower = leverage<g->leverage, higher = leverage> whole(g->options.leverage);
+    bool lower = leverage < g->leverage;
+    bool higher = leverage > whole(g->options.leverage);
     bool known = leverage > 0 && g->leverage > 0 && g->phase > GATEWAY_SETTINGS && !g->setting;
     if (!known || !(lower || higher) || leverage == g->leverage_odd) {
         return;

@@ -42,6 +42,27 @@ static void a_symbol_that_trades_again_is_traded(void **state)
     }
 }
 
+/* Kraken refuses all for one that it lacks, so each is asked for alone. */
+static void rules_take_a_part_of_the_limit(void **state)
+{
+    (void)state;
+    static const struct symbol symbols[] = {
+        {.name = "BTC-USD"}, {.name = "ETH-USD"}, {.name = "SOL-USD"}, {.name = "NONE-USD"}};
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    gateway_rig_prepare(&rig, "kraken", symbols, COUNT_OF(symbols), "limits 1000 1000 1000 1000");
+    rig.api.falls_per_s = 1;
+    gateway_rig_start(&rig);
+    int64_t asked = gateway_rig_requests(&rig, "rules");
+    gateway_rig_pass(&rig, 100);
+    assert_int_equal(gateway_rig_requests(&rig, "rules"), asked);
+    gateway_rig_pass(&rig, 60);
+    assert_int_equal(gateway_rig_requests(&rig, "rules"), asked + (int)COUNT_OF(symbols));
+    gateway_rig_close(&rig);
+}
+
 static void the_clock_is_not_asked_for_while_requests_are_limited(void **state)
 {
     (void)state;
@@ -61,4 +82,5 @@ static void the_clock_is_not_asked_for_while_requests_are_limited(void **state)
 }
 
 UNIT_GROUP(refresh, cmocka_unit_test(a_symbol_that_trades_again_is_traded),
+           cmocka_unit_test(rules_take_a_part_of_the_limit),
            cmocka_unit_test(the_clock_is_not_asked_for_while_requests_are_limited))
