@@ -18,8 +18,10 @@
 #define FIRST_PAUSE_US (200 * USEC_PER_MSEC)
 #define PAUSE_MAX_US   (5 * USEC_PER_SEC)
 #define CLOCK_PAUSE_US (2 * USEC_PER_SEC)
-#define HOST_MAX       256
-#define NO_LIMIT       INT32_MAX
+/* A venue that refuses this question is asked ever more seldom: it may be its firewall. */
+#define CLOCK_PAUSE_MAX_US USEC_PER_MIN
+#define HOST_MAX           256
+#define NO_LIMIT           INT32_MAX
 /* A nonce is a time in microseconds; after a refused one it goes on from so much later, and from
  * ever later after each that is refused in a row: our clock may have been ahead by hours, and a
  * venue locks out those who try too often. */
@@ -72,7 +74,8 @@ struct calls {
     int64_t offset_us;     /* to our monotonic clock, since ours may be set while we run */
     int64_t clock_mono_us; /* when it was read, or could not be; 0: never, or not well enough */
     int64_t clock_sent_mono_us;
-    struct err clock_err; /* why it could not be read, the last time */
+    int64_t clock_pause_us; /* until it is asked again, if it could not be read */
+    struct err clock_err;   /* why it could not be read, the last time */
     uint64_t nonce;
     int64_t nonce_ahead_us;
     int64_t nonce_jump_us; /* the next */
@@ -152,14 +155,20 @@ static void close_for_ban(struct calls *calls, const struct http_response *respo
 
 /* It may be the first request of a process that does not know of a limit that the one before met:
  * a venue bans those who go on asking. */
-static void clock_limited(struct calls *calls, enum exchange_verdict verdict,
-                          const struct http_response *response)
+static void clock_refused(struct calls *calls, enum exchange_verdict verdict,
+                          const struct http_response *response, const struct err *why)
 {
     int64_t after_s = http_retry_after_s(response);
-    if (verdict == EXCHANGE_BANNED) {
+    int64_t pause_us = 2 * calls->clock_pause_us;
+    calls->clock_pause_us = pause_us < CLOCK_PAUSE_MAX_US ? pause_us : CLOCK_PAUSE_MAX_US;
+    if (verdict == EXCHANGE_REFUSED) {
+        calls->clock_err = *why;
+    } else if (verdict == EXCHANGE_BANNED) {
         close_for_ban(calls, response);
-    } else if (verdict == EXCHANGE_LIMITED && after_s >= 0) {
-        budget_close(&calls->requests, now_mono(calls) + after_s * USEC_PER_SEC);
+    } else {
+        (void)err_set(&calls->clock_err, ERR_VENUE_LIMITED, "%s", calls->options.api->name);
+        pause_us = after_s >= 0 ? after_s * USEC_PER_SEC : calls->clock_pause_us;
+        budget_close(&calls->requests, now_mono(calls) + pause_us);
     }
 }
 
@@ -178,7 +187,11 @@ static void on_clock(const struct http_response *response, void *userdata)
         (json_parse(response->body, &JSON_LIMITS_DEFAULT, &root, &err) >= 0 || client_error)) {
         verdict = x->judge(response->status, root, &err);
     }
-    clock_limited(calls, verdict, response);
+    if (verdict == EXCHANGE_FINE || verdict == EXCHANGE_LATER) {
+        calls->clock_pause_us = CLOCK_PAUSE_US;
+    } else {
+        clock_refused(calls, verdict, response, &err);
+    }
     if (verdict != EXCHANGE_FINE || x->read_time(root, &theirs_us, &err) < 0) {
         clock_reading_drop(&calls->clock_reading);
         clock_failed(calls, response);
@@ -208,7 +221,8 @@ static bool ask_clock(struct calls *calls)
     if (!wanted && since_us < CALLS_CLOCK_US) {
         return false;
     }
-    if (calls->clock_call != NULL || (calls->clock_mono_us != 0 && since_us < CLOCK_PAUSE_US)) {
+    if (calls->clock_call != NULL ||
+        (calls->clock_mono_us != 0 && since_us < calls->clock_pause_us)) {
         return wanted;
     }
     if (budget_wait_us(&calls->requests, 0, now_mono(calls)) > 0) {
@@ -827,6 +841,7 @@ struct calls *calls_new(const struct calls_options *options)
     const struct account_api *api = options->api;
     calls->options = *options;
     calls->nonce_jump_us = NONCE_JUMP_US;
+    calls->clock_pause_us = CLOCK_PAUSE_US;
     calls->requests = (struct budget){.limit = api->limit, .falls_per_s = api->falls_per_s};
     calls->orders =
         (struct budget){.limit = api->order_limit > 0 ? api->order_limit : NO_LIMIT,

@@ -539,7 +539,7 @@ static void on_positions(const struct calls_answer *answer, void *userdata)
             rc = err_set(&err, ERR_VENUE_HEDGED, "%s: %s", g->options.api->name, rows[i].market);
         } else if (market >= 0) {
             hold_position(g, l, &g->markets[market], &rows[i]);
-            gateway_session_leverage_is(g, rows[i].market, rows[i].leverage);
+            gateway_session_leverage_is(g, &g->markets[market], rows[i].leverage);
         }
     }
     free(rows);

@@ -31,6 +31,7 @@ struct gateway_market {
     bool has_stop;    /* the first of a pair, which waits for the second */
     struct order stop;
     int foreign;                /* open orders of others, in the newest listing */
+    double leverage_odd;        /* of its position, for which it was set in vain; 0: none */
     struct gateway_guard guard; /* the venue's dead man's switch, where each market has one */
 };
 
@@ -60,7 +61,7 @@ struct gateway {
     bool setting_again;   /* and then once more: they have changed meanwhile */
     double leverage;      /* the lowest that the venue has named for a market; 0: none yet */
     double leverage_seen; /* of the settings under way */
-    double leverage_odd;  /* of a position, for which they were made in vain; 0: none */
+    bool setting_refused; /* one of them: the others are made */
     enum venue_state state;
     char reason[48];
     struct loop_source *retry;
@@ -176,7 +177,7 @@ bool gateway_session_hours_known(struct gateway *g, const struct err *why);
 void gateway_session_leverage(struct gateway *g, double leverage);
 /* That of a position; 0: not known. One that was not set here, by the venue or by a person there,
  * is set again; until then a lower one is the account's. */
-void gateway_session_leverage_is(struct gateway *g, const char *market, double leverage);
+void gateway_session_leverage_is(struct gateway *g, struct gateway_market *m, double leverage);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

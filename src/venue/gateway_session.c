@@ -328,15 +328,36 @@ static void ask_check(struct gateway *g)
 
 static void ask_setting(struct gateway *g);
 
-/* Where trading goes on, the leverage stays what the venue has named before: the engine takes the
- * lower of that and the one that is wanted. */
-static void setting_failed(struct gateway *g, const struct err *why)
+static void forget_odd(struct gateway *g)
 {
-    g->setting = false;
+    for (int i = 0; i < g->market_count; i++) {
+        g->markets[i].leverage_odd = 0;
+    }
+}
+
+static void next_setting(struct gateway *g)
+{
+    g->step++;
+    ask_setting(g);
+}
+
+/* Where trading goes on, the leverage stays what the venue has named before: the engine takes the
+ * lower of that and the one that is wanted. What is refused for one market may be granted for the
+ * others; without an answer the next listing that shows another leverage asks again. */
+static void setting_failed(struct gateway *g, enum account_verdict verdict, const struct err *why)
+{
     if (g->phase == GATEWAY_SETTINGS) {
+        g->setting = false;
         failed(g, why);
+        return;
+    }
+    log_err(LOG_LEVEL_ERROR, why, "the venue keeps another leverage");
+    if (verdict == ACCOUNT_FINE || verdict == ACCOUNT_REFUSED) {
+        g->setting_refused = true;
+        next_setting(g);
     } else {
-        log_err(LOG_LEVEL_ERROR, why, "the venue keeps another leverage");
+        g->setting = false;
+        forget_odd(g);
     }
 }
 
@@ -347,18 +368,17 @@ static void on_setting(const struct calls_answer *answer, void *userdata)
     struct err err = {0};
     int named = 0;
     if (answer->verdict != ACCOUNT_FINE) {
-        setting_failed(g, answer->err);
+        setting_failed(g, answer->verdict, answer->err);
         return;
     }
     if (api->read_leverage != NULL && api->read_leverage(answer->root, &named, &err) < 0) {
-        setting_failed(g, &err);
+        setting_failed(g, answer->verdict, &err);
         return;
     }
     if (named > 0 && (g->leverage_seen == 0 || named < g->leverage_seen)) {
         g->leverage_seen = named;
     }
-    g->step++;
-    ask_setting(g);
+    next_setting(g);
 }
 
 static void begin_settings(struct gateway *g)
@@ -366,15 +386,21 @@ static void begin_settings(struct gateway *g)
     g->setting = true;
     g->setting_again = false;
     g->leverage_seen = 0;
+    g->setting_refused = false;
     g->step = 0;
     ask_setting(g);
 }
 
 static void end_settings(struct gateway *g)
 {
+    bool lower = g->leverage_seen > 0 && g->leverage_seen < g->leverage;
     g->setting = false;
-    g->leverage = g->leverage_seen;
-    g->leverage_odd = 0;
+    if (!g->setting_refused) {
+        g->leverage = g->leverage_seen;
+        forget_odd(g);
+    } else if (lower) {
+        g->leverage = g->leverage_seen;
+    }
     if (g->setting_again) {
         begin_settings(g);
     } else if (g->phase == GATEWAY_SETTINGS) {
@@ -402,18 +428,18 @@ void gateway_session_leverage(struct gateway *g, double leverage)
     }
 }
 
-void gateway_session_leverage_is(struct gateway *g, const char *market, double leverage)
+void gateway_session_leverage_is(struct gateway *g, struct gateway_market *m, double leverage)
 {
     bool lower = leverage < g->leverage;
     bool higher = leverage > whole(g->options.leverage);
     bool known = leverage > 0 && g->leverage > 0 && g->phase > GATEWAY_SETTINGS && !g->setting;
-    if (!known || !(lower || higher) || leverage == g->leverage_odd) {
+    if (!known || !(lower || higher) || leverage == m->leverage_odd) {
         return;
     }
     LOG(WARNING, "%s: the position in %s has a leverage of %.0f, which was not set here",
-        g->options.api->name, market, leverage);
+        g->options.api->name, m->market.name, leverage);
     g->leverage = lower ? leverage : g->leverage;
-    g->leverage_odd = leverage;
+    m->leverage_odd = leverage;
     begin_settings(g);
 }
 

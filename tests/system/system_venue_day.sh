@@ -2,7 +2,8 @@
 # Trading at the strict fake of each venue: every fault of the table comes once, some together with kill -9,
 # and after each the books are the account's. All venues at the same time, since each mostly waits, and by
 # clocks that are many times as fast. See venue_day.c; `make venue-day` sets NIGHTDESK_MINUTES: then it is a
-# day with faults and kills at random. NIGHTDESK_SEED repeats one.
+# day with faults and kills at random. NIGHTDESK_SEED repeats one; NIGHTDESK_FAULT ("maintenance") takes only
+# the faults whose names have it in them, twenty times.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 cd "$here/../.." || exit 1

@@ -173,6 +173,7 @@ static int read_arguments(struct day *d, int argc, char **argv)
         d->times = TIMES_DEFAULT;
         d->speed = FAULTS_SPEED_DEFAULT;
         d->kills = 0;
+        d->only = getenv("NIGHTDESK_FAULT");
         rc = read_numbers(argc - 3, argv + 3, numbers, COUNT_OF(numbers));
     } else {
         int64_t *const numbers[] = {&d->minutes, &d->kills, &d->faults, &seed, &d->speed};

@@ -38,8 +38,8 @@ struct day_venue {
     int64_t limits; /* see faster_begin */
 };
 
-/* So many requests may be under way when the venue's clock jumps. */
-#define JUMPED_MAX       4
+/* So many requests may be under way when the venue's clock jumps, or when it asks for a pause. */
+#define UNDER_WAY_MAX    4
 #define MISHAP_NAME_SIZE 160
 
 /* What goes wrong at the venue: commands of its fake. */
@@ -73,9 +73,10 @@ struct day {
     uint64_t seed;
     struct rng rng;
     int64_t minutes, kills, faults, speed;
-    bool each;       /* fault once, by its name */
-    int64_t times;   /* see faster.h */
-    int64_t since_s; /* the same */
+    bool each;        /* fault once, by its name */
+    const char *only; /* faults whose names have this in them; NULL: all */
+    int64_t times;    /* see faster.h */
+    int64_t since_s;  /* the same */
     char folder[64];
     char log[96];
     char stream_url[96];
