@@ -34,5 +34,6 @@ int venue_table_events(struct trading_store *store, venue_event_fn fn, void *use
                        struct err *err);
 int venue_table_add_event(struct trading_store *store, const struct venue_event_row *row,
                           struct err *err);
+int venue_table_forget_event(struct trading_store *store, const char *id, struct err *err);
 /* Those older than that, but never the one with the highest number. */
 int venue_table_forget_events(struct trading_store *store, int64_t before_us, struct err *err);

@@ -184,10 +184,11 @@ struct venue_report {
     int64_t prev_funding_id; /* of the payment before this one; 0: this is the first */
     struct symbol symbol;
     enum venue_event event;
-    enum side side;     /* of the position that was closed */
-    struct dec qty;     /* of it */
-    struct dec price;   /* at which it was closed */
-    struct dec payment; /* quote currency; > 0: paid by us. Of a close: its fee */
+    enum side side;                   /* of the position that was closed */
+    struct dec qty;                   /* of it */
+    struct dec price;                 /* at which it was closed */
+    struct dec payment;               /* quote currency; > 0: paid by us. Of a close: its fee, */
+    char fee_currency[CURRENCY_SIZE]; /* in this; empty: the quote currency */
     int64_t at_us;
 
     /* CONNECTION, LIMIT, INSTRUMENT, ACCOUNT */

@@ -422,6 +422,8 @@ static bool book_closed(struct engine *engine, const struct venue_report *report
                         .price = report->price,
                         .fee = report->payment,
                         .at_us = report->at_us};
+    memcpy(fill.fee_currency, report->fee_currency, sizeof(fill.fee_currency));
+    bool has_fee = engine_fills_convert_fee(engine, &fill);
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
     if (is_of_an_earlier_position(engine, report) ||
@@ -436,6 +438,9 @@ static bool book_closed(struct engine *engine, const struct venue_report *report
         return false;
     }
     engine_reports_trade(engine, reason, &trade);
+    if (!has_fee) {
+        engine_fault(engine, ERR_VENUE_FEE, report->symbol);
+    }
     engine->out->positions_changed = true;
     engine_orders_ask(engine, report->symbol); /* its entry and bracket have changed too */
     engine->list_wanted = true;

@@ -56,6 +56,12 @@ int venue_table_add_event(struct trading_store *store, const struct venue_event_
                   DB_VALUES(DB_TEXT_C(row->id), DB_I64(row->number), DB_I64(row->at_us)), err);
 }
 
+int venue_table_forget_event(struct trading_store *store, const char *id, struct err *err)
+{
+    return db_run(trading_store_db(store), "DELETE FROM venue_events WHERE id = ?",
+                  DB_VALUES(DB_TEXT_C(id)), err);
+}
+
 int venue_table_forget_events(struct trading_store *store, int64_t before_us, struct err *err)
 {
     return db_run(trading_store_db(store),

@@ -576,6 +576,7 @@ void gateway_report_forced(struct gateway *g, enum account_forced forced,
                              .price = fill->price,
                              .payment = fill->fee,
                              .at_us = fill->at_us};
+    memcpy(r.fee_currency, fill->fee_currency, sizeof(r.fee_currency));
     (void)snprintf(r.fills_after, sizeof(r.fills_after), "%.18s-%.20s", fill->market, fill->id);
     gateway_report(g, &r);
 }

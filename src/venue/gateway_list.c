@@ -10,9 +10,9 @@
  * account, read one after another. */
 #define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
 #define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
-#define PAYMENTS_MAX 1000
-/* Orders of the venue's own, the oldest first; those beyond are left out, and show as a difference.
- */
+/* Those of four days (payment_memory.c): thirty positions that pay each hour have 2,880. */
+#define PAYMENTS_MAX 3000
+/* Orders of the venue's own, in seven days; of more the oldest are left out. */
 #define FORCED_MAX       200
 #define FORCED_FILLS_MAX 2000
 /* While the books keep differing for another reason: 100 of Binance's 2,400 a minute. */
@@ -35,7 +35,7 @@ struct gateway_listing {
     char (*open)[CLIENT_ID_SIZE];
     int forced_market; /* whose orders are looked through; -1: the list of all markets */
     int forced_count;
-    int forced_at; /* whose fills are read */
+    int forced_left; /* whose fills are not read, the oldest; the newest are read first */
     struct account_order forced[FORCED_MAX];
     int fill_count;
     struct forced_fill {
@@ -43,7 +43,7 @@ struct gateway_listing {
         struct account_fill fill;
     } * fills; /* FORCED_FILLS_MAX; NULL: none was read */
     int payment_count;
-    struct account_payment payments[PAYMENTS_MAX];
+    struct account_payment *payments; /* PAYMENTS_MAX; NULL: none was read */
 };
 
 void gateway_list_free(struct gateway *g)
@@ -52,6 +52,7 @@ void gateway_list_free(struct gateway *g)
     if (l != NULL) {
         free(l->open);
         free(l->fills);
+        free(l->payments);
         free(l);
     }
 }
@@ -181,6 +182,16 @@ static void ask_funding(struct gateway *g)
     calls_send(g->calls, ACCOUNT_FUNDING, gateway_now(g) + GATEWAY_ANSWER_US, on_funding, g);
 }
 
+static void keep_payments(struct gateway_listing *l, const struct account_payment *rows, int count)
+{
+    if (l->payments == NULL) {
+        l->payments = calloc(PAYMENTS_MAX, sizeof(*l->payments));
+        NEED_MEMORY(l->payments != NULL);
+    }
+    memcpy(&l->payments[l->payment_count], rows, (size_t)count * sizeof(*rows));
+    l->payment_count += count;
+}
+
 static void on_funding(const struct calls_answer *answer, void *userdata)
 {
     struct gateway *g = userdata;
@@ -195,13 +206,17 @@ static void on_funding(const struct calls_answer *answer, void *userdata)
     int rc = answer->verdict == ACCOUNT_FINE
                  ? g->options.api->read_funding(&page, answer->root, rows, &count, next, &err)
                  : -answer->err->id;
-    for (int i = 0; rc >= 0 && i < count && l->payment_count < PAYMENTS_MAX; i++) {
-        l->payments[l->payment_count++] = rows[i];
+    if (rc >= 0 && l->payment_count + count > PAYMENTS_MAX) {
+        rc = err_set(&err, ERR_VENUE_DATA, "%s: more than %d payments", g->options.api->name,
+                     PAYMENTS_MAX);
+    }
+    if (rc >= 0) {
+        keep_payments(l, rows, count);
     }
     free(rows);
     if (rc < 0) {
         give_up(g, answer->err != NULL ? answer->err : &err);
-    } else if (next[0] != '\0' && l->payment_count < PAYMENTS_MAX) {
+    } else if (next[0] != '\0') {
         memcpy(l->cursor, next, sizeof(l->cursor));
         ask_funding(g);
     } else {
@@ -212,6 +227,7 @@ static void on_funding(const struct calls_answer *answer, void *userdata)
 /* ---------------------------------------------------------------- closed by the venue */
 
 static void ask_forced(struct gateway *g);
+static void begin_forced_fills(struct gateway *g);
 static void ask_forced_fills(struct gateway *g);
 
 /* It costs half as much as all the rest of a listing, so it is read when it can matter only: in the
@@ -250,10 +266,15 @@ static void keep_forced(const struct gateway *g, struct gateway_listing *l,
     while (i < l->forced_count && strcmp(l->forced[i].id, row->id) != 0) {
         i++;
     }
-    if (row->forced != ACCOUNT_FORCED_NOT && row->filled_qty.e8 > 0 && i == l->forced_count &&
-        i < FORCED_MAX && gateway_find_market(g, row->market) >= 0) {
-        l->forced[l->forced_count++] = *row;
+    if (row->forced == ACCOUNT_FORCED_NOT || row->filled_qty.e8 <= 0 || i < l->forced_count ||
+        gateway_find_market(g, row->market) < 0) {
+        return;
     }
+    if (l->forced_count == FORCED_MAX) { /* they are listed as they came */
+        l->forced_count--;
+        memmove(l->forced, l->forced + 1, (size_t)l->forced_count * sizeof(l->forced[0]));
+    }
+    l->forced[l->forced_count++] = *row;
 }
 
 /* A market that does not trade may have been settled, which the list of all markets leaves out. */
@@ -309,11 +330,11 @@ static void on_forced(const struct calls_answer *answer, void *userdata)
         give_up(g, answer->err);
     } else if (rc < 0) {
         forced_failed(g, answer->err != NULL ? answer->err : &err);
-        ask_forced_fills(g);
+        begin_forced_fills(g);
     } else if (next[0] != '\0' || next_forced_market(g, l)) {
         ask_forced(g);
     } else {
-        ask_forced_fills(g);
+        begin_forced_fills(g);
     }
 }
 
@@ -342,7 +363,7 @@ static void begin_forced(struct gateway *g)
 static void forced_fills_page(const struct gateway *g, const struct gateway_listing *l,
                               struct account_page *ret)
 {
-    const struct account_order *o = &l->forced[l->forced_at];
+    const struct account_order *o = &l->forced[l->forced_left - 1];
     *ret = (struct account_page){.market = &g->markets[gateway_find_market(g, o->market)].market,
                                  .order_id = o->id,
                                  .until_us = calls_wall_us(g->calls),
@@ -351,7 +372,7 @@ static void forced_fills_page(const struct gateway *g, const struct gateway_list
 
 static void keep_forced_fill(struct gateway_listing *l, const struct account_fill *fill)
 {
-    const struct account_order *o = &l->forced[l->forced_at];
+    const struct account_order *o = &l->forced[l->forced_left - 1];
     if (l->fills == NULL) {
         l->fills = calloc(FORCED_FILLS_MAX, sizeof(*l->fills));
         NEED_MEMORY(l->fills != NULL);
@@ -387,14 +408,20 @@ static void on_forced_fills(const struct calls_answer *answer, void *userdata)
     if (rc < 0) {
         forced_failed(g, answer->err != NULL ? answer->err : &err);
     }
-    l->forced_at += l->cursor[0] == '\0';
+    l->forced_left -= l->cursor[0] == '\0' ? 1 : 0;
+    ask_forced_fills(g);
+}
+
+static void begin_forced_fills(struct gateway *g)
+{
+    g->listing->forced_left = g->listing->forced_count;
     ask_forced_fills(g);
 }
 
 static void ask_forced_fills(struct gateway *g)
 {
     struct gateway_listing *l = g->listing;
-    if (l->forced_at == l->forced_count) {
+    if (l->forced_left == 0) {
         g->forced_failures = l->forced_failed ? g->forced_failures : 0;
         ask_funding(g);
         return;

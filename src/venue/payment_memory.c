@@ -13,8 +13,6 @@
 #define KEPT_US (30 * USEC_PER_DAY)
 #define BEGAN   "fees_since"   /* in venue_state: when the first listing came, wall time */
 #define FORCED  "forced_since" /* the same: when one was first asked for */
-/* Of one listing; more wait for the next. */
-#define LISTED_MAX 1000
 
 struct listed {
     char id[FILL_ID_SIZE];
@@ -24,6 +22,7 @@ struct listed {
     enum side side;
     struct dec qty, price;
     struct dec payment;
+    char fee_currency[CURRENCY_SIZE];
     int64_t at_us;
     int place; /* in the listing */
 };
@@ -36,6 +35,7 @@ struct payment_memory {
     int64_t last; /* the highest number given */
     int64_t reported;
     int known_count;
+    int known_next; /* after the one that was looked for last */
     int known_room;
     struct venue_event_row *known;
     int listed_count;
@@ -46,6 +46,7 @@ struct payment_memory {
     int told_room;
     struct listed *told; /* that not every listing repeats, until the books have them */
     bool closed;
+    bool began; /* a listing has been closed since it was opened */
 };
 
 struct payment_memory *payment_memory_new(void)
@@ -113,7 +114,7 @@ int payment_memory_open(struct payment_memory *m, struct trading_store *store, s
     m->store = store;
     m->known_count = m->listed_count = m->told_count = m->next = 0;
     m->began_us = m->forced_us = m->newest_us = m->last = m->reported = 0;
-    m->closed = false;
+    m->closed = m->began = false;
     int rc = load_time(m, BEGAN, &m->began_us, err);
     rc = rc < 0 ? rc : load_time(m, FORCED, &m->forced_us, err);
     return rc < 0 || store == NULL ? rc : venue_table_events(store, know, m, err);
@@ -143,6 +144,7 @@ static struct listed of_report(const struct venue_report *report)
                        .payment = report->payment,
                        .at_us = report->at_us};
     memcpy(l.id, report->fills_after, sizeof(l.id));
+    memcpy(l.fee_currency, report->fee_currency, sizeof(l.fee_currency));
     return l;
 }
 
@@ -160,18 +162,19 @@ void payment_memory_add(struct payment_memory *m, const struct venue_report *rep
         m->closed = false;
         m->listed_count = m->next = 0;
     }
-    if (m->listed_count == LISTED_MAX) {
-        return;
-    }
     const struct listed l = of_report(report);
     append(m, &l);
 }
 
-/* -1: it is new. */
-static int64_t number_of(const struct payment_memory *m, const char *id)
+/* -1: it is new. Listings have them mostly in the order in which they were known. */
+static int64_t number_of(struct payment_memory *m, const char *id)
 {
+    if (m->known_next < m->known_count && strcmp(m->known[m->known_next].id, id) == 0) {
+        return m->known[m->known_next++].number;
+    }
     for (int i = m->known_count - 1; i >= 0; i--) {
         if (strcmp(m->known[i].id, id) == 0) {
+            m->known_next = i + 1;
             return m->known[i].number;
         }
     }
@@ -251,6 +254,34 @@ static void keep_told(struct payment_memory *m, int64_t after)
     m->told_count = kept;
 }
 
+static bool is_listed(const struct payment_memory *m, int64_t number)
+{
+    for (int i = 0; i < m->listed_count; i++) {
+        if (m->listed[i].number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An earlier process gave them numbers, and the books did not get them. Numbers that are higher may
+ * be booked before a listing has them again, so they get new ones then. */
+static void forget_unbooked(struct payment_memory *m, int64_t after)
+{
+    int kept = 0;
+    struct err err = {0};
+    for (int i = 0; i < m->known_count; i++) {
+        const struct venue_event_row *row = &m->known[i];
+        bool lost = row->number > after && !is_listed(m, row->number);
+        if (lost && m->store != NULL && venue_table_forget_event(m->store, row->id, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "a payment of the account may be left out");
+        }
+        m->known[kept] = *row;
+        kept += lost ? 0 : 1;
+    }
+    m->known_count = kept;
+}
+
 void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_us)
 {
     struct err err = {0};
@@ -275,8 +306,11 @@ void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_u
     m->listed_count = kept;
     keep_told(m, after);
     kept = m->listed_count;
+    if (!m->began) {
+        forget_unbooked(m, after);
+    }
     m->next = 0;
-    m->closed = true;
+    m->closed = m->began = true;
     m->reported = after;
     if (kept > 0) {
         qsort(m->listed, (size_t)kept, sizeof(m->listed[0]), by_number);
@@ -310,6 +344,7 @@ bool payment_memory_pop(struct payment_memory *m, struct venue_report *ret)
                                  .price = l->price,
                                  .payment = l->payment,
                                  .at_us = l->at_us};
+    memcpy(ret->fee_currency, l->fee_currency, sizeof(ret->fee_currency));
     m->reported = l->number;
     return true;
 }

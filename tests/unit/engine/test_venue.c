@@ -557,6 +557,31 @@ static void the_venue_closes_a_position(void **state)
     report_rig_close(&l);
 }
 
+/* Of 1 USD, 0.01 BTC at 95, and 7 of a currency without a price. */
+static void the_fee_of_a_close_by_the_venue_is_converted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *currency;
+        double fee, pnl;
+        bool unknown;
+    } fees[] = {{"", 1, -21, false}, {"BTC", 0.01, -20.95, false}, {"BNB", 7, -20, true}};
+    for (size_t i = 0; i < COUNT_OF(fees); i++) {
+        struct report_rig l;
+        report_rig_filled(&l);
+        struct venue_report *r = add_event(&l, VENUE_EVENT_DELEVERAGING, 1);
+        r->qty = report_rig_whole(4);
+        r->price = report_rig_whole(95);
+        r->payment = dec_from_double(fees[i].fee);
+        (void)str_copy(str_c(fees[i].currency), r->fee_currency, sizeof(r->fee_currency));
+        report_rig_step(&l);
+        assert_int_equal(l.out->trade_count, 1);
+        assert_int_equal(l.out->trades[0].pnl.e8, dec_from_double(fees[i].pnl).e8);
+        assert_int_equal(report_rig_is_fault(&l, ERR_VENUE_FEE), fees[i].unknown);
+        report_rig_close(&l);
+    }
+}
+
 static void a_margin_call_pauses_trading(void **state)
 {
     (void)state;
@@ -743,6 +768,7 @@ UNIT_GROUP(engine_venue, cmocka_unit_test(what_our_fills_leave_is_not_foreign),
            cmocka_unit_test(a_fee_of_the_account_is_booked_once),
            cmocka_unit_test(capital_is_changed_without_profit_or_loss),
            cmocka_unit_test(the_venue_closes_a_position),
+           cmocka_unit_test(the_fee_of_a_close_by_the_venue_is_converted),
            cmocka_unit_test(a_margin_call_pauses_trading),
            cmocka_unit_test(an_event_of_a_position_that_was_written_off),
            cmocka_unit_test(an_event_of_an_earlier_position),

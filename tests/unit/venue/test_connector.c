@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the engine's side of a real venue keeps over a restart: bans, and the fees that are booked.
  */
@@ -100,7 +101,10 @@ static bool next(struct trader *s, int64_t patience_us)
         if (clock_mono_us(clock_real()) > until_us) {
             return false;
         }
-        (void)poll(&fd, 1, 5);
+        uint64_t count = 0;
+        if (poll(&fd, 1, 5) > 0) { /* else it would stay readable */
+            (void)!read(fd.fd, &count, sizeof(count));
+        }
     }
     return true;
 }
@@ -507,6 +511,46 @@ static void a_look_that_fails_is_repeated(void **state)
     leave(&s);
 }
 
+/* The books have the oldest since long. */
+static void of_very_many_the_newest_are_kept(void **state)
+{
+    enum { MANY = 205, KEPT = 200 };
+    static const char one[] = "foreign BTC-USDT buy 0.01\nadvance 1\ndeleverage BTC-USDT\n";
+    struct trader s;
+    (void)state;
+    if (UNIT_SANITIZED || !begin_long(&s)) {
+        skip();
+    }
+    struct buf lines;
+    buf_init(&lines, (size_t)64 << 10);
+    for (int i = 0; i < MANY; i++) {
+        buf_add_c(&lines, one);
+    }
+    stop(&s);
+    assert_null(fake_venue_do(s.fake, "deleverage BTC-USDT"));
+    assert_null(fake_venue_do(s.fake, lines.data));
+    buf_release(&lines);
+    AUTO_JSON struct json_object *state_of = fake_venue_state(s.fake);
+    int64_t now_us = (int64_t)(json_object_get_double(json_get(state_of, "now")) * 1e6);
+    start(&s);
+    await_connected(&s);
+    int count = 0;
+    int64_t newest_us = 0;
+    venue_list(s.venue, 2, 0);
+    do {
+        assert_true(next(&s, PATIENCE_US));
+        if (s.report.kind == VENUE_FUNDING) {
+            assert_true(s.report.at_us > newest_us);
+            newest_us = s.report.at_us;
+            count++;
+        }
+    } while (s.report.kind != VENUE_LISTING);
+    assert_int_equal(count, KEPT);
+    assert_in_range(now_us - newest_us, 0, USEC_PER_SEC);
+    stop(&s);
+    leave(&s);
+}
+
 /* It is in no list of forced orders. */
 static void a_settlement_is_read_where_the_market_is_closed(void **state)
 {
@@ -593,5 +637,6 @@ UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
            cmocka_unit_test(a_lost_event_is_looked_for_when_the_books_differ),
            cmocka_unit_test(an_outage_of_the_stream_is_followed_by_a_look),
            cmocka_unit_test(a_look_that_fails_is_repeated),
+           cmocka_unit_test(of_very_many_the_newest_are_kept),
            cmocka_unit_test(a_settlement_is_read_where_the_market_is_closed),
            cmocka_unit_test(leverage_is_that_of_the_venue))

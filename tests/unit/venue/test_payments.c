@@ -167,6 +167,40 @@ static void a_liquidation_that_was_listed_once_is_kept_until_it_is_booked(void *
     trading_store_free(store);
 }
 
+/* Its order is listed only after later payments were booked. */
+static void what_was_numbered_before_a_kill_is_booked_after_later_ones(void **state)
+{
+    (void)state;
+    struct trading_store *store = NULL;
+    struct payment_memory *m = payment_memory_new();
+    struct venue_report one = forced("x-1", NOW_US + 2), two = forced("x-2", NOW_US + 3);
+    assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0);
+    list(m, "", 0);
+    payment_memory_tell(m, &one);
+    expect_forced(m, 1, 0);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0); /* killed before it is booked */
+    payment_memory_tell(m, &two);                             /* heard before the first listing */
+    list(m, "f", 0);
+    expect_forced(m, 2, 0);
+    expect(m, 3, 2);
+    list(m, "f", 3);
+    expect_none(m, 3);
+    assert_int_equal(payment_memory_open(m, store, NULL), 0); /* and once more */
+    list(m, "f", 3);
+    expect_none(m, 3);
+    payment_memory_add(m, &one);
+    payment_memory_add(m, &two);
+    list(m, "f", 3);
+    expect_forced(m, 4, 3);
+    expect_none(m, 4);
+    payment_memory_add(m, &one);
+    list(m, "f", 4);
+    expect_none(m, 4);
+    payment_memory_free(m);
+    trading_store_free(store);
+}
+
 static void what_came_before_the_first_look_is_not_asked_for(void **state)
 {
     (void)state;
@@ -200,5 +234,6 @@ static void without_a_store_the_same(void **state)
 UNIT_GROUP(payments, cmocka_unit_test(each_fee_is_reported_once),
            cmocka_unit_test(old_fees_are_forgotten),
            cmocka_unit_test(a_liquidation_that_was_listed_once_is_kept_until_it_is_booked),
+           cmocka_unit_test(what_was_numbered_before_a_kill_is_booked_after_later_ones),
            cmocka_unit_test(what_came_before_the_first_look_is_not_asked_for),
            cmocka_unit_test(without_a_store_the_same))
