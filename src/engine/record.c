@@ -97,6 +97,9 @@ static void pack_event(struct pack *p, struct venue_report *r)
     PACK_ENUM(p, r->side, SIDE_SHORT);
     pack_dec(p, &r->qty);
     pack_dec(p, &r->price);
+    if (p->version >= 9) {
+        pack_text(p, r->fee_currency, sizeof(r->fee_currency));
+    }
 }
 
 /* The fields of version 1, whatever the kind (an unused one costs one byte), then those of the

@@ -9,14 +9,15 @@
  * the steps of a run: settings, symbols, the recovered state (engine_memory), the saved market
  * history from engine_series_save (in its current layout only), the windows, and the hash of the
  * model.
- * Journals of versions 1 to 6 are read too, and replayed with the same results: their fields are
+ * Journals of versions 1 to 8 are read too, and replayed with the same results: their fields are
  * mapped to those of today, and the sums of a step's outputs are computed over their layout. The
  * events of version 1 are not compared when they contain errors, whose numbers differ between
  * builds. Version 3 added how an order is executed, version 4 the cash that is compared while a
  * position is open, version 5 the run of a command in ops.db that caused an order, version 6
- * sentiment, version 7 orders that protect a position at the venue.
- * Invariant: a payload is used only if its sum matches and all of it was decoded.
- * Thread: the engine's, or the owner of the reader.
+ * sentiment, version 7 orders that protect a position at the venue, version 8 fees that are charged
+ * later and changes of trading hours, version 9 the currency of a fee for a close by the venue, and
+ * the version itself in the start. Invariant: a payload is used only if its sum matches and all of
+ * it was decoded. Thread: the engine's, or the owner of the reader.
  */
 #pragma once
 
@@ -26,8 +27,8 @@
 
 #include <stdbool.h>
 
-#define RECORD_VERSION     8
-#define RECORD_MAGIC       "nightdesk-ndj-8\n"
+#define RECORD_VERSION     9
+#define RECORD_MAGIC       "nightdesk-ndj-9\n"
 #define RECORD_MAGIC_SIZE  ((size_t)16)
 #define RECORD_FAMILY_SIZE ((size_t)14) /* the part of the magic that all versions share */
 #define RECORD_FRAME_SIZE  ((size_t)12)

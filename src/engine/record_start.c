@@ -165,10 +165,21 @@ static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
     }
 }
 
+/* The magic has no sum: without this a version 9 whose digit has changed could be read as an 8. */
+static void pack_version(struct pack *p)
+{
+    int64_t version = p->version;
+    if (version >= 9) {
+        pack_i64(p, &version);
+        p->failed = p->failed || version != p->version;
+    }
+}
+
 void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine)
 {
     static const struct engine_now zero;
     p->version = start->version;
+    pack_version(p);
     pack_i64(p, &start->run);
     record_now_pack(p, &start->now, &zero);
     record_settings_pack(p, &start->settings);

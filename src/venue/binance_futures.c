@@ -183,16 +183,43 @@ static int read_positions(const struct json_object *root, struct account_positio
 
 /* ---------------------------------------------------------------- funding */
 
+/* "Get Income History": pages of a range of time. Other lists take seven days at most in one
+ * request; it is not documented that this one takes more. It goes back three months. */
+#define INCOME_RANGE_US (7 * USEC_PER_DAY - USEC_PER_MIN)
+#define INCOME_KEPT_US  (89 * USEC_PER_DAY)
+
+struct income_range {
+    int64_t start_ms, end_ms;
+    int64_t number; /* of its page, from 1 */
+};
+
+/* The cursor is "START/NUMBER". */
+static struct income_range income_range(const struct account_page *page)
+{
+    int64_t back_us = page->since_us > 0 ? INCOME_KEPT_US : INCOME_RANGE_US;
+    int64_t oldest_us = page->until_us - back_us;
+    int64_t since_us = page->since_us > oldest_us ? page->since_us : oldest_us;
+    struct income_range r = {.start_ms = since_us / USEC_PER_MSEC, .number = 1};
+    struct str rest = str_c(page->cursor), start;
+    if (rest.len > 0 && str_split(&rest, '/', &start)) {
+        (void)str_to_i64(start, &r.start_ms);
+        (void)str_to_i64(rest, &r.number);
+    }
+    int64_t until_ms = page->until_us / USEC_PER_MSEC;
+    int64_t end_ms = r.start_ms + INCOME_RANGE_US / USEC_PER_MSEC;
+    r.end_ms = end_ms < until_ms ? end_ms : until_ms;
+    return r;
+}
+
 static void add_funding(const struct account_page *page, struct account_request *request)
 {
+    const struct income_range range = income_range(page);
     binance_begin(request, ACCOUNT_GET, INCOME, 30);
     binance_add(request, "symbol", page->market != NULL ? page->market->name : "");
     binance_add(request, "incomeType", "FUNDING_FEE");
-    if (page->since_us > 0) {
-        binance_add_number(request, "startTime", page->since_us / USEC_PER_MSEC);
-        binance_add_number(request, "endTime", page->until_us / USEC_PER_MSEC);
-    }
-    binance_add(request, "page", page->cursor);
+    binance_add_number(request, "startTime", range.start_ms);
+    binance_add_number(request, "endTime", range.end_ms);
+    binance_add_number(request, "page", range.number);
     binance_add(request, "limit", BINANCE_ROWS_AS);
 }
 
@@ -217,7 +244,7 @@ static int read_funding(const struct account_page *page, const struct json_objec
                         char ret_next[ACCOUNT_CURSOR_SIZE], struct err *err)
 {
     struct field_place place = {.venue = NAME, .endpoint = INCOME, .row = -1};
-    int64_t number = 1;
+    const struct income_range range = income_range(page);
     size_t count = 0;
     int rc = field_list(&place, root, NULL, BINANCE_ROWS, &count, err);
     for (size_t i = 0; i < count && rc >= 0; i++) {
@@ -226,9 +253,11 @@ static int read_funding(const struct account_page *page, const struct json_objec
     }
     *ret_count = (int)count;
     ret_next[0] = '\0';
-    if (count == BINANCE_ROWS) {
-        (void)str_to_i64(str_c(page->cursor), &number);
-        (void)snprintf(ret_next, ACCOUNT_CURSOR_SIZE, "%lld", (long long)(number + 1));
+    bool over = count < BINANCE_ROWS;
+    if (!over || range.end_ms < page->until_us / USEC_PER_MSEC) {
+        (void)snprintf(ret_next, ACCOUNT_CURSOR_SIZE, "%lld/%lld",
+                       (long long)(over ? range.end_ms : range.start_ms),
+                       (long long)(over ? 1 : range.number + 1));
     }
     return rc;
 }

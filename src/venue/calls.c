@@ -154,12 +154,14 @@ static void close_for_ban(struct calls *calls, const struct http_response *respo
 }
 
 /* It may be the first request of a process that does not know of a limit that the one before met:
- * a venue bans those who go on asking. */
+ * a venue bans those who go on asking. Where the time is known, requests go on without this answer,
+ * unless it names a time for all of them. */
 static void clock_refused(struct calls *calls, enum exchange_verdict verdict,
                           const struct http_response *response, const struct err *why)
 {
     int64_t after_s = http_retry_after_s(response);
-    int64_t pause_us = 2 * calls->clock_pause_us;
+    bool routine = calls->has_clock && !calls->clock_wanted;
+    int64_t pause_us = routine ? CLOCK_PAUSE_US : 2 * calls->clock_pause_us;
     calls->clock_pause_us = pause_us < CLOCK_PAUSE_MAX_US ? pause_us : CLOCK_PAUSE_MAX_US;
     if (verdict == EXCHANGE_REFUSED) {
         calls->clock_err = *why;
@@ -167,7 +169,7 @@ static void clock_refused(struct calls *calls, enum exchange_verdict verdict,
         close_for_ban(calls, response);
     } else {
         (void)err_set(&calls->clock_err, ERR_VENUE_LIMITED, "%s", calls->options.api->name);
-        pause_us = after_s >= 0 ? after_s * USEC_PER_SEC : calls->clock_pause_us;
+        pause_us = after_s >= 0 ? after_s * USEC_PER_SEC : routine ? 0 : calls->clock_pause_us;
         budget_close(&calls->requests, now_mono(calls) + pause_us);
     }
 }

@@ -10,8 +10,9 @@
  * account, read one after another. */
 #define HOLDINGS_MAX (VENUE_PAGES_MAX * VENUE_PAGE_HOLDINGS)
 #define OPEN_MAX     (VENUE_PAGES_MAX * VENUE_PAGE_OPEN)
-/* Those of four days (payment_memory.c): thirty positions that pay each hour have 2,880. */
-#define PAYMENTS_MAX 3000
+/* Of those of four days and an outage (payment_memory.c) the oldest; the next listing begins where
+ * these end. Twenty positions that pay each hour have 1,920 in four days. */
+#define PAYMENTS_MAX 2000
 /* Orders of the venue's own, in seven days; of more the oldest are left out. */
 #define FORCED_MAX       200
 #define FORCED_FILLS_MAX 2000
@@ -81,9 +82,6 @@ static void report_payments(struct gateway *g, const struct gateway_listing *l)
                                                                     : VENUE_EVENT_FUNDING,
                                  .payment = p->payment,
                                  .at_us = p->at_us};
-        if (market < 0 && r.event == VENUE_EVENT_FUNDING) {
-            continue; /* of a position that is not ours */
-        }
         if (market >= 0) {
             r.symbol = g->markets[market].market.symbol;
         }
@@ -182,14 +180,19 @@ static void ask_funding(struct gateway *g)
     calls_send(g->calls, ACCOUNT_FUNDING, gateway_now(g) + GATEWAY_ANSWER_US, on_funding, g);
 }
 
-static void keep_payments(struct gateway_listing *l, const struct account_payment *rows, int count)
+/* Without funding of positions that are not ours. */
+static void keep_payments(const struct gateway *g, struct gateway_listing *l,
+                          const struct account_payment *rows, int count)
 {
     if (l->payments == NULL) {
         l->payments = calloc(PAYMENTS_MAX, sizeof(*l->payments));
         NEED_MEMORY(l->payments != NULL);
     }
-    memcpy(&l->payments[l->payment_count], rows, (size_t)count * sizeof(*rows));
-    l->payment_count += count;
+    for (int i = 0; i < count && l->payment_count < PAYMENTS_MAX; i++) {
+        if (g->options.api->late_fees || gateway_find_market(g, rows[i].market) >= 0) {
+            l->payments[l->payment_count++] = rows[i];
+        }
+    }
 }
 
 static void on_funding(const struct calls_answer *answer, void *userdata)
@@ -206,17 +209,13 @@ static void on_funding(const struct calls_answer *answer, void *userdata)
     int rc = answer->verdict == ACCOUNT_FINE
                  ? g->options.api->read_funding(&page, answer->root, rows, &count, next, &err)
                  : -answer->err->id;
-    if (rc >= 0 && l->payment_count + count > PAYMENTS_MAX) {
-        rc = err_set(&err, ERR_VENUE_DATA, "%s: more than %d payments", g->options.api->name,
-                     PAYMENTS_MAX);
-    }
     if (rc >= 0) {
-        keep_payments(l, rows, count);
+        keep_payments(g, l, rows, count);
     }
     free(rows);
     if (rc < 0) {
         give_up(g, answer->err != NULL ? answer->err : &err);
-    } else if (next[0] != '\0') {
+    } else if (next[0] != '\0' && l->payment_count < PAYMENTS_MAX) {
         memcpy(l->cursor, next, sizeof(l->cursor));
         ask_funding(g);
     } else {
@@ -568,6 +567,9 @@ static void on_positions(const struct calls_answer *answer, void *userdata)
             hold_position(g, l, &g->markets[market], &rows[i]);
             gateway_session_leverage_is(g, &g->markets[market], rows[i].leverage);
         }
+    }
+    if (rc >= 0) {
+        gateway_session_leverage_gone(g, rows, count);
     }
     free(rows);
     if (rc < 0) {

@@ -178,6 +178,9 @@ void gateway_session_leverage(struct gateway *g, double leverage);
 /* That of a position; 0: not known. One that was not set here, by the venue or by a person there,
  * is set again; until then a lower one is the account's. */
 void gateway_session_leverage_is(struct gateway *g, struct gateway_market *m, double leverage);
+/* These are all positions: where one with another leverage is over, it is set once more. */
+void gateway_session_leverage_gone(struct gateway *g, const struct account_position *rows,
+                                   int count);
 void gateway_guard_start(struct gateway *g);
 /* When an order rests for the first time: the switch does not wait for its next turn. */
 void gateway_guard_look(struct gateway *g);

@@ -443,6 +443,26 @@ void gateway_session_leverage_is(struct gateway *g, struct gateway_market *m, do
     begin_settings(g);
 }
 
+void gateway_session_leverage_gone(struct gateway *g, const struct account_position *rows,
+                                   int count)
+{
+    bool gone = false;
+    for (int k = 0; k < g->market_count && !g->setting; k++) {
+        struct gateway_market *m = &g->markets[k];
+        int i = 0;
+        while (i < count && (rows[i].qty.e8 == 0 || gateway_find_market(g, rows[i].market) != k)) {
+            i++;
+        }
+        if (m->leverage_odd > 0 && i == count) {
+            m->leverage_odd = 0;
+            gone = true;
+        }
+    }
+    if (gone && g->phase > GATEWAY_SETTINGS) {
+        begin_settings(g);
+    }
+}
+
 /* The n-th step of the account (market NULL) or of a market; false: there is none. Sends it if it
  * is the one that is due, of which *step are before it. */
 static bool try_setting(struct gateway *g, const struct exchange_market *market, int n, int *step,

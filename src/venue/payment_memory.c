@@ -231,6 +231,10 @@ void payment_memory_tell(struct payment_memory *m, const struct venue_report *re
     if (m->began_us == 0 || number_of(m, l.id) >= 0) {
         return; /* from before the books began, or known */
     }
+    if (!m->began) { /* which numbers the books have is not known yet */
+        payment_memory_add(m, report);
+        return;
+    }
     l.number = give_number(m, &l);
     if (l.number == 0) {
         return;
@@ -275,11 +279,38 @@ static void forget_unbooked(struct payment_memory *m, int64_t after)
         bool lost = row->number > after && !is_listed(m, row->number);
         if (lost && m->store != NULL && venue_table_forget_event(m->store, row->id, &err) < 0) {
             log_err(LOG_LEVEL_WARNING, &err, "a payment of the account may be left out");
+            lost = false;
         }
         m->known[kept] = *row;
         kept += lost ? 0 : 1;
     }
     m->known_count = kept;
+}
+
+/* All on disk at once, or none: those are booked later. */
+static void number_listed(struct payment_memory *m)
+{
+    struct err err = {0};
+    int known = m->known_count;
+    int64_t last = m->last;
+    bool writes = m->store != NULL && m->listed_count > 0;
+    int rc = writes ? trading_store_begin(m->store, &err) : 0;
+    for (int i = 0; i < m->listed_count; i++) {
+        struct listed *l = &m->listed[i];
+        int64_t number = number_of(m, l->id);
+        l->number = number >= 0 ? number : rc >= 0 ? give_number(m, l) : 0;
+    }
+    rc = writes && rc >= 0 ? trading_store_commit(m->store, &err) : rc;
+    if (rc >= 0) {
+        return;
+    }
+    log_err(LOG_LEVEL_WARNING, &err, "payments of the account are booked later");
+    m->known_count = known;
+    m->known_next = 0;
+    m->last = last;
+    for (int i = 0; i < m->listed_count; i++) {
+        m->listed[i].number = m->listed[i].number > last ? 0 : m->listed[i].number;
+    }
 }
 
 void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_us)
@@ -293,10 +324,9 @@ void payment_memory_close(struct payment_memory *m, int64_t after, int64_t now_u
     if (m->listed_count > 0) { /* as they came about */
         qsort(m->listed, (size_t)m->listed_count, sizeof(m->listed[0]), by_time);
     }
+    number_listed(m);
     for (int i = 0; i < m->listed_count; i++) {
         struct listed *l = &m->listed[i];
-        int64_t number = number_of(m, l->id);
-        l->number = number < 0 ? give_number(m, l) : number;
         if (l->number > after && is_repeated(l)) {
             m->listed[kept++] = *l;
         } else if (l->number > after) {

@@ -90,9 +90,7 @@ static bool is_traded_again(struct day *d)
 static bool suffer(struct day *d, const struct mishap *m, bool killed)
 {
     int64_t before = met_count(d, m->met), refused = atomic_load(&d->told->refused);
-    /* A third of a second in which the machine is busy elsewhere is 5 s here. */
-    d->limits_met = 0;
-    d->jumps_met = UNDER_WAY_MAX;
+    d->limits_met = d->jumps_met = 0;
     mishap_begin(d, m);
     resume(d);
     bool met = day_check(d, wait_met(d, m->met, before), "it was not met in %d s: %s",

@@ -36,7 +36,9 @@
 #define SEED_DEFAULT    20261130
 #define SPEED_DEFAULT   3600
 /* With each fault: by a clock that is so many times as fast. */
-#define TIMES_DEFAULT        14
+#define TIMES_DEFAULT 14
+/* A third of a second in which the machine is busy elsewhere is five seconds there. */
+#define LATE_MAX             12
 #define FAULTS_SPEED_DEFAULT 430
 
 static const struct day_venue cases[] = {
@@ -171,6 +173,7 @@ static int read_arguments(struct day *d, int argc, char **argv)
     if (d->each) {
         int64_t *const numbers[] = {&seed, &d->times, &d->speed};
         d->times = TIMES_DEFAULT;
+        d->late_left = LATE_MAX;
         d->speed = FAULTS_SPEED_DEFAULT;
         d->kills = 0;
         d->only = getenv("NIGHTDESK_FAULT");

@@ -86,6 +86,7 @@ struct day {
     int lives;
     int64_t fault_count, next_fault;
     int64_t jumps_met;            /* requests that may have a wrong time */
+    int late_left;                /* more of them, which the machine has held up */
     int64_t limits_met;           /* mishaps after which no request may be sent for a while */
     const struct mishap *mishap;  /* NULL: none is under way */
     int64_t mishap_us;            /* since when */

@@ -189,8 +189,22 @@ static void what_is_asked(void **state)
     api->add_funding(&page, &asked);
     rig_asked(&asked, ACCOUNT_GET,
               "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000000"
-              "&endTime=1500000001000&limit=1000",
+              "&endTime=1500000001000&page=1&limit=1000",
               "");
+    page.cursor = "1500000000500/3";
+    api->add_funding(&page, &asked);
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000500"
+              "&endTime=1500000001000&page=3&limit=1000",
+              "");
+    page.cursor = "";
+    page.until_us += 8 * USEC_PER_DAY; /* in ranges of less than seven days */
+    api->add_funding(&page, &asked);
+    rig_asked(&asked, ACCOUNT_GET,
+              "/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1500000000000"
+              "&endTime=1500604740000&page=1&limit=1000",
+              "");
+    page.until_us -= 8 * USEC_PER_DAY;
     api->add_forced(&page, &asked); /* of the last seven days */
     assert_int_equal(asked.weight, 50);
     rig_asked(&asked, ACCOUNT_GET,
@@ -556,7 +570,11 @@ static void both_lists_of_open_orders_are_read(void **state)
 static void fills_and_payments_are_read(void **state)
 {
     (void)state;
-    struct account_page page = {.market = &btc, .order_id = "28", .cursor = ""};
+    struct account_page page = {.market = &btc,
+                                .order_id = "28",
+                                .since_us = INT64_C(1500000000000000),
+                                .until_us = INT64_C(1500000001000000),
+                                .cursor = ""};
     char next[ACCOUNT_CURSOR_SIZE];
     AUTO_JSON struct json_object *trades = rig_parse(
         "[{\"buyer\":false,\"commission\":\"-0.07819010\",\"commissionAsset\":\"USDT\",\"id\":"
@@ -586,10 +604,16 @@ static void fills_and_payments_are_read(void **state)
     buf_add_char(&text, ']');
     AUTO_JSON struct json_object *full = rig_parse(text.data);
     assert_int_equal(api->read_funding(&page, full, rows.payments, &rows.count, next, &err), 0);
-    assert_string_equal(next, "2");
-    page.cursor = "2";
+    assert_string_equal(next, "1500000000000/2");
+    page.cursor = "1500000000000/2";
     assert_int_equal(api->read_funding(&page, full, rows.payments, &rows.count, next, &err), 0);
-    assert_string_equal(next, "3");
+    assert_string_equal(next, "1500000000000/3");
+    page.until_us += 8 * USEC_PER_DAY;
+    assert_int_equal(api->read_funding(&page, income, rows.payments, &rows.count, next, &err), 0);
+    assert_string_equal(next, "1500604740000/1");
+    page.cursor = "1500604740000/1";
+    assert_int_equal(api->read_funding(&page, income, rows.payments, &rows.count, next, &err), 0);
+    assert_string_equal(next, "");
     AUTO_JSON struct json_object *bad =
         rig_parse("[{\"symbol\":\"A\",\"tranId\":1,\"income\":1.5}]");
     assert_int_equal(api->read_funding(&page, bad, rows.payments, &rows.count, next, &err),

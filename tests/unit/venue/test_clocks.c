@@ -95,6 +95,50 @@ static void a_slow_answer_about_the_time_is_asked_again(void **state)
     gateway_rig_close(&rig);
 }
 
+/* An order that was refused for its time waits for one answer, not for a quick one. */
+static void a_refused_time_is_asked_for_once(void **state)
+{
+    (void)state;
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    open_case(&rig, 0);
+    gateway_rig_fake(&rig, "clock 8\nfault time * delay-after 2.2");
+    gateway_rig_rest(&rig, "nd-1-1", "0.01", cases[0].price);
+    assert_refused(&rig, 1, 1);
+    gateway_rig_fake(&rig, "forget violations");
+    gateway_rig_close(&rig);
+}
+
+/* A reading from before the venue's clock jumped is no reading. */
+static void a_time_that_was_read_before_a_jump_is_dropped(void **state)
+{
+    (void)state;
+    const struct gateway_call ask = {.kind = GATEWAY_LIST, .ask_id = 1};
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    open_case(&rig, 0);
+    gateway_rig_pass(&rig, 601);
+    gateway_rig_fake(&rig, "fault time 1 delay-after 2.2\nfault time 2 delay-after 2.8");
+    int64_t asked = gateway_rig_requests(&rig, "time");
+    gateway_rig_do(&rig, &ask);
+    for (int i = 0; gateway_rig_requests(&rig, "time") == asked && i < 1000; i++) {
+        gateway_rig_turn(&rig);
+    }
+    for (int64_t from_us = clock_mono_us(clock_real());
+         clock_mono_us(clock_real()) - from_us < 23 * USEC_PER_SEC / 10;) {
+        gateway_rig_turn(&rig);
+    }
+    gateway_rig_fake(&rig, "clock 30");
+    gateway_rig_rest(&rig, "nd-1-1", "0.01", cases[0].price);
+    assert_refused(&rig, 1, 1);
+    gateway_rig_fake(&rig, "forget violations");
+    gateway_rig_close(&rig);
+}
+
 static int warnings;
 
 static void note(const struct log_line *line, void *userdata)
@@ -240,6 +284,8 @@ static void two_nightdesks_share_a_key(void **state)
 
 UNIT_GROUP(clocks, cmocka_unit_test(the_clock_is_set_while_it_runs),
            cmocka_unit_test(a_slow_answer_about_the_time_is_asked_again),
+           cmocka_unit_test(a_refused_time_is_asked_for_once),
+           cmocka_unit_test(a_time_that_was_read_before_a_jump_is_dropped),
            cmocka_unit_test(the_clock_is_set_between_two_runs),
            cmocka_unit_test(another_program_has_sent_later_nonces),
            cmocka_unit_test(two_nightdesks_share_a_key))

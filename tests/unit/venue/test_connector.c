@@ -167,7 +167,8 @@ static void a_ban_outlives_the_process(void **state)
     leave(&s);
 }
 
-/* The newest event of the account that a listing has; the payments before it are counted. */
+/* The newest event of the account that a listing has; the payments before it are counted. Each is
+ * of this amount; 0: of any. */
 static int64_t list(struct trader *s, int64_t ask_id, int64_t after, int *ret_count,
                     enum venue_event event, int64_t payment_e8)
 {
@@ -178,7 +179,7 @@ static int64_t list(struct trader *s, int64_t ask_id, int64_t after, int *ret_co
         if (s->report.kind == VENUE_FUNDING) {
             assert_int_equal(s->report.event, event);
             assert_int_equal(s->report.prev_funding_id, after + *ret_count);
-            assert_int_equal(s->report.payment.e8, payment_e8);
+            assert_true(payment_e8 == 0 || s->report.payment.e8 == payment_e8);
             (*ret_count)++;
         }
     } while (s->report.kind != VENUE_LISTING);
@@ -511,25 +512,32 @@ static void a_look_that_fails_is_repeated(void **state)
     leave(&s);
 }
 
+static void add_lines(struct trader *s, const char *one, int count)
+{
+    struct buf lines;
+    buf_init(&lines, (size_t)64 << 10);
+    for (int i = 0; i < count; i++) {
+        buf_add_c(&lines, one);
+        if (i % 100 == 99 || i == count - 1) {
+            assert_null(fake_venue_do(s->fake, lines.data));
+            buf_clear(&lines);
+        }
+    }
+    buf_release(&lines);
+}
+
 /* The books have the oldest since long. */
 static void of_very_many_the_newest_are_kept(void **state)
 {
     enum { MANY = 205, KEPT = 200 };
-    static const char one[] = "foreign BTC-USDT buy 0.01\nadvance 1\ndeleverage BTC-USDT\n";
     struct trader s;
     (void)state;
     if (UNIT_SANITIZED || !begin_long(&s)) {
         skip();
     }
-    struct buf lines;
-    buf_init(&lines, (size_t)64 << 10);
-    for (int i = 0; i < MANY; i++) {
-        buf_add_c(&lines, one);
-    }
     stop(&s);
     assert_null(fake_venue_do(s.fake, "deleverage BTC-USDT"));
-    assert_null(fake_venue_do(s.fake, lines.data));
-    buf_release(&lines);
+    add_lines(&s, "foreign BTC-USDT buy 0.01\nadvance 1\ndeleverage BTC-USDT\n", MANY);
     AUTO_JSON struct json_object *state_of = fake_venue_state(s.fake);
     int64_t now_us = (int64_t)(json_object_get_double(json_get(state_of, "now")) * 1e6);
     start(&s);
@@ -547,6 +555,72 @@ static void of_very_many_the_newest_are_kept(void **state)
     } while (s.report.kind != VENUE_LISTING);
     assert_int_equal(count, KEPT);
     assert_in_range(now_us - newest_us, 0, USEC_PER_SEC);
+    stop(&s);
+    leave(&s);
+}
+
+/* More of positions that are not ours than a listing takes, and ours, over more days than the venue
+ * lists at once. */
+static void payments_of_an_outage_of_days_are_booked(void **state)
+{
+    enum { FOREIGN = 2100, DAYS = 9 };
+    struct trader s;
+    int payments = 0;
+    (void)state;
+    if (!prepare(&s, "binance_futures", "BTC-USDT", "/private")) {
+        skip();
+    }
+    assert_null(fake_venue_do(s.fake, "price BTC-USDT 60000\nforeign BTC-USDT buy 0.01\n"
+                                      "foreign ETH-USDT buy 1"));
+    start(&s);
+    await_connected(&s);
+    assert_int_equal(list(&s, 1, 0, &payments, VENUE_EVENT_FUNDING, 0), 0);
+    stop(&s);
+    add_lines(&s, "funding ETH-USDT 0.001\n", FOREIGN);
+    add_lines(&s, "advance 86400\nfunding BTC-USDT 0.001\n", DAYS);
+    start(&s);
+    await_connected(&s);
+    int64_t newest = list(&s, 2, 0, &payments, VENUE_EVENT_FUNDING, 0);
+    assert_int_equal(payments, newest);
+    assert_int_equal(newest, DAYS + 3 * DAYS); /* and each eight hours */
+    assert_int_equal(list(&s, 3, newest, &payments, VENUE_EVENT_FUNDING, 0), newest);
+    assert_int_equal(payments, 0);
+    stop(&s);
+    leave(&s);
+}
+
+/* What only prepares an order never takes the room of one. */
+static void hints_leave_room_for_orders(void **state)
+{
+    struct trader s;
+    (void)state;
+    if (!prepare(&s, "binance", "BTC-USDT", "/ws-api/v3")) {
+        skip();
+    }
+    shared_init(&s.shared, 1);
+    s.feed = feed_new(&(struct feed_options){.shared = &s.shared, .account = true}, NULL);
+    s.venue = venue_new(&(struct venue_setup){.feed = s.feed,
+                                              .settings = &s.settings,
+                                              .cash = dec_from_int(1000),
+                                              .leverage = 1,
+                                              .step_us = USEC_PER_MIN,
+                                              .symbols = 1});
+    venue_watch(s.venue, s.symbol, dec_from_int(60000));
+    assert_int_equal(venue_open(s.venue, s.store, NULL), 0);
+    for (int i = 0; i < 3000; i++) { /* nobody takes them yet */
+        venue_expect(s.venue, s.symbol);
+    }
+    struct order order = {.client_id = "nd-1-1",
+                          .symbol = s.symbol,
+                          .kind = ORDER_ENTRY,
+                          .side = SIDE_LONG,
+                          .type = ORDER_TYPE_LIMIT,
+                          .qty = {DEC_ONE / 100},
+                          .price = dec_from_int(59000)};
+    venue_send(s.venue, &order);
+    assert_int_equal(feed_start(s.feed, NULL), 0);
+    await(&s, VENUE_ORDER);
+    assert_string_equal(s.report.client_id, "nd-1-1");
     stop(&s);
     leave(&s);
 }
@@ -638,5 +712,7 @@ UNIT_GROUP(connector, cmocka_unit_test(a_ban_outlives_the_process),
            cmocka_unit_test(an_outage_of_the_stream_is_followed_by_a_look),
            cmocka_unit_test(a_look_that_fails_is_repeated),
            cmocka_unit_test(of_very_many_the_newest_are_kept),
+           cmocka_unit_test(payments_of_an_outage_of_days_are_booked),
+           cmocka_unit_test(hints_leave_room_for_orders),
            cmocka_unit_test(a_settlement_is_read_where_the_market_is_closed),
            cmocka_unit_test(leverage_is_that_of_the_venue))

@@ -110,10 +110,37 @@ static void a_clock_that_is_refused_is_asked_ever_more_seldom(void **state)
         }
         assert_in_range(met(&rig, refusals[i].name), 1, refusals[i].most);
         gateway_rig_fake(&rig, "forget faults");
-        gateway_rig_pass(&rig, 64);
+        for (int s = 0; s < 180 && !rig.ready; s++) { /* and the gateway begins again later */
+            gateway_rig_pass(&rig, 1);
+        }
         gateway_rig_wait_ready(&rig);
         gateway_rig_close(&rig);
     }
+}
+
+/* Kraken answers so with status 200, and never with a time. */
+static void orders_go_on_while_the_time_is_known(void **state)
+{
+    (void)state;
+    static const struct symbol symbol = {.name = "BTC-USD"};
+    if (!fake_venue_available()) {
+        skip();
+    }
+    struct gateway_rig rig;
+    gateway_rig_prepare(&rig, "kraken", &symbol, 1, "limits 1000 1000 1000 1000");
+    gateway_rig_start(&rig);
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        gateway_rig_fake(&rig, "fault time 1 status 429");
+        gateway_rig_pass(&rig, 601);
+        (void)snprintf(id, sizeof(id), "nd-1-%d", i + 1);
+        int64_t from_us = clock_mono_us(&rig.clock.clock);
+        gateway_rig_rest(&rig, id, "0.01", "50000");
+        assert_in_range(clock_mono_us(&rig.clock.clock) - from_us, 0, USEC_PER_SEC);
+        gateway_rig_pass(&rig, 1);
+        assert_int_equal(met(&rig, "status"), i + 1);
+    }
+    gateway_rig_close(&rig);
 }
 
 static void list(struct gateway_rig *rig, int64_t ask_id)
@@ -150,9 +177,15 @@ static void what_is_refused_for_one_market_is_set_for_the_other(void **state)
         list(&rig, i + 7);
     }
     assert_int_equal(met(&rig, "html"), tried); /* once for each */
+    /* Its position is over, and another one begins with what is still set there. */
+    gateway_rig_fake(&rig, "forget faults\ndeleverage ETH-USDT");
+    list(&rig, 13);
+    gateway_rig_fake(&rig, "foreign ETH-USDT buy 0.1");
+    gateway_rig_await(&rig, "/positions/1/leverage", "1");
+    gateway_rig_fake(&rig, "leverage ETH-USDT 8");
     /* The account has two settings, a market its margin and its leverage. */
     gateway_rig_fake(&rig, "forget faults\nleverage BTC-USDT 7\nfault settings 4 html 400");
-    list(&rig, 13);
+    list(&rig, 14);
     gateway_rig_await(&rig, "/positions/1/leverage", "1");
     gateway_rig_await(&rig, "/positions/0/leverage", "7");
     gateway_rig_close(&rig);
@@ -162,4 +195,5 @@ UNIT_GROUP(refresh, cmocka_unit_test(a_symbol_that_trades_again_is_traded),
            cmocka_unit_test(rules_take_a_part_of_the_limit),
            cmocka_unit_test(the_clock_is_not_asked_for_while_requests_are_limited),
            cmocka_unit_test(a_clock_that_is_refused_is_asked_ever_more_seldom),
+           cmocka_unit_test(orders_go_on_while_the_time_is_known),
            cmocka_unit_test(what_is_refused_for_one_market_is_set_for_the_other))
